@@ -1,0 +1,1 @@
+"""cpd-bridge: xAPI completed statements become draft CPD log entries, and the portal's API serves them."""

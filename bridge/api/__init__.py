@@ -1,0 +1,1 @@
+"""The HTTP API: a file a resource, and the middleware that serves them all."""

@@ -1,0 +1,1 @@
+"""RabbitMQ: the topology, the publisher and the dead letters."""

@@ -1,0 +1,131 @@
+"""One small tree of errors: what went wrong, what the caller sees, and whether trying again can help.
+
+Every error that crosses a layer is a ``BridgeError``; the HTTP middleware turns it into an RFC 9457 problem document
+and the worker asks ``retryable`` whether to wait or to dead-letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFault:
+    """One fault in the input.
+
+    ``pointer`` is an RFC 6901 JSON Pointer into the body (or ``?name`` for a query parameter), ``label`` what a person
+    calls the field, ``message`` what is wrong and how to mend it.
+    """
+
+    pointer: str
+    label: str
+    message: str
+
+
+class BridgeError(Exception):
+    """Anything the service says no to; subclasses carry the problem ``slug``, HTTP ``status`` and ``title``."""
+
+    slug: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Something went wrong here"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, detail: str = "", *, faults: Sequence[FieldFault] = (), retry_after: int | None = None) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.faults = tuple(faults)
+        self.retry_after = retry_after  # seconds, becomes the Retry-After header (RFC 9110 §10.2.3)
+
+
+class ValidationFailed(BridgeError):
+    """The input is well-formed, but a field is wrong."""
+
+    slug, status, title = "validation", 422, "Some fields need attention"
+
+
+class Malformed(BridgeError):
+    """The input could not be read at all."""
+
+    slug, status, title = "malformed", 400, "The request could not be read"
+
+
+class Unauthenticated(BridgeError):
+    """No token, or one that does not verify."""
+
+    slug, status, title = "unauthenticated", 401, "A valid bearer token is needed"
+
+
+class Forbidden(BridgeError):
+    """The caller's role may not do this at all (what is another's is ``NotFound``)."""
+
+    slug, status, title = "forbidden", 403, "Your role does not allow this"
+
+
+class NotFound(BridgeError):
+    """It does not exist, or is not the caller's: the two cannot be told apart."""
+
+    slug, status, title = "not-found", 404, "Not found"
+
+
+class MethodNotAllowed(BridgeError):
+    """The path exists, the method does not."""
+
+    slug, status, title = "method-not-allowed", 405, "This method is not offered here"
+
+
+class Conflict(BridgeError):
+    """The state of things does not allow it."""
+
+    slug, status, title = "conflict", 409, "This conflicts with what is there"
+
+
+class RecordFrozen(BridgeError):
+    """The scope was submitted for the Register Audit and is frozen (R56)."""
+
+    slug, status, title = "record-frozen", 409, "The record is frozen while it is reviewed"
+
+
+class NotSelected(BridgeError):
+    """Only a member selected for the Register Audit may submit (R54)."""
+
+    slug, status, title = "not-selected", 409, "You are not selected for the Register Audit"
+
+
+class StaleVersion(BridgeError):
+    """``If-Match`` names an older version than the one stored."""
+
+    slug, status, title = "stale-version", 412, "Someone changed this since you read it"
+
+
+class TooLarge(BridgeError):
+    """The body, or what it unpacks to, is over the limit."""
+
+    slug, status, title = "too-large", 413, "The request is too large"
+
+
+class UnsupportedMediaType(BridgeError):
+    """The body's media type is not taken here."""
+
+    slug, status, title = "unsupported-media-type", 415, "This media type is not taken here"
+
+
+class PreconditionRequired(BridgeError):
+    """A change needs ``If-Match`` (RFC 6585 §3)."""
+
+    slug, status, title = "precondition-required", 428, "Say which version you are changing, with If-Match"
+
+
+class RateLimited(BridgeError):
+    """Too many requests from one subject."""
+
+    slug, status, title = "rate-limited", 429, "Too many requests"
+    retryable = True
+
+
+class Unavailable(BridgeError):
+    """A part the service leans on (store, broker) does not answer; the same call may go through later."""
+
+    slug, status, title = "unavailable", 503, "The service cannot answer just now"
+    retryable = True

@@ -1,0 +1,1 @@
+"""One use case family a file; services take stores by constructor."""

@@ -1,0 +1,159 @@
+"""Every setting, read from ``BRIDGE_…`` environment variables or ``.env`` and checked at start, every fault at once.
+
+A value may be given as a file: ``BRIDGE_MONGO_URL_FILE=/run/secrets/mongo`` reads that file. Lists are comma-separated.
+The table in the README is made from these fields (``settings_table``), so the words here are the documentation.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AwareDatetime, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "BRIDGE_"
+
+Names = Annotated[tuple[str, ...], NoDecode]
+"""A comma-separated list; blanks around a name and empty names are dropped."""
+
+
+class SettingsError(Exception):
+    """One or more settings are wrong; the text names each, with its remedy."""
+
+
+class _FileSource(PydanticBaseSettingsSource):
+    """Reads ``BRIDGE_X_FILE`` for any setting X, so that a secret need not stand in the environment."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - its signature
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        if path is None or f"{field_name}_file" in self.settings_cls.model_fields:
+            return None, field_name, False
+        return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """The service's configuration. Durations are in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+
+    mongo_url: SecretStr = Field(SecretStr("mongodb://127.0.0.1:27017"), description="MongoDB connection string.")
+    mongo_database: str = Field("cpd", min_length=1, max_length=60, description="Database name.")
+    mongo_timeout: float = Field(5.0, gt=0, description="Seconds before a store that does not answer counts as away.")
+    amqp_url: SecretStr = Field(
+        SecretStr("amqp://guest:guest@127.0.0.1:5672/"), description="RabbitMQ connection string."
+    )
+    amqp_namespace: str = Field(
+        "", pattern=r"^[a-z0-9.-]*$", description="Put before every exchange and queue name, to share one virtual host."
+    )
+    http_host: str = Field("127.0.0.1", description="Address the API listens on.")
+    http_port: int = Field(8080, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
+    metrics_port: int | None = Field(None, ge=0, le=65535, description="Port for the worker's `/metrics` and health.")
+    public_url: str | None = Field(None, description="Where callers reach the API; shown in the OpenAPI document.")
+
+    auth_issuer: str = Field("", description="The `iss` a token must have.")
+    auth_audience: str = Field("cpd-bridge", description="The `aud` a token must have.")
+    auth_jwks_url: str | None = Field(
+        None, pattern=r"^https?://", description="Where the issuer publishes its JWK set."
+    )
+    auth_key_file: Path | None = Field(None, description="Public key (PEM, JWK or JWK set) when there is no JWKS URL.")
+    auth_leeway: int = Field(30, ge=0, le=300, description="Clock skew allowed on a token's times.")
+
+    catalogue_prefixes: Names = Field((), description="IRI prefixes of the catalogue; empty takes any activity.")
+    catalogue_types: Names = Field((), description="Activity types of the catalogue; empty takes any type.")
+    verbs: Names = Field(
+        ("completed", "voided"),
+        description="Verbs to take: names (`completed`, `passed`, `satisfied`, `voided`) or IRIs.",
+    )
+    time_zone: str = Field("Europe/London", description="Zone that decides on which day something was done.")
+    languages: Names = Field(
+        ("en-GB", "en"), description="Preferred languages, best first, for titles and descriptions."
+    )
+    auto_log_from: AwareDatetime | None = Field(
+        None, description="Completions before this RFC 3339 time are ignored (R31); unset takes all."
+    )
+    clock_skew: int = Field(86_400, ge=0, description="How far ahead of now a timestamp may lie before it is rejected.")
+
+    batch_size: int = Field(500, ge=1, le=5000, description="Messages the worker takes at once, at most.")
+    max_statement_bytes: int = Field(8 * 2**20, ge=1024, description="Largest message body, packed or unpacked.")
+    max_attempts: int = Field(8, ge=1, description="Tries of a statement that fails by itself, before `exhausted`.")
+    shutdown_timeout: float = Field(20.0, gt=0, description="Seconds to settle what is in hand on SIGTERM.")
+
+    max_body_bytes: int = Field(1 * 2**20, ge=1024, description="Largest JSON body the API takes.")
+    request_timeout: float = Field(30.0, gt=0, description="Seconds an API call may take.")
+    rate_limit: str = Field("600/minute", description="Calls per subject; empty turns the limit off.")
+    cors_origins: Names = Field((), description="Origins that a browser may call from.")
+
+    help_url: str | None = Field(None, description="Help page, shown to the member (R12, R49).")
+    privacy_url: str | None = Field(None, description="Privacy notice (R65).")
+    survey_url: str | None = Field(None, description="Feedback survey (R88).")
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe log line written."
+    )
+    local_dir: Path = Field(Path(".local"), description="Where `cpd-bridge dev` keeps its data and development key.")
+
+    @field_validator("catalogue_prefixes", "catalogue_types", "verbs", "languages", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"no such time zone: {value}; use an IANA name such as Europe/London")
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone that turns a time into a local day (decision 9)."""
+        return ZoneInfo(self.time_zone)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings' signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then ``…_FILE``, then ``.env``."""
+        return init_settings, env_settings, _FileSource(settings_cls), dotenv_settings
+
+
+def load(**overrides: Any) -> Settings:
+    """Read and check the settings; raises ``SettingsError`` that names every fault."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        faults = [f"  {PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        raise SettingsError("These settings are wrong:\n" + "\n".join(faults)) from None
+    except OSError as error:
+        raise SettingsError(f"A file that a setting names cannot be read: {error.filename}") from None
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return "" if value is None else str(value)
+
+
+def settings_table() -> str:
+    """The README's table of settings, in Markdown."""
+    rows = [
+        f"| `{PREFIX}{name.upper()}` | {f'`{_shown(field.default)}`' if _shown(field.default) else ''} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join(["| Setting | Default | What it is |", "|---|---|---|", *rows])

@@ -1,0 +1,1 @@
+"""MongoDB: one collection family a file, the only importer of the driver."""

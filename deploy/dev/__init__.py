@@ -1,0 +1,1 @@
+"""A private broker and an embedded MongoDB for development and tests."""
