@@ -152,8 +152,8 @@ def _shown(value: Any) -> str:
 
 def settings_table() -> str:
     """The README's table of settings, in Markdown."""
-    rows = [
-        f"| `{PREFIX}{name.upper()}` | {f'`{_shown(field.default)}`' if _shown(field.default) else ''} | {field.description} |"
-        for name, field in Settings.model_fields.items()
-    ]
-    return "\n".join(["| Setting | Default | What it is |", "|---|---|---|", *rows])
+    lines = ["| Setting | Default | What it is |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = f"`{_shown(field.default)}`" if _shown(field.default) else ""
+        lines.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(lines)

@@ -1,0 +1,107 @@
+"""The console script; what it does is elsewhere, and the commands of other packages come by entry point."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bridge import logs, wiring
+from bridge.errors import BridgeError
+from bridge.settings import Settings, SettingsError, load
+from bridge.tokens import DEV_ISSUER, dev_token
+
+app = typer.Typer(
+    name="cpd-bridge",
+    help="From xAPI completed statements to draft CPD log entries, and the plan/log/audit API that portals call.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def api() -> None:
+    """Serve the HTTP API until SIGTERM or Ctrl-C.
+
+    Example: BRIDGE_HTTP_PORT=8080 cpd-bridge api
+    """
+    from bridge.serve import serve  # noqa: PLC0415 - the other commands start faster without aiohttp
+
+    settings = configured()
+    asyncio.run(serve(settings))
+
+
+@app.command()
+def migrate() -> None:
+    """Create what the database needs (indexes); doing it again changes nothing.
+
+    Example: cpd-bridge migrate
+    """
+    asyncio.run(_migrate(configured()))
+
+
+async def _migrate(settings: Settings) -> None:
+    async with wiring.services(settings) as services:
+        await services.stores.prepare()
+
+
+@app.command()
+def token(
+    sub: Annotated[str, typer.Option(help="The subject: a member id, or a name for a member of staff.")],
+    role: Annotated[list[str], typer.Option(help="member, register, support, platform, privacy or ops; repeatable.")],
+) -> None:
+    """Print one token signed with the development key, and nothing else. For development only.
+
+    Example: cpd-bridge token --sub m-1001 --role member
+    """
+    settings = load()
+    issuer = settings.auth_issuer or DEV_ISSUER
+    print(dev_token(settings.local_dir, sub, role, issuer, settings.auth_audience))  # noqa: T201 - it is the answer
+
+
+@app.command()
+def emit(
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="JSON, a JSON array, or NDJSON.")],
+    *,
+    raw: Annotated[bool, typer.Option("--raw", help="Publish each file as it is, as one message.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON line per message: its ids.")] = False,
+) -> None:
+    """Publish statements to the exchange, as the Learning centre does, with a progress bar.
+
+    Example: cpd-bridge emit completed.json more.ndjson
+    """
+    from bridge.broker.emit import emit_files  # noqa: PLC0415 - as above
+
+    settings = configured()
+    asyncio.run(emit_files(settings, wiring.topology(settings), files, raw=raw, as_json=json))
+
+
+def configured() -> Settings:
+    """Return the checked settings, with logging set up by them; raises ``SettingsError``."""
+    settings = load()
+    logs.configure(settings.log_level)
+    wiring.rules(settings)
+    return settings
+
+
+def main() -> None:
+    """Run the console script: exit code 0 when done, 1 when it failed, 2 for wrong usage or wrong settings."""
+    for command in entry_points(group="cpd_bridge.commands"):
+        app.command(command.name)(command.load())
+    try:
+        app()
+    except SettingsError as error:
+        sys.stderr.write(f"cpd-bridge: {error}\n")
+        sys.exit(2)
+    except BridgeError as error:
+        sys.stderr.write(f"cpd-bridge: {error.detail}\n")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

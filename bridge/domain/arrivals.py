@@ -1,0 +1,49 @@
+"""A statement as it arrived: its bytes, its identity, and what it means."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+
+from bridge.domain.completions import Meaning, Rules, Statement, meaning
+from bridge.domain.entries import NAMESPACE
+
+ASSIGNED_BY_AN_LRS = ("stored", "authority", "version")
+"""What a forwarding LRS may set differently each time without making it another statement (xAPI-Data §2.3.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One valid statement on its way into the ledger; ``digest`` tells whether two bodies are the same statement."""
+
+    statement_id: str
+    raw: bytes
+    digest: bytes
+    received_at: datetime
+    meaning: Meaning
+
+
+def arrival(statement: Statement, raw: bytes, received_at: datetime, rules: Rules) -> Arrival:
+    """Take in a valid statement.
+
+    One without an id gets the id that its bytes determine, so that a redelivery is recognised
+    (docs/decisions/0003).
+    """
+    given = statement.get("id")
+    return Arrival(
+        statement_id=given.lower() if given else str(uuid.uuid5(NAMESPACE, hashlib.sha256(raw).hexdigest())),
+        raw=raw,
+        digest=digest(statement),
+        received_at=received_at,
+        meaning=meaning(statement, received_at, rules),
+    )
+
+
+def digest(statement: Statement) -> bytes:
+    """Return a SHA-256 over the statement's facts, blind to key order and to what an LRS assigns."""
+    facts = {name: value for name, value in statement.items() if name not in ASSIGNED_BY_AN_LRS}
+    return hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).digest()

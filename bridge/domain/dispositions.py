@@ -1,0 +1,71 @@
+"""How a statement's journey ends: exactly one disposition each, with reasons from closed lists (api.md, AMQP in)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Disposition(StrEnum):
+    """What became of a statement."""
+
+    RECORDED = "recorded"
+    MERGED = "merged"
+    DUPLICATE = "duplicate"
+    IGNORED = "ignored"
+    HELD = "held"
+    PARKED = "parked"
+    WITHDRAWN = "withdrawn"
+    DEAD_LETTERED = "dead-lettered"
+
+
+class Reason(StrEnum):
+    """Why a statement was ignored or dead-lettered."""
+
+    NOT_COMPLETED = "not_completed"
+    NOT_CATALOGUE = "not_catalogue"
+    BEFORE_GO_LIVE = "before_go_live"
+    VERB = "verb"
+    SUB_ACTIVITY = "sub_activity"
+    ERASED = "erased"
+
+    NOT_JSON = "not_json"
+    TOO_LARGE = "too_large"
+    INVALID_STATEMENT = "invalid_statement"
+    CONFLICT = "conflict"
+    FUTURE_TIMESTAMP = "future_timestamp"
+    EXHAUSTED = "exhausted"
+
+
+IGNORE_REASONS = frozenset(
+    {
+        Reason.NOT_COMPLETED,
+        Reason.NOT_CATALOGUE,
+        Reason.BEFORE_GO_LIVE,
+        Reason.VERB,
+        Reason.SUB_ACTIVITY,
+        Reason.ERASED,
+    }
+)
+DEAD_LETTER_REASONS = frozenset(Reason) - IGNORE_REASONS
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A statement's disposition; ``detail`` explains a dead letter and never quotes the statement."""
+
+    disposition: Disposition
+    reason: Reason | None = None
+    detail: str = ""
+    entry_id: str | None = None
+    member_id: str | None = None
+
+    @classmethod
+    def ignored(cls, reason: Reason) -> Outcome:
+        """Acknowledged, kept in the ledger, and nothing more (R28, R31)."""
+        return cls(Disposition.IGNORED, reason)
+
+    @classmethod
+    def dead(cls, reason: Reason, detail: str) -> Outcome:
+        """Put aside for a person to look at."""
+        return cls(Disposition.DEAD_LETTERED, reason, detail)

@@ -1,0 +1,148 @@
+"""Members as the membership system knows them (R82): identifiers, renewal date, registration."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bridge.domain import agents
+from bridge.domain.periods import Period, check_periods
+from bridge.errors import Conflict, FieldFault, NotFound
+from bridge.services.recording import Recording
+from bridge.services.stores import Stores
+from bridge.store.members import IdentifierTaken
+
+MEMBER_ID = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$"
+"""What a member id may look like: it travels in addresses, log lines and events."""
+
+
+class Input(BaseModel):
+    """What comes from outside: a field that is not known is a fault."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Account(Input):
+    """An account on an existing system (xAPI-Data §2.4.2.4)."""
+
+    home_page: str = Field(alias="homePage", pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$", max_length=2000)
+    name: str = Field(min_length=1, max_length=500)
+
+
+class Identifier(Input):
+    """One inverse functional identifier, as in an xAPI Agent: exactly one of the four."""
+
+    account: Account | None = None
+    mbox: str | None = Field(None, pattern=r"^mailto:[^\s@]+@[^\s@]+$", max_length=500)
+    mbox_sha1sum: str | None = Field(None, pattern=r"^[0-9a-fA-F]{40}$")
+    openid: str | None = Field(None, pattern=r"^https?://\S+$", max_length=2000)
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if len(self.model_fields_set) != 1 or None in (getattr(self, name) for name in self.model_fields_set):
+            raise ValueError("give exactly one of account, mbox, mbox_sha1sum or openid")
+        return self
+
+    def agent(self) -> dict[str, Any]:
+        """Return it as in an xAPI Agent."""
+        return self.model_dump(by_alias=True, exclude_none=True)
+
+
+class PeriodIn(Input):
+    """A membership year as the membership system lists it, both days inclusive."""
+
+    start: date
+    end: date
+
+
+class MemberIn(Input):
+    """A member as ``PUT /v1/members/{id}`` and the member feed bring it."""
+
+    name: str = Field(min_length=1, max_length=500, description="Shown to the member.")
+    email: str | None = Field(None, max_length=320, pattern=r"^[^\s@]+@[^\s@]+$", description="For audit notices.")
+    registered: bool = Field(description="On the Register: changes guidance, never access (R80).")
+    registered_since: date | None = Field(None, description="First day on the Register.")
+    renewal_date: date | None = Field(None, description="Any renewal day; its anniversaries start the years.")
+    periods: list[PeriodIn] | None = Field(None, min_length=1, max_length=200, description="Instead of a renewal date.")
+    identifiers: list[Identifier] = Field(max_length=50, description="How xAPI statements name the member.")
+
+    @model_validator(mode="after")
+    def _one_calendar(self) -> Self:
+        if (self.renewal_date is None) == (self.periods is None):
+            raise ValueError("give either renewal_date or periods, not both")
+        check_periods([Period(period.start, period.end) for period in self.periods or ()])
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A member as stored, and whether this call made it."""
+
+    member: dict[str, Any]
+    created: bool
+
+
+class MemberRecords:
+    """Creates and changes members; their logs follow."""
+
+    def __init__(self, stores: Stores, recording: Recording) -> None:
+        self._stores = stores
+        self._recording = recording
+
+    async def get(self, member_id: str) -> dict[str, Any]:
+        """Return a member; raises ``NotFound``."""
+        member = await self._stores.members.get(member_id)
+        if member is None:
+            raise NotFound("There is no such member.")
+        return member
+
+    async def put(self, member_id: str, given: MemberIn, revision: int | None = None) -> Put | None:
+        """Store a member, then bring the log in line; None when ``revision`` is not newer than the one stored.
+
+        Raises ``Conflict`` when an identifier belongs to another member, or the member was erased (invariant 8).
+        """
+        if await self._stores.erasures.among([agents.hashed(erased_key(member_id))]):
+            raise Conflict("This member was erased at their request and cannot be brought back under this id.")
+        try:
+            member = await self._stores.members.put(member_id, _fields(given), revision)
+        except IdentifierTaken as error:
+            raise _taken(given, error.key) from error
+        if member is None:
+            return None
+        await self._recording.catch_up(member_id)
+        return Put(member, created=member["version"] == 1)
+
+    async def leave(self, member_id: str, revision: int | None = None) -> None:
+        """Note that a member left; the record stays until retention or an erasure ends it."""
+        await self._stores.members.leave(member_id, datetime.now(UTC), revision)
+
+
+def erased_key(member_id: str) -> str:
+    """Return what an erasure's tombstone hashes for a member id."""
+    return f"member:{member_id}"
+
+
+def _fields(given: MemberIn) -> dict[str, Any]:
+    identifiers = [identifier.agent() for identifier in given.identifiers]
+    dumped = given.model_dump(mode="json", exclude={"identifiers"})
+    return {**dumped, "identifiers": identifiers, "keys": list(agents.member_keys(identifiers)), "left_at": None}
+
+
+def _taken(given: MemberIn, key: str) -> Conflict:
+    """Say which identifier is another member's, without telling whose."""
+    named = [number for number, one in enumerate(given.identifiers) if key in agents.member_keys([one.agent()])]
+    number = named[0] if named else 0
+    kind = next(iter(given.identifiers[number].agent()))
+    message = (
+        f"Identifier {number + 1} ({kind}) belongs to another member: remove it there first, or leave it out here."
+    )
+    return Conflict(message, faults=[FieldFault(f"/identifiers/{number}", f"Identifier {number + 1}", message)])
+
+
+def is_member_id(text: str) -> bool:
+    """Say whether a text may be a member id."""
+    return re.fullmatch(MEMBER_ID, text) is not None

@@ -1,0 +1,178 @@
+"""From statements to drafts: each statement gets one disposition, and changes the log at most once.
+
+The order of the writes makes a batch safe to interrupt anywhere, without a transaction: the ledger claims the
+statements, then the entries are written, then the events. Ids are derived, so the redelivery of an interrupted batch
+completes it. Where another process may act at the same moment (a voiding, a member update), both sides write first
+and read after, so that at least one of them sees the other (docs/decisions/0002).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from bridge.domain.arrivals import Arrival, arrival
+from bridge.domain.completions import Rules, Voiding
+from bridge.domain.dispositions import Disposition, Outcome, Reason
+from bridge.services.placing import Plan, plan_for
+from bridge.services.stores import Stores
+from bridge.services.voiding import Voidings
+from bridge.store.outbox import event
+from bridge.store.statements import row
+
+ROUNDS = 8
+"""How often a batch is planned anew when others write the same entries; in each round somebody gets done."""
+
+RELEASED_AT_ONCE = 200
+"""Statements that stop waiting are recorded in batches of this size."""
+
+LOGGED = frozenset({Disposition.RECORDED, Disposition.MERGED})
+WAITS = frozenset({Disposition.PARKED, Disposition.HELD})
+
+
+class Recording:
+    """The use case behind the queue; give it decoded, valid statements."""
+
+    def __init__(self, stores: Stores, rules: Rules) -> None:
+        self._stores = stores
+        self._voidings = Voidings(stores)
+        self.rules = rules
+
+    async def record(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
+        """Record a batch; returns an outcome per arrival, in order. Raises ``Unavailable`` when the store is away."""
+        firsts = {one.statement_id: one for one in reversed(arrivals)}
+        outcomes = await self._record_distinct(list(firsts.values()))
+        return [_repeat(one, firsts[one.statement_id], outcomes[one.statement_id]) for one in arrivals]
+
+    async def _record_distinct(self, arrivals: list[Arrival]) -> dict[str, Outcome]:
+        plan = await plan_for(arrivals, self._stores)
+        claims = [one for one in arrivals if plan.outcomes[one.statement_id].disposition != Disposition.DEAD_LETTERED]
+        known = await self._stores.statements.claim([_row(one, plan.outcomes[one.statement_id]) for one in claims])
+        repeats, unfinished = await self._seen_before([one for one in claims if one.statement_id in known], plan)
+        fresh = [one for one in claims if one.statement_id not in known]
+        done = await self._carry_out([*fresh, *unfinished], plan)
+        changed = [one.statement_id for one in fresh if done[one.statement_id] != plan.outcomes[one.statement_id]]
+        await self._stores.statements.settle({key: done[key] for key in changed})
+        return {**plan.outcomes, **done, **repeats}
+
+    async def _seen_before(self, arrivals: list[Arrival], plan: Plan) -> tuple[dict[str, Outcome], list[Arrival]]:
+        """Settle statements that the ledger had already; returns those whose interrupted work is to be finished."""
+        rows = await self._stores.statements.known([one.statement_id for one in arrivals]) if arrivals else {}
+        outcomes: dict[str, Outcome] = {}
+        unfinished: list[Arrival] = []
+        for one in arrivals:
+            known = rows[one.statement_id]
+            outcomes[one.statement_id] = outcome = _known_outcome(one, known)
+            if outcome.disposition is Disposition.WITHDRAWN:
+                await self._stores.statements.fill(_row(one, outcome))
+            elif outcome.disposition is Disposition.DUPLICATE and _same_work(known, plan.outcomes[one.statement_id]):
+                unfinished.append(one)
+        return outcomes, unfinished
+
+    async def _carry_out(self, arrivals: list[Arrival], plan: Plan) -> dict[str, Outcome]:
+        """Write entries, waiting statements, voidings and events; safe to repeat. Returns the outcomes as they are."""
+        plan = await self._write_entries(arrivals, plan)
+        ids = [one.statement_id for one in arrivals]
+        await self._stores.waiting.park([plan.parked[key] for key in ids if key in plan.parked])
+        await self._stores.waiting.hold([plan.held[key] for key in ids if key in plan.held])
+        for one in arrivals:
+            if isinstance(one.meaning, Voiding):
+                await self._voidings.void(one.meaning.target, one.statement_id, one.received_at)
+        outcomes = {key: plan.outcomes[key] for key in ids}
+        await self._stores.outbox.add([event for one in arrivals for event in _events(one, outcomes)])
+        await self._notice_changes(plan, ids)
+        return outcomes
+
+    async def _write_entries(self, arrivals: list[Arrival], plan: Plan) -> Plan:
+        ids = [one.statement_id for one in arrivals]
+        for _ in range(ROUNDS):
+            drafts = [plan.drafts[key] for key in ids if key in plan.drafts]
+            joins = [plan.joins[key] for key in ids if key in plan.joins]
+            if await self._stores.entries.write(drafts, joins):
+                return plan
+            plan = await plan_for(arrivals, self._stores, again=True)
+        raise RuntimeError("a batch could not be placed: its entries keep changing under it")
+
+    async def _notice_changes(self, plan: Plan, ids: list[str]) -> None:
+        """Catch up with members that changed, or became known, while this batch was written."""
+        parked = [plan.parked[key]["actor_key"] for key in ids if key in plan.parked]
+        changed = {member["_id"] for member in (await self._stores.members.by_keys(parked)).values()}
+        placed = {plan.outcomes[key].member_id for key in ids}
+        seen = {key: version for key, version in plan.members.items() if key in placed}
+        current = await self._stores.members.versions(seen) if seen else {}
+        for member_id in changed | {key for key, version in seen.items() if current.get(key) != version}:
+            await self.catch_up(member_id)
+
+    async def catch_up(self, member_id: str) -> None:
+        """Bring a log in line with a new calendar, new identifiers or the end of a freeze (R82, decisions 4 and 10)."""
+        member = await self._stores.members.get(member_id)
+        if member is None:
+            return
+        await self._stores.entries.rebucket(member)
+        frozen = [freeze["period_id"] for freeze in member.get("frozen") or ()]
+        waiting = self._stores.waiting
+        while ids := await waiting.parked_for(member["keys"], RELEASED_AT_ONCE):
+            if not await self._release(ids):
+                break
+        while ids := await waiting.held_for(member_id, frozen, RELEASED_AT_ONCE):
+            if not await self._release(ids):
+                break
+
+    async def _release(self, statement_ids: list[str]) -> bool:
+        """Record statements that waited; returns whether any stopped waiting."""
+        rows = await self._stores.statements.known(statement_ids)
+        arrivals = [self._stored(row) for row in rows.values()]
+        plan = await plan_for(arrivals, self._stores, again=True)
+        outcomes = await self._carry_out(arrivals, plan)
+        await self._stores.statements.settle(outcomes)
+        still = {key for key, outcome in outcomes.items() if outcome.disposition in WAITS}
+        await self._stores.waiting.release(key for key in statement_ids if key not in still)
+        return len(still) < len(statement_ids)
+
+    def _stored(self, row: dict[str, Any]) -> Arrival:
+        return arrival(orjson.loads(row["raw"]), row["raw"], row["received_at"], self.rules)
+
+
+def _repeat(one: Arrival, first: Arrival, outcome: Outcome) -> Outcome:
+    """Return the outcome of an arrival whose id may have stood earlier in the same batch (decision 6)."""
+    if one is first or outcome.disposition is Disposition.DEAD_LETTERED:
+        return outcome
+    if one.digest != first.digest:
+        return _conflict()
+    return Outcome(Disposition.DUPLICATE, entry_id=outcome.entry_id, member_id=outcome.member_id)
+
+
+def _known_outcome(one: Arrival, known: dict[str, Any]) -> Outcome:
+    """Return what a statement is that the ledger had already: voided before it came, a repeat, or a conflict."""
+    if "digest" not in known:
+        return Outcome(Disposition.WITHDRAWN)
+    if bytes(known["digest"]) != one.digest:
+        return _conflict()
+    return Outcome(Disposition.DUPLICATE, entry_id=known.get("entry_id"), member_id=known.get("member_id"))
+
+
+def _same_work(known: dict[str, Any], planned: Outcome) -> bool:
+    """Say whether the first delivery meant what this one plans: then doing it again completes it, if it was cut off."""
+    meant = Disposition(known["disposition"])
+    if meant in LOGGED and planned.disposition in LOGGED:
+        return known.get("member_id") == planned.member_id
+    return meant is planned.disposition
+
+
+def _conflict() -> Outcome:
+    return Outcome.dead(Reason.CONFLICT, "/id: an id of its own was expected; another statement was recorded under it")
+
+
+def _row(one: Arrival, outcome: Outcome) -> dict[str, Any]:
+    kept = b"" if outcome.reason is Reason.ERASED else one.raw
+    return row(one.statement_id, kept, one.digest, one.received_at, outcome)
+
+
+def _events(one: Arrival, outcomes: dict[str, Outcome]) -> list[dict[str, Any]]:
+    outcome = outcomes[one.statement_id]
+    if outcome.disposition is not Disposition.RECORDED or outcome.member_id is None:
+        return []
+    data = {"entry_id": outcome.entry_id, "statement_id": one.statement_id}
+    return [event(f"log.drafted:{outcome.entry_id}", "log.drafted", outcome.member_id, one.received_at, data)]

@@ -1,0 +1,148 @@
+"""The connection to MongoDB, and what every collection file shares: durability, faults, names."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+from motor.motor_asyncio import (
+    AsyncIOMotorClient,
+    AsyncIOMotorClientSession,
+    AsyncIOMotorCollection,
+    AsyncIOMotorDatabase,
+)
+from pymongo import InsertOne, UpdateOne, WriteConcern
+from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, PyMongoError, WTimeoutError
+from pymongo.read_concern import ReadConcern
+from pymongo.results import BulkWriteResult
+
+from bridge.errors import Unavailable
+from bridge.settings import Settings
+
+Document = dict[str, Any]
+Collection = AsyncIOMotorCollection[Document]
+Session = AsyncIOMotorClientSession
+
+DUPLICATE_KEY = 11000
+"""MongoDB's error code for a broken unique index."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C", bound=type)
+
+
+class Database:
+    """One client and one database; every write is majority and journalled (design.md, Durability)."""
+
+    def __init__(self, settings: Settings) -> None:
+        timeout = int(settings.mongo_timeout * 1000)
+        self.client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
+            settings.mongo_url.get_secret_value(),
+            serverSelectionTimeoutMS=timeout,
+            connectTimeoutMS=timeout,
+            socketTimeoutMS=timeout * 4,
+            tz_aware=True,
+            appname="cpd-bridge",
+        )
+        self._database: AsyncIOMotorDatabase[Document] = self.client.get_database(
+            settings.mongo_database,
+            write_concern=WriteConcern(w="majority", j=True),
+            read_concern=ReadConcern("majority"),
+        )
+
+    def collection(self, name: str) -> Collection:
+        """Return a collection with the durability of this database."""
+        return self._database[name]
+
+    @property
+    def raw(self) -> AsyncIOMotorDatabase[Document]:
+        """The driver's database, for GridFS and commands."""
+        return self._database
+
+    async def ping(self) -> None:
+        """Raise ``Unavailable`` when the store does not answer."""
+        await _translated(self._database.command, "ping")
+
+    async def transaction(self, work: Callable[[Session], Coroutine[Any, Any, R]]) -> R:
+        """Run ``work`` in a transaction, tried again by the driver on a transient conflict."""
+
+        async def run() -> R:
+            async with await self.client.start_session() as session:
+                return await session.with_transaction(
+                    work, write_concern=WriteConcern(w="majority", j=True), read_concern=ReadConcern("snapshot")
+                )
+
+        return await _translated(run)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.client.close()
+
+
+async def _translated(call: Callable[P, Coroutine[Any, Any, R]], *args: P.args, **kwargs: P.kwargs) -> R:
+    try:
+        return await call(*args, **kwargs)
+    except PyMongoError as error:
+        if _is_outage(error):
+            raise Unavailable("The store does not answer; try again shortly.") from error
+        raise
+
+
+def _is_outage(error: PyMongoError) -> bool:
+    if isinstance(error, BulkWriteError):
+        return bool(error.details and error.details.get("writeConcernErrors"))
+    retryable = error.has_error_label("RetryableWriteError") or error.has_error_label("TransientTransactionError")
+    return isinstance(error, ConnectionFailure | WTimeoutError) or retryable
+
+
+def reaches_store(cls: C) -> C:
+    """Turn an outage in any coroutine method of ``cls`` into ``Unavailable``: no driver error leaves the store."""
+    for name, method in list(vars(cls).items()):
+        if inspect.iscoroutinefunction(method):
+            setattr(cls, name, _guarded(method))
+    return cls
+
+
+def _guarded(method: Callable[..., Coroutine[Any, Any, R]]) -> Callable[..., Coroutine[Any, Any, R]]:
+    @functools.wraps(method)
+    async def call(*args: Any, **kwargs: Any) -> R:
+        return await _translated(method, *args, **kwargs)
+
+    return call
+
+
+async def insert_new(collection: Collection, documents: list[Document]) -> dict[int, Document]:
+    """Insert what is not there yet, in one unordered bulk write.
+
+    Returns the refused ones: position in ``documents`` → the broken unique key. Any other fault raises.
+    """
+    if not documents:
+        return {}
+    try:
+        await collection.insert_many(documents, ordered=False)
+    except BulkWriteError as error:
+        return duplicates(error)
+    return {}
+
+
+async def bulk(collection: Collection, operations: Sequence[InsertOne[Document] | UpdateOne]) -> BulkWriteResult:
+    """Run one unordered bulk write (inserts run before updates); raises the driver's ``BulkWriteError``."""
+    write = collection.bulk_write  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - its `let`
+    return await write(list(operations), ordered=False)
+
+
+def duplicates(error: BulkWriteError) -> dict[int, Document]:
+    """Return position → broken unique key of a bulk write that failed only by duplicate keys; else raise it again."""
+    details = error.details or {}
+    faults = details.get("writeErrors", [])
+    if details.get("writeConcernErrors") or any(fault["code"] != DUPLICATE_KEY for fault in faults):
+        raise error
+    return {fault["index"]: fault.get("keyValue") or fault.get("keyPattern") or {} for fault in faults}
+
+
+def broken_key(error: DuplicateKeyError) -> Document:
+    """Return the key of a broken unique index."""
+    details = error.details or {}
+    return dict(details.get("keyValue") or details.get("keyPattern") or {})

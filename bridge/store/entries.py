@@ -1,0 +1,173 @@
+"""Log entries: the drafts that completions make, and what members make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from pymongo import InsertOne, ReturnDocument, UpdateOne
+from pymongo.errors import BulkWriteError
+
+from bridge.store.database import Database, Document, bulk, duplicates, insert_new, reaches_store
+from bridge.store.listing import Listing, Sort, page_of
+from bridge.store.members import calendar_of
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A completion looking for its entry: the keys it may share with another (decision 7), and its own id."""
+
+    member_id: str
+    entry_id: str
+    merge_keys: tuple[str, ...]
+
+
+LIVE: Document = {"deleted_at": None}
+"""A deleted entry stays as a tombstone, so that a redelivered statement does not bring it back (decision 5)."""
+
+
+@reaches_store
+class Entries:
+    """The ``log_entries`` collection; every member's query starts with ``member_id``."""
+
+    def __init__(self, database: Database) -> None:
+        self._entries = database.collection("log_entries")
+
+    async def prepare(self) -> None:
+        """Create the indexes: one for each sort of the list, one that makes merging race-free."""
+        await self._entries.create_index(
+            [("member_id", 1), ("merge_keys", 1)],
+            unique=True,
+            partialFilterExpression={"merge_keys": {"$exists": True}},
+            name="merge",
+        )
+        for name in ("date", "title", "type"):
+            order = [(f"order.{name}.empty", 1), (f"order.{name}.key", 1), ("_id", 1)]
+            await self._entries.create_index([("member_id", 1), ("period_id", 1), *order], name=f"by_{name}")
+
+    async def holding(self, wanted: Sequence[Claim], *, by_id: bool = False) -> dict[tuple[str, str], Document]:
+        """Return (member id, merge key) → entry that holds it, in one read; ``by_id`` finds the claims' own ids too."""
+        if not wanted:
+            return {}
+        keys = {"merge_keys": {"$in": list({key for claim in wanted for key in claim.merge_keys})}}
+        own = {"_id": {"$in": [claim.entry_id for claim in wanted]}}
+        query = {
+            "member_id": {"$in": list({claim.member_id for claim in wanted})},
+            **({"$or": [keys, own]} if by_id else keys),
+        }
+        fields = {"member_id": 1, "merge_keys": 1, "frozen": 1, "withdrawn_at": 1, "provenance.statement_ids": 1}
+        return {
+            (entry["member_id"], key): entry
+            async for entry in self._entries.find(query, fields)
+            for key in (*entry.get("merge_keys", ()), entry["_id"])
+        }
+
+    async def write(self, drafts: list[Document], joins: list[UpdateOne]) -> bool:
+        """Insert drafts and add statements to entries in one bulk write; False when any of it did not take.
+
+        The caller then plans again from what is there: another process was quicker, or a freeze came between.
+        """
+        operations = [*(InsertOne(draft) for draft in drafts), *joins]
+        if not operations:
+            return True
+        try:
+            result = await bulk(self._entries, operations)
+        except BulkWriteError as error:
+            duplicates(error)
+            return False
+        return result.matched_count == len(joins)
+
+    async def withdraw(self, member_id: str, entry_id: str, statement_id: str, at: datetime) -> Document | None:
+        """Take a voided statement back (decision 8); returns the entry as it now is, or None when it is frozen.
+
+        An untouched draft that no other statement stands behind is deleted; any other is flagged ``voided``. An
+        entry that is not there yet is made as a tombstone, which refuses the draft that is on its way.
+        """
+        await insert_new(self._entries, [_tombstone(member_id, entry_id, statement_id, at)])
+        gone = {"deleted_at": at, "withdrawn_at": at, "updated_at": at}
+        mine = {"_id": entry_id, "member_id": member_id, "frozen": None}
+        taken = await self._entries.find_one_and_update(
+            {**mine, "touched_at": None, "provenance.statement_ids": [statement_id]},
+            {"$set": gone, "$unset": {"merge_keys": ""}, "$inc": {"version": 1}},
+            return_document=ReturnDocument.AFTER,
+        )
+        return taken or await self._entries.find_one_and_update(
+            mine,
+            {"$set": {"provenance.voided": True}, "$addToSet": {"provenance.voided_ids": statement_id}},
+            return_document=ReturnDocument.AFTER,
+        )
+
+    async def freeze_of(self, member_id: str, entry_id: str) -> Document | None:
+        """Return the freeze that holds an entry, or None."""
+        entry = await self._entries.find_one({"_id": entry_id, "member_id": member_id}, {"frozen": 1})
+        return entry and entry.get("frozen")
+
+    async def rebucket(self, member: Document) -> int:
+        """Set the period of a member's unfrozen entries by the member's calendar (R82); returns how many moved."""
+        calendar = calendar_of(member)
+        moves: list[UpdateOne] = []
+        query = {"member_id": member["_id"], "frozen": None, "date": {"$gt": ""}}
+        async for entry in self._entries.find(query, {"date": 1, "period_id": 1}):
+            period_id = calendar.period_for(date.fromisoformat(entry["date"])).id
+            if period_id != entry["period_id"]:
+                same = {"_id": entry["_id"], "member_id": member["_id"], "frozen": None, "date": entry["date"]}
+                moves.append(UpdateOne(same, {"$set": {"period_id": period_id}, "$inc": {"version": 1}}))
+        if moves:
+            await bulk(self._entries, moves)
+        return len(moves)
+
+    async def get(self, member_id: str, entry_id: str) -> Document | None:
+        """Return one live entry of a member, or None."""
+        return await self._entries.find_one({"_id": entry_id, "member_id": member_id, **LIVE})
+
+    async def list(self, member_id: str, query: Document, sort: Sort, limit: int, after: list[Any] | None) -> Listing:
+        """Return a page of a member's live entries, in a stable order."""
+        return await page_of(self._entries, {"member_id": member_id, **LIVE, **query}, sort, limit, after)
+
+    async def first_day(self, member_id: str) -> str | None:
+        """Return the earliest date (YYYY-MM-DD) of a member's live entries."""
+        query = {"member_id": member_id, "date": {"$gt": ""}, **LIVE}
+        entry = await self._entries.find_one(query, {"date": 1}, sort=[("date", 1)])
+        return None if entry is None else entry["date"]
+
+    async def counts(self, member_id: str) -> dict[str, Document]:
+        """Return period id → ``{total, draft, incomplete, complete, needs_attention}`` of a member's live entries."""
+        flag = {"$cond": ["$draft", "draft", {"$cond": ["$complete", "complete", "incomplete"]}]}
+        groups = self._entries.aggregate(
+            [
+                {"$match": {"member_id": member_id, **LIVE}},
+                {"$group": {"_id": {"period": "$period_id", "state": flag}, "n": {"$sum": 1}}},
+            ]
+        )
+        counted: dict[str, Document] = {}
+        async for group in groups:
+            counted.setdefault(group["_id"]["period"], {})[group["_id"]["state"]] = group["n"]
+        return counted
+
+
+def _tombstone(member_id: str, entry_id: str, statement_id: str, at: datetime) -> Document:
+    return {
+        "_id": entry_id,
+        "member_id": member_id,
+        "source": "learning_centre",
+        "draft": True,
+        "version": 1,
+        "created_at": at,
+        "updated_at": at,
+        "deleted_at": at,
+        "withdrawn_at": at,
+        "provenance": {"statement_ids": [statement_id]},
+    }
+
+
+def joining(entry: Document, statement_id: str, merge_keys: Sequence[str]) -> UpdateOne:
+    """Make the change that adds a statement to an entry's provenance (decision 7); a frozen entry takes none."""
+    return UpdateOne(
+        {"_id": entry["_id"], "member_id": entry["member_id"], "frozen": None},
+        {
+            "$addToSet": {"provenance.statement_ids": statement_id, "merge_keys": {"$each": list(merge_keys)}},
+            "$inc": {"version": 1},
+        },
+    )

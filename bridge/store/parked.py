@@ -1,0 +1,65 @@
+"""Completions that wait: parked for an unknown actor (decision 10), or held for a frozen period (decision 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from bridge.store.database import Database, Document, insert_new, reaches_store
+
+
+def parked_row(statement_id: str, actor_key: str, at: datetime) -> Document:
+    """Make the document of a statement that waits for its actor to become known."""
+    return {"_id": statement_id, "actor_key": actor_key, "at": at}
+
+
+def held_row(statement_id: str, member_id: str, period_id: str, at: datetime) -> Document:
+    """Make the document of a statement that waits for a freeze to end."""
+    return {"_id": statement_id, "member_id": member_id, "period_id": period_id, "at": at}
+
+
+@reaches_store
+class Waiting:
+    """The ``parked`` and ``held`` collections; the statement itself stays in the ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._parked = database.collection("parked")
+        self._held = database.collection("held")
+
+    async def prepare(self) -> None:
+        """Create the indexes."""
+        await self._parked.create_index("actor_key", name="actor")
+        await self._held.create_index([("member_id", 1), ("period_id", 1)], name="period")
+
+    async def park(self, rows: list[Document]) -> None:
+        """Add parked statements; those there already stay as they are."""
+        await insert_new(self._parked, rows)
+
+    async def hold(self, rows: list[Document]) -> None:
+        """Add held statements; those there already stay as they are."""
+        await insert_new(self._held, rows)
+
+    async def parked_for(self, actor_keys: Iterable[str], limit: int) -> list[str]:
+        """Return ids of statements parked for any of these actors, oldest first."""
+        found = self._parked.find({"actor_key": {"$in": list(actor_keys)}}, {"_id": 1}).sort("at", 1).limit(limit)
+        return [row["_id"] async for row in found]
+
+    async def held_for(self, member_id: str, frozen: Iterable[str], limit: int) -> list[str]:
+        """Return ids of a member's held statements whose period is not among the ``frozen`` ones, oldest first."""
+        query = {"member_id": member_id, "period_id": {"$nin": list(frozen)}}
+        return [row["_id"] async for row in self._held.find(query, {"_id": 1}).sort("at", 1).limit(limit)]
+
+    async def count_held(self, member_id: str) -> dict[str, int]:
+        """Return period id → number of a member's completions that wait for its freeze to end."""
+        pipeline = [{"$match": {"member_id": member_id}}, {"$group": {"_id": "$period_id", "n": {"$sum": 1}}}]
+        return {group["_id"]: group["n"] async for group in self._held.aggregate(pipeline)}
+
+    async def count_parked(self) -> int:
+        """Return how many statements wait for an actor to become known."""
+        return await self._parked.count_documents({})
+
+    async def release(self, statement_ids: Iterable[str]) -> None:
+        """Forget that these statements waited."""
+        chosen = {"_id": {"$in": list(statement_ids)}}
+        await self._parked.delete_many(chosen)
+        await self._held.delete_many(chosen)

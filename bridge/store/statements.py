@@ -1,0 +1,77 @@
+"""The ledger of statements: each kept as received, with its one disposition (invariant 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from bson import Binary
+from pymongo import UpdateOne
+
+from bridge.domain.dispositions import Disposition, Outcome
+from bridge.store.database import Database, Document, bulk, insert_new, reaches_store
+
+
+def row(statement_id: str, raw: bytes, digest: bytes, received_at: datetime, outcome: Outcome) -> Document:
+    """Make the ledger's document of a statement: the raw bytes and the few indexed facts beside them."""
+    return {
+        "_id": statement_id,
+        "raw": Binary(raw),
+        "digest": Binary(digest),
+        "received_at": received_at,
+        **_settled(outcome),
+    }
+
+
+def _settled(outcome: Outcome) -> Document:
+    facts = {
+        "disposition": outcome.disposition.value,
+        "reason": outcome.reason.value if outcome.reason else None,
+        "member_id": outcome.member_id,
+        "entry_id": outcome.entry_id,
+    }
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+@reaches_store
+class Statements:
+    """The ``statements`` collection, keyed by statement id."""
+
+    def __init__(self, database: Database) -> None:
+        self._statements = database.collection("statements")
+
+    async def prepare(self) -> None:
+        """Create the indexes."""
+        await self._statements.create_index("member_id", sparse=True, name="member")
+
+    async def claim(self, rows: list[Document]) -> set[str]:
+        """Write the rows of statements seen for the first time; returns the ids that were there already."""
+        refused = await insert_new(self._statements, rows)
+        return {rows[position]["_id"] for position in refused}
+
+    async def known(self, statement_ids: Iterable[str]) -> dict[str, Document]:
+        """Return id → row of the statements that are there."""
+        found = self._statements.find({"_id": {"$in": list(statement_ids)}})
+        return {row["_id"]: row async for row in found}
+
+    async def settle(self, outcomes: dict[str, Outcome]) -> None:
+        """Correct the disposition of statements whose outcome a race or a later event decided."""
+        changes = [UpdateOne({"_id": key}, {"$set": _settled(outcome)}) for key, outcome in outcomes.items()]
+        if changes:
+            await bulk(self._statements, changes)
+
+    async def fill(self, received: Document) -> None:
+        """Complete the row that a voiding made for a statement that had not arrived yet."""
+        facts = {name: value for name, value in received.items() if name != "_id"}
+        await self._statements.update_one({"_id": received["_id"], "digest": None}, {"$set": facts})
+
+    async def void(self, target: str, voiding_id: str) -> Document | None:
+        """Mark a statement as voided, even before it arrives; returns its row as it was, or None."""
+        return await self._statements.find_one_and_update(
+            {"_id": target}, {"$set": {"voided_by": voiding_id}}, upsert=True
+        )
+
+    async def counts(self) -> dict[str, int]:
+        """Return disposition → number of statements."""
+        groups = self._statements.aggregate([{"$group": {"_id": "$disposition", "n": {"$sum": 1}}}])
+        return {group["_id"] or Disposition.WITHDRAWN: group["n"] async for group in groups}

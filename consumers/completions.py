@@ -1,0 +1,94 @@
+"""The first room of a completed statement: from a message's bytes to valid statements, and to what is refused."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import cast
+
+from aio_pika.abc import AbstractIncomingMessage
+
+from bridge.broker.dead_letters import DeadLetter, Origin
+from bridge.domain import bodies
+from bridge.domain.arrivals import Arrival, arrival
+from bridge.domain.completions import Rules, Statement
+from bridge.domain.dispositions import Disposition, Outcome, Reason
+from schemas import xapi
+
+
+@dataclass(slots=True)
+class Piece:
+    """One statement of a message, or the whole message when it could not be read.
+
+    ``part`` holds the bytes of a statement inside an array; None means the message's own body. A piece is refused
+    (it has an outcome at once) or has an arrival, whose outcome the recording brings.
+    """
+
+    part: bytes | None
+    arrival: Arrival | None = None
+    outcome: Outcome | None = None
+    attempts: int = 1
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One message taken from the queue, in pieces."""
+
+    message: AbstractIncomingMessage
+    origin: Origin
+    pieces: list[Piece] = field(default_factory=list[Piece])
+
+    def dead_letters(self, now: datetime) -> list[DeadLetter]:
+        """Return the dead letters among the settled pieces, each with its body byte for byte."""
+        dead = [piece for piece in self.pieces if piece.outcome and piece.outcome.disposition in _DEAD]
+        return [self._dead_letter(piece, piece.outcome, now) for piece in dead if piece.outcome]
+
+    def _dead_letter(self, piece: Piece, outcome: Outcome, now: datetime) -> DeadLetter:
+        assert outcome.reason is not None
+        if piece.part is None:
+            return DeadLetter(self.message.body, outcome.reason, outcome.detail, self.origin, now, piece.attempts)
+        unpacked = Origin(self.origin.exchange, self.origin.routing_key, self.origin.correlation_id)
+        return DeadLetter(piece.part, outcome.reason, outcome.detail, unpacked, now, piece.attempts)
+
+
+_DEAD = frozenset({Disposition.DEAD_LETTERED})
+
+
+def take_in(message: AbstractIncomingMessage, rules: Rules, limit: int) -> Delivery:
+    """Decode and validate a message; never raises for what is in it. ``limit`` is in bytes, packed or unpacked."""
+    delivery = Delivery(message, _origin(message))
+    try:
+        delivery.pieces = _pieces(message, rules, limit)
+    except bodies.BodyTooLarge as error:
+        delivery.pieces = [Piece(None, outcome=Outcome.dead(Reason.TOO_LARGE, str(error)))]
+    except bodies.UnreadableBody as error:
+        delivery.pieces = [Piece(None, outcome=Outcome.dead(Reason.NOT_JSON, str(error)))]
+    return delivery
+
+
+def _pieces(message: AbstractIncomingMessage, rules: Rules, limit: int) -> list[Piece]:
+    received_at = datetime.now(UTC)
+    body = bodies.unpacked(message.body, message.content_encoding, limit)
+    value = bodies.decoded(body)
+    if not isinstance(value, list):
+        return [_piece(value, body, None, received_at, rules)]
+    return [_piece(bodies.decoded(part), part, part, received_at, rules) for part in bodies.elements(body)]
+
+
+def _piece(value: object, raw: bytes, part: bytes | None, received_at: datetime, rules: Rules) -> Piece:
+    if xapi.is_valid(value):
+        return Piece(part, arrival(cast("Statement", value), raw, received_at, rules))
+    fault = xapi.explain(value)
+    return Piece(part, outcome=Outcome.dead(Reason.INVALID_STATEMENT, f"{fault.pointer or '/'}: {fault.expected}"))
+
+
+def _origin(message: AbstractIncomingMessage) -> Origin:
+    given = message.correlation_id or message.headers.get("x-correlation-id")
+    return Origin(
+        exchange=message.exchange or "",
+        routing_key=message.routing_key or "",
+        correlation_id=str(given) if given else uuid.uuid4().hex,
+        content_type=message.content_type,
+        content_encoding=message.content_encoding,
+    )

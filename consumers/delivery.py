@@ -1,0 +1,72 @@
+"""Taking messages in batches and settling them: the only place that acknowledges."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import structlog
+from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
+
+from bridge.broker.publisher import Publisher
+from bridge.broker.topology import Topology
+from consumers.completions import Delivery, Piece
+
+log = structlog.get_logger(__name__)
+
+
+class Inbox:
+    """What the broker has delivered and nobody has worked on yet."""
+
+    def __init__(self, queue: AbstractQueue) -> None:
+        self._queue = queue
+        self._messages: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
+        self._tag: str | None = None
+
+    async def open(self) -> None:
+        """Begin to take messages."""
+        self._tag = await self._queue.consume(self._messages.put)
+
+    async def close(self) -> None:
+        """Stop taking messages; those delivered stay, to be worked on."""
+        if self._tag is not None:
+            tag, self._tag = self._tag, None
+            await self._queue.cancel(tag)
+
+    async def batch(self, size: int, weight_limit: int) -> list[AbstractIncomingMessage]:
+        """Wait for a message, then take what has arrived by now, up to ``size`` messages or ``weight_limit`` bytes."""
+        taken = [await self._messages.get()]
+        weight = len(taken[0].body)
+        while len(taken) < size and weight < weight_limit and not self._messages.empty():
+            taken.append(self._messages.get_nowait())
+            weight += len(taken[-1].body)
+        return taken
+
+
+async def settle(deliveries: Sequence[Delivery], publisher: Publisher, topology: Topology) -> None:
+    """Settle deliveries whose outcomes are durable: first the dead letters, confirmed, then one acknowledgement.
+
+    The deliveries are in the order of their tags with nothing open before them, so the last one's acknowledgement
+    covers all. Raises ``Unavailable``, and then the messages come again.
+    """
+    now = datetime.now(UTC)
+    letters = [letter.outgoing(topology) for delivery in deliveries for letter in delivery.dead_letters(now)]
+    if letters:
+        await publisher.publish(letters)
+    await deliveries[-1].message.ack(multiple=True)
+    for delivery in deliveries:
+        for piece in delivery.pieces:
+            _say(piece, delivery.origin.correlation_id)
+
+
+def _say(piece: Piece, correlation_id: str) -> None:
+    assert piece.outcome is not None
+    log.debug(
+        "statement settled",
+        statement_id=piece.arrival.statement_id if piece.arrival else None,
+        disposition=piece.outcome.disposition.value,
+        reason=piece.outcome.reason.value if piece.outcome.reason else None,
+        entry_id=piece.outcome.entry_id,
+        correlation_id=correlation_id,
+    )

@@ -1,0 +1,41 @@
+"""The worker's own little HTTP: ``/health/live``, ``/health/ready`` and ``/metrics``, for probes and Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+
+import prometheus_client
+from aiohttp import web
+
+from bridge.api.health import Ping, readiness
+
+
+@asynccontextmanager
+async def health(host: str, port: int, pings: Mapping[str, Ping]) -> AsyncGenerator[int]:
+    """Serve health and metrics meanwhile; yields the port that was taken (``port`` 0 takes a free one)."""
+
+    async def live(_request: web.Request) -> web.Response:
+        return web.json_response({"status": "live"})
+
+    async def ready(_request: web.Request) -> web.Response:
+        state = await readiness(pings)
+        return web.Response(
+            text=state.model_dump_json(),
+            status=200 if state.status == "ready" else 503,
+            content_type="application/json",
+        )
+
+    async def metrics(_request: web.Request) -> web.Response:
+        headers = {"Content-Type": prometheus_client.CONTENT_TYPE_LATEST}
+        return web.Response(body=prometheus_client.generate_latest(), headers=headers)
+
+    app = web.Application()
+    app.add_routes([web.get("/health/live", live), web.get("/health/ready", ready), web.get("/metrics", metrics)])
+    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        yield int(runner.addresses[0][1])
+    finally:
+        await runner.cleanup()
