@@ -8,12 +8,15 @@ from datetime import UTC, datetime
 
 import structlog
 from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
+from prometheus_client import Counter
 
 from bridge.broker.publisher import Publisher
 from bridge.broker.topology import Topology
-from consumers.completions import Delivery, Piece
+from consumers.completions import Delivery
 
 log = structlog.get_logger(__name__)
+
+SETTLED = Counter("cpd_statements", "Statements settled, by what became of them.", ["disposition", "reason"])
 
 
 class Inbox:
@@ -55,18 +58,20 @@ async def settle(deliveries: Sequence[Delivery], publisher: Publisher, topology:
     if letters:
         await publisher.publish(letters)
     await deliveries[-1].message.ack(multiple=True)
+
+
+def report(deliveries: Sequence[Delivery]) -> None:
+    """Count each settled statement and say its outcome, at debug level, in the log; ids and states only."""
     for delivery in deliveries:
         for piece in delivery.pieces:
-            _say(piece, delivery.origin.correlation_id)
-
-
-def _say(piece: Piece, correlation_id: str) -> None:
-    assert piece.outcome is not None
-    log.debug(
-        "statement settled",
-        statement_id=piece.arrival.statement_id if piece.arrival else None,
-        disposition=piece.outcome.disposition.value,
-        reason=piece.outcome.reason.value if piece.outcome.reason else None,
-        entry_id=piece.outcome.entry_id,
-        correlation_id=correlation_id,
-    )
+            assert piece.outcome is not None
+            reason = piece.outcome.reason.value if piece.outcome.reason else None
+            SETTLED.labels(piece.outcome.disposition.value, reason or "").inc()
+            log.debug(
+                "statement settled",
+                statement_id=piece.arrival.statement_id if piece.arrival else None,
+                disposition=piece.outcome.disposition.value,
+                reason=reason,
+                entry_id=piece.outcome.entry_id,
+                correlation_id=delivery.origin.correlation_id,
+            )

@@ -8,7 +8,7 @@ stops delivering once as much is in hand as was asked for, so no delivery is spe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import structlog
@@ -25,7 +25,7 @@ from bridge.logs import failure
 from bridge.services.recording import Recording
 from bridge.settings import Settings
 from consumers.completions import Delivery, Piece, take_in
-from consumers.delivery import Inbox, settle
+from consumers.delivery import Inbox, report, settle
 from consumers.pauses import Pauses
 
 log = structlog.get_logger(__name__)
@@ -40,7 +40,14 @@ BATCH_BYTES = 16 * 2**20
 class Worker:
     """Consumes ``cpd.completions`` until told to stop."""
 
-    def __init__(self, settings: Settings, topology: Topology, recording: Recording) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        topology: Topology,
+        recording: Recording,
+        report: Callable[[Sequence[Delivery]], None] = report,
+    ) -> None:
+        self._report = report
         self._settings = settings
         self._topology = topology
         self._recording = recording
@@ -117,6 +124,7 @@ class Worker:
             deliveries = await ready.get()
             await self._outcomes([piece for delivery in deliveries for piece in delivery.pieces if piece.arrival])
             await settle(deliveries, publisher, self._topology)
+            self._report(deliveries)
             ready.task_done()
 
     async def _outcomes(self, pieces: Sequence[Piece]) -> None:

@@ -59,7 +59,10 @@ class Publisher:
         ``mandatory``: a message that no queue takes is an error.
         """
         try:
-            await asyncio.gather(*[self._publish(message, mandatory) for message in messages])
+            exchanges = {name: await self._exchange(name) for name in {message.exchange for message in messages}}
+            await asyncio.gather(
+                *[self._publish(message, exchanges[message.exchange], mandatory) for message in messages]
+            )
         except AWAY as error:
             raise Unavailable("The broker did not confirm the message; try again shortly.") from error
 
@@ -67,8 +70,7 @@ class Publisher:
         """Declare the exchanges and queues that are published to."""
         await topology.declare(self._channel)
 
-    async def _publish(self, message: Outgoing, mandatory: bool) -> None:
-        exchange = await self._exchange(message.exchange)
+    async def _publish(self, message: Outgoing, exchange: AbstractExchange, mandatory: bool) -> None:
         await exchange.publish(message.message(), message.routing_key, mandatory=mandatory, timeout=CONFIRM_TIMEOUT)
 
     async def _exchange(self, name: str) -> AbstractExchange:

@@ -78,8 +78,8 @@ def meaning(statement: Statement, received_at: datetime, rules: Rules) -> Meanin
         return Voiding(str(statement["object"]["id"]).lower())
     try:
         when = happened_at(statement, received_at)
-    except ValueError:
-        return Outcome.dead(Reason.INVALID_STATEMENT, "/timestamp: an ISO 8601 time that exists was expected")
+    except (ValueError, OverflowError):  # valid, but beyond the years 1 to 9999 in UTC
+        return Outcome.dead(Reason.INVALID_STATEMENT, "/timestamp: a time between the years 1 and 9999 was expected")
     return (
         _not_completed(statement, rules)
         or _not_catalogue(statement, rules)
@@ -124,8 +124,7 @@ def happened_at(statement: Statement, received_at: datetime) -> datetime:
     text = statement.get("timestamp") or statement.get("stored")
     if text is None:
         return received_at
-    when = datetime.fromisoformat(text)
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
+    return datetime.fromisoformat(text.replace(",", ".")).astimezone(UTC)
 
 
 def _completion(statement: Statement, when: datetime, rules: Rules) -> Completion:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 
 from bridge.domain import forms, keywords
 from bridge.domain.completions import Completion
@@ -38,14 +38,15 @@ def automatic_draft(
     }
     if completion.minutes is not None:
         values["minutes"] = completion.minutes
+    values = _fitting(form, values)
     provenance = {
         "statement_ids": [statement_id],
         "activity_id": completion.activity_id,
         "registration": completion.registration,
         "actor_key": completion.actor_key,
         "received_at": received_at,
-        "original_title": completion.title,
-        "original_description": completion.description,
+        "original_title": values["title"],
+        "original_description": values["description"],
     }
     return {
         "_id": entry_id(member_id, statement_id),
@@ -71,8 +72,24 @@ def derived(values: Values, *, draft: bool, form: forms.Form, calendar: Membersh
         "missing_fields": forms.missing_fields(form, values),
         "period_id": calendar.period_for(date.fromisoformat(day)).id if day else None,
         "order": {name: order_key(values.get(name)) for name in SORTABLE},
-        "tokens": keywords.tokens(str(values[field.name]) for field in form.fields if field.name in values),
+        "tokens": keywords.tokens(_texts(form, values)),
     }
+
+
+def _texts(form: forms.Form, values: Values) -> Iterator[str]:
+    """What a keyword search looks through: every field that holds words (R20)."""
+    for field in form.fields:
+        value = values.get(field.name)
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, list):
+            yield from (str(part) for part in cast("list[object]", value))
+
+
+def _fitting(form: forms.Form, values: Values) -> dict[str, Any]:
+    """Cut texts to what the form allows, as a member could not save them otherwise; the ledger keeps the whole."""
+    longest = {field.name: field.max_length for field in form.fields}
+    return {name: value[: longest.get(name)] if isinstance(value, str) else value for name, value in values.items()}
 
 
 def order_key(value: object) -> dict[str, Any]:

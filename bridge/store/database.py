@@ -28,6 +28,9 @@ Session = AsyncIOMotorClientSession
 DUPLICATE_KEY = 11000
 """MongoDB's error code for a broken unique index."""
 
+WRITE_CONFLICT = 112
+"""MongoDB's error code for meeting a transaction on the same document; the same write goes through afterwards."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C", bound=type)
@@ -137,9 +140,15 @@ def duplicates(error: BulkWriteError) -> dict[int, Document]:
     """Return position → broken unique key of a bulk write that failed only by duplicate keys; else raise it again."""
     details = error.details or {}
     faults = details.get("writeErrors", [])
-    if details.get("writeConcernErrors") or any(fault["code"] != DUPLICATE_KEY for fault in faults):
+    if not failed_by(error, DUPLICATE_KEY):
         raise error
     return {fault["index"]: fault.get("keyValue") or fault.get("keyPattern") or {} for fault in faults}
+
+
+def failed_by(error: BulkWriteError, *codes: int) -> bool:
+    """Say whether a bulk write failed by these error codes and nothing else."""
+    details = error.details or {}
+    return not details.get("writeConcernErrors") and all(fault["code"] in codes for fault in details["writeErrors"])
 
 
 def broken_key(error: DuplicateKeyError) -> Document:

@@ -10,7 +10,16 @@ from typing import Any
 from pymongo import InsertOne, ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from bridge.store.database import Database, Document, bulk, duplicates, insert_new, reaches_store
+from bridge.store.database import (
+    DUPLICATE_KEY,
+    WRITE_CONFLICT,
+    Database,
+    Document,
+    bulk,
+    failed_by,
+    insert_new,
+    reaches_store,
+)
 from bridge.store.listing import Listing, Sort, page_of
 from bridge.store.members import calendar_of
 
@@ -75,8 +84,9 @@ class Entries:
         try:
             result = await bulk(self._entries, operations)
         except BulkWriteError as error:
-            duplicates(error)
-            return False
+            if failed_by(error, DUPLICATE_KEY, WRITE_CONFLICT):
+                return False
+            raise
         return result.matched_count == len(joins)
 
     async def withdraw(self, member_id: str, entry_id: str, statement_id: str, at: datetime) -> Document | None:

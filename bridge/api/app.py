@@ -1,0 +1,52 @@
+"""Puts the API together: the middleware, the service's own pages, and the resources that it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+
+from bridge.api import auth, cors, docs, health, keys, middleware, openapi
+from bridge.api.context import SETTINGS
+from bridge.api.routing import Routes
+from bridge.api.serving import serve
+from bridge.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the wiring gives: resources, the services they ask for by key, and how to ask each dependency for life."""
+
+    resources: Sequence[Routes] = ()
+    services: Mapping[web.AppKey[Any], object] = field(default_factory=dict[web.AppKey[Any], object])
+    pings: Mapping[str, health.Ping] = field(default_factory=dict[str, health.Ping])
+
+
+def create_app(settings: Settings, parts: Parts) -> web.Application:
+    """The application; raises ``SettingsError`` when tokens could not be checked.
+
+    Run it with ``access_log=None``: the line that ``middleware.trace`` writes has no path and no address in it.
+    """
+    app = web.Application(
+        middlewares=[
+            middleware.trace,
+            middleware.answer_problems,
+            middleware.refuse_malformed,
+            cors.preflight(settings.cors_origins),
+        ],
+        client_max_size=settings.max_body_bytes,
+    )
+    resources = [*parts.resources, health.health_routes(parts.pings), openapi.routes, docs.routes]
+    app[SETTINGS] = settings
+    app[auth.GATE] = auth.gate(settings, keys.configured(settings))
+    app[openapi.DOCUMENT] = openapi.document(resources, settings.public_url)
+    for key, service in parts.services.items():
+        app[key] = service
+    for route in (route for resource in resources for route in resource.table()):
+        add = app.router.add_get if route.method == "GET" else partial(app.router.add_route, route.method)
+        add(route.path, serve(route))  # add_get takes HEAD too
+    app.on_response_prepare.append(middleware.finish(settings))
+    return app

@@ -1,0 +1,158 @@
+"""What every request goes through: a correlation id, a log line, a count, and a problem document when it fails."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from structlog.contextvars import bound_contextvars
+
+from bridge import logs
+from bridge.api import cors, metrics, problems
+from bridge.api.context import CORRELATION_ID, TRACEPARENT
+from bridge.errors import BridgeError, Malformed
+from bridge.settings import Settings
+
+log = structlog.get_logger()
+
+_BEGUN: Final = web.RequestKey("begun", bool)  # the answer's first byte may have left
+_CORRELATION = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+@web.middleware
+async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Take or make the correlation id and trace context, and log and count the call by its route template."""
+    ids = _identify(request)
+    started, status = time.perf_counter(), 500
+    with bound_contextvars(**ids):
+        try:
+            response = await handler(request)
+            status = response.status
+        except web.HTTPException as redirect:
+            status = redirect.status
+            raise
+        else:
+            return response
+        finally:
+            _tell(request, status, time.perf_counter() - started)
+
+
+def _identify(request: web.Request) -> dict[str, str]:
+    correlation = request.headers.get("X-Correlation-Id", "")
+    parent = request.headers.get("traceparent", "")
+    request[CORRELATION_ID] = correlation if _CORRELATION.fullmatch(correlation) else uuid.uuid4().hex
+    request[TRACEPARENT] = parent if _TRACEPARENT.fullmatch(parent) else _new_traceparent()
+    return {"correlation_id": request[CORRELATION_ID], "traceparent": request[TRACEPARENT]}
+
+
+def _new_traceparent() -> str:
+    return f"00-{uuid.uuid4().hex}-{secrets.token_hex(8)}-00"
+
+
+def _tell(request: web.Request, status: int, seconds: float) -> None:
+    metrics.count(request, status, seconds)
+    log.info(
+        "http_request",
+        method=metrics.method(request),
+        route=metrics.template(request),
+        status=status,
+        ms=round(seconds * 1000, 1),
+    )
+
+
+@web.middleware
+async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn whatever goes wrong into a problem document; a 500 is logged, and tells the caller nothing."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        _check_not_begun(request)
+        return _answer_http(request, error)
+    except web.RequestPayloadError:
+        return problems.answer(request, Malformed("The body broke off, or is not in the encoding it names."))
+    except BridgeError as error:
+        if error.status >= 500:
+            log.warning("request_failed", slug=error.slug, **logs.failure(error))
+        _check_not_begun(request)
+        return problems.answer(request, error)
+    except Exception as error:
+        log.error("request_crashed", **logs.failure(error))  # noqa: TRY400 - frames and type, never the exception's words
+        _check_not_begun(request)
+        return problems.answer(request, BridgeError())
+
+
+def _answer_http(request: web.Request, error: web.HTTPException) -> web.Response:
+    known = problems.of_http(error)
+    if known is None:
+        return problems.answer_untyped(request, error.status)
+    allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+    return problems.answer(request, known, allow)
+
+
+def _check_not_begun(request: web.Request) -> None:
+    """Break the connection when the answer has begun, so that the client sees it is not whole."""
+    if not request.get(_BEGUN, False):
+        return
+    if request.transport is not None:
+        request.transport.abort()
+    raise ConnectionResetError("the answer failed after it had begun")
+
+
+@web.middleware
+async def refuse_malformed(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse a request target that is not percent-encoded UTF-8, or hides a NUL."""
+    target = request.raw_path
+    decoded = unquote_to_bytes(target.encode("utf-8", "surrogateescape"))
+    if _BAD_PERCENT.search(target) or b"\0" in decoded or not _is_utf8(decoded):
+        raise Malformed("The address is not percent-encoded UTF-8 (RFC 3986 §2.1).")
+    return await handler(request)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def finish(settings: Settings) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """The ``on_response_prepare`` signal: headers that every answer carries, streamed ones included."""
+    common = _security_headers(settings)
+
+    async def prepare(request: web.Request, response: web.StreamResponse) -> None:
+        request[_BEGUN] = True
+        if CORRELATION_ID not in request:  # refused before the middleware
+            _identify(request)
+        for name, value in common.items():
+            response.headers.setdefault(name, value)
+        response.headers.update(cors.headers(request, settings.cors_origins))
+        response.headers["X-Correlation-Id"] = request[CORRELATION_ID]
+        response.headers["traceparent"] = request[TRACEPARENT]
+        response.headers["Server"] = "cpd-bridge"
+
+    return prepare
+
+
+def _security_headers(settings: Settings) -> dict[str, str]:
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }
+    is_secure = (settings.public_url or "").startswith("https://")
+    return headers | ({"Strict-Transport-Security": "max-age=31536000"} if is_secure else {})

@@ -1,0 +1,109 @@
+"""Lists: ``limit``, ``cursor`` and ``sort`` in, ``items``, ``next`` and ``total`` out.
+
+A cursor says which row was last, by its sort values and id, and which query it belongs to. The client keeps it unread.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Collection, Sequence
+from typing import Generic, TypeVar, cast
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
+
+from bridge.errors import FieldFault, ValidationFailed
+
+T = TypeVar("T")
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+Scalar = str | int | float | bool | None
+"""What a sort value may be in a cursor; dates and times go in as ISO 8601 text."""
+
+_NOT_FILTERS = {"limit", "cursor"}
+
+
+class PageQuery(BaseModel):
+    """The query of any list; add filters in a subclass, so that a cursor is bound to them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    limit: int = Field(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="Rows a page.")
+    cursor: str | None = Field(
+        None,
+        max_length=4096,
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="`next` of the page before, with the same query.",
+    )
+    sort: str = Field(
+        "",
+        max_length=200,
+        pattern=r"^[a-z_, -]*$",
+        description="Fields, best first, `-` for descending: `-date,title`.",
+    )
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a list."""
+
+    items: list[T]
+    next: str | None = Field(description="The cursor of the page after, or null when this is the last.")
+    total: int = Field(ge=0, description="Rows on all pages.")
+
+
+def parse_sort(text: str, allowed: Collection[str]) -> list[tuple[str, bool]]:
+    """``-date,title`` as ``[("date", True), ("title", False)]`` (field, descending); no text gives an empty list.
+
+    Raises ``ValidationFailed`` for a field not in ``allowed`` or named twice.
+    """
+    parts = [part.strip() for part in text.split(",")] if text else []
+    fields = [(part.removeprefix("-"), part.startswith("-")) for part in parts]
+    names = [name for name, _ in fields]
+    if not set(names) <= set(allowed) or len(set(names)) < len(names):
+        choices = ", ".join(sorted(allowed))
+        raise _fault("sort", "Sort", f"Sort by any of {choices}, each once; put - before one for descending.")
+    return fields
+
+
+def encode_cursor(values: Sequence[Scalar], scope: str, query: PageQuery) -> str:
+    """The cursor after the row with these sort ``values`` (its id last), for this query within ``scope``.
+
+    ``scope`` names the list and whose it is, for example ``log:<member id>``.
+    """
+    packed = orjson.dumps([_fingerprint(scope, query), *values], option=orjson.OPT_PASSTHROUGH_DATETIME)
+    return base64.urlsafe_b64encode(packed).rstrip(b"=").decode("ascii")
+
+
+def decode_cursor(scope: str, query: PageQuery, size: int) -> list[Scalar] | None:
+    """The last row's ``size`` values (sort values, then id), or ``None`` on the first page.
+
+    Raises ``ValidationFailed`` for a cursor that is not ours or belongs to another query.
+    """
+    if query.cursor is None:
+        return None
+    fingerprint, *values = _unpacked(query.cursor) or [None]
+    if fingerprint != _fingerprint(scope, query) or len(values) != size:
+        raise _fault("cursor", "Cursor", "This cursor is not from this list with this query: start without a cursor.")
+    return values
+
+
+def _unpacked(cursor: str) -> list[Scalar]:
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        found = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except ValueError:  # not ASCII, not base64url, or not JSON
+        return []
+    # Scalars only: a forged cursor must not bring an operator into the store's query.
+    flat = isinstance(found, list) and all(isinstance(value, Scalar) for value in cast("list[object]", found))
+    return cast("list[Scalar]", found) if flat else []
+
+
+def _fingerprint(scope: str, query: PageQuery) -> str:
+    asked = query.model_dump_json(exclude=_NOT_FILTERS)
+    return hashlib.sha256(f"{scope}\n{asked}".encode()).hexdigest()[:16]
+
+
+def _fault(name: str, label: str, message: str) -> ValidationFailed:
+    return ValidationFailed(message, faults=[FieldFault(f"?{name}", label, message)])

@@ -1,0 +1,81 @@
+"""Keyword search without a text index (R20): texts become tokens, and each term of a query is a prefix of one.
+
+Both sides go through the same mill, so that accents, case and width do not matter: compatibility decomposition,
+case folding, marks dropped (Unicode §3.13, D145-D147). Tokens and terms consist of letters and digits only, so a
+term is safe in an anchored regular expression.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+MAX_TOKEN = 40
+"""Characters of a word that are kept and compared."""
+
+MAX_TOKENS = 20_000
+"""Different tokens kept of one record, the first to appear: a long book's vocabulary, and far below 16 MB of BSON."""
+
+WINDOW = 8
+"""Characters kept from every place in a run of a script that puts no space between words."""
+
+_WORD = re.compile(r"[^\W_]+")
+# Thai and Lao, Myanmar, Khmer; ideographic numbers, Hiragana and Katakana; Han with its extensions.
+_UNSPACED = re.compile(
+    r"([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]+)"
+)
+
+
+def tokens(texts: Iterable[str]) -> list[str]:
+    """The sorted, distinct words of the texts, for the store to index; at most ``MAX_TOKENS``.
+
+    A run of Han, Kana, Thai, Lao, Khmer or Myanmar yields the ``WINDOW`` characters from each of its places on, so that
+    a word inside it is found.
+    """
+    found: dict[str, None] = {}
+    for text in texts:
+        for run, unspaced in _runs(text):
+            found.update(dict.fromkeys(_windows(run) if unspaced else (run[:MAX_TOKEN],)))
+            if len(found) >= MAX_TOKENS:
+                return sorted(list(found)[:MAX_TOKENS])
+    return sorted(found)
+
+
+def query_terms(q: str) -> list[str]:
+    """The distinct terms of a query, in its order; a record matches when each is a prefix of one of its tokens.
+
+    Empty when the query has neither letter nor digit.
+    """
+    terms: dict[str, None] = {}
+    for run, unspaced in _runs(q):
+        terms.update(dict.fromkeys(_chunks(run) if unspaced else (run[:MAX_TOKEN],)))
+    return list(terms)
+
+
+def _runs(text: str) -> Iterator[tuple[str, bool]]:
+    """The normalised runs of letters and digits, and whether each is of a script without spaces."""
+    for word in _WORD.findall(_normal(text)):
+        for index, run in enumerate(_UNSPACED.split(word)):
+            if run:
+                yield run, index % 2 == 1  # split puts what the group matched at the odd places
+
+
+def _normal(text: str) -> str:
+    if text.isascii():
+        return text.lower()  # what the rest comes to, much sooner
+    words = "".join(c if c.isalnum() or _is_mark(c) else " " for c in text)  # first, or a trade mark sign becomes "tm"
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", words).casefold())
+    return "".join(c for c in folded if not _is_mark(c))
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character).startswith("M")
+
+
+def _windows(run: str) -> Iterator[str]:
+    return (run[start : start + WINDOW] for start in range(len(run)))
+
+
+def _chunks(run: str) -> Iterator[str]:
+    return (run[start : start + WINDOW] for start in range(0, len(run), WINDOW))

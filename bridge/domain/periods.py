@@ -1,0 +1,162 @@
+"""Membership years: which period a day belongs to, and how far through it a member is (R1, R17-R19, R82)."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import pairwise
+
+from dateutil.relativedelta import relativedelta
+
+ONE_DAY = timedelta(days=1)
+MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+"""English names, because ``strftime`` would follow the locale of the process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elapsed:
+    """Time passed in a period on the day ``as_of``, that day counted; not a measure of the CPD done (R18).
+
+    ``percent`` is 0 to 100 with one decimal, and 100 only when no day remains; ``text`` says the same in words.
+    """
+
+    percent: float
+    days_elapsed: int
+    days_total: int
+    days_remaining: int
+    as_of: date
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """One membership year of one member, from ``start`` to ``end``, both inclusive."""
+
+    start: date
+    end: date
+
+    @property
+    def id(self) -> str:
+        """The start as ``YYYY-MM-DD``: periods do not overlap, so it is unique within one member."""
+        return self.start.isoformat()
+
+    @property
+    def label(self) -> str:
+        """What a person calls it, such as "1 April 2025 to 31 March 2026"."""
+        return f"{day_in_words(self.start)} to {day_in_words(self.end)}"
+
+    def contains(self, day: date) -> bool:
+        """Whether the day lies in the period, its first and last day included."""
+        return self.start <= day <= self.end
+
+    def elapsed(self, today: date) -> Elapsed:
+        """How much of the period has passed on the day ``today`` (R18)."""
+        total = (self.end - self.start).days + 1
+        passed = min(max((today - self.start).days + 1, 0), total)
+        percent = 100.0 if passed == total else min(round(100 * passed / total, 1), 99.9)
+        return Elapsed(percent, passed, total, total - passed, today, self._progress_text(today, passed, total))
+
+    def _progress_text(self, today: date, passed: int, total: int) -> str:
+        if today < self.start:
+            return f"This membership year starts on {day_in_words(self.start)}, in {_days((self.start - today).days)}."
+        if today > self.end:
+            return f"This membership year ended on {day_in_words(self.end)}."
+        if passed == total:
+            return f"Day {passed} of {total}: this is the last day of your membership year."
+        percent = min(round(100 * passed / total), 99)
+        remaining = total - passed
+        verb = "remains" if remaining == 1 else "remain"
+        return f"Day {passed} of {total}: {percent}% of your membership year has passed, {_days(remaining)} {verb}."
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipCalendar:
+    """A member's periods, from a renewal date (any year; its anniversary decides) or as the CRM lists them.
+
+    Every date has exactly one period. Outside listed periods the years go on from the first start and the last end,
+    and a gap between two of them is a period of its own. Raises ``ValueError`` unless exactly one of the two is given,
+    and when ``check_periods`` does.
+    """
+
+    renewal: date | None = None
+    periods: tuple[Period, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.renewal is None) == (not self.periods):
+            raise ValueError("give either a renewal date or at least one period")
+        check_periods(self.periods)
+        object.__setattr__(self, "periods", tuple(sorted(self.periods, key=_start)))
+
+    def period_for(self, day: date) -> Period:
+        """The one period that contains the day."""
+        if self.renewal is not None:
+            return _year_around(day, self.renewal)
+        first, last = self.periods[0], self.periods[-1]
+        if day < first.start:
+            return _year_around(day, first.start)
+        if day > last.end:
+            return _year_around(day, last.end + ONE_DAY)
+        after = bisect_right(self.periods, day, key=_start)
+        before = self.periods[after - 1]
+        if before.contains(day):
+            return before
+        return Period(before.end + ONE_DAY, self.periods[after].start - ONE_DAY)
+
+    def period_by_id(self, period_id: str) -> Period | None:
+        """The period that has this id, or ``None`` when no period of this member starts on that day."""
+        try:
+            period = self.period_for(date.fromisoformat(period_id))
+        except ValueError:
+            return None
+        return period if period.id == period_id else None
+
+    def between(self, first_day: date, last_day: date) -> list[Period]:
+        """Every period with a day from ``first_day`` to ``last_day``, newest first; none when they are swapped."""
+        if first_day > last_day:
+            return []
+        found = [self.period_for(last_day)]
+        while found[-1].start > first_day:
+            found.append(self.period_for(found[-1].start - ONE_DAY))
+        return found
+
+
+def check_periods(periods: Sequence[Period]) -> None:
+    """Raise ``ValueError`` that names the first period, counted from 1, that is backwards or overlaps another."""
+    numbered = sorted(enumerate(periods, start=1), key=lambda item: item[1].start)
+    for number, period in numbered:
+        if period.end < period.start:
+            raise ValueError(f"period {number} ({period.label}) ends before it starts: swap its dates")
+    for (n, one), (m, other) in pairwise(numbered):
+        if other.start <= one.end:
+            raise ValueError(f"period {m} ({other.label}) overlaps period {n} ({one.label}): let each day be in one")
+
+
+def day_in_words(day: date) -> str:
+    """A day as people write it here, such as "1 April 2025"."""
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+
+
+def _start(period: Period) -> date:
+    return period.start
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
+
+
+def _anniversary(anchor: date, year: int) -> date:
+    """The anchor's day in that year; ``relativedelta`` puts 29 February on the 28th of a common year."""
+    return anchor + relativedelta(year=year)
+
+
+def _year_around(day: date, anchor: date) -> Period:
+    """The year, from one anniversary to the eve of the next, that contains the day; cut off where ``date`` ends."""
+    year = day.year if day >= _anniversary(anchor, day.year) else day.year - 1
+    start = date.min if year < date.min.year else _anniversary(anchor, year)
+    end = date.max if year == date.max.year else _anniversary(anchor, year + 1) - ONE_DAY
+    return Period(start, end)

@@ -1,0 +1,97 @@
+"""Structured logs for the API and the worker: one JSON object a line on standard error, and no personal text in it.
+
+Log what happened by name (``log.info("statement_recorded", queue=…)``) with ids, states, counts and durations only.
+An exception is logged by ``failure``: its type and stack frames, never its words, which may quote what a member wrote.
+Lines of other libraries keep their template and lose their values, for the same reason.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+
+import orjson
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+PERSONAL_KEYS = frozenset(
+    {"authorization", "body", "description", "email", "mbox", "name", "password", "subject", "text", "title", "token"}
+)
+_LINE = 200  # characters kept of a foreign template
+
+
+def failure(error: BaseException) -> dict[str, Any]:
+    """What may be told of an exception: ``error`` (type), ``frames`` (``file:line function``), ``cause`` (types)."""
+    frames = [
+        f"{'/'.join(Path(frame.filename).parts[-2:])}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    return {"error": _kind(error), "frames": frames, "cause": [_kind(cause) for cause in _causes(error)]}
+
+
+def _kind(error: BaseException) -> str:
+    return f"{type(error).__module__}.{type(error).__qualname__}"
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
+    cause = error.__cause__ or error.__context__
+    while cause is not None and cause not in found:
+        found.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return found
+
+
+def _safe_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    given = event.pop("exc_info", None)
+    error = given if isinstance(given, BaseException) else sys.exc_info()[1] if given else None
+    return {**event, **failure(error)} if error else event
+
+
+def _drop_personal(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Drop well-known personal keys: the last resort, after not logging them, and it says which were dropped."""
+    dropped = sorted(PERSONAL_KEYS.intersection(event))
+    for key in dropped:
+        del event[key]
+    return {**event, "dropped": dropped} if dropped else event
+
+
+def _as_json(event: EventDict, **_: Any) -> bytes:
+    return orjson.dumps(event, default=lambda value: type(value).__name__, option=orjson.OPT_NON_STR_KEYS)
+
+
+class _Foreign(logging.Handler):
+    """Passes a line of the standard library's logging on, as its template's first line and its frames."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        template = record.msg.partition("\n")[0][:_LINE] if isinstance(record.msg, str) else type(record.msg).__name__
+        error = record.exc_info[1] if record.exc_info else None
+        told = failure(error) if error else {}
+        structlog.get_logger().log(record.levelno, template, logger=record.name, **told)
+
+
+def configure(level: str = "info", stream: BinaryIO | TextIO | None = None) -> None:
+    """Write ``level`` and above to ``stream`` (standard error unless given), and other libraries' from WARNING up."""
+    target = stream if stream is not None else sys.stderr
+    binary: BinaryIO = getattr(target, "buffer", target)  # pyright: ignore[reportAssignmentType] - text streams have one
+    least = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _safe_exception,
+            _drop_personal,
+            structlog.processors.JSONRenderer(serializer=_as_json),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(least),
+        logger_factory=structlog.BytesLoggerFactory(binary),
+        cache_logger_on_first_use=False,  # so that a later configure reaches loggers made at import
+    )
+    root = logging.getLogger()
+    root.handlers = [_Foreign()]
+    root.setLevel(max(least, logging.WARNING))
+    logging.captureWarnings(capture=True)

@@ -1,0 +1,69 @@
+"""The two forms of the record as versioned data, and which log type an xAPI activity type becomes.
+
+A new version is a new file, ``<form>-<version>.json``; an entry is judged by the version it was made with. A field's
+``choices`` may name a list under ``choices/``, for forms that share it; that file is versioned in the same way.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+_HERE = Path(__file__).parent
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+_SCHEMA = Draft202012Validator(_read(_HERE / "form.schema.json"))
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read and check one form; raises ``ValueError`` that names the file, each fault and where it is."""
+    form = _read(path)
+    for field in form.get("fields", ()):
+        if isinstance(field.get("choices"), str):
+            field["choices"] = _read(_HERE / "choices" / field["choices"])
+    errors = _SCHEMA.iter_errors(form)  # pyright: ignore[reportUnknownMemberType] - its stub leaves a type open
+    faults = [f"{error.json_path}: {error.message}" for error in errors] or _repeated(form)
+    if faults:
+        raise ValueError(f"{path.name} is not a form: " + "; ".join(faults))
+    return form
+
+
+def _repeated(form: dict[str, Any]) -> list[str]:
+    """What a schema cannot say: a name, and a place in the order, belongs to one field; a value to one choice."""
+    fields = form["fields"]
+    counts = {
+        "name": Counter(field["name"] for field in fields),
+        "order": Counter(field["order"] for field in fields),
+        "choice": Counter((field["name"], choice["value"]) for field in fields for choice in field.get("choices", ())),
+    }
+    return [f"$.fields: {what} {value} is there twice" for what, c in counts.items() for value, n in c.items() if n > 1]
+
+
+FORMS: Mapping[tuple[str, str], dict[str, Any]] = {
+    (form["form"], form["version"]): form for form in map(load, sorted(_HERE.glob("*-[0-9]*.json")))
+}
+"""Every form by its name (``log``, ``plan``) and version; the fields are those that ``form.schema.json`` describes."""
+
+
+def _without_scheme(iri: str) -> str:
+    """``http`` and ``https``, and a slash at the end or none, are mixed up in the wild: the same type."""
+    return iri.partition("://")[2].rstrip("/") or iri
+
+
+_ACTIVITY_TYPES = _read(_HERE / "activity-types.json")
+_DEFAULT: str = _ACTIVITY_TYPES["default"]
+_LOG_TYPES: dict[str, str] = {_without_scheme(iri): log_type for iri, log_type in _ACTIVITY_TYPES["types"].items()}
+
+
+def log_type(activity_type_iri: str | None) -> str:
+    """The log type of an xAPI activity type; the default for a type that is not listed, or none."""
+    return _LOG_TYPES.get(_without_scheme(activity_type_iri or ""), _DEFAULT)

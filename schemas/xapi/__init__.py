@@ -1,0 +1,47 @@
+"""xAPI statements as data: strict validation of 1.0.3 and 2.0, and the names of the verbs.
+
+``is_valid`` decides, fast; ``explain`` says what is wrong with a statement it refused. The shape is in the JSON Schemas
+beside this file, what they cannot say in ``rules``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, cast
+
+from schemas.xapi.compiled import compiled_for, read
+from schemas.xapi.faults import Fault, first_fault
+from schemas.xapi.rules import broken
+
+__all__ = ["VERBS", "Fault", "explain", "is_valid", "verb_name"]
+
+VERBS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {name: tuple(iris) for name, iris in read("verbs.json").items()}
+)
+"""Verb name to the IRIs that mean it, the canonical one first."""
+
+_NOT_JSON = Fault("", "JSON alone: no lone surrogate in a text, no NaN, and text as every property name")
+_NAMES = {iri: name for name, iris in VERBS.items() for iri in iris}
+
+
+def verb_name(iri: str) -> str | None:
+    """Return the name of the verb that ``iri`` means, or None when it is not one of ``VERBS``."""
+    return _NAMES.get(iri)
+
+
+def is_valid(statement: object) -> bool:
+    """Say whether ``statement`` (decoded JSON) is a valid xAPI statement of the version it claims, by default 1.0.3."""
+    try:
+        fits = compiled_for(statement).fast.is_valid(statement)
+    except ValueError:  # text with a lone surrogate, or a key that is not text: Python has them, JSON does not
+        return False
+    return fits and broken(cast("Mapping[str, Any]", statement)) is None
+
+
+def explain(statement: object) -> Fault:
+    """Return what is wrong with ``statement``, for which ``is_valid`` said no; ``ValueError`` when nothing is."""
+    if is_valid(statement):
+        raise ValueError("the statement is valid: there is nothing to explain")
+    fault = first_fault(compiled_for(statement).slow.iter_errors(statement))
+    return fault or broken(cast("Mapping[str, Any]", statement)) or _NOT_JSON

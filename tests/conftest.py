@@ -1,0 +1,69 @@
+"""Real parts for the tests: a private RabbitMQ, and the embedded MongoDB or what ``BRIDGE_TEST_MONGO_URL`` names."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+
+import pytest
+
+from bridge import wiring
+from bridge.broker.connection import connection
+from bridge.settings import Settings, load
+from bridge.store.database import Database
+from bridge.tokens import DEV_ISSUER, PUBLIC_NAME, dev_key
+from deploy.dev.services import Services, services
+from tests.support.containers import mongo_in_docker
+from tests.support.journey import Journey, journey
+
+SHARED = Path(__file__).parents[2] / "shared" / "statements"
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Generator[Services]:
+    """The broker and the store of this test session."""
+    directory = tmp_path_factory.mktemp("services")
+    with mongo_in_docker() as found:
+        mongo_url = os.environ.get("BRIDGE_TEST_MONGO_URL") or found
+        with services(directory, mongo_url=mongo_url, private=mongo_url is None) as started:
+            yield started
+
+
+@pytest.fixture(scope="session")
+def local_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the development signing key of this session lies."""
+    directory = tmp_path_factory.mktemp("local")
+    dev_key(directory)
+    return directory
+
+
+@pytest.fixture
+async def settings(running: Services, local_dir: Path) -> AsyncGenerator[Settings]:
+    """Settings with a database and a namespace of their own, emptied afterwards."""
+    name = uuid.uuid4().hex[:12]
+    made = load(
+        mongo_url=running.mongo_url,
+        mongo_database=f"t_{name}",
+        amqp_url=running.amqp_url,
+        amqp_namespace=f"t-{name}.",
+        auth_issuer=DEV_ISSUER,
+        auth_key_file=local_dir / PUBLIC_NAME,
+        local_dir=local_dir,
+        rate_limit="",
+        http_port=0,
+    )
+    yield made
+    async with connection(made, "cleaning up") as opened:
+        await wiring.topology(made).delete(await opened.channel())
+    database = Database(made)
+    await database.client.drop_database(made.mongo_database)
+    database.close()
+
+
+@pytest.fixture
+async def bridge(settings: Settings) -> AsyncGenerator[Journey]:
+    """A running worker with its services."""
+    async with journey(settings) as running:
+        yield running

@@ -1,0 +1,219 @@
+"""A completed statement becomes a draft in the member's log, whatever comes with it (R27-R31, decisions 4-12)."""
+
+from __future__ import annotations
+
+import gzip
+
+import orjson
+import pytest
+import zstandard
+
+from bridge.domain.dispositions import Disposition, Outcome, Reason
+from tests.support.journey import Journey
+from tests.support.statements import account, activity_of, completed, member, voided
+
+
+def words(outcome: Outcome) -> str:
+    """A disposition with its reason, as api.md writes them."""
+    return f"{outcome.disposition.value} {outcome.reason.value}" if outcome.reason else outcome.disposition.value
+
+
+async def test_a_completion_becomes_a_draft(bridge: Journey) -> None:
+    """R27, R29: the draft has the title, description, type, day and minutes of what was completed."""
+    await bridge.add_member("m-1", member())
+    statement = completed(
+        result={"completion": True, "duration": "PT1H30M"},
+        object=activity_of("course/1", "<b>Grief</b> &amp; loss"),
+        at="2026-03-31T23:30:00Z",
+    )
+    (outcome,) = await bridge.send(statement)
+    (entry,) = await bridge.log("m-1")
+    assert outcome == Outcome(Disposition.RECORDED, entry_id=entry["_id"], member_id="m-1")
+    assert (entry["title"], entry["description"], entry["type"]) == ("Grief & loss", "An introduction.", "course")
+    assert (entry["date"], entry["period_id"]) == ("2026-04-01", "2026-04-01"), "half past midnight in London"
+    assert (entry["minutes"], entry["draft"], entry["complete"]) == (90, True, False)
+    assert entry["provenance"]["statement_ids"] == [statement["id"]]
+    assert "reason" in entry["missing_fields"]
+
+
+async def test_the_same_statement_again_changes_nothing(bridge: Journey) -> None:
+    """Decision 6: a repeat is a duplicate, in the same batch or a later one."""
+    await bridge.add_member("m-1", member())
+    statement = completed()
+    first = await bridge.send(statement, statement)
+    again = await bridge.send({**statement, "stored": "2026-05-04T11:00:00Z"})
+    assert [words(one) for one in (*first, *again)] == ["recorded", "duplicate", "duplicate"]
+    assert len(await bridge.log("m-1")) == 1
+
+
+async def test_another_body_under_the_same_id_is_a_conflict(bridge: Journey) -> None:
+    """Decision 6: the first body stays, the second goes to the dead letters."""
+    await bridge.add_member("m-1", member())
+    statement = completed()
+    other = {**statement, "object": activity_of("course/2")}
+    outcomes = [*await bridge.send(statement), *await bridge.send(other)]
+    assert [words(one) for one in outcomes] == ["recorded", "dead-lettered conflict"]
+    (letter,) = await bridge.dead_letters()
+    assert (letter.body, letter.headers["x-reason"]) == (orjson.dumps(other), "conflict")
+    assert [entry["provenance"]["activity_id"] for entry in await bridge.log("m-1")] == [statement["object"]["id"]]
+
+
+async def test_the_same_activity_on_the_same_day_is_one_entry(bridge: Journey) -> None:
+    """Decision 7: same day or same registration joins the entry; another day without one makes a new entry."""
+    await bridge.add_member("m-1", member())
+    registration = {"context": {"registration": "5e3f5a0e-2f4b-4a8e-9d6f-7a3d1f1b2c3d"}}
+    outcomes = await bridge.send(
+        completed(at="2026-05-04T08:00:00Z", **registration),
+        completed(at="2026-05-04T20:00:00Z"),
+        completed(at="2026-05-09T08:00:00Z", **registration),
+        completed(at="2026-05-10T08:00:00Z"),
+    )
+    assert [words(one) for one in outcomes] == ["recorded", "merged", "merged", "recorded"]
+    first, second = await bridge.log("m-1")
+    assert len(first["provenance"]["statement_ids"]) == 3
+    assert (first["date"], second["date"]) == ("2026-05-04", "2026-05-10")
+
+
+@pytest.mark.parametrize("order", ["voided last", "voided first", "together"])
+async def test_a_voided_statement_is_withdrawn(bridge: Journey, order: str) -> None:
+    """Decision 8: an untouched draft goes, whichever arrives first."""
+    await bridge.add_member("m-1", member())
+    statement = completed()
+    pair = [statement, voided(statement["id"])]
+    if order == "together":
+        await bridge.send(*pair)
+    else:
+        for one in pair if order == "voided last" else reversed(pair):
+            await bridge.send(one)
+    assert await bridge.log("m-1") == []
+    assert words((await bridge.send(statement))[0]) == "duplicate"
+    assert await bridge.log("m-1") == []
+
+
+async def test_an_unknown_actor_is_parked_until_the_member_comes(bridge: Journey) -> None:
+    """Decision 10: nothing is lost, and the identifier brings it into the log."""
+    statement = completed(actor={"mbox": "mailto:Sam@Example.org"})
+    assert words((await bridge.send(statement))[0]) == "parked"
+    await bridge.add_member("m-1", member(identifiers=[{"mbox": "mailto:sam@example.org"}]))
+    (entry,) = await bridge.log("m-1")
+    assert entry["provenance"]["statement_ids"] == [statement["id"]]
+    ledger = await bridge.services.stores.statements.known([statement["id"]])
+    assert ledger[statement["id"]]["disposition"] == "recorded"
+    assert await bridge.services.stores.waiting.count_parked() == 0
+
+
+OUTCOMES = {
+    "ignored not_completed": [
+        completed(result={"completion": False}),
+        completed(actor={"objectType": "Group", "mbox": "mailto:team@example.org"}),
+    ],
+    "ignored verb": [completed(verb={"id": "http://adlnet.gov/expapi/verbs/attempted"})],
+    "ignored not_catalogue": [completed(object={"objectType": "Agent", **account("1001")})],
+    "ignored sub_activity": [
+        completed(context={"contextActivities": {"parent": [{"id": "https://learning.example.org/course/9"}]}})
+    ],
+    "dead-lettered future_timestamp": [completed(at="2126-01-01T00:00:00Z")],
+    "dead-lettered invalid_statement": [
+        completed(verb={"id": "completed"}),
+        completed(actor={"mbox": "mailto:sam@example.org", "openid": "https://sam.example.org"}),
+        completed(result={"duration": "ninety minutes"}),
+        completed(surprise=True),
+        "a string",
+        {},
+        7,
+        None,
+    ],
+    "dead-lettered not_json": [b"", b"not json", b'{"id": "\\ud800"}', b"[" * 100_000, b"\xff\xfe"],
+    "dead-lettered too_large": [b" " * 9_000_000],
+}
+
+
+async def test_each_statement_has_one_disposition(bridge: Journey) -> None:
+    """Invariant 1: whatever comes is settled with a reason from the closed lists, and the queue goes on."""
+    await bridge.add_member("m-1", member())
+    sent = [(expected, body) for expected, bodies in OUTCOMES.items() for body in bodies]
+    outcomes = await bridge.send(*(body for _, body in sent))
+    assert [words(one) for one in outcomes] == [expected for expected, _ in sent]
+    assert words((await bridge.send(completed()))[0]) == "recorded"
+
+
+async def test_a_dead_letter_keeps_the_body_and_says_why(bridge: Journey) -> None:
+    """The dead letter has the body byte for byte and every header that api.md names."""
+    body = b'  {"actor": {"mbox": "sam@example.org"}, "verb": 7}\n'
+    (key,) = await bridge.publish([body])
+    await bridge.settled([key])
+    (letter,) = await bridge.dead_letters()
+    assert letter.body == body
+    assert letter.headers["x-reason"] == Reason.INVALID_STATEMENT.value
+    assert str(letter.headers["x-detail"]).startswith("/")
+    assert "sam@" not in str(letter.headers["x-detail"])
+    assert letter.headers["x-original-exchange"] == bridge.topology.statements
+    assert letter.headers["x-original-routing-key"] == "statement.completed"
+    assert (letter.headers["x-correlation-id"], letter.headers["x-attempts"]) == (key, 1)
+    assert "x-failed-at" in letter.headers
+
+
+async def test_a_bad_statement_in_an_array_fails_alone(bridge: Journey) -> None:
+    """Each statement of an array is settled by itself; the bad one's bytes are its own dead letter."""
+    await bridge.add_member("m-1", member())
+    bad = b'{ "verb": "completed" , "n": 1.50 }'
+    good = [orjson.dumps(completed(activity=f"course/{number}")) for number in range(4)]
+    body = b"\xef\xbb\xbf[" + good[0] + b",\n" + good[1] + b" , " + bad + b"," + good[2] + b"," + good[3] + b"]"
+    (outcomes,) = await bridge.settled(await bridge.publish([body]))
+    assert [words(one) for one in outcomes].count("recorded") == 4
+    assert words(outcomes[2]) == "dead-lettered invalid_statement"
+    (letter,) = await bridge.dead_letters()
+    assert letter.body == bad
+    assert len(await bridge.log("m-1")) == 4
+
+
+async def test_an_array_holds_up_to_500(bridge: Journey) -> None:
+    """500 statements in one message are recorded; 501 are one dead letter."""
+    await bridge.add_member("m-1", member())
+    full = [completed(activity=f"course/{number}") for number in range(500)]
+    keys = await bridge.publish([full, [*full, completed()], []])
+    taken, refused, empty = await bridge.settled(keys)
+    assert {words(one) for one in taken} == {"recorded"}
+    assert [words(one) for one in refused] == ["dead-lettered too_large"]
+    assert empty == []
+    assert len(await bridge.log("m-1")) == 500
+
+
+@pytest.mark.parametrize(("encoding", "packed"), [("gzip", gzip.compress), ("zstd", zstandard.compress)])
+async def test_a_packed_body_is_unpacked(bridge: Journey, encoding: str, packed: object) -> None:
+    """Gzip and zstd are taken; what is not packed as it says is a dead letter, byte for byte; a bomb is too large."""
+    assert callable(packed)
+    await bridge.add_member("m-1", member())
+    bodies = [packed(orjson.dumps(completed())), b"{}", packed(b" " * 50_000_000)]
+    outcomes = await bridge.send(*bodies, content_encoding=encoding)
+    assert [words(one) for one in outcomes] == ["recorded", "dead-lettered not_json", "dead-lettered too_large"]
+    assert sorted(letter.body for letter in await bridge.dead_letters()) == sorted(bodies[1:])
+
+
+async def test_a_statement_without_an_id_is_known_by_its_bytes(bridge: Journey) -> None:
+    """A redelivery of a statement that has no id is recognised."""
+    await bridge.add_member("m-1", member())
+    statement = {name: value for name, value in completed().items() if name != "id"}
+    outcomes = await bridge.send(statement, statement)
+    assert [words(one) for one in outcomes] == ["recorded", "duplicate"]
+    assert len(await bridge.log("m-1")) == 1
+
+
+async def test_keys_with_dots_and_dollars_survive(bridge: Journey) -> None:
+    """A statement's JSON is kept as received, whatever its keys are."""
+    await bridge.add_member("m-1", member())
+    extensions = {"http://example.org/a.b/$c": {"$set": {"x.y": 1}, "deep": [[[[{"a.b": "$d"}]]]]}}
+    statement = completed(result={"extensions": extensions})
+    await bridge.send(statement)
+    row = (await bridge.services.stores.statements.known([statement["id"]]))[statement["id"]]
+    assert bytes(row["raw"]) == orjson.dumps(statement)
+
+
+async def test_a_five_megabyte_statement_is_taken(bridge: Journey) -> None:
+    """A large statement is recorded with its description cut to what the form allows, and kept whole in the ledger."""
+    await bridge.add_member("m-1", member())
+    activity = activity_of("course/1")
+    activity["definition"]["description"] = {"en-GB": "word " * 1_000_000}
+    assert words((await bridge.send(completed(object=activity)))[0]) == "recorded"
+    (entry,) = await bridge.log("m-1")
+    assert len(entry["description"]) <= 100_000

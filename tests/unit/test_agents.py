@@ -1,0 +1,68 @@
+"""Identifiers of Agents as keys (xAPI-Data §2.4.2.3)."""
+
+from __future__ import annotations
+
+from hashlib import sha1, sha256
+from typing import Any
+
+import pytest
+
+from bridge.domain.agents import actor_key, hashed, identifier_key, member_keys
+
+AS_GIVEN = sha1(b"mailto:Ann@Example.org").hexdigest()
+LOWER = sha1(b"mailto:ann@example.org").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("agent", "key"),
+    [
+        ({"mbox": "mailto:Ann@Example.org", "name": "Ann"}, "mbox:mailto:ann@example.org"),
+        ({"mbox_sha1sum": AS_GIVEN.upper()}, f"mbox_sha1sum:{AS_GIVEN}"),
+        ({"openid": "https://id.example.org/Ann"}, "openid:https://id.example.org/Ann"),
+        ({"account": {"name": "A7", "homePage": "https://a.example"}}, 'account:["https://a.example","A7"]'),
+    ],
+)
+def test_each_identifier_has_its_key(agent: dict[str, Any], key: str):
+    """Only the case of e-mail addresses and hashes is dropped."""
+    assert identifier_key(agent) == actor_key(agent) == actor_key({"objectType": "Agent", **agent}) == key
+
+
+def test_accounts_cannot_pass_for_each_other():
+    """No name that contains the separator gives another account's key."""
+    names = [("https://a", 'b","c'), ('https://a","b', "c"), ("https://a|b", "c"), ("https://a", "b|c")]
+    assert len({identifier_key({"account": {"homePage": home, "name": name}}) for home, name in names}) == 4
+
+
+def test_an_agent_without_identifier_is_refused():
+    """The error says what an agent needs."""
+    with pytest.raises(ValueError, match="give it an mbox, mbox_sha1sum, openid or account"):
+        identifier_key({"name": "Ann"})
+
+
+def test_a_mailbox_also_identifies_by_its_hashes():
+    """A statement may carry the SHA-1 of the address as it was given or in lower case; each key comes once."""
+    both = member_keys([{"mbox": "mailto:Ann@Example.org"}, {"mbox_sha1sum": LOWER}, {"openid": "https://id.example"}])
+    assert both == (
+        "mbox:mailto:ann@example.org",
+        f"mbox_sha1sum:{AS_GIVEN}",
+        f"mbox_sha1sum:{LOWER}",
+        "openid:https://id.example",
+    )
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        {"objectType": "Group", "member": [{"mbox": "mailto:ann@example.org"}]},
+        {"objectType": "Group", "mbox": "mailto:team@example.org"},
+    ],
+)
+def test_a_group_is_not_a_member(group: dict[str, Any]):
+    """Neither an anonymous nor an identified Group has a key."""
+    assert actor_key(group) is None
+
+
+def test_a_tombstone_keeps_the_salted_hash():
+    """The key is not in the hash, and another salt gives another one."""
+    assert hashed("openid:x") == sha256(b"openid:x").hexdigest()
+    assert hashed("openid:x", b"salt") == sha256(b"saltopenid:x").hexdigest()
