@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+import warnings
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -25,10 +26,8 @@ _LINE = 200  # characters kept of a foreign template
 
 def failure(error: BaseException) -> dict[str, Any]:
     """What may be told of an exception: ``error`` (type), ``frames`` (``file:line function``), ``cause`` (types)."""
-    frames = [
-        f"{'/'.join(Path(frame.filename).parts[-2:])}:{frame.lineno} {frame.name}"
-        for frame in traceback.extract_tb(error.__traceback__)
-    ]
+    stack = traceback.extract_tb(error.__traceback__)
+    frames = [f"{_place(frame.filename, frame.lineno)} {frame.name}" for frame in stack]
     return {"error": _kind(error), "frames": frames, "cause": [_kind(cause) for cause in _causes(error)]}
 
 
@@ -73,6 +72,17 @@ class _Foreign(logging.Handler):
         structlog.get_logger().log(record.levelno, template, logger=record.name, **told)
 
 
+def _show_warning(
+    _message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: TextIO | str | None
+) -> None:
+    """Log a Python warning by its kind and place; pydantic's quote the value they are about."""
+    structlog.get_logger().warning("python_warning", error=category.__name__, frames=[_place(filename, lineno)])
+
+
+def _place(filename: str, lineno: int | None) -> str:
+    return f"{'/'.join(Path(filename).parts[-2:])}:{lineno}"
+
+
 def configure(level: str = "info", stream: BinaryIO | TextIO | None = None) -> None:
     """Write ``level`` and above to ``stream`` (standard error unless given), and other libraries' from WARNING up."""
     target = stream if stream is not None else sys.stderr
@@ -94,4 +104,4 @@ def configure(level: str = "info", stream: BinaryIO | TextIO | None = None) -> N
     root = logging.getLogger()
     root.handlers = [_Foreign()]
     root.setLevel(max(least, logging.WARNING))
-    logging.captureWarnings(capture=True)
+    warnings.showwarning = _show_warning

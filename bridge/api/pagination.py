@@ -30,15 +30,15 @@ class PageQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    limit: int = Field(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="Rows a page.")
+    limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="Rows a page.")
     cursor: str | None = Field(
-        None,
+        default=None,
         max_length=4096,
         pattern=r"^[A-Za-z0-9_-]+$",
         description="`next` of the page before, with the same query.",
     )
     sort: str = Field(
-        "",
+        default="",
         max_length=200,
         pattern=r"^[a-z_, -]*$",
         description="Fields, best first, `-` for descending: `-date,title`.",

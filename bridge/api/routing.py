@@ -15,11 +15,10 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypedDict, TypeVar, get_args, get_type_hints
+from typing import Any, TypedDict, TypeVar, Unpack, get_args, get_type_hints
 
 import orjson
 from pydantic import BaseModel, TypeAdapter
-from typing_extensions import Unpack
 
 from bridge.api.auth import Roles
 from bridge.api.conditional import etag

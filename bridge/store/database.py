@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
+import random
+import time
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from motor.motor_asyncio import (
     AsyncIOMotorClient,
@@ -31,6 +34,12 @@ DUPLICATE_KEY = 11000
 WRITE_CONFLICT = 112
 """MongoDB's error code for meeting a transaction on the same document; the same write goes through afterwards."""
 
+TRANSIENT = "TransientTransactionError"
+"""MongoDB's label of an error after which a transaction is to be run again."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.2
+"""Seconds between two tries of a transaction, at most; it grows while others keep coming between."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C", bound=type)
@@ -41,6 +50,7 @@ class Database:
 
     def __init__(self, settings: Settings) -> None:
         timeout = int(settings.mongo_timeout * 1000)
+        self._patience = 2 * settings.mongo_timeout
         self.client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
             settings.mongo_url.get_secret_value(),
             serverSelectionTimeoutMS=timeout,
@@ -69,15 +79,26 @@ class Database:
         await _translated(self._database.command, "ping")
 
     async def transaction(self, work: Callable[[Session], Coroutine[Any, Any, R]]) -> R:
-        """Run ``work`` in a transaction, tried again by the driver on a transient conflict."""
+        """Run ``work`` in a transaction, again when another one came between; raises ``Unavailable`` after a while."""
+        deadline = time.monotonic() + self._patience
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return await self._transaction(work)
+            except PyMongoError as error:
+                if not error.has_error_label(TRANSIENT) or time.monotonic() > deadline:
+                    _raise(error)
+            await asyncio.sleep(pause * random.random())  # nosec B311 - spreads load, guards nothing
+            pause = min(2 * pause, LONGEST_PAUSE)
 
-        async def run() -> R:
-            async with await self.client.start_session() as session:
-                return await session.with_transaction(
-                    work, write_concern=WriteConcern(w="majority", j=True), read_concern=ReadConcern("snapshot")
-                )
-
-        return await _translated(run)
+    async def _transaction(self, work: Callable[[Session], Coroutine[Any, Any, R]]) -> R:
+        async with await self.client.start_session() as session:
+            async with session.start_transaction(
+                read_concern=ReadConcern("snapshot"), write_concern=WriteConcern(w="majority", j=True)
+            ):
+                result = await work(session)
+                await session.commit_transaction()
+            return result
 
     def close(self) -> None:
         """Close every connection."""
@@ -88,16 +109,22 @@ async def _translated(call: Callable[P, Coroutine[Any, Any, R]], *args: P.args, 
     try:
         return await call(*args, **kwargs)
     except PyMongoError as error:
-        if _is_outage(error):
-            raise Unavailable("The store does not answer; try again shortly.") from error
-        raise
+        if error.has_error_label(TRANSIENT):
+            raise  # the transaction is run again
+        _raise(error)
+
+
+def _raise(error: PyMongoError) -> NoReturn:
+    if _is_outage(error):
+        raise Unavailable("The store does not answer; try again shortly.") from error
+    raise error
 
 
 def _is_outage(error: PyMongoError) -> bool:
     if isinstance(error, BulkWriteError):
         return bool(error.details and error.details.get("writeConcernErrors"))
-    retryable = error.has_error_label("RetryableWriteError") or error.has_error_label("TransientTransactionError")
-    return isinstance(error, ConnectionFailure | WTimeoutError) or retryable
+    labelled = error.has_error_label("RetryableWriteError") or error.has_error_label(TRANSIENT)
+    return isinstance(error, ConnectionFailure | WTimeoutError) or labelled
 
 
 def reaches_store(cls: C) -> C:

@@ -52,6 +52,12 @@ class Members:
         """Return a member, or None."""
         return await self._members.find_one({"_id": member_id}, session=session)
 
+    async def touch(self, member_id: str, session: Session) -> Document | None:
+        """Return a member and keep every other act on the same record out until the transaction ends."""
+        return await self._members.find_one_and_update(
+            {"_id": member_id}, {"$inc": {"acts": 1}}, return_document=ReturnDocument.AFTER, session=session
+        )
+
     async def by_keys(self, keys: Iterable[str]) -> dict[str, Document]:
         """Return identifier key → member for those keys that are known, in one read."""
         wanted = set(keys)

@@ -1,0 +1,81 @@
+"""What a person does to one member's record, done whole or not at all, one act after another.
+
+Each act is a transaction that first touches the member's document. So two acts on one record never overlap, an act
+never overlaps the freeze of a submission (invariant 4), and what it read is still true when it is written. The
+worker's drafts do not go this way: see ``recording``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
+
+from bridge.domain.periods import MembershipCalendar
+from bridge.errors import NotFound, RecordFrozen
+from bridge.services.stores import Stores
+from bridge.store.database import Session
+from bridge.store.members import calendar_of, frozen_on
+from bridge.store.outbox import event
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One running act: the member as it is now, and the transaction that everything is written in."""
+
+    stores: Stores
+    member: dict[str, Any]
+    session: Session
+    at: datetime
+
+    @property
+    def member_id(self) -> str:
+        """Whose record it is; every query starts with it."""
+        return str(self.member["_id"])
+
+    @property
+    def calendar(self) -> MembershipCalendar:
+        """The member's membership years."""
+        return calendar_of(self.member)
+
+    def refuse_frozen_day(self, day: date) -> None:
+        """Raise ``RecordFrozen`` when a day lies in a period that was submitted for the Register Audit (R56)."""
+        refuse_frozen(frozen_on(self.member, day))
+
+    async def announce(self, kind: str, key: str, data: dict[str, Any]) -> None:
+        """Tell of the change in the same act; ``key`` makes the event's id, ``data`` holds ids, states and dates."""
+        await self.stores.outbox.add([event(f"{kind}:{key}", kind, self.member_id, self.at, data)], self.session)
+
+
+def refuse_frozen(freeze: dict[str, Any] | None) -> None:
+    """Raise ``RecordFrozen``, naming the case and since when, for a freeze; do nothing for None."""
+    if freeze:
+        since = f"{freeze['since']:%Y-%m-%dT%H:%M:%SZ}"
+        raise RecordFrozen(
+            f"This was submitted for the Register Audit (case {freeze['case_id']}) and is frozen since {since}; "
+            "it opens again when the case is returned or closed."
+        )
+
+
+class Acts:
+    """Runs acts."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    async def run(self, member_id: str, work: Callable[[Act], Coroutine[Any, Any, R]]) -> R:
+        """Run ``work`` in a transaction of its own, tried again when another act came between.
+
+        Raises ``NotFound`` for a member who is not known; what ``work`` raises undoes everything it wrote.
+        """
+
+        async def act(session: Session) -> R:
+            member = await self._stores.members.touch(member_id, session)
+            if member is None:
+                raise NotFound("There is no record for you yet: the membership system has not told us of you.")
+            return await work(Act(self._stores, member, session, datetime.now(UTC)))
+
+        return await self._stores.database.transaction(act)
