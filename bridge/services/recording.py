@@ -42,7 +42,9 @@ class Recording:
 
     async def record(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
         """Record a batch; returns an outcome per arrival, in order. Raises ``Unavailable`` when the store is away."""
-        firsts = {one.statement_id: one for one in reversed(arrivals)}
+        firsts: dict[str, Arrival] = {}
+        for one in arrivals:
+            firsts.setdefault(one.statement_id, one)
         outcomes = await self._record_distinct(list(firsts.values()))
         return [_repeat(one, firsts[one.statement_id], outcomes[one.statement_id]) for one in arrivals]
 

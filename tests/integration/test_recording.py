@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 
 import orjson
 import pytest
@@ -61,11 +62,11 @@ async def test_another_body_under_the_same_id_is_a_conflict(bridge: Journey) -> 
 async def test_the_same_activity_on_the_same_day_is_one_entry(bridge: Journey) -> None:
     """Decision 7: same day or same registration joins the entry; another day without one makes a new entry."""
     await bridge.add_member("m-1", member())
-    registration = {"context": {"registration": "5e3f5a0e-2f4b-4a8e-9d6f-7a3d1f1b2c3d"}}
+    registration = {"registration": "5e3f5a0e-2f4b-4a8e-9d6f-7a3d1f1b2c3d"}
     outcomes = await bridge.send(
-        completed(at="2026-05-04T08:00:00Z", **registration),
+        completed(at="2026-05-04T08:00:00Z", context=registration),
         completed(at="2026-05-04T20:00:00Z"),
-        completed(at="2026-05-09T08:00:00Z", **registration),
+        completed(at="2026-05-09T08:00:00Z", context=registration),
         completed(at="2026-05-10T08:00:00Z"),
     )
     assert [words(one) for one in outcomes] == ["recorded", "merged", "merged", "recorded"]
@@ -180,9 +181,8 @@ async def test_an_array_holds_up_to_500(bridge: Journey) -> None:
 
 
 @pytest.mark.parametrize(("encoding", "packed"), [("gzip", gzip.compress), ("zstd", zstandard.compress)])
-async def test_a_packed_body_is_unpacked(bridge: Journey, encoding: str, packed: object) -> None:
+async def test_a_packed_body_is_unpacked(bridge: Journey, encoding: str, packed: Callable[[bytes], bytes]) -> None:
     """Gzip and zstd are taken; what is not packed as it says is a dead letter, byte for byte; a bomb is too large."""
-    assert callable(packed)
     await bridge.add_member("m-1", member())
     bodies = [packed(orjson.dumps(completed())), b"{}", packed(b" " * 50_000_000)]
     outcomes = await bridge.send(*bodies, content_encoding=encoding)

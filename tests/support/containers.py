@@ -18,7 +18,7 @@ def engine_answers() -> bool:
     """Whether a Docker engine answers; the client alone says nothing."""
     try:
         client = docker.from_env()
-        client.ping()
+        client.ping()  # pyright: ignore[reportUnknownMemberType] - the package has no types for it
         client.close()
     except DockerException:
         return False

@@ -1,0 +1,69 @@
+# Everything runs from the virtual environment in .venv, so no target needs it activated.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.PHONY: help install demo run test check faults pins clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+PACKAGES := bridge consumers deploy schemas
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST_ARGS ?=
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: .venv/.package ## Make the virtual environment in .venv (again only when its pins changed)
+
+.venv/bin/python:
+	@echo "Making the virtual environment in .venv …"
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed; name one: make install PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	@if ! $(PYTHON) -c 'import ensurepip' 2>/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends python3-venv >/dev/null; \
+	  else \
+	    echo "This Python has no venv. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; \
+	  fi; \
+	fi
+	@$(PYTHON) -m venv .venv
+
+.venv/.pins: deploy/requirements/dev.txt | .venv/bin/python
+	@echo "Installing the pinned dependencies …"
+	@$(PIP) install --require-hashes -r $<
+	@touch $@
+
+.venv/.package: pyproject.toml .venv/.pins
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: install ## Publish sample statements and show what became of each
+	@$(BIN)/python -m deploy.dev.demo
+
+run: install ## Run the service with its own RabbitMQ and MongoDB, sample members and tokens
+	@$(BIN)/cpd-bridge dev
+
+test: install ## Run the tests (PYTEST_ARGS="-k name" for some of them)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+faults: install ## Kill worker, broker and store at random under load, 60 times, and prove the ledger
+	@FAULT_ROUNDS=60 $(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
+
+check: install ## Lint, format, types, dependency rule, security
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+	@$(BIN)/bandit -q -r $(PACKAGES) -c pyproject.toml
+
+pins: ## Make deploy/requirements/*.txt again from pyproject.toml
+	@tools="$$(mktemp -d)"; trap 'rm -rf "$$tools"' EXIT; \
+	$(PYTHON) -m venv "$$tools" && "$$tools/bin/pip" install --disable-pip-version-check --quiet uv; \
+	compile() { "$$tools/bin/uv" pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 \
+	  --prerelease if-necessary-or-explicit \
+	  --custom-compile-command "make pins" -q "$$@"; }; \
+	compile -o deploy/requirements/run.txt; \
+	compile --extra dev -c deploy/requirements/run.txt -o deploy/requirements/dev.txt
+
+clean: ## Remove the virtual environment, local data and caches
+	@rm -rf .venv .local dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

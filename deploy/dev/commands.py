@@ -1,0 +1,83 @@
+"""``cpd-bridge dev``: the whole service on embedded defaults, for people and for end-to-end tests."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from bridge.settings import Settings, SettingsError, load
+from deploy.dev import samples as sample_data
+from deploy.dev.client import Refused
+from deploy.dev.processes import ProcessFailed
+from deploy.dev.service import Unavailable
+from deploy.dev.stack import STAFF_ROLES, Stack, own_authentication, stack
+
+_DONE, _FAILED, _WRONG_USAGE = 0, 1, 2
+
+
+@contextmanager
+def failing_clearly() -> Generator[None]:
+    """SIGTERM ends the run like Ctrl-C, with exit code 0; what goes wrong is said in words, with exit code 1."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except SettingsError as error:
+        print(f"cpd-bridge: {error}", file=sys.stderr)
+        sys.exit(_WRONG_USAGE)
+    except (ProcessFailed, Unavailable, Refused, OSError) as error:
+        print(f"cpd-bridge: {error}", file=sys.stderr)
+        sys.exit(_FAILED)
+    except KeyboardInterrupt:
+        sys.exit(_DONE)
+
+
+def dev(
+    *, samples: Annotated[bool, typer.Option("--samples/--no-samples", help="Load the sample members.")] = True
+) -> None:
+    """Run the API and the worker with their own RabbitMQ and MongoDB, sample members and ready-made tokens.
+
+    Stays up until Ctrl-C or SIGTERM. The last line of the start-up is one JSON object with the addresses.
+
+    Example: cpd-bridge dev --no-samples
+    """
+    with failing_clearly():
+        settings = load()
+        _refuse_samples_that_cannot_be_loaded(settings, samples)
+        with stack(settings, samples=samples) as running:
+            _present(running, samples)
+            running.watch()
+
+
+def _refuse_samples_that_cannot_be_loaded(settings: Settings, samples: bool) -> None:
+    if samples and own_authentication(settings):
+        print(
+            "cpd-bridge: the settings name an issuer's keys (BRIDGE_AUTH_JWKS_URL or BRIDGE_AUTH_KEY_FILE), so a "
+            "development token cannot load the sample members. Add --no-samples, or unset them.",
+            file=sys.stderr,
+        )
+        sys.exit(_WRONG_USAGE)
+
+
+def _present(running: Stack, samples: bool) -> None:
+    if samples:
+        running.load_members()
+    if not own_authentication(running.settings):
+        _print_tokens(running, samples)
+    print(f"Logs: {running.services.logs}")
+    services = running.services
+    ready = {"ready": True, "http": running.http_url, "amqp": services.amqp_url, "mongo": services.mongo_url}
+    print(json.dumps(ready), flush=True)
+
+
+def _print_tokens(running: Stack, samples: bool) -> None:
+    print("Tokens for development, good for twelve hours:")
+    for member in sample_data.members() if samples else []:
+        print(f"  member {member.member_id} ({member.body['name']})\n    {running.token(member.member_id, 'member')}")
+    for role in STAFF_ROLES:
+        print(f"  {role}\n    {running.token(f'dev-{role}', role)}")

@@ -1,0 +1,70 @@
+"""The MongoDB of development and tests: SecantusDB's server as a process of its own, never imported (GPL-2.0-only)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.dev.ports import LOOPBACK, free_port, is_open
+from deploy.dev.processes import Process
+from deploy.dev.service import External, Service, Unavailable
+
+_START_WITHIN = 60.0  # seconds; one when the machine is idle
+_NO_STORE = """There is no MongoDB to use. Either of these is enough:
+  - make install (the development dependencies bring an embedded one)
+  - set BRIDGE_MONGO_URL to a replica set that runs"""
+
+
+@dataclass
+class Embedded:
+    """SecantusDB on a port of 127.0.0.1, its data under ``directory``; it reports a replica set of one member."""
+
+    server: Path
+    directory: Path
+    logs: Path
+    held: tuple[int, ...] = ()
+    port: int = field(default_factory=free_port)
+
+    def __post_init__(self) -> None:
+        argv: list[str | Path] = [self.server, "--host", LOOPBACK, "--port", str(self.port)]
+        argv += ["--storage-path", self.directory, "--config", self.directory.with_suffix(".toml")]
+        argv += ["--sync-on-commit", "--log-level", "WARNING"]  # acknowledged is durable, as in production
+        self._server = Process("SecantusDB", argv, self.logs / "mongo.log", os.environ, self.held)
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"mongodb://{LOOPBACK}:{self.port}/"
+
+    def start(self) -> None:
+        """Start it and return when it takes connections; raises ``ProcessFailed``."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.directory.with_suffix(".toml").touch()  # named, so that it looks for none in the caller's directories
+        self._server.start(lambda: is_open(self.port), _START_WITHIN)
+
+    def check(self) -> None:
+        """Raise ``ProcessFailed`` when it has ended by itself."""
+        self._server.check()
+
+    def stop(self) -> None:
+        """Shut it down in order."""
+        self._server.stop()
+
+    def kill(self) -> None:
+        """SIGKILL it."""
+        self._server.kill()
+
+
+def find(url: str | None, directory: Path, logs: Path, held: tuple[int, ...] = (), *, alone: bool = False) -> Service:
+    """The store to use, not yet started: ``url`` when given, else an embedded one; ``alone`` turns that round.
+
+    Raises ``Unavailable``.
+    """
+    server = Path(sys.executable).parent / "secantusd-py"
+    if url is not None and not (alone and server.exists()):
+        return External(url)
+    if not server.exists():
+        raise Unavailable(_NO_STORE)
+    return Embedded(server, directory / "mongo", logs, held)

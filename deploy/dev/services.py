@@ -1,0 +1,94 @@
+"""The broker and the store together, for tests and for ``cpd-bridge dev``; nothing of them outlives the caller."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.dev import broker as brokers
+from deploy.dev import mongo as stores
+from deploy.dev.service import Service, Unavailable
+
+_LOCK_WITHIN = 15.0  # seconds; what a killed run's children need to end
+
+
+@dataclass(frozen=True)
+class Services:
+    """Both services, running. ``broker`` and ``mongo`` offer ``start``, ``stop`` and ``kill`` to fault tests."""
+
+    broker: Service
+    mongo: Service
+    logs: Path
+
+    @property
+    def amqp_url(self) -> str:
+        """For BRIDGE_AMQP_URL."""
+        return self.broker.url
+
+    @property
+    def mongo_url(self) -> str:
+        """For BRIDGE_MONGO_URL."""
+        return self.mongo.url
+
+
+@contextmanager
+def locked(directory: Path) -> Generator[int]:
+    """Hold ``directory`` for this run; yields the lock's file descriptor for children to hold too.
+
+    Raises ``Unavailable`` when another run holds it.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    handle = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        _lock(handle, directory)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, directory: Path) -> None:
+    deadline = time.monotonic() + _LOCK_WITHIN
+    while True:
+        try:
+            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise Unavailable(
+                    f"Another run uses {directory}. Stop it, or set BRIDGE_LOCAL_DIR to another directory."
+                ) from None
+            time.sleep(0.1)  # flock(2) has no time limit of its own
+
+
+@contextmanager
+def services(
+    local_dir: Path, *, amqp_url: str | None = None, mongo_url: str | None = None, private: bool = False
+) -> Generator[Services]:
+    """Find or start both; what was started is stopped at the end. Raises ``Unavailable`` or ``ProcessFailed``.
+
+    ``amqp_url`` and ``mongo_url`` are what the environment names, if it does. ``private`` prefers services of our own
+    to those, for tests. Data, lock and logs lie under ``local_dir``.
+    """
+    logs = local_dir / "log"
+    with ExitStack() as stack:
+        held = (stack.enter_context(locked(local_dir)),)
+        found = Services(
+            brokers.find(amqp_url, local_dir, logs, held, alone=private),
+            stores.find(mongo_url, local_dir, logs, held, alone=private),
+            logs,
+        )
+        stack.callback(side_by_side, found.broker.stop, found.mongo.stop)
+        side_by_side(found.broker.start, found.mongo.start)
+        yield found
+
+
+def side_by_side(*calls: Callable[[], None]) -> None:
+    """Make the calls at once and wait for all, also when Ctrl-C comes meanwhile; raises the first one's error."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        for made in [pool.submit(call) for call in calls]:
+            made.result()

@@ -1,0 +1,140 @@
+"""The whole service on development services, as ``cpd-bridge dev`` and the demo run it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.settings import PREFIX, Settings
+from bridge.tokens import DEV_ISSUER, PUBLIC_NAME, dev_key, dev_token
+from deploy.dev.client import call, is_ready
+from deploy.dev.ports import free_port, is_free
+from deploy.dev.processes import Process, run
+from deploy.dev.samples import CATALOGUE_PREFIX, members
+from deploy.dev.services import Services, services, side_by_side
+
+STAFF_ROLES = ("platform", "register", "support", "privacy", "ops")
+_CLI = Path(sys.executable).parent / "cpd-bridge"
+_START_WITHIN = 60.0  # seconds
+_COMMAND_WITHIN = 60.0  # seconds
+_STOP_WITHIN = 5.0  # seconds on top of what the service itself takes to settle what is in hand
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The running service. ``environment`` is what its processes, and further ``cpd-bridge`` commands, are given."""
+
+    settings: Settings
+    services: Services
+    environment: Mapping[str, str]
+    http_url: str
+    api: Process
+    worker: Process
+
+    def cli(self, *arguments: str | Path) -> str:
+        """Run ``cpd-bridge`` with ``arguments`` to its end and return its standard output; raises ``ProcessFailed``."""
+        return run([_CLI, *arguments], self.environment, _COMMAND_WITHIN)
+
+    def token(self, subject: str, role: str) -> str:
+        """A token of the development key that this stack's API takes."""
+        issuer = self.environment[f"{PREFIX}AUTH_ISSUER"]
+        return dev_token(self.settings.local_dir, subject, [role], issuer, self.settings.auth_audience)
+
+    def load_members(self) -> None:
+        """Put the sample members, whether they are there already or not; raises ``Refused``."""
+        platform = self.token("dev-platform", "platform")
+        for member in members():
+            call(self.http_url, "PUT", f"/v1/members/{member.member_id}", platform, member.body)
+
+    def watch(self) -> None:
+        """Never return: raises ``ProcessFailed`` when a child ends by itself, ``KeyboardInterrupt`` on SIGINT."""
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.signal(signal.SIGCHLD, _note)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        while True:
+            for child in (self.services.broker, self.services.mongo, self.api, self.worker):
+                child.check()
+            os.read(reader, 64)
+
+
+@contextmanager
+def stack(
+    settings: Settings, extra: Mapping[str, str] | None = None, *, own_broker: bool = False, samples: bool = True
+) -> Generator[Stack]:
+    """Start everything, and stop it at the end; raises ``Unavailable`` or ``ProcessFailed``.
+
+    ``extra`` is added to the environment of the API and the worker. With ``samples`` the catalogue is that of the
+    samples, where the settings name none. With ``own_broker`` one that merely happens to run
+    here is not taken, only one that BRIDGE_AMQP_URL names.
+    """
+    amqp, mongo = _named(settings, "amqp_url"), _named(settings, "mongo_url")
+    private = own_broker and amqp is None
+    with services(settings.local_dir, amqp_url=amqp, mongo_url=mongo, private=private) as found, ExitStack() as running:
+        prepared = _prepare(settings, found, extra or {}, samples)
+        prepared.cli("migrate")
+        running.callback(side_by_side, prepared.api.stop, prepared.worker.stop)
+        _start(prepared)
+        yield prepared
+
+
+def _note(_number: int, _frame: object) -> None:
+    """The signal's byte on the wake-up pipe is what counts."""
+
+
+def _named(settings: Settings, name: str) -> str | None:
+    return getattr(settings, name).get_secret_value() if name in settings.model_fields_set else None
+
+
+def _prepare(settings: Settings, found: Services, extra: Mapping[str, str], samples: bool) -> Stack:
+    port = _http_port(settings)
+    environment = {**_defaults(settings, samples), **os.environ, **_decided(settings, found, port), **extra}
+    grace = settings.shutdown_timeout + _STOP_WITHIN
+    api, worker = (
+        Process(name, [_CLI, name], found.logs / f"{name}.log", environment, grace=grace) for name in ("api", "worker")
+    )
+    return Stack(settings, found, environment, f"http://{settings.http_host}:{port}", api, worker)
+
+
+def _http_port(settings: Settings) -> int:
+    if "http_port" in settings.model_fields_set and settings.http_port:
+        return settings.http_port
+    return settings.http_port if settings.http_port and is_free(settings.http_port) else free_port()
+
+
+def _defaults(settings: Settings, samples: bool) -> dict[str, str]:
+    """What ``dev`` sets where neither the environment, a file nor ``.env`` does."""
+    dev_key(settings.local_dir)  # writes the public part that the API reads
+    values = {"auth_issuer": DEV_ISSUER, **({"catalogue_prefixes": CATALOGUE_PREFIX} if samples else {})}
+    if not own_authentication(settings):
+        values["auth_key_file"] = str((settings.local_dir / PUBLIC_NAME).resolve())
+    return {f"{PREFIX}{name.upper()}": value for name, value in values.items() if name not in settings.model_fields_set}
+
+
+def own_authentication(settings: Settings) -> bool:
+    """Whether the settings name an issuer's keys, so that tokens of the development key are not taken."""
+    return settings.auth_jwks_url is not None or settings.auth_key_file is not None
+
+
+def _decided(settings: Settings, found: Services, port: int) -> dict[str, str]:
+    values = {
+        "mongo_url": found.mongo_url,
+        "amqp_url": found.amqp_url,
+        "http_port": str(port),
+        "metrics_port": str(settings.metrics_port or free_port()),
+        "local_dir": str(settings.local_dir.resolve()),
+    }
+    return {f"{PREFIX}{name.upper()}": value for name, value in values.items()}
+
+
+def _start(prepared: Stack) -> None:
+    metrics = f"http://{prepared.settings.http_host}:{prepared.environment[f'{PREFIX}METRICS_PORT']}"
+    side_by_side(
+        lambda: prepared.api.start(lambda: is_ready(prepared.http_url), _START_WITHIN),
+        lambda: prepared.worker.start(lambda: is_ready(metrics), _START_WITHIN),
+    )

@@ -1,0 +1,42 @@
+"""A broker, a store and workers of their own, to be killed."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from bridge import wiring
+from bridge.services.members import MemberIn
+from bridge.settings import Settings, load
+from deploy.dev.services import Services, services
+from tests.support.statements import member
+from tests.support.stream import MEMBERS
+
+
+@pytest.fixture(scope="session")
+def victims(tmp_path_factory: pytest.TempPathFactory) -> Generator[Services]:
+    """Private services for the fault tests alone."""
+    with services(tmp_path_factory.mktemp("victims"), private=True) as started:
+        yield started
+
+
+@pytest.fixture
+async def faulty(victims: Services, tmp_path: Path) -> Settings:
+    """Settings on the victims, with members known and the topology declared."""
+    name = uuid.uuid4().hex[:12]
+    made = load(
+        mongo_url=victims.mongo_url,
+        mongo_database=f"f_{name}",
+        mongo_timeout=2,
+        amqp_url=victims.amqp_url,
+        amqp_namespace=f"f-{name}.",
+        local_dir=tmp_path,
+    )
+    async with wiring.services(made) as built:
+        await built.stores.prepare()
+        for number in range(MEMBERS):
+            await built.members.put(f"m-{number}", MemberIn.model_validate(member(str(number))))
+    return made

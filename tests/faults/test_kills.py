@@ -1,0 +1,78 @@
+"""Nothing is lost and nothing is done twice, whatever dies at whatever moment (invariants 1, 2 and 7)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from pathlib import Path
+
+import orjson
+import pytest
+
+from bridge import wiring
+from bridge.settings import Settings
+from deploy.dev.services import Services
+from tests.support.processes import Running, worker_process
+from tests.support.statements import completed
+from tests.support.stream import MEMBERS, Stream, dead_bodies, prove, publish
+
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "6"))
+"""Kills of the short form; ``make faults`` asks for more."""
+
+
+async def _count(services: wiring.Services) -> int:
+    counts = [await services.stores.entries.counts(f"m-{number}") for number in range(MEMBERS)]
+    return sum(n for count in counts for states in count.values() for n in states.values())
+
+
+@pytest.mark.timeout(300)
+async def test_a_worker_killed_three_times_loses_nothing(faulty: Settings, tmp_path: Path) -> None:
+    """10,000 statements published, the worker killed -9 three times: 10,000 entries, no duplicate, no dead letter."""
+    total = 10_000
+    bodies = [orjson.dumps(completed(str(number % MEMBERS), f"course/{number}")) for number in range(total)]
+    worker = worker_process(faulty, tmp_path)
+    worker.start()
+    publishing = asyncio.create_task(publish(faulty, bodies))
+    async with wiring.services(faulty) as services:
+        for kill_at in (1_000, 4_000, 7_000):
+            await _reached(services, kill_at)
+            worker.kill()
+            assert await _count(services) < total, "it was killed in the middle of the work"
+            worker.start()
+        await publishing
+        await _reached(services, total)
+        worker.stop()
+        assert await _count(services) == total
+    assert await dead_bodies(faulty, 0) == set()
+
+
+async def _reached(services: wiring.Services, count: int) -> None:
+    async with asyncio.timeout(120):
+        while await _count(services) < count:
+            await asyncio.sleep(0.05)  # another process works; the store is the only sign of it
+
+
+@pytest.mark.timeout(60 + 30 * ROUNDS)
+async def test_the_ledger_is_whole_after_random_kills(faulty: Settings, victims: Services, tmp_path: Path) -> None:
+    """Worker, broker and store die by SIGKILL at random moments under a stream; every outcome is as foretold."""
+    chance = random.Random(20261122)
+    stream = Stream(seed=7)
+    stream.grow(120 * ROUNDS)
+    workers = [worker_process(faulty, tmp_path, name) for name in ("one", "two")]
+    for worker in workers:
+        worker.start()
+    publishing = asyncio.create_task(publish(faulty, stream.bodies, per_second=250))
+    for _ in range(ROUNDS):
+        await asyncio.sleep(chance.uniform(0.1, 0.8))  # the random moment
+        await asyncio.to_thread(_kill_one, chance, workers, victims)
+    await publishing
+    await prove(faulty, stream, within=120)
+    for worker in workers:
+        await asyncio.to_thread(worker.stop)
+
+
+def _kill_one(chance: random.Random, workers: list[Running], victims: Services) -> None:
+    victim = chance.choice([*workers, victims.broker, victims.mongo])
+    victim.kill()
+    victim.start()

@@ -1,0 +1,140 @@
+"""A stream of statements whose every outcome is known beforehand, and the proof that each came true."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from bridge import wiring
+from bridge.broker.connection import connection
+from bridge.broker.publisher import Outgoing, publisher
+from bridge.errors import Unavailable
+from bridge.settings import Settings
+from consumers.pauses import Pauses
+from tests.support.statements import completed, voided
+
+MEMBERS = 20
+PER_MESSAGE = 3
+AT_ONCE = 50
+
+
+@dataclass
+class Stream:
+    """What is published, and what must come of it: statement id → dispositions, and the bodies of dead letters."""
+
+    seed: int
+    bodies: list[bytes] = field(default_factory=list[bytes])
+    expected: dict[str, str] = field(default_factory=dict[str, str])
+    entries: set[str] = field(default_factory=set[str])
+    dead: set[bytes] = field(default_factory=set[bytes])
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)
+        self._number = 0
+
+    def grow(self, count: int) -> None:
+        """Add messages of every kind, in a random order, some of them twice."""
+        made = [body for _ in range(count) for body in self._message()]
+        made += self._random.sample(made, len(made) // 10)
+        self._random.shuffle(made)
+        self.bodies += made
+
+    def _message(self) -> Iterator[bytes]:
+        kind = self._random.choices(["good", "array", "ignored", "invalid", "not json", "voided"], [60, 8, 8, 8, 8, 8])[
+            0
+        ]
+        if kind == "good":
+            yield orjson.dumps(self._good())
+        elif kind == "array":
+            yield orjson.dumps([self._good() for _ in range(PER_MESSAGE)])
+        elif kind == "ignored":
+            statement = self._statement(result={"completion": False})
+            self.expected[statement["id"]] = "ignored"
+            yield orjson.dumps(statement)
+        elif kind == "voided":
+            yield from self._voided()
+        else:
+            body = orjson.dumps({"n": uuid.UUID(int=self._random.getrandbits(128))}) + b"!" * (kind == "not json")
+            self.dead.add(body)
+            yield body
+
+    def _voided(self) -> Iterator[bytes]:
+        statement = self._statement()
+        voiding = {**voided(statement["id"]), "id": self._id()}
+        self.expected[statement["id"]] = self.expected[voiding["id"]] = "withdrawn"
+        yield from (orjson.dumps(statement), orjson.dumps(voiding))
+
+    def _good(self) -> dict[str, Any]:
+        statement = self._statement()
+        self.expected[statement["id"]] = "recorded"
+        self.entries.add(statement["id"])
+        return statement
+
+    def _statement(self, **extra: Any) -> dict[str, Any]:
+        self._number += 1
+        name = str(self._random.randrange(MEMBERS))
+        return {**completed(name, f"course/{self._number}", **extra), "id": self._id()}
+
+    def _id(self) -> str:
+        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+
+
+async def publish(settings: Settings, bodies: list[bytes], per_second: float | None = None) -> None:
+    """Publish every body, again when a confirm did not come, until the broker has all of them."""
+    exchange = wiring.topology(settings).statements
+    left = [Outgoing(exchange, "statement.completed", body, correlation_id=uuid.uuid4().hex) for body in bodies]
+    pauses = Pauses()
+    while left:
+        try:
+            async with publisher(settings, "stream") as out:
+                while left:
+                    await out.publish(left[:AT_ONCE])
+                    left = left[AT_ONCE:]
+                    pauses.reset()
+                    if per_second:
+                        await asyncio.sleep(AT_ONCE / per_second)  # the pace is the load, not a wait for something
+        except Unavailable:
+            await pauses.wait()
+
+
+async def prove(settings: Settings, stream: Stream, within: float) -> None:
+    """Wait until the ledger is whole, then compare everything with what was to come of it."""
+    async with wiring.services(settings) as services:
+        async with asyncio.timeout(within):
+            while await _differing(services, stream):
+                await asyncio.sleep(0.2)  # other processes work; the ledger is the only sign of it
+        logged: list[str] = []
+        for number in range(MEMBERS):
+            listing = await services.stores.entries.list(f"m-{number}", {}, [("date", False)], 1_000_000, None)
+            logged += [entry["provenance"]["statement_ids"][0] for entry in listing.items]
+    assert sorted(logged) == sorted(stream.entries), "the log holds exactly the expected entries"
+    assert await dead_bodies(settings, len(stream.dead)) == stream.dead, "and the dead letters exactly the bad ones"
+
+
+async def _differing(services: wiring.Services, stream: Stream) -> list[str]:
+    rows = await services.stores.statements.known(list(stream.expected))
+    return [key for key, meant in stream.expected.items() if rows.get(key, {}).get("disposition") != meant]
+
+
+async def dead_bodies(settings: Settings, at_least: int) -> set[bytes]:
+    """Return the distinct bodies among the dead letters, once there are as many as expected and the queue is still."""
+    found: set[bytes] = set()
+    async with connection(settings, "dead") as opened:
+        queue = await (await opened.channel()).get_queue(wiring.topology(settings).dead_queue)
+        quiet = 0
+        while quiet < 5 or len(found) < at_least:
+            message = await queue.get(no_ack=True, fail=False)
+            quiet = quiet + 1 if message is None else 0
+            if message is None:
+                await asyncio.sleep(0.1)  # the last batch may still be on its way
+            else:
+                found.add(message.body)
+            if quiet > 100:
+                break
+    return found

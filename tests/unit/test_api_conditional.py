@@ -1,0 +1,85 @@
+"""Entity tags, preconditions and merge patch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bridge.api.conditional import check_version, etag, expected_versions, merge_patch, not_modified
+from bridge.errors import Malformed, PreconditionRequired, StaleVersion
+
+
+@pytest.mark.parametrize(
+    ("header", "versions"),
+    [('"3"', {3}), (' "3" , "4"', {3, 4}), ('"3", W/"4", "abc"', {3}), ("*", None), (" * ", None)],
+)
+def test_versions_are_read(header: str, versions: set[int] | None) -> None:
+    """One tag, a list, or any; weak and foreign tags in a list are passed over."""
+    assert expected_versions(header) == versions
+
+
+@pytest.mark.parametrize(
+    ("header", "error"),
+    [
+        (None, PreconditionRequired),
+        ('W/"3"', StaleVersion),
+        ('"03"', StaleVersion),
+        ('"9999999999999999999"', StaleVersion),
+        ("3", Malformed),
+        ("", Malformed),
+        ('"3', Malformed),
+        ('"3" "4"', Malformed),
+        ('"3",', Malformed),
+    ],
+)
+def test_versions_are_refused(header: str | None, error: type[Exception]) -> None:
+    """No header, tags that never match, and what is no list of tags each have their own error."""
+    with pytest.raises(error):
+        expected_versions(header)
+
+
+def test_version_is_checked() -> None:
+    """A version that is not among those expected is stale; any version passes for ``*``."""
+    check_version(frozenset({2, 3}), 3)
+    check_version(None, 9)
+    with pytest.raises(StaleVersion):
+        check_version(frozenset({2}), 3)
+
+
+def test_a_tag_is_read_back() -> None:
+    """What ``etag`` writes, ``If-Match`` and ``If-None-Match`` read."""
+    assert expected_versions(etag(7)) == {7}
+    assert not_modified(etag(7), etag(7))
+    assert not_modified(f'"1", W/{etag(7)}', etag(7))
+    assert not_modified("*", etag(7))
+    assert not not_modified(etag(8), etag(7))
+    assert not not_modified(None, etag(7))
+
+
+# RFC 7396, appendix A: the target, the patch and the result of each example.
+EXAMPLES: list[tuple[Any, Any, Any]] = [
+    ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+    ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+    ({"a": "b"}, {"a": None}, {}),
+    ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
+    ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+    ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
+    ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+    ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+    (["a", "b"], ["c", "d"], ["c", "d"]),
+    ({"a": "b"}, ["c"], ["c"]),
+    ({"a": "foo"}, None, None),
+    ({"a": "foo"}, "bar", "bar"),
+    ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
+    ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
+    ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+]
+
+
+@pytest.mark.parametrize(("target", "patch", "result"), EXAMPLES)
+def test_merge_patch(target: Any, patch: Any, result: Any) -> None:
+    """The examples of RFC 7396 come out as printed there, and the target stays as it was."""
+    before = repr(target)
+    assert merge_patch(target, patch) == result
+    assert repr(target) == before

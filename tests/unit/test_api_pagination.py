@@ -1,0 +1,96 @@
+"""Cursors and sort orders."""
+
+from __future__ import annotations
+
+import base64
+from datetime import date
+from typing import Any
+
+import orjson
+import pytest
+
+from bridge.api.pagination import PageQuery, decode_cursor, encode_cursor, parse_sort
+from bridge.errors import ValidationFailed
+
+
+class Filtered(PageQuery):
+    """A list with a filter."""
+
+    draft: bool | None = None
+
+
+def after(cursor: str, scope: str = "log:m1", **asked: Any) -> list[Any] | None:
+    """The position that a cursor names."""
+    return decode_cursor(scope, Filtered(cursor=cursor, **asked), 2)
+
+
+@pytest.mark.parametrize("values", [["2026-03-31", "id"], [None, "id"], [1.5, "é\0/"], [False, ""]])
+def test_cursor_comes_back(values: list[Any]) -> None:
+    """The last row's values come back as they went in, whatever the page size."""
+    cursor = encode_cursor(values, "log:m1", Filtered(sort="-date", limit=10))
+    assert after(cursor, sort="-date", limit=20) == values
+
+
+def test_first_page_has_no_position() -> None:
+    """Without a cursor there is no position."""
+    assert decode_cursor("log:m1", Filtered(), 2) is None
+
+
+@pytest.mark.parametrize("asked", [{"sort": "date"}, {"draft": True}, {"scope": "plan:m1"}, {"scope": "log:m2"}])
+def test_cursor_is_for_one_query(asked: dict[str, Any]) -> None:
+    """Another sort, filter, list or member is another query."""
+    cursor = encode_cursor([1, "id"], "log:m1", Filtered())
+    with pytest.raises(ValidationFailed) as caught:
+        after(cursor, **asked)
+    assert [fault.pointer for fault in caught.value.faults] == ["?cursor"]
+
+
+def forged(values: Any) -> str:
+    """A cursor of ours with other values in it; ``MARK`` stands for what binds it to the query."""
+    cursor = encode_cursor([1, "id"], "log:m1", Filtered())
+    mark = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))[0]
+    changed = orjson.dumps(values).replace(b"MARK", mark.encode())
+    return base64.urlsafe_b64encode(changed).decode().rstrip("=")
+
+
+def test_unforged_cursor() -> None:
+    """The forging below goes wrong by its values alone."""
+    assert after(forged(["MARK", 2, "id"])) == [2, "id"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["MARK", {"$gt": ""}, "id"],
+        ["MARK", ["x"], "id"],
+        ["MARK", "id"],
+        ["MARK", 1, 2, "id"],
+        {"mark": "MARK"},
+        "MARK",
+        [],
+    ],
+    ids=str,
+)
+def test_forged_cursor(values: Any) -> None:
+    """A forged cursor brings no operator, no other shape and no other number of values."""
+    with pytest.raises(ValidationFailed):
+        after(forged(values))
+
+
+def test_only_scalars_go_in() -> None:
+    """A date must go in as text, so that it comes back as what the store compares."""
+    with pytest.raises(TypeError):
+        encode_cursor([date(2026, 3, 31), "id"], "log:m1", Filtered())  # pyright: ignore[reportArgumentType] - the point
+
+
+def test_sort_is_read() -> None:
+    """Fields keep their order, a minus means descending, and no text no order."""
+    assert parse_sort("-date, title", {"date", "title"}) == [("date", True), ("title", False)]
+    assert parse_sort("", {"date"}) == []
+
+
+@pytest.mark.parametrize("text", ["size", "date,date", "date,-date", "--date", "-", ",", "date,"])
+def test_sort_is_refused(text: str) -> None:
+    """An unknown field, or one named twice, is refused with the choices."""
+    with pytest.raises(ValidationFailed, match="any of date, title"):
+        parse_sort(text, {"title", "date"})
