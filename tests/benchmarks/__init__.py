@@ -1,0 +1,1 @@
+"""Figures, measured: run with ``make bench``."""

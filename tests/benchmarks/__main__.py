@@ -1,0 +1,163 @@
+"""``make bench``: the bare loop and the real worker on the same statements, then the latency to a readable draft.
+
+Everything stays on the loopback and ends by itself. Prints statements/s, the ratio, CPU per statement and peak memory
+of the process (Linux, from /proc), and the latency from publish to a draft that a member's list shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import orjson
+
+from bridge import wiring
+from bridge.broker.connection import connection
+from bridge.broker.publisher import Outgoing, Publisher, publisher
+from bridge.services.members import MemberIn
+from bridge.settings import Settings, load
+from deploy.dev.services import services
+from tests.support.processes import CLI, environment_of
+from tests.support.statements import completed, member
+from tests.support.stream import publish
+
+TOTAL = int(os.environ.get("BENCH_STATEMENTS", "20000"))
+MEMBERS = 1000
+RUNS = 3
+PER_SECOND = 50
+LATENCY_FOR = 20  # seconds
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one run took: seconds of wall clock and CPU, and MiB of memory at its peak."""
+
+    per_second: float
+    cpu: float
+    peak: float
+
+    def line(self, name: str) -> str:
+        """One line of the result."""
+        return (
+            f"{name:<12} {self.per_second:8.0f} statements/s {self.cpu * 1e6:6.0f} us CPU/statement "
+            f"{self.peak:6.0f} MiB peak"
+        )
+
+
+def cpu_of(pid: int) -> float:
+    """CPU seconds that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def peak_of(pid: int) -> float:
+    """MiB of resident memory at a process's peak."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
+@asynccontextmanager
+async def prepared(settings: Settings) -> AsyncGenerator[wiring.Services]:
+    """Declare the queue, make the indexes and the members."""
+    async with wiring.services(settings) as built, connection(settings, "bench") as opened:
+        await wiring.topology(settings).declare(await opened.channel())
+        await built.stores.prepare()
+        await asyncio.gather(
+            *(
+                built.members.put(f"m-{number}", MemberIn.model_validate(member(str(number))))
+                for number in range(MEMBERS)
+            )
+        )
+        yield built
+
+
+async def throughput(settings: Settings, argv: list[str], collection: str) -> Figures:
+    """Fill the queue, start the process on it, and measure until everything is written."""
+    bodies = [orjson.dumps(completed(str(number % MEMBERS), f"course/{number}")) for number in range(TOTAL)]
+    async with prepared(settings) as built:
+        written = built.stores.database.collection(collection)
+        await publish(settings, bodies)
+        process = subprocess.Popen(argv, env=environment_of(settings, BRIDGE_LOG_LEVEL="warning"))
+        try:
+            while await written.estimated_document_count() == 0:
+                await asyncio.sleep(0.005)
+            begun, cpu, already = time.monotonic(), cpu_of(process.pid), await written.estimated_document_count()
+            while await written.estimated_document_count() < TOTAL:
+                await asyncio.sleep(0.02)
+            done = TOTAL - already
+            return Figures(done / (time.monotonic() - begun), (cpu_of(process.pid) - cpu) / done, peak_of(process.pid))
+        finally:
+            process.send_signal(signal.SIGTERM)
+            await asyncio.to_thread(process.wait, 60)
+
+
+async def latency(settings: Settings) -> list[float]:
+    """Publish at a steady pace; milliseconds from each publish until the member's list shows the draft."""
+    async with prepared(settings) as built, publisher(settings, "bench") as out:
+        process = subprocess.Popen([str(CLI), "worker"], env=environment_of(settings, BRIDGE_LOG_LEVEL="warning"))
+        try:
+            exchange = wiring.topology(settings).statements
+            await _one(built, out, exchange, -1)  # the worker is up
+            begun, waiting = time.monotonic(), list[asyncio.Task[float]]()
+            for number in range(PER_SECOND * LATENCY_FOR):
+                await asyncio.sleep(max(0.0, begun + number / PER_SECOND - time.monotonic()))
+                waiting.append(asyncio.create_task(_one(built, out, exchange, number)))
+            return sorted(await asyncio.gather(*waiting))
+        finally:
+            process.send_signal(signal.SIGTERM)
+            await asyncio.to_thread(process.wait, 60)
+
+
+async def _one(built: wiring.Services, out: Publisher, exchange: str, number: int) -> float:
+    name = str(number % MEMBERS)
+    statement = completed(name, f"late/{number}/{uuid.uuid4()}")
+    sent = time.monotonic()
+    await out.publish([Outgoing(exchange, "statement.completed", orjson.dumps(statement))])
+    entries = built.stores.database.collection("log_entries")
+    while (
+        await entries.find_one({"member_id": f"m-{name}", "provenance.activity_id": statement["object"]["id"]}) is None
+    ):
+        await asyncio.sleep(0.002)
+    return (time.monotonic() - sent) * 1000
+
+
+async def main() -> None:
+    """Run everything and print the figures."""
+    with TemporaryDirectory() as directory, services(Path(directory), private=True) as running:
+
+        def settings(name: str) -> Settings:
+            return load(
+                mongo_url=running.mongo_url,
+                mongo_database=f"bench_{name}",
+                amqp_url=running.amqp_url,
+                amqp_namespace=f"bench-{name}.",
+                local_dir=Path(directory),
+            )
+
+        ratios: list[float] = []
+        for number in range(RUNS):
+            bare_argv = [sys.executable, "-m", "tests.benchmarks.bare_loop", str(TOTAL)]
+            bare = await throughput(settings(f"bare-{number}"), bare_argv, "bare_entries")
+            real = await throughput(settings(f"real-{number}"), [str(CLI), "worker"], "log_entries")
+            ratios.append(real.per_second / bare.per_second)
+            print(bare.line("bare loop"), real.line("worker"), f"ratio        {ratios[-1]:8.2f}", sep="\n", flush=True)
+        times = await latency(settings("latency"))
+        print(
+            f"latency at {PER_SECOND}/s: p50 {times[len(times) // 2]:.0f} ms, p99 {times[len(times) * 99 // 100]:.0f} ms"
+        )
+        print(f"median ratio {sorted(ratios)[len(ratios) // 2]:.2f}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
