@@ -33,6 +33,18 @@ class Plan:
     parked: dict[str, Document] = field(default_factory=_documents)
     held: dict[str, Document] = field(default_factory=_documents)
     members: dict[str, int] = field(default_factory=dict[str, int])
+    epoch: int = 0
+
+    def replace(self, other: Plan, arrivals: Sequence[Arrival]) -> None:
+        """Take over another plan for some of the arrivals."""
+        for written in (self.drafts, self.joins, self.parked, self.held):
+            for one in arrivals:
+                written.pop(one.statement_id, None)
+        self.outcomes |= other.outcomes
+        self.drafts |= other.drafts
+        self.joins |= other.joins
+        self.parked |= other.parked
+        self.held |= other.held
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +55,14 @@ class _Candidate:
     claim: Claim
 
 
-async def plan_for(arrivals: Sequence[Arrival], stores: Stores, *, again: bool = False) -> Plan:
-    """Plan a batch from what is stored now; ``again`` also finds entries these statements made before."""
-    plan = Plan()
+async def plan_for(arrivals: Sequence[Arrival], stores: Stores, *, looking: bool = False) -> Plan:
+    """Plan a batch; only with ``looking`` are the entries read that these statements may join or have made before.
+
+    Nearly every completion makes a new entry, so the first plan supposes so, and the unique index refuses the rest.
+    """
+    plan = Plan(epoch=await stores.members.epoch())
     candidates = await _candidates(arrivals, stores, plan)
-    holders = await stores.entries.holding([candidate.claim for candidate in candidates], by_id=again)
+    holders = await stores.entries.holding([candidate.claim for candidate in candidates]) if looking else {}
     for candidate in candidates:
         plan.members[candidate.member["_id"]] = candidate.member["version"]
         plan.outcomes[candidate.one.statement_id] = _place(candidate, holders, plan)

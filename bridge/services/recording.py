@@ -75,7 +75,7 @@ class Recording:
 
     async def _carry_out(self, arrivals: list[Arrival], plan: Plan) -> dict[str, Outcome]:
         """Write entries, waiting statements, voidings and events; safe to repeat. Returns the outcomes as they are."""
-        plan = await self._write_entries(arrivals, plan)
+        await self._write_entries(arrivals, plan)
         ids = [one.statement_id for one in arrivals]
         await self._stores.waiting.park([plan.parked[key] for key in ids if key in plan.parked])
         await self._stores.waiting.hold([plan.held[key] for key in ids if key in plan.held])
@@ -87,23 +87,31 @@ class Recording:
         await self._notice_changes(plan, ids)
         return outcomes
 
-    async def _write_entries(self, arrivals: list[Arrival], plan: Plan) -> Plan:
-        ids = [one.statement_id for one in arrivals]
+    async def _write_entries(self, arrivals: list[Arrival], plan: Plan) -> None:
+        """Write what the plan says; what is refused is planned again, looking at what stands there."""
+        pending = arrivals
         for _ in range(ROUNDS):
-            drafts = [plan.drafts[key] for key in ids if key in plan.drafts]
-            joins = [plan.joins[key] for key in ids if key in plan.joins]
-            if await self._stores.entries.write(drafts, joins):
-                return plan
-            plan = await plan_for(arrivals, self._stores, again=True)
+            drafted = [one for one in pending if one.statement_id in plan.drafts]
+            joining = [one for one in pending if one.statement_id in plan.joins]
+            refused = await self._stores.entries.write(
+                [plan.drafts[one.statement_id] for one in drafted], [plan.joins[one.statement_id] for one in joining]
+            )
+            pending = [one for position, one in enumerate(drafted) if position in refused.drafts]
+            pending += joining if refused.joins else []
+            if not pending:
+                return
+            plan.replace(await plan_for(pending, self._stores, looking=True), pending)
         raise RuntimeError("a batch could not be placed: its entries keep changing under it")
 
     async def _notice_changes(self, plan: Plan, ids: list[str]) -> None:
         """Catch up with members that changed, or became known, while this batch was written."""
+        if await self._stores.members.epoch() == plan.epoch:
+            return
         parked = [plan.parked[key]["actor_key"] for key in ids if key in plan.parked]
         changed = {member["_id"] for member in (await self._stores.members.by_keys(parked)).values()}
         placed = {plan.outcomes[key].member_id for key in ids}
         seen = {key: version for key, version in plan.members.items() if key in placed}
-        current = await self._stores.members.versions(seen) if seen else {}
+        current = await self._stores.members.versions(seen)
         for member_id in changed | {key for key, version in seen.items() if current.get(key) != version}:
             await self.catch_up(member_id)
 
@@ -126,7 +134,7 @@ class Recording:
         """Record statements that waited; returns whether any stopped waiting."""
         rows = await self._stores.statements.known(statement_ids)
         arrivals = [self._stored(row) for row in rows.values()]
-        plan = await plan_for(arrivals, self._stores, again=True)
+        plan = await plan_for(arrivals, self._stores, looking=True)
         outcomes = await self._carry_out(arrivals, plan)
         await self._stores.statements.settle(outcomes)
         still = {key for key, outcome in outcomes.items() if outcome.disposition in WAITS}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -33,6 +33,17 @@ class Claim:
     merge_keys: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What of a write did not take: positions of drafts another entry stood in for, and whether some join found none.
+
+    Another process was quicker, or a freeze came between; the caller plans again from what is there.
+    """
+
+    drafts: set[int] = field(default_factory=set[int])
+    joins: bool = False
+
+
 LIVE: Document = {"deleted_at": None}
 """A deleted entry stays as a tombstone, so that a redelivered statement does not bring it back (decision 5)."""
 
@@ -56,15 +67,19 @@ class Entries:
             order = [(f"order.{name}.empty", 1), (f"order.{name}.key", 1), ("_id", 1)]
             await self._entries.create_index([("member_id", 1), ("period_id", 1), *order], name=f"by_{name}")
 
-    async def holding(self, wanted: Sequence[Claim], *, by_id: bool = False) -> dict[tuple[str, str], Document]:
-        """Return (member id, merge key) → entry that holds it, in one read; ``by_id`` finds the claims' own ids too."""
+    async def holding(self, wanted: Sequence[Claim]) -> dict[tuple[str, str], Document]:
+        """Return (member id, merge key or entry id) → entry that stands there, in one read."""
         if not wanted:
             return {}
-        keys = {"merge_keys": {"$in": list({key for claim in wanted for key in claim.merge_keys})}}
-        own = {"_id": {"$in": [claim.entry_id for claim in wanted]}}
         query = {
-            "member_id": {"$in": list({claim.member_id for claim in wanted})},
-            **({"$or": [keys, own]} if by_id else keys),
+            "$or": [
+                clause
+                for claim in wanted
+                for clause in (
+                    {"member_id": claim.member_id, "merge_keys": {"$in": list(claim.merge_keys)}},
+                    {"member_id": claim.member_id, "_id": claim.entry_id},
+                )
+            ]
         }
         fields = {"member_id": 1, "merge_keys": 1, "frozen": 1, "withdrawn_at": 1, "provenance.statement_ids": 1}
         return {
@@ -73,21 +88,21 @@ class Entries:
             for key in (*entry.get("merge_keys", ()), entry["_id"])
         }
 
-    async def write(self, drafts: list[Document], joins: list[UpdateOne]) -> bool:
-        """Insert drafts and add statements to entries in one bulk write; False when any of it did not take.
-
-        The caller then plans again from what is there: another process was quicker, or a freeze came between.
-        """
+    async def write(self, drafts: list[Document], joins: list[UpdateOne]) -> Refused:
+        """Insert drafts and add statements to entries in one bulk write; says what of it did not take."""
         operations = [*(InsertOne(draft) for draft in drafts), *joins]
         if not operations:
-            return True
+            return Refused()
         try:
             result = await bulk(self._entries, operations)
         except BulkWriteError as error:
-            if failed_by(error, DUPLICATE_KEY, WRITE_CONFLICT):
-                return False
-            raise
-        return result.matched_count == len(joins)
+            if not failed_by(error, DUPLICATE_KEY, WRITE_CONFLICT):
+                raise
+            faults: list[Document] = (error.details or {})["writeErrors"]
+            failed = {int(fault["index"]) for fault in faults}
+            matched = int((error.details or {})["nMatched"])
+            return Refused({n for n in failed if n < len(drafts)}, joins=matched < len(joins))
+        return Refused(joins=result.matched_count < len(joins))
 
     async def withdraw(self, member_id: str, entry_id: str, statement_id: str, at: datetime) -> Document | None:
         """Take a voided statement back (decision 8); returns the entry as it now is, or None when it is frozen.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
@@ -11,6 +12,9 @@ from pymongo.errors import DuplicateKeyError
 
 from bridge.domain.periods import MembershipCalendar, Period
 from bridge.store.database import Database, Document, Session, broken_key, reaches_store
+
+MOST_RECENT = 20_000
+REMEMBERED_FOR = 10.0
 
 
 def calendar_of(member: Document) -> MembershipCalendar:
@@ -37,12 +41,41 @@ class IdentifierTaken(Exception):
         self.key = key
 
 
+class Recent:
+    """Members remembered by identifier key, for as long as no member changes; at most ``MOST_RECENT`` keys.
+
+    A process that dies between changing a member and telling of it leaves what is remembered wrong until its call is
+    repeated or ``REMEMBERED_FOR`` seconds have passed.
+    """
+
+    def __init__(self) -> None:
+        self._epoch: int | None = None
+        self._until = 0.0
+        self._members: dict[str, Document] = {}
+
+    def since(self, epoch: int) -> None:
+        """Forget everything when a member changed since."""
+        if epoch != self._epoch or time.monotonic() > self._until:
+            self._epoch, self._until, self._members = epoch, time.monotonic() + REMEMBERED_FOR, {}
+
+    def among(self, keys: Iterable[str]) -> dict[str, Document]:
+        """Return those of the keys that are remembered."""
+        return {key: self._members[key] for key in keys if key in self._members}
+
+    def remember(self, members: Iterable[Document]) -> None:
+        """Add members, under each of their keys."""
+        if len(self._members) < MOST_RECENT:
+            self._members.update((key, member) for member in members for key in member["keys"])
+
+
 @reaches_store
 class Members:
     """The ``members`` collection: ``_id`` is the member id, ``keys`` the canonical identifiers, unique over all."""
 
     def __init__(self, database: Database) -> None:
         self._members = database.collection("members")
+        self._meta = database.collection("meta")
+        self._recent = Recent()
 
     async def prepare(self) -> None:
         """Create the indexes."""
@@ -58,13 +91,30 @@ class Members:
             {"_id": member_id}, {"$inc": {"acts": 1}}, return_document=ReturnDocument.AFTER, session=session
         )
 
+    async def epoch(self) -> int:
+        """Return a number that changes after every change of any member; what is remembered of older ones goes."""
+        found = await self._meta.find_one({"_id": "members"})
+        number = 0 if found is None else int(found["epoch"])
+        self._recent.since(number)
+        return number
+
+    async def new_epoch(self, session: Session | None = None) -> None:
+        """Tell everybody that a member changed; to be called after the change, or in the same transaction."""
+        await self._meta.update_one({"_id": "members"}, {"$inc": {"epoch": 1}}, upsert=True, session=session)
+
     async def by_keys(self, keys: Iterable[str]) -> dict[str, Document]:
-        """Return identifier key → member for those keys that are known, in one read."""
+        """Return identifier key → member for those keys that are known, in at most one read.
+
+        May be as old as the last ``epoch()``: a worker asks for that before and after it writes.
+        """
         wanted = set(keys)
-        if not wanted:
-            return {}
-        found = self._members.find({"keys": {"$in": list(wanted)}})
-        return {key: member async for member in found for key in member["keys"] if key in wanted}
+        known = self._recent.among(wanted)
+        missing = wanted - known.keys()
+        if missing:
+            members = [member async for member in self._members.find({"keys": {"$in": list(missing)}})]
+            self._recent.remember(members)
+            known |= {key: member for member in members for key in member["keys"] if key in missing}
+        return known
 
     async def versions(self, member_ids: Iterable[str]) -> dict[str, int]:
         """Return member id → version, to notice that a member changed meanwhile."""
@@ -77,7 +127,7 @@ class Members:
         With a ``revision``, an older or equal one changes nothing and returns None. Raises ``IdentifierTaken``.
         """
         try:
-            return await self._members.find_one_and_update(
+            member = await self._members.find_one_and_update(
                 {"_id": member_id, **_newer(revision)},
                 _change(fields, revision),
                 upsert=True,
@@ -88,10 +138,13 @@ class Members:
             if "keys" not in key:
                 return None  # the upsert met the member itself: it is there, with a newer revision
             raise IdentifierTaken(str(key["keys"])) from error
+        await self.new_epoch()
+        return member
 
     async def leave(self, member_id: str, at: datetime, revision: int | None = None) -> None:
         """Note that a member left; an older revision changes nothing."""
         await self._members.update_one({"_id": member_id, **_newer(revision)}, _change({"left_at": at}, revision))
+        await self.new_epoch()
 
 
 def _newer(revision: int | None) -> Document:

@@ -27,8 +27,12 @@ class Outbox:
         await self._outbox.create_index(
             [("at", 1), ("_id", 1)], name="pending", partialFilterExpression={"pending": True}
         )
-        await self._outbox.create_index("delivered_at", expireAfterSeconds=int(KEPT.total_seconds()), name="kept")
-        await self._outbox.create_index("member_id", name="member")
+        await self._outbox.create_index(
+            "delivered_at",
+            expireAfterSeconds=int(KEPT.total_seconds()),
+            name="kept",
+            partialFilterExpression={"delivered_at": {"$exists": True}},
+        )
 
     async def add(self, events: list[Document], session: Session | None = None) -> None:
         """Add events; one that is there already, delivered or not, stays as it is."""
