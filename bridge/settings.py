@@ -157,3 +157,7 @@ def settings_table() -> str:
         default = f"`{_shown(field.default)}`" if _shown(field.default) else ""
         lines.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
     return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(settings_table())  # noqa: T201 - for the README
