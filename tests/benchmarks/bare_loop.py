@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import Any
 
 import orjson
 import uvloop
@@ -20,7 +21,7 @@ from bridge.settings import load
 async def run(total: int) -> None:
     """Take ``total`` statements off the queue and write each into two collections, in batches of what has arrived."""
     settings = load()
-    client = AsyncIOMotorClient(settings.mongo_url.get_secret_value())
+    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(settings.mongo_url.get_secret_value())
     database = client.get_database(settings.mongo_database, write_concern=WriteConcern(w="majority", j=True))
     arrived: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
     async with connection(settings, "bare loop") as opened:

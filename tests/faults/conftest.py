@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bridge import wiring
+from bridge.broker.connection import connection
 from bridge.services.members import MemberIn
 from bridge.settings import Settings, load
 from deploy.dev.services import Services, services
@@ -35,7 +36,8 @@ async def faulty(victims: Services, tmp_path: Path) -> Settings:
         amqp_namespace=f"f-{name}.",
         local_dir=tmp_path,
     )
-    async with wiring.services(made) as built:
+    async with wiring.services(made) as built, connection(made, "test") as opened:
+        await wiring.topology(made).declare(await opened.channel())
         await built.stores.prepare()
         for number in range(MEMBERS):
             await built.members.put(f"m-{number}", MemberIn.model_validate(member(str(number))))
