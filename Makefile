@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help install demo run test check faults pins clean
+.PHONY: help install demo run test check bench faults pins clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -44,6 +44,9 @@ run: install ## Run the service with its own RabbitMQ and MongoDB, sample member
 
 test: install ## Run the tests (PYTEST_ARGS="-k name" for some of them)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: install ## Measure the worker beside the bare loop, and the latency to a readable draft
+	@$(BIN)/python -m tests.benchmarks
 
 faults: install ## Kill worker, broker and store at random under load, 60 times, and prove the ledger
 	@FAULT_ROUNDS=60 $(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)

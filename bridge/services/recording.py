@@ -51,11 +51,12 @@ class Recording:
     async def _record_distinct(self, arrivals: list[Arrival]) -> dict[str, Outcome]:
         plan = await plan_for(arrivals, self._stores)
         claims = [one for one in arrivals if plan.outcomes[one.statement_id].disposition != Disposition.DEAD_LETTERED]
-        known = await self._stores.statements.claim([_row(one, plan.outcomes[one.statement_id]) for one in claims])
+        claimed = dict(plan.outcomes)
+        known = await self._stores.statements.claim([_row(one, claimed[one.statement_id]) for one in claims])
         repeats, unfinished = await self._seen_before([one for one in claims if one.statement_id in known], plan)
         fresh = [one for one in claims if one.statement_id not in known]
         done = await self._carry_out([*fresh, *unfinished], plan)
-        changed = [one.statement_id for one in fresh if done[one.statement_id] != plan.outcomes[one.statement_id]]
+        changed = [one.statement_id for one in fresh if done[one.statement_id] != claimed[one.statement_id]]
         await self._stores.statements.settle({key: done[key] for key in changed})
         return {**plan.outcomes, **done, **repeats}
 

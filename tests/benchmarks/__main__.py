@@ -153,9 +153,8 @@ async def main() -> None:
             ratios.append(real.per_second / bare.per_second)
             print(bare.line("bare loop"), real.line("worker"), f"ratio        {ratios[-1]:8.2f}", sep="\n", flush=True)
         times = await latency(settings("latency"))
-        print(
-            f"latency at {PER_SECOND}/s: p50 {times[len(times) // 2]:.0f} ms, p99 {times[len(times) * 99 // 100]:.0f} ms"
-        )
+        p50, p99 = times[len(times) // 2], times[len(times) * 99 // 100]
+        print(f"latency at {PER_SECOND}/s: p50 {p50:.0f} ms, p99 {p99:.0f} ms")
         print(f"median ratio {sorted(ratios)[len(ratios) // 2]:.2f}")
 
 
