@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import pairwise
 
 from dateutil.relativedelta import relativedelta
@@ -154,6 +155,7 @@ def _anniversary(anchor: date, year: int) -> date:
     return anchor + relativedelta(year=year)
 
 
+@lru_cache(maxsize=8192)  # the worker asks for the same few days of the same renewal dates over and over
 def _year_around(day: date, anchor: date) -> Period:
     """The year, from one anniversary to the eve of the next, that contains the day; cut off where ``date`` ends."""
     year = day.year if day >= _anniversary(anchor, day.year) else day.year - 1
