@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, cast
 
-from schemas.xapi.compiled import compiled_for, read
+from schemas.xapi.compiled import compiled_for, fits_part, read
 from schemas.xapi.faults import Fault, first_fault
 from schemas.xapi.rules import broken
 
-__all__ = ["VERBS", "Fault", "explain", "is_valid", "verb_name"]
+__all__ = ["VERBS", "Fault", "explain", "fits_part", "is_valid", "verb_name"]
 
 VERBS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {name: tuple(iris) for name, iris in read("verbs.json").items()}
@@ -30,18 +30,21 @@ def verb_name(iri: str) -> str | None:
     return _NAMES.get(iri)
 
 
-def is_valid(statement: object) -> bool:
-    """Say whether ``statement`` (decoded JSON) is a valid xAPI statement of the version it claims, by default 1.0.3."""
+def is_valid(statement: object, spoken: str | None = None) -> bool:
+    """Say whether ``statement`` (decoded JSON) is a valid xAPI statement of the version it claims, by default 1.0.3.
+
+    ``spoken`` is the version of the request that brought it, if any: see ``compiled.compiled_for``.
+    """
     try:
-        fits = compiled_for(statement).fast.is_valid(statement)
+        fits = compiled_for(statement, spoken).fast.is_valid(statement)
     except ValueError:  # text with a lone surrogate, or a key that is not text: Python has them, JSON does not
         return False
     return fits and broken(cast("Mapping[str, Any]", statement)) is None
 
 
-def explain(statement: object) -> Fault:
+def explain(statement: object, spoken: str | None = None) -> Fault:
     """Return what is wrong with ``statement``, for which ``is_valid`` said no; ``ValueError`` when nothing is."""
-    if is_valid(statement):
+    if is_valid(statement, spoken):
         raise ValueError("the statement is valid: there is nothing to explain")
-    fault = first_fault(compiled_for(statement).slow.iter_errors(statement))
+    fault = first_fault(compiled_for(statement, spoken).slow.iter_errors(statement))
     return fault or broken(cast("Mapping[str, Any]", statement)) or _NOT_JSON

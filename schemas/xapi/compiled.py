@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -57,10 +58,31 @@ _V1_0_3 = _compile("statement-1.0.3.json")
 _V2_0 = _compile("statement-2.0.json")
 
 
-def compiled_for(statement: object) -> Compiled:
-    """Return the schema of the version that ``statement`` claims: 2.0 when it begins with ``2.``, else 1.0.3."""
-    if isinstance(statement, dict):
-        version = cast("dict[str, object]", statement).get("version")
-        if isinstance(version, str) and version.startswith("2."):
-            return _V2_0
-    return _V1_0_3
+def compiled_for(statement: object, spoken: str | None = None) -> Compiled:
+    """Return the schema of the version that ``statement`` claims: 2.0 when it begins with ``2.``, else 1.0.3.
+
+    ``spoken`` is the version of the request that brought it: 1.0.x takes nothing newer, and 2.0 is what a statement
+    without a version then is (IEEE 9274.1.1 §4.2.4.3).
+    """
+    claimed = cast("dict[str, object]", statement).get("version") if isinstance(statement, dict) else None
+    if spoken is None:
+        return _V2_0 if isinstance(claimed, str) and claimed.startswith("2.") else _V1_0_3
+    if spoken.startswith("1."):
+        return _V1_0_3
+    return _V1_0_3 if isinstance(claimed, str) and claimed.startswith("1.") else _V2_0
+
+
+@cache
+def _part(name: str) -> jsonschema_rs.Draft202012Validator:
+    schema = {"$ref": f"{_DEFINITIONS['$id']}#/$defs/{name}"}
+    return jsonschema_rs.Draft202012Validator(
+        schema, registry=_FAST_REGISTRY, pattern_options=jsonschema_rs.RegexOptions()
+    )
+
+
+def fits_part(name: str, value: object) -> bool:
+    """Say whether ``value`` (decoded JSON) is what ``name`` in ``definitions.json`` describes, such as ``agent``."""
+    try:
+        return _part(name).is_valid(value)
+    except ValueError:  # as in ``is_valid``: no JSON
+        return False

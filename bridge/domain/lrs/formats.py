@@ -1,0 +1,102 @@
+"""The formats ``ids`` and ``canonical`` of ``GET /statements`` (xAPI-Communication §2.1.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from bridge.domain.languages import pick
+from bridge.domain.lrs.facts import IDENTIFIERS, activities, mention_of_agent, related_agents
+
+Part = Mapping[str, Any]
+
+_MERGED_MAPS = ("name", "description", "extensions")
+_COMPONENTS = ("choices", "scale", "source", "target", "steps")
+
+
+def ids(statement: dict[str, Any]) -> dict[str, Any]:
+    """Reduce, in place, every Agent, Activity, Verb and Group to what identifies it."""
+    for activity in activities(statement):
+        _keep(activity, ("id",))
+    for agent in (*related_agents(statement), *([statement["authority"]] if "authority" in statement else ())):
+        _identify(agent)
+    _keep(statement["verb"], ("id",))
+    if statement["object"].get("objectType") == "SubStatement":
+        _keep(statement["object"]["verb"], ("id",))
+    return statement
+
+
+def _identify(agent: dict[str, Any]) -> None:
+    """Keep the identifier of an Agent or Group; an anonymous Group is known by its members."""
+    known = any(name in agent for name in IDENTIFIERS)
+    _keep(agent, ("objectType", *IDENTIFIERS) if known else ("objectType", "member"))
+    for member in agent.get("member", ()):
+        _identify(member)
+
+
+def _keep(thing: dict[str, Any], names: Sequence[str]) -> None:
+    for name in thing.keys() - set(names):
+        del thing[name]
+
+
+def canonical(statement: dict[str, Any], definitions: Mapping[str, Part], languages: Sequence[str]) -> dict[str, Any]:
+    """Give each Activity, in place, the definition that the LRS holds, and each language map one language."""
+    for activity in activities(statement):
+        definition = definitions.get(activity["id"], activity.get("definition"))
+        if definition:
+            activity["definition"] = _in_one_language(definition, languages)
+    inner = statement["object"] if statement["object"].get("objectType") == "SubStatement" else statement
+    for verb in (statement["verb"], inner["verb"]):
+        if "display" in verb:
+            verb["display"] = _one(verb["display"], languages)
+    return statement
+
+
+def _in_one_language(definition: Part, languages: Sequence[str]) -> dict[str, Any]:
+    shown = dict(definition)
+    for name in ("name", "description"):
+        if name in shown:
+            shown[name] = _one(shown[name], languages)
+    for name in _COMPONENTS:
+        if name in shown:
+            shown[name] = [_component(component, languages) for component in shown[name]]
+    return shown
+
+
+def _component(component: Part, languages: Sequence[str]) -> dict[str, Any]:
+    described = "description" in component
+    return {**component, **({"description": _one(component["description"], languages)} if described else {})}
+
+
+def _one(texts: Mapping[str, str], languages: Sequence[str]) -> dict[str, str]:
+    chosen = pick({tag: tag for tag, text in texts.items() if text.strip()}, languages)
+    return dict(texts) if chosen is None else {chosen: texts[chosen]}
+
+
+def merged(definitions: Iterable[Part]) -> dict[str, Any]:
+    """Put definitions of one Activity together, the oldest first: languages add up, the newest word counts."""
+    whole: dict[str, Any] = {}
+    for definition in definitions:
+        for name, value in definition.items():
+            whole[name] = {**whole.get(name, {}), **value} if name in _MERGED_MAPS else value
+    return whole
+
+
+def definitions_in(statement: Part) -> dict[str, Part]:
+    """Return Activity id → definition for the Activities that a statement defines."""
+    return {one["id"]: one["definition"] for one in activities(statement) if one.get("definition")}
+
+
+def names_of(statement: Part, agent: bytes) -> list[str]:
+    """Return the names that a statement gives to the Agent whose mentions have this key."""
+    return [one["name"] for one in _all_agents(statement) if "name" in one and _is(one, agent)]
+
+
+def _all_agents(statement: Part) -> Iterator[dict[str, Any]]:
+    for agent in related_agents(statement):
+        yield agent
+        yield from agent.get("member", ())
+
+
+def _is(agent: Part, wanted: bytes) -> bool:
+    return any(name in agent for name in IDENTIFIERS) and mention_of_agent(agent) == wanted

@@ -1,0 +1,128 @@
+"""Puts the LRS together as an application to be mounted: resources, dispatch by method, headers, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from bridge import logs
+from bridge.domain.lrs.composing import moment
+from bridge.errors import BridgeError, Malformed, MethodNotAllowed, NotFound
+from bridge.lrs import answers
+from bridge.lrs.admission import SPOKEN, Admission, answered_version
+from bridge.lrs.calls import LATEST, VERSION_HEADER, Call, version_of
+from bridge.lrs.documents import DocumentResource
+from bridge.lrs.multipart import Limits
+from bridge.lrs.objects import ObjectResource, about
+from bridge.lrs.statements import StatementResource
+from bridge.services.lrs.clock import Clock
+from bridge.services.lrs.family import LrsServices
+from bridge.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+MOUNT: Final = "/xapi"
+THROUGH_HEADER: Final = "X-Experience-API-Consistent-Through"
+OVERHEAD: Final = 4096
+"""Bytes that a statement may grow by what the LRS adds, on its way to the broker."""
+
+_THROUGH: Final = web.RequestKey("lrs_consistent_through", str)
+_BEGUN: Final = web.RequestKey("lrs_begun", bool)
+
+Act = Callable[[Call], Awaitable[web.StreamResponse]]
+Count = Callable[[str], None]
+
+
+def create_lrs(
+    settings: Settings, lrs: LrsServices, count: Count, correlation_id: web.RequestKey[str], path: str = MOUNT
+) -> web.Application:
+    """The application; ``path`` is where callers reach it, ``correlation_id`` where the host keeps a request's id.
+
+    ``count`` counts a credential's call, and raises ``RateLimited`` when it is one too many.
+    """
+    admission = Admission(lrs.credentials, count)
+    app = web.Application(middlewares=[_answering(lrs.clock, correlation_id)])
+    app.router.add_route("*", "/about", _about)
+    for place, methods in _resources(settings, lrs, path).items():
+        app.router.add_route("*", place, _dispatch(methods, admission))
+    app.on_response_prepare.append(_finish)
+    return app
+
+
+def _resources(settings: Settings, lrs: LrsServices, path: str) -> Mapping[str, Mapping[str, Act]]:
+    most = settings.max_statement_bytes - OVERHEAD
+    limits = Limits(settings.lrs_max_body_bytes, most, settings.lrs_max_attachment_bytes)
+    statements = StatementResource(lrs.statements, lrs.attachments, limits, f"{path}/statements")
+    objects = ObjectResource(lrs.statements)
+    documents, largest = lrs.documents, settings.lrs_max_document_bytes
+    return {
+        "/statements": {"GET": statements.get, "PUT": statements.put, "POST": statements.post},
+        "/activities": {"GET": objects.activity},
+        "/agents": {"GET": objects.agent},
+        "/activities/state": _methods(DocumentResource(documents, "state", largest)),
+        "/activities/profile": _methods(DocumentResource(documents, "activity profile", largest)),
+        "/agents/profile": _methods(DocumentResource(documents, "agent profile", largest)),
+    }
+
+
+def _methods(resource: DocumentResource) -> Mapping[str, Act]:
+    return {"GET": resource.get, "PUT": resource.put, "POST": resource.post, "DELETE": resource.delete}
+
+
+async def _about(request: web.Request) -> web.StreamResponse:
+    if request.method not in ("GET", "HEAD"):
+        raise MethodNotAllowed("GET and HEAD are offered here.")
+    if request.rel_url.raw_query_string:
+        raise Malformed("This resource takes no parameters (xAPI-Communication §2.8).")
+    given = request.headers.get(VERSION_HEADER)
+    request[SPOKEN] = LATEST if given is None else version_of(given)
+    return await about(request[SPOKEN] != LATEST)
+
+
+def _dispatch(methods: Mapping[str, Act], admission: Admission) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        call = await admission.admit(request)
+        act = methods.get("GET" if call.sent.method == "HEAD" else call.sent.method)
+        if act is None:
+            raise MethodNotAllowed(f"These methods are offered here: {', '.join(methods)}.")
+        return await act(call)
+
+    return handle
+
+
+def _answering(clock: Clock, correlation_id: web.RequestKey[str]) -> Middleware:
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        request[SPOKEN] = answered_version(request)
+        request[_THROUGH] = moment(clock.consistent_through())  # before anything is read
+        try:
+            return await handler(request)
+        except Exception as error:
+            if request.get(_BEGUN, False):
+                raise  # the host breaks the connection
+            return answers.refusal(_told(error), request[correlation_id])
+
+    return middleware
+
+
+def _told(error: Exception) -> BridgeError:
+    """Return the error to tell of; one that is not ours is logged without its words."""
+    if isinstance(error, BridgeError):
+        return error
+    if isinstance(error, web.HTTPNotFound):
+        return NotFound("There is no such resource.")
+    if isinstance(error, web.HTTPException | web.RequestPayloadError):
+        return Malformed("The body broke off, or is not in the encoding it names.")
+    log.error("lrs_request_crashed", **logs.failure(error))
+    return BridgeError()
+
+
+async def _finish(request: web.Request, response: web.StreamResponse) -> None:
+    request[_BEGUN] = True
+    response.headers[VERSION_HEADER] = request.get(SPOKEN, LATEST)
+    if request.match_info.route.resource and request.path.endswith("/statements"):
+        response.headers[THROUGH_HEADER] = request[_THROUGH]

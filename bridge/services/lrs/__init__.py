@@ -1,0 +1,1 @@
+"""The use cases of a Learning Record Store: statements, documents, credentials, and the way to the broker."""

@@ -1,0 +1,128 @@
+"""Who may use the LRS: keys with hashed secrets, scopes, and the authority that vouches for what each one stores."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import secrets
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+
+from bridge.errors import Forbidden, Unauthenticated
+from bridge.settings import SettingsError
+from schemas import xapi
+
+Scope = Literal["statements/write", "statements/read/mine", "statements/read", "state", "profile", "all"]
+SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
+
+COST, BLOCK, LANES = 2**14, 8, 1
+"""scrypt's N, r and p (RFC 7914): about 50 ms and 16 MB for one check."""
+
+REMEMBERED = 1024
+"""Verified secrets remembered, as a keyed hash in memory alone, so that not each request costs a scrypt."""
+
+AT_ONCE = 2
+"""Checks made at once: guessing must not take the process's memory."""
+
+
+class CredentialIn(BaseModel):
+    """One entry of the credentials file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^:\x00-\x1f]+$")]
+    secret_hash: Annotated[str, Field(pattern=r"^scrypt\$[A-Za-z0-9+/=]{16,}\$[A-Za-z0-9+/=]{40,}$")]
+    authority: dict[str, Any]
+    scopes: Annotated[tuple[Scope, ...], Field(min_length=1)]
+
+    @field_validator("authority")
+    @classmethod
+    def _agent(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if not xapi.fits_part("agent", value):
+            raise ValueError("an xAPI Agent with exactly one identifier was expected")
+        return {"objectType": "Agent", **value}
+
+
+_FILE: Final = TypeAdapter(Annotated[tuple[CredentialIn, ...], Field(min_length=1)])
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A verified caller of the LRS."""
+
+    key: str
+    authority: Mapping[str, Any]
+    scopes: frozenset[Scope]
+
+    def may(self, *scopes: Scope) -> bool:
+        """Say whether it has one of these scopes, or ``all``."""
+        return bool(self.scopes.intersection(("all", *scopes)))
+
+    def need(self, *scopes: Scope) -> None:
+        """Raise ``Forbidden`` unless it has one of these scopes."""
+        if not self.may(*scopes):
+            raise Forbidden(f"This needs a credential with the scope {' or '.join(scopes)}.")
+
+
+def hash_secret(secret: str) -> str:
+    """Return what the credentials file keeps of a secret."""
+    salt = secrets.token_bytes(16)
+    return f"scrypt${base64.b64encode(salt).decode()}${base64.b64encode(_scrypt(secret, salt)).decode()}"
+
+
+def _scrypt(secret: str, salt: bytes) -> bytes:
+    return hashlib.scrypt(secret.encode(), salt=salt, n=COST, r=BLOCK, p=LANES, maxmem=2**26)
+
+
+def load(path: Path) -> Sequence[CredentialIn]:
+    """Read the credentials file; raises ``SettingsError`` that names what is wrong and never a value."""
+    try:
+        found = _FILE.validate_json(path.read_bytes())
+    except OSError:
+        raise SettingsError(f"BRIDGE_LRS_CREDENTIALS_FILE cannot be read: {path}") from None
+    except ValidationError as error:
+        faults = "\n".join(f"  {'/'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise SettingsError(f"BRIDGE_LRS_CREDENTIALS_FILE is wrong:\n{faults}") from None
+    if len({one.key for one in found}) < len(found):
+        raise SettingsError("BRIDGE_LRS_CREDENTIALS_FILE is wrong: each key may stand there once.")
+    return found
+
+
+class Credentials:
+    """Checks keys and secrets in constant time."""
+
+    def __init__(self, known: Sequence[CredentialIn]) -> None:
+        self._known = {one.key: one for one in known}
+        self._nobody = hash_secret(secrets.token_hex())  # an unknown key costs what a known one does
+        self._memory_key = secrets.token_bytes(32)
+        self._verified: OrderedDict[bytes, Credential] = OrderedDict()
+        self._lanes = asyncio.Semaphore(AT_ONCE)
+
+    async def verify(self, key: str, secret: str) -> Credential:
+        """Return the credential; raises ``Unauthenticated``."""
+        proof = hmac.digest(self._memory_key, f"{key}:{secret}".encode(), "sha256")
+        known = self._verified.get(proof)
+        if known is not None:
+            self._verified.move_to_end(proof)
+            return known
+        credential = await self._checked(key, secret)
+        self._verified[proof] = credential
+        while len(self._verified) > REMEMBERED:
+            self._verified.popitem(last=False)
+        return credential
+
+    async def _checked(self, key: str, secret: str) -> Credential:
+        entry = self._known.get(key)
+        _, salt, expected = (entry.secret_hash if entry else self._nobody).split("$")
+        async with self._lanes:
+            given = await asyncio.to_thread(_scrypt, secret, base64.b64decode(salt))
+        if not hmac.compare_digest(given, base64.b64decode(expected)) or entry is None:
+            raise Unauthenticated("The key or the secret is not known here.")
+        return Credential(entry.key, entry.authority, frozenset(entry.scopes))

@@ -1,0 +1,249 @@
+"""Statements in and out: stored once and as received, all of a batch or none, found by their facts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+
+from bridge.domain.arrivals import digest
+from bridge.domain.lrs import formats
+from bridge.domain.lrs.composing import assigned, exact, instant, moment, needs_reshaping, whole
+from bridge.domain.lrs.facts import (
+    EVERY,
+    activities,
+    authority_key,
+    definition_key,
+    facts,
+    mention_of_activity,
+    mention_of_agent,
+)
+from bridge.domain.lrs.likeness import same
+from bridge.errors import Conflict, Forbidden, NotFound
+from bridge.services.lrs.clock import Clock
+from bridge.services.lrs.credentials import Credential
+from bridge.services.lrs.gathering import Gathering
+from bridge.services.lrs.intake import Incoming
+from bridge.services.lrs.links import relink
+from bridge.store.lrs.rows import Attached, Row
+from bridge.store.lrs.search import Search
+from bridge.store.lrs.statements import LrsStatements as Store
+from bridge.store.lrs.statements import Raced
+
+ROUNDS = 5
+"""How often a batch is decided anew when others store the same statements meanwhile."""
+
+DEFINITIONS_READ = 50
+"""Statements read, newest first, for what is known of an Activity or an Agent."""
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How statements are shown; ``languages`` are the reader's, best first, ``definitions`` what was looked up."""
+
+    format: str = "exact"
+    languages: tuple[str, ...] = ()
+    definitions: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+
+
+@dataclass(slots=True)
+class Shown:
+    """One statement as text, with the attachments whose data is here."""
+
+    statement_id: str
+    at: int
+    text: bytes
+    attached: list[Attached] = field(default_factory=list[Attached])
+
+
+class LrsStatements:
+    """The statement resource's use cases; ``offer`` is given what was stored, for the broker."""
+
+    def __init__(self, store: Store, clock: Clock, offer: Callable[[Sequence[Row]], None]) -> None:
+        self._store = store
+        self._clock = clock
+        self._offer = offer
+        self._singles = Gathering(self._add_singles)
+
+    async def accept(self, incoming: Sequence[Incoming], by: Credential, version: str, attached: set[str]) -> None:
+        """Store statements, all or none; those here already, and the same, change nothing.
+
+        ``attached`` are the hashes whose data came along. Raises ``Conflict`` for another statement under a known
+        id, ``Forbidden`` for a voiding that is not the credential's to make.
+        """
+        by.need("statements/write")
+        firsts = _distinct(incoming)
+        for number in range(ROUNDS):
+            with self._clock.held(len(firsts)) as at:
+                rows = [_row(one, by, version, attached, at + n) for n, one in enumerate(firsts.values())]
+                hoping = number == 0 and not any(row.found_by.voids for row in rows)
+                try:
+                    stored = await (self._add_unseen(rows) if hoping else self._add(rows, firsts, by))
+                except Raced:
+                    continue
+            self._offer(stored)
+            return
+        raise Conflict("Other requests keep storing statements under these ids; send them once.")
+
+    async def _add_unseen(self, rows: list[Row]) -> list[Row]:
+        """Store statements in the hope that none is here yet; raises ``Raced`` when one is."""
+        if len(rows) > 1:
+            await self._store.add(rows, {}, {})
+            await relink(self._store, rows)
+        elif not await self._singles.do(rows[0]):
+            raise Raced
+        return rows
+
+    async def _add_singles(self, rows: Sequence[Row]) -> list[bool]:
+        known = await self._store.add_new(rows)
+        await relink(self._store, rows)
+        return [row.statement_id not in known for row in rows]
+
+    async def _add(self, rows: list[Row], incoming: Mapping[str, Incoming], by: Credential) -> list[Row]:
+        """Store those of the statements that are not here yet, and return them; a repeat changes nothing."""
+        ids = {row.statement_id for row in rows} | {row.found_by.voids for row in rows if row.found_by.voids}
+        known = await self._store.known(ids)
+        fresh = [row for row in rows if _is_fresh(row, known.get(row.statement_id), incoming[row.statement_id])]
+        voided = _voided(rows, known, by)
+        if fresh:
+            await self._store.add(fresh, known, voided)
+        await relink(self._store, rows)
+        return fresh
+
+    async def one(self, statement_id: str, by: Credential, view: View, *, voided: bool) -> Shown:
+        """Return a statement that is, or is not, voided; raises ``NotFound``."""
+        mine = self._mine(by)
+        row = await self._store.one(statement_id.lower())
+        if row is None or _is_voided(row) is not voided or not mine <= {bytes(key) for key in row["lrs"]["held"]}:
+            raise NotFound("There is no such statement here.")
+        return await self._shown(row, view)
+
+    async def page(self, search: Search, by: Credential, view: View, limit: int) -> AsyncGenerator[Shown]:
+        """Yield up to ``limit`` statements in order, as they are read."""
+        if mine := self._mine(by):
+            keys = (*(key for key in search.keys if key != EVERY), mention_of_agent(by.authority))
+            search = replace(search, keys=keys, held=tuple(mine))
+        async for row in self._store.find(search, limit):
+            yield await self._shown(row, view)
+
+    def _mine(self, by: Credential) -> frozenset[bytes]:
+        """Return what statements must hold for a reader who sees those of their own authority alone."""
+        by.need("statements/read", "statements/read/mine")
+        return frozenset() if by.may("statements/read") else frozenset({authority_key(by.authority)})
+
+    async def _shown(self, row: Document, view: View) -> Shown:
+        stored = row["lrs"]
+        added = bytes(stored["added"])
+        if stored.get("untimed"):
+            added += b',"timestamp":"' + moment(stored["at"]).encode() + b'"'
+        text = await self._text(bytes(row["raw"]), added, bool(stored.get("reshape")), view)
+        attached = [Attached(one["sha2"], one["type"]) for one in stored.get("attached", ())]
+        return Shown(row["_id"], stored["at"], text, attached)
+
+    async def _text(self, raw: bytes, added: bytes, reshape: bool, view: View) -> bytes:
+        if view.format == "exact":
+            return exact(raw, added, reshape=reshape)
+        statement = whole(raw, added)
+        if view.format == "ids":
+            return orjson.dumps(formats.ids(statement))
+        for activity in activities(statement):
+            if activity["id"] not in view.definitions:
+                view.definitions[activity["id"]] = await self.definition(activity["id"])
+        return orjson.dumps(formats.canonical(statement, view.definitions, view.languages))
+
+    async def definition(self, iri: str) -> dict[str, Any]:
+        """Return what is known of an Activity: the newest definitions, put together."""
+        found = [one[iri] async for one in self._definitions(iri) if iri in one]
+        return formats.merged(reversed(found))
+
+    async def _definitions(self, iri: str) -> AsyncGenerator[Mapping[str, Any]]:
+        async for row in self._store.find(
+            Search((mention_of_activity(iri),), held=(definition_key(iri),)), DEFINITIONS_READ
+        ):
+            yield formats.definitions_in(orjson.loads(row["raw"]))
+
+    async def known_names(self, agent: bytes) -> list[str]:
+        """Return the names that the newest statements give to the Agent whose mentions have the key ``agent``."""
+        names: dict[str, None] = {}
+        async for row in self._store.find(Search((agent,), narrow=True), DEFINITIONS_READ):
+            names.update(dict.fromkeys(formats.names_of(orjson.loads(row["raw"]), agent)))
+        return list(names)
+
+
+def _is_voided(row: Document) -> bool:
+    """Say whether a statement is voided; a voiding statement never is (xAPI-Data §2.3.2)."""
+    return "voided_by" in row and "voids" not in row["lrs"]
+
+
+def _distinct(incoming: Sequence[Incoming]) -> dict[str, Incoming]:
+    """Return the statements by id; an identical repeat within a batch is one statement (xAPI-Data §2.3.1)."""
+    firsts: dict[str, Incoming] = {}
+    for one in incoming:
+        first = firsts.setdefault(one.statement_id, one)
+        if first is not one and not same(first.statement, one.statement):
+            raise _conflict()
+    return firsts
+
+
+def _row(one: Incoming, by: Credential, version: str, attached: set[str], at: int) -> Row:
+    claimed = "1.0.0" if version == "1.0.3" else version  # xAPI-Data §2.4.10
+    return Row(
+        statement_id=one.statement_id,
+        raw=one.raw,
+        digest=digest({**one.statement, "id": one.statement.get("id", one.statement_id)}),
+        received_at=instant(at),
+        at=at,
+        added=assigned(one.statement, at, by.authority, claimed),
+        reshape=needs_reshaping(one.statement),
+        untimed="timestamp" not in one.statement,
+        found_by=facts(one.statement, by.authority),
+        by=by.key,
+        named=one.named,
+        attached=_attached(one, attached),
+    )
+
+
+def _attached(one: Incoming, attached: set[str]) -> tuple[Attached, ...]:
+    found = {part["sha2"].lower(): part["contentType"] for part in one.attachments()}
+    return tuple(Attached(sha2, kind) for sha2, kind in found.items() if sha2 in attached)
+
+
+def _is_fresh(row: Row, known: Document | None, one: Incoming) -> bool:
+    """Say whether there is something to store; raises ``Conflict`` for another statement under the same id."""
+    if known is None or "digest" not in known:
+        return True
+    if bytes(known["digest"]) != row.digest and not _same_as_stored(known, one):
+        raise _conflict()
+    return "lrs" not in known and bytes(known["digest"]) == row.digest
+
+
+def _same_as_stored(known: Document, one: Incoming) -> bool:
+    return bool(known["raw"]) and same(orjson.loads(known["raw"]), one.statement)
+
+
+def _conflict() -> Conflict:
+    return Conflict(
+        "Another statement was stored under this id, and a stored statement does not change (xAPI-Data §2.3.1)."
+    )
+
+
+def _voided(rows: Sequence[Row], known: Mapping[str, Document], by: Credential) -> dict[str, str]:
+    """Return target → voiding statement; a voiding statement is not voided (xAPI-Data §2.3.2)."""
+    voidings = {row.found_by.voids: row.statement_id for row in rows if row.found_by.voids}
+    own = {row.statement_id: row for row in rows}
+    for target in list(voidings):
+        there = known.get(target)
+        if there is not None and "raw" in there and not _may_void(there, by):
+            raise Forbidden("A credential without the scope all voids only what it stored itself.")
+        voids = (there or {}).get("lrs", {}).get("voids") or (own[target].found_by.voids if target in own else None)
+        if voids:
+            del voidings[target]
+    return voidings
+
+
+def _may_void(target: Document, by: Credential) -> bool:
+    return by.may("all") or target.get("lrs", {}).get("by") == by.key

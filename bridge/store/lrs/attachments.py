@@ -1,0 +1,73 @@
+"""Attachments in the format of GridFS, known by their hash: the same data is kept once (xAPI-Data §2.4.11).
+
+Chunks are written and read one by one, so that no file is ever held whole (the driver's own streams buffer up to
+32 MB). The file document is written last: chunks without one are of an upload that was cut off.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator
+from datetime import UTC, datetime
+from typing import Final
+
+from bson import Binary
+
+from bridge.store.database import Database, reaches_store
+
+CHUNK: Final = 255 * 1024
+"""Bytes of a chunk, GridFS's default."""
+
+
+@reaches_store
+class Attachments:
+    """The bucket ``lrs_attachments``; the file name is the SHA-2 hash in lower-case hexadecimal."""
+
+    def __init__(self, database: Database) -> None:
+        self._files = database.collection("lrs_attachments.files")
+        self._chunks = database.collection("lrs_attachments.chunks")
+
+    async def prepare(self) -> None:
+        """Create the indexes."""
+        await self._files.create_index([("filename", 1), ("uploadDate", 1)], name="filename")
+        await self._chunks.create_index([("files_id", 1), ("n", 1)], unique=True, name="chunk")
+
+    async def has(self, sha2: str) -> bool:
+        """Say whether the data is there."""
+        return await self._files.find_one({"filename": sha2}, {"_id": 1}) is not None
+
+    async def put(self, sha2: str, chunks: AsyncIterator[bytes]) -> None:
+        """Store data as it comes; when ``chunks`` raises, nothing of it stays."""
+        file_id = uuid.uuid4().hex
+        try:
+            length = await self._write(file_id, chunks)
+        except BaseException:
+            await self._chunks.delete_many({"files_id": file_id})
+            raise
+        at = datetime.now(UTC)
+        facts = {"filename": sha2, "length": length, "chunkSize": CHUNK, "uploadDate": at}
+        await self._files.insert_one({"_id": file_id, **facts})
+
+    async def _write(self, file_id: str, chunks: AsyncIterator[bytes]) -> int:
+        length, number, buffer = 0, 0, bytearray()
+        async for chunk in chunks:
+            buffer += chunk
+            length += len(chunk)
+            while len(buffer) >= CHUNK:
+                await self._put_chunk(file_id, number, bytes(buffer[:CHUNK]))
+                del buffer[:CHUNK]
+                number += 1
+        if buffer:
+            await self._put_chunk(file_id, number, bytes(buffer))
+        return length
+
+    async def _put_chunk(self, file_id: str, number: int, data: bytes) -> None:
+        await self._chunks.insert_one({"files_id": file_id, "n": number, "data": Binary(data)})
+
+    async def read(self, sha2: str) -> AsyncGenerator[bytes]:
+        """Yield the data in chunks; nothing when it is not there."""
+        file = await self._files.find_one({"filename": sha2}, {"_id": 1})
+        if file is None:
+            return
+        async for chunk in self._chunks.find({"files_id": file["_id"]}).sort("n", 1).batch_size(4):
+            yield bytes(chunk["data"])

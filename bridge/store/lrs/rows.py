@@ -1,0 +1,78 @@
+"""Statements on their way into the ledger, with the sub-document ``lrs`` of what they are found and shown by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bson import Binary
+
+from bridge.domain.lrs.facts import EVERY, Facts
+from bridge.store.database import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """An attachment whose data came with the statement."""
+
+    sha2: str
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What one statement of a chain of references is found by: ``keys`` to look up, ``roles`` to narrow."""
+
+    keys: frozenset[bytes]
+    roles: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One statement on its way in.
+
+    ``at`` is the time stored, in microseconds since 1970; ``named`` tells that its sender chose its id.
+    """
+
+    statement_id: str
+    raw: bytes
+    digest: bytes
+    received_at: datetime
+    at: int
+    added: bytes
+    reshape: bool
+    untimed: bool
+    found_by: Facts
+    by: str
+    named: bool
+    attached: tuple[Attached, ...] = ()
+
+    def facts(self) -> Document:
+        """Return the sub-document ``lrs``."""
+        facts: Document = {
+            "at": self.at,
+            "added": Binary(self.added),
+            "reshape": self.reshape or None,
+            "untimed": self.untimed or None,
+            "keys": binaries(self.found_by.mentioned | {EVERY}),
+            "roles": binaries(self.found_by.roles),
+            "held": binaries(self.found_by.held),
+            "by": self.by,
+            "target": self.found_by.target,
+            "voids": self.found_by.voids,
+            "attached": [{"sha2": one.sha2, "type": one.content_type} for one in self.attached] or None,
+            "here": True,
+            "unsent": self.at,
+        }
+        return {name: value for name, value in facts.items() if value is not None}
+
+    def document(self) -> Document:
+        """Return the ledger's document; without a disposition, until the worker has settled it."""
+        received = {"raw": Binary(self.raw), "digest": Binary(self.digest), "received_at": self.received_at}
+        return {"_id": self.statement_id, **received, "lrs": self.facts()}
+
+
+def binaries(keys: Iterable[bytes]) -> list[Binary]:
+    """Return keys as the store keeps them."""
+    return [Binary(key) for key in sorted(keys)]

@@ -1,0 +1,152 @@
+"""Statements of the LRS: the ledger's own rows, with a sub-document ``lrs`` of what they are found and shown by.
+
+One index serves every query: ``keys`` holds the hashed facts of a statement (and of those it refers to), ``at`` the
+time stored in microseconds. ``unsent`` makes the row its own outbox row: written in the same act as the statement.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from typing import Any
+
+from pymongo import InsertOne, UpdateOne
+from pymongo.errors import BulkWriteError
+
+from bridge.store.database import Database, Document, Session, bulk, duplicates, insert_new, reaches_store
+from bridge.store.lrs.rows import Link, Row, binaries
+from bridge.store.lrs.search import Search
+
+BATCH = 50
+"""Statements that the driver reads at once: a page of large ones is never held whole."""
+
+
+class Raced(Exception):
+    """Another writer stored one of the statements meanwhile; look again and decide anew."""
+
+
+@reaches_store
+class LrsStatements:
+    """The LRS's side of the ``statements`` collection."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._statements = database.collection("statements")
+
+    async def prepare(self) -> None:
+        """Create the indexes."""
+        # The field that makes it partial comes first: the embedded store takes a partial index only so.
+        found_by = [("lrs.here", 1), ("lrs.keys", 1), ("lrs.at", -1), ("_id", -1)]
+        await self._statements.create_index(found_by, name="lrs_find", partialFilterExpression={"lrs.here": True})
+        await self._statements.create_index("lrs.target", name="lrs_target", sparse=True)
+        await self._statements.create_index("lrs.unsent", name="lrs_unsent", sparse=True)
+
+    async def known(self, statement_ids: Iterable[str]) -> dict[str, Document]:
+        """Return id → row of the statements that are there, those included that only a voiding has named."""
+        found = self._statements.find({"_id": {"$in": list(statement_ids)}})
+        return {row["_id"]: row async for row in found}
+
+    async def add_new(self, rows: Sequence[Row]) -> set[str]:
+        """Store statements, each for itself; returns the ids that were there already."""
+        refused = await insert_new(self._statements, [row.document() for row in rows])
+        return {rows[position].statement_id for position in refused}
+
+    async def add(self, rows: Sequence[Row], known: dict[str, Document], voided: dict[str, str]) -> None:
+        """Store statements, all or none; raises ``Raced`` when another writer came between.
+
+        ``known`` are rows that are there already under these ids: they get what is missing. ``voided`` maps the id
+        of each statement that is voided now to the one that voids it.
+        """
+        operations = [_operation(row, row.statement_id in known) for row in rows]
+        operations += [
+            UpdateOne({"_id": target}, {"$set": {"voided_by": by}}, upsert=True) for target, by in voided.items()
+        ]
+        try:
+            await self._database.transaction(lambda session: self._write(operations, session))
+        except BulkWriteError as error:
+            duplicates(error)
+            raise Raced from None
+
+    async def _write(self, operations: Sequence[InsertOne[Document] | UpdateOne], session: Session) -> None:
+        result = await bulk(self._statements, operations, session)
+        if result.inserted_count + result.matched_count + result.upserted_count < len(operations):
+            raise Raced
+
+    async def one(self, statement_id: str) -> Document | None:
+        """Return a stored statement, voided or not."""
+        row = await self._statements.find_one({"_id": statement_id})
+        return row if row and "lrs" in row else None
+
+    async def find(self, search: Search, limit: int) -> AsyncGenerator[Document]:
+        """Yield up to ``limit`` statements in order, read from the store as they are taken."""
+        for low, high in search.windows(time.time_ns() // 1000):
+            async for row in self._statements.aggregate(search.stages(low, high, limit), batchSize=BATCH):
+                yield row
+                limit -= 1
+            if limit <= 0:
+                return
+
+    async def unsent(self, before: int, limit: int) -> list[Document]:
+        """Return statements stored before a time that the broker has not confirmed yet, oldest first."""
+        fields = {"raw": 1, "lrs.added": 1}
+        found = self._statements.find({"lrs.unsent": {"$gt": 0, "$lt": before}}, fields)
+        return [row async for row in found.sort("lrs.unsent", 1).limit(limit)]
+
+    async def sent(self, statement_ids: Iterable[str]) -> None:
+        """Note that the broker has these statements."""
+        await self._statements.update_many({"_id": {"$in": list(statement_ids)}}, {"$unset": {"lrs.unsent": ""}})
+
+    async def take(self, rows: Sequence[Document]) -> set[str]:
+        """Settle, as these ledger rows say, statements stored over HTTP that nobody has settled; returns their ids.
+
+        One that is voided, or another statement under the same id, is left as it is.
+        """
+        waiting: Document = {"lrs": {"$exists": True}, "disposition": None, "voided_by": None}
+        found = self._statements.find({**_among(rows), **waiting}, {"digest": 1}) if rows else None
+        digests = {row["_id"]: row["digest"] async for row in found} if found else {}
+        mine = [row for row in rows if digests.get(row["_id"]) == bytes(row["digest"])]
+        if not mine:
+            return set()
+        result = await bulk(self._statements, [UpdateOne({"_id": row["_id"], **waiting}, _taking(row)) for row in mine])
+        if result.matched_count == len(mine):
+            return {row["_id"] for row in mine}
+        # Another worker took some, or a voiding came: what is settled by now is safe to carry out once more.
+        settled = self._statements.find({**_among(mine), "disposition": {"$ne": None}}, {"_id": 1})
+        return {row["_id"] async for row in settled}
+
+    async def links(self, referred: Sequence[str], others: Sequence[str]) -> list[Document]:
+        """Return the statements that refer to one of ``referred``, and ``others``."""
+        wanted: list[Document] = [{"lrs.target": {"$in": list(referred)}}] if referred else []
+        wanted += [{"_id": {"$in": list(others)}}] if others else []
+        fields = {"lrs.keys": 1, "lrs.roles": 1, "lrs.target": 1, "lrs.chain": 1}
+        return [row for query in wanted async for row in self._statements.find(query, fields) if row.get("lrs")]
+
+    async def chain(self, statement_id: str, links: Mapping[str, Link]) -> None:
+        """Let a statement be found by the facts of those it refers to; its own are among ``links``."""
+        keys = binaries({key for one in links.values() for key in one.keys})
+        roles = binaries({key for one in links.values() for key in one.roles})
+        chain = [{"id": key, "keys": binaries(one.keys), "roles": binaries(one.roles)} for key, one in links.items()]
+        change: Document = {"lrs.chain": {"$each": chain}, "lrs.keys": {"$each": keys}, "lrs.roles": {"$each": roles}}
+        await self._statements.update_one({"_id": statement_id}, {"$addToSet": change})
+
+
+def _among(rows: Sequence[Document]) -> Document:
+    return {"_id": {"$in": [row["_id"] for row in rows]}}
+
+
+def _taking(row: Document) -> Document:
+    """Settle a statement; one of somebody who was erased keeps neither its text nor what it is found by."""
+    outcome = {name: row[name] for name in ("disposition", "reason", "member_id", "entry_id") if name in row}
+    if row["raw"]:
+        return {"$set": outcome}
+    return {"$set": {**outcome, "raw": row["raw"]}, "$unset": {"lrs": ""}}
+
+
+def _operation(row: Row, there: bool) -> InsertOne[Document] | UpdateOne:
+    """Insert a new statement; give a row that the worker or a voiding made what it lacks."""
+    document = row.document()
+    if not there:
+        return InsertOne(document)
+    facts: Any = {name: value for name, value in document.items() if name != "_id"}
+    same: list[Document] = [{"digest": None}, {"digest": document["digest"]}]
+    return UpdateOne({"_id": row.statement_id, "lrs": None, "$or": same}, {"$set": facts})

@@ -1,0 +1,29 @@
+"""The stores of the LRS, over one database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bridge.store.database import Database
+from bridge.store.lrs.attachments import Attachments
+from bridge.store.lrs.documents import Documents
+from bridge.store.lrs.statements import LrsStatements
+
+
+@dataclass(frozen=True, slots=True)
+class LrsStores:
+    """Statements, documents and attachments."""
+
+    statements: LrsStatements
+    documents: Documents
+    attachments: Attachments
+
+    @classmethod
+    def over(cls, database: Database) -> LrsStores:
+        """Build the stores over one database."""
+        return cls(LrsStatements(database), Documents(database), Attachments(database))
+
+    async def prepare(self) -> None:
+        """Create every index; doing it again changes nothing."""
+        for store in (self.statements, self.documents, self.attachments):
+            await store.prepare()

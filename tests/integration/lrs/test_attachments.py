@@ -1,0 +1,142 @@
+"""Statements with attachments: multipart/mixed in and out, and signatures (xAPI-Communication §1.5, xAPI-Data §2.6)."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+from aiohttp import MultipartReader
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from joserfc import jws
+from joserfc.jwk import OctKey, RSAKey
+
+from tests.integration.lrs.client import BOUNDARY, JSON, Lrs, attachment, multipart, new_id, part, statement
+
+NOTES = b"first\r\n--line\x00\xff"
+SIGNATURE = {
+    "usageType": "http://adlnet.gov/expapi/attachments/signature",
+    "contentType": "application/octet-stream",
+}
+
+
+async def test_attachments_come_back_as_they_went_in(lrs: Lrs) -> None:
+    """The data is answered with ``attachments=true``, byte for byte and once, and left out without."""
+    big = b"0123456789abcdef" * 40_000  # more than one chunk
+    both = [statement(attachments=[attachment(NOTES), attachment(big)]), statement(attachments=[attachment(NOTES)])]
+    answer = await lrs.post_parts(both, [part(NOTES), part(big)])
+    assert answer.status == 200, await answer.text()
+    answer = await lrs.call("GET", "statements", {"attachments": "true"})
+    reader = MultipartReader.from_response(answer)
+    first = await reader.next()
+    assert first is not None
+    assert len(orjson.loads(await first.read())["statements"]) == 2  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType] - a part, not a reader
+    found: dict[str, bytes] = {}
+    while (one := await reader.next()) is not None:
+        assert one.headers["Content-Transfer-Encoding"] == "binary"
+        found[one.headers["X-Experience-API-Hash"]] = bytes(await one.read())  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType] - as above
+    assert found == {attachment(data)["sha2"]: data for data in (NOTES, big)}
+    assert (await lrs.call("GET", "statements")).content_type == JSON
+
+
+async def test_what_is_wrong_with_attachments_is_refused(lrs: Lrs) -> None:
+    """A part that no statement names, that is not what it names, or that lacks a header, is 400; nothing is stored."""
+    given = statement(attachments=[attachment(NOTES)])
+    cases: dict[str, list[tuple[dict[str, str], bytes]]] = {
+        "no data": [],
+        "too many parts": [part(NOTES), part(b"other")],
+        "other data": [part(b"other", X_Experience_API_Hash=attachment(NOTES)["sha2"])],
+        "no hash": [part(NOTES, X_Experience_API_Hash="")],
+        "no encoding": [part(NOTES, Content_Transfer_Encoding="")],
+        "another encoding": [part(NOTES, Content_Transfer_Encoding="base64")],
+        "statements twice": [({"Content-Type": JSON}, orjson.dumps(given)), part(NOTES)],
+    }
+    for name, parts in cases.items():
+        assert (await lrs.post_parts(given, parts)).status == 400, name
+    assert await lrs.find() == []
+
+
+async def test_a_body_that_is_not_multipart_is_refused(lrs: Lrs) -> None:
+    """The boundary is in the header and in the body, and the first part is JSON (§1.5.2)."""
+    whole = multipart([({"Content-Type": JSON}, orjson.dumps(statement()))])
+    kind = f"multipart/mixed; boundary={BOUNDARY}"
+    cases = [
+        ("multipart/mixed", whole),
+        ("multipart/mixed; boundary=other", whole),
+        (kind, orjson.dumps(statement())),
+        (kind, b""),
+        (kind, multipart([part(NOTES)])),
+        (kind, multipart([({"Content-Type": "text/plain"}, orjson.dumps(statement()))])),
+    ]
+    for header, body in cases:
+        answer = await lrs.call("POST", "statements", data=body, headers={"Content-Type": header})
+        assert answer.status == 400, (header, body)
+
+
+async def test_put_takes_attachments_too(lrs: Lrs) -> None:
+    """PUT stores one statement with its attachments."""
+    body = multipart([({"Content-Type": JSON}, orjson.dumps(statement(attachments=[attachment(NOTES)]))), part(NOTES)])
+    headers = {"Content-Type": f"multipart/mixed; boundary={BOUNDARY}"}
+    answer = await lrs.call("PUT", "statements", {"statementId": new_id()}, data=body, headers=headers)
+    assert answer.status == 204, await answer.text()
+
+
+@pytest.fixture(scope="module")
+def key() -> rsa.RSAPrivateKey:
+    """A signer's key."""
+    return rsa.generate_private_key(65537, 2048)
+
+
+def certificate(key: rsa.RSAPrivateKey) -> str:
+    """A certificate of the key, as ``x5c`` holds it."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "signer")])
+    now = datetime.now(UTC)
+    built = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    built = built.serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=1))
+    return base64.b64encode(built.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)).decode()
+
+
+def signed(payload: Any, key: rsa.RSAPrivateKey, **header: Any) -> bytes:
+    """A signature over a payload."""
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    protected = {"alg": "RS256", **header}
+    algorithms = ["RS256", "RS384", "RS512"]
+    return jws.serialize_compact(protected, orjson.dumps(payload), RSAKey.import_key(pem), algorithms).encode()
+
+
+async def sent(lrs: Lrs, given: dict[str, Any], signature: bytes, **extra: Any) -> int:
+    """Send a statement with its signature; returns the status."""
+    whole = {**given, "attachments": [attachment(signature, **{**SIGNATURE, **extra})]}
+    return (await lrs.post_parts(whole, [part(signature, Content_Type=SIGNATURE["contentType"])])).status
+
+
+async def test_a_true_signature_is_taken(lrs: Lrs, key: rsa.RSAPrivateKey) -> None:
+    """RS256, RS384 and RS512 over the statement are taken, with and without a certificate."""
+    for header in ({}, {"alg": "RS384"}, {"alg": "RS512"}, {"x5c": [certificate(key)]}):
+        given = statement(id=new_id())
+        assert await sent(lrs, given, signed(given, key, **header)) == 200
+
+
+async def test_a_false_signature_is_refused(lrs: Lrs, key: rsa.RSAPrivateKey) -> None:
+    """A signature that is malformed, of another statement, algorithm, key or content type, is 400 (xAPI-Data §2.6)."""
+    given = statement(id=new_id())
+    other_key = rsa.generate_private_key(65537, 2048)
+    hs256 = jws.serialize_compact({"alg": "HS256"}, orjson.dumps(given), OctKey.import_key("0" * 32)).encode()
+    cases = {
+        "no JWS": b"signature",
+        "of another": signed({**given, "verb": {"id": "https://verbs.example.org/burnt"}}, key),
+        "of no statement": signed({"a": 1}, key),
+        "another algorithm": hs256,
+        "another key than its certificate's": signed(given, other_key, x5c=[certificate(key)]),
+        "a certificate that is none": signed(given, key, x5c=["AAAA"]),
+    }
+    for name, signature in cases.items():
+        assert await sent(lrs, given, signature) == 400, name
+    assert await sent(lrs, given, signed(given, key), contentType="text/plain") == 400
+    without = {**given, "attachments": [attachment(b"x", **SIGNATURE, fileUrl="https://files.example.org/x")]}
+    assert (await lrs.call("POST", "statements", json=without)).status == 400

@@ -1,0 +1,130 @@
+"""What the LRS stores goes the same way into the log as the Learning centre's own: over the exchange, to the worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import orjson
+import pytest
+
+from bridge import wiring
+from bridge.broker.publisher import publisher
+from bridge.serve import relaying
+from bridge.services.lrs.relay import microseconds_ago
+from bridge.settings import Settings
+from tests.integration.lrs.client import Lrs
+from tests.support.journey import Journey, journey
+from tests.support.statements import completed, member, voided
+
+
+@pytest.fixture
+async def worker(lrs_settings: Settings) -> AsyncGenerator[Journey]:
+    """A running worker on the same store."""
+    async with journey(lrs_settings) as running:
+        await running.add_member("m1", member())
+        yield running
+
+
+async def become(services: wiring.Services, statement_id: str, disposition: str) -> None:
+    """Wait until the ledger has this disposition of a statement; it is claimed before all of its work is done."""
+    async with asyncio.timeout(20):
+        while (await row_of(services, statement_id)).get("disposition") != disposition:
+            await asyncio.sleep(0.05)
+
+
+async def row_of(services: wiring.Services, statement_id: str) -> dict[str, Any]:
+    """The ledger's row of a statement."""
+    return (await services.stores.statements.known([statement_id])).get(statement_id, {})
+
+
+async def drafts(services: wiring.Services, number: int) -> None:
+    """Wait until the member's log has so many new drafts."""
+    async with asyncio.timeout(20):
+        while len(await services.stores.log.of("m1").arrived()) != number:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_completion_over_http_becomes_a_draft(lrs: Lrs, services: wiring.Services, worker: Journey) -> None:
+    """A statement accepted by the LRS is published, recorded once, and stays as it was received."""
+    given = completed()
+    async with relaying(services):
+        await lrs.post(given)
+        await become(services, given["id"], "recorded")
+        await lrs.post(given)
+        await drafts(services, 1)
+        async with asyncio.timeout(20):
+            while "unsent" in (await row_of(services, given["id"]))["lrs"]:
+                await asyncio.sleep(0.05)
+    assert (await row_of(services, given["id"]))["raw"] == orjson.dumps(given)
+
+
+async def test_a_statement_without_an_id_is_recorded_under_the_one_it_was_given(
+    lrs: Lrs, services: wiring.Services, worker: Journey
+) -> None:
+    """The worker knows the statement by the id that the LRS assigned, with a time and a version of 2.0."""
+    given = {name: value for name, value in completed().items() if name not in ("id", "timestamp")}
+    async with relaying(services):
+        (one,) = await lrs.speaking("2.0.0").post(given)
+        await become(services, one, "recorded")
+
+
+async def test_what_is_voided_before_the_worker_sees_it_is_withdrawn(
+    lrs: Lrs, services: wiring.Services, worker: Journey
+) -> None:
+    """A statement and its voiding, both stored before either is published, leave no draft."""
+    given = completed()
+    by = voided(given["id"])
+    await lrs.post(given)
+    await lrs.post(by)
+    async with relaying(services):
+        await become(services, given["id"], "withdrawn")
+        async with asyncio.timeout(20):
+            while "disposition" not in await row_of(services, by["id"]):
+                await asyncio.sleep(0.05)
+    assert await services.stores.log.of("m1").arrived() == []
+
+
+async def test_a_draft_is_withdrawn_by_a_voiding_over_http(
+    lrs: Lrs, services: wiring.Services, worker: Journey
+) -> None:
+    """A voiding that comes when the statement was recorded takes its draft back."""
+    given = completed()
+    by = voided(given["id"])
+    async with relaying(services):
+        await lrs.post(given)
+        await drafts(services, 1)
+        await lrs.post(by)
+        await become(services, given["id"], "withdrawn")
+
+
+async def test_the_queue_and_http_may_bring_the_same_statement(
+    lrs: Lrs, services: wiring.Services, worker: Journey
+) -> None:
+    """What came by the queue first is no conflict over HTTP, becomes visible there, and stays one entry."""
+    given = completed()
+    await worker.publish([given])
+    await become(services, given["id"], "recorded")
+    assert await lrs.find() == []
+    await lrs.post(given)
+    assert await lrs.find() == [given["id"]]
+    assert (
+        await lrs.call("POST", "statements", json={**given, "verb": {"id": "https://v.example.org/x"}})
+    ).status == 409
+    await drafts(services, 1)
+
+
+async def test_what_another_process_left_unsent_is_sent(
+    lrs: Lrs, lrs_settings: Settings, services: wiring.Services, worker: Journey
+) -> None:
+    """Statements that a process stored and did not bring to the broker are read from the store and sent, once each."""
+    given = [completed(activity=f"course/{n}") for n in range(3)]
+    await lrs.post(given)
+    async with wiring.services(lrs_settings) as other, publisher(lrs_settings, "test") as out:
+        assert other.lrs is not None
+        sent = [await other.lrs.relay.send_stored(out, microseconds_ago(0)) for _ in range(2)]
+    assert sent == [3, 0]
+    for one in given:
+        await become(services, one["id"], "recorded")
+    await drafts(services, 3)

@@ -1,0 +1,93 @@
+"""Statement rules over HTTP, in both versions: each refusal is 400 and names the clause (xAPI-Data §2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.integration.lrs.client import Lrs, agent, attachment, new_id, statement
+
+THING = {"id": "https://things.example.org/book"}
+GROUP = {"objectType": "Group", "member": [agent("ada"), agent("bob")]}
+
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("no actor", statement(actor=None), "2.4.2"),
+    ("an actor without an identifier", statement(actor={"name": "Ada"}), "2.4.2"),
+    ("two identifiers", statement(actor={**agent("ada"), "mbox": "mailto:ada@example.org"}), "2.4.2"),
+    ("an anonymous group of nobody", statement(actor={"objectType": "Group"}), "2.4.2"),
+    ("a null", statement(actor={**agent("ada"), "name": 1}), "2.4.2"),
+    ("no verb", statement() | {"verb": {}}, "2.4.3"),
+    ("a verb that is no IRI", statement() | {"verb": {"id": "read"}}, "2.4.3"),
+    ("no object", statement(object=None), "2.4.4"),
+    ("an agent as object without its type", statement(object=agent("ada")), "2.4.4"),
+    ("components without an interaction type", statement(object={**THING, "definition": {"choices": []}}), "2.4.4"),
+    ("a score beyond its maximum", statement(result={"score": {"raw": 11, "max": 10}}), "2.4.5"),
+    ("a duration in words", statement(result={"duration": "an hour"}), "2.4.5"),
+    ("a registration that is no UUID", statement(context={"registration": "1"}), "2.4.6"),
+    (
+        "a platform for what is no activity",
+        statement(object={"objectType": "Agent", **agent("bob")}, context={"platform": "x"}),
+        "2.4.6",
+    ),
+    ("a time that is none", statement(timestamp="yesterday"), "2.4.7"),
+    (
+        "an authority of three",
+        statement(authority={"objectType": "Group", "member": [agent("a"), agent("b"), agent("c")]}),
+        "2.4.9",
+    ),
+    ("an authority that is a known group", statement(authority={**GROUP, **agent("x")}), "2.4.9"),
+    ("a version of the future", statement(version="1.1.0"), "2.4.10"),
+    ("an attachment without data or address", statement(attachments=[attachment(b"x")]), "2.4.11"),
+    ("a property of nobody's", statement(extra=1), "2.2"),
+    ("an id that is no UUID", statement(id="1"), "2.4.1"),
+]
+NEWER = {"2.4.1": "4.2.4.2", "2.4.2": "4.2.2.1", "2.4.3": "4.2.2.2", "2.4.4": "4.2.2.3", "2.4.5": "4.2.2.4"} | {
+    "2.4.6": "4.2.2.5",
+    "2.4.7": "4.2.4.2",
+    "2.4.9": "4.2.4.2",
+    "2.4.10": "4.2.4.3",
+    "2.4.11": "4.2.2.6",
+    "2.2": "4.2.1",
+}
+
+
+async def test_what_breaks_a_rule_is_refused_with_its_clause(lrs: Lrs) -> None:
+    """Each broken rule is a 400 whose words hold the clause of the version spoken, and nothing is stored."""
+    for name, given, clause in REFUSED:
+        for version, told in (("1.0.3", f"xAPI-Data §{clause}"), ("2.0.0", f"IEEE 9274.1.1 §{NEWER[clause]}")):
+            answer = await lrs.speaking(version).call("POST", "statements", json=given)
+            body = await answer.json()
+            assert (answer.status, told in body["detail"]) == (400, True), (name, version, body)
+            assert body["correlation_id"]
+    assert await lrs.find() == []
+
+
+@pytest.mark.parametrize("version", ["1.0.3", "2.0.0"])
+async def test_what_keeps_the_rules_is_taken(lrs: Lrs, version: str) -> None:
+    """What the rules allow is stored, however unusual."""
+    allowed = [
+        statement(actor=GROUP),
+        statement(object={"objectType": "StatementRef", "id": new_id()}),
+        statement(object={"objectType": "SubStatement", **statement()}),
+        statement(context={"contextActivities": {"parent": THING}}),
+        statement(result={"extensions": {"https://example.org/none": None}}),
+        statement(attachments=[attachment(b"x", fileUrl="https://files.example.org/x")]),
+        statement(authority={"objectType": "Group", "member": [agent("a"), agent("b")]}),
+        statement(stored="2020-01-01T00:00:00Z"),
+    ]
+    assert len(await lrs.speaking(version).post(allowed)) == len(allowed)
+
+
+async def test_what_2_0_brought_is_taken_in_2_0_alone(lrs: Lrs) -> None:
+    """ContextAgents are new in 2.0, and a statement without a version is of the version of its request."""
+    given = statement(context={"contextAgents": [{"objectType": "contextAgent", "agent": agent("bob")}]})
+    assert (await lrs.call("POST", "statements", json=given)).status == 400
+    (stored,) = await lrs.speaking("2.0.0").post(given)
+    assert (await lrs.get(stored))["version"] == "2.0.0"
+
+
+async def test_a_statement_keeps_the_version_it_came_with(lrs: Lrs) -> None:
+    """A version given is kept; 1.0.3 assigns 1.0.0 (xAPI-Data §2.4.10)."""
+    given, assigned = await lrs.post([statement(version="1.0.2"), statement()])
+    assert [(await lrs.get(one))["version"] for one in (given, assigned)] == ["1.0.2", "1.0.0"]

@@ -1,0 +1,239 @@
+"""The Statement resource: storing, repeating, refusing, showing (xAPI-Communication §2.1)."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlencode
+
+import orjson
+import pytest
+
+from tests.integration.lrs.client import Lrs, agent, new_id, statement
+
+THROUGH = "X-Experience-API-Consistent-Through"
+
+
+async def test_put_stores_under_the_id_of_the_parameter(lrs: Lrs) -> None:
+    """PUT answers 204, again for the same statement, and 409 for another, which changes nothing."""
+    one = new_id()
+    for given, status in ((statement(), 204), (statement(), 204), (statement(verb="burnt"), 409)):
+        assert (await lrs.call("PUT", "statements", {"statementId": one}, json=given)).status == status
+    assert (await lrs.get(one))["verb"] == statement()["verb"]
+    assert len(await lrs.find()) == 1
+
+
+@pytest.mark.parametrize(
+    "params", [{}, {"statementId": "1"}, {"StatementId": "0b0e8b1c-3c8a-4c5c-8c39-3a3b0f6f2a11"}, {"foo": "bar"}]
+)
+async def test_put_needs_its_parameter(lrs: Lrs, params: dict[str, str]) -> None:
+    """A missing, wrong or differently spelt statementId is 400 (§2.1.1, §3.2)."""
+    assert (await lrs.call("PUT", "statements", params, json=statement())).status == 400
+
+
+async def test_put_refuses_another_id_in_the_statement(lrs: Lrs) -> None:
+    """The statement's own id, when it has one, is the parameter's; an array is not for PUT."""
+    for given in (statement(id=new_id()), [statement()]):
+        assert (await lrs.call("PUT", "statements", {"statementId": new_id()}, json=given)).status == 400
+
+
+async def test_what_is_received_is_shown_byte_for_byte(lrs: Lrs) -> None:
+    """Spacing, order and numbers stay as they came; what the LRS assigns stands at the end."""
+    body = b"""{ "actor": {"mbox":"mailto:ada@example.org"},
+        "verb":{"id":"https://v.example.org/did"}, "object":{"id":"https://t.example.org/a.b"},
+        "result":{"score":{"raw":1.10e2}} }"""
+    answer = await lrs.call("POST", "statements", data=body, headers={"Content-Type": "application/json"})
+    (one,) = await answer.json()
+    text = await (await lrs.call("GET", "statements", {"statementId": one})).read()
+    assert body.strip()[1:-1] in text
+    shown = orjson.loads(text)
+    assert shown["id"] == one
+    assert shown["authority"]["account"]["name"] == "all"
+    assert shown["timestamp"] == shown["stored"]
+
+
+async def test_what_the_sender_may_not_say_is_replaced(lrs: Lrs) -> None:
+    """``stored`` and ``authority`` are the LRS's to say; single contextActivities become arrays (xAPI-Data §2.4)."""
+    related = {"grouping": {"id": "https://t.example.org/group"}}
+    given = statement(stored="2001-01-01T00:00:00Z", authority=agent("me"), context={"contextActivities": related})
+    (one,) = await lrs.post(given)
+    shown = await lrs.get(one)
+    assert shown["stored"] > "2026"
+    assert shown["authority"]["account"]["name"] == "all"
+    assert shown["context"]["contextActivities"] == {"grouping": [related["grouping"]]}
+
+
+async def test_a_batch_is_stored_whole_or_not_at_all(lrs: Lrs) -> None:
+    """One bad, or one conflicting, statement keeps out all of its batch (§3.2)."""
+    there = new_id()
+    await lrs.post(statement(id=there))
+    for bad, status in ((statement(verb="x") | {"verb": {"id": "no iri"}}, 400), (statement("bob", id=there), 409)):
+        good = statement(id=new_id())
+        assert (await lrs.call("POST", "statements", json=[good, bad])).status == status
+        assert (await lrs.call("GET", "statements", {"statementId": good["id"]})).status == 404
+    assert await lrs.find() == [there]
+
+
+async def test_a_repeat_is_no_conflict(lrs: Lrs) -> None:
+    """A batch sent again, or in part, changes nothing and is answered as before (xAPI-Data §2.3.1)."""
+    batch = [statement(id=new_id()) for _ in range(3)]
+    for given in (batch, batch, [*batch[:2], statement(id=new_id())]):
+        assert await lrs.post(given) == [one["id"] for one in given]
+    assert len(await lrs.find()) == 4
+
+
+async def test_an_id_twice_in_a_batch_is_a_repeat_in_1_0_3_and_refused_in_2_0(lrs: Lrs) -> None:
+    """The versions differ: 2.0 refuses the batch, 1.0.3 stores the statement once; another body is a conflict."""
+    one = statement(id=new_id())
+    assert (await lrs.speaking("2.0.0").call("POST", "statements", json=[one, one])).status == 400
+    assert await lrs.post([one, one]) == [one["id"]] * 2
+    other = statement(id=new_id())
+    assert (await lrs.call("POST", "statements", json=[other, {**other, "actor": agent("bob")}])).status == 409
+    assert await lrs.find() == [one["id"]]
+
+
+async def test_the_same_told_otherwise_is_a_repeat(lrs: Lrs) -> None:
+    """Key order, an instant in another offset and digits beyond a hundredth of a second make no other statement."""
+    one = statement(id=new_id(), timestamp="2026-05-04T10:00:00Z", result={"duration": "PT1.129S"})
+    again = dict(reversed(one.items())) | {"timestamp": "2026-05-04T11:00:00+01:00", "result": {"duration": "PT1.12S"}}
+    await lrs.post(one)
+    assert await lrs.post(again) == [one["id"]]
+
+
+async def test_many_at_once_store_each_statement_once(lrs: Lrs) -> None:
+    """Requests that come at the same moment, repeats among them, are each answered for themselves."""
+    statements = [statement(id=new_id()) for _ in range(15)]
+    rival = [{**one, "actor": agent("rival")} for one in statements]
+    answers = await asyncio.gather(
+        *[lrs.call("POST", "statements", json=one) for one in [*statements, *statements, *rival]]
+    )
+    found = [answer.status for answer in answers]
+    for number, one in enumerate(statements):
+        won = (await lrs.get(one["id"]))["actor"] == one["actor"]
+        assert found[number::15] == ([200, 200, 409] if won else [409, 409, 200])
+    assert sorted(await lrs.find()) == sorted(one["id"] for one in statements)
+
+
+async def test_formats(lrs: Lrs) -> None:
+    """``ids`` keeps what identifies, ``canonical`` one language of the newest definition, ``exact`` what came."""
+    definition = {"name": {"en": "Book", "fr": "Livre"}, "type": "https://t.example.org/book"}
+    group = {"objectType": "Group", "name": "Two", "member": [{**agent("ada"), "name": "Ada"}]}
+    given = statement(actor=group, object={"id": "https://t.example.org/1", "definition": definition})
+    given["verb"]["display"] = {"en": "read", "fr": "a lu"}
+    (one,) = await lrs.post(given)
+    assert (await lrs.get(one))["object"] == given["object"]
+    ids = await lrs.get(one, format="ids")
+    assert (ids["actor"], ids["object"], ids["verb"]) == (
+        {"objectType": "Group", "member": [agent("ada")]},
+        {"id": "https://t.example.org/1"},
+        {"id": given["verb"]["id"]},
+    )
+    newer = {"id": "https://t.example.org/1", "definition": {"name": {"fr": "Le livre"}}}
+    await lrs.post(statement(object=newer))
+    answer = await lrs.call(
+        "GET", "statements", {"statementId": one, "format": "canonical"}, headers={"Accept-Language": "fr, en;q=0.5"}
+    )
+    shown = await answer.json()
+    assert shown["verb"]["display"] == {"fr": "a lu"}
+    assert shown["object"]["definition"] == {"name": {"fr": "Le livre"}, "type": "https://t.example.org/book"}
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"foo": "bar"},
+        {"Agent": "{}"},
+        {"agent": "{}"},
+        {"agent": "not json"},
+        {"verb": "read"},
+        {"activity": "book"},
+        {"registration": "1"},
+        {"since": "yesterday"},
+        {"limit": "-1"},
+        {"ascending": "maybe"},
+        {"format": "nice"},
+        {"statementId": "0b0e8b1c-3c8a-4c5c-8c39-3a3b0f6f2a11", "limit": "1"},
+        {
+            "statementId": "0b0e8b1c-3c8a-4c5c-8c39-3a3b0f6f2a11",
+            "voidedStatementId": "0b0e8b1c-3c8a-4c5c-8c39-3a3b0f6f2a11",
+        },
+        {"more": "bm90IG91cnM"},
+    ],
+)
+async def test_a_parameter_that_is_wrong_is_refused(lrs: Lrs, params: dict[str, str]) -> None:
+    """An unknown, misspelt, malformed or ill-matched parameter is 400; the header of consistency is there (§2.1.3)."""
+    answer = await lrs.call("GET", "statements", params)
+    assert (answer.status, THROUGH in answer.headers) == (400, True), await answer.text()
+
+
+async def test_the_headers_of_an_answer(lrs: Lrs) -> None:
+    """Each answer names the version; one of statements up to when it is whole; a single one when it was stored."""
+    (one,) = await lrs.post(statement())
+    answer = await lrs.call("GET", "statements", {"statementId": one})
+    stored = datetime.fromisoformat((await answer.json())["stored"])
+    assert answer.headers["X-Experience-API-Version"] == "1.0.3"
+    assert datetime.fromisoformat(answer.headers[THROUGH]) >= stored
+    assert parsedate_to_datetime(answer.headers["Last-Modified"]) == stored.replace(microsecond=0)
+
+
+async def test_head_answers_as_get_does_without_the_body(lrs: Lrs) -> None:
+    """HEAD has the headers of GET and no body, with attachments too (§1.1)."""
+    (one,) = await lrs.post(statement())
+    for params in ({"statementId": one}, {}, {"attachments": "true"}):
+        got, head = [await lrs.call(method, "statements", params) for method in ("GET", "HEAD")]
+        assert (head.status, await head.read()) == (200, b"")
+        kinds = [answer.headers["Content-Type"].partition(";")[0] for answer in (got, head)]
+        assert kinds[0] == kinds[1]
+
+
+@pytest.mark.parametrize("version", ["", "0.95", "1.1", "1.0.3.1", "2.1.0", "x"])
+async def test_only_versions_that_are_spoken_here_are_answered(lrs: Lrs, version: str) -> None:
+    """Anything but 1.0.x and 2.0.x is 400, everywhere but on About (§3.3)."""
+    for path in ("statements", "activities", "agents", "activities/state", "activities/profile", "agents/profile"):
+        answer = await lrs.speaking(version).call("GET", path)
+        assert (answer.status, "X-Experience-API-Version" in answer.headers) == (400, True)
+    assert (await lrs.speaking("").call("GET", "about", headers={"Authorization": ""})).status == 200
+
+
+async def test_versions_are_told_as_the_client_knows_them(lrs: Lrs) -> None:
+    """About lists 2.0.0 to all but clients of 1.0.x, whose specification does not know it (§2.8)."""
+    told = {
+        version: await (await lrs.speaking(version).call("GET", "about")).json() for version in ("", "1.0.3", "2.0.0")
+    }
+    assert "2.0.0" in told[""]["version"]
+    assert "2.0.0" in told["2.0.0"]["version"]
+    assert told["1.0.3"]["version"] == ["1.0.0", "1.0.1", "1.0.2", "1.0.3"]
+
+
+async def test_the_alternate_request_syntax(lrs: Lrs) -> None:
+    """In 1.0.3 a POST can be any method, its form holding headers, parameters and content; 2.0 has none (§1.3)."""
+    one = new_id()
+    form = {"statementId": one, "content": orjson.dumps(statement()).decode()}
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    async def send(method: str, fields: dict[str, str], as_: Lrs = lrs, **more: str) -> int:
+        data = urlencode(fields).encode()
+        return (await as_.call("POST", "statements", {"method": method, **more}, data=data, headers=kind)).status
+
+    assert await send("PUT", form, lrs.speaking("2.0.0")) == 400
+    assert await send("PUT", {**form, "X-Experience-API-Version": "0.8"}) == 400
+    assert await send("PUT", form, statementId=one) == 400
+    assert await send("PUT", {"statementId": one}) == 400
+    assert await send("PATCH", form) == 405
+    assert await send("PUT", form) == 204
+    assert await send("GET", {"statementId": one}) == 200
+    assert await send("GET", {"limit": "1"}) == 200
+    assert (await lrs.call("PUT", "statements", {"method": "POST"}, json=statement())).status == 400
+
+
+async def test_what_is_not_offered(lrs: Lrs) -> None:
+    """Other methods, places and content types are refused in the LRS's own words."""
+    cases = [("DELETE", "statements", 405), ("PUT", "agents", 405), ("GET", "nowhere", 404), ("POST", "about", 405)]
+    for method, path, status in cases:
+        answer = await lrs.call(method, path)
+        assert (answer.status, answer.content_type) == (status, "application/json"), path
+    for kind in ("text/plain", "multipart/form-data; boundary=x", ""):
+        answer = await lrs.call("POST", "statements", data=b"{}", headers={"Content-Type": kind})
+        assert answer.status == 400
+    assert (await lrs.call("POST", "statements", data=b"{", headers={"Content-Type": "application/json"})).status == 400

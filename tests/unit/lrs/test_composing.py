@@ -1,0 +1,91 @@
+"""How a statement's text is kept, extended and shown; times, languages, clauses."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.domain.lrs import composing
+from bridge.domain.lrs.clauses import of_pointer
+from bridge.lrs.conditional import precondition
+from bridge.lrs.languages import preferred
+
+AUTHORITY = {"mbox": "mailto:lrs@example.org"}
+RAW = b' {"actor":{"mbox":"mailto:ada@example.org"},"verb":{"id":"v:1"},"object":{"id":"t:1"}} \n'
+
+
+def test_a_text_is_extended_without_touching_it() -> None:
+    """The id goes in front when there is none, what the LRS assigns to the end; nothing between moves."""
+    statement = orjson.loads(RAW)
+    kept = composing.identified(RAW, statement, "one")
+    added = composing.assigned(statement, 0, AUTHORITY, "1.0.0")
+    shown = composing.exact(kept, added, reshape=False)
+    assert RAW.strip()[1:-1] in shown
+    assert orjson.loads(shown) == {
+        "id": "one",
+        **statement,
+        "stored": "1970-01-01T00:00:00.000000Z",
+        "authority": AUTHORITY,
+        "version": "1.0.0",
+    }
+
+
+@pytest.mark.parametrize("sent", [{}, {"stored": "2001-01-01T00:00:00Z"}, {"authority": {"mbox": "mailto:x@y.z"}}])
+def test_what_is_published_has_no_time_of_ours(sent: dict[str, object]) -> None:
+    """On the exchange a statement has our ``stored`` and ``authority``, and no timestamp that it was not sent with."""
+    statement = {**orjson.loads(RAW), **sent}
+    added = composing.assigned(statement, 0, AUTHORITY, "1.0.0")
+    found = orjson.loads(composing.published(orjson.dumps(statement), statement, added))
+    assert (found["stored"], found["authority"]) == ("1970-01-01T00:00:00.000000Z", AUTHORITY)
+    assert "timestamp" not in found
+
+
+@given(st.integers(min_value=0, max_value=253_402_300_799_999_999))
+def test_microseconds_come_back(at: int) -> None:
+    """Every microsecond until the end of 9999 is written and read without loss."""
+    assert composing.microseconds(composing.moment(at)) == at
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_times_out_of_the_calendar(text: str) -> None:
+    """A valid timestamp that UTC has no year for is a ``ValueError``."""
+    with pytest.raises(ValueError, match="between the years"):
+        composing.microseconds(text)
+
+
+@pytest.mark.parametrize(
+    ("header", "tags"),
+    [
+        ("fr, en;q=0.5", ("fr", "en")),
+        ("en;q=0.1,de;q=0.9,*;q=0.5", ("de", "en")),
+        ("en;q=0", ()),
+        ("", ()),
+        (";;,e n", ()),
+    ],
+)
+def test_preferred_languages(header: str, tags: tuple[str, ...]) -> None:
+    """Accept-Language is read by weight; what cannot be read, or is not wanted, is left out (RFC 9110 §12.5.4)."""
+    assert preferred({"Accept-Language": header}) == tags
+
+
+def test_entity_tags() -> None:
+    """Strong, weak and bare tags, lists and the asterisk are read (RFC 9110 §13.1)."""
+    found = precondition({"If-Match": '"a", W/"b"', "If-None-Match": "*"})
+    assert (found.match, found.none_match) == (frozenset({"a", "b"}), frozenset({"*"}))
+    assert precondition({"If-Match": "abc123"}).match == frozenset({"abc123"})
+    assert not precondition({}).given
+
+
+@pytest.mark.parametrize(
+    ("pointer", "old", "new"),
+    [
+        ("/actor/mbox", "xAPI-Data §2.4.2", "IEEE 9274.1.1 §4.2.2.1"),
+        ("", "xAPI-Data §2.2", "IEEE 9274.1.1 §4.2.1"),
+        ("/nobody", "xAPI-Data §2.2", "IEEE 9274.1.1 §4.2.1"),
+    ],
+)
+def test_clauses(pointer: str, old: str, new: str) -> None:
+    """A fault's place leads to its clause in the version that was spoken."""
+    assert (of_pointer(pointer, "1.0.3"), of_pointer(pointer, "2.0.0")) == (old, new)

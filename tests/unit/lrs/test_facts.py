@@ -1,0 +1,86 @@
+"""What statements are found by, and when two are the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bridge.domain.lrs import facts
+from bridge.domain.lrs.likeness import same
+
+ADA, BOB, LRS = ({"mbox": f"mailto:{name}@example.org"} for name in ("ada", "bob", "lrs"))
+STATEMENT: dict[str, Any] = {
+    "actor": ADA,
+    "verb": {"id": "https://v.example.org/read"},
+    "object": {"id": "https://t.example.org/1", "definition": {"name": {"en": "One"}}},
+}
+
+
+def test_what_is_mentioned_is_looked_up_and_roles_narrow_it() -> None:
+    """An instructor is mentioned and has no role; the actor has both; the authority is mentioned and held."""
+    found = facts.facts({**STATEMENT, "context": {"instructor": BOB}}, LRS)
+    assert {facts.mention_of_agent(one) for one in (ADA, BOB, LRS)} <= found.mentioned
+    assert facts.agent_role(ADA) in found.roles
+    assert facts.agent_role(BOB) not in found.roles
+    assert facts.authority_key(LRS) in found.held
+    assert facts.definition_key("https://t.example.org/1") in found.held
+
+
+def test_members_of_a_group_are_found_by_the_group() -> None:
+    """A Group, known or anonymous, matches what its members match (xAPI-Communication §2.1.3)."""
+    for identity in ({}, {"mbox": "mailto:team@example.org"}):
+        group = {"objectType": "Group", **identity, "member": [ADA, BOB]}
+        assert facts.agent_role(BOB) in facts.facts({**STATEMENT, "actor": group}, LRS).roles
+
+
+def test_keys_hold_nothing_in_clear_and_tell_kinds_apart() -> None:
+    """A key is 12 bytes; the same text as an activity and as a verb has two."""
+    iri = "https://example.org/x"
+    keys = {facts.mention_of_activity(iri), facts.verb_key(iri), facts.activity_role(iri), facts.definition_key(iri)}
+    assert len(keys) == 4
+    assert {len(key) for key in keys} == {12}
+
+
+def test_what_a_statement_refers_to_and_voids() -> None:
+    """A StatementRef as object is a target, in lower case; only the verb voided makes it voided."""
+    ref = {"objectType": "StatementRef", "id": "AE2F7F3A-7C4B-4C8A-9B5E-1F3B6D1C2A30"}
+    plain = facts.facts({**STATEMENT, "object": ref}, LRS)
+    voiding = facts.facts({**STATEMENT, "object": ref, "verb": {"id": "http://adlnet.gov/expapi/verbs/voided"}}, LRS)
+    assert (plain.target, plain.voids) == (ref["id"].lower(), None)
+    assert (voiding.target, voiding.voids) == (ref["id"].lower(), ref["id"].lower())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"id": "ae2f7f3a-7c4b-4c8a-9b5e-1f3b6d1c2a30", "stored": "2026-01-01T00:00:00Z", "authority": LRS},
+        {"verb": {**STATEMENT["verb"], "display": {"en": "read"}}},
+        {"object": {"objectType": "Activity", "id": "https://t.example.org/1"}},
+        {"actor": {**ADA, "objectType": "Agent", "name": "Ada"}},
+        {"timestamp": "2026-01-01T00:00:00Z"},
+        {"context": {"contextActivities": {"parent": []}}, "attachments": []},
+    ],
+)
+def test_the_same_told_otherwise(other: dict[str, Any]) -> None:
+    """What an LRS assigns, what only describes, and empty lists make no other statement."""
+    filled: dict[str, Any] = STATEMENT | ({"context": {}} if "context" in other else {})
+    assert same(filled, {**filled, **other})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"actor": BOB},
+        {"verb": {"id": "https://v.example.org/burnt"}},
+        {"object": {"id": "https://t.example.org/2"}},
+        {"object": {"objectType": "Agent", **ADA}},
+        {"result": {"completion": True}},
+        {"result": {"duration": "PT1.13S"}},
+        {"timestamp": "2026-01-01T00:00:01Z"},
+    ],
+)
+def test_another_statement(other: dict[str, Any]) -> None:
+    """Another fact makes another statement."""
+    whole = {**STATEMENT, "timestamp": "2026-01-01T00:00:00Z", "result": {"duration": "PT1.12S"}}
+    assert not same(whole, {**whole, **other})

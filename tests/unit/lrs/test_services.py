@@ -1,0 +1,128 @@
+"""Credentials, the clock, and gathering: what the LRS's services rest on."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.errors import Forbidden, Unauthenticated
+from bridge.services.lrs import credentials
+from bridge.services.lrs.clock import Clock
+from bridge.services.lrs.gathering import Gathering
+from bridge.settings import SettingsError
+from bridge.store.lrs.search import Search
+
+ENTRY: dict[str, Any] = {
+    "key": "content",
+    "secret_hash": credentials.hash_secret("secret"),
+    "authority": {"mbox": "mailto:lrs@example.org"},
+    "scopes": ["state", "statements/write"],
+}
+
+
+def written(path: Path, *entries: dict[str, Any]) -> Path:
+    """A credentials file."""
+    path.write_text(json.dumps(entries))
+    return path
+
+
+async def test_a_secret_is_checked_and_then_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first check costs a scrypt, the next none; a wrong secret is refused before and after."""
+    known = credentials.Credentials(credentials.load(written(tmp_path / "c", ENTRY)))
+    for key, secret in (("content", "wrong"), ("nobody", "secret"), ("content", "")):
+        with pytest.raises(Unauthenticated):
+            await known.verify(key, secret)
+    found = await known.verify("content", "secret")
+    monkeypatch.delattr("hashlib.scrypt")
+    assert await known.verify("content", "secret") is found
+    found.need("state")
+    with pytest.raises(Forbidden, match="profile"):
+        found.need("profile")
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"scopes": ["everything"]}, "scopes"),
+        ({"scopes": []}, "scopes"),
+        ({"secret_hash": "secret"}, "secret_hash"),
+        ({"authority": {"name": "nobody"}}, "identifier"),
+        ({"key": "a:b"}, "key"),
+        ({"secret": "plain"}, "secret"),
+    ],
+)
+def test_a_wrong_credentials_file_is_refused_without_quoting_it(
+    tmp_path: Path, changed: dict[str, Any], told: str
+) -> None:
+    """The error names the field and holds none of the file's values."""
+    with pytest.raises(SettingsError, match=told) as error:
+        credentials.load(written(tmp_path / "c", {**ENTRY, **changed}))
+    assert ENTRY["secret_hash"] not in str(error.value)
+
+
+def test_a_credentials_file_that_is_missing_or_doubled(tmp_path: Path) -> None:
+    """A file that is not there, and a key that stands twice, stop the start."""
+    with pytest.raises(SettingsError, match="cannot be read"):
+        credentials.load(tmp_path / "none")
+    with pytest.raises(SettingsError, match="once"):
+        credentials.load(written(tmp_path / "c", ENTRY, ENTRY))
+
+
+def test_times_stored_never_repeat_and_hold_back_what_is_read() -> None:
+    """Times grow by more than each batch takes; while one is open, consistency ends before it."""
+    clock = Clock()
+    with clock.held(1000) as first, clock.held(5) as second:
+        assert second >= first + 1000
+        assert clock.consistent_through() == first - 1
+    assert clock.consistent_through() >= first
+
+
+async def test_what_comes_at_once_is_done_together() -> None:
+    """Items that come while a lot is worked on make one lot, and each gets its own result."""
+    lots: list[list[int]] = []
+
+    async def double(items: Sequence[int]) -> list[int]:
+        lots.append(list(items))
+        await asyncio.sleep(0)
+        return [2 * item for item in items]
+
+    gathering = Gathering(double)
+    assert await asyncio.gather(*[gathering.do(n) for n in range(5)]) == [0, 2, 4, 6, 8]
+    assert lots == [[0, 1, 2, 3, 4]]
+    assert await gathering.do(7) == 14
+
+
+async def test_a_lot_that_fails_fails_each_and_not_the_next() -> None:
+    """An error reaches everyone of its lot; the next lot is worked on as ever."""
+    failing = True
+
+    async def work(items: Sequence[int]) -> Sequence[int]:
+        if failing:
+            raise ConnectionError
+        return items
+
+    gathering = Gathering(work)
+    results = await asyncio.gather(*[gathering.do(n) for n in range(3)], return_exceptions=True)
+    assert [type(one) for one in results] == [ConnectionError] * 3
+    failing = False
+    assert await gathering.do(1) == 1
+
+
+@pytest.mark.parametrize("ascending", [True, False])
+@pytest.mark.parametrize("span", [None, 5, 10**9])
+@pytest.mark.parametrize("narrow", [True, False])
+def test_windows_cover_a_range_without_a_gap(ascending: bool, span: int | None, narrow: bool) -> None:
+    """Whatever their widths, windows follow each other from one end of the range to the other."""
+    search = Search(since=10**6, until=10**15, ascending=ascending, span=span, narrow=narrow)
+    windows = list(search.windows(10**15))
+    ordered = windows if ascending else windows[::-1]
+    assert ordered[0][0] == 10**6 + 1
+    assert ordered[-1][1] == 10**15 + 1
+    assert all(one[1] == other[0] for one, other in itertools.pairwise(ordered))
+    assert (len(windows) == 1) is narrow
