@@ -1,0 +1,203 @@
+"""``/v1/exports``: copies of the record that the member keeps, and those that staff may make."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from typing import Any, Final, Literal
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bridge.api.context import Call
+from bridge.api.fields import Day
+from bridge.api.parts import EXPORTS, REGISTER
+from bridge.api.readers import reader
+from bridge.api.register import READ
+from bridge.api.routing import Routes
+from bridge.api.transfers import attachment
+from bridge.errors import TooLarge, Unavailable
+from bridge.services.exports import Archive, Asked, Pdf
+
+routes = Routes("Exports", "Copies to keep: PDF booklets and data files. They work while the record is frozen (R75).")
+
+PDF: Final = {"application/pdf": {"type": "string", "contentMediaType": "application/pdf"}}
+ZIP: Final = {"application/zip": {"type": "string", "contentMediaType": "application/zip"}}
+
+STALLED: Final = 60.0
+"""Seconds that a client may take for one piece of an archive; the whole may take as long as it is long."""
+
+PRIVATE: Final = {"Cache-Control": "private, no-store"}
+
+TOO_MUCH: Final = "413 for more than one PDF can hold, 503 with `Retry-After` when many are being made."
+
+
+class ExportQuery(BaseModel):
+    """What to export: a period, or a range of days; never both."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    period: str | None = Field(None, max_length=40, description="A period id, `current` or `all`.")
+    date_from: Day | None = Field(None, description="With `date_to`, both included, instead of a period.")
+    date_to: Day | None = None
+    include: Literal["completed", "all"] | None = Field(None, description="`all` takes drafts and open questions too.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> ExportQuery:
+        if (self.date_from is None) != (self.date_to is None):
+            raise ValueError("give date_from and date_to together")
+        if self.period is not None and self.date_from is not None:
+            raise ValueError("give a period, or date_from and date_to, not both")
+        if self.date_from is not None and self.date_to is not None and self.date_from > self.date_to:
+            raise ValueError("date_from must not be after date_to: swap them")
+        return self
+
+    def asked(self, period: str, include: str) -> Asked:
+        """Return it as the service asks; ``period`` and ``include`` hold when nothing is said."""
+        days = None if self.date_from is None or self.date_to is None else (self.date_from, self.date_to)
+        return Asked(self.period or period, days, (self.include or include) == "all")
+
+
+class ArchiveQuery(ExportQuery):
+    """What to export as data."""
+
+    bom: bool = Field(default=False, description="Begin each CSV with a byte order mark, for Excel.")
+
+
+@routes.get(
+    "/v1/exports/log.pdf",
+    roles={"member"},
+    query=ExportQuery,
+    gives=PDF,
+    timed=False,
+    problems=(TooLarge,),
+    summary="My log as a PDF booklet",
+    description=f"Completed entries of the current period unless told otherwise. {TOO_MUCH}",
+)
+async def export_log_pdf(call: Call, query: ExportQuery) -> web.Response:
+    """Return the booklet of the log (R71, R72)."""
+    return _pdf(await call.service(EXPORTS).log_pdf(call.caller.subject, query.asked("current", "completed")))
+
+
+@routes.get(
+    "/v1/exports/plan.pdf",
+    roles={"member"},
+    query=ExportQuery,
+    gives=PDF,
+    timed=False,
+    problems=(TooLarge,),
+    summary="My plan as a PDF booklet",
+    description=f"Every planned activity of all years unless told otherwise. {TOO_MUCH}",
+)
+async def export_plan_pdf(call: Call, query: ExportQuery) -> web.Response:
+    """Return the booklet of the plan (R74)."""
+    return _pdf(await call.service(EXPORTS).plan_pdf(call.caller.subject, query.asked("all", "all")))
+
+
+@routes.get(
+    "/v1/exports/log.zip",
+    roles={"member"},
+    query=ArchiveQuery,
+    gives=ZIP,
+    timed=False,
+    summary="My log as a data file",
+    description="A table (CSV), and what its columns mean. Completed entries of the current period unless told "
+    "otherwise. A cell that a spreadsheet would take for a formula begins with an apostrophe.",
+)
+async def export_log_zip(call: Call, query: ArchiveQuery) -> web.StreamResponse:
+    """Stream the log as a table (R73)."""
+    asked = query.asked("current", "completed")
+    return await _stream(call, await call.service(EXPORTS).log_zip(call.caller.subject, asked, bom=query.bom))
+
+
+@routes.get(
+    "/v1/exports/record.zip",
+    roles={"member"},
+    query=ArchiveQuery,
+    gives=ZIP,
+    timed=False,
+    summary="My whole record",
+    description="Plan, log, links, comments and audit cases as CSV and JSON, the PDF booklets, and the evidence. "
+    "All years and everything unless told otherwise.",
+)
+async def export_record_zip(call: Call, query: ArchiveQuery) -> web.StreamResponse:
+    """Stream the whole record (R75)."""
+    asked = query.asked("all", "all")
+    return await _stream(call, await call.service(EXPORTS).record_zip(call.caller.subject, asked, bom=query.bom))
+
+
+@routes.get(
+    "/v1/exports/subject-access.zip",
+    roles={"member"},
+    gives=ZIP,
+    timed=False,
+    summary="All that is held about me",
+    description="Reviewers' notes and the access history included, even while the record is frozen.",
+)
+async def export_subject_access(call: Call) -> web.StreamResponse:
+    """Stream everything that is held about the caller (UK GDPR art. 15)."""
+    return await _stream(call, await call.service(EXPORTS).subject_access_zip(call.caller.subject))
+
+
+@routes.get(
+    "/v1/members/{member_id}/subject-access.zip",
+    roles={"privacy"},
+    gives=ZIP,
+    timed=False,
+    summary="All that is held about a member",
+    description=READ,
+)
+async def export_subject_access_of_member(call: Call) -> web.StreamResponse:
+    """Stream everything that is held about a member, for the data protection team."""
+    return await _stream(call, await call.service(EXPORTS).subject_access_zip(call.path["member_id"], reader(call)))
+
+
+@routes.get(
+    "/v1/register/cases/{case_id}/record.pdf",
+    roles={"register"},
+    gives=PDF,
+    timed=False,
+    problems=(TooLarge,),
+    summary="Read what was submitted, as a PDF booklet",
+    description="404 unless the case is `submitted`. " + READ,
+)
+async def get_record_pdf(call: Call) -> web.Response:
+    """Return the booklet of a submission, from its snapshot alone (R60, R62, decision 2)."""
+    _, snapshot = await call.service(REGISTER).record(call.path["case_id"], reader(call))
+    return _pdf(await call.service(EXPORTS).submission_pdf(snapshot))
+
+
+def _pdf(made: Pdf) -> web.Response:
+    return web.Response(body=made.content, content_type="application/pdf", headers=_headers(made.name))
+
+
+def _headers(name: str) -> dict[str, str]:
+    return {**PRIVATE, "Content-Disposition": attachment(name)}
+
+
+async def _stream(call: Call, made: Archive) -> web.StreamResponse:
+    """Send an archive piece by piece; what fails before the first one is answered as a problem."""
+    response = web.StreamResponse(headers={**_headers(made.name), "Content-Type": "application/zip"})
+    async with aclosing(made.pieces) as pieces:
+        first = await anext(pieces)
+        await response.prepare(call.request)
+        with suppress(ConnectionResetError):  # the client has gone, and nobody is left to tell
+            if call.request.method != "HEAD":
+                await _write(response, first, pieces)
+            await response.write_eof()
+    return response
+
+
+async def _write(response: web.StreamResponse, first: bytes, rest: AsyncGenerator[bytes, Any]) -> None:
+    await _written(response, first)
+    async for piece in rest:
+        await _written(response, piece)
+
+
+async def _written(response: web.StreamResponse, piece: bytes) -> None:
+    try:
+        async with asyncio.timeout(STALLED):
+            await response.write(piece)
+    except TimeoutError:
+        raise Unavailable("The client stopped reading.") from None

@@ -1,0 +1,258 @@
+"""Composes a booklet: from the records of a log, a plan or a submission to what the template typesets (R71-R75).
+
+What goes in, one object a line (``Header`` first, then any number of the others, in the order they are to appear):
+
+    {"header": {...}}    see ``Header``
+    {"form": {...}}      a version of a form (``bridge.domain.forms.Form``), before the first record made with it
+    {"note": {...}}      ``title`` and ``text``: what is said about the booklet itself
+    {"entry": {...}}     a log entry as stored, with ``plan`` (linked items: reference, title) and ``evidence``
+    {"item": {...}}      a plan item as stored, with ``log`` (linked entries: reference, title)
+    {"comment": {...}}   ``text``, ``author``, ``created_at`` and ``about`` (what it refers to, in words)
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from bridge.documents import words
+from bridge.documents.passages import Paragraph, Passages, is_blank
+from bridge.domain.forms import Form
+
+Record = Mapping[str, Any]
+
+Section = dict[str, Any]
+Sections = Sequence[Section]
+
+PART = 2**19
+"""Bytes of JSON that are typeset at once, at most: some 200 full entries, on as many pages."""
+
+KEPT_TOGETHER = 200
+"""Characters up to which a heading and the short facts below it stay on one page, whatever they are."""
+
+_FORM = TypeAdapter(Form)
+
+
+class Progress(BaseModel):
+    """How far through the membership year the member is: percent, and the same in words (R18)."""
+
+    percent: float
+    text: str
+
+
+class Header(BaseModel):
+    """What the cover says. ``facts`` are further lines of it: a label and a text each."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str
+    member: str
+    span: str
+    made_at: str
+    language: str = "en"
+    facts: list[tuple[str, str]] = []
+    progress: Progress | None = None
+
+
+@dataclass
+class Tally:
+    """Entries and minutes by type of activity, for the chart."""
+
+    entries: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    minutes: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def add(self, label: str, minutes: int) -> None:
+        """Count one entry."""
+        self.entries[label] += 1
+        self.minutes[label] += minutes
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a type, the most time first: label, minutes, and all of it in words."""
+        order = sorted(self.entries, key=lambda label: (-self.minutes[label], -self.entries[label], label))
+        return [{"label": label, "minutes": self.minutes[label], "words": self._words(label)} for label in order]
+
+    def words(self) -> str:
+        """Return the whole in a sentence."""
+        if not self.entries:
+            return "There are no entries."
+        total, spent = sum(self.entries.values()), sum(self.minutes.values())
+        time = f"{words.minutes(spent)} recorded" if spent else "no time recorded"
+        return f"{words.counted(total, 'entry')}, {time}."
+
+    def _words(self, label: str) -> str:
+        spent = self.minutes[label]
+        return ", ".join(
+            [words.counted(self.entries[label], "entry"), words.minutes(spent) if spent else "no time recorded"]
+        )
+
+
+class Composer:
+    """Takes the lines of one booklet, and gives the template's data."""
+
+    def __init__(self, passages: Passages, plain: Passages) -> None:
+        self._own, self._plain = passages, plain
+        self._passages = passages
+        self._tally = Tally()
+        self._forms: dict[tuple[str, str], Form] = {}
+        self._notes: list[dict[str, Any]] = []
+        self._items: list[dict[str, Any]] = []
+        self._entries: list[dict[str, Any]] = []
+        self._comments: list[dict[str, Any]] = []
+        self._header: Header | None = None
+        self._cover = passages
+
+    def take(self, line: Record, *, plain: bool = False) -> None:
+        """Take one line, its characters as fonts can show them or all but the plainest by number (``plain``).
+
+        Raises ``KeyError`` for a line that is none of those above.
+        """
+        self._passages = self._plain if plain else self._own
+        takers: dict[str, Callable[[Any], None]] = {
+            "header": self._take_header,
+            "form": self._take_form,
+            "note": self._take_note,
+            "entry": self._take_entry,
+            "item": self._take_item,
+            "comment": self._take_comment,
+        }
+        ((kind, record),) = line.items()
+        takers[kind](record)
+
+    def data(self) -> dict[str, Any]:
+        """Return everything that the template shows; raises ``ValueError`` without a header."""
+        if self._header is None:
+            raise ValueError("a booklet needs a header")
+        header, text = self._header, self._cover
+        day, clock = header.made_at[:10].split("-"), header.made_at[11:19].split(":")
+        return {
+            "properties": {
+                "title": text.plain(f"{header.title}: {header.member}, {header.span}"),
+                "author": text.plain(header.member),
+                "made": [int(part) for part in (*day, *clock)],
+                "language": header.language.split("-")[0],
+            },
+            "title": text.line(header.title),
+            "member": text.line(header.member),
+            "span": text.line(header.span),
+            "facts": [[label, text.line(told)] for label, told in self._facts(header)],
+            "progress": header.progress and header.progress.model_dump(),
+            "chart": {"rows": self._tally.rows(), "words": self._tally.words()} if self._entries else None,
+            "sections": self._sections(),
+            "replaced": self._own.replaced + self._plain.replaced,
+        }
+
+    def _facts(self, header: Header) -> Iterable[tuple[str, str]]:
+        yield from header.facts
+        if self._items:
+            yield "Planned activities", str(len(self._items))
+        if self._entries or not (self._items or self._notes):
+            yield "Log entries", self._tally.words()
+        if self._comments:
+            yield "Supporting information", words.counted(len(self._comments), "comment")
+        yield "Made on", words.moment(header.made_at)
+
+    def _sections(self) -> list[dict[str, Any]]:
+        parts = [
+            ("About this copy", self._notes),
+            ("Planned CPD", self._items),
+            ("Completed CPD", self._entries),
+            ("Supporting information", self._comments),
+        ]
+        return [{"heading": heading, "records": records} for heading, records in parts if records]
+
+    def _take_header(self, record: Record) -> None:
+        self._header, self._cover = Header.model_validate(record), self._passages
+
+    def _take_entry(self, record: Record) -> None:
+        form = self._forms["log", record["form_version"]]
+        labels = {choice.value: choice.label for one in form.fields if one.name == "type" for choice in one.choices}
+        self._tally.add(labels.get(record.get("type") or "", "No type chosen"), record.get("minutes") or 0)
+        evidence = [self._evidence(file) for file in record.get("evidence", ())]
+        lists = {"Linked to the plan": self._linked(record.get("plan", ())), "Evidence": evidence}
+        self._entries.append(self._record(form, record, words.state(record), lists))
+
+    def _take_item(self, record: Record) -> None:
+        form = self._forms["plan", record["form_version"]]
+        told = "Complete" if record.get("complete") else "Some questions left open"
+        self._items.append(self._record(form, record, told, {"Logged": self._linked(record.get("log", ()))}))
+
+    def _take_form(self, record: Record) -> None:
+        form = _FORM.validate_python(record)
+        self._forms[form.name, form.version] = form
+
+    def _take_note(self, record: Record) -> None:
+        self._notes.append(self._said(record["title"], (), record["text"]))
+
+    def _take_comment(self, record: Record) -> None:
+        facts = [("Written by", record["author"]), ("About", record.get("about") or "")]
+        self._comments.append(self._said(words.moment(record["created_at"]), facts, record["text"]))
+
+    def _said(self, title: str, facts: Iterable[tuple[str, str]], text: str) -> dict[str, Any]:
+        return {
+            "reference": "",
+            "title": self._passages.line(title),
+            "facts": [[label, self._passages.line(told)] for label, told in facts if told],
+            "together": True,
+            "answers": [["", self._passages.paragraphs(text)]],
+            "lists": [],
+            "missing": "",
+        }
+
+    def _record(
+        self, form: Form, record: Record, state: str, lists: Mapping[str, list[dict[str, Paragraph]]]
+    ) -> dict[str, Any]:
+        facts: list[Any] = [["Status of the record", state]]
+        answers: list[Any] = []
+        short = len(record.get("title") or "") <= KEPT_TOGETHER
+        for one in form.fields:
+            told = words.value_in_words(one, record.get(one.name))
+            if one.type == "long_text" and told:
+                answers.append([one.label, self._passages.paragraphs(told)])
+            elif told and one.name not in {"title", "reference"}:
+                short = short and len(told) <= KEPT_TOGETHER
+                facts.append([one.label, self._passages.line(told)])
+        labels = {one.name: one.label for one in form.fields}
+        missing = [labels[name] for name in record.get("missing_fields", ()) if name in labels]
+        return {
+            **self._named(record),
+            "facts": facts,
+            "together": short,
+            "answers": answers,
+            "lists": [[label, told] for label, told in lists.items() if told],
+            "missing": f"Not answered yet: {', '.join(missing)}." if missing else "",
+        }
+
+    def _linked(self, links: Iterable[Record]) -> list[dict[str, Paragraph]]:
+        return [self._named(link) for link in links]
+
+    def _evidence(self, file: Record) -> dict[str, Paragraph]:
+        told = f"{file['name']}, {words.size(file['size'])}, added on {words.moment(file['uploaded_at'])}"
+        return {"reference": "", "title": self._passages.line(told)}
+
+    def _named(self, record: Record) -> dict[str, Paragraph]:
+        """Return what a record is called (R48)."""
+        title = record.get("title") or ""
+        shown = "No title yet" if is_blank(title) else title
+        return {"reference": self._passages.line(record.get("reference") or ""), "title": self._passages.line(shown)}
+
+
+def in_parts(sections: Sections) -> Iterator[Sections]:
+    """Cut sections into parts of up to ``PART`` bytes of JSON each, unless a record is longer; at least one part."""
+    part, room = list[Section](), PART
+    for section in sections:
+        records: list[Any] = []
+        part.append({**section, "records": records})
+        for record in section["records"]:
+            size = len(orjson.dumps(record))
+            if size > room and (records or len(part) > 1):
+                yield [one for one in part if one["records"]]
+                records, room = [], PART
+                part = [{**section, "records": records}]
+            records.append(record)
+            room -= size
+    yield part

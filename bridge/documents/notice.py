@@ -1,0 +1,24 @@
+"""What stands first in a copy of everything held about a member: what it is, and what UK GDPR art. 15 has it say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+TITLE: Final = "A copy of your personal data"
+
+_PARTS = [part.partition("\n") for part in Path(__file__).with_name("notice.txt").read_text("utf-8").split("# ")[1:]]
+FIRST_PAGE: Final[Sequence[tuple[str, str]]] = [(title, text.strip()) for title, _, text in _PARTS]
+"""A title and a text for each part."""
+
+
+def first_page(privacy_url: str | None) -> Sequence[tuple[str, str]]:
+    """Return the parts of the first page, with where the privacy notice is (R65)."""
+    return [*FIRST_PAGE, ("The privacy notice", privacy_url)] if privacy_url else FIRST_PAGE
+
+
+def as_text(member: str, made_at: str, privacy_url: str | None) -> bytes:
+    """Return the first page as plain text, in UTF-8."""
+    parts = [(TITLE, f"{member}\nMade at {made_at}"), *first_page(privacy_url)]
+    return "\n\n".join(f"{title}\n{'-' * len(title)}\n{text}" for title, text in parts).encode() + b"\n"

@@ -1,0 +1,117 @@
+"""CSV (RFC 4180) and JSON, row by row: the CSV for a spreadsheet, the JSON faithful to the letter (R73)."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, cast
+
+import orjson
+
+from bridge.domain.forms import Form
+
+Row = Mapping[str, Any]
+
+BOM: Final = b"\xef\xbb\xbf"
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""What makes a spreadsheet read a cell as a formula (OWASP, CSV injection)."""
+
+ENTRY_FACTS: Final = {
+    "complete": "true when the record is finished and no needed field is empty",
+    "missing_fields": "needed fields that are empty",
+    "form_version": "the version of the form that the record was made with",
+    "created_at": "when the record was made (RFC 3339, UTC)",
+    "updated_at": "when it was last changed (RFC 3339, UTC)",
+    "id": "the record's own id",
+}
+LOG_FACTS: Final = {
+    "draft": "true while the record is marked as a draft",
+    "source": "learning_centre, manual or import",
+    "period_id": "the first day of the membership year",
+    "plan_ids": "ids of the plan items it is linked with",
+    "finished_at": "when it was first complete",
+    **ENTRY_FACTS,
+}
+PLAN_FACTS: Final = {"log_ids": "ids of the log entries it is linked with", **ENTRY_FACTS}
+
+
+def columns(forms: Sequence[Form], facts: Mapping[str, str]) -> list[str]:
+    """Return the columns of a table: the fields of every version of a form, newest first, then what is known of it."""
+    return list(dict.fromkeys([*(field.name for form in forms for field in form.fields), *facts]))
+
+
+def dictionary(table: str, forms: Sequence[Form], facts: Mapping[str, str]) -> Iterable[Row]:
+    """Return what each column of a table means, a row a column."""
+    fields = {field.name: field for form in reversed(forms) for field in form.fields}
+    for name in columns(forms, facts):
+        field = fields.get(name)
+        yield {
+            "table": table,
+            "column": name,
+            "label": field.label if field else "",
+            "type": field.type if field else "",
+            "needed_for_complete": field.required if field else "",
+            "choices": [f"{choice.value}: {choice.label}" for choice in field.choices] if field else "",
+            "meaning": field.help if field else facts[name],
+        }
+
+
+DICTIONARY: Final = ("table", "column", "label", "type", "needed_for_complete", "choices", "meaning")
+
+
+async def csv_table(names: Sequence[str], rows: AsyncIterable[Row], *, bom: bool) -> AsyncGenerator[bytes]:
+    """Give a table with a header row; ``bom`` puts a byte order mark first, which Excel wants to see UTF-8."""
+    yield (BOM if bom else b"") + _line(names)
+    async for row in rows:
+        yield _line([cell(row.get(name)) for name in names])
+
+
+async def json_list(rows: AsyncIterable[Row]) -> AsyncGenerator[bytes]:
+    """Give the rows as one JSON array, a row a line."""
+    before = b"[\n"
+    async for row in rows:
+        yield before + dumped(row)
+        before = b",\n"
+    yield b"[]\n" if before == b"[\n" else b"\n]\n"
+
+
+def dumped(value: Any) -> bytes:
+    """Return a value as JSON; times in UTC, bytes as text where they are UTF-8."""
+    return orjson.dumps(value, default=_other, option=orjson.OPT_UTC_Z)
+
+
+def cell(value: Any) -> str:
+    """Return what a cell says, a formula disarmed by a leading apostrophe."""
+    text = _text(value)
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if isinstance(value, list | tuple):
+        return "; ".join(_text(part) for part in cast("list[Any]", value))
+    return dumped(value).decode() if isinstance(value, dict) else str(value)
+
+
+def _line(cells: Iterable[str]) -> bytes:
+    out = io.StringIO(newline="")
+    csv.writer(out).writerow(cells)
+    return out.getvalue().encode()
+
+
+def _other(value: object) -> Any:
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return value.hex()
+    if isinstance(value, int):  # beyond 64 bits
+        return str(value)
+    raise TypeError(f"no JSON for {type(value).__name__}")

@@ -1,0 +1,237 @@
+"""Copies that members can keep: PDF booklets, data files, the whole record, everything held (R71-R75, duties)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
+from datetime import date
+
+import orjson
+
+from bridge.documents.archive import Member, archive
+from bridge.documents.rendering import Renderer
+from bridge.domain.access import Reader, Right
+from bridge.domain.entries import UNDATED
+from bridge.domain.forms import Forms
+from bridge.domain.periods import Elapsed, Period, day_in_words
+from bridge.errors import NotFound, Unavailable
+from bridge.services import booklets
+from bridge.services.access import AccessHistory
+from bridge.services.booklets import Document, Lines
+from bridge.services.export_files import RecordFiles
+from bridge.services.export_reads import Choice, Reads
+from bridge.services.holdings import Everything
+from bridge.services.intake import Intake
+from bridge.services.periods import Periods
+from bridge.services.stores import Stores
+from bridge.store.members import calendar_of
+from bridge.store.times import now
+
+COMPLETED, EVERY = "Completed entries only", "All entries, drafts included"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a caller wants: a period's id, ``current`` or ``all``; or a range of days; ``every`` takes drafts too."""
+
+    period: str = "current"
+    days: tuple[date, date] | None = None
+    every: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What exports say of the service, and how many archives may be under way."""
+
+    language: str
+    privacy_url: str | None
+    streams: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What was asked for, resolved: whose, what to read, what it is called, and how far the year has gone."""
+
+    member: Document
+    choice: Choice
+    label: str
+    slug: str
+    elapsed: Elapsed | None
+
+    @property
+    def included(self) -> tuple[str, str]:
+        return "Included", COMPLETED if self.choice.complete else EVERY
+
+
+@dataclass(frozen=True, slots=True)
+class Pdf:
+    """A PDF and the name it is saved under."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A ZIP as a stream, and the name it is saved under."""
+
+    name: str
+    pieces: AsyncGenerator[bytes]
+
+
+class Exports:
+    """Makes exports; reading only, so they work while a record is frozen (R75). ``streaming`` counts archives."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        forms: Forms,
+        periods: Periods,
+        intake: Intake,
+        access: AccessHistory,
+        renderer: Renderer,
+        about: About,
+    ) -> None:
+        self._stores = stores
+        self._forms = forms
+        self._periods = periods
+        self._intake = intake
+        self._access = access
+        self._renderer = renderer
+        self._about = about
+        self.streaming = 0
+
+    async def log_pdf(self, member_id: str, asked: Asked) -> Pdf:
+        """Return the booklet of a log (R71, R72); raises ``NotFound``, ``Unavailable`` or ``TooLarge``."""
+        scope = await self._scope(member_id, asked)
+        return Pdf(f"cpd-log-{scope.slug}.pdf", await self._renderer.pdf(self._log(scope)))
+
+    async def plan_pdf(self, member_id: str, asked: Asked) -> Pdf:
+        """Return the booklet of a plan (R74); raises as ``log_pdf`` does."""
+        scope = await self._scope(member_id, asked)
+        return Pdf(f"cpd-plan-{scope.slug}.pdf", await self._renderer.pdf(self._plan(scope)))
+
+    async def submission_pdf(self, snapshot: bytes) -> Pdf:
+        """Return the booklet of a submission, made of its canonical text alone (decision 2)."""
+        submitted = orjson.loads(snapshot)
+        lines = booklets.submission_lines(submitted, self._forms, now(), self._about.language)
+        return Pdf(f"cpd-submission-{submitted['receipt']}.pdf", await self._renderer.pdf(lines))
+
+    async def log_zip(self, member_id: str, asked: Asked, *, bom: bool) -> Archive:
+        """Return the log as a table with a data dictionary (R73); raises ``NotFound``, or ``Unavailable``."""
+        scope = await self._scope(member_id, asked)
+        return self._archive(f"cpd-log-{scope.slug}.zip", self._files(scope, bom=bom).log_table())
+
+    async def record_zip(self, member_id: str, asked: Asked, *, bom: bool) -> Archive:
+        """Return plan, log, links, comments and cases as tables, data and PDF, with the evidence (R75)."""
+        scope = await self._scope(member_id, asked)
+        return self._archive(f"cpd-record-{scope.slug}.zip", self._record(scope, bom=bom))
+
+    async def subject_access_zip(self, member_id: str, reader: Reader | None = None) -> Archive:
+        """Return everything that is held about a member (UK GDPR art. 15 and 20).
+
+        ``reader`` is who asks when it is not the member: noted before anything is read. Raises ``NotFound``.
+        """
+        if await self._stores.members.get(member_id) is None:
+            raise NotFound("There is no such member.")
+        if reader is not None:
+            await self._access.read(reader, member_id, Right("subject_access"), ("record",))
+        scope = await self._scope(member_id, Asked("all", every=True))
+        return self._archive("subject-access.zip", self._everything(scope))
+
+    async def close(self) -> None:
+        """End the processes that make PDFs."""
+        await self._renderer.close()
+
+    async def _scope(self, member_id: str, asked: Asked) -> _Scope:
+        member = await self._periods.member(member_id)
+        await self._intake.settle(member)
+        if asked.days is not None:
+            first, last = asked.days
+            label = f"{day_in_words(first)} to {day_in_words(last)}"
+            choice = Choice(Period(first, last), complete=not asked.every)
+            return _Scope(member, choice, label, f"{first}-to-{last}", None)
+        if asked.period == "all":
+            return _Scope(member, Choice(complete=not asked.every), "All years", "all-years", None)
+        period = self._periods.resolve(calendar_of(member), asked.period)
+        keys = self._periods.tallied(member, asked.period) or set[str]()
+        periods = tuple(None if key == UNDATED else key for key in sorted(keys))
+        choice = Choice(period, periods, complete=not asked.every)
+        return _Scope(member, choice, period.label, period.id, period.elapsed(self._periods.today()))
+
+    def _files(self, scope: _Scope, *, bom: bool) -> RecordFiles:
+        reads = Reads(self._stores, self._forms, scope.member["_id"])
+        return RecordFiles(self._stores, self._forms, reads, scope.member, scope.choice, bom=bom)
+
+    async def _record(self, scope: _Scope, *, bom: bool) -> AsyncGenerator[Member]:
+        files = self._files(scope, bom=bom)
+        async for member in files.tables():
+            yield member
+        async for member in files.evidence():
+            yield member
+        yield await files.pdf("pdf/cpd-plan.pdf", self._renderer.pdf(self._plan(scope), patient=True))
+        for period in await self._years(scope):
+            year = _Scope(scope.member, period[1], period[0].label, period[0].id, None)
+            pdf = self._renderer.pdf(self._log(year), patient=True)
+            yield await files.pdf(f"pdf/cpd-log-{year.slug}.pdf", pdf)
+
+    async def _years(self, scope: _Scope) -> list[tuple[Period, Choice]]:
+        """Return the membership years that an export covers, oldest first: a booklet for each."""
+        if scope.choice.span is not None:
+            return [(scope.choice.span, scope.choice)]
+        known = await self._periods.every(scope.member["_id"])
+        years: list[tuple[Period, Choice]] = []
+        for row in reversed(known):
+            keys = (None, row["id"]) if row["current"] else (row["id"],)
+            if row["counts"]["total"] or row["current"]:
+                span = Period(row["start"], row["end"])
+                years.append((span, Choice(span, keys, complete=scope.choice.complete)))
+        return years
+
+    async def _everything(self, scope: _Scope) -> AsyncGenerator[Member]:
+        everything = Everything(self._stores, self._access, scope.member, self._about.privacy_url)
+        yield everything.first_page()
+        lines = self._notice(scope)
+        yield await self._files(scope, bom=True).pdf("read-me-first.pdf", self._renderer.pdf(lines, patient=True))
+        async for member in self._record(scope, bom=True):
+            yield replace(member, name=f"record/{member.name}")
+        async for member in everything.members():
+            yield member
+
+    def _archive(self, name: str, members: AsyncGenerator[Member]) -> Archive:
+        if self.streaming >= self._about.streams:
+            raise Unavailable("Many exports are under way just now; try again shortly.", retry_after=10)
+        return Archive(name, self._counted(members))
+
+    async def _counted(self, members: AsyncGenerator[Member]) -> AsyncGenerator[bytes]:
+        self.streaming += 1
+        try:
+            async for piece in archive(members, now()):
+                yield piece
+        finally:
+            self.streaming -= 1
+
+    def _cover(self, title: str, scope: _Scope, facts: list[tuple[str, str]]) -> Document:
+        name, language = scope.member["name"], scope.member.get("language") or self._about.language
+        return booklets.header(title, name, scope.label, now(), language, facts, scope.elapsed)
+
+    async def _log(self, scope: _Scope) -> Lines:
+        yield self._cover("CPD log", scope, [scope.included])
+        for line in booklets.form_lines(self._forms):
+            yield line
+        reads = Reads(self._stores, self._forms, scope.member["_id"])
+        async for line in booklets.log_lines(reads, scope.choice, scope.member):
+            yield line
+
+    async def _plan(self, scope: _Scope) -> Lines:
+        yield self._cover("CPD plan", scope, [("Included", "Every planned activity")])
+        for line in booklets.form_lines(self._forms):
+            yield line
+        reads = Reads(self._stores, self._forms, scope.member["_id"])
+        async for line in booklets.plan_lines(reads, scope.choice):
+            yield line
+
+    async def _notice(self, scope: _Scope) -> Lines:
+        yield self._cover("Your personal data", scope, [])
+        for line in booklets.note_lines(self._about.privacy_url):
+            yield line

@@ -1,0 +1,74 @@
+"""Everything that is held about a member, for a subject access request (UK GDPR art. 15)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from bridge.documents import notice, tables
+from bridge.documents.archive import Member, whole
+from bridge.services.access import AccessHistory
+from bridge.services.stores import Stores
+from bridge.store.holdings import Person
+from bridge.store.times import now
+
+Document = dict[str, Any]
+
+HISTORY = ("at", "reader", "allowed", "right", "parts", "text")
+TEAM = "the Register team"
+AT_ONCE = 200
+
+
+class Everything:
+    """One member's holdings."""
+
+    def __init__(self, stores: Stores, access: AccessHistory, member: Document, privacy_url: str | None) -> None:
+        self._stores = stores
+        self._access = access
+        self._member = member
+        self._privacy_url = privacy_url
+        self._person = Person(member["_id"], tuple(member.get("keys") or ()))
+
+    def first_page(self) -> Member:
+        """Return what is to be read first."""
+        made_at = f"{now():%Y-%m-%dT%H:%M:%SZ}"
+        return Member("read-me-first.txt", whole(notice.as_text(self._member["name"], made_at, self._privacy_url)))
+
+    async def members(self) -> AsyncGenerator[Member]:
+        """Give who looked at the record, what was submitted, and every collection that holds anything."""
+        yield Member("access-history.csv", tables.csv_table(HISTORY, self._history(), bom=True))
+        yield Member("access-history.json", tables.json_list(self._history()))
+        async for submission in self._all("submissions"):
+            text = await self._stores.submissions.text(self._person.member_id, submission["_id"])
+            yield Member(f"submissions/{submission['_id']}.json", whole(text))
+        for name in await self._stores.holdings.collections():
+            if await self._stores.holdings.some(name, self._person, None):
+                yield Member(f"everything/{name}.json", tables.json_list(self._all(name)))
+
+    async def _all(self, name: str) -> AsyncGenerator[Document]:
+        after: Document | None = None
+        while page := await self._stores.holdings.some(name, self._person, after):
+            for document in page:
+                yield self._told(name, document)
+            after = page[-1]
+
+    def _told(self, name: str, document: Document) -> Document:
+        """Leave out who in a team did something: the member is told the team (R62)."""
+        if name != "audit_cases":
+            return document
+        own = self._person.member_id
+        steps = [{**step, "by": step["by"] if step["by"] == own else TEAM} for step in document.get("history") or ()]
+        return {**document, "history": steps}
+
+    async def _history(self) -> AsyncGenerator[Document]:
+        after: list[Any] | None = None
+        while True:
+            page = await self._access.history(self._person.member_id, AT_ONCE, after)
+            for row in page.items:
+                yield {name: _plain(row[name]) for name in HISTORY}
+            if (after := page.next) is None:
+                return
+
+
+def _plain(value: Any) -> Any:
+    return value["kind"] if isinstance(value, dict) else value  # pyright: ignore[reportUnknownVariableType] - any JSON

@@ -1,0 +1,279 @@
+"""Exports over HTTP: what they hold, for whom, and what a broken download or a flood of callers does (R71-R75)."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import zipfile
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse
+
+from bridge.settings import Settings
+from bridge.store.evidence import CHUNK
+from bridge.tokens import dev_token
+from tests.support.documents import PDF, PNG
+from tests.support.member_client import BEFORE, IN_YEAR, YEAR, MemberClient, serving
+from tests.support.pdf import faults, text_of
+
+ANSWERS = ("description", "reason", "learning", "evaluation", "impact_on_practice")
+FORMULA = '=HYPERLINK("http://x")'
+
+
+@pytest.fixture
+async def me(settings: Settings) -> AsyncGenerator[MemberClient]:
+    """A member at a running API."""
+    async with serving(settings) as client:
+        yield client
+
+
+async def complete(me: MemberClient, title: str = "A course", day: str = IN_YEAR, **more: Any) -> str:
+    """Make a complete entry; its id."""
+    values = {"title": title, "type": "course", "date": day, "draft": False, **dict.fromkeys(ANSWERS, "Yes."), **more}
+    response = await me.call("POST", "/v1/log", json=values)
+    assert response.status == 201, await response.text()
+    return (await response.json())["id"]
+
+
+async def fetched(me: MemberClient, path: str, **query: str) -> ClientResponse:
+    """A call of an export, read whole."""
+    response = await me.call("GET", f"/v1/exports/{path}", params=query)
+    await response.read()
+    return response
+
+
+async def pdf(me: MemberClient, path: str, **query: str) -> str:
+    """The text of a PDF, which is compliant."""
+    response = await fetched(me, path, **query)
+    assert response.status == 200, await response.text()
+    assert faults(await response.read()) == []
+    return text_of(await response.read())
+
+
+async def unpacked(me: MemberClient, path: str, **query: str) -> dict[str, bytes]:
+    """The files of an archive that is whole."""
+    response = await fetched(me, path, **query)
+    assert response.status == 200, await response.text()
+    opened = zipfile.ZipFile(io.BytesIO(await response.read()))
+    assert opened.testzip() is None
+    return {name: opened.read(name) for name in opened.namelist()}
+
+
+def table(content: bytes) -> list[dict[str, str]]:
+    """The rows of a CSV."""
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+
+
+async def test_log_booklet_has_what_was_asked_for(me: MemberClient) -> None:
+    """Completed entries of the current period; drafts on request; another period or a range of days (R71, R72)."""
+    await complete(me, "Finished now")
+    await complete(me, "Finished before", BEFORE)
+    await me.entry()
+    now = await pdf(me, "log.pdf")
+    assert "Finished now" in now
+    assert not any(other in now for other in ("Finished before", "A day on grief"))
+    assert "A day on grief" in await pdf(me, "log.pdf", include="all")
+    assert "Finished before" in await pdf(me, "log.pdf", period="2025-04-01")
+    ranged = await pdf(me, "log.pdf", date_from=BEFORE, date_to=BEFORE)
+    assert "Finished before" in ranged
+    assert "Finished now" not in ranged
+
+
+async def test_entries_come_in_date_order(me: MemberClient) -> None:
+    """The booklet and the table tell the year as it went."""
+    for day in ("2026-05-09", "2026-05-01", "2026-05-05"):
+        await complete(me, f"On {day}", day)
+    text = await pdf(me, "log.pdf")
+    assert text.index("On 2026-05-01") < text.index("On 2026-05-05") < text.index("On 2026-05-09")
+    rows = table((await unpacked(me, "log.zip"))["log.csv"])
+    assert [row["date"] for row in rows] == ["2026-05-01", "2026-05-05", "2026-05-09"]
+
+
+async def test_links_evidence_and_comments_are_in_the_booklets(me: MemberClient) -> None:
+    """The log shows its plan items, files and comments; the plan shows what was logged (R47, R52, R74)."""
+    entry_id = await complete(me, "A course")
+    await me.upload(entry_id, "certificate.pdf", PDF)
+    item = await (await me.call("POST", "/v1/plan", json={"title": "Grief", "start_date": IN_YEAR})).json()
+    assert (await me.call("PUT", f"/v1/log/{entry_id}/links/{item['id']}")).status == 204
+    await me.call("POST", f"/v1/periods/{YEAR}/comments", json={"text": "It was full.", "refers_to": item["id"]})
+    log = await pdf(me, "log.pdf")
+    assert all(part in log for part in ("P1 · Grief", "certificate.pdf", "It was full.", "Sam Example"))
+    assert "L1 · A course" in await pdf(me, "plan.pdf")
+
+
+@pytest.mark.parametrize("path", ["log.pdf", "log.zip", "plan.pdf", "record.zip"])
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ({"period": YEAR, "date_from": BEFORE, "date_to": IN_YEAR}, "not both"),
+        ({"date_from": BEFORE}, "together"),
+        ({"date_from": IN_YEAR, "date_to": BEFORE}, "swap them"),
+        ({"include": "some"}, "completed"),
+    ],
+)
+async def test_bad_choices_are_422(me: MemberClient, path: str, query: dict[str, str], says: str) -> None:
+    """A period and a range exclude each other, a range needs both ends in order, and the answer tells."""
+    response = await fetched(me, path, **query)
+    assert response.status == 422
+    assert says in await response.text()
+
+
+async def test_an_unknown_period_is_404(me: MemberClient) -> None:
+    """What is asked for is settled before anything is sent."""
+    assert [(await fetched(me, path, period="1999-01-01")).status for path in ("log.pdf", "record.zip")] == [404, 404]
+
+
+async def test_the_log_as_a_table(me: MemberClient) -> None:
+    """One row an entry, formulas disarmed, a mark for Excel on request, and a dictionary of the columns (R73)."""
+    await complete(me, FORMULA, description='@SUM(A1)\n"quoted", and مرحبا')
+    files = await unpacked(me, "log.zip", bom="true")
+    assert set(files) == {"log.csv", "data-dictionary.csv"}
+    assert files["log.csv"].startswith(b"\xef\xbb\xbf")
+    (row,) = table(files["log.csv"])
+    assert row["title"] == f"'{FORMULA}"
+    assert row["description"] == '\'@SUM(A1)\n"quoted", and مرحبا'
+    assert row["complete"] == "true"
+    assert {meaning["column"] for meaning in table(files["data-dictionary.csv"])} == set(row)
+
+
+async def test_the_whole_record(me: MemberClient) -> None:
+    """Plan, log, links, comments and cases as tables and data, PDFs, and evidence under safe names (R75)."""
+    entry_id = await complete(me, FORMULA)
+    await me.upload(entry_id, "../a b.png", PNG)
+    item = await (await me.call("POST", "/v1/plan", json={"title": "Grief"})).json()
+    await me.call("PUT", f"/v1/log/{entry_id}/links/{item['id']}")
+    await me.entry(None)
+    files = await unpacked(me, "record.zip")
+    kinds = ("plan", "log", "links", "comments", "audit-cases", "evidence")
+    assert {f"{kind}.{ending}" for kind in kinds for ending in ("csv", "json")} <= set(files)
+    assert {"pdf/cpd-plan.pdf", f"pdf/cpd-log-{YEAR}.pdf", "data-dictionary.csv"} <= set(files)
+    log = json.loads(files["log.json"])
+    assert [entry["title"] for entry in log] == [FORMULA, "A day on grief"]
+    assert json.loads(files["links.json"])[0]["plan_reference"] == "P1"
+    (listed,) = json.loads(files["evidence.json"])
+    assert files[listed["path"]] == PNG
+    assert ".." not in listed["path"]
+    assert "A day on grief" in text_of(files[f"pdf/cpd-log-{YEAR}.pdf"])
+
+
+async def test_exports_work_while_frozen(me: MemberClient) -> None:
+    """A member takes a copy of what they submitted (R75)."""
+    await complete(me)
+    await me.freeze()
+    paths = ("log.pdf", "plan.pdf", "log.zip", "record.zip", "subject-access.zip")
+    assert [(await fetched(me, path)).status for path in paths] == [200] * 5
+
+
+async def test_everything_held_is_in_the_copy(me: MemberClient) -> None:
+    """Deleted records, access history and every collection, with a first page to read (UK GDPR art. 15)."""
+    entry_id = await complete(me, "Deleted later")
+    etag = (await me.call("GET", f"/v1/log/{entry_id}")).headers["ETag"]
+    assert (await me.call("DELETE", f"/v1/log/{entry_id}", {"If-Match": etag})).status == 204
+    await me.call("POST", "/v1/support-grants", json={"reason": "Help me", "hours": 1})
+    support = dev_token(me.settings.local_dir, "helper-9", ["support"])
+    await me.client.get(f"/v1/members/{me.member_id}/log", headers={"Authorization": f"Bearer {support}"})
+    files = await unpacked(me, "subject-access.zip")
+    first = files["read-me-first.txt"].decode()
+    assert all(part in first for part in ("used for", "receives", "How long", "come from", "Your rights"))
+    assert faults(files["read-me-first.pdf"]) == []
+    assert "Deleted later" not in files["record/log.json"].decode()
+    assert "Deleted later" in files["everything/log_entries.json"].decode()
+    assert "Help me" in files["everything/support_grants.json"].decode()
+    assert "the support team" in files["access-history.json"].decode()
+    assert not any(b"helper-9" in content for content in files.values())
+
+
+async def test_nothing_of_another_member_is_in_it(me: MemberClient) -> None:
+    """Each export is the caller's own."""
+    other = await me.other()
+    await complete(other, "Not mine", description="Not mine")
+    for path in ("record.zip", "subject-access.zip"):
+        files = await unpacked(me, path)
+        assert not any(b"Not mine" in content or other.member_id.encode() in content for content in files.values())
+
+
+async def test_the_privacy_team_is_noted_first(me: MemberClient) -> None:
+    """An export by someone else is in the access history that the member sees (R64)."""
+    token = {"Authorization": f"Bearer {dev_token(me.settings.local_dir, 'dpo', ['privacy'])}"}
+    path = f"/v1/members/{me.member_id}/subject-access.zip"
+    async with me.client.get(path, headers=token) as response:
+        assert response.status == 200
+        assert zipfile.ZipFile(io.BytesIO(await response.read())).testzip() is None
+    (seen,) = (await me.get("/v1/access-history"))["items"]
+    assert seen["right"]["kind"] == "subject access"
+    assert (await me.call("GET", path)).status == 403
+    async with me.client.get("/v1/members/nobody/subject-access.zip", headers=token) as response:
+        assert response.status == 404
+
+
+async def test_names_of_downloads_are_harmless(me: MemberClient) -> None:
+    """Attachments that no cache keeps, named by what they are and never by whose."""
+    response = await fetched(me, "log.pdf")
+    assert response.headers["Content-Disposition"].startswith(f'attachment; filename="cpd-log-{YEAR}.pdf"')
+    assert response.headers["Cache-Control"] == "private, no-store"
+
+
+async def test_twenty_at_once_starve_nobody(me: MemberClient) -> None:
+    """While twenty booklets are made, another call is answered in its usual time."""
+    for number in range(10):
+        await complete(me, f"Course {number}")
+    many = [asyncio.create_task(fetched(me, "log.pdf")) for _ in range(20)]
+    waits: list[float] = []
+    clock = asyncio.get_running_loop().time
+    while not all(task.done() for task in many):
+        begun = clock()
+        await me.get("/v1/log")
+        waits.append(clock() - begun)
+    assert {(await task).status for task in many} == {200}
+    assert sorted(waits)[len(waits) // 2] < 0.25
+
+
+async def test_a_broken_download_breaks_nothing(me: MemberClient) -> None:
+    """A client that goes in the middle leaves no archive under way, and the next one is whole."""
+    await big_file(me, await complete(me), 40 * 2**20)
+    response = await me.call("GET", "/v1/exports/record.zip")
+    await response.content.readexactly(2**20)
+    assert me.services.exports.streaming == 1
+    response.close()
+    async with asyncio.timeout(20):
+        while me.services.exports.streaming:
+            await asyncio.sleep(0.05)
+    assert "log.csv" in await unpacked(me, "record.zip")
+
+
+async def test_a_gigabyte_at_constant_memory(me: MemberClient) -> None:
+    """The service holds a piece of a large record at a time, however much of it there is."""
+    entry_id = await complete(me)
+    await big_file(me, entry_id, 1100 * 2**20)
+    before, length = resident(), 0
+    response = await me.call("GET", "/v1/exports/record.zip")
+    peak = 0
+    async for piece in response.content.iter_chunked(2**16):
+        length += len(piece)
+        peak = max(peak, resident())
+    assert length > 2**30
+    assert peak - before < 64 * 2**20
+
+
+def resident() -> int:
+    """Bytes of memory of this process, which is client and server at once."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+async def big_file(me: MemberClient, entry_id: str, size: int) -> None:
+    """Put a large file into the store, more cheaply than by uploading it: every chunk is the same."""
+    await me.upload(entry_id, "scan.pdf", PDF)
+    files = await me.services.stores.holdings.files(me.member_id)
+    raw = me.services.stores.database.raw
+    await raw["evidence.chunks"].delete_many({"files_id": files[-1]["_id"]})
+    count, data = -(-size // CHUNK), bytes(CHUNK)
+    for start in range(0, count, 20):
+        numbers = range(start, min(start + 20, count))
+        chunks = [{"files_id": files[-1]["_id"], "n": number, "data": data} for number in numbers]
+        await raw["evidence.chunks"].insert_many(chunks)
+    await raw["evidence.files"].update_one({"_id": files[-1]["_id"]}, {"$set": {"length": count * CHUNK}})

@@ -1,0 +1,97 @@
+"""ZIPs as streams: whole, flat in memory, and safe to unpack (R75)."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import zipfile
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import UTC, datetime
+from pathlib import PurePosixPath, PureWindowsPath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.documents.archive import Member, archive, safe_name, whole
+
+AT = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
+
+
+async def members() -> AsyncGenerator[Member]:
+    """Two files."""
+    yield Member("a.txt", whole(b"one"))
+    yield Member("dir/b.bin", whole(bytes(100_000)), packed=True, size=100_000)
+
+
+async def test_an_archive_is_whole() -> None:
+    """Every member comes back under its name."""
+    packed = b"".join([piece async for piece in archive(members(), AT)])
+    opened = zipfile.ZipFile(io.BytesIO(packed))
+    assert opened.testzip() is None
+    assert {name: len(opened.read(name)) for name in opened.namelist()} == {"a.txt": 3, "dir/b.bin": 100_000}
+
+
+async def test_a_broken_download_lets_its_sources_go() -> None:
+    """Who stops reading leaves nothing open behind: the source of the data is closed too."""
+    closed = asyncio.Event()
+
+    async def endless() -> AsyncGenerator[bytes]:
+        try:
+            while True:
+                yield bytes(range(256)) * 1000
+        finally:
+            closed.set()
+
+    async def one() -> AsyncGenerator[Member]:
+        yield Member("x", endless(), packed=True)
+
+    async with aclosing(archive(one(), AT)) as pieces:
+        while len(await anext(pieces)) < 1000:  # the first pieces are the archive's own
+            pass
+    async with asyncio.timeout(10):
+        await closed.wait()
+
+
+async def test_a_source_that_fails_breaks_the_archive() -> None:
+    """An archive that is not whole never looks as if it were."""
+
+    async def failing() -> AsyncGenerator[bytes]:
+        yield b"x"
+        raise OSError("gone")
+
+    async def one() -> AsyncGenerator[Member]:
+        yield Member("x", failing())
+
+    with pytest.raises(OSError, match="gone"):
+        [piece async for piece in archive(one(), AT)]
+
+
+@given(st.text(max_size=300))
+def test_names_are_safe_anywhere(name: str) -> None:
+    """No name leaves its folder, names a device, hides, or overflows."""
+    safe = safe_name(name)
+    assert safe == PurePosixPath(safe).name == PureWindowsPath(safe).name
+    assert not PureWindowsPath(safe).is_reserved()
+    assert 0 < len(safe) <= 130
+    assert not safe.startswith(".")
+    assert not safe.endswith((" ", "."))
+    assert safe.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("given_name", "safe"),
+    [
+        ("certificate.pdf", "certificate.pdf"),
+        ("../../etc/passwd", "etc_passwd"),
+        ("C:\\x\\y.txt", "C__x_y.txt"),
+        ("con.txt", "_con.txt"),
+        ("שיעור 1.pdf", "שיעור 1.pdf"),
+        ("a\u202egpj.exe", "a_gpj.exe"),
+        ("", "file"),
+    ],
+)
+def test_names_stay_readable(given_name: str, safe: str) -> None:
+    """What is harmless in a name stays."""
+    assert safe_name(given_name) == safe

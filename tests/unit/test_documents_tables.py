@@ -1,0 +1,75 @@
+"""CSV that a spreadsheet opens without running anything, and JSON that loses nothing (R73, CSV injection)."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncGenerator, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.documents import tables
+from bridge.domain.forms import STANDARD
+
+
+async def rows_of(rows: Iterable[Any]) -> AsyncGenerator[Any]:
+    """The rows, as a store would give them."""
+    for row in rows:
+        yield row
+
+
+async def table(rows: Iterable[Any], names: list[str], *, bom: bool = False) -> bytes:
+    """A whole table."""
+    return b"".join([piece async for piece in tables.csv_table(names, rows_of(rows), bom=bom)])
+
+
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])
+def test_formulas_are_disarmed(begin: str) -> None:
+    """A cell that a spreadsheet would run begins with an apostrophe (OWASP)."""
+    assert tables.cell(f"{begin}cmd|' /C calc'!A0") == f"'{begin}cmd|' /C calc'!A0"
+
+
+@given(st.text())
+def test_cells_lose_nothing(text: str) -> None:
+    """Whatever is typed comes back, with at most an apostrophe before it, and never as a formula."""
+    out = io.StringIO(newline="")
+    csv.writer(out).writerow([tables.cell(text), "x"])
+    ((shown, _),) = list(csv.reader(io.StringIO(out.getvalue(), newline="")))
+    assert shown in {text, f"'{text}"}
+    assert not shown.startswith(tables.FORMULA)
+
+
+async def test_one_row_a_record_in_utf8() -> None:
+    """Line breaks, quotes and separators stay inside their cell; a mark for Excel comes first when asked for."""
+    rows = [
+        {"a": 'one, "two"\nthree', "b": None},
+        {"a": True, "b": ["x", "y"]},
+        {"a": datetime(2026, 1, 2, tzinfo=UTC)},
+    ]
+    text = await table(rows, ["a", "b"], bom=True)
+    assert text.startswith(b"\xef\xbb\xbfa,b\r\n")
+    read = list(csv.reader(io.StringIO(text.decode("utf-8-sig"), newline="")))
+    assert read[1:] == [['one, "two"\nthree', ""], ["true", "x; y"], ["2026-01-02T00:00:00.000Z", ""]]
+
+
+async def test_json_is_faithful() -> None:
+    """JSON keeps what CSV has to change, and an empty list is one."""
+    rows = [{"a": "=1+1", "b": ["\x00", "悲傷"], "at": datetime(2026, 1, 2, tzinfo=UTC), "raw": b'{"x":1}'}]
+    text = b"".join([piece async for piece in tables.json_list(rows_of(rows))])
+    assert orjson.loads(text) == [{**rows[0], "at": "2026-01-02T00:00:00Z", "raw": '{"x":1}'}]
+    assert orjson.loads(b"".join([piece async for piece in tables.json_list(rows_of([]))])) == []
+
+
+def test_every_column_has_its_meaning() -> None:
+    """The data dictionary explains each column of the table, in its order (R73)."""
+    forms = STANDARD.versions("log")
+    names = tables.columns(forms, tables.LOG_FACTS)
+    meanings = list(tables.dictionary("log", forms, tables.LOG_FACTS))
+    assert [row["column"] for row in meanings] == names
+    assert all(row["meaning"] for row in meanings)
+    assert {"title", "impact_on_practice", "draft", "id"} <= set(names)
