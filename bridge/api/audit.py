@@ -1,0 +1,211 @@
+"""``/v1/audit``: the Register Audit as the member meets it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bridge.api.context import Call
+from bridge.api.fields import Day
+from bridge.api.idempotent import attempt
+from bridge.api.pagination import Page, PageQuery, decode_cursor, encode_cursor
+from bridge.api.parts import AUDIT
+from bridge.api.routing import Answer, Routes
+from bridge.errors import Conflict, NotSelected
+
+routes = Routes("Audit", "The Register Audit: what is asked of the member, and what the member sends.")
+
+State = Literal["selected", "submitted", "returned", "closed", "withdrawn", "satisfied_elsewhere"]
+
+_ENDED = "Only for a case that goes on; 409 `not-selected` when there is none."
+
+
+class Declaration(BaseModel):
+    """What the member declares on submitting; ``accepted_at`` is null until then."""
+
+    id: str
+    text: str
+    accepted_at: datetime | None
+
+
+class Extension(BaseModel):
+    """A request for more time."""
+
+    until: date
+    reason: str
+    asked_at: datetime
+    decision: Literal["granted", "declined"] | None = Field(description="Null while the Register team has not decided.")
+    decided_at: datetime | None = None
+    feedback: str | None = None
+
+
+class AuditCase(BaseModel):
+    """One case of the member's."""
+
+    id: str
+    period_id: str
+    state: State
+    due_date: date
+    selected_at: datetime
+    submitted_at: datetime | None
+    returned_at: datetime | None
+    closed_at: datetime | None
+    feedback: str | None = Field(description="What the Register team wrote to the member last.")
+    outcome: str | None
+    receipt: str | None
+    declarations: list[Declaration]
+    extensions: list[Extension]
+
+
+class DeclarationIn(BaseModel):
+    """A declaration, made or not."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = Field(max_length=100)
+    accepted: bool
+
+
+class SubmissionIn(BaseModel):
+    """What goes with a submission."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    declarations: list[DeclarationIn] = Field(max_length=50, description="Each of the case's, accepted.")
+
+
+class Counts(BaseModel):
+    """How many of each kind were submitted."""
+
+    log: int
+    plan: int
+    links: int
+    comments: int
+    evidence: int
+
+
+class Receipt(BaseModel):
+    """The proof of a submission."""
+
+    receipt: str
+    submitted_at: datetime
+    digest: str = Field(description="SHA-256, in hexadecimal digits, of the submitted record's canonical JSON.")
+    counts: Counts
+
+
+class ExtensionIn(BaseModel):
+    """A request for more time; the reason is read by the Register team."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    until: Day
+    reason: str = Field(min_length=1, max_length=5000)
+
+
+class FieldGap(BaseModel):
+    """A needed field that is empty."""
+
+    name: str
+    label: str
+
+
+class Named(BaseModel):
+    """A log entry or plan item of the member's."""
+
+    kind: Literal["log", "plan"]
+    id: str
+    reference: str | None
+    title: str | None
+
+
+class Gap(Named):
+    """A record with needed fields that are empty."""
+
+    fields: list[FieldGap]
+
+
+class TypeCounts(BaseModel):
+    """Entries of one type."""
+
+    complete: int
+    incomplete: int
+
+
+class Readiness(BaseModel):
+    """What an assessor will find missing; none of it stands in the way of submitting (R45-R47)."""
+
+    case_id: str
+    period_id: str
+    counts: Counts
+    by_type: dict[str, TypeCounts]
+    missing: list[Gap]
+    drafts: list[Named]
+    planned_not_logged: list[Named]
+    logged_not_planned: list[Named]
+    unexplained: list[Named] = Field(description="Plan items not pursued, without a reason.")
+    unchecked_evidence: int = Field(description="Files that the virus scanner has not cleared.")
+    undated_plan_items: int = Field(description="Plan items without dates: sent only when they are linked.")
+    waiting: int = Field(description="Completions that are not in the record yet.")
+    advice: list[str] = Field(description="The same in sentences; empty when nothing is missing.")
+
+
+@routes.get("/v1/audit", roles={"member"}, query=PageQuery, answer=Page[AuditCase], summary="My audit cases")
+async def list_audit(call: Call, query: PageQuery) -> dict[str, Any]:
+    """Return a page of the member's cases, newest first (R53)."""
+    scope = f"audit:{call.caller.subject}"
+    page = await call.service(AUDIT).list(call.caller.subject, query.limit, decode_cursor(scope, query, 3))
+    return {"items": page.items, "next": page.next and encode_cursor(page.next, scope, query), "total": page.total}
+
+
+@routes.post(
+    "/v1/audit/{case_id}/submission",
+    roles={"member"},
+    body=SubmissionIn,
+    answer=Receipt,
+    status=(201, 200),
+    idempotent=True,
+    problems=(Conflict, NotSelected),
+    summary="Submit for review",
+    description="Takes a snapshot of the period and freezes it until the case is returned or closed (R55, R56). "
+    "Again gives the same receipt, with 200. " + _ENDED,
+    example={"declarations": [{"id": "own_record", "accepted": True}]},
+)
+async def submit(call: Call, body: SubmissionIn) -> Answer:
+    """Send the period to the Register team (R55)."""
+    accepted = {one.id: one.accepted for one in body.declarations}
+    service, case_id = call.service(AUDIT), call.path["case_id"]
+    made, new = await service.submit(call.caller.subject, case_id, accepted, attempt(call, body))
+    return Answer({**made, "receipt": made["_id"]}, status=201 if new else 200)
+
+
+@routes.get(
+    "/v1/audit/{case_id}/readiness",
+    roles={"member"},
+    answer=Readiness,
+    problems=(Conflict, NotSelected),
+    summary="What an assessor will find missing",
+    description="Advice, never a block: a record can be submitted as it is. " + _ENDED,
+)
+async def get_readiness(call: Call) -> dict[str, Any]:
+    """Return needed fields that are empty, what is not linked, and other gaps (R45-R47)."""
+    return await call.service(AUDIT).readiness(call.caller.subject, call.path["case_id"])
+
+
+@routes.post(
+    "/v1/audit/{case_id}/extension-requests",
+    roles={"member"},
+    body=ExtensionIn,
+    answer=Extension,
+    status=201,
+    idempotent=True,
+    problems=(Conflict, NotSelected),
+    summary="Ask for more time",
+    description="One request at a time; the Register team grants or declines it. " + _ENDED,
+    example={"until": "2026-12-01", "reason": "I was away from work."},
+)
+async def ask_extension(call: Call, body: ExtensionIn) -> dict[str, Any]:
+    """Ask for a later due date (decision 3)."""
+    service, case_id = call.service(AUDIT), call.path["case_id"]
+    return await service.ask_extension(call.caller.subject, case_id, body.until, body.reason, attempt(call, body))

@@ -1,0 +1,62 @@
+"""``/v1/ops/notices``: e-mail notices that were sent, wait, or could not be sent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from bridge.api.context import Call
+from bridge.api.pagination import Page, PageQuery, decode_cursor, encode_cursor
+from bridge.api.parts import NOTICES
+from bridge.api.routing import Routes
+
+routes = Routes("Notices", "E-mail to members about the audit: ids, states and codes, never an address or a word.")
+
+State = Literal["pending", "sending", "sent", "refused", "bounced", "failed", "uncertain", "no_address", "superseded"]
+
+
+class NoticeQuery(PageQuery):
+    """Which notices, newest first."""
+
+    state: State | None = None
+
+
+class Notice(BaseModel):
+    """A notice."""
+
+    id: str
+    kind: str = Field(description="The event that it tells of.")
+    member_id: str
+    state: State = Field(
+        description="`uncertain`: the sender died after handing it over, so that it may or may not have arrived."
+    )
+    status: str | None = Field(description="The last SMTP code, or a word for what went wrong.")
+    attempts: int
+    created_at: datetime
+    next_at: datetime = Field(description="When it is tried next, while it is pending.")
+
+
+@routes.get("/v1/ops/notices", roles={"ops"}, query=NoticeQuery, answer=Page[Notice], summary="List notices")
+async def list_notices(call: Call, query: NoticeQuery) -> dict[str, Any]:
+    """Return a page of notices, so that refusals and bounces are seen."""
+    page = await call.service(NOTICES).list(query.state, query.limit, decode_cursor("notices", query, 3))
+    return {
+        "items": [{**notice, "id": notice["_id"]} for notice in page.items],
+        "next": page.next and encode_cursor(page.next, "notices", query),
+        "total": page.total,
+    }
+
+
+@routes.post(
+    "/v1/ops/notices/{notice_id}/again",
+    roles={"ops"},
+    answer=Notice,
+    summary="Send a notice again",
+    description="For one that was refused, failed, bounced or is uncertain.",
+)
+async def send_again(call: Call) -> dict[str, Any]:
+    """Put a notice back in line."""
+    notice = await call.service(NOTICES).again(call.path["notice_id"])
+    return {**notice, "id": notice["_id"]}

@@ -1,0 +1,319 @@
+"""``/v1/register``: cases, samples, what was submitted, and decisions, for the Register team."""
+
+from __future__ import annotations
+
+import base64
+from datetime import date, datetime
+from http import HTTPStatus
+from typing import Any, Literal
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bridge.api.audit import Counts, Extension, State
+from bridge.api.conditional import not_modified
+from bridge.api.context import Call
+from bridge.api.evidence import send_file
+from bridge.api.fields import Day
+from bridge.api.idempotent import attempt
+from bridge.api.pagination import Page, PageQuery, decode_cursor, encode_cursor, parse_sort
+from bridge.api.parts import REGISTER, SELECTION
+from bridge.api.readers import reader
+from bridge.api.routing import Answer, Routes
+from bridge.domain.files import KINDS
+from bridge.domain.sampling import LONGEST_WINDOW, Window
+from bridge.errors import Conflict
+from bridge.services.members import MEMBER_ID
+from bridge.services.register import Decision
+from bridge.services.selection import Draw
+from bridge.store.cases import SORTABLE
+
+routes = Routes("Register", "The Register Audit, for the team that runs it.")
+
+READ = "Each read is in the access log, which the member sees, before the answer leaves."
+
+
+class CaseIn(BaseModel):
+    """Whom to select, and for which of their membership years."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    member_id: str = Field(pattern=MEMBER_ID)
+    period_id: str = Field(max_length=40)
+    due_date: Day | None = None
+
+
+class SampleIn(BaseModel):
+    """How to draw a sample of renewing members."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    renewal_from: Day
+    renewal_to: Day
+    rate: float | None = Field(
+        None, gt=0, lt=1, description="A fraction of the population: 0.026 is 2.6 %. For everyone, give a count."
+    )
+    count: int | None = Field(None, ge=1, le=1_000_000)
+    seed: str | None = Field(None, min_length=1, max_length=200, description="Made, and told, when it is left out.")
+    minimum_months_registered: int = Field(0, ge=0, le=1200, description="By the renewal day.")
+    dry_run: bool = Field(default=False, description="Draw, but open no case and keep nothing.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> SampleIn:
+        if self.rate is not None and self.count is not None:
+            raise ValueError("give rate or count, not both; without either the rate in the settings holds")
+        if not 0 <= (self.renewal_to - self.renewal_from).days < LONGEST_WINDOW:
+            raise ValueError(f"renewal_to must be {LONGEST_WINDOW - 1} days or fewer after renewal_from")
+        return self
+
+    def draw(self, key: str | None) -> Draw:
+        """Return it as the service asks; ``key`` is the call's ``Idempotency-Key``."""
+        window = Window(self.renewal_from, self.renewal_to, self.minimum_months_registered)
+        return Draw(window, self.rate, self.count, self.seed, key)
+
+
+class DecisionIn(BaseModel):
+    """What the Register team decides in a case."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    decision: Literal["return", "close", "withdraw", "satisfied_elsewhere", "grant_extension", "decline_extension"]
+    outcome: str | None = Field(None, max_length=100, description="For `close`: one of those in the settings.")
+    feedback: str | None = Field(None, max_length=20_000, description="Shown to the member; needed for `return`.")
+    due_date: Day | None = Field(None, description="For `return` and `grant_extension`.")
+
+
+class Submitted(BaseModel):
+    """What was submitted last, without anything that is in it."""
+
+    digest: str
+    submitted_at: datetime
+    counts: Counts
+
+
+class Step(BaseModel):
+    """A line of a case's history."""
+
+    move: str
+    by: str
+    at: datetime
+
+
+class CaseRow(BaseModel):
+    """A case in the list; it has no detail of the record."""
+
+    id: str
+    member_id: str
+    period_id: str
+    state: State
+    due_date: date
+    selected_at: datetime
+    submitted_at: datetime | None
+    returned_at: datetime | None
+    closed_at: datetime | None
+    outcome: str | None
+    sample_id: str | None
+    extension_pending: bool
+    version: int
+
+
+class Case(CaseRow):
+    """A case, still without detail of the record."""
+
+    start: date
+    end: date
+    receipt: str | None
+    feedback: str | None
+    extensions: list[Extension]
+    submission: Submitted | None
+    history: list[Step]
+
+
+class Drawn(BaseModel):
+    """A member who was drawn."""
+
+    member_id: str
+    case_id: str
+    period_id: str
+
+
+class Sample(BaseModel):
+    """A sample, with all that is needed to draw it again."""
+
+    id: str
+    seed: str
+    renewal_from: date
+    renewal_to: date
+    minimum_months_registered: int
+    rate: float | None
+    count: int | None
+    population_size: int
+    population_digest: str = Field(description="SHA-256 of the population's sorted ids, each with a line feed.")
+    selected: list[Drawn]
+    drawn_at: datetime
+    drawn_by: str
+
+
+class SampleDone(Sample):
+    """A sample, and the cases that were opened; none on a dry run."""
+
+    dry_run: bool
+    cases: list[CaseRow]
+
+
+class SampleWhole(Sample):
+    """A sample with its population."""
+
+    population: list[str]
+
+
+class CaseQuery(PageQuery):
+    """Which cases, in which order."""
+
+    state: State | None = None
+    due_before: Day | None = Field(None, description="Due on an earlier day than this.")
+    member_id: str | None = Field(None, pattern=MEMBER_ID)
+    sort: str = Field("due_date", max_length=200, description="Of due_date and selected_at; `-` for descending.")
+
+
+@routes.post(
+    "/v1/register/cases",
+    roles={"register"},
+    body=CaseIn,
+    answer=Case,
+    status=201,
+    idempotent=True,
+    problems=(Conflict,),
+    summary="Select a member",
+    description="Only a member on the Register, and only one who is in no case that goes on.",
+    example={"member_id": "m-1001", "period_id": "2026-04-01"},
+)
+async def add_case(call: Call, body: CaseIn) -> Answer:
+    """Open one case (R53)."""
+    service, by = call.service(SELECTION), call.caller.subject
+    case = await service.select(body.member_id, body.period_id, body.due_date, by, attempt(call, body))
+    return Answer(_whole(case), location=f"/v1/register/cases/{case['_id']}")
+
+
+@routes.post(
+    "/v1/register/samples",
+    roles={"register"},
+    body=SampleIn,
+    answer=SampleDone,
+    status=201,
+    idempotent=True,
+    timed=False,
+    summary="Draw a sample",
+    description="From members on the Register who renew in the window, were registered long enough by then, and are "
+    "in no case. Each member's id is put through HMAC-SHA-256 with the seed as key; the smallest digests are the "
+    "sample, so that anyone can draw it again. The same seed and window give the recorded sample, and complete it.",
+    example={"renewal_from": "2026-04-01", "renewal_to": "2026-04-30", "rate": 0.026, "dry_run": True},
+)
+async def add_sample(call: Call, body: SampleIn) -> dict[str, Any]:
+    """Draw a sample of renewing members and open their cases (R53)."""
+    wanted = body.draw(call.idempotency_key())
+    sample = await call.service(SELECTION).sample(wanted, call.caller.subject, dry_run=body.dry_run)
+    return {**sample, "id": sample["_id"], "cases": [_row(case) for case in sample["cases"]]}
+
+
+@routes.get(
+    "/v1/register/samples/{sample_id}", roles={"register"}, answer=SampleWhole, summary="How a sample was drawn"
+)
+async def get_sample(call: Call) -> dict[str, Any]:
+    """Return a sample with its population, so that it can be drawn again."""
+    sample = await call.service(SELECTION).get_sample(call.path["sample_id"])
+    return {**sample, "id": sample["_id"]}
+
+
+@routes.get("/v1/register/cases", roles={"register"}, query=CaseQuery, answer=Page[CaseRow], summary="List cases")
+async def list_cases(call: Call, query: CaseQuery) -> dict[str, Any]:
+    """Return a page of cases; no detail of any record (R64)."""
+    given = {"state": query.state, "member_id": query.member_id}
+    wanted: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if query.due_before is not None:
+        wanted["due_date"] = {"$lt": query.due_before.isoformat()}
+    sort = parse_sort(query.sort, SORTABLE)
+    after = decode_cursor("cases", query, 2 * len(sort) + 1)
+    page = await call.service(REGISTER).list(wanted, sort, query.limit, after)
+    return {
+        "items": [_row(case) for case in page.items],
+        "next": page.next and encode_cursor(page.next, "cases", query),
+        "total": page.total,
+    }
+
+
+@routes.get("/v1/register/cases/{case_id}", roles={"register"}, answer=Case, etag=True, summary="One case")
+async def get_case(call: Call) -> Answer:
+    """Return a case with its history; no detail of the record (R64)."""
+    case = await call.service(REGISTER).get(call.path["case_id"])
+    return Answer(_whole(case), version=case["version"])
+
+
+@routes.get(
+    "/v1/register/cases/{case_id}/record",
+    roles={"register"},
+    gives={"application/json": {"type": "object", "required": ["case_id", "log", "plan", "comments", "evidence"]}},
+    summary="Read what was submitted",
+    description="The snapshot, byte for byte as its SHA-256 digest covers it (`Repr-Digest`, RFC 9530); never the live "
+    "record. 404 unless the case is `submitted`. " + READ,
+)
+async def get_record(call: Call) -> web.Response:
+    """Return the snapshot (R60, R62, decision 2)."""
+    submission, text = await call.service(REGISTER).record(call.path["case_id"], reader(call))
+    tag = f'"{submission["digest"]}"'
+    if not_modified(call.request.headers.get("If-None-Match"), tag):
+        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
+    headers = {"ETag": tag, "Repr-Digest": f"sha-256=:{_base64(submission['digest'])}:"}
+    return web.Response(body=text, content_type="application/json", charset="utf-8", headers=headers)
+
+
+@routes.get(
+    "/v1/register/cases/{case_id}/evidence/{evidence_id}",
+    roles={"register"},
+    gives={kind.media_type: {"type": "string", "contentMediaType": kind.media_type} for kind in KINDS},
+    timed=False,
+    problems=(Conflict,),
+    summary="Read a submitted file",
+    description="404 unless the case is `submitted` and the file is part of it. " + READ,
+)
+async def get_submitted_evidence(call: Call) -> web.StreamResponse:
+    """Return one file of evidence as an attachment (R62)."""
+    service, path = call.service(REGISTER), call.path
+    document, content = await service.evidence(path["case_id"], path["evidence_id"], reader(call))
+    return await send_file(call, document, content)
+
+
+@routes.post(
+    "/v1/register/cases/{case_id}/decisions",
+    roles={"register"},
+    body=DecisionIn,
+    answer=Case,
+    etag=True,
+    idempotent=True,
+    problems=(Conflict,),
+    summary="Decide",
+    description="`return` (with feedback) and `close` (with an outcome) follow a submission; `withdraw` and "
+    "`satisfied_elsewhere` end a case in any state; an extension is decided when the member asked for one. Whatever "
+    "ends a submission ends the freeze.",
+    example={"decision": "return", "feedback": "Please say what you learned from the course in May."},
+)
+async def decide(call: Call, body: DecisionIn) -> Answer:
+    """Carry out a decision (decision 3)."""
+    made = Decision(body.decision, body.outcome, body.feedback, body.due_date)
+    service, case_id = call.service(REGISTER), call.path["case_id"]
+    await service.decide(case_id, made, call.caller.subject, attempt(call, body))
+    case = await service.get(case_id)
+    return Answer(_whole(case), version=case["version"])
+
+
+def _row(case: dict[str, Any]) -> dict[str, Any]:
+    pending = any(asked["decision"] is None for asked in case["extensions"])
+    return {**case, "id": case["_id"], "extension_pending": pending}
+
+
+def _whole(case: dict[str, Any]) -> dict[str, Any]:
+    return {"submission": None, **_row(case)}
+
+
+def _base64(digest: str) -> str:
+    return base64.b64encode(bytes.fromhex(digest)).decode()

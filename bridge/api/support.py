@@ -1,0 +1,105 @@
+"""``/v1/support-grants`` and ``/v1/access-history``: whom the member lets look, and who did (R63, R64)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bridge.api.context import Call
+from bridge.api.idempotent import attempt
+from bridge.api.pagination import Page, PageQuery, decode_cursor, encode_cursor
+from bridge.api.parts import ACCESS, SUPPORT
+from bridge.api.routing import Answer, Routes
+from bridge.errors import Conflict
+
+routes = Routes("Access", "Who may read the member's record besides the member, and who has.")
+
+
+class GrantIn(BaseModel):
+    """Permission for the support team; the reason says what they are to help with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(min_length=1, max_length=2000)
+    hours: int = Field(ge=1, le=168, description="How long it holds.")
+
+
+class Grant(BaseModel):
+    """A permission that the member gave."""
+
+    id: str
+    reason: str
+    state: Literal["live", "revoked", "expired"]
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+
+
+class RightOut(BaseModel):
+    """What let the reader in; ``none`` when nothing did, and nothing was shown."""
+
+    kind: Literal["audit case", "support grant", "subject access", "none"]
+    id: str | None
+
+
+class AccessRow(BaseModel):
+    """One look at the member's record, or a try at one."""
+
+    id: str
+    at: datetime
+    reader: str = Field(description="The team, in words; who it was by name is known to the service's owner.")
+    roles: list[str]
+    allowed: bool
+    right: RightOut
+    parts: list[str]
+    text: str = Field(description="The same in one sentence.")
+
+
+@routes.get("/v1/support-grants", roles={"member"}, query=PageQuery, answer=Page[Grant], summary="My support grants")
+async def list_grants(call: Call, query: PageQuery) -> dict[str, Any]:
+    """Return a page of the member's grants, newest first (R63)."""
+    scope = f"grants:{call.caller.subject}"
+    page = await call.service(SUPPORT).list(call.caller.subject, query.limit, decode_cursor(scope, query, 3))
+    return {"items": page.items, "next": page.next and encode_cursor(page.next, scope, query), "total": page.total}
+
+
+@routes.post(
+    "/v1/support-grants",
+    roles={"member"},
+    body=GrantIn,
+    answer=Grant,
+    status=201,
+    idempotent=True,
+    problems=(Conflict,),
+    summary="Let the support team look",
+    description="For 1 to 168 hours from now; each look is shown in the access history.",
+    example={"reason": "My entry of 4 May cannot be saved.", "hours": 24},
+)
+async def add_grant(call: Call, body: GrantIn) -> Answer:
+    """Give the support team permission to read the record (R63)."""
+    service = call.service(SUPPORT)
+    grant = await service.grant(call.caller.subject, body.reason, body.hours, attempt(call, body))
+    return Answer(grant, location=f"/v1/support-grants/{grant['id']}")
+
+
+@routes.delete(
+    "/v1/support-grants/{grant_id}",
+    roles={"member"},
+    summary="Take permission back",
+    description="Works at once. Needs no `If-Match`: nothing can have come between that would make it unwanted.",
+)
+async def revoke_grant(call: Call) -> None:
+    """End a grant (R63)."""
+    await call.service(SUPPORT).revoke(call.caller.subject, call.path["grant_id"])
+
+
+@routes.get(
+    "/v1/access-history", roles={"member"}, query=PageQuery, answer=Page[AccessRow], summary="Who read my record"
+)
+async def list_access(call: Call, query: PageQuery) -> dict[str, Any]:
+    """Return a page of who read, or tried to read, the member's record, newest first (R64)."""
+    scope = f"access:{call.caller.subject}"
+    page = await call.service(ACCESS).history(call.caller.subject, query.limit, decode_cursor(scope, query, 3))
+    return {"items": page.items, "next": page.next and encode_cursor(page.next, scope, query), "total": page.total}

@@ -1,0 +1,160 @@
+"""The access log's rows: what each says, how they hang together, and the words a member reads (R62-R64).
+
+A row's hash is the SHA-256 of its canonical content, in which the hash of the row before it stands. So a row that is
+changed, taken out, put in or moved breaks the chain at that place; the chain's head says where it ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from bridge.domain.agents import hashed
+
+Row = Mapping[str, Any]
+
+CHAINS = 16
+"""How many chains there are: a fixed number, so that one that is missing is missed; more let more writers by."""
+
+BEGINNING = "0" * 64
+"""What the first row of a chain has for the hash of the row before it."""
+
+TEAMS: Mapping[str, str] = {
+    "register": "the Register assessment team",
+    "support": "the support team",
+    "platform": "the membership system",
+    "privacy": "the data protection team",
+    "ops": "the operations team",
+    "member": "a member",
+}
+"""What a person calls those who have a role; who it was by name is not told."""
+
+RIGHTS: Mapping[str, str] = {
+    "audit_case": "You submitted this record for the Register Audit",
+    "support_grant": "You gave the support team your permission",
+    "subject_access": "You asked for a copy of everything that is held about you",
+    "none": "There was no right to it, so that nothing was shown",
+}
+
+PARTS: Mapping[str, str] = {
+    "submission": "the record that you submitted",
+    "evidence": "a file of evidence",
+    "evidence_list": "the list of evidence",
+    "log": "the list of your log",
+    "log_entry": "a log entry",
+    "plan": "the list of your plan",
+    "plan_item": "a plan item",
+    "periods": "your membership years",
+    "period": "a membership year",
+    "comments": "your supporting information",
+    "record": "your record",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """What let a reader in: an ``audit_case`` or a ``support_grant`` by its id; ``none`` for one who was refused."""
+
+    kind: str
+    id: str | None = None
+
+
+NO_RIGHT = Right("none")
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who calls, from where in the API: a token's subject and roles, the route's template, the correlation id."""
+
+    subject: str
+    roles: tuple[str, ...]
+    call: str
+    correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One look at a record, or a try at one: ids and names of parts only, never what is in them.
+
+    ``item`` is the id of what was asked for; ``status`` the HTTP status of the answer.
+    """
+
+    reader: Reader
+    member_id: str | None
+    right: Right
+    parts: tuple[str, ...] = ()
+    item: str | None = None
+    status: int = 200
+
+    @property
+    def allowed(self) -> bool:
+        """Whether anything was shown."""
+        return self.right.kind != NO_RIGHT.kind
+
+
+def chain_of(member_id: str | None, subject: str) -> int:
+    """Return the chain that holds the rows about a member; about nobody known, the reader's own."""
+    return hashlib.sha256((member_id or f"reader:{subject}").encode()).digest()[0] % CHAINS
+
+
+def member_key(member_id: str) -> str:
+    """Return what a row's hash covers of the member: the same that an erasure's tombstone keeps (invariant 8)."""
+    return hashed(f"member:{member_id}")
+
+
+def content(access: Access, at: datetime) -> dict[str, Any]:
+    """Return what a row says, without its place in a chain; the member only by key, so that an id can be erased."""
+    return {
+        "at": at,
+        "subject": access.reader.subject,
+        "roles": sorted(access.reader.roles),
+        "member_key": access.member_id and member_key(access.member_id),
+        "right": {"kind": access.right.kind, "id": access.right.id},
+        "parts": list(access.parts),
+        "item": access.item,
+        "call": access.reader.call,
+        "correlation_id": access.reader.correlation_id,
+        "allowed": access.allowed,
+        "status": access.status,
+    }
+
+
+CONTENT = (
+    "at", "subject", "roles", "member_key", "right", "parts", "item", "call", "correlation_id", "allowed", "status",
+)  # fmt: skip
+
+
+def linked(said: Row, chain: int, seq: int, previous: str) -> dict[str, Any]:
+    """Return a whole row: its content at its place in a chain, with its hash."""
+    row = {**said, "chain": chain, "seq": seq, "prev": previous}
+    return {"_id": f"{chain}:{seq}", **row, "hash": row_hash(row)}
+
+
+def order(row: Row) -> dict[str, Any]:
+    """Return a row's place in a member's list, by time; it stands beside the row, as the member's id does."""
+    return {"at": {"empty": False, "key": f"{row['at']:%Y-%m-%dT%H:%M:%S.%f}/{row['seq']:012}"}}
+
+
+def row_hash(row: Row) -> str:
+    """Return the SHA-256, in hex, of a row's canonical JSON: its content and place, keys sorted, times in UTC."""
+    told = {name: row.get(name) for name in (*CONTENT, "chain", "seq", "prev")}
+    canonical = orjson.dumps(told, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z, default=str)
+    return hashlib.sha256(canonical).hexdigest()
+
+
+def in_words(row: Row) -> str:
+    """Say in one sentence who read what, when and by which right; raises nothing for a role that is not known."""
+    what = " and ".join(PARTS.get(part, "your record") for part in row["parts"]) or "your record"
+    day = f"{row['at']:%d %B %Y at %H:%M} UTC".lstrip("0")
+    did = "read" if row["allowed"] else "asked for"
+    return f"On {day}, {team(row)} {did} {what}. {RIGHTS.get(row['right']['kind'], RIGHTS['none'])}."
+
+
+def team(row: Row) -> str:
+    """Return what a person calls the reader."""
+    return next((TEAMS[role] for role in TEAMS if role in row["roles"]), "somebody")

@@ -1,0 +1,174 @@
+"""The access log: written before anything is shown, read by the member, verified by a command (R62-R64)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+
+from bridge.domain.access import (
+    BEGINNING,
+    CHAINS,
+    NO_RIGHT,
+    Access,
+    Reader,
+    Right,
+    in_words,
+    member_key,
+    order,
+    row_hash,
+    team,
+)
+from bridge.services.stores import Stores
+from bridge.store.listing import Listing
+
+log = structlog.get_logger(__name__)
+
+Row = dict[str, Any]
+Anchor = Mapping[str, Any]
+
+AN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+"""What is kept of an address: anything that is not like an id may be somebody's words."""
+
+AT_ONCE: Final = 500
+"""Rows read at once while verifying."""
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What verifying found: a line for each fault, and where each chain ends, to be kept and compared later."""
+
+    rows: int = 0
+    faults: list[str] = field(default_factory=list[str])
+    heads: list[Row] = field(default_factory=list[Row])
+
+
+class AccessHistory:
+    """Writes, shows and verifies the access log."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    async def read(
+        self, reader: Reader, member_id: str, right: Right, parts: tuple[str, ...], item: str | None = None
+    ) -> None:
+        """Note a read; it is durable when this returns, and only then may anything be shown."""
+        await self._add(Access(reader, member_id, right, parts, item))
+
+    async def denied(self, reader: Reader, named: Mapping[str, str], status: int) -> None:
+        """Note that a caller was refused; ``named`` holds the ids in the address, by what they are ids of."""
+        member_id = await self._about(named)
+        item = next((value for value in reversed(list(named.values())) if AN_ID.fullmatch(value)), None)
+        await self._add(Access(reader, member_id, NO_RIGHT, item=item, status=status))
+
+    async def history(self, member_id: str, limit: int, after: list[Any] | None) -> Listing:
+        """Return a page of who read a member's record, newest first, in plain words."""
+        page = await self._stores.access_log.of_member(member_id, limit, after)
+        return Listing([_shown(row) for row in page.items], page.next, page.total)
+
+    async def verify(self, anchors: tuple[Anchor, ...] = ()) -> Verdict:
+        """Check every chain from end to end, against its head and against heads that were noted earlier."""
+        verdict = Verdict()
+        for chain in range(CHAINS):
+            noted = [(anchor["seq"], anchor["hash"]) for anchor in anchors if anchor["chain"] == chain]
+            await self._verify_chain(chain, noted, verdict)
+        for stranger in sorted(await self._stores.access_log.chains() - set(range(CHAINS))):
+            verdict.faults.append(f"chain {stranger}: there is no such chain, but rows that say so")
+        return verdict
+
+    async def _add(self, access: Access) -> None:
+        row = await self._stores.access_log.add(access)
+        # Where application logs are kept elsewhere, these lines are witnesses that the log's owner cannot change.
+        log.info("access noted", chain=row["chain"], seq=row["seq"], hash=row["hash"])
+
+    async def _about(self, named: Mapping[str, str]) -> str | None:
+        """Return the member whose record was asked for, or None when the address names nobody who is known."""
+        if "case_id" in named:
+            case = await self._stores.cases.get(named["case_id"])
+            return case["member_id"] if case else None
+        member = await self._stores.members.get(named["member_id"]) if "member_id" in named else None
+        return member["_id"] if member else None
+
+    async def _verify_chain(self, chain: int, noted: list[tuple[int, str]], verdict: Verdict) -> None:
+        before = await self._stores.access_log.head(chain)
+        if before is None:
+            verdict.faults.append(f"chain {chain}: its head is missing")
+            return
+        walk = _Walk(chain, [*noted, (before["seq"], before["hash"])])
+        while rows := await self._stores.access_log.rows(chain, walk.seq, AT_ONCE):
+            for row in rows:
+                walk.step(row)
+            verdict.faults += await self._nameless(chain, rows)
+        after = await self._stores.access_log.head(chain) or before
+        walk.end(after)
+        verdict.rows += walk.count
+        verdict.faults += walk.faults
+        verdict.heads.append({"chain": chain, "seq": after["seq"], "hash": after["hash"]})
+
+    async def _nameless(self, chain: int, rows: list[Row]) -> list[str]:
+        """Return rows whose member's id is gone although the member was not erased."""
+        gone = {row["member_key"]: row["seq"] for row in rows if row.get("member_key") and not row.get("member_id")}
+        erased = await self._stores.erasures.among(gone)
+        return [f"chain {chain}, row {seq}: whose it is was removed" for key, seq in gone.items() if key not in erased]
+
+
+class _Walk:
+    """One walk along a chain."""
+
+    def __init__(self, chain: int, expected: list[tuple[int, str]]) -> None:
+        self.seq = 0
+        self.count = 0
+        self.faults: list[str] = []
+        self._chain = chain
+        self._hash = BEGINNING
+        self._expected = expected
+
+    def step(self, row: Row) -> None:
+        """Check one row against its content and the row before it."""
+        seq = row["seq"]
+        if seq != self.seq + 1:
+            self._fault(f"rows {self.seq + 1} to {seq - 1}: removed")
+        elif row["prev"] != self._hash:
+            self._fault(f"row {seq}: does not follow the row before it")
+        if row["_id"] != f"{self._chain}:{seq}" or row["hash"] != row_hash(row) or not _is_beside(row):
+            self._fault(f"row {seq}: changed")
+        if any(at == seq and known != row["hash"] for at, known in self._expected):
+            self._fault(f"row {seq}: is not the one that was noted")
+        self.seq, self.count, self._hash = seq, self.count + 1, row["hash"]
+
+    def end(self, head: Row) -> None:
+        """Check that the chain ends where its head says, or did say."""
+        removed = [seq for seq, _ in (*self._expected, (head["seq"], "")) if seq > self.seq]
+        if removed:
+            self._fault(f"rows {self.seq + 1} to {max(removed)}: removed from the end")
+        elif head["seq"] < self.seq or (head["seq"] == self.seq and self.seq and head["hash"] != self._hash):
+            self._fault(f"row {self.seq}: its head says otherwise")
+
+    def _fault(self, text: str) -> None:
+        self.faults.append(f"chain {self._chain}, {text}")
+
+
+def _is_beside(row: Row) -> bool:
+    """Whether what stands beside a row, and is not in its hash, fits it."""
+    member_id = row.get("member_id")
+    whose = member_id is None or member_key(member_id) == row["member_key"]
+    return whose and row.get("order") == order(row)
+
+
+def _shown(row: Row) -> Row:
+    """Return what the member is told: the team, never who in it, and nothing of anyone else."""
+    return {
+        "id": row["_id"],
+        "at": row["at"],
+        "reader": team(row),
+        "roles": [role for role in row["roles"] if role != "member"],
+        "allowed": row["allowed"],
+        "right": {"kind": row["right"]["kind"].replace("_", " "), "id": row["right"]["id"]},
+        "parts": row["parts"],
+        "text": in_words(row),
+        "_id": row["_id"],
+        "order": row["order"],
+    }

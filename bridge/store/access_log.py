@@ -1,0 +1,69 @@
+"""The access log: who looked at a record, or tried to; rows are added and read, and nothing else (invariant 6).
+
+Each chain has a head that says where it ends. A row and its head are written in one transaction that begins with the
+head, so that writers in any process come one after another, and a row is durable before its caller goes on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bridge.domain.access import BEGINNING, CHAINS, Access, chain_of, content, linked, order
+from bridge.store.database import Database, Document, Session, insert_new, reaches_store
+from bridge.store.listing import Listing, Sort, Wanted, order_index
+from bridge.store.pages import page_of
+from bridge.store.times import now
+
+_ORDER: Sort = [("at", True)]
+
+
+@reaches_store
+class AccessLog:
+    """The collections ``access_log`` and ``access_heads``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._rows = database.collection("access_log")
+        self._heads = database.collection("access_heads")
+
+    async def prepare(self) -> None:
+        """Create the indexes, and the head of every chain: one that is missing later was removed."""
+        await self._rows.create_index([("chain", 1), ("seq", 1)], unique=True, name="chain")
+        await self._rows.create_index(order_index("member_id", name="at"), name="by_member")
+        await insert_new(self._heads, [{"_id": chain, "seq": 0, "hash": BEGINNING} for chain in range(CHAINS)])
+
+    async def add(self, access: Access) -> Document:
+        """Append a row and return it; when this returns, the row is on a majority's disks."""
+
+        async def append(session: Session) -> Document:
+            chain, at = chain_of(access.member_id, access.reader.subject), now()
+            before = await self._heads.find_one_and_update({"_id": chain}, {"$inc": {"seq": 1}}, session=session)
+            assert before is not None, "run cpd-bridge migrate: a chain of the access log has no head"
+            row = linked(content(access, at), chain, before["seq"] + 1, before["hash"])
+            beside = {"member_id": access.member_id, "order": order(row)}
+            await self._rows.insert_one({**row, **beside}, session=session)
+            await self._heads.update_one({"_id": chain}, {"$set": {"hash": row["hash"]}}, session=session)
+            return row
+
+        return await self._database.transaction(append)
+
+    async def of_member(self, member_id: str, limit: int, after: list[Any] | None) -> Listing:
+        """Return a page of the rows about a member, newest first."""
+        return await page_of(self._rows, Wanted({"member_id": member_id}, {}, _ORDER, limit, after))
+
+    async def forget(self, member_id: str, session: Session) -> None:
+        """Take an erased member's id off the rows; the chains stay whole, as they cover its key alone."""
+        await self._rows.update_many({"member_id": member_id}, {"$unset": {"member_id": ""}}, session=session)
+
+    async def head(self, chain: int) -> Document | None:
+        """Return a chain's head, ``{seq, hash}``, or None."""
+        return await self._heads.find_one({"_id": chain})
+
+    async def chains(self) -> set[int]:
+        """Return the chains that any row says it is in."""
+        return set(await self._rows.distinct("chain"))
+
+    async def rows(self, chain: int, beyond: int, limit: int) -> list[Document]:
+        """Return a chain's rows in order, those beyond a number."""
+        found = self._rows.find({"chain": chain, "seq": {"$gt": beyond}}).sort([("seq", 1), ("_id", 1)])
+        return [row async for row in found.limit(limit)]

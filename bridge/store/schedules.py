@@ -1,0 +1,42 @@
+"""What runs once a day whichever worker does it: the last day done, and who is at it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from bridge.store.database import Database, Document, reaches_store
+
+
+@reaches_store
+class Schedules:
+    """The ``schedules`` collection: a row a task, ``done`` the last day (YYYY-MM-DD) that was seen to."""
+
+    def __init__(self, database: Database) -> None:
+        self._schedules = database.collection("schedules")
+        self._members = database.collection("members")
+
+    async def prepare(self) -> None:
+        """No index is needed beside the one on ``_id``."""
+
+    async def claim(self, task: str, day: str, at: datetime, lease: timedelta) -> Document | None:
+        """Take on a task for a day; None when it is done, or another worker is at it and its lease has not run out."""
+        due = {"_id": task, "done": {"$not": {"$gte": day}}, "leased_until": {"$not": {"$gt": at}}}
+        try:
+            return await self._schedules.find_one_and_update(
+                due, {"$set": {"leased_until": at + lease}}, upsert=True, return_document=ReturnDocument.BEFORE
+            ) or {"_id": task}
+        except DuplicateKeyError:
+            return None  # the row is there, and it is not due
+
+    async def done(self, task: str, day: str) -> None:
+        """Note that a task is done for a day."""
+        await self._schedules.update_one({"_id": task}, {"$set": {"done": day}, "$unset": {"leased_until": ""}})
+
+    async def members(self, beyond: str, limit: int) -> list[Document]:
+        """Return members who have not left, in the order of their ids, with what their years follow from."""
+        fields = {"renewal_date": 1, "periods": 1}
+        found = self._members.find({"_id": {"$gt": beyond}, "left_at": None}, fields).sort("_id", 1).limit(limit)
+        return [member async for member in found]

@@ -1,0 +1,70 @@
+"""Notices that come back: reads a delivery status notification (RFC 3464), as a mail server pipes it to a command."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage, Message
+from typing import Final
+
+from bridge import wiring
+from bridge.commands.common import configured
+from bridge.settings import Settings
+
+MOST: Final = 10 * 2**20
+"""Bytes read of a message: what comes back has at most the notice in it."""
+
+_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
+_MESSAGE_ID = re.compile(rb"^Message-ID:\s*(<[^<>\s]+>)", re.IGNORECASE | re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounce:
+    """What came back, by its Message-ID, and the enhanced status code (RFC 3463)."""
+
+    message_id: str
+    status: str
+
+
+def read(raw: bytes) -> Bounce | None:
+    """Read a notification that says that delivery failed; None for any other message, such as a holiday reply."""
+    message = message_from_bytes(raw, policy=policy.default)
+    status = next((status for part in message.walk() for status in _failures(part)), None)
+    if status is None:
+        return None
+    returned = [part for part in message.walk() if part.get_content_type() in {"message/rfc822", "text/rfc822-headers"}]
+    marks = [found for part in returned for found in _MESSAGE_ID.findall(part.as_bytes())]
+    return Bounce(marks[0].decode("ascii", "replace"), status) if marks else None
+
+
+def _failures(part: Message | EmailMessage) -> Iterator[str]:
+    """Give the status of each recipient that the report says a final no for; ``delayed`` is none."""
+    if part.get_content_type() != "message/delivery-status":
+        return
+    for block in part.walk():
+        failed = str(block.get("Action", "")).strip().lower() == "failed"
+        status = _STATUS.search(str(block.get("Status", "")))
+        if failed:
+            yield status.group() if status else "5.0.0"
+
+
+def bounced() -> None:
+    """Read a mail that came back from standard input, and note it for operations to see.
+
+    Exit code 0 also for mail that is no notice of ours: the mail server is not to bounce it once more.
+
+    Example, in /etc/aliases: cpd-bounces: "|/opt/cpd/bin/cpd-bridge bounced"
+    """
+    settings = configured()
+    bounce = read(sys.stdin.buffer.read(MOST))
+    known = bounce is not None and asyncio.run(_note(settings, bounce))
+    sys.stderr.write(f"noted: {bounce.status}\n" if known and bounce else "not a notice that came back\n")
+
+
+async def _note(settings: Settings, bounce: Bounce) -> bool:
+    async with wiring.services(settings) as services:
+        return await services.notices.bounced(bounce.message_id, bounce.status)

@@ -1,0 +1,13 @@
+"""What a member declares on submitting for the Register Audit, as data: ids with their text by language."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+DECLARATIONS: Mapping[str, Mapping[str, str]] = {
+    one["id"]: one["text"]
+    for one in json.loads((Path(__file__).parent / "declarations.json").read_text(encoding="utf-8"))
+}
+"""Declaration id → language tag → text, in the order in which they are shown."""

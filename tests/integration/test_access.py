@@ -1,0 +1,257 @@
+"""Who may see what, and the log of who did (R61-R64, invariants 5 and 6)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+
+from bridge import wiring
+from bridge.domain.access import CHAINS, Access, Reader, Right
+from bridge.settings import Settings
+from tests.support.audit import PERIOD, SECRET, Office, Person, open_office
+
+
+@pytest.fixture
+async def desk(settings: Settings) -> AsyncGenerator[Office]:
+    """The API, called by anybody."""
+    async with open_office(settings) as opened:
+        yield opened
+
+
+async def history(member: Person) -> list[dict[str, Any]]:
+    """The member's access history, newest first."""
+    return (await member.good("GET", "/v1/access-history"))["items"]
+
+
+async def test_the_register_team_reads_only_what_is_submitted(desk: Office) -> None:
+    """R62: the snapshot only while the case is submitted; before, after, and for another's file it is not there."""
+    sam, team = await desk.add_member(), desk.staff()
+    ids = await sam.record()
+    stranger = await sam.file(await sam.entry("2025-05-04"))
+    case = await team.select()
+    record, file = f"/v1/register/cases/{case}/record", f"/v1/register/cases/{case}/evidence/{ids['file']}"
+
+    async def readable() -> tuple[int, int]:
+        return (await team("GET", record)).status, (await team("GET", file)).status
+
+    assert await readable() == (404, 404)
+    await sam.submit(case)
+    assert await readable() == (200, 200)
+    assert (await team("GET", f"/v1/register/cases/{case}/evidence/{stranger}")).status == 404
+    await team.decide(case, "return")
+    assert await readable() == (404, 404)
+    await sam.submit(case)
+    await team.decide(case, "close")
+    assert await readable() == (404, 404)
+
+
+async def test_each_read_is_noted_in_plain_words(desk: Office) -> None:
+    """R64: the member sees which team read which part by which right, and who was refused; never who by name."""
+    sam, team = await desk.add_member(), desk.staff(subject="jo.bloggs")
+    ids = await sam.record()
+    case = await team.select()
+    assert (await team("GET", f"/v1/register/cases/{case}/record")).status == 404
+    await sam.submit(case)
+    await team.good("GET", f"/v1/register/cases/{case}/record")
+    await team("GET", f"/v1/register/cases/{case}/evidence/{ids['file']}")
+    file, record, refused = await history(sam)
+    assert (file["parts"], record["parts"], refused["parts"]) == (["evidence"], ["submission"], [])
+    assert record["right"] == {"kind": "audit case", "id": case}
+    assert (record["allowed"], refused["allowed"], refused["right"]["kind"]) == (True, False, "none")
+    assert "the Register assessment team read the record that you submitted" in record["text"]
+    assert "jo.bloggs" not in str([file, record, refused])
+
+
+async def test_nothing_is_shown_that_could_not_be_noted(desk: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Invariant 5: the log has the read before the data leaves; when it cannot, nothing leaves."""
+    sam, team = await desk.add_member(), desk.staff()
+    await sam.record()
+    case = await team.select()
+    await sam.submit(case)
+    heads = desk.services.stores.database.collection("access_heads")
+    kept = [head async for head in heads.find({})]
+    await heads.delete_many({})
+    reply = await team("GET", f"/v1/register/cases/{case}/record")
+    assert (reply.status, SECRET in reply.raw.decode()) == (500, False)
+    await heads.insert_many(kept)
+    assert (await team("GET", f"/v1/register/cases/{case}/record")).status == 200
+
+
+async def test_a_right_that_ends_meanwhile_shows_nothing(desk: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Invariant 5: the right has to be there when the data leaves, not only when the read was noted."""
+    sam, team, helper = await desk.add_member(), desk.staff(), desk.staff("support")
+    await sam.record()
+    case = await team.select()
+    await sam.submit(case)
+    grant = await sam.good("POST", "/v1/support-grants", {"reason": "Help.", "hours": 1})
+    access_log = desk.services.stores.access_log
+    add = access_log.add
+
+    async def slowly(access: Access) -> dict[str, Any]:
+        row = await add(access)
+        if access.right.kind == "audit_case":
+            await team.decide(case, "close")
+        if access.right.kind == "support_grant":
+            await sam.good("DELETE", f"/v1/support-grants/{grant['id']}")
+        return row
+
+    monkeypatch.setattr(access_log, "add", slowly)
+    assert (await team("GET", f"/v1/register/cases/{case}/record")).status == 404
+    assert (await helper("GET", f"/v1/members/m-1/log?period={PERIOD}")).status == 404
+    assert [row["allowed"] for row in await history(sam)] == [False, True, False, True], "noted, and then refused"
+
+
+async def test_support_reads_under_a_live_grant_alone(desk: Office) -> None:
+    """R63: every read call of the member's, under the grant; revoking works at once, and so does its end."""
+    sam, helper = await desk.add_member(), desk.staff("support")
+    ids = await sam.record()
+    paths = {
+        "plan": "plan", "plan_item": f"plan/{ids['item']}", "log": f"log?period={PERIOD}",
+        "log_entry": f"log/{ids['entry']}", "evidence_list": f"log/{ids['entry']}/evidence",
+        "evidence": f"evidence/{ids['file']}", "periods": "periods", "period": f"periods/{PERIOD}",
+        "comments": f"periods/{PERIOD}/comments",
+    }  # fmt: skip
+
+    async def statuses() -> set[int]:
+        return {(await helper("GET", f"/v1/members/m-1/{path}")).status for path in paths.values()}
+
+    assert await statuses() == {404}
+    grant = await sam.good("POST", "/v1/support-grants", {"reason": "It does not save.", "hours": 1})
+    for path in paths.values():
+        theirs, own = await helper("GET", f"/v1/members/m-1/{path}"), await sam("GET", f"/v1/{path}")
+        assert (theirs.status, theirs.raw) == (200, own.raw), path
+    rows = (await history(sam))[: len(paths)]
+    assert [row["parts"] for row in reversed(rows)] == [[part] for part in paths]
+    assert {row["right"]["id"] for row in rows} == {grant["id"]}
+    await sam.good("DELETE", f"/v1/support-grants/{grant['id']}")
+    assert await statuses() == {404}
+    again = await sam.good("POST", "/v1/support-grants", {"reason": "Once more.", "hours": 1})
+    assert await statuses() == {200}
+    grants = desk.services.stores.database.collection("support_grants")
+    past = (await grants.find_one({"_id": grant["id"]}) or {})["created_at"]
+    await grants.update_one({"_id": again["id"]}, {"$set": {"expires_at": past}})
+    assert await statuses() == {404}
+    states = [one["state"] for one in (await sam.good("GET", "/v1/support-grants"))["items"]]
+    assert states == ["expired", "revoked"]
+
+
+async def test_a_grant_lets_nobody_write_and_nobody_else_in(desk: Office) -> None:
+    """R63: the grant is for reading, for one member's record, and for the support role."""
+    sam, kim = await desk.add_member("m-1"), await desk.add_member("m-2")
+    ids, hers = await sam.record(), await kim.record()
+    await sam.good("POST", "/v1/support-grants", {"reason": "Help.", "hours": 1})
+    helper = desk.staff("support")
+    assert (await helper("PATCH", f"/v1/members/m-1/log/{ids['entry']}", {"title": "x"})).status == 405
+    assert (await helper("GET", f"/v1/members/m-1/log/{hers['entry']}")).status == 404
+    assert (await helper("GET", f"/v1/members/m-2/log/{hers['entry']}")).status == 404
+    assert (await helper("GET", f"/v1/log/{ids['entry']}")).status == 403
+    assert (await desk.staff("register")("GET", "/v1/members/m-1/log")).status == 403
+    assert (await kim("GET", "/v1/members/m-1/log")).status == 403
+    assert (await kim("DELETE", f"/v1/support-grants/{(await history(sam))[0]['right']['id']}")).status == 404
+
+
+async def test_denials_are_noted(desk: Office) -> None:
+    """Access logging: a role that is not enough, and an id that is not the caller's, leave a row each."""
+    sam, kim = await desk.add_member("m-1"), await desk.add_member("m-2")
+    entry = await sam.entry()
+    for person, path in (
+        (kim, f"/v1/log/{entry}"), (kim, "/v1/members/m-1/plan"), (desk.staff("ops"), "/v1/register/cases"),
+        (desk.staff("support"), "/v1/members/m-1/log"), (desk.staff(), "/v1/register/cases/nothing/record"),
+    ):  # fmt: skip
+        assert (await person("GET", path)).status in {403, 404}
+    rows = [row async for row in desk.services.stores.database.collection("access_log").find({}).sort("at", 1)]
+    assert [(row["subject"], row["status"], row["member_id"]) for row in rows] == [
+        ("m-2", 404, None), ("m-2", 403, "m-1"), ("staff-1", 403, None),
+        ("staff-1", 404, "m-1"), ("staff-1", 404, None),
+    ]  # fmt: skip
+    told = await history(sam)
+    assert [row["reader"] for row in told] == ["the support team", "a member"]
+    assert await history(kim) == []
+
+
+READER = Reader("staff-1", ("register",), "GET /v1/register/cases/{case_id}/record", "c-1")
+
+
+async def note(services: wiring.Services, count: int, member: str = "m-1") -> None:
+    """Note reads, one after another."""
+    for number in range(count):
+        await services.access.read(READER, member, Right("audit_case", f"case-{number}"), ("submission",))
+
+
+async def test_writers_in_several_processes_make_one_chain(settings: Settings) -> None:
+    """Invariant 6: rows noted at once by services that share nothing but the store follow one another."""
+    async with wiring.services(settings) as one, wiring.services(settings) as two:
+        await one.stores.prepare()
+        await asyncio.gather(*[note(services, 10, f"m-{n % 2}") for n, services in enumerate((one, two) * 4)])
+        verdict = await two.access.verify()
+        assert (verdict.faults, verdict.rows) == ([], 80)
+        assert sum(head["seq"] for head in verdict.heads) == 80
+        assert len(verdict.heads) == CHAINS
+
+
+def tamperings(collection: Any, heads: Any) -> dict[str, Any]:
+    """Ways to falsify a chain of ten rows, each with what the verdict has to say."""
+
+    async def swap() -> None:
+        third, fourth = [row async for row in collection.find({"seq": {"$in": [3, 4]}}).sort("seq", 1)]
+        await collection.delete_many({"seq": {"$in": [3, 4]}})
+        ids = [{name: row[name] for name in ("_id", "seq")} for row in (third, fourth)]
+        await collection.insert_many([{**third, **ids[1]}, {**fourth, **ids[0]}])
+
+    return {
+        "row 5: changed": lambda: collection.update_one({"seq": 5}, {"$set": {"subject": "nobody"}}),
+        "row 6: changed": lambda: collection.update_one({"seq": 6}, {"$set": {"member_id": "m-2"}}),
+        "row 7: whose it is was removed": lambda: collection.update_one({"seq": 7}, {"$unset": {"member_id": ""}}),
+        "rows 4 to 4: removed": lambda: collection.delete_one({"seq": 4}),
+        "rows 1 to 2: removed": lambda: collection.delete_many({"seq": {"$in": [1, 2]}}),
+        "rows 9 to 10: removed from the end": lambda: collection.delete_many({"seq": {"$in": [9, 10]}}),
+        "rows 1 to 10: removed from the end": lambda: collection.delete_many({}),
+        "row 3: does not follow": swap,
+        "its head is missing": lambda: heads.delete_one({"seq": 10}),
+        "its head says otherwise": lambda: heads.update_one({"seq": 10}, {"$set": {"hash": "0" * 64}}),
+    }
+
+
+@pytest.mark.parametrize("fault", list(tamperings(None, None)))
+async def test_every_tampering_is_found(settings: Settings, fault: str) -> None:
+    """The command finds any changed, removed or reordered row, also at the end of a chain, and names it."""
+    async with wiring.services(settings) as services:
+        await services.stores.prepare()
+        await note(services, 10)
+        assert (await services.access.verify()).faults == []
+        database = services.stores.database
+        await tamperings(database.collection("access_log"), database.collection("access_heads"))[fault]()
+        faults = (await services.access.verify()).faults
+        assert any(fault in found for found in faults), faults
+
+
+async def test_noted_heads_find_a_forged_end(settings: Settings) -> None:
+    """Who may write to the whole database can cut a chain and its head; not what was printed before."""
+    async with wiring.services(settings) as services:
+        await services.stores.prepare()
+        await note(services, 10)
+        noted = tuple((await services.access.verify()).heads)
+        rows, heads = (services.stores.database.collection(f"access_{name}") for name in ("log", "heads"))
+        await rows.delete_many({"seq": {"$gt": 8}})
+        eighth = await rows.find_one({"seq": 8}) or {}
+        await heads.update_one({"seq": 10}, {"$set": {"seq": 8, "hash": eighth["hash"]}})
+        assert (await services.access.verify()).faults == []
+        assert any("removed from the end" in fault for fault in (await services.access.verify(noted)).faults)
+        await note(services, 2)
+        assert any("not the one that was noted" in fault for fault in (await services.access.verify(noted)).faults)
+
+
+async def test_an_erased_member_leaves_the_chains_whole(settings: Settings) -> None:
+    """Invariant 8: the rows lose the id and keep the key that the erasure's tombstone has; the chain verifies."""
+    async with wiring.services(settings) as services:
+        await services.stores.prepare()
+        await note(services, 3)
+        stores = services.stores
+        row = await stores.database.collection("access_log").find_one({"seq": 1}) or {}
+        await stores.database.collection("erasures").insert_one({"_id": "e-1", "keys": [row["member_key"]]})
+        await stores.database.transaction(lambda session: stores.access_log.forget("m-1", session))
+        assert (await services.access.verify()).faults == []
+        assert (await services.access.history("m-1", 10, None)).total == 0

@@ -1,0 +1,173 @@
+"""Submitting while everything else happens: edits, links, comments, uploads and completions (R56, invariant 4).
+
+Five rounds by default; ``RACE_ROUNDS=100`` is the long form, with 500 completions and 50 edits each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import random
+from typing import Any
+
+import orjson
+import pytest
+
+from bridge.store.times import now
+from tests.support.audit import BEFORE, DECLARED, IN_PERIOD, PERIOD, Office, Reply, office
+from tests.support.journey import Journey
+from tests.support.statements import completed, member
+
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "5"))
+EDITS = 50
+COMPLETIONS = 500 if ROUNDS > 20 else 100
+PER_MESSAGE = 5
+SPREAD = 1.0
+"""Seconds over which everything is spread."""
+
+APART = {"frozen", "frozen_since", "version", "created_at", "updated_at", "finished_at"}
+"""What a freeze changes, and times, which the two write in different ways."""
+
+
+class Race:
+    """One member's round: what is there before, what is thrown at it, and what must hold afterwards."""
+
+    def __init__(self, desk: Office, worker: Journey, number: int) -> None:
+        self.random = random.Random(number)
+        self.name = f"r-{number}"
+        self.desk, self.worker = desk, worker
+        self.me, self.team = desk.member(self.name), desk.staff()
+        self.entries: list[str] = []
+        self.items: list[str] = []
+
+    async def prepare(self) -> str:
+        """Write a small record and select the member; returns the case."""
+        await self.worker.add_member(self.name, member(self.name))
+        self.entries = [await self.me.entry(title="0") for _ in range(4)] + [await self.me.entry(BEFORE, title="0")]
+        self.items = [await self.me.plan_item(title="0") for _ in range(2)]
+        return await self.team.select(self.name)
+
+    async def some_time(self, longest: float = SPREAD) -> None:
+        """Wait for some of the round: what is thrown at it comes before, during and after the submission."""
+        await asyncio.sleep(self.random.random() * longest)
+
+    async def edit(self, number: int) -> tuple[str, Reply]:
+        """Do something to the record, as a browser does that knows of no submission."""
+        await self.some_time()
+        entry, item = self.random.choice(self.entries), self.random.choice(self.items)
+        calls: dict[str, tuple[str, str, Any]] = {
+            "entry": ("PATCH", f"/v1/log/{entry}", {"title": f"{number}"}),
+            "item": ("PATCH", f"/v1/plan/{item}", {"title": f"{number}"}),
+            "move": ("PATCH", f"/v1/log/{entry}", {"date": self.random.choice([IN_PERIOD, BEFORE])}),
+            "link": ("PUT", f"/v1/log/{entry}/links/{item}", None),
+            "unlink": ("DELETE", f"/v1/log/{entry}/links/{item}", None),
+            "comment": ("POST", f"/v1/periods/{PERIOD}/comments", {"text": f"{number}"}),
+            "add": ("POST", "/v1/log", {"title": f"{number}", "date": IN_PERIOD}),
+            "delete": ("DELETE", f"/v1/log/{entry}", None),
+        }
+        weights = {"delete": 1, "move": 3}
+        what = self.random.choices(list(calls), [weights.get(one, 4) for one in calls])[0]
+        return what, await self.insist(*calls[what])
+
+    async def insist(self, method: str, path: str, body: Any = None) -> Reply:
+        """Call, and once more for as long as the answer is to try again: everybody wants this record at once."""
+        while (reply := await self.me(method, path, body)).problem == "unavailable":
+            pass
+        return reply
+
+    async def complete(self) -> list[str]:
+        """Let completions of the period arrive; returns their correlation ids."""
+        made = [completed(self.name, f"course/{self.name}/{number}") for number in range(COMPLETIONS)]
+        groups = [made[start : start + PER_MESSAGE] for start in range(0, COMPLETIONS, PER_MESSAGE)]
+
+        async def publish(group: list[Any]) -> str:
+            await self.some_time()
+            return (await self.worker.publish([group]))[0]
+
+        return await asyncio.gather(*map(publish, groups))
+
+    async def submit(self, case: str) -> Any:
+        """Submit in the middle of it."""
+        await self.some_time(SPREAD / 2)
+        reply = await self.insist("POST", f"/v1/audit/{case}/submission", DECLARED)
+        assert reply.status == 201, reply.raw
+        return reply.body
+
+    async def let_go(self) -> None:
+        """Do what the worker's clock does, should the machine have been too busy for the decision to wait for it."""
+        services = self.worker.services
+        for left in await services.stores.cases.thawing(now()):
+            await services.submissions.catch_up(left)
+
+    async def frozen_scope(self) -> dict[str, Any]:
+        """What the member reads of the scope now."""
+        log = await self.pages(f"/v1/log?period={PERIOD}&sort=date&limit=200")
+        plan = (await self.me.good("GET", f"/v1/plan?period={PERIOD}"))["items"]
+        comments = await self.pages(f"/v1/periods/{PERIOD}/comments?limit=200")
+        entries = [await self.me.good("GET", f"/v1/log/{row['id']}") for row in log]
+        return {"log": entries, "plan": plan, "comments": comments}
+
+    async def pages(self, path: str) -> list[Any]:
+        """All rows of a list."""
+        items: list[Any] = []
+        cursor = ""
+        while cursor is not None:
+            page = await self.me.good("GET", path + cursor)
+            items += page["items"]
+            cursor = page["next"] and f"&cursor={page['next']}"
+        return items
+
+
+def same(record: dict[str, Any], live: dict[str, Any]) -> None:
+    """Assert that a snapshot says what the record says, field by field."""
+    for kind in ("log", "plan", "comments"):
+        shown = {row["id"]: row for row in live[kind]}
+        assert {row["id"] for row in record[kind]} == set(shown), kind
+        for row in record[kind]:
+            for name in row.keys() & shown[row["id"]].keys() - APART:
+                assert row[name] == shown[row["id"]][name], (kind, name)
+    links = {(link["log_id"], link["plan_id"]) for link in record["links"]}
+    assert links == {(row["id"], item) for row in live["log"] for item in row["plan_ids"]}
+
+
+@pytest.mark.timeout(60 * max(ROUNDS, 5))
+async def test_a_submission_among_edits_and_completions(bridge: Journey) -> None:
+    """Invariant 4: the snapshot is the record at one instant, nothing in it changes after, and nothing is lost."""
+    async with office(bridge.settings, bridge.services) as desk:
+        seen: set[str] = set()
+        for number in range(ROUNDS):
+            seen |= await one_round(Race(desk, bridge, number))
+    assert seen == {"edited", "refused", "recorded", "held"}, "everything met the submission from both sides"
+
+
+async def one_round(race: Race) -> set[str]:
+    """Race once, look at everything afterwards, and return what came of the edits and the completions."""
+    case = await race.prepare()
+    edits = [race.edit(number) for number in range(EDITS)]
+    receipt, keys, *done = await asyncio.gather(race.submit(case), race.complete(), *edits)
+    for what, reply in done:
+        assert reply.status < 500, (what, reply.raw)
+        assert reply.status < 300 or reply.problem in {"record-frozen", "not-found"}, (what, reply.raw)
+    outcomes = [one.disposition.value for many in await race.worker.settled(keys) for one in many]
+    assert set(outcomes) <= {"recorded", "held"}
+    assert len(outcomes) == COMPLETIONS
+
+    live = await race.frozen_scope()
+    reply = await race.team("GET", f"/v1/register/cases/{case}/record")
+    assert hashlib.sha256(reply.raw).hexdigest() == receipt["digest"]
+    record = orjson.loads(reply.raw)
+    same(record, live)
+    late = await asyncio.gather(*[race.edit(number) for number in range(EDITS)])
+    assert all(reply.status == 409 or what in {"move", "entry", "link", "unlink", "delete"} for what, reply in late)
+    assert await race.frozen_scope() == live, "nothing in the scope changes after the submission"
+
+    waiting = (await race.me.good("GET", f"/v1/periods/{PERIOD}"))["counts"]["waiting"]
+    automatic = sum(row["source"] == "learning_centre" for row in live["log"])
+    assert automatic + waiting == COMPLETIONS, "each completion is in the record, or waits"
+    await race.team.decide(case, "return")
+    await race.let_go()
+    after = await race.pages(f"/v1/log?period={PERIOD}&limit=200")
+    assert sum(row["source"] == "learning_centre" for row in after) == COMPLETIONS, "nothing is lost"
+    assert (await race.me.good("GET", f"/v1/periods/{PERIOD}"))["counts"]["waiting"] == 0
+    return {*outcomes, *("edited" if reply.status < 300 else "refused" for _, reply in done)}

@@ -1,0 +1,134 @@
+"""Random samples of renewing members: drawn by seed, recorded, and safe to draw again (R53, Audit facts)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+
+from bridge.domain.sampling import draw
+from bridge.settings import Settings
+from tests.support.audit import Office, open_office
+
+WINDOW = {"renewal_from": "2026-04-01", "renewal_to": "2026-04-30"}
+
+
+@pytest.fixture
+async def office(settings: Settings) -> AsyncGenerator[Office]:
+    """The API with twelve members, ten of whom renew in April and are on the Register."""
+    async with open_office(settings) as opened:
+        for number in range(10):
+            await opened.add_member(f"m-{number}", renewal_date="2021-04-15", registered_since="2021-04-15")
+        await opened.add_member("m-10", renewal_date="2021-04-15", registered=False)
+        await opened.add_member("m-11", renewal_date="2021-06-01")
+        yield opened
+
+
+def ids(sample: Any) -> list[str]:
+    """The members of a sample."""
+    return [one["member_id"] for one in sample["selected"]]
+
+
+async def test_a_dry_run_opens_nothing(office: Office) -> None:
+    """The sample, its seed and the population's size are told, and nobody is selected."""
+    team = office.staff()
+    sample = await team.good("POST", "/v1/register/samples", {**WINDOW, "count": 3, "dry_run": True})
+    assert (len(ids(sample)), sample["population_size"], sample["cases"]) == (3, 10, [])
+    assert ids(sample) == draw(sample["seed"], [f"m-{number}" for number in range(10)], 3), "anyone can draw it again"
+    assert (await team.good("GET", "/v1/register/cases"))["total"] == 0
+    assert (await team("GET", f"/v1/register/samples/{sample['id']}")).status == 404
+
+
+async def test_the_same_seed_gives_the_same_sample(office: Office) -> None:
+    """Drawn again after its cases are open it is the recorded one, and nobody is selected twice."""
+    team = office.staff()
+    body = {**WINDOW, "rate": 0.25, "seed": "2026-04 lottery"}
+    planned = await team.good("POST", "/v1/register/samples", {**body, "dry_run": True})
+    first = await team.good("POST", "/v1/register/samples", body)
+    again = await team.good("POST", "/v1/register/samples", body)
+    assert ids(planned) == ids(first) == ids(again)
+    assert len(ids(first)) == 3, "a quarter of ten, rounded up"
+    assert [case["id"] for case in first["cases"]] == [case["id"] for case in again["cases"]]
+    listed = await team.good("GET", "/v1/register/cases")
+    assert (listed["total"], {case["period_id"] for case in listed["items"]}) == (3, {"2025-04-15"})
+    kept = await team.good("GET", f"/v1/register/samples/{first['id']}")
+    assert (kept["population"], kept["population_digest"]) == (
+        [f"m-{number}" for number in range(10)],
+        first["population_digest"],
+    )
+    events = await office.services.stores.outbox.pending(100)
+    assert [row["type"] for row in events] == ["audit.selected"] * 3
+
+
+async def test_a_repeated_call_draws_the_same(office: Office) -> None:
+    """Without a seed, the same Idempotency-Key makes the same one; another call draws anew."""
+    team, body = office.staff(), {**WINDOW, "count": 2}
+    keyed = {"Idempotency-Key": "once"}
+    first = await team.good("POST", "/v1/register/samples", body, **keyed)
+    again = await team.good("POST", "/v1/register/samples", body, **keyed)
+    assert (first["seed"], ids(first)) == (again["seed"], ids(again))
+    assert (await team.good("POST", "/v1/register/samples", {**body, "dry_run": True}))["seed"] != first["seed"]
+    assert (await team.good("GET", "/v1/register/cases"))["total"] == 2
+
+
+async def test_who_is_in_a_case_is_not_drawn(office: Office) -> None:
+    """A member in a case that goes on, or whose year was reviewed, is not in the population; a withdrawn one is."""
+    team = office.staff()
+    await team.select("m-0", "2026-04-15")
+    await team.decide(await team.select("m-1", "2025-04-15"), "satisfied_elsewhere")
+    await team.decide(await team.select("m-2", "2025-04-15"), "withdraw")
+    sample = await team.good("POST", "/v1/register/samples", {**WINDOW, "count": 100, "seed": "all"})
+    assert sorted(ids(sample)) == [f"m-{number}" for number in range(2, 10)]
+    assert len(sample["cases"]) == 8
+    other = await team.good("POST", "/v1/register/samples", {**WINDOW, "count": 100, "seed": "other"})
+    assert (other["population_size"], other["cases"]) == (0, [])
+
+
+async def test_a_broken_off_sample_is_completed(office: Office) -> None:
+    """A process that dies between two cases leaves a recorded sample, and drawing again opens the rest."""
+    team = office.staff()
+    body = {**WINDOW, "count": 4, "seed": "s"}
+    first = await team.good("POST", "/v1/register/samples", body)
+    cases = office.services.stores.database.collection("audit_cases")
+    await cases.delete_many({"_id": {"$in": [case["id"] for case in first["cases"][2:]]}})
+    await office.services.stores.database.collection("outbox").delete_many({})
+    again = await team.good("POST", "/v1/register/samples", body)
+    assert [case["id"] for case in again["cases"]] == [case["id"] for case in first["cases"]]
+    assert await cases.count_documents({}) == 4
+
+
+@pytest.mark.parametrize(
+    ("changed", "pointer"),
+    [({"rate": 2.6}, "/rate"), ({"rate": 1}, "/rate"), ({"rate": 0.1, "count": 1}, ""), ({"count": 0}, "/count"),
+     ({"renewal_to": "2026-03-31"}, ""), ({"renewal_to": "2027-04-02"}, ""), ({"sead": "x"}, "/sead")],
+)  # fmt: skip
+async def test_a_sample_asked_for_wrongly(office: Office, changed: dict[str, Any], pointer: str) -> None:
+    """A percentage for a fraction, both sizes, or a window of more than a year is refused before anybody is drawn."""
+    refused = await office.staff()("POST", "/v1/register/samples", {**WINDOW, **changed})
+    assert refused.status == 422
+    assert pointer in [fault["pointer"] for fault in refused.body["errors"]]
+
+
+async def test_only_long_registered_members_are_drawn(office: Office) -> None:
+    """Minimum months on the Register, by the renewal day."""
+    await office.add_member("m-0", renewal_date="2021-04-15", registered_since="2025-10-01")
+    body = {**WINDOW, "count": 100, "minimum_months_registered": 12, "dry_run": True}
+    sample = await office.staff().good("POST", "/v1/register/samples", body)
+    assert "m-0" not in ids(sample)
+    assert sample["population_size"] == 9
+
+
+async def test_cases_are_listed_by_state_and_due_date(office: Office) -> None:
+    """The list has filters and pages, and nothing of any record."""
+    team = office.staff()
+    await team.good("POST", "/v1/register/samples", {**WINDOW, "count": 5, "seed": "s"})
+    await team.decide((await team.good("GET", "/v1/register/cases"))["items"][0]["id"], "withdraw")
+    first = await team.good("GET", "/v1/register/cases?state=selected&limit=3")
+    page = await team.good("GET", f"/v1/register/cases?state=selected&limit=3&cursor={first['next']}")
+    seen = {case["id"] for case in first["items"] + page["items"]}
+    assert (len(seen), len(page["items"]), page["total"], page["next"]) == (4, 1, 4, None)
+    assert (await team.good("GET", "/v1/register/cases?due_before=2001-01-01"))["total"] == 0
+    assert (await team.good("GET", "/v1/register/cases?due_before=2100-01-01&sort=-selected_at"))["total"] == 5
+    member = await team.good("GET", f"/v1/register/cases?member_id={page['items'][0]['member_id']}")
+    assert [case["id"] for case in member["items"]] == [page["items"][0]["id"]]
