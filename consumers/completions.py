@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
@@ -57,7 +56,7 @@ _DEAD = frozenset({Disposition.DEAD_LETTERED})
 
 def take_in(message: AbstractIncomingMessage, rules: Rules, limit: int) -> Delivery:
     """Decode and validate a message; never raises for what is in it. ``limit`` is in bytes, packed or unpacked."""
-    delivery = Delivery(message, _origin(message))
+    delivery = Delivery(message, Origin.of(message))
     try:
         delivery.pieces = _pieces(message, rules, limit)
     except bodies.BodyTooLarge as error:
@@ -81,14 +80,3 @@ def _piece(value: object, raw: bytes, part: bytes | None, received_at: datetime,
         return Piece(part, arrival(cast("Statement", value), raw, received_at, rules))
     fault = xapi.explain(value)
     return Piece(part, outcome=Outcome.dead(Reason.INVALID_STATEMENT, f"{fault.pointer or '/'}: {fault.expected}"))
-
-
-def _origin(message: AbstractIncomingMessage) -> Origin:
-    given = message.correlation_id or message.headers.get("x-correlation-id")
-    return Origin(
-        exchange=message.exchange or "",
-        routing_key=message.routing_key or "",
-        correlation_id=str(given) if given else uuid.uuid4().hex,
-        content_type=message.content_type,
-        content_encoding=message.content_encoding,
-    )

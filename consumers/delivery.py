@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import structlog
-from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 from prometheus_client import Counter
 
 from bridge.broker.publisher import Publisher
@@ -19,17 +19,31 @@ log = structlog.get_logger(__name__)
 SETTLED = Counter("cpd_statements", "Statements settled, by what became of them.", ["disposition", "reason"])
 
 
-class Inbox:
-    """What the broker has delivered and nobody has worked on yet."""
+IN_HAND = 64 * 2**20
+"""Bytes of messages that an inbox aims to have delivered and not acknowledged."""
 
-    def __init__(self, queue: AbstractQueue) -> None:
+AT_FIRST, AT_LEAST = 100, 4
+"""Messages asked for before their size is known, and however large they are."""
+
+
+class Inbox:
+    """What the broker has delivered and nobody has worked on yet.
+
+    AMQP counts messages, not bytes, so the number asked for follows the size of what comes: ``most`` of small ones,
+    a few of large ones. Small messages followed at once by large ones can still exceed ``IN_HAND``, once.
+    """
+
+    def __init__(self, channel: AbstractChannel, queue: AbstractQueue, most: int) -> None:
+        self._channel = channel
         self._queue = queue
+        self._most = most
+        self._asked = 0
         self._messages: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
         self._tag: str | None = None
 
     async def open(self) -> None:
         """Begin to take messages."""
-        self._tag = await self._queue.consume(self._messages.put)
+        await self._ask(min(AT_FIRST, self._most))
 
     async def close(self) -> None:
         """Stop taking messages; those delivered stay, to be worked on."""
@@ -44,7 +58,20 @@ class Inbox:
         while len(taken) < size and weight < weight_limit and not self._messages.empty():
             taken.append(self._messages.get_nowait())
             weight += len(taken[-1].body)
+        await self._fit(weight // len(taken))
         return taken
+
+    async def _fit(self, weight: int) -> None:
+        """Ask for more or fewer when messages of this size make a difference of two and more."""
+        wanted = max(AT_LEAST, min(self._most, IN_HAND // max(weight, 1)))
+        if self._tag is not None and not self._asked / 2 < wanted < self._asked * 2:
+            await self.close()
+            await self._ask(wanted)
+
+    async def _ask(self, count: int) -> None:
+        await self._channel.set_qos(prefetch_count=count)  # holds for consumers that start after it
+        self._asked = count
+        self._tag = await self._queue.consume(self._messages.put)
 
 
 async def settle(deliveries: Sequence[Delivery], publisher: Publisher, topology: Topology) -> None:

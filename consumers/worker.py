@@ -8,30 +8,23 @@ stops delivering once as much is in hand as was asked for, so no delivery is spe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
 
 import structlog
-from aio_pika.abc import AbstractChannel
-from aio_pika.exceptions import ChannelNotFoundEntity
 
-from bridge.broker.connection import AWAY, connection
 from bridge.broker.publisher import Publisher
 from bridge.broker.topology import Topology
 from bridge.domain.arrivals import Arrival
 from bridge.domain.dispositions import Outcome, Reason
-from bridge.errors import Unavailable
 from bridge.logs import failure
 from bridge.services.recording import Recording
 from bridge.settings import Settings
 from consumers.completions import Delivery, Piece, take_in
 from consumers.delivery import Inbox, report, settle
 from consumers.pauses import Pauses
+from consumers.session import Life, taking, watch
 
 log = structlog.get_logger(__name__)
-
-WATCH_EVERY = 5.0
-"""Seconds between looks at the queue: deleting it gives the consumer no signal."""
 
 BATCH_BYTES = 16 * 2**20
 """A batch holds no more than this, so that large statements do not grow the process."""
@@ -47,71 +40,38 @@ class Worker:
         recording: Recording,
         report: Callable[[Sequence[Delivery]], None] = report,
     ) -> None:
-        self._report = report
         self._settings = settings
         self._topology = topology
         self._recording = recording
-        self._stopping = asyncio.Event()
-        self.state = "starting"  # "working", or what it waits for: "broker" or "store"
-
-    async def ping(self) -> None:
-        """Raise ``Unavailable`` while no messages are taken, for ``/health/ready``."""
-        if self.state != "working":
-            raise Unavailable(f"waiting for {self.state}")
-
-    def stop(self) -> None:
-        """Take no more messages, settle what is in hand, and end."""
-        self._stopping.set()
+        self._report = report
+        self.life = Life("statements")
 
     async def run(self) -> None:
         """Work until stopped; an outage of the broker or the store only makes it wait."""
-        pauses = Pauses()
-        while not self._stopping.is_set():
-            try:
-                await self._session(pauses)
-            except* (Unavailable, *AWAY) as group:
-                self.state = "broker"
-                log.warning("broker away", **failure(group.exceptions[0]))
-                await pauses.wait(self._stopping)
+        await self.life.run(self._session)
 
-    async def _session(self, pauses: Pauses) -> None:
-        async with self._connected() as (channel, publisher):
-            await self._topology.declare(channel)
-            inbox = Inbox(await channel.get_queue(self._topology.completions))
-            await inbox.open()
-            self.state = "working"
-            pauses.reset()
-            log.info("worker ready", queue=self._topology.completions)
-            await self._until_stopped(channel, inbox, publisher)
+    async def _session(self) -> None:
+        queue = self._topology.completions
+        async with taking(self._settings, self._topology, queue, "worker", 2 * self._settings.batch_size) as (
+            channel,
+            inbox,
+            publisher,
+        ):
+            self.life.working()
+            log.info("worker ready", queue=queue)
+            ready: asyncio.Queue[list[Delivery]] = asyncio.Queue(maxsize=1)
 
-    @asynccontextmanager
-    async def _connected(self) -> AsyncGenerator[tuple[AbstractChannel, Publisher]]:
-        """Open one connection to take from and another to publish on, so that neither can block the other."""
-        async with connection(self._settings, "worker") as taking, connection(self._settings, "worker out") as giving:
-            channel = await taking.channel(publisher_confirms=False)
-            await channel.set_qos(prefetch_count=2 * self._settings.batch_size)
-            yield channel, Publisher(await giving.channel(publisher_confirms=True, on_return_raises=True))
-
-    async def _until_stopped(self, channel: AbstractChannel, inbox: Inbox, publisher: Publisher) -> None:
-        ready: asyncio.Queue[list[Delivery]] = asyncio.Queue(maxsize=1)
-        async with asyncio.TaskGroup() as group:
-            preparing = group.create_task(self._prepare(inbox, ready))
-            recording = group.create_task(self._record(ready, publisher))
-            watching = group.create_task(self._watch(channel))
-            await self._stopping.wait()
-            await inbox.close()
-            preparing.cancel()
-            watching.cancel()
-            await self._finish(ready)
-            recording.cancel()
-
-    async def _finish(self, ready: asyncio.Queue[list[Delivery]]) -> None:
-        """Let what is prepared be settled, within the time set; what is not comes again to another worker."""
-        try:
-            async with asyncio.timeout(self._settings.shutdown_timeout):
+            async def settle_in_hand() -> None:
+                await inbox.close()
                 await ready.join()
-        except TimeoutError:
-            log.warning("shutdown before everything in hand was settled")
+
+            await self.life.until_stopped(
+                self._prepare(inbox, ready),
+                self._record(ready, publisher),
+                watch(channel, queue),
+                settle=settle_in_hand,
+                within=self._settings.shutdown_timeout,
+            )
 
     async def _prepare(self, inbox: Inbox, ready: asyncio.Queue[list[Delivery]]) -> None:
         limit = self._settings.max_statement_bytes
@@ -151,7 +111,7 @@ class Worker:
         pauses = Pauses(first=0.05)
         while piece.outcome is None and piece.attempts < self._settings.max_attempts:
             piece.attempts += 1
-            await pauses.wait(self._stopping)
+            await pauses.wait(self.life.stopping)
             piece.outcome = await self._once_more(piece)
         piece.outcome = piece.outcome or Outcome.dead(
             Reason.EXHAUSTED, f"a statement that can be recorded was expected; {piece.attempts} attempts failed"
@@ -167,25 +127,4 @@ class Worker:
 
     async def _recorded(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
         """Record, and while the store is away wait and try again: an outage is no statement's fault."""
-        pauses = Pauses()
-        while True:
-            try:
-                outcomes = await self._recording.record(arrivals)
-            except Unavailable as error:
-                self.state = "store"
-                log.warning("store away", **failure(error))
-                await pauses.wait()
-            else:
-                self.state = "working"
-                return outcomes
-
-    async def _watch(self, channel: AbstractChannel) -> None:
-        """Raise when the channel or the queue is gone, so that the session starts over and declares it again."""
-        while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(channel.closed(), WATCH_EVERY)
-                raise Unavailable("The connection to the broker was lost.")
-            try:
-                await channel.declare_queue(self._topology.completions, passive=True)
-            except ChannelNotFoundEntity as error:
-                raise Unavailable("The queue was deleted; it is declared again.") from error
+        return await self.life.patiently(lambda: self._recording.record(arrivals))

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from aio_pika.abc import AbstractIncomingMessage
 
 from bridge.broker.publisher import Outgoing
 from bridge.broker.topology import Topology
-from bridge.domain.dispositions import Reason
+from bridge.domain.dispositions import DEAD_LETTER_REASONS, Reason
 from bridge.domain.entries import NAMESPACE
+
+OURS = ("x-reason", "x-detail", "x-original-", "x-correlation-id", "x-failed-at", "x-attempts")
+"""How the headers begin that make a message a dead letter; a replay leaves them out."""
+
+BROKERS = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-count")
+"""How the headers begin that RabbitMQ adds by itself."""
+
+_BEGINNING = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +34,11 @@ class Origin:
     correlation_id: str
     content_type: str | None = None
     content_encoding: str | None = None
+
+    @classmethod
+    def of(cls, message: AbstractIncomingMessage) -> Origin:
+        """Return where a delivered message comes from; without a correlation id, its body determines one."""
+        return _origin(message, message.exchange, message.routing_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +77,75 @@ class DeadLetter:
                 "x-attempts": self.attempts,
             },
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter as it lies in the queue; ``id`` is the same whenever this one is looked at.
+
+    A replayed statement that fails again makes a letter with another id, since it failed at another time.
+    """
+
+    id: str
+    letter: DeadLetter
+
+
+def read(message: AbstractIncomingMessage) -> Letter:
+    """Read a message of the dead-letter queue, whoever put it there: the worker, RabbitMQ itself, or a stranger."""
+    headers = cast("Mapping[str, Any]", message.headers)
+    letter = _ours(message, headers) if _reason(headers) else _brokers(message, headers)
+    place = f"{letter.origin.exchange}/{letter.origin.routing_key}"
+    seed = f"{message.message_id}/{letter.failed_at.isoformat()}/{place}/{hashlib.sha256(letter.body).hexdigest()}"
+    return Letter(str(uuid.uuid5(NAMESPACE, f"letter/{seed}")), letter)
+
+
+def _reason(headers: Mapping[str, Any]) -> Reason | None:
+    given = headers.get("x-reason")
+    return Reason(given) if given in DEAD_LETTER_REASONS else None
+
+
+def _ours(message: AbstractIncomingMessage, headers: Mapping[str, Any]) -> DeadLetter:
+    reason = _reason(headers)
+    assert reason is not None
+    origin = _origin(message, headers.get("x-original-exchange"), headers.get("x-original-routing-key"))
+    failed_at = _time(headers.get("x-failed-at"))
+    return DeadLetter(
+        message.body, reason, str(headers.get("x-detail", "")), origin, failed_at, _count(headers.get("x-attempts"))
+    )
+
+
+def _brokers(message: AbstractIncomingMessage, headers: Mapping[str, Any]) -> DeadLetter:
+    """Read a letter that RabbitMQ dead-lettered, by its ``x-death`` header, or one that says nothing of itself."""
+    deaths = cast("list[dict[str, Any]]", headers.get("x-death") or [{}])
+    death = deaths[0]
+    cause = str(death.get("reason", "nothing said"))
+    keys = cast("list[Any]", death.get("routing-keys") or [message.routing_key])
+    origin = _origin(message, death.get("exchange"), keys[0])
+    detail = f"a message that can be taken was expected; put aside by the broker ({cause})"
+    attempts = _count(headers.get("x-delivery-count"))
+    return DeadLetter(message.body, Reason.EXHAUSTED, detail, origin, _time(death.get("time")), attempts)
+
+
+def _origin(message: AbstractIncomingMessage, exchange: object, key: object) -> Origin:
+    correlation_id = message.correlation_id or message.headers.get("x-correlation-id")
+    return Origin(
+        exchange=str(exchange or ""),
+        routing_key=str(key or ""),
+        correlation_id=str(correlation_id or uuid.uuid5(NAMESPACE, hashlib.sha256(message.body).hexdigest()).hex),
+        content_type=message.content_type,
+        content_encoding=message.content_encoding,
+    )
+
+
+def _time(value: object) -> datetime:
+    """Return the header's time in UTC; a letter that does not say counts as the oldest there is."""
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    try:
+        return datetime.fromisoformat(str(value)).astimezone(UTC)
+    except ValueError:
+        return _BEGINNING
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) else 1

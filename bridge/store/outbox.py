@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from bridge.store.database import Database, Document, Session, insert_new, reaches_store
 
 KEPT = timedelta(days=7)
 """How long a delivered event is remembered, so that a redelivered statement does not announce itself again."""
 
+PENDING: Document = {"pending": True}
+
 
 def event(event_id: str, kind: str, member_id: str, at: datetime, data: Document) -> Document:
-    """Make an outbox row; ``data`` holds ids, states and dates only."""
-    return {"_id": event_id, "type": kind, "member_id": member_id, "at": at, "data": data, "pending": True}
+    """Make an outbox row; ``data`` holds ids, states and dates only.
+
+    ``seq`` (µs since 1970) puts a member's events in the order in which they were made, which acts on one record never
+    overlap in; ``at`` is when the thing happened, to the millisecond that the store keeps.
+    """
+    return {
+        "_id": event_id,
+        "type": kind,
+        "member_id": member_id,
+        "at": at,
+        "data": data,
+        "pending": True,
+        "seq": time.time_ns() // 1000,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How many events wait to be published, and the age of the oldest in seconds (0 when none waits)."""
+
+    count: int
+    age: float
 
 
 @reaches_store
@@ -25,7 +50,7 @@ class Outbox:
     async def prepare(self) -> None:
         """Create the indexes."""
         await self._outbox.create_index(
-            [("at", 1), ("_id", 1)], name="pending", partialFilterExpression={"pending": True}
+            [("seq", 1), ("_id", 1)], name="pending_in_order", partialFilterExpression=PENDING
         )
         await self._outbox.create_index(
             "delivered_at",
@@ -40,3 +65,20 @@ class Outbox:
             await insert_new(self._outbox, events)
         elif events:
             await self._outbox.insert_many(events, session=session)
+
+    async def pending(self, limit: int) -> list[Document]:
+        """Return the events to publish next, in order."""
+        found = self._outbox.find(PENDING).sort([("seq", 1), ("_id", 1)]).limit(limit)
+        return [row async for row in found]
+
+    async def delivered(self, event_ids: Iterable[str]) -> None:
+        """Note that the broker has these events."""
+        change = {"$set": {"delivered_at": datetime.now(UTC)}, "$unset": {"pending": ""}}
+        await self._outbox.update_many({"_id": {"$in": list(event_ids)}}, change)
+
+    async def lag(self) -> Lag:
+        """Return how far publishing is behind."""
+        oldest = await self.pending(1)
+        if not oldest:
+            return Lag(0, 0.0)
+        return Lag(await self._outbox.count_documents(PENDING), max(0.0, time.time() - oldest[0]["seq"] / 1e6))

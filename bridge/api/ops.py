@@ -1,0 +1,236 @@
+"""``/v1/ops``: the queues, the dead letters and the parked statements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bridge.api.context import Call
+from bridge.api.pagination import Page, PageQuery, decode_cursor, encode_cursor, parse_sort
+from bridge.api.parts import OPERATIONS
+from bridge.api.routing import Routes
+from bridge.domain.dispositions import DEAD_LETTER_REASONS
+from bridge.services.letters import AGE, Asked
+from bridge.services.members import MEMBER_ID
+from bridge.services.operations import MOST_AT_ONCE, Backlog, Done
+from bridge.store.dead_letters import SORTABLE
+
+routes = Routes("Operations", "What waits, what got stuck, and how to set it going again.")
+
+Reason = Literal["not_json", "too_large", "invalid_statement", "conflict", "future_timestamp", "exhausted"]
+assert set(Reason.__args__) == {reason.value for reason in DEAD_LETTER_REASONS}  # pyright: ignore[reportAttributeAccessIssue] - a Literal has them
+
+Age = Annotated[str, Field(pattern=AGE, description="A number with s, m, h or d, for example 90m or 7d.")]
+MemberId = Annotated[str, Field(pattern=MEMBER_ID)]
+
+
+class LetterQuery(PageQuery):
+    """Which dead letters, in which order."""
+
+    reason: Reason | None = Field(None, description="Why it was refused.")
+    older_than: Age | None = None
+    younger_than: Age | None = None
+    member: MemberId | None = Field(None, description="Those whose statement, or feed message, is about this member.")
+    sort: str = Field("-failed_at", max_length=200, description="Of failed_at and reason; `-` for descending.")
+
+
+class ShowQuery(BaseModel):
+    """How to show a dead letter."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reveal: bool = Field(default=False, description="Show the body as it is, names and all; it is logged who looked.")
+
+
+class Selection(BaseModel):
+    """The dead letters to deal with: ids, or a filter whose conditions all hold, or ``all``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: list[str] | None = Field(None, min_length=1, max_length=MOST_AT_ONCE)
+    reason: Reason | None = None
+    older_than: Age | None = None
+    younger_than: Age | None = None
+    member: MemberId | None = None
+    all: Literal[True] | None = Field(None, description="Every letter; say so, since nothing given is a mistake.")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_dump(exclude_none=True):
+            raise ValueError("name ids, or a filter (reason, older_than, younger_than, member), or all: true")
+        return self
+
+    def asked(self) -> Asked:
+        """Return it as the service asks."""
+        ids = None if self.ids is None else tuple(self.ids)
+        return Asked(ids, self.reason, self.older_than, self.younger_than, self.member)
+
+
+class LetterRow(BaseModel):
+    """A dead letter in the list."""
+
+    id: str
+    reason: Reason
+    detail: str = Field(description="Where it is wrong (a JSON Pointer) and what was expected; never the value.")
+    exchange: str = Field(description="Where it came from, and a replay puts it.")
+    routing_key: str
+    correlation_id: str
+    failed_at: datetime
+    attempts: int
+    size: int = Field(description="Bytes of the body.")
+    content_type: str | None
+    content_encoding: str | None
+
+
+class LetterOut(LetterRow):
+    """A dead letter with its body."""
+
+    shown: Literal["masked", "revealed", "unreadable", "not_kept"] = Field(
+        description="`unreadable`: not JSON, so that it can be shown only revealed; `not_kept`: only the queue has it."
+    )
+    body: Any = Field(description="The message: JSON, or text when it is none.")
+
+
+class Settled(BaseModel):
+    """What a replay or discard did."""
+
+    replayed: int
+    discarded: int
+    refused: list[str] = Field(description="Letters that no queue of ours takes back; they stay.")
+    missing: list[str] = Field(description="Ids that are not, or no longer, dead letters.")
+    more: bool = Field(description="Further letters are chosen: call again.")
+
+
+class QueueOut(BaseModel):
+    """What waits in one place."""
+
+    name: Literal["completions", "members", "dead_letters", "events", "parked"]
+    depth: int | None = Field(description="Messages ready; null when the queue does not exist.")
+    consumers: int | None
+    oldest_age: float | None = Field(description="Seconds; null when it is not known or nothing waits.")
+
+
+class QueuesOut(BaseModel):
+    """What waits where."""
+
+    items: list[QueueOut]
+    dead_letters_by_reason: dict[str, int]
+
+
+class ParkedRow(BaseModel):
+    """A statement that waits for its actor to become known (decision 10)."""
+
+    statement_id: str
+    identifier: Literal["mbox", "mbox_sha1sum", "openid", "account"] = Field(description="How it names its actor.")
+    parked_at: datetime
+
+
+@routes.get("/v1/ops/queues", roles={"ops"}, answer=QueuesOut, summary="What waits where")
+async def queues(call: Call) -> dict[str, Any]:
+    """Return depth, consumers and age of each queue, of the outbox and of the parked statements."""
+    backlogs, reasons = await call.service(OPERATIONS).backlogs()
+    return {"items": [_backlog(one) for one in backlogs], "dead_letters_by_reason": reasons}
+
+
+@routes.get(
+    "/v1/ops/dead-letters", roles={"ops"}, query=LetterQuery, answer=Page[LetterRow], summary="List dead letters"
+)
+async def dead_letters(call: Call, query: LetterQuery) -> dict[str, Any]:
+    """Return a page of dead letters, the newest failure first unless told otherwise."""
+    sort = parse_sort(query.sort, SORTABLE)
+    after = decode_cursor("dead-letters", query, 2 * len(sort) + 1)
+    asked = Asked(None, query.reason, query.older_than, query.younger_than, query.member)
+    page = await call.service(OPERATIONS).list(asked, sort, query.limit, after)
+    more = page.next and encode_cursor(page.next, "dead-letters", query)
+    return {"items": [_shown(letter) for letter in page.items], "next": more, "total": page.total}
+
+
+@routes.get(
+    "/v1/ops/dead-letters/{letter_id}",
+    roles={"ops"},
+    query=ShowQuery,
+    answer=LetterOut,
+    summary="Show a dead letter, its names masked",
+)
+async def dead_letter(call: Call, query: ShowQuery) -> dict[str, Any]:
+    """Return a dead letter with its body."""
+    reveal_to = call.caller.subject if query.reveal else None
+    operations = call.service(OPERATIONS)
+    letter = await operations.show(call.path["letter_id"], reveal_to=reveal_to, correlation_id=call.correlation_id)
+    return _shown(letter)
+
+
+@routes.post(
+    "/v1/ops/dead-letters/{letter_id}/replay",
+    roles={"ops"},
+    answer=Settled,
+    summary="Put a dead letter back where it came from",
+)
+async def replay_one(call: Call) -> Done:
+    """Replay one letter; again is harmless, and then it is ``missing``."""
+    return await call.service(OPERATIONS).replay(Asked(ids=(call.path["letter_id"],)))
+
+
+@routes.post(
+    "/v1/ops/dead-letters/{letter_id}/discard", roles={"ops"}, answer=Settled, summary="Remove a dead letter for good"
+)
+async def discard_one(call: Call) -> Done:
+    """Discard one letter."""
+    return await call.service(OPERATIONS).discard(Asked(ids=(call.path["letter_id"],)))
+
+
+@routes.post(
+    "/v1/ops/dead-letters/replay",
+    roles={"ops"},
+    body=Selection,
+    answer=Settled,
+    example={"reason": "exhausted", "younger_than": "2h"},
+    summary="Put dead letters back where they came from",
+)
+async def replay(call: Call, body: Selection) -> Done:
+    """Replay the chosen letters, oldest first."""
+    return await call.service(OPERATIONS).replay(body.asked())
+
+
+@routes.post(
+    "/v1/ops/dead-letters/discard",
+    roles={"ops"},
+    body=Selection,
+    answer=Settled,
+    example={"reason": "not_json", "older_than": "30d"},
+    summary="Remove dead letters for good",
+)
+async def discard(call: Call, body: Selection) -> Done:
+    """Discard the chosen letters."""
+    return await call.service(OPERATIONS).discard(body.asked())
+
+
+@routes.get(
+    "/v1/ops/parked",
+    roles={"ops"},
+    query=PageQuery,
+    answer=Page[ParkedRow],
+    summary="List statements that wait for their actor",
+)
+async def parked(call: Call, query: PageQuery) -> dict[str, Any]:
+    """Return a page of parked statements, those that have waited longest first."""
+    parse_sort(query.sort, ())
+    page = await call.service(OPERATIONS).parked(query.limit, decode_cursor("parked", query, 2))
+    more = page.next and encode_cursor(page.next, "parked", query)
+    return {"items": [_parked(item) for item in page.items], "next": more, "total": page.total}
+
+
+def _shown(letter: Mapping[str, Any]) -> dict[str, Any]:
+    return {**letter, "id": letter["_id"]}
+
+
+def _backlog(one: Backlog) -> dict[str, Any]:
+    return {"name": one.name, "depth": one.depth, "consumers": one.consumers, "oldest_age": one.oldest_age}
+
+
+def _parked(item: Mapping[str, Any]) -> dict[str, Any]:
+    kind = str(item["actor_key"]).partition(":")[0]
+    return {"statement_id": item["_id"], "identifier": kind, "parked_at": item["at"]}

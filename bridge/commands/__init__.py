@@ -1,0 +1,1 @@
+"""Commands of the console script that are more than a call; ``bridge.cli`` puts them together."""

@@ -1,0 +1,173 @@
+"""``cpd-bridge dead-letters``: what could not be taken, for the person who sets it right."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Annotated, Any, TypeVar
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bridge import wiring
+from bridge.commands.common import configured
+from bridge.domain.dispositions import DEAD_LETTER_REASONS
+from bridge.services.letters import AGE, Asked
+from bridge.services.operations import Done, Operations
+
+app = typer.Typer(no_args_is_help=True, help="List, show, replay and discard what could not be taken.")
+
+R = TypeVar("R")
+
+SHOWN = ("_id", "reason", "failed_at", "routing_key", "detail")
+"""Columns of the list."""
+
+
+def _checked_reason(value: str | None) -> str | None:
+    reasons = sorted(reason.value for reason in DEAD_LETTER_REASONS)
+    if value is not None and value not in reasons:
+        raise typer.BadParameter(f"one of {', '.join(reasons)}")
+    return value
+
+
+def _checked_age(value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(AGE, value):
+        raise typer.BadParameter("a number with s, m, h or d, for example 90m or 7d")
+    return value
+
+
+Reason = Annotated[str | None, typer.Option(callback=_checked_reason, help="Why it was refused, such as conflict.")]
+Older = Annotated[str | None, typer.Option(callback=_checked_age, help="Failed longer ago than this: 90m, 7d.")]
+Younger = Annotated[str | None, typer.Option(callback=_checked_age, help="Failed within this: 90m, 7d.")]
+Member = Annotated[str | None, typer.Option(help="About this member.")]
+Ids = Annotated[list[str] | None, typer.Argument(help="Ids of letters, as the list shows them.")]
+All = Annotated[bool, typer.Option("--all", help="Every letter.")]
+
+
+@app.command("list")
+def list_letters(
+    *,
+    reason: Reason = None,
+    older_than: Older = None,
+    younger_than: Younger = None,
+    member: Member = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Letters shown, the newest failure first.")] = 50,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON line per letter.")] = False,
+) -> None:
+    """List dead letters, the newest failure first.
+
+    Example: cpd-bridge dead-letters list --reason conflict --younger-than 2h
+    """
+    asked = Asked(None, reason, older_than, younger_than, member)
+    page = _with(lambda operations: operations.list(asked, [("failed_at", True)], limit, None))
+    if json:
+        for letter in page.items:
+            typer.echo(orjson.dumps(_facts(letter)))
+        return
+    table = Table(*("id", *SHOWN[1:]), title=f"{page.total} dead letters")
+    for letter in page.items:
+        table.add_row(*(str(letter[name]) for name in SHOWN))
+    Console().print(table)
+
+
+@app.command()
+def show(
+    letter_id: Annotated[str, typer.Argument(help="Id of the letter.")],
+    *,
+    reveal: Annotated[bool, typer.Option("--reveal", help="With names; it is logged who looked.")] = False,
+) -> None:
+    """Show one letter as JSON, its names and texts masked.
+
+    Example: cpd-bridge dead-letters show 0b1e9a52-6a63-5b39-9d0c-2f5d4d2f7c11
+    """
+    reveal_to = getpass.getuser() if reveal else None
+    letter = _with(lambda operations: operations.show(letter_id, reveal_to=reveal_to))
+    typer.echo(
+        orjson.dumps({**_facts(letter), "shown": letter["shown"], "body": letter["body"]}, option=orjson.OPT_INDENT_2)
+    )
+
+
+@app.command()
+def replay(
+    ids: Ids = None,
+    *,
+    reason: Reason = None,
+    older_than: Older = None,
+    younger_than: Younger = None,
+    member: Member = None,
+    every: All = False,
+) -> None:
+    """Put letters back where they came from, by id or by filter; doing it twice is harmless.
+
+    Example: cpd-bridge dead-letters replay --reason exhausted --younger-than 2h
+    """
+    asked = _asked(ids, Asked(None, reason, older_than, younger_than, member), every)
+    _settle(lambda operations: operations.replay(asked))
+
+
+@app.command()
+def discard(
+    ids: Ids = None,
+    *,
+    reason: Reason = None,
+    older_than: Older = None,
+    younger_than: Younger = None,
+    member: Member = None,
+    every: All = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove letters for good, by id or by filter.
+
+    Example: cpd-bridge dead-letters discard --reason not_json --older-than 30d --yes
+    """
+    asked = _asked(ids, Asked(None, reason, older_than, younger_than, member), every)
+    if not yes:
+        typer.confirm("Remove these dead letters for good?", abort=True)
+    _settle(lambda operations: operations.discard(asked))
+
+
+def _asked(ids: list[str] | None, filtered: Asked, every: bool) -> Asked:
+    if not (ids or every or filtered != Asked()):
+        raise typer.BadParameter("name ids, or a filter, or --all")
+    return replace(filtered, ids=tuple(ids)) if ids else filtered
+
+
+def _settle(act: Callable[[Operations], Awaitable[Done]]) -> None:
+    """Act until no more is chosen; exit code 1 when a letter was not there or was refused."""
+
+    async def all_of_it(operations: Operations) -> bool:
+        while True:
+            done = await act(operations)
+            _tell(done)
+            if not done.more or not (done.replayed or done.discarded):
+                return not (done.missing or done.refused)
+
+    if not _with(all_of_it):
+        raise typer.Exit(1)
+
+
+def _tell(done: Done) -> None:
+    typer.echo(f"{done.replayed} replayed, {done.discarded} discarded.")
+    for letter_id in done.missing:
+        typer.echo(f"{letter_id}: there is no such dead letter.", err=True)
+    for letter_id in done.refused:
+        typer.echo(f"{letter_id}: no queue of ours takes it back; it stays.", err=True)
+
+
+def _with(act: Callable[[Operations], Awaitable[R]]) -> R:
+    async def run() -> R:
+        async with wiring.services(configured()) as services:
+            return await act(services.operations)
+
+    return asyncio.run(run())
+
+
+def _facts(letter: dict[str, Any]) -> dict[str, Any]:
+    """Return what is shown of a letter beside its body."""
+    hidden = {"_id", "about", "order", "copies", "mirrored_at", "body", "shown"}
+    return {"id": letter["_id"], **{name: value for name, value in letter.items() if name not in hidden}}

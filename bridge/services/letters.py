@@ -1,0 +1,102 @@
+"""What a dead letter tells: the facts to list it by, whom it is about, and its body for the one who looks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from bridge.broker.dead_letters import Letter
+from bridge.domain import agents, bodies
+from bridge.domain.masking import masked
+from bridge.errors import FieldFault, ValidationFailed
+from bridge.store.dead_letters import LARGEST_BODY, Row
+
+AGE = r"^[1-9][0-9]{0,5}[smhd]$"
+"""How an age is written: a number of seconds, minutes, hours or days."""
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which letters are meant: all that is given has to hold. Ages are those of the failure, as ``AGE`` writes them."""
+
+    ids: tuple[str, ...] | None = None
+    reason: str | None = None
+    older_than: str | None = None
+    younger_than: str | None = None
+    member_id: str | None = None
+
+
+def failed(age: str | None) -> datetime | None:
+    """Return when what has this age failed; raises ``ValidationFailed`` for what is not an age."""
+    if age is None:
+        return None
+    if not re.fullmatch(AGE, age):
+        message = "Write an age as a number with s, m, h or d, for example 90m or 7d."
+        raise ValidationFailed(message, faults=[FieldFault("/older_than", "Age", message)])
+    return datetime.now(UTC) - timedelta(**{_UNITS[age[-1]]: int(age[:-1])})
+
+
+def member_key(member_id: str) -> str:
+    """Return what a letter of the member feed is found by."""
+    return f"member:{member_id}"
+
+
+def row(one: Letter) -> Row:
+    """Return the mirror's row of a letter."""
+    letter = one.letter
+    facts = {
+        "reason": letter.reason.value,
+        "detail": letter.detail,
+        "exchange": letter.origin.exchange,
+        "routing_key": letter.origin.routing_key,
+        "correlation_id": letter.origin.correlation_id,
+        "content_type": letter.origin.content_type,
+        "content_encoding": letter.origin.content_encoding,
+        "failed_at": letter.failed_at.isoformat(),
+        "attempts": letter.attempts,
+    }
+    return Row(one.id, letter.body, facts, list(dict.fromkeys(_about(letter.body, letter.origin.content_encoding))))
+
+
+def body_shown(letter: Mapping[str, Any], *, reveal: bool) -> dict[str, Any]:
+    """Return ``body`` and ``shown``: ``masked``, ``revealed``, ``unreadable`` (not JSON), or ``not_kept`` (too large).
+
+    What is not JSON has no structure to show masked: it is shown only when revealed, as text.
+    """
+    if letter["body"] is None:
+        return {"body": None, "shown": "not_kept"}
+    try:
+        value = _decoded(letter["body"], letter["content_encoding"])
+    except (bodies.UnreadableBody, bodies.BodyTooLarge):
+        text = letter["body"].decode("utf-8", "backslashreplace")
+        return {"body": text, "shown": "revealed"} if reveal else {"body": None, "shown": "unreadable"}
+    return {"body": value, "shown": "revealed"} if reveal else {"body": masked(value), "shown": "masked"}
+
+
+def _decoded(body: bytes, encoding: str | None) -> Any:
+    return bodies.decoded(bodies.unpacked(body, encoding, LARGEST_BODY))
+
+
+def _about(body: bytes, encoding: str | None) -> Iterator[str]:
+    """Yield the keys of those whom a body is about, as far as it can be read."""
+    try:
+        value = _decoded(body, encoding)
+    except (bodies.UnreadableBody, bodies.BodyTooLarge):
+        return
+    for one in cast("list[Any]", value) if isinstance(value, list) else [value]:
+        if isinstance(one, dict):
+            yield from _about_object(cast("dict[str, Any]", one))
+
+
+def _about_object(one: Mapping[str, Any]) -> Iterator[str]:
+    if isinstance(one.get("member_id"), str):
+        yield member_key(one["member_id"])
+    try:
+        yield agents.identifier_key(one["actor"])
+    except (KeyError, TypeError, ValueError, AttributeError):  # the letter may be here because its actor is no Agent
+        return

@@ -1,0 +1,46 @@
+"""How far each pull from another LRS has come, so that it goes on where it was stopped."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bridge.store.database import Database, reaches_store
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a pull of one verb stands.
+
+    ``since`` is the stored time (ISO 8601) up to which everything has been published, ``more`` the page to read next
+    (None: none is left).
+    """
+
+    since: str | None = None
+    more: str | None = None
+
+
+@reaches_store
+class Pulls:
+    """The ``pulls`` collection: one document per LRS and verb."""
+
+    def __init__(self, database: Database) -> None:
+        self._pulls = database.collection("pulls")
+
+    async def prepare(self) -> None:
+        """Nothing: it is read by id alone."""
+
+    async def get(self, endpoint: str, verb: str) -> Cursor:
+        """Return where the pull stands; at the beginning when there was none."""
+        row: dict[str, Any] = await self._pulls.find_one({"_id": _key(endpoint, verb)}) or {}
+        return Cursor(row.get("since"), row.get("more"))
+
+    async def save(self, endpoint: str, verb: str, cursor: Cursor) -> None:
+        """Note where the pull stands."""
+        facts = {"endpoint": endpoint, "verb": verb, **asdict(cursor)}
+        await self._pulls.update_one({"_id": _key(endpoint, verb)}, {"$set": facts}, upsert=True)
+
+
+def _key(endpoint: str, verb: str) -> str:
+    return hashlib.sha256(f"{endpoint}\n{verb}".encode()).hexdigest()

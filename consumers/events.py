@@ -1,0 +1,151 @@
+"""Events out: publishes the outbox as CloudEvents 1.0 to ``cpd.events``, at least once and in order per member.
+
+One relay works at a time. It holds a lock that lives and dies with the very connection it publishes over
+(``bridge.broker.locks``): when another relay has the lock, this one's connection is gone at the broker, and nothing
+it had still to say can arrive late and out of order. The others ask for the lock now and then, and are ready to follow.
+
+In order per member: events are read in the order they were written, and of each member one at a time is on its way; the
+next goes out once the broker has confirmed it. Whatever fails begins again with what is not noted as delivered.
+
+The relay never stands in the way of recording: it rests twice as long as it works, and looks less often while idle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC
+from itertools import zip_longest
+from typing import Any
+
+import orjson
+import structlog
+from prometheus_client import Counter, Gauge
+
+from bridge.broker.connection import connection
+from bridge.broker.locks import take
+from bridge.broker.publisher import Outgoing, Publisher
+from bridge.broker.topology import Topology
+from bridge.settings import Settings
+from bridge.store.outbox import Outbox
+from consumers.session import Life, publisher_on, watch_connection
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/cloudevents+json"
+"""CloudEvents 1.0, JSON format, structured content mode."""
+
+AT_ONCE = 200
+"""Events read and marked together."""
+
+SHORTEST, LONGEST = 0.02, 1.0
+"""Seconds between two looks at the outbox: it begins with the shortest and doubles while there is nothing."""
+
+REST = 2.0
+"""Rest, as a multiple of the time that publishing took."""
+
+MEASURE_EVERY = 5.0
+"""Seconds between two counts of what waits."""
+
+PUBLISHED = Counter("cpd_events_published", "Events that the broker confirmed.", ["type"])
+PENDING = Gauge("cpd_outbox_pending", "Events that wait to be published.")
+AGE = Gauge("cpd_outbox_oldest_seconds", "Age of the oldest event that waits to be published.")
+
+
+class Relay:
+    """Publishes pending events until told to stop."""
+
+    def __init__(self, settings: Settings, topology: Topology, outbox: Outbox) -> None:
+        self._settings = settings
+        self._topology = topology
+        self._outbox = outbox
+        self._in_hand = asyncio.Lock()
+        self.life = Life("events out")
+
+    async def run(self) -> None:
+        """Work until stopped."""
+        async with asyncio.TaskGroup() as group:
+            measuring = group.create_task(Life("outbox lag").run(self._measure))
+            await self.life.run(self._session)
+            measuring.cancel()
+
+    async def _session(self) -> None:
+        async with connection(self._settings, "events out") as opened:
+            publisher = await publisher_on(opened)
+            await publisher.declare(self._topology)
+            self.life.working()
+            while not await take(opened, f"{self._topology.events}.relay"):
+                if await self._stopped_within(LONGEST):
+                    return
+            log.info("relay ready", exchange=self._topology.events)
+            self._in_hand = asyncio.Lock()
+            await self.life.until_stopped(
+                self._relay(publisher),
+                watch_connection(opened),
+                settle=self._in_hand.acquire,
+                within=self._settings.shutdown_timeout,
+            )
+
+    async def _relay(self, publisher: Publisher) -> None:
+        pause = SHORTEST
+        while True:
+            began = time.monotonic()
+            async with self._in_hand:  # whoever stops the session waits for it
+                published = await self._publish(publisher)
+            pause = SHORTEST if published else min(2 * pause, LONGEST)
+            rest = min(REST * (time.monotonic() - began), LONGEST)
+            await asyncio.sleep(rest if published else pause)
+
+    async def _publish(self, publisher: Publisher) -> int:
+        """Publish what waits, up to ``AT_ONCE``, and note it as delivered; returns how many events that were."""
+        rows = await self.life.patiently(lambda: self._outbox.pending(AT_ONCE))
+        for together in rounds(rows):
+            # Nobody has to listen: an event that no queue takes has been delivered to all who wanted it.
+            await publisher.publish([self._outgoing(row) for row in together], mandatory=False)
+        if rows:
+            await self.life.patiently(lambda: self._outbox.delivered([row["_id"] for row in rows]))
+        for row in rows:
+            PUBLISHED.labels(row["type"]).inc()
+        return len(rows)
+
+    def _outgoing(self, row: dict[str, Any]) -> Outgoing:
+        body = orjson.dumps(cloud_event(row, self._settings.event_source))
+        return Outgoing(self._topology.events, row["type"], body, message_id=row["_id"], content_type=MEDIA_TYPE)
+
+    async def _measure(self) -> None:
+        while True:
+            lag = await self._outbox.lag()
+            PENDING.set(lag.count)
+            AGE.set(lag.age)
+            await asyncio.sleep(MEASURE_EVERY)
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.life.stopping.wait()
+        return self.life.stopping.is_set()
+
+
+def rounds(rows: Iterable[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:
+    """Split events into rounds, to be published one after another: none has two of one member, and the order stays."""
+    members: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        members[row["member_id"]].append(row)
+    return ([row for row in together if row is not None] for together in zip_longest(*members.values()))
+
+
+def cloud_event(row: dict[str, Any], source: str) -> dict[str, Any]:
+    """Make the CloudEvent of an outbox row, as ``schemas/messages/event.json`` describes it."""
+    return {
+        "specversion": "1.0",
+        "id": row["_id"],
+        "source": source,
+        "type": row["type"],
+        "subject": row["member_id"],
+        "time": row["at"].astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "datacontenttype": "application/json",
+        "data": row["data"],
+    }

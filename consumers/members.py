@@ -1,0 +1,148 @@
+"""The member feed: takes ``cpd.members``, one message after another, and settles each once it is durable."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import structlog
+from aio_pika.abc import AbstractIncomingMessage
+from prometheus_client import Counter
+from pydantic import ValidationError
+
+from bridge.api import faults
+from bridge.broker.dead_letters import DeadLetter, Origin
+from bridge.broker.publisher import Publisher
+from bridge.broker.topology import Topology
+from bridge.domain import bodies
+from bridge.domain.dispositions import Reason
+from bridge.errors import Conflict
+from bridge.logs import failure
+from bridge.services.feed import Change, MemberFeed, MemberLeft, MemberUpserted
+from bridge.settings import Settings
+from consumers.delivery import Inbox
+from consumers.pauses import Pauses
+from consumers.session import Life, taking, watch
+
+log = structlog.get_logger(__name__)
+
+PREFETCH = 50
+"""Messages in hand while one is worked on."""
+
+SETTLED = Counter("cpd_member_changes", "Messages of the member feed, by what became of them.", ["result"])
+
+_QUOTED = re.compile(r" \([^)]*\)")  # the messages about periods name their dates in brackets
+
+BODIES: dict[str, type[MemberUpserted | MemberLeft]] = {"member.upserted": MemberUpserted, "member.left": MemberLeft}
+"""Routing key → what its body is."""
+
+
+class Refused(Exception):
+    """A message that goes to the dead letters; ``detail`` names the place and what was expected, never the value."""
+
+    def __init__(self, reason: Reason, detail: str, attempts: int = 1) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+        self.detail = detail
+        self.attempts = attempts
+
+
+class MemberConsumer:
+    """Consumes ``cpd.members`` until told to stop."""
+
+    def __init__(self, settings: Settings, topology: Topology, feed: MemberFeed) -> None:
+        self._settings = settings
+        self._topology = topology
+        self._feed = feed
+        self._in_hand = asyncio.Lock()
+        self.life = Life("members")
+
+    async def run(self) -> None:
+        """Work until stopped."""
+        await self.life.run(self._session)
+
+    async def _session(self) -> None:
+        queue = self._topology.members
+        async with taking(self._settings, self._topology, queue, "members", PREFETCH) as (channel, inbox, publisher):
+            self._in_hand = asyncio.Lock()
+            self.life.working()
+            await self.life.until_stopped(
+                self._work(inbox, publisher),
+                watch(channel, queue),
+                settle=self._in_hand.acquire,
+                within=self._settings.shutdown_timeout,
+            )
+
+    async def _work(self, inbox: Inbox, publisher: Publisher) -> None:
+        while True:
+            (message,) = await inbox.batch(1, 1)
+            async with self._in_hand:  # whoever stops the session waits for it
+                result = await self._settle(message, publisher)
+            SETTLED.labels(result).inc()
+            log.debug("member change settled", result=result, correlation_id=message.correlation_id)
+
+    async def _settle(self, message: AbstractIncomingMessage, publisher: Publisher) -> str:
+        try:
+            result = str((await self._applied(message)).value)
+        except Refused as refused:
+            result = refused.reason.value
+            letter = DeadLetter(
+                message.body, refused.reason, refused.detail, Origin.of(message), datetime.now(UTC), refused.attempts
+            )
+            await publisher.publish([letter.outgoing(self._topology)])
+        await message.ack()
+        return result
+
+    async def _applied(self, message: AbstractIncomingMessage) -> Change:
+        """Apply one message; raises ``Refused``. What fails by itself is tried again with growing pauses."""
+        given = read(message, self._settings.max_body_bytes)
+        pauses = Pauses(first=0.05)
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                return await self.life.patiently(lambda: self._apply(given))
+            except Conflict as error:
+                place = error.faults[0].pointer if error.faults else "/member_id"
+                raise Refused(Reason.CONFLICT, f"{place}: {_CONFLICT}", attempts) from None
+            except Exception as error:  # whatever a message provokes must not stop the queue
+                log.warning("member change failed", attempts=attempts, **failure(error))
+                if attempts >= self._settings.max_attempts:
+                    raise Refused(Reason.EXHAUSTED, f"{_EXHAUSTED}; {attempts} attempts failed", attempts) from None
+            await pauses.wait(self.life.stopping)
+
+    async def _apply(self, given: MemberUpserted | MemberLeft) -> Change:
+        if isinstance(given, MemberLeft):
+            return await self._feed.left(given)
+        return await self._feed.upserted(given)
+
+
+_CONFLICT = "an identifier that no other member has was expected"
+_EXHAUSTED = "a change that can be stored was expected"
+
+
+def read(message: AbstractIncomingMessage, limit: int) -> MemberUpserted | MemberLeft:
+    """Decode and check a message of at most ``limit`` bytes, packed or unpacked; raises ``Refused``."""
+    model = BODIES.get(message.routing_key or "")
+    if model is None:
+        raise Refused(Reason.INVALID_STATEMENT, "/: the routing key member.upserted or member.left was expected")
+    try:
+        value = bodies.decoded(bodies.unpacked(message.body, message.content_encoding, limit))
+    except bodies.BodyTooLarge as error:
+        raise Refused(Reason.TOO_LARGE, str(error)) from None
+    except bodies.UnreadableBody as error:
+        raise Refused(Reason.NOT_JSON, str(error)) from None
+    try:
+        return model.model_validate_json(orjson.dumps(value), strict=True)
+    except ValidationError as error:
+        raise Refused(Reason.INVALID_STATEMENT, _fault(error, value, model)) from None
+    except orjson.JSONEncodeError:
+        raise Refused(Reason.INVALID_STATEMENT, "/: an object that is not nested deeply was expected") from None
+
+
+def _fault(error: ValidationError, value: Any, model: type[MemberUpserted | MemberLeft]) -> str:
+    first = faults.of_body(error, value, model, frozenset())[0]
+    return f"{first.pointer or '/'}: {_QUOTED.sub('', first.message)}"

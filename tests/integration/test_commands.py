@@ -1,0 +1,94 @@
+"""The console script's commands, run as processes."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import orjson
+import pytest
+
+from bridge import wiring
+from bridge.broker.publisher import Outgoing, publisher
+from bridge.settings import Settings
+from tests.support.commands import run
+from tests.support.journey import Journey
+from tests.support.processes import worker_process
+from tests.support.statements import completed, member
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["pull", "--endpoint", "http://127.0.0.1:9"],
+        ["pull", "--endpoint", "http://127.0.0.1:9", "--user", "k", "--password-file", __file__, "--verb", "passed"],
+        ["pull", "--endpoint", "http://127.0.0.1:9", "--user", "k", "--password-file", __file__, "--verb", "nonsense"],
+        ["pull", "--endpoint", "http://127.0.0.1:9", "--user", "k", "--password-file", __file__, "--version", "0.9"],
+        ["emit"],
+        ["emit", "--actor", "sam", "--activity", "https://learning.example.org/course/1"],
+        ["dead-letters", "discard", "--yes"],
+        ["dead-letters", "replay"],
+        ["dead-letters", "list", "--older-than", "soon"],
+    ],
+)
+async def test_wrong_usage_exits_with_two(bridge: Journey, arguments: list[str]) -> None:
+    """What cannot be meant is refused before anything is done."""
+    code, out, err = await run(bridge.settings, *arguments)
+    assert (code, out, "Error" in err) == (2, "", True)
+
+
+async def test_the_dead_letter_commands(bridge: Journey) -> None:
+    """List, show, replay and discard from the command line, with exit codes that tell."""
+    bad = orjson.dumps({**completed(actor={"mbox": "mailto:sam@example.org"}), "verb": {"id": "completed"}})
+    await bridge.settled(await bridge.publish([bad]))
+    code, out, err = await run(bridge.settings, "dead-letters", "list", "--json")
+    letter = orjson.loads(out)
+    assert (code, letter["reason"]) == (0, "invalid_statement"), err
+    code, out, _ = await run(bridge.settings, "dead-letters", "show", letter["id"])
+    assert (code, orjson.loads(out)["shown"], "sam@" in out) == (0, "masked", False)
+    code, out, err = await run(bridge.settings, "dead-letters", "show", letter["id"], "--reveal")
+    assert (code, orjson.loads(out)["body"], '"audit":true' in err) == (0, orjson.loads(bad), True)
+    assert "sam@" not in err
+    code, out, err = await run(bridge.settings, "dead-letters", "discard", letter["id"], "--yes")
+    assert (code, out) == (0, "0 replayed, 1 discarded.\n"), err
+    code, _, err = await run(bridge.settings, "dead-letters", "replay", letter["id"])
+    assert (code, "no such dead letter" in err) == (1, True)
+
+
+async def test_emit_makes_a_statement_of_a_few_facts(bridge: Journey) -> None:
+    """Actor, activity and name become a completed statement that is recorded."""
+    await bridge.add_member("m-1", member())
+    options = ["--actor", "https://learning.example.org#1001", "--activity", "https://learning.example.org/course/1"]
+    code, out, err = await run(bridge.settings, "emit", "--json", *options, "--name", "Working with grief")
+    assert code == 0, err
+    ((outcome,),) = await bridge.settled([orjson.loads(out)["correlation_id"]])
+    assert (outcome.disposition.value, outcome.member_id) == ("recorded", "m-1")
+
+
+async def test_the_worker_process_does_it_all(settings: Settings, tmp_path: Path) -> None:
+    """One worker takes members and statements, publishes events and mirrors dead letters, and stops when told."""
+    topology = wiring.topology(settings)
+    worker = worker_process(settings, tmp_path)
+    async with wiring.services(settings) as services, publisher(settings, "test") as out:
+        await services.stores.prepare()
+        await out.declare(topology)
+        await asyncio.to_thread(worker.start)
+        upserted = orjson.dumps({**member(), "member_id": "m-1", "revision": 1})
+        await out.publish(
+            [
+                Outgoing(topology.membership, "member.upserted", upserted),
+                Outgoing(topology.statements, "statement.completed", orjson.dumps(completed())),
+                Outgoing(topology.statements, "statement.completed", b"not json"),
+            ]
+        )
+        async with asyncio.timeout(60):
+            while await services.stores.dead_letters.count() < 1 or not await _told(services):
+                await asyncio.sleep(0.05)
+        await asyncio.to_thread(worker.stop)
+        assert (await services.stores.outbox.lag()).count == 0
+
+
+async def _told(services: wiring.Services) -> bool:
+    """Whether the draft was announced."""
+    rows = services.stores.database.raw["outbox"].find({"type": "log.drafted", "delivered_at": {"$ne": None}})
+    return len(await rows.to_list(None)) == 1

@@ -1,0 +1,381 @@
+"""Dead letters: listed without touching them, shown masked, replayed and discarded, whatever interrupts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from typing import Any
+from urllib.parse import quote
+
+import aio_pika
+import orjson
+import pytest
+from aio_pika.abc import AbstractIncomingMessage
+from structlog.testing import capture_logs
+
+from bridge import wiring
+from bridge.broker import dead_queue
+from bridge.broker.connection import connection
+from bridge.broker.dead_letters import Letter
+from bridge.broker.dead_queue import AT_ONCE, DeadQueue, Fate
+from bridge.errors import Unavailable
+from bridge.services.letters import Asked
+from bridge.services.operations import Operations
+from bridge.settings import Settings
+from consumers.mirror import Mirror
+from tests.support.calls import Calls, calls
+from tests.support.journey import Journey, publish_raw
+from tests.support.statements import account, activity_of, completed, member
+
+EVERY = Asked()
+NEWEST = [("failed_at", True)]
+
+
+@pytest.fixture
+async def ops(bridge: Journey) -> AsyncGenerator[Operations]:
+    """Operations beside a running worker, with the mirror kept."""
+    mirror = Mirror(bridge.settings, bridge.topology, bridge.services.operations)
+    task = asyncio.create_task(mirror.run())
+    async with asyncio.timeout(30):
+        while mirror.life.state != "working":
+            await asyncio.sleep(0.01)
+    yield bridge.services.operations
+    mirror.life.stop()
+    await task
+
+
+@pytest.fixture
+async def call(bridge: Journey) -> AsyncGenerator[Calls]:
+    """The API as operations calls it."""
+    async with calls(bridge.settings, bridge.services) as started:
+        yield started
+
+
+async def bad(bridge: Journey, count: int = 1) -> list[bytes]:
+    """Let the worker refuse this many statements; returns their bodies in order."""
+    bodies = [orjson.dumps({**completed(f"{number}"), "verb": {"id": "completed"}}) for number in range(count)]
+    await bridge.settled(await bridge.publish(bodies))
+    return bodies
+
+
+async def ids(ops: Operations, asked: Asked = EVERY) -> list[str]:
+    """The ids of the letters that are listed."""
+    return [letter["_id"] for letter in (await ops.list(asked, [("failed_at", False)], 200, None)).items]
+
+
+async def test_looking_at_letters_leaves_the_queue_as_it_is(bridge: Journey, ops: Operations) -> None:
+    """Listing and showing, however often, takes nothing from the queue and spends no delivery."""
+    bodies = await bad(bridge, 3)
+    for _ in range(25):
+        shown = await ops.list(EVERY, NEWEST, 50, None)
+        await ops.show(shown.items[0]["_id"])
+    letters = await bridge.dead_letters()
+    assert [letter.body for letter in letters] == bodies
+    assert not any(letter.headers.get("x-delivery-count") for letter in letters)
+
+
+async def test_a_replay_puts_the_message_back_as_it_was(bridge: Journey, ops: Operations) -> None:
+    """A replayed letter has body, routing key, encoding and correlation id as before, and is recorded when possible."""
+    await bridge.add_member("m-1", member())
+    statement = completed()
+    await bridge.send(statement)
+    conflict = orjson.dumps({**statement, "object": activity_of("course/2")})
+    (key,) = await bridge.publish([conflict], content_encoding="identity")
+    await bridge.settled([key])
+    tapped = await bridge.channel.declare_queue(exclusive=True)
+    await tapped.bind(bridge.topology.statements, "#")
+    await bridge.services.stores.database.raw.drop_collection("statements")
+    await bridge.services.stores.database.raw.drop_collection("log_entries")
+    del bridge.outcomes[key]
+    done = await ops.replay(Asked(reason="conflict"))
+    ((outcome,),) = await bridge.settled([key])
+    again = await tapped.get()
+    assert (done.replayed, done.refused, outcome.disposition.value) == (1, [], "recorded")
+    assert (again.body, again.routing_key, again.correlation_id) == (conflict, "statement.completed", key)
+    assert (again.content_encoding, again.headers) == ("identity", {})
+    assert await ids(ops) == await bridge.dead_letters() == []
+
+
+async def test_a_letter_that_fails_again_is_a_new_letter(bridge: Journey, ops: Operations) -> None:
+    """A replay of what is still bad brings it back under another id; the first is gone."""
+    (body,) = await bad(bridge)
+    (first,) = await ids(ops)
+    key = next(iter(bridge.outcomes))
+    bridge.outcomes.clear()
+    await ops.replay(Asked(ids=(first,)))
+    await bridge.settled([key])
+    (second,) = await ids(ops)
+    assert second != first
+    assert [letter.body for letter in await bridge.dead_letters()] == [body]
+
+
+@pytest.mark.parametrize("chosen", [0, 60, 119])
+async def test_a_discard_removes_the_chosen_and_keeps_the_order(bridge: Journey, ops: Operations, chosen: int) -> None:
+    """One letter is removed from wherever it stands in the queue; all others stay, in order."""
+    bodies = await bad(bridge, 120)
+    everything = dict.fromkeys(bodies)
+    for letter_id in await ids(ops):
+        shown = await ops.show(letter_id, reveal_to="test")
+        if orjson.dumps(shown["body"]) == bodies[chosen]:
+            assert (await ops.discard(Asked(ids=(letter_id,)))).discarded == 1
+    del everything[bodies[chosen]]
+    assert [letter.body for letter in await bridge.dead_letters()] == list(everything)
+
+
+async def test_letters_are_renewed_before_their_deliveries_are_spent(bridge: Journey, ops: Operations) -> None:
+    """However many passes a letter sees, it is never delivered 20 times, after which RabbitMQ 4 would drop it."""
+    bodies = await bad(bridge, 3)
+
+    async def keep(_letter: Letter) -> Fate:
+        return Fate.KEEP
+
+    queue = DeadQueue(bridge.settings, bridge.topology)
+    before = await ids(ops)
+    for _ in range(dead_queue.RENEW_AT + 2):
+        await queue.sweep(keep)
+    assert await ids(ops) == before
+    letters = await bridge.dead_letters()
+    assert [letter.body for letter in letters] == bodies
+    assert all(int(str(letter.headers.get("x-delivery-count", 0))) < dead_queue.RENEW_AT for letter in letters)
+
+
+async def test_the_mirror_follows_what_others_do_to_the_queue(bridge: Journey, ops: Operations) -> None:
+    """Letters taken by plain AMQP disappear from the list; letters the mirror does not know appear in it."""
+    bodies = await bad(bridge, 3)
+    assert len(await ids(ops)) == 3
+    queue = await bridge.channel.get_queue(bridge.topology.dead_queue)
+    taken = await queue.get(no_ack=True)
+    assert len(await ids(ops)) == 2
+    await bridge.services.stores.database.raw.drop_collection("dead_letters")
+    assert len(await ids(ops)) == 2
+    assert [taken.body, *[letter.body for letter in await bridge.dead_letters()]] == bodies
+
+
+async def test_the_same_letter_twice_is_listed_once(bridge: Journey, ops: Operations) -> None:
+    """Two equal statements in one array are two messages and one letter; both go with it."""
+    one = b'{"verb":7}'
+    await bridge.settled(await bridge.publish([b"[" + one + b"," + one + b"]"]))
+    (letter_id,) = await ids(ops)
+    assert (await ops.discard(Asked(ids=(letter_id,)))).discarded == 2
+    assert await bridge.dead_letters() == []
+
+
+async def test_what_rabbitmq_itself_put_aside_is_exhausted(bridge: Journey, ops: Operations) -> None:
+    """A message dead-lettered by the broker is shown as exhausted, and its replay has its own properties again."""
+    await bridge.add_member("m-1", member())
+    aside = await bridge.channel.declare_queue(
+        exclusive=True, arguments={"x-dead-letter-exchange": bridge.topology.dead_letters}
+    )
+    await aside.bind(bridge.topology.statements, "statement.completed")
+    statement = completed()
+    (key,) = await bridge.publish([statement], headers={"traceparent": "00-1-2-3"}, message_id="their-own")
+    await bridge.settled([key])
+    await (await aside.get()).reject(requeue=False)
+    await aside.unbind(bridge.topology.statements, "statement.completed")
+    tapped = await bridge.channel.declare_queue(exclusive=True)
+    await tapped.bind(bridge.topology.statements, "#")
+    (letter,) = (await ops.list(EVERY, NEWEST, 50, None)).items
+    assert (letter["reason"], letter["routing_key"]) == ("exhausted", "statement.completed")
+    assert letter["exchange"] == bridge.topology.statements
+    assert (await ops.replay(Asked(ids=(letter["_id"],)))).replayed == 1
+    again = await tapped.get()
+    assert (again.body, again.message_id) == (orjson.dumps(statement), "their-own")
+    assert again.headers == {"traceparent": "00-1-2-3"}
+
+
+async def test_a_letter_that_nobody_takes_back_stays(bridge: Journey, ops: Operations) -> None:
+    """A replay to an exchange that is not ours, or that no queue is bound to, is refused, and the letter is kept."""
+    headers: dict[str, Any] = {"x-reason": "exhausted", "x-original-routing-key": "statement.unheard"}
+    for number, exchange in enumerate((bridge.topology.statements, "amq.topic", "")):
+        told = {**headers, "x-original-exchange": exchange}
+        await publish_raw(bridge.settings, bridge.topology.dead_letters, "", b"%d" % number, headers=told)
+    done = await ops.replay(EVERY)
+    assert (done.replayed, len(done.refused)) == (0, 3)
+    assert [letter.body for letter in await bridge.dead_letters()] == [b"0", b"1", b"2"]
+
+
+class Cut(Exception):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("step", ["before publishing", "after the confirm", "after the acknowledgement"])
+async def test_an_interrupted_replay_loses_nothing(
+    bridge: Journey, ops: Operations, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Cut off at any step and done again, a replay leaves each statement recorded once and no letter behind."""
+    await bridge.add_member("m-1", member())
+    statements = [completed(activity=f"course/{number}") for number in range(3)]
+    for body in map(orjson.dumps, statements):
+        told = {
+            "x-reason": "exhausted",
+            "x-original-exchange": bridge.topology.statements,
+            "x-original-routing-key": "statement.completed",
+            "x-correlation-id": statements[0]["id"],
+        }
+        await publish_raw(bridge.settings, bridge.topology.dead_letters, "", body, headers=told)
+    assert len(await ids(ops)) == 3
+
+    put_back, settle = dead_queue._Pass._put_back, dead_queue._Pass._settle  # pyright: ignore[reportPrivateUsage] - the steps
+
+    async def cut_put_back(self: Any, message: AbstractIncomingMessage, letter: Letter) -> bool:
+        if step == "after the confirm":
+            await put_back(self, message, letter)
+        raise Cut
+
+    async def cut_settle(self: Any, messages: Any, judge: Any) -> int:
+        await settle(self, messages, judge)
+        raise Cut
+
+    with monkeypatch.context() as cut:
+        if step == "after the acknowledgement":
+            cut.setattr(dead_queue._Pass, "_settle", cut_settle)  # pyright: ignore[reportPrivateUsage] - as above
+        else:
+            cut.setattr(dead_queue._Pass, "_put_back", cut_put_back)  # pyright: ignore[reportPrivateUsage] - as above
+        with suppress(Cut, ExceptionGroup):
+            await ops.replay(EVERY)
+    await ops.replay(EVERY)
+    assert await ids(ops) == await bridge.dead_letters() == []
+    wanted = [statement["id"] for statement in statements]
+    async with asyncio.timeout(30):
+        while len(ledger := await bridge.services.stores.statements.known(wanted)) < 3:
+            await asyncio.sleep(0.05)
+    assert {row["disposition"] for row in ledger.values()} == {"recorded"}
+
+
+async def test_two_replays_at_once_deal_with_each_letter_once(bridge: Journey, ops: Operations) -> None:
+    """Passes take turns: together they replay everything, and no letter is left or lost."""
+    bodies = await bad(bridge, 10)
+    keys = list(bridge.outcomes)
+    assert len(await ids(ops)) == 10
+    bridge.outcomes.clear()
+    first, second = await asyncio.gather(ops.replay(EVERY), ops.replay(EVERY))
+    await bridge.settled(keys)
+    assert first.replayed + second.replayed >= 10
+    assert {letter.body for letter in await bridge.dead_letters()} == set(bodies)
+
+
+async def test_a_pass_waits_for_its_turn_and_says_so(bridge: Journey, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another process makes a pass, a replay waits, and in the end asks to be tried again."""
+    await bad(bridge)
+    monkeypatch.setattr(dead_queue, "WAIT_FOR_TURN", 0.3)
+    async with connection(bridge.settings, "another pass") as opened:
+        assert await dead_queue.take_within(opened, f"{bridge.topology.dead_queue}.pass", 1)
+        with pytest.raises(Unavailable, match="Another replay"):
+            await bridge.services.operations.replay(EVERY)
+    monkeypatch.undo()
+    assert (await bridge.services.operations.discard(EVERY)).discarded == 1
+
+
+async def test_filters_choose_by_reason_age_and_member(bridge: Journey, ops: Operations) -> None:
+    """Letters are found by reason, by the age of the failure, and by the member whom they are about."""
+    await bridge.add_member("m-1", member("1001"))
+    await bridge.add_member("m-2", member("1002"))
+    await bridge.send(
+        {**completed("1001"), "verb": {"id": "completed"}},
+        {**completed("1002"), "verb": {"id": "completed"}},
+        completed("1002", at="2126-01-01T00:00:00Z"),
+        b"not json",
+    )
+    assert len(await ids(ops)) == 4
+    assert len(await ids(ops, Asked(member_id="m-1"))) == 1
+    assert len(await ids(ops, Asked(member_id="m-2"))) == 2
+    assert len(await ids(ops, Asked(member_id="m-2", reason="future_timestamp"))) == 1
+    assert len(await ids(ops, Asked(younger_than="1h"))) == 4
+    assert await ids(ops, Asked(older_than="1h")) == await ids(ops, Asked(member_id="m-3")) == []
+
+
+async def test_the_api_shows_masked_and_logs_who_reveals(bridge: Journey, ops: Operations, call: Calls) -> None:
+    """Names and addresses leave only with reveal=true, and then a log line names who looked, not what was seen."""
+    actor = {"name": "Sam Example", "mbox": "mailto:sam@example.org"}
+    statement = completed(actor=actor, surprise="dear diary")
+    await bridge.send(statement)
+    _, page = await call("GET", "/v1/ops/dead-letters")
+    (row,) = page["items"]
+    assert (page["total"], row["reason"], "body" in row) == (1, "invalid_statement", False)
+    status, shown = await call("GET", f"/v1/ops/dead-letters/{row['id']}")
+    assert (status, shown["shown"]) == (200, "masked")
+    assert shown["body"]["verb"]["id"] == statement["verb"]["id"]
+    assert shown["body"]["actor"] == {"name": "•••", "mbox": "•••"}
+    assert not any(secret in str(shown) for secret in ("Sam", "sam@", "diary", "Working with grief"))
+    with capture_logs() as lines:
+        _, revealed = await call("GET", f"/v1/ops/dead-letters/{row['id']}?reveal=true")
+    assert (revealed["shown"], revealed["body"]) == ("revealed", statement)
+    (line,) = [line for line in lines if line.get("audit")]
+    assert (line["by"], line["letter_id"]) == ("operator", row["id"])
+    assert "sam@" not in str(lines)
+
+
+async def test_the_api_replays_and_discards(bridge: Journey, ops: Operations, call: Calls) -> None:
+    """By id and by filter; a letter that is gone is missing; nothing chosen is a mistake; others may not."""
+    await bad(bridge, 4)
+    first, second, *_ = await ids(ops)
+    status, done = await call("POST", f"/v1/ops/dead-letters/{first}/discard")
+    assert (status, done["discarded"]) == (200, 1)
+    assert (await call("POST", f"/v1/ops/dead-letters/{first}/discard"))[1]["missing"] == [first]
+    assert (await call("GET", f"/v1/ops/dead-letters/{first}"))[0] == 404
+    assert (await call("POST", f"/v1/ops/dead-letters/{second}/replay"))[1]["replayed"] == 1
+    status, problem = await call("POST", "/v1/ops/dead-letters/discard", {})
+    assert (status, "all: true" in problem["errors"][0]["message"]) == (422, True)
+    _, done = await call("POST", "/v1/ops/dead-letters/discard", {"reason": "invalid_statement", "younger_than": "1h"})
+    assert done["discarded"] >= 2
+    assert (await call.by("m-1", "member")("GET", "/v1/ops/dead-letters"))[0] == 403
+
+
+async def test_pages_of_letters_neither_repeat_nor_skip(bridge: Journey, ops: Operations, call: Calls) -> None:
+    """All pages together hold every letter once, in both directions."""
+    await bad(bridge, 7)
+    everything = await ids(ops)
+    for sort, expected in (("failed_at", everything), ("-failed_at", everything[::-1])):
+        found: list[str] = []
+        cursor = ""
+        while True:
+            _, page = await call("GET", f"/v1/ops/dead-letters?limit=3&sort={quote(sort)}{cursor}")
+            found += [row["id"] for row in page["items"]]
+            if page["next"] is None:
+                break
+            cursor = f"&cursor={page['next']}"
+        assert found == expected
+
+
+async def test_the_queues_and_the_parked_are_told(bridge: Journey, ops: Operations, call: Calls) -> None:
+    """Depth, consumers and age of each queue, and what is parked without whose name it carries."""
+    await bridge.send(completed(actor=account("nobody")), completed(actor={"mbox": "mailto:no@example.org"}))
+    await bad(bridge, 2)
+    assert len(await ids(ops)) == 2
+    _, told = await call("GET", "/v1/ops/queues")
+    found = {row["name"]: row for row in told["items"]}
+    assert (found["dead_letters"]["depth"], found["completions"]["consumers"]) == (2, 1)
+    assert found["dead_letters"]["oldest_age"] < 60
+    assert (found["parked"]["depth"], told["dead_letters_by_reason"]) == (2, {"invalid_statement": 2})
+    _, first = await call("GET", "/v1/ops/parked?limit=1")
+    _, rest = await call("GET", f"/v1/ops/parked?limit=1&cursor={first['next']}")
+    kinds = {row["identifier"] for row in (*first["items"], *rest["items"])}
+    assert (kinds, first["total"], rest["next"]) == ({"mbox", "account"}, 2, None)
+    assert "no@example.org" not in str((first, rest))
+
+
+async def test_without_a_broker_operations_are_unavailable(settings: Settings) -> None:
+    """A broker that does not answer is 503, not an empty list."""
+    nowhere = settings.model_copy(update={"amqp_url": type(settings.amqp_url)("amqp://guest:guest@127.0.0.1:9/")})
+    async with wiring.services(nowhere) as services, calls(nowhere, services) as call:
+        assert (await call("GET", "/v1/ops/dead-letters"))[0] == 503
+        assert (await call("GET", "/v1/ops/queues"))[0] == 503
+
+
+async def test_a_long_queue_is_passed_over_in_parts(bridge: Journey, ops: Operations) -> None:
+    """More letters than are held at once are all dealt with, in order."""
+    bodies = await bad(bridge, 3 * AT_ONCE + 1)
+    tapped = await bridge.channel.declare_queue(exclusive=True)
+    await tapped.bind(bridge.topology.statements, "#")
+    assert (await ops.replay(EVERY)).replayed == len(bodies)
+    arrived: list[bytes] = []
+
+    async def take(message: aio_pika.abc.AbstractIncomingMessage) -> None:
+        arrived.append(message.body)
+
+    await tapped.consume(take, no_ack=True)
+    async with asyncio.timeout(30):
+        while len(arrived) < len(bodies):
+            await asyncio.sleep(0.05)
+    assert arrived == bodies

@@ -1,0 +1,200 @@
+"""Events out: at least once, in order per member, by one relay at a time, and never in the way of the API."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+from aio_pika.abc import AbstractIncomingMessage
+from jsonschema import Draft202012Validator
+
+from bridge import wiring
+from bridge.settings import Settings
+from bridge.store.outbox import Outbox, event
+from consumers.events import MEDIA_TYPE, Relay
+from schemas.messages import EVENT
+from tests.support.calls import calls
+from tests.support.journey import Journey
+from tests.support.proxy import proxy
+from tests.support.statements import completed, member
+
+
+class Listener:
+    """A consumer of the events: everything that came, in order."""
+
+    def __init__(self) -> None:
+        self.messages: list[AbstractIncomingMessage] = []
+        self._came = asyncio.Condition()
+
+    async def take(self, message: AbstractIncomingMessage) -> None:
+        """Take one."""
+        async with self._came:
+            self.messages.append(message)
+            self._came.notify_all()
+
+    async def until(self, enough: Callable[[list[dict[str, Any]]], bool], within: float = 60) -> list[dict[str, Any]]:
+        """Wait until what came is enough; returns the events."""
+        async with asyncio.timeout(within), self._came:
+            await self._came.wait_for(lambda: enough(self.events()))
+        return self.events()
+
+    def events(self) -> list[dict[str, Any]]:
+        """The events that came."""
+        return [orjson.loads(message.body) for message in self.messages]
+
+
+@pytest.fixture
+async def listener(bridge: Journey) -> Listener:
+    """A listener to every event."""
+    heard = Listener()
+    queue = await bridge.channel.declare_queue(exclusive=True)
+    await queue.bind(bridge.topology.events, "#")
+    await queue.consume(heard.take, no_ack=True)
+    return heard
+
+
+@asynccontextmanager
+async def relaying(settings: Settings, outbox: Outbox) -> AsyncGenerator[Relay]:
+    """Run a relay meanwhile."""
+    relay = Relay(settings, wiring.topology(settings), outbox)
+    task = asyncio.create_task(relay.run())
+    try:
+        yield relay
+    finally:
+        relay.life.stop()
+        await task
+
+
+def row(member_id: str, number: int) -> dict[str, Any]:
+    """The member's event of this number."""
+    return event(f"{member_id}:{number:04}", "log.completed", member_id, datetime.now(UTC), {"number": number})
+
+
+def in_order(events: list[dict[str, Any]]) -> bool:
+    """Whether each member's events came in order: a repeat may come, but no event before its forerunner."""
+    newest: defaultdict[str, int] = defaultdict(lambda: -1)
+    for one in events:
+        number = one["data"]["number"]
+        if number > newest[one["subject"]] + 1:
+            return False
+        newest[one["subject"]] = max(newest[one["subject"]], number)
+    return True
+
+
+def distinct(events: list[dict[str, Any]]) -> int:
+    """How many different events there are."""
+    return len({one["id"] for one in events})
+
+
+async def test_a_recorded_completion_is_told(bridge: Journey, listener: Listener) -> None:
+    """A draft is announced as a CloudEvent that fits the schema, once, with its type as routing key."""
+    await bridge.add_member("m-1", member())
+    outbox = bridge.services.stores.outbox
+    async with relaying(bridge.settings, outbox):
+        statement = completed()
+        await bridge.send(statement, statement)
+        (told,) = await listener.until(bool)
+        async with asyncio.timeout(30):
+            while (await outbox.lag()).count:
+                await asyncio.sleep(0.02)
+        await bridge.send(statement)
+    Draft202012Validator(EVENT).validate(told)  # pyright: ignore[reportUnknownMemberType] - its stub leaves a type open
+    (message,) = listener.messages
+    assert (message.routing_key, message.content_type, message.message_id) == ("log.drafted", MEDIA_TYPE, told["id"])
+    assert (told["subject"], told["data"]["statement_id"]) == ("m-1", statement["id"])
+
+
+async def test_two_relays_keep_the_order_per_member(bridge: Journey, listener: Listener) -> None:
+    """With relays that come and go, every event arrives, each member's in order."""
+    outbox = bridge.services.stores.outbox
+    rows = [row(f"m-{number % 7}", number // 7) for number in range(700)]
+    async with relaying(bridge.settings, outbox), relaying(bridge.settings, outbox):
+        for start in range(0, len(rows), 50):
+            await outbox.add(rows[start : start + 50])
+            async with relaying(bridge.settings, outbox):
+                await asyncio.sleep(random.uniform(0, 0.05))
+        events = await listener.until(lambda events: distinct(events) == len(rows))
+    assert in_order(events)
+    assert (await outbox.lag()).count == 0
+
+
+async def test_the_second_relay_follows_when_the_first_is_gone(bridge: Journey, listener: Listener) -> None:
+    """One relay publishes at a time; when its connection ends, another takes over and nothing is left out."""
+    outbox = bridge.services.stores.outbox
+    async with relaying(bridge.settings, outbox):
+        await outbox.add([row("m-1", 0)])
+        await listener.until(lambda events: len(events) == 1)
+        second = relaying(bridge.settings, outbox)
+        await second.__aenter__()
+    await outbox.add([row("m-1", 1)])
+    events = await listener.until(lambda events: len(events) == 2)
+    await second.__aexit__(None, None, None)
+    assert [one["data"]["number"] for one in events] == [0, 1]
+
+
+class Forgetful:
+    """An outbox whose note of delivery gets lost now and then: the process ends between the confirm and the note."""
+
+    def __init__(self, inner: Outbox) -> None:
+        self.pending = inner.pending
+        self.lag = inner.lag
+        self._delivered: Callable[[Any], Awaitable[None]] = inner.delivered
+        self._faults = [True, False, True, True]
+
+    async def delivered(self, event_ids: Any) -> None:
+        """Fail as told."""
+        if self._faults and self._faults.pop():
+            raise RuntimeError
+        await self._delivered(event_ids)
+
+
+async def test_an_event_comes_again_rather_than_never(bridge: Journey, listener: Listener) -> None:
+    """Cut off between publishing and noting it, the relay publishes again, in order."""
+    outbox = bridge.services.stores.outbox
+    await outbox.add([row("m-1", number) for number in range(30)])
+    forgetful: Any = Forgetful(outbox)
+    async with relaying(bridge.settings, forgetful):
+        events = await listener.until(lambda events: len(events) > 60)
+        async with asyncio.timeout(30):
+            while (await outbox.lag()).count:
+                await asyncio.sleep(0.05)
+    assert distinct(events) == 30
+    assert in_order(events)
+
+
+async def test_a_cut_connection_loses_and_disorders_nothing(bridge: Journey, listener: Listener) -> None:
+    """With its connection cut again and again, the relay starts over and every event arrives in order."""
+    outbox = bridge.services.stores.outbox
+    url = bridge.settings.amqp_url.get_secret_value()
+    port = int(url.rsplit(":", 1)[1].strip("/"))
+    rows = [row(f"m-{number % 5}", number // 5) for number in range(300)]
+    async with proxy("127.0.0.1", port) as between:
+        through = type(bridge.settings.amqp_url)(url.replace(f":{port}", f":{between.port}"))
+        async with relaying(bridge.settings.model_copy(update={"amqp_url": through}), outbox):
+            for start in range(0, len(rows), 60):
+                await outbox.add(rows[start : start + 60])
+                reached = start + 20
+                await listener.until(lambda events, reached=reached: distinct(events) >= reached)
+                between.cut()
+            events = await listener.until(lambda events: distinct(events) == len(rows))
+    assert in_order(events)
+
+
+async def test_the_api_writes_while_the_broker_is_absent(settings: Settings) -> None:
+    """Without a broker the API creates and changes as ever, and the events wait, counted with their age."""
+    nowhere = settings.model_copy(update={"amqp_url": type(settings.amqp_url)("amqp://guest:guest@127.0.0.1:9/")})
+    async with wiring.services(nowhere) as services, calls(nowhere, services, "crm", "platform") as call:
+        await services.stores.prepare()
+        async with relaying(nowhere, services.stores.outbox):
+            assert (await call("PUT", "/v1/members/m-1", member()))[0] == 201
+            await services.stores.outbox.add([row("m-1", 0)])
+            assert (await call("PUT", "/v1/members/m-1", member(registered=False)))[0] == 200
+        lag = await services.stores.outbox.lag()
+    assert (lag.count, 0 <= lag.age < 60) == (1, True)
