@@ -1,0 +1,100 @@
+"""``/v1/periods/{id}/comments``: the supporting information of a membership year."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bridge.api.context import Call
+from bridge.api.idempotent import attempt
+from bridge.api.pagination import Page, PageQuery, decode_cursor, encode_cursor, parse_sort
+from bridge.api.parts import COMMENTS
+from bridge.api.routing import Answer, Routes
+from bridge.errors import Conflict, RecordFrozen
+from bridge.services.comments import SORTABLE
+
+routes = Routes("Comments", "Notes about a membership year. Posted, they stay: nothing changes or deletes one (R51).")
+
+EXAMPLE = {
+    "text": "The course I had planned was cancelled; I read the two books instead.",
+    "refers_to": "5b0c4f5e-6f5b-4b7e-9a43-2f4d5b8f0c11",
+}
+
+
+class CommentQuery(PageQuery):
+    """Which page of the comments, the oldest first unless told otherwise."""
+
+    sort: str = Field(
+        "created_at", max_length=200, pattern=r"^[a-z_, -]*$", description="`created_at`, or `-created_at`."
+    )
+
+
+class CommentIn(BaseModel):
+    """A comment as the member posts it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(min_length=1, max_length=100_000, description="Plain text, kept and shown as it is.")
+    refers_to: str | None = Field(
+        None,
+        max_length=200,
+        title="Refers to",
+        description="The id of a plan item or log entry of the same record (R52).",
+    )
+
+
+class Comment(BaseModel):
+    """A comment."""
+
+    id: str
+    text: str
+    refers_to: str | None
+    author: str = Field(description="The id of the member who posted it.")
+    created_at: datetime
+
+
+@routes.get(
+    "/v1/periods/{period_id}/comments",
+    roles={"member"},
+    query=CommentQuery,
+    answer=Page[Comment],
+    summary="List the comments on a membership year",
+)
+async def list_comments(call: Call, query: CommentQuery) -> dict[str, Any]:
+    """Return a page of the comments on a period, by id or ``current`` (R50)."""
+    member_id, period_id = call.caller.subject, call.path["period_id"]
+    sort = parse_sort(query.sort or "created_at", SORTABLE)
+    scope = f"comments:{member_id}:{period_id}"
+    after = decode_cursor(scope, query, 2 * len(sort) + 1)
+    page = await call.service(COMMENTS).list(member_id, period_id, sort, query.limit, after)
+    return {
+        "items": [_shown(comment) for comment in page.items],
+        "next": page.next and encode_cursor(page.next, scope, query),
+        "total": page.total,
+    }
+
+
+@routes.post(
+    "/v1/periods/{period_id}/comments",
+    roles={"member"},
+    body=CommentIn,
+    answer=Comment,
+    status=201,
+    idempotent=True,
+    problems=(Conflict, RecordFrozen),
+    example=EXAMPLE,
+    summary="Comment on a membership year",
+    description="For what explains the record, such as why something planned was not done. A comment cannot be "
+    "changed or deleted; to correct one, post another. Closed while the year is frozen.",
+)
+async def add_comment(call: Call, body: CommentIn) -> Answer:
+    """Post a comment (R50-R52)."""
+    member_id, period_id = call.caller.subject, call.path["period_id"]
+    given = attempt(call, body)
+    return Answer(_shown(await call.service(COMMENTS).add(member_id, period_id, body.text, body.refers_to, given)))
+
+
+def _shown(comment: dict[str, Any]) -> dict[str, Any]:
+    return {**comment, "id": comment["_id"]}
