@@ -2,42 +2,82 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from bridge.api.conditional import check_version
 from bridge.api.context import Call
+from bridge.api.evidence import EvidenceItem
+from bridge.api.fields import Day
+from bridge.api.idempotent import attempt
 from bridge.api.pagination import Page, PageQuery, decode_cursor, encode_cursor, parse_sort
 from bridge.api.parts import LOG
 from bridge.api.routing import Answer, Routes
 from bridge.domain.entries import SORTABLE
+from bridge.errors import Conflict, RecordFrozen
 from bridge.services.log import LogFilter
 
 routes = Routes("Log", "Completed CPD, recorded by itself or by hand.")
 
-OPTIONAL = ("title", "type", "date", "description", "minutes", "provenance")
-
 Source = Literal["learning_centre", "manual", "import"]
+
+EXAMPLE = {
+    "title": "Working with grief",
+    "type": "course",
+    "date": "2026-05-04",
+    "minutes": 90,
+    "description": "A day's course on loss in later life.",
+    "draft": True,
+}
+EXAMPLE_PATCH = {"learning": "How differently people grieve.", "provider": None, "draft": False}
 
 
 class LogQuery(PageQuery):
     """Which entries, in which order."""
 
-    period: str = Field("current", max_length=40, description="A period id, `current` or `all`.")
-    sort: str = Field("-date", max_length=200, description="Of date, title and type; `-` for descending.")
+    period: str = Field(
+        "current",
+        max_length=40,
+        description="A period id, `current` or `all`. The current period's list ends with the entries that have no "
+        "date yet, so that they stay in sight (R76).",
+    )
+    q: str = Field(
+        "",
+        max_length=200,
+        description="Words, each the beginning of a word in any text of the entry; case and accents do not matter.",
+    )
+    date_from: Day | None = Field(None, description="The first day, included.")
+    date_to: Day | None = Field(None, description="The last day, included.")
+    type: str | None = Field(None, max_length=40, description="A choice of the form's field `type`.")
+    source: Source | None = Field(None, description="How the entry came to be.")
+    draft: bool | None = Field(None, description="Whether it is a draft.")
+    complete: bool | None = Field(None, description="Whether it is complete.")
+    needs_attention: bool | None = Field(None, description="Whether anything is left to do: all that is not complete.")
+    linked: bool | None = Field(None, description="Whether it is linked with a plan item (R47).")
+    sort: str = Field(
+        "-date",
+        max_length=200,
+        pattern=r"^[a-z_, -]*$",
+        description="Of `date`, `title`, `type` and `complete`; `-` for descending. What is empty comes last.",
+    )
 
 
 class LogRow(BaseModel):
     """An entry in the list (R23)."""
 
     id: str
-    title: str | None
-    type: str | None
-    date: date | None
+    reference: str | None = Field(None, description="The number that people use, such as L3.")
+    title: str | None = None
+    type: str | None = None
+    date: Day | None = None
     draft: bool
-    complete: bool
+    complete: bool = Field(description="Draft is off and no needed field is empty (R38).")
     source: Source
+    plan_ids: list[str] = Field(description="The plan items it is linked with.")
+    frozen: bool = Field(description="Submitted for the Register Audit, and closed to changes.")
+    version: int
 
 
 class Provenance(BaseModel):
@@ -50,44 +90,163 @@ class Provenance(BaseModel):
     received_at: datetime
     original_title: str
     original_description: str
-    voided: bool = False
+    voided: bool = Field(False, description="The Learning centre took the completion back after you had edited it.")
 
 
 class LogEntry(LogRow):
     """An entry as the member edits it."""
 
-    description: str | None
-    minutes: int | None
     period_id: str | None
-    missing_fields: list[str]
+    missing_fields: list[str] = Field(description="Needed fields that are empty, in the form's order.")
     form_version: str
-    frozen: bool
-    version: int
+    frozen_since: datetime | None
     created_at: datetime
     updated_at: datetime
-    provenance: Provenance | None
+    finished_at: datetime | None = None
+    evidence: list[EvidenceItem] = Field(default_factory=list[EvidenceItem])
+    provenance: Provenance | None = None
+
+
+class LogEntryIn(BaseModel):
+    """A new entry: the fields of the form, none of them needed for saving."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    draft: bool = Field(True, title="Draft", description="Off says: I have finished this (R37).")
+
+
+class LogEntryPatch(BaseModel):
+    """Changes of an entry: only what is named changes; null empties a field."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    draft: bool = Field(True, title="Draft", description="Off says: I have finished this (R37).")
 
 
 @routes.get("/v1/log", roles={"member"}, query=LogQuery, answer=Page[LogRow], summary="List my log")
 async def list_log(call: Call, query: LogQuery) -> dict[str, Any]:
-    """Return a page of the member's entries, of the current period unless told otherwise (R17, R22)."""
-    sort = parse_sort(query.sort, SORTABLE)
+    """Return a page of the member's entries, of the current period unless told otherwise (R17, R20-R23, R30)."""
+    sort = parse_sort(query.sort or "-date", SORTABLE)
     scope = f"log:{call.caller.subject}"
     after = decode_cursor(scope, query, 2 * len(sort) + 1)
-    page = await call.service(LOG).list(call.caller.subject, LogFilter(query.period), sort, query.limit, after)
+    wanted = LogFilter(**query.model_dump(exclude={"limit", "cursor", "sort"}))
+    page = await call.service(LOG).list(call.caller.subject, wanted, sort, query.limit, after)
     return {
-        "items": [_shown(entry) for entry in page.items],
+        "items": [shown(entry) for entry in page.items],
         "next": page.next and encode_cursor(page.next, scope, query),
         "total": page.total,
     }
 
 
+@routes.post(
+    "/v1/log",
+    roles={"member"},
+    body=LogEntryIn,
+    answer=LogEntry,
+    status=201,
+    etag=True,
+    idempotent=True,
+    problems=(Conflict, RecordFrozen),
+    summary="Log an activity",
+    description="For CPD done elsewhere, or before; any day up to today, unless its period is frozen. An entry may "
+    "be saved with gaps: then it is not complete, and `missing_fields` says why.",
+)
+async def create_entry(call: Call, body: LogEntryIn) -> Answer:
+    """Add an entry by hand (R32, R33, R35)."""
+    values, draft = _given(body)
+    entry = await call.service(LOG).create(call.caller.subject, values, draft is not False, attempt(call, body))
+    return _answer(entry, created=True)
+
+
 @routes.get("/v1/log/{entry_id}", roles={"member"}, answer=LogEntry, etag=True, summary="One log entry")
 async def get_entry(call: Call) -> Answer:
     """Return one of the member's entries (R24)."""
-    entry = await call.service(LOG).get(call.caller.subject, call.path["entry_id"])
-    return Answer(_shown(entry), version=entry["version"])
+    return _answer(await call.service(LOG).get(call.caller.subject, call.path["entry_id"]))
 
 
-def _shown(entry: dict[str, Any]) -> dict[str, Any]:
-    return {**dict.fromkeys(OPTIONAL), **entry, "id": entry["_id"], "frozen": bool(entry.get("frozen"))}
+@routes.patch(
+    "/v1/log/{entry_id}",
+    roles={"member"},
+    body=LogEntryPatch,
+    answer=LogEntry,
+    etag=True,
+    if_match=True,
+    problems=(RecordFrozen,),
+    summary="Change a log entry",
+    description="Automatic entries too. Taking `draft` off with gaps is saved, and leaves the entry incomplete; "
+    "emptying a needed field makes it incomplete again.",
+)
+async def edit_entry(call: Call, body: LogEntryPatch) -> Answer:
+    """Change fields of an entry (R30, R35-R38)."""
+    changes, draft = _given(body)
+    expected = call.if_match()
+    return _answer(
+        await call.service(LOG).edit(
+            call.caller.subject, call.path["entry_id"], changes, draft, lambda now: check_version(expected, now)
+        )
+    )
+
+
+@routes.delete(
+    "/v1/log/{entry_id}",
+    roles={"member"},
+    if_match=True,
+    problems=(RecordFrozen,),
+    summary="Delete a log entry",
+    description="It can be restored for 30 days, with its links. A deleted automatic entry does not come back by "
+    "itself.",
+)
+async def delete_entry(call: Call) -> None:
+    """Delete an entry, softly (decision 5)."""
+    expected = call.if_match()
+    await call.service(LOG).delete(call.caller.subject, call.path["entry_id"], lambda now: check_version(expected, now))
+
+
+@routes.post(
+    "/v1/log/{entry_id}/restore",
+    roles={"member"},
+    answer=LogEntry,
+    etag=True,
+    problems=(Conflict, RecordFrozen),
+    summary="Restore a deleted log entry",
+    description="Within 30 days of deleting it; its links come back. One that is not deleted stays as it is.",
+)
+async def restore_entry(call: Call) -> Answer:
+    """Bring an entry back (decision 5)."""
+    return _answer(await call.service(LOG).restore(call.caller.subject, call.path["entry_id"]))
+
+
+@routes.post(
+    "/v1/log/{entry_id}/copy",
+    roles={"member"},
+    answer=LogEntry,
+    status=201,
+    etag=True,
+    idempotent=True,
+    problems=(Conflict,),
+    summary="Copy a log entry as a new draft",
+    description="For what recurs, such as a group that meets every year: the texts are copied, the days, the number, "
+    "the links, the evidence and the provenance are not.",
+)
+async def copy_entry(call: Call) -> Answer:
+    """Make a new draft from an entry (R77, R78)."""
+    entry = await call.service(LOG).copy(call.caller.subject, call.path["entry_id"], attempt(call))
+    return _answer(entry, created=True)
+
+
+def _given(body: BaseModel) -> tuple[dict[str, Any], bool | None]:
+    """Return what a body says: the form's fields, with dates as text, and ``draft``, or None when it is not named."""
+    values = body.model_dump(mode="json", exclude_unset=True)
+    return values, values.pop("draft", None)
+
+
+def _answer(entry: dict[str, Any], *, created: bool = False) -> Answer:
+    location = f"/v1/log/{entry['_id']}" if created else None
+    return Answer(shown(entry), version=entry["version"], location=location)
+
+
+def shown(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return an entry as it is shown."""
+    freeze = entry.get("frozen")
+    since = freeze["since"] if freeze else None
+    return {**entry, "id": entry["_id"], "frozen": freeze is not None, "frozen_since": since}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from bridge.api.audit import AuditCase
 from bridge.api.context import SETTINGS, Call
-from bridge.api.parts import PERIODS
+from bridge.api.parts import AUDIT, PERIODS
 from bridge.api.routing import Routes
+from bridge.services.audit import shown
 
 routes = Routes("Member", "The member's own membership years.")
 
@@ -33,7 +35,8 @@ class PeriodRow(BaseModel):
     start: date
     end: date
     current: bool
-    frozen: bool
+    frozen: bool = Field(description="Submitted for the Register Audit, and closed to changes (R56).")
+    frozen_since: datetime | None
     counts: Counts
 
 
@@ -54,10 +57,47 @@ class Elapsed(BaseModel):
     text: str = Field(description="The same in words, for a text alternative.")
 
 
+class TypeCounts(BaseModel):
+    """Entries of one type by state."""
+
+    total: int
+    draft: int
+    incomplete: int
+    complete: int
+
+
+class PlanCounts(BaseModel):
+    """Plan items whose dates touch a period."""
+
+    total: int
+    incomplete: int = Field(description="A needed field is empty (R11).")
+
+
+class Unlinked(BaseModel):
+    """What plan and log do not say of each other (R47)."""
+
+    planned_not_logged: int = Field(description="Plan items of the period, not given up, with nothing logged for them.")
+    logged_not_planned: int = Field(description="Entries of the period without a plan item.")
+
+
+class Action(BaseModel):
+    """What can be done now, or why not, in a word that a portal can explain beside a disabled button (R26)."""
+
+    name: Literal["log_activity", "add_comment", "export_pdf", "export_zip", "submit_for_review"]
+    enabled: bool
+    reason: Literal["not_selected", "already_submitted", "record_frozen"] | None
+
+
 class Period(PeriodRow):
     """A membership year with its progress."""
 
     elapsed: Elapsed
+    undated: int = Field(description="Entries without a date, shown with the current period (R76); 0 for others.")
+    minutes: int = Field(description="Time spent, over all entries of the period.")
+    by_type: dict[str, TypeCounts] = Field(description="By the choices of the field `type`; `none` without one (R45).")
+    plan: PlanCounts
+    unlinked: Unlinked
+    actions: list[Action]
 
 
 class Links(BaseModel):
@@ -76,7 +116,7 @@ class Me(BaseModel):
     registered: bool
     requirements_apply: bool = Field(description="Guidance for Registered members applies; access does not differ.")
     current_period: Period
-    audit: list[dict[str, Any]]
+    audit: list[AuditCase]
     links: Links
 
 
@@ -85,13 +125,14 @@ async def get_me(call: Call) -> dict[str, Any]:
     """Return the caller with the current period (R17, R80)."""
     periods, settings = call.service(PERIODS), call.request.app[SETTINGS]
     member = await periods.member(call.caller.subject)
+    cases = await call.service(AUDIT).cases_of(member["_id"])
     return {
         "member_id": member["_id"],
         "name": member["name"],
         "registered": member["registered"],
         "requirements_apply": member["registered"],
-        "current_period": await periods.one(member["_id"], "current"),
-        "audit": [],
+        "current_period": await periods.one(member["_id"], "current", cases),
+        "audit": [shown(case, member) for case in cases],
         "links": {"help": settings.help_url, "privacy": settings.privacy_url, "survey": settings.survey_url},
     }
 
@@ -105,4 +146,5 @@ async def list_periods(call: Call) -> dict[str, Any]:
 @routes.get("/v1/periods/{period_id}", roles={"member"}, answer=Period, summary="One membership year")
 async def get_period(call: Call) -> dict[str, Any]:
     """Return one membership year, by id or ``current`` (R17, R18)."""
-    return await call.service(PERIODS).one(call.caller.subject, call.path["period_id"])
+    cases = await call.service(AUDIT).cases_of(call.caller.subject)
+    return await call.service(PERIODS).one(call.caller.subject, call.path["period_id"], cases)

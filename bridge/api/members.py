@@ -34,6 +34,7 @@ class Member(BaseModel):
     member_id: str
     name: str
     email: str | None
+    language: str | None = None
     registered: bool
     registered_since: date | None
     renewal_date: date | None

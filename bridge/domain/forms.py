@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bridge.errors import NotFound
 from schemas.forms import FORMS
+
+CORE: Mapping[str, Mapping[str, str]] = {
+    "log": {"title": "text", "type": "choice", "date": "date", "description": "long_text"},
+    "plan": {"title": "text", "start_date": "date", "completion_date": "date", "status": "choice"},
+}
+"""Fields that rules speak of, with their types: every version of a form has them, whoever wrote it."""
+
+STATUSES = ("planned", "in_progress", "done", "not_pursued", "carried_forward")
+"""What the status of a plan item may be (R14); the contract names them, so every form offers them."""
+
+
+RESERVED = frozenset(
+    (
+        *("_id", "id", "member_id", "source", "draft", "complete", "missing_fields", "form_version", "version"),
+        *("period_id", "period_ids", "plan_ids", "log_ids", "evidence", "provenance", "frozen", "frozen_since"),
+        *("created_at", "updated_at", "finished_at", "touched_at", "deleted_at", "withdrawn_at"),
+        *("merge_keys", "order", "tokens", "listed", "arrived", "tallied", "span"),
+    )
+)
+"""What a record says of itself, and no field of a form may be called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +66,60 @@ class Form:
     title: str
     fields: tuple[FormField, ...]
 
+    def field(self, name: str) -> FormField | None:
+        """The field of that name, or ``None``."""
+        return next((field for field in self.fields if field.name == name), None)
+
+
+class Forms:
+    """Every version of both forms: the standard ones, or another body's own.
+
+    Raises ``ValueError`` that names each fault when a form or a field that rules speak of is not there.
+    """
+
+    def __init__(self, definitions: Mapping[tuple[str, str], Mapping[str, Any]]) -> None:
+        self._forms = {key: _form(data) for key, data in definitions.items()}
+        faults = list(self._faults())
+        if faults:
+            raise ValueError("; ".join(faults))
+
+    def form(self, name: str, version: str) -> Form:
+        """The form of that name and version; raises ``NotFound``."""
+        try:
+            return self._forms[name, version]
+        except KeyError:
+            raise NotFound(f"There is no version {version} of a form named {name}.") from None
+
+    def current(self, name: str) -> Form:
+        """The newest version of the form; raises ``NotFound``."""
+        return self.form(name, max((form.version for form in self.versions(name)), key=int, default="1"))
+
+    def versions(self, name: str) -> list[Form]:
+        """Every version of the form, newest first."""
+        found = [form for (form_name, _), form in self._forms.items() if form_name == name]
+        return sorted(found, key=lambda form: int(form.version), reverse=True)
+
+    def _faults(self) -> Iterator[str]:
+        for name, fields in CORE.items():
+            versions = self.versions(name)
+            if not versions:
+                yield f"there is no {name} form: add {name}-1.json"
+            for form in versions:
+                yield from _core_faults(form, fields)
+                for field in form.fields:
+                    if field.name in RESERVED:
+                        yield f"{name}-{form.version}.json: {field.name} is taken, call the field something else"
+
+
+def _core_faults(form: Form, wanted: Mapping[str, str]) -> Iterator[str]:
+    for name, kind in wanted.items():
+        field = form.field(name)
+        if field is None or field.type != kind:
+            yield f"{form.name}-{form.version}.json needs a field {name} of type {kind}"
+    status = form.field("status") if form.name == "plan" else None
+    if status is not None and not set(STATUSES) <= {choice.value for choice in status.choices}:
+        yield f"{form.name}-{form.version}.json: status needs the choices {', '.join(STATUSES)}"
+
 
 def _field(data: Mapping[str, Any]) -> FormField:
     choices = tuple(Choice(**choice) for choice in data.get("choices", ()))
@@ -58,21 +132,18 @@ def _form(data: Mapping[str, Any]) -> Form:
     return Form(data["form"], data["version"], data["title"], tuple(fields))
 
 
-_FORMS = {key: _form(data) for key, data in FORMS.items()}
+STANDARD = Forms(FORMS)
+"""The forms that come with the service."""
 
 
 def form(name: str, version: str) -> Form:
-    """The form of that name and version; raises ``NotFound``."""
-    try:
-        return _FORMS[name, version]
-    except KeyError:
-        raise NotFound(f"There is no version {version} of a form named {name}.") from None
+    """The standard form of that name and version; raises ``NotFound``."""
+    return STANDARD.form(name, version)
 
 
 def current(name: str) -> Form:
-    """The newest version of the form; raises ``NotFound``."""
-    versions = [version for form_name, version in _FORMS if form_name == name]
-    return form(name, max(versions, key=int, default="1"))
+    """The newest version of the standard form; raises ``NotFound``."""
+    return STANDARD.current(name)
 
 
 def missing_fields(form: Form, values: Mapping[str, Any]) -> list[str]:

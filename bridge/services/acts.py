@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from bridge.domain.periods import MembershipCalendar
 from bridge.errors import NotFound, RecordFrozen
@@ -18,6 +18,7 @@ from bridge.services.stores import Stores
 from bridge.store.database import Session
 from bridge.store.members import calendar_of, frozen_on
 from bridge.store.outbox import event
+from bridge.store.records import MemberRecords
 
 R = TypeVar("R")
 
@@ -40,6 +41,23 @@ class Act:
     def calendar(self) -> MembershipCalendar:
         """The member's membership years."""
         return calendar_of(self.member)
+
+    @property
+    def log(self) -> MemberRecords:
+        """The member's log entries, in this transaction."""
+        return self.stores.log.of(self.member_id, self.session)
+
+    @property
+    def plan(self) -> MemberRecords:
+        """The member's plan items, in this transaction."""
+        return self.stores.plan.of(self.member_id, self.session)
+
+    async def numbers(self, kind: Literal["log", "plan"], count: int) -> range:
+        """Take the next reference numbers of the member's log or plan (R48); a number is never given twice."""
+        if not count:
+            return range(0)
+        last = await self.stores.members.number(self.member_id, kind, count, self.session)
+        return range(last - count + 1, last + 1)
 
     def refuse_frozen_day(self, day: date) -> None:
         """Raise ``RecordFrozen`` when a day lies in a period that was submitted for the Register Audit (R56)."""
@@ -76,6 +94,12 @@ class Acts:
             member = await self._stores.members.touch(member_id, session)
             if member is None:
                 raise NotFound("There is no record for you yet: the membership system has not told us of you.")
-            return await work(Act(self._stores, member, session, datetime.now(UTC)))
+            return await work(Act(self._stores, member, session, _now()))
 
         return await self._stores.database.transaction(act)
+
+
+def _now() -> datetime:
+    """Return the time in whole milliseconds, as the store keeps it: what is answered now is what is read later."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)

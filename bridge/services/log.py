@@ -1,42 +1,247 @@
-"""The member's log of completed CPD (R16-R25)."""
+"""The member's log of completed CPD (R16-R46, R76-R78)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from datetime import date
+from typing import Any, Literal
 
-from bridge.errors import NotFound
+from bridge.domain import entries, tallies
+from bridge.domain.entries import UNDATED
+from bridge.domain.forms import Forms
+from bridge.domain.keywords import query_terms
+from bridge.services.acts import Act, Acts
+from bridge.services.changes import (
+    Check,
+    found,
+    found_to_change,
+    found_to_restore,
+    refuse_faults,
+    refuse_frozen_days,
+    refuse_misfits,
+)
+from bridge.services.idempotency import Attempt, once
+from bridge.services.intake import Intake, save_entries
+from bridge.services.links import let_go, take_back
 from bridge.services.periods import Periods
 from bridge.services.stores import Stores
-from bridge.store.listing import Listing, Sort
-from bridge.store.members import calendar_of
+from bridge.store.listing import Listing, Sort, Wanted
+
+Document = dict[str, Any]
+Source = Literal["manual", "import"]
+
+KIND = "log entry"
+"""What a person calls it."""
+
+FEW = 500
+"""A period with up to so many entries is read whole and sorted; a longer one in the order of an index."""
+
+ROW = ("title", "type", "date", "draft", "complete", "source", "reference", "frozen", "version", "plan_ids")
+"""What is read of an entry for a list: texts may be long, and are not shown there (R23)."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """What a list of the log is narrowed to; ``period`` is an id, ``current`` or ``all``."""
+    """What a list of the log is narrowed to; every part that is given must hold.
+
+    ``period`` is an id, ``current`` or ``all``; ``q`` keywords; ``date_from`` and ``date_to`` are both included.
+    """
 
     period: str = "current"
+    q: str = ""
+    date_from: date | None = None
+    date_to: date | None = None
+    type: str | None = None
+    source: str | None = None
+    draft: bool | None = None
+    complete: bool | None = None
+    needs_attention: bool | None = None
+    linked: bool | None = None
+
+    def rest(self) -> Document:
+        """Return the query of everything but the period and the keywords."""
+        equal = {"type": self.type, "source": self.source, "draft": self.draft, "complete": self.complete}
+        query: Document = {name: value for name, value in equal.items() if value is not None}
+        bounds = {"$gte": self.date_from, "$lte": self.date_to}
+        if days := {op: day.isoformat() for op, day in bounds.items() if day is not None}:
+            query["date"] = {"$gt": "", **days}
+        clauses: list[Document] = [query] if query else []
+        if self.needs_attention is not None:
+            clauses.append({"complete": not self.needs_attention})
+        if self.linked is not None:
+            clauses.append({"plan_ids": {"$ne": []} if self.linked else []})
+        return {"$and": clauses} if clauses else {}
 
 
 class Log:
-    """Reads a member's log entries."""
+    """Reads and changes a member's log entries."""
 
-    def __init__(self, stores: Stores, periods: Periods) -> None:
+    def __init__(self, stores: Stores, acts: Acts, forms: Forms, periods: Periods, intake: Intake) -> None:
         self._stores = stores
+        self._acts = acts
+        self._forms = forms
         self._periods = periods
+        self._intake = intake
 
     async def list(self, member_id: str, wanted: LogFilter, sort: Sort, limit: int, after: list[Any] | None) -> Listing:
-        """Return a page of the member's entries; raises ``NotFound`` for an unknown period."""
-        query: dict[str, Any] = {}
-        if wanted.period != "all":
-            calendar = calendar_of(await self._periods.member(member_id))
-            query["period_id"] = self._periods.resolve(calendar, wanted.period).id
-        return await self._stores.entries.list(member_id, query, sort, limit, after)
+        """Return a page of the member's entries; raises ``NotFound`` for an unknown period.
 
-    async def get(self, member_id: str, entry_id: str) -> dict[str, Any]:
-        """Return one entry of the member; raises ``NotFound``."""
-        entry = await self._stores.entries.get(member_id, entry_id)
-        if entry is None:
-            raise NotFound("There is no such log entry in your record.")
+        The current period's list has undated entries too, so that they are not lost from sight (R76).
+        """
+        member = await self._periods.member(member_id)
+        await self._intake.settle(member)
+        chosen = self._periods.tallied(member, wanted.period)
+        held = list(
+            (await self._stores.tallies.of(member_id, chosen, days=bool(sort) and sort[0][0] == "date")).values()
+        )
+        rest, terms = wanted.rest(), query_terms(wanted.q)
+        if wanted.q and not terms:
+            return Listing([], None, 0)
+        total = sum(tallies.counts(tally, 0)["total"] for tally in held)
+        plain = not rest and not terms
+        seek = _period_ids(chosen)
+        asked = Wanted(seek, rest, sort, limit, after, sorts=bool(seek), fields=ROW)
+        if plain and (not seek or total > FEW):
+            start, stops = _pieces(held, sort, limit, after)
+            asked = Wanted({}, seek, sort, limit, start, stops, fields=ROW)
+        return await self._stores.log.of(member_id).page(asked, terms, total if plain else None)
+
+    async def get(self, member_id: str, entry_id: str) -> Document:
+        """Return one entry of the member with its ``evidence``; raises ``NotFound``."""
+        await self._intake.settle(await self._periods.member(member_id))
+        return await self._whole(await found(self._stores.log.of(member_id), entry_id, KIND))
+
+    async def _whole(self, entry: Document) -> Document:
+        files = await self._stores.evidence.of_entries(entry["member_id"], [entry["_id"]])
+        return {**entry, "evidence": files.get(entry["_id"], [])}
+
+    async def create(self, member_id: str, values: Document, draft: bool, attempt: Attempt | None) -> Document:
+        """Add an entry by hand (R32, R33); raises ``ValidationFailed`` or ``RecordFrozen``."""
+
+        async def work(act: Act) -> Document:
+            return await once(act, attempt, lambda: self._create(act, values, draft))
+
+        return await self._acts.run(member_id, work)
+
+    async def _create(self, act: Act, values: Document, draft: bool) -> Document:
+        (entry,) = await self.create_in(act, [(values, draft)], "manual")
         return entry
+
+    async def create_in(self, act: Act, given: list[tuple[Document, bool]], source: Source) -> list[Document]:
+        """Add entries within an act, all or none: fields of the current form, and whether each is a draft.
+
+        Raises ``ValidationFailed`` for the first one that is wrong, or ``RecordFrozen``.
+        """
+        form = self._forms.current("log")
+        numbers = iter(await act.numbers("log", len([1 for values, _ in given if not values.get("reference")])))
+        made: list[Document] = []
+        for values, draft in given:
+            refuse_faults(entries.faults(form, values, values, self._periods.today()))
+            refuse_frozen_days(act, values.get("date"))
+            numbered = values if values.get("reference") else {**values, "reference": f"L{next(numbers)}"}
+            entry = entries.new_entry(
+                act.member_id, numbered, draft=draft, source=source, form=form, calendar=act.calendar, at=act.at
+            )
+            made.append({**entry, "tallied": tallies.tally_of(entry)})
+        await act.log.add(made)
+        await act.stores.tallies.add(act.member_id, tallies.moves((None, entry) for entry in made), act.session)
+        for entry in made:
+            await _announce_completed(act, {}, entry)
+        return made
+
+    async def edit(
+        self, member_id: str, entry_id: str, changes: Document, draft: bool | None, check: Check
+    ) -> Document:
+        """Change fields of an entry (R30, R35-R38); None in ``changes`` clears a field.
+
+        Raises ``NotFound``, ``RecordFrozen``, what ``check`` raises, or ``ValidationFailed``.
+        """
+
+        async def work(act: Act) -> Document:
+            before = await found_to_change(act.log, entry_id, KIND, check)
+            form = self._forms.form("log", before["form_version"])
+            refuse_misfits(form, changes)
+            after = entries.changed(before, changes, draft, form, act.calendar, act.at)
+            refuse_faults(entries.faults(form, after, changes, self._periods.today()))
+            if after.get("date") != before.get("date"):
+                refuse_frozen_days(act, before.get("date"), after.get("date"))
+            return await self._save(act, before, after)
+
+        return await self._whole(await self._acts.run(member_id, work))
+
+    async def _save(self, act: Act, before: Document, after: Document) -> Document:
+        await save_entries(act, [(before, after)])
+        saved = await found(act.log, before["_id"], KIND)
+        await _announce_completed(act, before, saved)
+        return saved
+
+    async def delete(self, member_id: str, entry_id: str, check: Check) -> None:
+        """Delete an entry, softly (decision 5); its links go out of sight with it."""
+
+        async def work(act: Act) -> None:
+            before = await found_to_change(act.log, entry_id, KIND, check)
+            await let_go(act, act.plan, before["plan_ids"], "log_ids", entry_id)
+            gone = {name: value for name, value in before.items() if name != "listed"}
+            await save_entries(act, [(before, {**gone, "deleted_at": act.at, "touched_at": act.at})])
+
+        await self._acts.run(member_id, work)
+
+    async def restore(self, member_id: str, entry_id: str) -> Document:
+        """Bring a deleted entry back with its links; a live one stays as it is (decision 5).
+
+        Raises ``NotFound``, ``Conflict`` after ``RESTORABLE_DAYS``, or ``RecordFrozen``.
+        """
+
+        async def work(act: Act) -> Document:
+            before = await found_to_restore(act.log, entry_id, KIND, act.at)
+            if not before.get("deleted_at"):
+                return before
+            refuse_frozen_days(act, before.get("date"))
+            plan_ids = await take_back(act, act.plan, before.get("plan_ids", []), "log_ids", entry_id)
+            after = {name: value for name, value in before.items() if name != "deleted_at"}
+            form = self._forms.form("log", before["form_version"])
+            restored = entries.listed({**after, "plan_ids": plan_ids, "touched_at": act.at}, form, act.calendar)
+            return await self._save(act, before, await self._numbered(act, restored))
+
+        return await self._whole(await self._acts.run(member_id, work))
+
+    async def _numbered(self, act: Act, entry: Document) -> Document:
+        """Give an entry that was deleted before it was ever listed its number."""
+        if "reference" in entry or entry["source"] != "learning_centre":
+            return entry
+        (number,) = await act.numbers("log", 1)
+        return {**entry, "reference": f"L{number}"}
+
+    async def copy(self, member_id: str, entry_id: str, attempt: Attempt | None) -> Document:
+        """Make a new draft from an entry (R77): its texts, without days, number, evidence, links or provenance."""
+
+        async def work(act: Act) -> Document:
+            entry = await found(act.log, entry_id, KIND)
+            form = self._forms.current("log")
+            return await once(act, attempt, lambda: self._create(act, entries.copied(entry, form), draft=True))
+
+        return await self._acts.run(member_id, work)
+
+
+async def _announce_completed(act: Act, before: Document, after: Document) -> None:
+    if after["complete"] and not before.get("complete"):
+        data = {"entry_id": after["_id"], "date": after.get("date")}
+        await act.announce("log.completed", f"{after['_id']}:{after['version']}", data)
+
+
+def _period_ids(chosen: set[str] | None) -> Document:
+    """Return the query of some tallies' entries; none when all are chosen."""
+    if chosen is None:
+        return {}
+    return {"period_id": {"$in": [None if key == UNDATED else key for key in sorted(chosen)]}}
+
+
+def _pieces(
+    held: list[Document], sort: Sort, limit: int, after: list[Any] | None
+) -> tuple[list[Any] | None, list[tuple[str, str]]]:
+    """Return where to start in a list by date, and where to stop on the way; no stops for another list."""
+    if len(sort) != 1 or sort[0][0] != "date" or (after is not None and after[0] is not False):
+        return after, []
+    place = None if after is None else (str(after[1]), str(after[2]))
+    start, stops = tallies.pieces(held, sort[0][1], place, limit + 1)
+    return None if start is None else [False, *start], stops

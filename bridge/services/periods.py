@@ -1,53 +1,90 @@
-"""Membership years as the portal shows them: progress, counts, what can be done now (R16-R26)."""
+"""Membership years as the portal shows them: progress, counts, what can be done now (R16-R26, R45-R47)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from bridge.domain import tallies
+from bridge.domain.actions import actions
+from bridge.domain.entries import UNDATED
 from bridge.domain.periods import MembershipCalendar, Period
+from bridge.domain.plan import DROPPED
 from bridge.errors import NotFound
+from bridge.services.intake import Intake
 from bridge.services.stores import Stores
 from bridge.store.members import calendar_of
+from bridge.store.records import touching
 
-NO_COUNTS = {"draft": 0, "incomplete": 0, "complete": 0}
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """A member with what is known of each period: tallies, and completions that wait for a freeze to end."""
+
+    member: Document
+    tallies: Mapping[str, Document]
+    waiting: Mapping[str, int]
+
+    @property
+    def calendar(self) -> MembershipCalendar:
+        return calendar_of(self.member)
+
+    def tally(self, period: Period) -> Document:
+        return self.tallies.get(period.id, {})
 
 
 class Periods:
     """Reads a member's membership years; ``today`` gives the local day."""
 
-    def __init__(self, stores: Stores, today: Callable[[], date]) -> None:
+    def __init__(self, stores: Stores, intake: Intake, today: Callable[[], date]) -> None:
         self._stores = stores
+        self._intake = intake
         self.today = today
 
-    async def member(self, member_id: str) -> dict[str, Any]:
+    async def member(self, member_id: str) -> Document:
         """Return the member; raises ``NotFound`` for one that the membership system has not brought yet."""
         member = await self._stores.members.get(member_id)
         if member is None:
             raise NotFound("There is no record for you yet: the membership system has not told us of you.")
         return member
 
-    async def every(self, member_id: str) -> list[dict[str, Any]]:
+    async def every(self, member_id: str) -> list[Document]:
         """Return the periods from the earliest with anything in it to the current one, newest first (R19)."""
-        member = await self.member(member_id)
-        calendar = calendar_of(member)
-        first = await self._first_day(member, calendar)
-        counts = await self._stores.entries.counts(member_id)
-        waiting = await self._stores.waiting.count_held(member_id)
-        return [
-            self._shown(period, member, counts.get(period.id, {}), waiting.get(period.id, 0))
-            for period in calendar.between(first, self.today())
-        ]
+        counted = await self._counted(member_id)
+        periods = counted.calendar.between(self._first_day(counted), self.today())
+        return [self._shown(period, counted) for period in periods]
 
-    async def one(self, member_id: str, period_id: str) -> dict[str, Any]:
-        """Return one period by id or ``current`` (R17, R18); raises ``NotFound``."""
-        member = await self.member(member_id)
-        period = self.resolve(calendar_of(member), period_id)
-        counts = await self._stores.entries.counts(member_id)
-        waiting = await self._stores.waiting.count_held(member_id)
-        shown = self._shown(period, member, counts.get(period.id, {}), waiting.get(period.id, 0))
-        return {**shown, "elapsed": period.elapsed(self.today())}
+    async def one(self, member_id: str, period_id: str, cases: Sequence[Document] = ()) -> Document:
+        """Return one period by id or ``current`` (R17, R18); raises ``NotFound``.
+
+        ``cases`` are the member's audit cases; they decide what can be submitted.
+        """
+        counted = await self._counted(member_id)
+        period = self.resolve(counted.calendar, period_id)
+        tally, shown = counted.tally(period), self._shown(period, counted)
+        plan = self._stores.plan.of(member_id)
+        open_items: Document = {"log_ids": [], "status": {"$ne": DROPPED}, **touching(period)}
+        return {
+            **shown,
+            "elapsed": period.elapsed(self.today()),
+            "undated": tallies.counts(counted.tallies.get(UNDATED, {}), 0)["total"] if shown["current"] else 0,
+            "minutes": int(tally.get("minutes", 0)),
+            "by_type": tallies.by_type(tally),
+            "plan": {
+                "total": await plan.number({}, touching(period)),
+                "incomplete": await plan.number({}, {"complete": False, **touching(period)}),
+            },
+            "unlinked": {
+                "planned_not_logged": await plan.number({}, open_items),
+                "logged_not_planned": int(tally.get("unlinked", 0)),
+            },
+            "actions": actions(period.id, frozen=shown["frozen"], cases=cases),
+        }
 
     def resolve(self, calendar: MembershipCalendar, period_id: str) -> Period:
         """Return the period that an id, or ``current``, names; raises ``NotFound``."""
@@ -56,26 +93,39 @@ class Periods:
             raise NotFound("You have no such period.")
         return period
 
-    async def _first_day(self, member: dict[str, Any], calendar: MembershipCalendar) -> date:
-        entry = await self._stores.entries.first_day(member["_id"])
-        days = [date.fromisoformat(text) for text in (entry, member.get("registered_since")) if text]
-        days += [period.start for period in calendar.periods]
-        return min([day for day in (*days, calendar.renewal) if day and day <= self.today()], default=self.today())
+    def tallied(self, member: Document, period_id: str) -> set[str] | None:
+        """Return the tallies that a choice of period names; None is all. The current one has the undated entries too.
 
-    def _shown(self, period: Period, member: dict[str, Any], counted: dict[str, int], waiting: int) -> dict[str, Any]:
-        counts = {**NO_COUNTS, **counted}
-        needing = counts["draft"] + counts["incomplete"]
+        Raises ``NotFound`` for an unknown period.
+        """
+        if period_id == "all":
+            return None
+        period = self.resolve(calendar_of(member), period_id)
+        return {period.id, UNDATED} if period_id == "current" else {period.id}
+
+    async def _counted(self, member_id: str) -> _Counted:
+        member = await self.member(member_id)
+        arrived = await self._intake.settle(member)
+        held = await self._stores.waiting.count_held(member_id)
+        return _Counted(member, await self._stores.tallies.of(member_id), arrived + Counter(held))
+
+    def _first_day(self, counted: _Counted) -> date:
+        held = [period for period, tally in counted.tallies.items() if tallies.counts(tally, 0)["total"]]
+        texts = [*(period for period in held if period != UNDATED), counted.member.get("registered_since")]
+        known = [date.fromisoformat(text) for text in texts if text]
+        known += [period.start for period in counted.calendar.periods]
+        known += [counted.calendar.renewal] if counted.calendar.renewal else []
+        return min([day for day in known if day <= self.today()], default=self.today())
+
+    def _shown(self, period: Period, counted: _Counted) -> Document:
+        frozen = [freeze for freeze in counted.member.get("frozen") or () if freeze["period_id"] == period.id]
         return {
             "id": period.id,
             "label": period.label,
             "start": period.start,
             "end": period.end,
             "current": period.contains(self.today()),
-            "frozen": any(freeze["period_id"] == period.id for freeze in member.get("frozen") or ()),
-            "counts": {
-                **counts,
-                "total": needing + counts["complete"],
-                "needs_attention": needing,
-                "waiting": waiting,
-            },
+            "frozen": bool(frozen),
+            "frozen_since": frozen[0]["since"] if frozen else None,
+            "counts": tallies.counts(counted.tally(period), counted.waiting.get(period.id, 0)),
         }

@@ -11,6 +11,7 @@ from bridge.domain.arrivals import Arrival
 from bridge.domain.completions import Completion, Voiding
 from bridge.domain.dispositions import Disposition, Outcome, Reason
 from bridge.domain.entries import automatic_draft, entry_id
+from bridge.domain.forms import Form
 from bridge.services.stores import Stores
 from bridge.store.entries import Claim, joining
 from bridge.store.members import calendar_of, frozen_on
@@ -25,8 +26,12 @@ def _documents() -> dict[str, Document]:
 
 @dataclass(slots=True)
 class Plan:
-    """What is to be written for a batch, by statement id; ``members`` holds the versions the plan was made from."""
+    """What is to be written for a batch, by statement id; ``members`` holds the versions the plan was made from.
 
+    Drafts are made by ``form``, the current one of the log.
+    """
+
+    form: Form
     outcomes: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
     drafts: dict[str, Document] = field(default_factory=_documents)
     joins: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -55,12 +60,12 @@ class _Candidate:
     claim: Claim
 
 
-async def plan_for(arrivals: Sequence[Arrival], stores: Stores, *, looking: bool = False) -> Plan:
+async def plan_for(arrivals: Sequence[Arrival], stores: Stores, form: Form, *, looking: bool = False) -> Plan:
     """Plan a batch; only with ``looking`` are the entries read that these statements may join or have made before.
 
     Nearly every completion makes a new entry, so the first plan supposes so, and the unique index refuses the rest.
     """
-    plan = Plan(epoch=await stores.members.epoch())
+    plan = Plan(form, epoch=await stores.members.epoch())
     candidates = await _candidates(arrivals, stores, plan)
     holders = await stores.entries.holding([candidate.claim for candidate in candidates]) if looking else {}
     for candidate in candidates:
@@ -112,7 +117,7 @@ def _place(candidate: _Candidate, holders: dict[tuple[str, str], Document], plan
     if holder is not None:
         return _join(one, claim, holder, holders, plan)
     draft = automatic_draft(
-        candidate.completion, claim.member_id, calendar_of(member), one.statement_id, one.received_at
+        candidate.completion, claim.member_id, calendar_of(member), one.statement_id, one.received_at, plan.form
     )
     plan.drafts[one.statement_id] = draft
     holders.update(dict.fromkeys(mine, draft))  # a later completion of this batch may join it

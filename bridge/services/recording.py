@@ -16,6 +16,7 @@ import orjson
 from bridge.domain.arrivals import Arrival, arrival
 from bridge.domain.completions import Rules, Voiding
 from bridge.domain.dispositions import Disposition, Outcome, Reason
+from bridge.domain.forms import Form
 from bridge.services.placing import Plan, plan_for
 from bridge.services.stores import Stores
 from bridge.services.voiding import Voidings
@@ -33,10 +34,11 @@ WAITS = frozenset({Disposition.PARKED, Disposition.HELD})
 
 
 class Recording:
-    """The use case behind the queue; give it decoded, valid statements."""
+    """The use case behind the queue; give it decoded, valid statements. Drafts are made by the log's ``form``."""
 
-    def __init__(self, stores: Stores, rules: Rules) -> None:
+    def __init__(self, stores: Stores, rules: Rules, form: Form) -> None:
         self._stores = stores
+        self._form = form
         self._voidings = Voidings(stores)
         self.rules = rules
 
@@ -49,10 +51,13 @@ class Recording:
         return [_repeat(one, firsts[one.statement_id], outcomes[one.statement_id]) for one in arrivals]
 
     async def _record_distinct(self, arrivals: list[Arrival]) -> dict[str, Outcome]:
-        plan = await plan_for(arrivals, self._stores)
+        plan = await plan_for(arrivals, self._stores, self._form)
         claims = [one for one in arrivals if plan.outcomes[one.statement_id].disposition != Disposition.DEAD_LETTERED]
         claimed = dict(plan.outcomes)
-        known = await self._stores.statements.claim([_row(one, claimed[one.statement_id]) for one in claims])
+        rows = [_row(one, claimed[one.statement_id]) for one in claims]
+        known = await self._stores.statements.claim(rows)
+        # What came over HTTP is in the ledger without a disposition, until it is taken here (docs/decisions/0009).
+        known -= await self._stores.lrs.statements.take([row for row in rows if row["_id"] in known])
         repeats, unfinished = await self._seen_before([one for one in claims if one.statement_id in known], plan)
         fresh = [one for one in claims if one.statement_id not in known]
         done = await self._carry_out([*fresh, *unfinished], plan)
@@ -70,6 +75,7 @@ class Recording:
             outcomes[one.statement_id] = outcome = _known_outcome(one, known)
             if outcome.disposition is Disposition.WITHDRAWN:
                 await self._stores.statements.fill(_row(one, outcome))
+                await self._stores.statements.settle({one.statement_id: outcome})  # one stored over HTTP is full
             elif outcome.disposition is Disposition.DUPLICATE and _same_work(known, plan.outcomes[one.statement_id]):
                 unfinished.append(one)
         return outcomes, unfinished
@@ -101,7 +107,7 @@ class Recording:
             pending += joining if refused.joins else []
             if not pending:
                 return
-            plan.replace(await plan_for(pending, self._stores, looking=True), pending)
+            plan.replace(await plan_for(pending, self._stores, self._form, looking=True), pending)
         raise RuntimeError("a batch could not be placed: its entries keep changing under it")
 
     async def _notice_changes(self, plan: Plan, ids: list[str]) -> None:
@@ -135,7 +141,7 @@ class Recording:
         """Record statements that waited; returns whether any stopped waiting."""
         rows = await self._stores.statements.known(statement_ids)
         arrivals = [self._stored(row) for row in rows.values()]
-        plan = await plan_for(arrivals, self._stores, looking=True)
+        plan = await plan_for(arrivals, self._stores, self._form, looking=True)
         outcomes = await self._carry_out(arrivals, plan)
         await self._stores.statements.settle(outcomes)
         still = {key for key, outcome in outcomes.items() if outcome.disposition in WAITS}
@@ -161,6 +167,8 @@ def _known_outcome(one: Arrival, known: dict[str, Any]) -> Outcome:
         return Outcome(Disposition.WITHDRAWN)
     if bytes(known["digest"]) != one.digest:
         return _conflict()
+    if "disposition" not in known:  # stored over HTTP, and voided before the worker came to it
+        return Outcome(Disposition.WITHDRAWN)
     return Outcome(Disposition.DUPLICATE, entry_id=known.get("entry_id"), member_id=known.get("member_id"))
 
 

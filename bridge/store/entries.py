@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
 
 from pymongo import InsertOne, ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError
@@ -15,12 +14,12 @@ from bridge.store.database import (
     WRITE_CONFLICT,
     Database,
     Document,
+    Session,
     bulk,
     failed_by,
     insert_new,
     reaches_store,
 )
-from bridge.store.listing import Listing, Sort, page_of
 from bridge.store.members import calendar_of
 
 
@@ -56,16 +55,13 @@ class Entries:
         self._entries = database.collection("log_entries")
 
     async def prepare(self) -> None:
-        """Create the indexes: one for each sort of the list, one that makes merging race-free."""
+        """Create the index that makes merging race-free; those of the member's lists are in ``records``."""
         await self._entries.create_index(
             [("member_id", 1), ("merge_keys", 1)],
             unique=True,
             partialFilterExpression={"merge_keys": {"$exists": True}},
             name="merge",
         )
-        for name in ("date", "title", "type"):
-            order = [(f"order.{name}.empty", 1), (f"order.{name}.key", 1), ("_id", 1)]
-            await self._entries.create_index([("member_id", 1), ("period_id", 1), *order], name=f"by_{name}")
 
     async def holding(self, wanted: Sequence[Claim]) -> dict[tuple[str, str], Document]:
         """Return (member id, merge key or entry id) → entry that stands there, in one read."""
@@ -111,11 +107,11 @@ class Entries:
         entry that is not there yet is made as a tombstone, which refuses the draft that is on its way.
         """
         await insert_new(self._entries, [_tombstone(member_id, entry_id, statement_id, at)])
-        gone = {"deleted_at": at, "withdrawn_at": at, "updated_at": at}
+        gone = {"deleted_at": at, "withdrawn_at": at, "updated_at": at, "arrived": True}
         mine = {"_id": entry_id, "member_id": member_id, "frozen": None}
         taken = await self._entries.find_one_and_update(
             {**mine, "touched_at": None, "provenance.statement_ids": [statement_id]},
-            {"$set": gone, "$unset": {"merge_keys": ""}, "$inc": {"version": 1}},
+            {"$set": gone, "$unset": {"merge_keys": "", "listed": ""}, "$inc": {"version": 1}},
             return_document=ReturnDocument.AFTER,
         )
         return taken or await self._entries.find_one_and_update(
@@ -138,38 +134,16 @@ class Entries:
             period_id = calendar.period_for(date.fromisoformat(entry["date"])).id
             if period_id != entry["period_id"]:
                 same = {"_id": entry["_id"], "member_id": member["_id"], "frozen": None, "date": entry["date"]}
-                moves.append(UpdateOne(same, {"$set": {"period_id": period_id}, "$inc": {"version": 1}}))
+                moves.append(
+                    UpdateOne(same, {"$set": {"period_id": period_id, "arrived": True}, "$inc": {"version": 1}})
+                )
         if moves:
             await bulk(self._entries, moves)
         return len(moves)
 
-    async def get(self, member_id: str, entry_id: str) -> Document | None:
+    async def get(self, member_id: str, entry_id: str, session: Session | None = None) -> Document | None:
         """Return one live entry of a member, or None."""
-        return await self._entries.find_one({"_id": entry_id, "member_id": member_id, **LIVE})
-
-    async def list(self, member_id: str, query: Document, sort: Sort, limit: int, after: list[Any] | None) -> Listing:
-        """Return a page of a member's live entries, in a stable order."""
-        return await page_of(self._entries, {"member_id": member_id, **LIVE, **query}, sort, limit, after)
-
-    async def first_day(self, member_id: str) -> str | None:
-        """Return the earliest date (YYYY-MM-DD) of a member's live entries."""
-        query = {"member_id": member_id, "date": {"$gt": ""}, **LIVE}
-        entry = await self._entries.find_one(query, {"date": 1}, sort=[("date", 1)])
-        return None if entry is None else entry["date"]
-
-    async def counts(self, member_id: str) -> dict[str, Document]:
-        """Return period id → ``{total, draft, incomplete, complete, needs_attention}`` of a member's live entries."""
-        flag = {"$cond": ["$draft", "draft", {"$cond": ["$complete", "complete", "incomplete"]}]}
-        groups = self._entries.aggregate(
-            [
-                {"$match": {"member_id": member_id, **LIVE}},
-                {"$group": {"_id": {"period": "$period_id", "state": flag}, "n": {"$sum": 1}}},
-            ]
-        )
-        counted: dict[str, Document] = {}
-        async for group in groups:
-            counted.setdefault(group["_id"]["period"], {})[group["_id"]["state"]] = group["n"]
-        return counted
+        return await self._entries.find_one({"_id": entry_id, "member_id": member_id, **LIVE}, session=session)
 
 
 def _tombstone(member_id: str, entry_id: str, statement_id: str, at: datetime) -> Document:

@@ -1,14 +1,23 @@
-"""Keyset pages over a collection: they neither repeat nor skip while others write (invariant 9)."""
+"""Keyset pages over a collection: they neither repeat nor skip while others write (invariant 9).
+
+A query has two parts. ``seek`` is equalities on the first fields of an index and at most one range on the next: that is
+what the embedded store can look up; ``rest`` is everything else. MongoDB reads both as one.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from bridge.domain.records import LAST
 from bridge.store.database import Collection, Document
 
 Sort = list[tuple[str, bool]]
 """Sort names, each with whether it descends; the names are those of the ``order`` sub-document."""
+
+Place = tuple[str, str]
+"""A place in a list with a lone sort: a sort key and an id, of a row or between two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,22 +29,125 @@ class Listing:
     total: int
 
 
-async def page_of(collection: Collection, query: Document, sort: Sort, limit: int, after: list[Any] | None) -> Listing:
-    """Return up to ``limit`` documents after a position; empty values come last, ties break by id."""
-    keys = _keys(sort)
-    total = await collection.count_documents(query)
-    wanted = query if after is None else {"$and": [query, _beyond(keys, after)]}
-    found = [document async for document in collection.find(wanted).sort(keys).limit(limit + 1)]
-    items = found[:limit]
-    more = len(found) > limit
-    return Listing(items, [_value(items[-1], name) for name, _ in keys] if more else None, total)
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which documents, in which order: ``after`` is a position that a page gave as ``next``.
+
+    ``stops`` are places, in order, up to which to read first: the embedded store reads the whole of a range, however
+    few rows are asked for, and is spared a long one. ``sorts`` says that what ``seek`` finds is few enough to be sorted
+    then; else an index is read in its order. ``fields`` are those to read, all when empty.
+    """
+
+    seek: Document
+    rest: Document
+    sort: Sort
+    limit: int
+    after: list[Any] | None = None
+    stops: Sequence[Place] = ()
+    sorts: bool = False
+    fields: Sequence[str] = field(default=())
+
+
+def order_index(*first: str, name: str) -> list[tuple[str, int]]:
+    """Return the keys of the index that serves a sort in both directions."""
+    return [*((key, 1) for key in first), (f"order.{name}.empty", 1), (f"order.{name}.key", 1), ("_id", 1)]
+
+
+async def rows_of(collection: Collection, wanted: Wanted) -> tuple[list[Document], list[Any] | None]:
+    """Return up to ``limit`` documents after a position, and the position to go on from; empty values come last.
+
+    Ties break by id, in the direction of a lone sort so that one index serves both directions.
+    """
+    lone = len(wanted.sort) == 1 and not wanted.sorts
+    found = await (_by_one(collection, wanted) if lone else _by_many(collection, wanted))
+    items = found[: wanted.limit]
+    more = len(found) > wanted.limit
+    return items, [_value(items[-1], name) for name, _ in _keys(wanted.sort)] if more else None
+
+
+async def _by_one(collection: Collection, wanted: Wanted) -> list[Document]:
+    """Read rows with a value in index order, piece by piece, then those without: neither direction needs sorting."""
+    found: list[Document] = []
+    place = None if wanted.after is None else (wanted.after[1], wanted.after[2])
+    if wanted.after is None or not wanted.after[0]:
+        for stop in (*wanted.stops, None):
+            found += await _filled(collection, wanted, place, stop, len(found))
+            place = stop
+            if len(found) > wanted.limit:
+                return found
+    return found + await _unfilled(collection, wanted, len(found))
+
+
+async def _filled(
+    collection: Collection, wanted: Wanted, start: Place | None, stop: Place | None, have: int
+) -> list[Document]:
+    """Read rows that have a value of the sort name: those beyond ``start``, up to and with ``stop``."""
+    ((name, descending),) = wanted.sort
+    key, way = f"order.{name}.key", -1 if descending else 1
+    beyond, until = ("$lt", "$gte") if descending else ("$gt", "$lte")
+    rest = [wanted.rest]
+    for place, here, there in ((start, beyond, beyond), (stop, until.removesuffix("e"), until)):
+        if place is not None:
+            rest.append({"$or": [{key: {here: place[0]}}, {key: place[0], "_id": {there: place[1]}}]})
+    seek: Document = {**wanted.seek, f"order.{name}.empty": False, key: _between(start, stop, descending)}
+    if start is not None and stop is not None and start[0] == stop[0]:
+        seek |= {key: start[0], "_id": {beyond: start[1], until: stop[1]}}
+    return await _read(collection, wanted, seek, rest, [(key, way), ("_id", way)], have)
+
+
+def _between(start: Place | None, stop: Place | None, descending: bool) -> Document:
+    """Return the range of keys from one place to another; a place before or after every id leaves its key out.
+
+    It ends beyond the greatest key, not with it: the embedded store leaves out what is equal to the end of a range.
+    """
+    low, high = (stop, start) if descending else (start, stop)
+    least = "" if low is None else low[0] + (LAST if low[1] == LAST else "")
+    return {"$gte": least, **({} if high is None else {"$lt": high[0] + (LAST if high[1] else "")})}
+
+
+async def _unfilled(collection: Collection, wanted: Wanted, have: int) -> list[Document]:
+    """Read rows that have no value of the sort name: they come last in both directions."""
+    ((name, descending),) = wanted.sort
+    rest = [wanted.rest]
+    if wanted.after is not None and wanted.after[0]:
+        rest.append({"_id": {"$lt" if descending else "$gt": wanted.after[2]}})
+    # Every key is ""; the range has the embedded store take the index, which it reads wrongly by equalities alone.
+    seek = {**wanted.seek, f"order.{name}.empty": True, f"order.{name}.key": {"$gte": ""}}
+    return await _read(collection, wanted, seek, rest, [("_id", -1 if descending else 1)], have)
+
+
+async def _by_many(collection: Collection, wanted: Wanted) -> list[Document]:
+    keys = _keys(wanted.sort)
+    rest = [wanted.rest, *([] if wanted.after is None else [_beyond(keys, wanted.after)])]
+    return await _read(collection, wanted, wanted.seek, rest, keys)
+
+
+async def _read(
+    collection: Collection,
+    wanted: Wanted,
+    seek: Document,
+    rest: list[Document],
+    keys: list[tuple[str, int]],
+    have: int = 0,
+) -> list[Document]:
+    narrowed = [{"$match": part} for part in rest if part]
+    shown = {"$project": dict.fromkeys(("order", *wanted.fields), 1)} if wanted.fields else {"$project": {"tokens": 0}}
+    stages = [{"$match": seek}, *narrowed, {"$sort": dict(keys)}, {"$limit": wanted.limit + 1 - have}, shown]
+    return [document async for document in collection.aggregate(stages)]
+
+
+async def number_of(collection: Collection, seek: Document, rest: Document) -> int:
+    """Return how many documents there are."""
+    stages: list[Document] = [{"$match": seek}, *([{"$match": rest}] if rest else []), {"$count": "n"}]
+    return sum([row["n"] async for row in collection.aggregate(stages)])
 
 
 def _keys(sort: Sort) -> list[tuple[str, int]]:
     keys: list[tuple[str, int]] = []
     for name, descending in sort:
         keys += [(f"order.{name}.empty", 1), (f"order.{name}.key", -1 if descending else 1)]
-    return [*keys, ("_id", 1)]
+    lone = len(sort) == 1 and sort[0][1]
+    return [*keys, ("_id", -1 if lone else 1)]
 
 
 def _beyond(keys: list[tuple[str, int]], after: list[Any]) -> Document:

@@ -29,12 +29,18 @@ def load(path: Path) -> dict[str, Any]:
     form = _read(path)
     for field in form.get("fields", ()):
         if isinstance(field.get("choices"), str):
-            field["choices"] = _read(_HERE / "choices" / field["choices"])
+            field["choices"] = _choices(path.parent, field["choices"])
     errors = _SCHEMA.iter_errors(form)  # pyright: ignore[reportUnknownMemberType] - its stub leaves a type open
     faults = [f"{error.json_path}: {error.message}" for error in errors] or _repeated(form)
     if faults:
         raise ValueError(f"{path.name} is not a form: " + "; ".join(faults))
     return form
+
+
+def _choices(directory: Path, name: str) -> Any:
+    """Return a list of choices from beside the form; another body may use the standard lists too."""
+    own = directory / "choices" / name
+    return _read(own if own.exists() else _HERE / "choices" / name)
 
 
 def _repeated(form: dict[str, Any]) -> list[str]:
@@ -48,9 +54,24 @@ def _repeated(form: dict[str, Any]) -> list[str]:
     return [f"$.fields: {what} {value} is there twice" for what, c in counts.items() for value, n in c.items() if n > 1]
 
 
-FORMS: Mapping[tuple[str, str], dict[str, Any]] = {
-    (form["form"], form["version"]): form for form in map(load, sorted(_HERE.glob("*-[0-9]*.json")))
-}
+def load_all(directory: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """Read every form of a directory by its name and version; raises ``ValueError`` that names each fault."""
+    forms: dict[tuple[str, str], dict[str, Any]] = {}
+    faults: list[str] = []
+    for path in sorted(directory.glob("*-[0-9]*.json")):
+        try:
+            form = load(path)
+            forms[form["form"], form["version"]] = form
+        except json.JSONDecodeError as error:
+            faults.append(f"{path.name} is not JSON: {error}")
+        except (ValueError, OSError) as error:
+            faults.append(str(error))
+    if faults:
+        raise ValueError("; ".join(faults))
+    return forms
+
+
+FORMS: Mapping[tuple[str, str], dict[str, Any]] = load_all(_HERE)
 """Every form by its name (``log``, ``plan``) and version; the fields are those that ``form.schema.json`` describes."""
 
 

@@ -217,3 +217,11 @@ async def test_a_five_megabyte_statement_is_taken(bridge: Journey) -> None:
     assert words((await bridge.send(completed(object=activity)))[0]) == "recorded"
     (entry,) = await bridge.log("m-1")
     assert len(entry["description"]) <= 100_000
+
+
+async def test_members_without_identifiers_are_no_conflict(bridge: Journey) -> None:
+    """R82: the membership system may bring members before it knows how the Learning centre names them."""
+    await bridge.add_member("m-1", member(identifiers=[]))
+    await bridge.add_member("m-2", member(identifiers=[]))
+    await bridge.add_member("m-2", member())
+    assert words((await bridge.send(completed()))[0]) == "recorded"

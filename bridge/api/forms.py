@@ -1,0 +1,147 @@
+"""``/v1/forms``: the forms of the record, and the models of bodies and answers that are made from them at start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from bridge.api.context import ROLES, Call
+from bridge.api.fields import Day
+from bridge.api.parts import FORMS
+from bridge.api.routing import Answer, Routes
+from bridge.domain.forms import FormField, Forms
+
+routes = Routes("Forms", "The fields of the plan and of the log, as versioned data.")
+
+MOST_TAGS = 100
+MOST = 2**31 - 1
+LEAST: Mapping[str, int] = {"part": 1}
+"""The least of a whole number, by the field's name; nothing else is below 0."""
+
+Group = Literal["factual", "reflective"]
+
+
+class Choice(BaseModel):
+    """One of the values a field may have."""
+
+    value: str
+    label: str = Field(description="What a person reads.")
+
+
+class FormFieldOut(BaseModel):
+    """One field of a form."""
+
+    name: str
+    label: str
+    help: str = Field(description="A prompt to reflect, shown beside the field.")
+    group: Group = Field(description="Facts can be filled in first, reflections later (R36).")
+    type: str = Field(
+        description="`string` a code, `text` one line, `long_text` paragraphs, `url`, `tags` words of the member's "
+        "own, `date`, `integer`, `boolean`, `choice` one of choices, `choices` any of them."
+    )
+    required: bool = Field(description="Needed for *complete*, marked by an asterisk; never needed for saving.")
+    max_length: int | None = Field(description="Characters; of each tag for `tags`.")
+    choices: list[Choice]
+    order: int
+
+
+class FormOut(BaseModel):
+    """A version of a form."""
+
+    form: str
+    version: str
+    title: str
+    fields: list[FormFieldOut]
+
+
+class FormQuery(BaseModel):
+    """Which version of a form."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: str | None = Field(
+        None, pattern=r"^[1-9][0-9]{0,5}$", description="The newest unless given; a record names its own."
+    )
+
+
+@routes.get(
+    "/v1/forms/{form}",
+    roles=ROLES,
+    query=FormQuery,
+    answer=FormOut,
+    etag=True,
+    summary="A form of the record",
+    description="`form` is `plan` or `log`. A record is complete by the version of the form that it was made with.",
+)
+async def get_form(call: Call, query: FormQuery) -> Answer:
+    """Return a form with its labels, help and order (R8, R9, R34, R39-R41)."""
+    forms, name = call.service(FORMS), call.path["form"]
+    form = forms.form(name, query.version) if query.version else forms.current(name)
+    return Answer({**_plain(form), "form": form.name}, version=int(form.version))
+
+
+def _plain(form: Any) -> dict[str, Any]:
+    return {name: getattr(form, name) for name in ("version", "title", "fields")}
+
+
+def with_fields(base: type[BaseModel], forms: Forms, name: str, example: Mapping[str, Any]) -> type[BaseModel]:
+    """Return a subclass of a body's model with a field for each of the form's, in any version of it.
+
+    Nothing is needed for saving (R10, R35): every field may be absent, and null empties it. ``example`` is shown as far
+    as the form has its fields.
+    """
+    made = _made(base, _fields(forms, name), _taken)
+    shown = {field: value for field, value in example.items() if field in made.model_fields}
+    made.model_config = {**made.model_config, "json_schema_extra": {"examples": [shown]}}
+    return made
+
+
+def showing_fields(base: type[BaseModel], forms: Forms, name: str) -> type[BaseModel]:
+    """Return a subclass of an answer's model with a field for each of the form's, null when it is empty."""
+    own = [field for field in _fields(forms, name) if field.name not in base.model_fields]
+    return _made(base, own, _given)
+
+
+def _fields(forms: Forms, name: str) -> list[FormField]:
+    newest_last = [field for form in reversed(forms.versions(name)) for field in form.fields]
+    return list({field.name: field for field in newest_last}.values())
+
+
+def _made(base: type[BaseModel], fields: Sequence[FormField], typed: Callable[[FormField], Any]) -> type[BaseModel]:
+    made: dict[str, Any] = {
+        field.name: (typed(field) | None, Field(None, title=field.label, description=field.help)) for field in fields
+    }
+    return create_model(base.__name__, __base__=base, __module__=base.__module__, __doc__=base.__doc__, **made)
+
+
+def _taken(field: FormField) -> Any:
+    """The type of a field in a body."""
+    text = Annotated[str, Field(max_length=field.max_length)]
+    one: Any = cast("Any", Literal)[tuple(choice.value for choice in field.choices)] if field.choices else str
+    types: dict[str, Any] = {
+        "url": Annotated[str, Field(max_length=field.max_length, pattern=r"^(https?://\S+)?$")],
+        "tags": Annotated[
+            list[Annotated[str, Field(min_length=1, max_length=field.max_length)]], Field(max_length=MOST_TAGS)
+        ],
+        "date": Day,
+        "integer": Annotated[int, Field(ge=LEAST.get(field.name, 0), le=MOST)],
+        "boolean": bool,
+        "choice": one,
+        "choices": Annotated[list[one], Field(max_length=len(field.choices))],
+    }
+    return types.get(field.type, text)
+
+
+def _given(field: FormField) -> Any:
+    """The type of a field in an answer; an older choice is shown as it is."""
+    types: dict[str, Any] = {
+        "tags": list[str],
+        "choices": list[str],
+        "date": date,
+        "integer": int,
+        "boolean": bool,
+    }
+    return types.get(field.type, str)

@@ -1,0 +1,34 @@
+"""``/v1/log/{id}/links``: how what was done relates to what was planned."""
+
+from __future__ import annotations
+
+from bridge.api.context import Call
+from bridge.api.parts import LINKS
+from bridge.api.routing import Routes
+from bridge.errors import RecordFrozen
+
+routes = Routes("Links", "Many to many, between log entries and plan items.")
+
+
+@routes.put(
+    "/v1/log/{entry_id}/links/{plan_id}",
+    roles={"member"},
+    problems=(RecordFrozen,),
+    summary="Link a log entry with a plan item",
+    description="Linking what is linked changes nothing. Both sides show the link, and both have a new version.",
+)
+async def link(call: Call) -> None:
+    """Link an entry with an item (R47, R48)."""
+    await call.service(LINKS).link(call.caller.subject, call.path["entry_id"], call.path["plan_id"])
+
+
+@routes.delete(
+    "/v1/log/{entry_id}/links/{plan_id}",
+    roles={"member"},
+    problems=(RecordFrozen,),
+    summary="Take a link away",
+    description="Taking away a link that is not there changes nothing.",
+)
+async def unlink(call: Call) -> None:
+    """Take a link away (R47)."""
+    await call.service(LINKS).unlink(call.caller.subject, call.path["entry_id"], call.path["plan_id"])

@@ -1,0 +1,200 @@
+"""``/v1/plan``: what the member would like to learn."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bridge.api.conditional import check_version
+from bridge.api.context import Call
+from bridge.api.fields import Day
+from bridge.api.idempotent import attempt
+from bridge.api.pagination import Page, PageQuery, decode_cursor, encode_cursor, parse_sort
+from bridge.api.parts import PLAN
+from bridge.api.routing import Answer, Routes
+from bridge.domain.plan import SORTABLE
+from bridge.errors import Conflict, RecordFrozen
+from bridge.services.plan import PlanFilter
+
+routes = Routes("Plan", "CPD needs and what the member plans to do about them; several a year.")
+
+Status = Literal["planned", "in_progress", "done", "not_pursued", "carried_forward"]
+
+EXAMPLE = {
+    "title": "Working with older clients",
+    "start_date": "2026-05-01",
+    "completion_date": "2026-11-30",
+    "learning_need": "Supervision showed me that I avoid the subject of frailty.",
+    "themes": ["ageing"],
+}
+EXAMPLE_PATCH = {"status": "not_pursued", "status_reason": "The course was cancelled; I read the two books instead."}
+
+
+class PlanQuery(PageQuery):
+    """Which items, in which order."""
+
+    period: str | None = Field(
+        None, max_length=40, description="A period id, `current` or `all`; all years unless given (R4)."
+    )
+    q: str = Field(
+        "",
+        max_length=200,
+        description="Words, each the beginning of a word in any text of the item; case and accents do not matter.",
+    )
+    status: Status | None = Field(None, description="What became of it.")
+    complete: bool | None = Field(None, description="Whether every needed field is filled (R11).")
+    theme: str | None = Field(None, max_length=100, description="One of its themes, as it is written.")
+    linked: bool | None = Field(None, description="Whether anything is logged for it (R47).")
+    sort: str = Field(
+        "start_date",
+        max_length=200,
+        pattern=r"^[a-z_, -]*$",
+        description="Of `title`, `start_date` and `completion_date`; `-` for descending. What is empty comes last.",
+    )
+
+
+class PlanRow(BaseModel):
+    """An item in the list."""
+
+    id: str
+    reference: str | None = Field(None, description="The number that people use, such as P3.")
+    title: str | None = None
+    start_date: Day | None = None
+    completion_date: Day | None = None
+    status: Status
+    themes: list[str] | None = None
+    complete: bool = Field(description="No needed field is empty.")
+    period_ids: list[str] = Field(description="The membership years that its dates touch (R1).")
+    log_ids: list[str] = Field(description="The log entries it is linked with.")
+    frozen: bool = Field(description="Submitted for the Register Audit, and closed to changes.")
+    version: int
+
+
+class PlanItem(PlanRow):
+    """An item as the member edits it."""
+
+    missing_fields: list[str] = Field(description="Needed fields that are empty, in the form's order.")
+    form_version: str
+    frozen_since: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class PlanItemIn(BaseModel):
+    """A new item: the fields of the form, none of them needed for saving."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class PlanItemPatch(BaseModel):
+    """Changes of an item: only what is named changes; null empties a field."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+@routes.get("/v1/plan", roles={"member"}, query=PlanQuery, answer=Page[PlanRow], summary="List my plan")
+async def list_plan(call: Call, query: PlanQuery) -> dict[str, Any]:
+    """Return a page of the member's plan, all years unless told otherwise (R4, R5, R11)."""
+    sort = parse_sort(query.sort or "start_date", SORTABLE)
+    scope = f"plan:{call.caller.subject}"
+    after = decode_cursor(scope, query, 2 * len(sort) + 1)
+    wanted = PlanFilter(**query.model_dump(exclude={"limit", "cursor", "sort"}))
+    page = await call.service(PLAN).list(call.caller.subject, wanted, sort, query.limit, after)
+    return {
+        "items": [shown(item) for item in page.items],
+        "next": page.next and encode_cursor(page.next, scope, query),
+        "total": page.total,
+    }
+
+
+@routes.post(
+    "/v1/plan",
+    roles={"member"},
+    body=PlanItemIn,
+    answer=PlanItem,
+    status=201,
+    etag=True,
+    idempotent=True,
+    problems=(Conflict, RecordFrozen),
+    summary="Plan an activity",
+    description="One item for each area; it may be saved with gaps, and `missing_fields` says what is left.",
+)
+async def create_item(call: Call, body: PlanItemIn) -> Answer:
+    """Add an item to the plan (R2, R7, R10)."""
+    item = await call.service(PLAN).create(call.caller.subject, _given(body), attempt(call, body))
+    return _answer(item, created=True)
+
+
+@routes.get("/v1/plan/{item_id}", roles={"member"}, answer=PlanItem, etag=True, summary="One plan item")
+async def get_item(call: Call) -> Answer:
+    """Return one of the member's plan items (R6)."""
+    return _answer(await call.service(PLAN).get(call.caller.subject, call.path["item_id"]))
+
+
+@routes.patch(
+    "/v1/plan/{item_id}",
+    roles={"member"},
+    body=PlanItemPatch,
+    answer=PlanItem,
+    etag=True,
+    if_match=True,
+    problems=(RecordFrozen,),
+    summary="Change a plan item",
+    description="Any number of times: plans change. `status` and `status_reason` tell what became of it.",
+)
+async def edit_item(call: Call, body: PlanItemPatch) -> Answer:
+    """Change fields of an item (R3, R14, R15)."""
+    expected = call.if_match()
+    return _answer(
+        await call.service(PLAN).edit(
+            call.caller.subject, call.path["item_id"], _given(body), lambda now: check_version(expected, now)
+        )
+    )
+
+
+@routes.delete(
+    "/v1/plan/{item_id}",
+    roles={"member"},
+    if_match=True,
+    problems=(RecordFrozen,),
+    summary="Delete a plan item",
+    description="Keeping what was not done is better than deleting it: offer `status: not_pursued` with a "
+    "`status_reason` first (R14). A deleted item can be restored for 30 days, with its links.",
+)
+async def delete_item(call: Call) -> None:
+    """Delete an item, softly (R13)."""
+    expected = call.if_match()
+    await call.service(PLAN).delete(call.caller.subject, call.path["item_id"], lambda now: check_version(expected, now))
+
+
+@routes.post(
+    "/v1/plan/{item_id}/restore",
+    roles={"member"},
+    answer=PlanItem,
+    etag=True,
+    problems=(Conflict, RecordFrozen),
+    summary="Restore a deleted plan item",
+    description="Within 30 days of deleting it; its links come back. One that is not deleted stays as it is.",
+)
+async def restore_item(call: Call) -> Answer:
+    """Bring an item back (decision 5)."""
+    return _answer(await call.service(PLAN).restore(call.caller.subject, call.path["item_id"]))
+
+
+def _given(body: BaseModel) -> dict[str, Any]:
+    """Return the form's fields that a body names, with dates as text."""
+    return body.model_dump(mode="json", exclude_unset=True)
+
+
+def _answer(item: dict[str, Any], *, created: bool = False) -> Answer:
+    location = f"/v1/plan/{item['_id']}" if created else None
+    return Answer(shown(item), version=item["version"], location=location)
+
+
+def shown(item: dict[str, Any]) -> dict[str, Any]:
+    """Return an item as it is shown."""
+    freeze = item.get("frozen")
+    since = freeze["since"] if freeze else None
+    return {**item, "id": item["_id"], "frozen": freeze is not None, "frozen_since": since}

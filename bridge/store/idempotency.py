@@ -1,0 +1,31 @@
+"""Answers kept for a day, so that a repeated ``POST`` gives what the first one gave (api.md, Idempotency-Key)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bridge.store.database import Database, Document, Session, reaches_store
+
+KEPT = timedelta(hours=24)
+"""How long an answer is remembered."""
+
+
+@reaches_store
+class Answers:
+    """The ``idempotency`` collection: a row per member, route and key, with a digest of the body and the answer."""
+
+    def __init__(self, database: Database) -> None:
+        self._answers = database.collection("idempotency")
+
+    async def prepare(self) -> None:
+        """Create the indexes: rows leave by themselves after a day."""
+        await self._answers.create_index("at", expireAfterSeconds=int(KEPT.total_seconds()), name="kept")
+        await self._answers.create_index("member_id", name="member")
+
+    async def get(self, row_id: str, at: datetime, session: Session) -> Document | None:
+        """Return the row, or None when there is none from the last day; the sweep that removes rows may lag."""
+        return await self._answers.find_one({"_id": row_id, "at": {"$gt": at - KEPT}}, session=session)
+
+    async def put(self, row: Document, session: Session) -> None:
+        """Keep an answer; one that is out of date is replaced."""
+        await self._answers.replace_one({"_id": row["_id"]}, row, upsert=True, session=session)
