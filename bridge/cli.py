@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import sys
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bridge import logs, wiring
+from bridge import wiring
+from bridge.commands import dead_letters
+from bridge.commands.access_log import verify_access_log
+from bridge.commands.common import configured
+from bridge.commands.emit import emit
+from bridge.commands.pull import pull
 from bridge.errors import BridgeError
 from bridge.settings import Settings, SettingsError, load
 from bridge.tokens import DEV_ISSUER, dev_token
@@ -22,6 +26,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(emit)
+app.command()(pull)
+app.command()(verify_access_log)
+app.add_typer(dead_letters.app, name="dead-letters")
 
 
 @app.command()
@@ -62,31 +70,6 @@ def token(
     settings = load()
     issuer = settings.auth_issuer or DEV_ISSUER
     print(dev_token(settings.local_dir, sub, role, issuer, settings.auth_audience))  # noqa: T201 - it is the answer
-
-
-@app.command()
-def emit(
-    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="JSON, a JSON array, or NDJSON.")],
-    *,
-    raw: Annotated[bool, typer.Option("--raw", help="Publish each file as it is, as one message.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print a JSON line per message: its ids.")] = False,
-) -> None:
-    """Publish statements to the exchange, as the Learning centre does, with a progress bar.
-
-    Example: cpd-bridge emit completed.json more.ndjson
-    """
-    from bridge.broker.emit import emit_files  # noqa: PLC0415 - as above
-
-    settings = configured()
-    asyncio.run(emit_files(settings, wiring.topology(settings), files, raw=raw, as_json=json))
-
-
-def configured() -> Settings:
-    """Return the checked settings, with logging set up by them; raises ``SettingsError``."""
-    settings = load()
-    logs.configure(settings.log_level)
-    wiring.rules(settings)
-    return settings
 
 
 def main() -> None:

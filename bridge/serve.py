@@ -4,37 +4,141 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 import structlog
 from aiohttp import web
 
 from bridge import wiring
+from bridge.api import (
+    audit,
+    comments,
+    evidence,
+    exports,
+    forms,
+    imports,
+    links,
+    me,
+    members,
+    notices,
+    ops,
+    plan,
+    register,
+    staff_reads,
+    support,
+)
 from bridge.api import log as log_resource
-from bridge.api import me, members
 from bridge.api.app import Parts, create_app
-from bridge.api.parts import LOG, MEMBERS, PERIODS
+from bridge.api.context import CORRELATION_ID
+from bridge.api.models import models
+from bridge.api.parts import (
+    ACCESS,
+    AUDIT,
+    COMMENTS,
+    EVIDENCE,
+    EXPORTS,
+    FORMS,
+    IMPORTS,
+    LINKS,
+    LOG,
+    MEMBERS,
+    NOTICES,
+    OPERATIONS,
+    PERIODS,
+    PLAN,
+    REGISTER,
+    SELECTION,
+    SUPPORT,
+)
+from bridge.api.rates import RateLimit
 from bridge.broker.connection import ping
+from bridge.lrs.app import MOUNT, create_lrs
 from bridge.settings import Settings
 
 logger = structlog.get_logger(__name__)
 
-RESOURCES = (me.routes, log_resource.routes, members.routes)
+RESOURCES = (
+    me.routes,
+    forms.routes,
+    plan.routes,
+    log_resource.routes,
+    links.routes,
+    comments.routes,
+    evidence.routes,
+    exports.routes,
+    imports.routes,
+    members.routes,
+    ops.routes,
+    audit.routes,
+    support.routes,
+    register.routes,
+    staff_reads.routes,
+    notices.routes,
+)
 
 
 def parts(services: wiring.Services, settings: Settings) -> Parts:
     """Return what the application is made of."""
+    made = models(services.forms)
     return Parts(
-        resources=RESOURCES,
-        services={MEMBERS: services.members, PERIODS: services.periods, LOG: services.log},
+        resources=[routes.with_models(made) for routes in RESOURCES],
+        services={
+            MEMBERS: services.members,
+            PERIODS: services.periods,
+            LOG: services.log,
+            PLAN: services.plan,
+            LINKS: services.links,
+            FORMS: services.forms,
+            COMMENTS: services.comments,
+            EVIDENCE: services.evidence,
+            EXPORTS: services.exports,
+            IMPORTS: services.imports,
+            OPERATIONS: services.operations,
+            AUDIT: services.audit,
+            SELECTION: services.selection,
+            REGISTER: services.register,
+            SUPPORT: services.support,
+            ACCESS: services.access,
+            NOTICES: services.notices,
+        },
         pings={"mongodb": services.stores.database.ping, "rabbitmq": partial(ping, settings)},
+        mounts=mounts(services, settings),
     )
+
+
+def mounts(services: wiring.Services, settings: Settings) -> dict[str, web.Application]:
+    """Return the LRS, if the settings name anybody who may use it."""
+    if services.lrs is None:
+        return {}
+    limit = RateLimit(settings.lrs_rate_limit) if settings.lrs_rate_limit else None
+    count = limit.count if limit else _uncounted
+    return {MOUNT: create_lrs(settings, services.lrs, count, CORRELATION_ID)}
+
+
+def _uncounted(_key: str) -> None:
+    """Let any number of calls through."""
+
+
+@asynccontextmanager
+async def relaying(services: wiring.Services) -> AsyncGenerator[None]:
+    """Bring what the LRS stores to the broker meanwhile."""
+    if services.lrs is None:
+        yield
+        return
+    relay = asyncio.create_task(services.lrs.relay.run())
+    try:
+        yield
+    finally:
+        relay.cancel()
+        with suppress(asyncio.CancelledError):
+            await relay
 
 
 async def serve(settings: Settings) -> None:
     """Run the API; returns after a signal, once open calls have ended or ``shutdown_timeout`` has passed."""
-    async with wiring.services(settings) as services:
+    async with wiring.services(settings) as services, relaying(services):
         runner = web.AppRunner(
             create_app(settings, parts(services, settings)),
             access_log=None,

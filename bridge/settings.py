@@ -52,6 +52,11 @@ class Settings(BaseSettings):
     amqp_namespace: str = Field(
         "", pattern=r"^[a-z0-9.-]*$", description="Put before every exchange and queue name, to share one virtual host."
     )
+    event_source: str = Field(
+        "urn:cpd-bridge",
+        pattern=r"^\S+$",
+        description="The `source` of our CloudEvents: a URI that names this service.",
+    )
     http_host: str = Field("127.0.0.1", description="Address the API listens on.")
     http_port: int = Field(8080, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
     metrics_port: int | None = Field(None, ge=0, le=65535, description="Port for the worker's `/metrics` and health.")
@@ -90,6 +95,58 @@ class Settings(BaseSettings):
     rate_limit: str = Field("600/minute", description="Calls per subject; empty turns the limit off.")
     cors_origins: Names = Field((), description="Origins that a browser may call from.")
 
+    transfer_timeout: float = Field(300.0, gt=0, le=3000, description="Seconds an upload or a download may take.")
+    evidence_max_bytes: int = Field(10 * 2**20, ge=1024, description="Largest file of evidence.")
+    evidence_quota_bytes: int = Field(500 * 2**20, ge=1024, description="Evidence that one member may keep, in all.")
+    clamd_url: str | None = Field(
+        None,
+        pattern=r"^(tcp://[^/\s]+:[0-9]{1,5}|unix://(/[^\s]+))$",
+        description="Virus scanner for evidence: `tcp://host:port` or `unix:///path`; unset scans nothing.",
+    )
+    clamd_timeout: float = Field(20.0, gt=0, le=50, description="Seconds the scanner may take for a file.")
+    import_max_rows: int = Field(1000, ge=1, le=10_000, description="Rows of a CSV import.")
+    import_max_bytes: int = Field(5 * 2**20, ge=1024, description="Largest CSV import.")
+
+    export_workers: int = Field(2, ge=1, le=32, description="PDFs made at once, each in a process of its own.")
+    export_waiting: int = Field(20, ge=0, le=1000, description="Callers that may wait for their PDF; others get 503.")
+    export_timeout: float = Field(120.0, gt=0, le=600, description="Seconds that making a PDF may take.")
+    export_memory_bytes: int = Field(
+        2 * 2**30, ge=2**30, description="Memory of a process that makes PDFs; it bounds how long a booklet may get."
+    )
+    export_streams: int = Field(20, ge=1, le=1000, description="ZIP exports under way at once; others get 503.")
+
+    forms_dir: Path | None = Field(
+        None, description="Directory with the body's own forms, `plan-1.json` and `log-1.json`; unset uses ours."
+    )
+    lrs_credentials_file: Path | None = Field(
+        None, description="Who may use the LRS at `/xapi/` (docs/decisions/0009); unset does not serve it."
+    )
+    lrs_rate_limit: str = Field("12000/minute", description="Calls per LRS credential; empty turns the limit off.")
+    lrs_max_body_bytes: int = Field(16 * 2**20, ge=1024, description="Largest batch of statements over HTTP.")
+    lrs_max_document_bytes: int = Field(
+        8 * 2**20, ge=1024, le=15 * 2**20, description="Largest document of the state and profile resources."
+    )
+    lrs_max_attachment_bytes: int = Field(100 * 2**20, ge=1024, description="Largest attachment of a statement.")
+
+    audit_due_days: int = Field(42, ge=1, le=366, description="Days a selected member has to submit (six weeks).")
+    audit_return_days: int = Field(14, ge=1, le=366, description="Days a member has at least after a return.")
+    audit_rate: float = Field(0.026, gt=0, lt=1, description="Fraction of renewing members that a sample draws.")
+    audit_outcomes: Names = Field(
+        ("met", "met_with_advice", "not_met"), min_length=1, description="Outcomes that a case may close with (R57)."
+    )
+    period_ending_days: int = Field(30, ge=1, le=365, description="Days before its end that `period.ending` is sent.")
+
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="Mail server for audit notices: `smtp://…` or `smtps://user:password@host:465`; unset is none.",
+    )
+    smtp_tls: Literal["if_offered", "required", "never"] = Field(
+        "if_offered", description="STARTTLS on `smtp://`; a password is never sent without TLS, but on the loopback."
+    )
+    smtp_from: str = Field("My CPD <no-reply@localhost>", description="Sender of audit notices.")
+    smtp_timeout: float = Field(30.0, gt=0, le=300, description="Seconds a mail server may take for one answer.")
+    portal_url: str | None = Field(None, description="Where members sign in; the link in audit notices.")
+
     help_url: str | None = Field(None, description="Help page, shown to the member (R12, R49).")
     privacy_url: str | None = Field(None, description="Privacy notice (R65).")
     survey_url: str | None = Field(None, description="Feedback survey (R88).")
@@ -99,7 +156,9 @@ class Settings(BaseSettings):
     )
     local_dir: Path = Field(Path(".local"), description="Where `cpd-bridge dev` keeps its data and development key.")
 
-    @field_validator("catalogue_prefixes", "catalogue_types", "verbs", "languages", "cors_origins", mode="before")
+    @field_validator(
+        "catalogue_prefixes", "catalogue_types", "verbs", "languages", "cors_origins", "audit_outcomes", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):

@@ -7,15 +7,40 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from bridge.broker.dead_queue import DeadQueue
 from bridge.broker.topology import Topology
+from bridge.documents.rendering import Bounds, Renderer
 from bridge.domain.completions import Rules, verb_iris
+from bridge.domain.forms import STANDARD, Forms
+from bridge.services.access import AccessHistory
+from bridge.services.acts import Acts
+from bridge.services.audit import MemberAudit
+from bridge.services.comments import MemberComments
+from bridge.services.evidence import Limits, MemberEvidence
+from bridge.services.exports import About, Exports
+from bridge.services.feed import MemberFeed
+from bridge.services.imports import LogImports
+from bridge.services.intake import Intake
+from bridge.services.links import Links
 from bridge.services.log import Log
+from bridge.services.lrs import credentials
+from bridge.services.lrs.family import LrsServices
 from bridge.services.members import MemberRecords
+from bridge.services.notices import NoticeBoard
+from bridge.services.operations import Operations
 from bridge.services.periods import Periods
+from bridge.services.plan import Plan
 from bridge.services.recording import Recording
+from bridge.services.register import Register
+from bridge.services.reminders import Reminders
+from bridge.services.scanning import Scanner
+from bridge.services.selection import AuditRules, Selection
 from bridge.services.stores import Stores
+from bridge.services.submissions import Submissions
+from bridge.services.support import Support
 from bridge.settings import Settings, SettingsError
 from bridge.store.database import Database
+from schemas.forms import load_all
 from schemas.xapi import VERBS
 
 VOIDED = frozenset(VERBS["voided"])
@@ -29,7 +54,26 @@ class Services:
     recording: Recording
     members: MemberRecords
     periods: Periods
+    forms: Forms
+    intake: Intake
+    plan: Plan
     log: Log
+    links: Links
+    comments: MemberComments
+    evidence: MemberEvidence
+    imports: LogImports
+    feed: MemberFeed
+    operations: Operations
+    access: AccessHistory
+    support: Support
+    audit: MemberAudit
+    selection: Selection
+    register: Register
+    submissions: Submissions
+    reminders: Reminders
+    notices: NoticeBoard
+    exports: Exports
+    lrs: LrsServices | None = None
 
 
 def rules(settings: Settings) -> Rules:
@@ -50,18 +94,30 @@ def rules(settings: Settings) -> Rules:
     )
 
 
+def forms(settings: Settings) -> Forms:
+    """Return the forms that the settings name, or the standard ones; raises ``SettingsError`` with every fault."""
+    if settings.forms_dir is None:
+        return STANDARD
+    try:
+        return Forms(load_all(settings.forms_dir))
+    except ValueError as error:
+        raise SettingsError(f"These settings are wrong:\n  BRIDGE_FORMS_DIR: {error}") from None
+
+
 def topology(settings: Settings) -> Topology:
     """Return the broker's names."""
-    return Topology(settings.amqp_namespace, settings.verbs)
+    return Topology(settings.amqp_namespace, settings.verbs, mails=settings.smtp_url is not None)
 
 
 @asynccontextmanager
 async def services(settings: Settings) -> AsyncGenerator[Services]:
     """Build the services over an open store, and close it at the end; nothing is asked of the store yet."""
     database = Database(settings)
+    built = build(database, settings)
     try:
-        yield build(database, settings)
+        yield built
     finally:
+        await built.exports.close()
         database.close()
 
 
@@ -72,6 +128,70 @@ def build(database: Database, settings: Settings) -> Services:
         return datetime.now(settings.zone).date()
 
     stores = Stores.over(database)
-    recording = Recording(stores, rules(settings))
-    periods = Periods(stores, today)
-    return Services(stores, recording, MemberRecords(stores, recording), periods, Log(stores, periods))
+    chosen = forms(settings)
+    recording = Recording(stores, rules(settings), chosen.current("log"))
+    acts = Acts(stores)
+    intake = Intake(stores, acts, chosen)
+    periods = Periods(stores, intake, today)
+    members = MemberRecords(stores, recording)
+    log = Log(stores, acts, chosen, periods, intake)
+    files = evidence(stores, acts, settings)
+    access = AccessHistory(stores)
+    submissions = Submissions(stores, recording, chosen)
+    audit_rules = _audit_rules(settings)
+    return Services(
+        stores,
+        recording,
+        members,
+        periods,
+        forms=chosen,
+        intake=intake,
+        plan=Plan(stores, acts, chosen, periods),
+        log=log,
+        links=Links(acts),
+        comments=MemberComments(stores, acts, periods),
+        evidence=files,
+        imports=LogImports(acts, log, chosen, periods),
+        feed=MemberFeed(stores, members),
+        operations=Operations(stores, DeadQueue(settings, topology(settings))),
+        access=access,
+        support=Support(stores, acts, access),
+        audit=MemberAudit(stores, acts, intake, submissions, today),
+        selection=Selection(stores, acts, audit_rules, today),
+        register=Register(stores, acts, submissions, access, files, audit_rules, today),
+        submissions=submissions,
+        reminders=Reminders(stores, acts, submissions, settings.period_ending_days, today),
+        notices=NoticeBoard(stores, settings.portal_url),
+        exports=Exports(stores, chosen, periods, intake, access, renderer(settings), _about(settings)),
+        lrs=_lrs(stores, settings),
+    )
+
+
+def _lrs(stores: Stores, settings: Settings) -> LrsServices | None:
+    """Build the LRS's services; ``None`` when the settings name nobody who may use it."""
+    if settings.lrs_credentials_file is None:
+        return None
+    known = credentials.Credentials(credentials.load(settings.lrs_credentials_file))
+    return LrsServices.over(stores.lrs, known, settings, topology(settings))
+
+
+def _audit_rules(settings: Settings) -> AuditRules:
+    return AuditRules(settings.audit_due_days, settings.audit_return_days, settings.audit_rate, settings.audit_outcomes)
+
+
+def renderer(settings: Settings) -> Renderer:
+    """Return what makes PDFs, within the bounds that the settings name; nothing is started yet."""
+    return Renderer(
+        Bounds(settings.export_workers, settings.export_waiting, settings.export_timeout, settings.export_memory_bytes)
+    )
+
+
+def _about(settings: Settings) -> About:
+    return About(settings.languages[0], settings.privacy_url, settings.export_streams)
+
+
+def evidence(stores: Stores, acts: Acts, settings: Settings) -> MemberEvidence:
+    """Build the evidence service, with the scanner that the settings name."""
+    limits = Limits(file=settings.evidence_max_bytes, member=settings.evidence_quota_bytes)
+    scanner = Scanner(settings.clamd_url, settings.clamd_timeout) if settings.clamd_url else None
+    return MemberEvidence(stores, acts, limits, scanner)

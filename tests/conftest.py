@@ -14,9 +14,11 @@ from bridge.broker.connection import connection
 from bridge.settings import Settings, load
 from bridge.store.database import Database
 from bridge.tokens import DEV_ISSUER, PUBLIC_NAME, dev_key
+from deploy.dev.service import External
 from deploy.dev.services import Services, services
 from tests.support.containers import mongo_in_docker
 from tests.support.journey import Journey, journey
+from tests.support.portal import Make, Portal, portal_over
 
 SHARED = Path(__file__).parents[2] / "shared" / "statements"
 
@@ -57,13 +59,21 @@ async def settings(running: Services, local_dir: Path) -> AsyncGenerator[Setting
     yield made
     async with connection(made, "cleaning up") as opened:
         await wiring.topology(made).delete(await opened.channel())
-    database = Database(made)
-    await database.client.drop_database(made.mongo_database)
-    database.close()
+    if isinstance(running.mongo, External):  # our own goes with the session, and is slow to forget
+        database = Database(made)
+        await database.client.drop_database(made.mongo_database)
+        database.close()
 
 
 @pytest.fixture
 async def bridge(settings: Settings) -> AsyncGenerator[Journey]:
     """A running worker with its services."""
     async with journey(settings) as running:
+        yield running
+
+
+@pytest.fixture
+async def portal(settings: Settings, aiohttp_client: Make) -> AsyncGenerator[Portal]:
+    """The running API."""
+    async with portal_over(settings, aiohttp_client) as running:
         yield running

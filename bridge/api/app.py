@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bridge.api import auth, cors, docs, health, keys, middleware, openapi
+from bridge.api import auth, cors, docs, health, keys, middleware, openapi, readers
 from bridge.api.context import SETTINGS
 from bridge.api.routing import Routes
 from bridge.api.serving import serve
@@ -23,6 +23,8 @@ class Parts:
     resources: Sequence[Routes] = ()
     services: Mapping[web.AppKey[Any], object] = field(default_factory=dict[web.AppKey[Any], object])
     pings: Mapping[str, health.Ping] = field(default_factory=dict[str, health.Ping])
+    mounts: Mapping[str, web.Application] = field(default_factory=dict[str, web.Application])
+    """Applications with error bodies of their own, by the path they are served under."""
 
 
 def create_app(settings: Settings, parts: Parts) -> web.Application:
@@ -36,6 +38,7 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
             middleware.answer_problems,
             middleware.refuse_malformed,
             cors.preflight(settings.cors_origins),
+            readers.note_denials,
         ],
         client_max_size=settings.max_body_bytes,
     )
@@ -48,5 +51,7 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
     for route in (route for resource in resources for route in resource.table()):
         add = app.router.add_get if route.method == "GET" else partial(app.router.add_route, route.method)
         add(route.path, serve(route))  # add_get takes HEAD too
+    for prefix, mounted in parts.mounts.items():
+        app.add_subapp(prefix, mounted)
     app.on_response_prepare.append(middleware.finish(settings))
     return app

@@ -10,7 +10,7 @@ from joserfc.errors import ExpiredTokenError, JoseError, UnsupportedAlgorithmErr
 from joserfc.jws import JWSRegistry
 from joserfc.jwt import JWTClaimsRegistry
 
-from bridge.api.context import ANONYMOUS, ROLES, Caller, Role
+from bridge.api.context import ANONYMOUS, CALLER, ROLES, Caller, Role
 from bridge.api.keys import Keys
 from bridge.api.rates import RateLimit
 from bridge.errors import Forbidden, Unauthenticated
@@ -108,6 +108,7 @@ class Gate:
         caller = await self._verifier.verify(bearer(request))
         if self._limit is not None:
             self._limit.count(caller.subject)
+        request[CALLER] = caller
         if not caller.roles & roles:
             raise Forbidden(f"This needs the role {' or '.join(sorted(roles))}.")
         return caller

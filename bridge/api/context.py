@@ -35,6 +35,9 @@ class Caller:
 ANONYMOUS: Final = Caller("", frozenset())
 """The caller of a public route."""
 
+CALLER: Final = web.RequestKey("caller", Caller)
+"""The verified caller of a request, also of one that is refused for want of a role."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:

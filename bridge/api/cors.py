@@ -10,11 +10,15 @@ from aiohttp.typedefs import Handler, Middleware
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
     "Access-Control-Allow-Headers": (
-        "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Correlation-Id, traceparent"
+        "Accept-Language, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Correlation-Id, "
+        "X-Experience-API-Hash, X-Experience-API-Version, traceparent"
     ),
     "Access-Control-Max-Age": "600",
 }
-_EXPOSED = "Content-Disposition, ETag, Location, Retry-After, WWW-Authenticate, X-Correlation-Id, traceparent"
+_EXPOSED = (
+    "Content-Disposition, ETag, Last-Modified, Location, Retry-After, WWW-Authenticate, X-Correlation-Id, "
+    "X-Experience-API-Consistent-Through, X-Experience-API-Version, traceparent"
+)
 
 
 def headers(request: web.Request, origins: tuple[str, ...]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypedDict, TypeVar, Unpack, get_args, get_type_hints
 
@@ -133,6 +133,19 @@ class Routes:
     def table(self) -> tuple[Route, ...]:
         """The routes, in the order they were declared."""
         return tuple(self._table)
+
+    def add(self, route: Route) -> None:
+        """Add a route that was made from another; raises ``TypeError`` as a declaration does."""
+        _check(route)
+        self._table.append(route)
+
+    def with_models(self, models: Mapping[type[BaseModel], type[BaseModel]]) -> Routes:
+        """These routes with bodies and answers replaced, each by a subclass made of it at start."""
+        bound = Routes(self.tag, self.description)
+        for route in self._table:
+            body = models.get(route.body, route.body) if route.body is not None else None
+            bound._table.append(replace(route, body=body, answer=models.get(route.answer, route.answer)))
+        return bound
 
     def get(self, path: str, *, roles: Set[Role] | None, summary: str, **options: Unpack[Options]) -> Callable[[H], H]:
         """Declare a handler of GET, and of HEAD with it."""

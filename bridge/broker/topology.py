@@ -23,6 +23,7 @@ class Topology:
 
     namespace: str
     verbs: tuple[str, ...]
+    mails: bool = False  # whether anybody takes the queue of notices; else it would only grow
 
     @property
     def statements(self) -> str:
@@ -60,13 +61,18 @@ class Topology:
         return f"{self.namespace}cpd.events"
 
     @property
+    def notices(self) -> str:
+        """Quorum queue of the events that members get an e-mail about."""
+        return f"{self.namespace}cpd.notices"
+
+    @property
     def statement_keys(self) -> list[str]:
         """Routing keys of the statements that are wanted."""
         return [routing_key(verb) for verb in self.verbs]
 
     async def declare(self, channel: AbstractChannel) -> None:
         """Declare everything; repeating it changes nothing."""
-        statements, membership, dead, _ = [
+        statements, membership, dead, events = [
             await self._exchange(channel, name, kind)
             for name, kind in (
                 (self.statements, ExchangeType.TOPIC),
@@ -82,6 +88,8 @@ class Topology:
         members = await self._queue(channel, self.members, dead)
         for key in ("member.upserted", "member.left"):
             await members.bind(membership, key)
+        if self.mails:
+            await (await self._queue(channel, self.notices, dead)).bind(events, "audit.*")
 
     async def _exchange(self, channel: AbstractChannel, name: str, kind: ExchangeType) -> AbstractExchange:
         return await channel.declare_exchange(name, kind, durable=True)
@@ -94,7 +102,7 @@ class Topology:
 
     async def delete(self, channel: AbstractChannel) -> None:
         """Delete everything, with what is in it; for tests that share a broker."""
-        for queue in (self.completions, self.dead_queue, self.members):
+        for queue in (self.completions, self.dead_queue, self.members, self.notices):
             await channel.queue_delete(queue)
         for exchange in (self.statements, self.dead_letters, self.membership, self.events):
             await channel.exchange_delete(exchange)

@@ -64,6 +64,12 @@ class MemberIn(Input):
 
     name: str = Field(min_length=1, max_length=500, description="Shown to the member.")
     email: str | None = Field(None, max_length=320, pattern=r"^[^\s@]+@[^\s@]+$", description="For audit notices.")
+    language: str | None = Field(
+        None,
+        max_length=35,
+        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$",
+        description="For e-mail to the member (BCP 47), such as `cy`.",
+    )
     registered: bool = Field(description="On the Register: changes guidance, never access (R80).")
     registered_since: date | None = Field(None, description="First day on the Register.")
     renewal_date: date | None = Field(None, description="Any renewal day; its anniversaries start the years.")
@@ -108,7 +114,7 @@ class MemberRecords:
         if await self._stores.erasures.among([agents.hashed(erased_key(member_id))]):
             raise Conflict("This member was erased at their request and cannot be brought back under this id.")
         try:
-            member = await self._stores.members.put(member_id, _fields(given), revision)
+            member = await self._stores.members.put(member_id, _fields(member_id, given), revision)
         except IdentifierTaken as error:
             raise _taken(given, error.key) from error
         if member is None:
@@ -122,14 +128,16 @@ class MemberRecords:
 
 
 def erased_key(member_id: str) -> str:
-    """Return what an erasure's tombstone hashes for a member id."""
+    """Return the key of a member id, beside those of identifiers: an erasure's tombstone hashes it as it does them."""
     return f"member:{member_id}"
 
 
-def _fields(given: MemberIn) -> dict[str, Any]:
+def _fields(member_id: str, given: MemberIn) -> dict[str, Any]:
     identifiers = [identifier.agent() for identifier in given.identifiers]
+    # No list of keys is empty, as a unique index takes one empty list only.
+    keys = [erased_key(member_id), *agents.member_keys(identifiers)]
     dumped = given.model_dump(mode="json", exclude={"identifiers"})
-    return {**dumped, "identifiers": identifiers, "keys": list(agents.member_keys(identifiers)), "left_at": None}
+    return {**dumped, "identifiers": identifiers, "keys": keys, "left_at": None}
 
 
 def _taken(given: MemberIn, key: str) -> Conflict:

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bridge.domain import entries, plan
+from bridge.store.access_log import AccessLog
+from bridge.store.cases import Cases, Samples
+from bridge.store.comments import Comments
 from bridge.store.database import Database
+from bridge.store.dead_letters import DeadLetters
+from bridge.store.departures import Departures
 from bridge.store.entries import Entries
 from bridge.store.erasures import Erasures
+from bridge.store.evidence import Evidence
+from bridge.store.grants import Grants
+from bridge.store.holdings import Holdings
+from bridge.store.idempotency import Answers
+from bridge.store.lrs.stores import LrsStores
 from bridge.store.members import Members
+from bridge.store.notices import Notices
 from bridge.store.outbox import Outbox
 from bridge.store.parked import Waiting
+from bridge.store.parked_list import ParkedList
+from bridge.store.pulls import Pulls
+from bridge.store.records import Records
+from bridge.store.schedules import Schedules
 from bridge.store.statements import Statements
+from bridge.store.submissions import Freezes, Submissions
+from bridge.store.tallies import Tallies
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +42,26 @@ class Stores:
     waiting: Waiting
     outbox: Outbox
     erasures: Erasures
+    answers: Answers
+    comments: Comments
+    evidence: Evidence
+    dead_letters: DeadLetters
+    departures: Departures
+    parked_list: ParkedList
+    pulls: Pulls
+    log: Records
+    plan: Records
+    tallies: Tallies
+    cases: Cases
+    samples: Samples
+    submissions: Submissions
+    freezes: Freezes
+    grants: Grants
+    access_log: AccessLog
+    notices: Notices
+    schedules: Schedules
+    holdings: Holdings
+    lrs: LrsStores
 
     @classmethod
     def over(cls, database: Database) -> Stores:
@@ -36,9 +74,54 @@ class Stores:
             Waiting(database),
             Outbox(database),
             Erasures(database),
+            Answers(database),
+            Comments(database),
+            Evidence(database),
+            DeadLetters(database),
+            Departures(database),
+            ParkedList(database),
+            Pulls(database),
+            Records(database, "log_entries", entries.SORTABLE, also=("period_id",)),
+            Records(database, "plan_items", plan.SORTABLE),
+            Tallies(database),
+            Cases(database),
+            Samples(database),
+            Submissions(database),
+            Freezes(database),
+            Grants(database),
+            AccessLog(database),
+            Notices(database),
+            Schedules(database),
+            Holdings(database),
+            LrsStores.over(database),
         )
 
     async def prepare(self) -> None:
         """Create every index; doing it again changes nothing."""
-        for store in (self.members, self.statements, self.entries, self.waiting, self.outbox, self.erasures):
+        for store in (
+            self.members,
+            self.statements,
+            self.entries,
+            self.waiting,
+            self.outbox,
+            self.erasures,
+            self.answers,
+            self.comments,
+            self.evidence,
+            self.dead_letters,
+            self.departures,
+            self.parked_list,
+            self.pulls,
+            self.log,
+            self.plan,
+            self.tallies,
+            self.cases,
+            self.samples,
+            self.submissions,
+            self.grants,
+            self.access_log,
+            self.notices,
+            self.schedules,
+            self.lrs,
+        ):
             await store.prepare()

@@ -157,10 +157,18 @@ async def insert_new(collection: Collection, documents: list[Document]) -> dict[
     return {}
 
 
-async def bulk(collection: Collection, operations: Sequence[InsertOne[Document] | UpdateOne]) -> BulkWriteResult:
+async def bulk(
+    collection: Collection, operations: Sequence[InsertOne[Document] | UpdateOne], session: Session | None = None
+) -> BulkWriteResult:
     """Run one unordered bulk write (inserts run before updates); raises the driver's ``BulkWriteError``."""
     write = collection.bulk_write  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - its `let`
-    return await write(list(operations), ordered=False)
+    return await write(list(operations), ordered=False, session=session)
+
+
+def plainly(collection: Collection) -> Collection:
+    """Return a collection to explain a query of: that takes no read concern (MongoDB's ``explain``)."""
+    options = collection.with_options  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - its codec
+    return options(read_concern=ReadConcern())
 
 
 def duplicates(error: BulkWriteError) -> dict[int, Document]:

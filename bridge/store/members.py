@@ -91,6 +91,17 @@ class Members:
             {"_id": member_id}, {"$inc": {"acts": 1}}, return_document=ReturnDocument.AFTER, session=session
         )
 
+    async def number(self, member_id: str, kind: str, count: int, session: Session) -> int:
+        """Take ``count`` reference numbers of a kind and return the last of them; the first ever is 1."""
+        member = await self._members.find_one_and_update(
+            {"_id": member_id},
+            {"$inc": {f"numbers.{kind}": count}},
+            {"numbers": 1},
+            return_document=ReturnDocument.AFTER,
+            session=session,
+        )
+        return int(member["numbers"][kind]) if member else count
+
     async def epoch(self) -> int:
         """Return a number that changes after every change of any member; what is remembered of older ones goes."""
         found = await self._meta.find_one({"_id": "members"})

@@ -8,7 +8,7 @@ from datetime import datetime
 from bson import Binary
 from pymongo import UpdateOne
 
-from bridge.domain.dispositions import Disposition, Outcome
+from bridge.domain.dispositions import Outcome
 from bridge.store.database import Database, Document, bulk, insert_new, reaches_store
 
 
@@ -72,6 +72,7 @@ class Statements:
         )
 
     async def counts(self) -> dict[str, int]:
-        """Return disposition → number of statements."""
-        groups = self._statements.aggregate([{"$group": {"_id": "$disposition", "n": {"$sum": 1}}}])
-        return {group["_id"] or Disposition.WITHDRAWN: group["n"] async for group in groups}
+        """Return disposition → number of statements; one that no worker has taken yet has none and is not counted."""
+        settled = {"$match": {"disposition": {"$exists": True}}}
+        groups = self._statements.aggregate([settled, {"$group": {"_id": "$disposition", "n": {"$sum": 1}}}])
+        return {group["_id"]: group["n"] async for group in groups}

@@ -81,9 +81,9 @@ class Journey:
         return found
 
     async def log(self, member_id: str) -> list[dict[str, Any]]:
-        """Every live entry of a member, oldest date first."""
-        listing = await self.services.stores.entries.list(member_id, {}, [("date", False)], 1000, None)
-        return listing.items
+        """Every live entry of a member as it is stored, oldest date first."""
+        live = self.services.stores.database.raw["log_entries"].find({"member_id": member_id, "deleted_at": None})
+        return [entry async for entry in live.sort([("date", 1), ("_id", 1)])]
 
 
 @asynccontextmanager
@@ -99,7 +99,7 @@ async def journey(settings: Settings) -> AsyncGenerator[Journey]:
         try:
             yield running
         finally:
-            worker.stop()
+            worker.life.stop()
             await task
 
 

@@ -1,0 +1,67 @@
+"""The schemas of messages describe what the code takes and makes."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator, FormatChecker
+
+from bridge.services.feed import schema
+from bridge.store.outbox import event
+from consumers.events import cloud_event, rounds
+from schemas.messages import EVENT, MEMBER
+from tests.support.statements import member
+
+
+def validator(document: dict[str, Any]) -> Any:
+    """A validator that checks formats too."""
+    return Draft202012Validator(document, format_checker=FormatChecker())
+
+
+def test_the_feeds_schema_is_made_from_its_models() -> None:
+    """``member.json`` is what the models say; write it again with ``json.dumps(schema(), indent=2)``."""
+    assert json.loads(json.dumps(schema())) == MEMBER
+
+
+def test_the_feeds_schema_takes_what_the_feed_takes() -> None:
+    """A whole member with id and revision fits; without a revision, or with more, it does not."""
+    upserted = {**member(), "member_id": "m-1", "revision": 3}
+    check = validator({**MEMBER, "anyOf": [{"$ref": "#/$defs/member.upserted"}]})
+    assert check.is_valid(upserted)
+    assert not check.is_valid(member())
+    assert not check.is_valid({**upserted, "nickname": "Sam"})
+    assert validator(MEMBER).is_valid({"member_id": "m-1", "revision": 4})
+
+
+def row(number: int, member_id: str = "m-1", **data: Any) -> dict[str, Any]:
+    """An outbox row."""
+    at = datetime(2026, 5, 4, 10, 0, 0, 123000, tzinfo=UTC)
+    return event(f"log.drafted:{number}", "log.drafted", member_id, at, data)
+
+
+def test_an_event_fits_its_schema() -> None:
+    """What the relay publishes is a CloudEvent as ``event.json`` describes it."""
+    made = cloud_event(row(1, entry_id="e-1", statement_id=None, states=["draft"]), "urn:cpd-bridge")
+    validator(EVENT).validate(made)
+    assert (made["time"], made["subject"]) == ("2026-05-04T10:00:00.123000Z", "m-1")
+
+
+@pytest.mark.parametrize("text", ["two words", "a\nline", "x" * 301])
+def test_an_event_with_free_text_does_not_fit(text: str) -> None:
+    """Ids, states and dates only: a text with a blank in it is refused by the schema."""
+    assert not validator(EVENT).is_valid(cloud_event(row(1, title=text), "urn:cpd-bridge"))
+
+
+def test_rounds_have_one_event_of_a_member_each_in_order() -> None:
+    """All rows come once, in as many rounds as the busiest member has events, each member's in order."""
+    rows = [row(number, f"m-{number % 3 if number < 7 else 0}") for number in range(10)]
+    found = list(rounds(rows))
+    for together in found:
+        assert len({one["member_id"] for one in together}) == len(together)
+    in_order = [one["_id"] for together in found for one in together if one["member_id"] == "m-0"]
+    assert in_order == [one["_id"] for one in rows if one["member_id"] == "m-0"]
+    assert sorted(one["_id"] for together in found for one in together) == sorted(one["_id"] for one in rows)
+    assert list(rounds([])) == []
