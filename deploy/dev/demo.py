@@ -69,7 +69,7 @@ def _publish(running: Stack, chosen: list[Sample], directory: Path) -> dict[str,
     statements = [sample for sample in chosen if sample.statement is not None]
     file = directory / "statements.ndjson"
     file.write_text("".join(f"{json.dumps(sample.statement)}\n" for sample in statements), encoding="utf-8")
-    ids = _correlation_ids(running.cli("emit", "--json", file))
+    ids = _correlation_ids(running.cli("emit", "--json", file, watched=True))
     raw = [sample for sample in chosen if sample.body is not None]
     for number, sample in enumerate(raw):
         file = directory / f"raw-{number}.txt"

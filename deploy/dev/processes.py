@@ -109,16 +109,25 @@ def _wait(keeper: subprocess.Popen[bytes], seconds: float) -> None:
         return
 
 
-def run(argv: Sequence[str | Path], environment: Mapping[str, str], within: float) -> str:
-    """Run a program to its end and return its standard output; raises ``ProcessFailed`` with what it wrote."""
+def run(argv: Sequence[str | Path], environment: Mapping[str, str], within: float, *, watched: bool = False) -> str:
+    """Run a program to its end and return its standard output; raises ``ProcessFailed`` with what it wrote.
+
+    With ``watched`` its standard error, such as a progress bar, goes where ours goes.
+    """
     name = Path(argv[0]).name
     try:
         done = subprocess.run(  # nosec B603 # our own argument list, no shell
-            argv, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=within, check=False
+            argv,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=None if watched else subprocess.PIPE,
+            timeout=within,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ProcessFailed(f"{name}: {error}") from None
     if done.returncode:
-        said = (done.stdout + done.stderr)[-_TAIL:].decode("utf-8", "replace").strip()
+        said = (done.stdout + (done.stderr or b""))[-_TAIL:].decode("utf-8", "replace").strip()
         raise ProcessFailed(f"{name} ended with exit code {done.returncode}:\n{said}")
     return done.stdout.decode("utf-8")

@@ -36,9 +36,9 @@ class Stack:
     api: Process
     worker: Process
 
-    def cli(self, *arguments: str | Path) -> str:
+    def cli(self, *arguments: str | Path, watched: bool = False) -> str:
         """Run ``cpd-bridge`` with ``arguments`` to its end and return its standard output; raises ``ProcessFailed``."""
-        return run([_CLI, *arguments], self.environment, _COMMAND_WITHIN)
+        return run([_CLI, *arguments], self.environment, _COMMAND_WITHIN, watched=watched)
 
     def token(self, subject: str, role: str) -> str:
         """A token of the development key that this stack's API takes."""
