@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     amqp_namespace: str = Field(
         "", pattern=r"^[a-z0-9.-]*$", description="Put before every exchange and queue name, to share one virtual host."
     )
+    amqp_declare: bool = Field(
+        True, description="Declare exchanges and queues; `false` for a user that may not: they must be there."
+    )
     event_source: str = Field(
         "urn:cpd-bridge",
         pattern=r"^\S+$",

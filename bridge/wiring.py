@@ -106,7 +106,8 @@ def forms(settings: Settings) -> Forms:
 
 def topology(settings: Settings) -> Topology:
     """Return the broker's names."""
-    return Topology(settings.amqp_namespace, settings.verbs, mails=settings.smtp_url is not None)
+    mails = settings.smtp_url is not None
+    return Topology(settings.amqp_namespace, settings.verbs, mails=mails, declares=settings.amqp_declare)
 
 
 @asynccontextmanager

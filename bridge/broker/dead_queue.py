@@ -185,9 +185,10 @@ class _Pass:
         return True
 
     async def _renew(self, message: AbstractIncomingMessage) -> bool:
+        """Write a letter anew, by the exchange: by its queue's name would need the right to write to any queue."""
         copy = _copy(message, _without(message, BROKERS[3:]), message.message_id)
-        queue = self._topology.dead_queue
-        await self._out.default_exchange.publish(copy, queue, mandatory=True, timeout=CONFIRM_TIMEOUT)
+        exchange = await self._out.get_exchange(self._topology.dead_letters, ensure=False)
+        await exchange.publish(copy, message.routing_key or "", mandatory=True, timeout=CONFIRM_TIMEOUT)
         return True
 
     async def _give_back(self) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractQueue
+from aio_pika.exceptions import ChannelNotFoundEntity
 
+from bridge.errors import Unavailable
 from schemas.xapi import verb_name
 
 DELIVERY_LIMIT = 10_000
@@ -24,6 +26,7 @@ class Topology:
     namespace: str
     verbs: tuple[str, ...]
     mails: bool = False  # whether anybody takes the queue of notices; else it would only grow
+    declares: bool = True  # else they are there already (deploy/rabbitmq), and the user may not change them
 
     @property
     def statements(self) -> str:
@@ -71,7 +74,10 @@ class Topology:
         return [routing_key(verb) for verb in self.verbs]
 
     async def declare(self, channel: AbstractChannel) -> None:
-        """Declare everything; repeating it changes nothing."""
+        """Declare everything; repeating it changes nothing. Raises ``Unavailable`` for what should be there already."""
+        if not self.declares:
+            await self._look_for_all(channel)
+            return
         statements, membership, dead, events = [
             await self._exchange(channel, name, kind)
             for name, kind in (
@@ -90,6 +96,16 @@ class Topology:
             await members.bind(membership, key)
         if self.mails:
             await (await self._queue(channel, self.notices, dead)).bind(events, "audit.*")
+
+    async def _look_for_all(self, channel: AbstractChannel) -> None:
+        """Passive declarations need no right at all, and fail when the name is unknown."""
+        try:
+            for name in (self.statements, self.membership, self.dead_letters, self.events):
+                await channel.declare_exchange(name, passive=True)
+            for name in (self.completions, self.dead_queue, self.members, *([self.notices] if self.mails else ())):
+                await channel.declare_queue(name, passive=True)
+        except ChannelNotFoundEntity as error:
+            raise Unavailable("An exchange or queue is missing: import deploy/rabbitmq/definitions.json.") from error
 
     async def _exchange(self, channel: AbstractChannel, name: str, kind: ExchangeType) -> AbstractExchange:
         return await channel.declare_exchange(name, kind, durable=True)

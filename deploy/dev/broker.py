@@ -89,6 +89,10 @@ class PrivateNode:
             time.sleep(0.05)  # RabbitMQ has no event for it
         self._node.kill()
 
+    def control(self, *arguments: str | Path) -> str:
+        """Run ``rabbitmqctl`` on this node and return what it says; raises ``ProcessFailed``."""
+        return run([self.server.with_name("rabbitmqctl"), *arguments], self._environment(), _START_WITHIN)
+
     def _queues_are_registered(self) -> bool:
         queues = self.directory / "mnesia" / _NODE / "quorum" / _NODE
         registry = queues / "names.dets"

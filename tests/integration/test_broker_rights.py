@@ -1,0 +1,249 @@
+"""The users of ``deploy/rabbitmq``, on the real broker: each can do what it must, and nothing beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import aio_pika
+import pytest
+from aio_pika.abc import AbstractChannel
+from aio_pika.exceptions import AMQPError
+from pydantic import SecretStr
+
+from bridge import wiring
+from bridge.broker.connection import connection
+from bridge.broker.dead_queue import RENEW_AT, DeadQueue, Fate
+from bridge.broker.publisher import Outgoing, publisher
+from bridge.errors import Unavailable
+from bridge.settings import Settings
+from deploy.dev.broker import PrivateNode
+from deploy.dev.services import Services
+from deploy.rabbitmq.definitions import definitions, users
+from tests.support.commands import run
+from tests.support.processes import worker_process
+from tests.support.statements import completed, member
+
+NAMED = ("xapi.statements", "membership", "cpd.dead-letters", "cpd.events")
+QUEUES = ("cpd.completions", "cpd.completions.dead", "cpd.members", "cpd.notices")
+KEYS = {"xapi.statements": "statement.completed", "membership": "member.upserted"}
+
+
+@dataclass
+class Imported:
+    """A node with the definitions imported, and settings for any of its users."""
+
+    node: PrivateNode
+    passwords: dict[str, str]
+    settings: Settings
+
+    def of(self, user: str) -> Settings:
+        """The settings with which this user's process runs."""
+        port = urlsplit(self.node.url).port
+        url = urlunsplit(("amqp", f"{user}:{self.passwords[user]}@127.0.0.1:{port}", "/cpd", "", ""))
+        own = {"amqp_url": SecretStr(url), "amqp_namespace": "", "amqp_declare": False}
+        return self.settings.model_copy(update=own)
+
+    async def can(self, user: str, act: Callable[[AbstractChannel], Awaitable[object]]) -> bool:
+        """Whether the broker lets this user do it."""
+        async with connection(self.of(user), "trial") as opened:
+            channel = await opened.channel(publisher_confirms=True)
+            try:
+                await act(channel)
+            except AMQPError as error:
+                if "ACCESS_REFUSED" not in str(error):
+                    raise
+                return False
+            return True
+
+
+@pytest.fixture
+async def imported(running: Services, settings: Settings, tmp_path: Path) -> AsyncGenerator[Imported]:
+    """The definitions on the session's own broker, with new passwords; the virtual host goes afterwards."""
+    if not isinstance(running.broker, PrivateNode):
+        pytest.skip("definitions are imported into a broker of the tests' own only")
+    passwords = {user: secrets.token_urlsafe(12) for user in users()}
+    file = tmp_path / "definitions.json"
+    file.write_text(json.dumps(definitions(passwords, mails=True)))
+    await asyncio.to_thread(running.broker.control, "import_definitions", file)
+    yield Imported(running.broker, passwords, settings)
+    await asyncio.to_thread(running.broker.control, "delete_vhost", "cpd")
+
+
+def publish(exchange: str, key: str) -> Callable[[AbstractChannel], Awaitable[object]]:
+    """Publish one message there."""
+
+    async def act(channel: AbstractChannel) -> None:
+        await (await channel.get_exchange(exchange, ensure=False)).publish(
+            aio_pika.Message(b"{}"), key, mandatory=False
+        )
+
+    return act
+
+
+def take(queue: str) -> Callable[[AbstractChannel], Awaitable[object]]:
+    """Ask for one message of that queue."""
+
+    async def act(channel: AbstractChannel) -> None:
+        await (await channel.get_queue(queue, ensure=False)).get(fail=False)
+
+    return act
+
+
+def declare(queue: str) -> Callable[[AbstractChannel], Awaitable[object]]:
+    """Declare that queue, as it is."""
+    return lambda channel: channel.declare_queue(queue, durable=True)
+
+
+def purge(queue: str) -> Callable[[AbstractChannel], Awaitable[object]]:
+    """Empty that queue."""
+
+    async def act(channel: AbstractChannel) -> None:
+        await (await channel.get_queue(queue, ensure=False)).purge()
+
+    return act
+
+
+def delete(queue: str) -> Callable[[AbstractChannel], Awaitable[object]]:
+    """Delete that queue."""
+    return lambda channel: channel.queue_delete(queue)
+
+
+MAY_PUBLISH = {
+    "cpd-worker": {"cpd.dead-letters", "cpd.events"},
+    "cpd-api": set(NAMED),  # a replay puts a letter back where it came from
+    "cpd-scaler": set[str](),
+    "learning-centre": {"xapi.statements"},
+    "membership": {"membership"},
+}
+MAY_TAKE = {
+    "cpd-worker": {"cpd.completions", "cpd.members", "cpd.notices"},
+    "cpd-api": {"cpd.completions.dead"},
+    "cpd-scaler": set[str](),
+    "learning-centre": set[str](),
+    "membership": set[str](),
+}
+
+
+async def test_each_user_may_do_what_it_must_and_nothing_else(imported: Imported) -> None:
+    """Publishing, taking, purging, declaring and deleting, tried by every user on every name."""
+    for user in users():
+        publishes = {name for name in NAMED if await imported.can(user, publish(name, KEYS.get(name, "any")))}
+        takes = {name for name in QUEUES if await imported.can(user, take(name))}
+        assert (publishes, takes) == (MAY_PUBLISH[user], MAY_TAKE[user]), user
+        for name in QUEUES:
+            assert not await imported.can(user, declare(name)), (user, name)
+            assert not await imported.can(user, delete(name)), (user, name)
+        assert not await imported.can(user, publish("amq.topic", "any"))
+        assert not await imported.can(user, purge("cpd.completions")) or user == "cpd-worker"  # RabbitMQ: read purges
+
+
+async def test_publishers_are_held_to_their_routing_keys(imported: Imported) -> None:
+    """The Learning centre cannot send member changes under a statement's exchange, nor the other way round."""
+    assert not await imported.can("learning-centre", publish("xapi.statements", "member.upserted"))
+    assert not await imported.can("membership", publish("membership", "statement.completed"))
+
+
+async def test_definitions_are_what_the_service_declares(imported: Imported) -> None:
+    """Declared by the code, as an administrator, the imported names fit, and nothing new appears."""
+    imported.node.control("add_user", "chief", "secret")
+    try:
+        imported.node.control("set_permissions", "-p", "cpd", "chief", ".*", ".*", ".*")
+        before = _listed(imported.node)
+        chief = Imported(imported.node, {"chief": "secret"}, imported.settings).of("chief")
+        smtp = SecretStr("smtp://127.0.0.1")
+        declaring = wiring.topology(chief.model_copy(update={"amqp_declare": True, "smtp_url": smtp}))
+        async with connection(chief, "declaring") as opened:
+            await declaring.declare(await opened.channel())
+        assert _listed(imported.node) == before
+    finally:
+        imported.node.control("delete_user", "chief")
+
+
+def _listed(node: PrivateNode) -> list[str]:
+    queues = node.control("-q", "list_queues", "-p", "cpd", "name", "durable", "arguments")
+    exchanges = node.control("-q", "list_exchanges", "-p", "cpd", "name", "type", "durable", "arguments")
+    bindings = node.control("-q", "list_bindings", "-p", "cpd", "source_name", "destination_name", "routing_key")
+    return sorted((queues + exchanges + bindings).splitlines())
+
+
+async def test_the_whole_service_works_with_these_rights(imported: Imported, tmp_path: Path) -> None:
+    """Worker and dead-letter tools as real processes: a draft, an event, a dead letter listed and discarded."""
+    worker, api = imported.of("cpd-worker"), imported.of("cpd-api")
+    async with wiring.services(api) as services:
+        await services.stores.prepare()
+        process = worker_process(worker, tmp_path)
+        await asyncio.to_thread(process.start)
+        try:
+            await _publish(imported.of("membership"), "membership", "member.upserted", _feed())
+            async with asyncio.timeout(30):
+                while await services.stores.members.get("m-1") is None:
+                    await asyncio.sleep(0.05)
+            statement = completed()
+            await _publish(imported.of("learning-centre"), "xapi.statements", "statement.completed", statement)
+            await _publish(imported.of("learning-centre"), "xapi.statements", "statement.completed", {"verb": 7})
+            letters = DeadQueue(api, wiring.topology(api))
+            outbox = services.stores.database.raw["outbox"]
+            async with asyncio.timeout(30):
+                while await outbox.count_documents({"delivered_at": {"$ne": None}}) < 1:
+                    await asyncio.sleep(0.05)
+                while await letters.depth() < 1:
+                    await asyncio.sleep(0.05)
+            code, out, err = await run(api, "dead-letters", "list")
+            assert (code, "1 dead letters" in out) == (0, True), err
+            code, _, err = await run(api, "dead-letters", "discard", "--reason", "invalid_statement", "--yes")
+            assert code == 0, err
+        finally:
+            await asyncio.to_thread(process.stop)
+
+
+async def test_letters_are_renewed_with_the_right_to_the_exchange_alone(imported: Imported) -> None:
+    """Passes over a letter spend no delivery too many, though the user may not write to queues by name."""
+    await _publish(imported.of("cpd-worker"), "cpd.dead-letters", "not_json", {"n": 1})
+    queue = DeadQueue(imported.of("cpd-api"), wiring.topology(imported.of("cpd-api")))
+
+    async def keep(_letter: object) -> Fate:
+        return Fate.KEEP
+
+    for _ in range(RENEW_AT + 2):
+        await queue.sweep(keep)
+    assert await queue.depth() == 1
+
+
+async def test_a_missing_queue_is_said_so(imported: Imported) -> None:
+    """Without the right to declare, what is not there is told with its remedy, and nothing is made."""
+    imported.node.control("delete_queue", "cpd.members", "-p", "cpd")
+    with pytest.raises(Unavailable, match=r"deploy/rabbitmq/definitions\.json"):
+        async with publisher(imported.of("cpd-worker"), "trial") as out:
+            await out.declare(wiring.topology(imported.of("cpd-worker")))
+
+
+def test_the_command_prints_definitions_without_passwords(tmp_path: Path) -> None:
+    """Each user's password comes from its file and leaves as a salted hash; without mail there is no queue for it."""
+    for user in users():
+        (tmp_path / user).write_text(f"{user} is secret\n")
+    argv = [sys.executable, "-m", "deploy.rabbitmq.definitions", str(tmp_path)]
+    made = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    assert "secret" not in made
+    assert all(len(user["password_hash"]) == 48 for user in json.loads(made)["users"])
+    assert "cpd.notices" not in [queue["name"] for queue in json.loads(made)["queues"]]
+    (tmp_path / "cpd-api").unlink()
+    failed = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert failed.returncode == 1
+    assert "cpd-api cannot be read" in failed.stderr
+
+
+def _feed() -> dict[str, object]:
+    return {"member_id": "m-1", "revision": 1, **member()}
+
+
+async def _publish(settings: Settings, exchange: str, key: str, body: object) -> None:
+    async with publisher(settings, "trial") as out:
+        await out.publish([Outgoing(exchange, key, json.dumps(body).encode(), correlation_id="c-1")], mandatory=False)
