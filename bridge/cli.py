@@ -45,6 +45,18 @@ def api() -> None:
 
 
 @app.command()
+def openapi() -> None:
+    """Print the OpenAPI 3.1 document of the API, with the forms and the public address that the settings name.
+
+    Example: cpd-bridge openapi > docs/openapi.json
+    """
+    from bridge.serve import reference  # noqa: PLC0415 - as above
+
+    settings = load()
+    sys.stdout.buffer.write(reference(wiring.forms(settings), settings.public_url))
+
+
+@app.command()
 def migrate() -> None:
     """Create what the database needs (indexes); doing it again changes nothing.
 

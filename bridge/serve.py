@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
+import orjson
 import structlog
 from aiohttp import web
 
@@ -23,6 +24,7 @@ from bridge.api import (
     me,
     members,
     notices,
+    openapi,
     ops,
     plan,
     register,
@@ -30,7 +32,7 @@ from bridge.api import (
     support,
 )
 from bridge.api import log as log_resource
-from bridge.api.app import Parts, create_app
+from bridge.api.app import Parts, create_app, everything
 from bridge.api.context import CORRELATION_ID
 from bridge.api.models import models
 from bridge.api.parts import (
@@ -53,7 +55,9 @@ from bridge.api.parts import (
     SUPPORT,
 )
 from bridge.api.rates import RateLimit
+from bridge.api.routing import Routes
 from bridge.broker.connection import ping
+from bridge.domain.forms import Forms
 from bridge.lrs.app import MOUNT, create_lrs
 from bridge.settings import Settings
 
@@ -79,11 +83,22 @@ RESOURCES = (
 )
 
 
+def resources(forms: Forms) -> list[Routes]:
+    """Return the resources, with bodies and answers that have the fields of the forms."""
+    made = models(forms)
+    return [routes.with_models(made) for routes in RESOURCES]
+
+
+def reference(forms: Forms, public_url: str | None = None) -> bytes:
+    """Return the OpenAPI document as a file: indented JSON, so that a change shows as lines in a review."""
+    described = openapi.describe(everything(Parts(resources(forms))), public_url)
+    return orjson.dumps(described, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
 def parts(services: wiring.Services, settings: Settings) -> Parts:
     """Return what the application is made of."""
-    made = models(services.forms)
     return Parts(
-        resources=[routes.with_models(made) for routes in RESOURCES],
+        resources=resources(services.forms),
         services={
             MEMBERS: services.members,
             PERIODS: services.periods,

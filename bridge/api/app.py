@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -27,6 +28,26 @@ class Parts:
     """Applications with error bodies of their own, by the path they are served under."""
 
 
+def everything(parts: Parts) -> list[Routes]:
+    """The resources with the service's own pages, in the order of the reference."""
+    return [*parts.resources, health.health_routes(parts.pings), openapi.routes, docs.routes]
+
+
+def pattern(path: str, paths: Iterable[str]) -> str:
+    """``path`` for aiohttp's router: a parameter never stands for a word that another path has in its place.
+
+    OpenAPI 3.1 matches concrete paths before templated ones; without this, ``Allow`` would name the methods of both.
+    """
+    parts = path.split("/")
+    others = [other for other in (each.split("/") for each in paths) if len(other) == len(parts)]
+    for at, part in enumerate(parts):
+        alike = [other[at] for other in others if other[:at] == parts[:at] and other[at + 1 :] == parts[at + 1 :]]
+        words = sorted(re.escape(word) for word in alike if "{" not in word)
+        if part.startswith("{") and words:
+            return "/".join([*parts[:at], f"{{{part[1:-1]}:(?!(?:{'|'.join(words)})$)[^{{}}/]+}}", *parts[at + 1 :]])
+    return path
+
+
 def create_app(settings: Settings, parts: Parts) -> web.Application:
     """The application; raises ``SettingsError`` when tokens could not be checked.
 
@@ -42,15 +63,17 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
         ],
         client_max_size=settings.max_body_bytes,
     )
-    resources = [*parts.resources, health.health_routes(parts.pings), openapi.routes, docs.routes]
+    resources = everything(parts)
     app[SETTINGS] = settings
     app[auth.GATE] = auth.gate(settings, keys.configured(settings))
     app[openapi.DOCUMENT] = openapi.document(resources, settings.public_url)
     for key, service in parts.services.items():
         app[key] = service
-    for route in (route for resource in resources for route in resource.table()):
+    table = [route for resource in resources for route in resource.table()]
+    paths = {route.path for route in table}
+    for route in table:
         add = app.router.add_get if route.method == "GET" else partial(app.router.add_route, route.method)
-        add(route.path, serve(route))  # add_get takes HEAD too
+        add(pattern(route.path, paths), serve(route))  # add_get takes HEAD too
     for prefix, mounted in parts.mounts.items():
         app.add_subapp(prefix, mounted)
     app.on_response_prepare.append(middleware.finish(settings))

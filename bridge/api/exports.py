@@ -17,7 +17,7 @@ from bridge.api.readers import reader
 from bridge.api.register import READ
 from bridge.api.routing import Routes
 from bridge.api.transfers import attachment
-from bridge.errors import TooLarge, Unavailable
+from bridge.errors import NotFound, TooLarge, Unavailable
 from bridge.services.exports import Archive, Asked, Pdf
 
 routes = Routes("Exports", "Copies to keep: PDF booklets and data files. They work while the record is frozen (R75).")
@@ -71,7 +71,7 @@ class ArchiveQuery(ExportQuery):
     query=ExportQuery,
     gives=PDF,
     timed=False,
-    problems=(TooLarge,),
+    problems=(NotFound, TooLarge),
     summary="My log as a PDF booklet",
     description=f"Completed entries of the current period unless told otherwise. {TOO_MUCH}",
 )
@@ -86,7 +86,7 @@ async def export_log_pdf(call: Call, query: ExportQuery) -> web.Response:
     query=ExportQuery,
     gives=PDF,
     timed=False,
-    problems=(TooLarge,),
+    problems=(NotFound, TooLarge),
     summary="My plan as a PDF booklet",
     description=f"Every planned activity of all years unless told otherwise. {TOO_MUCH}",
 )
@@ -101,6 +101,7 @@ async def export_plan_pdf(call: Call, query: ExportQuery) -> web.Response:
     query=ArchiveQuery,
     gives=ZIP,
     timed=False,
+    problems=(NotFound,),
     summary="My log as a data file",
     description="A table (CSV), and what its columns mean. Completed entries of the current period unless told "
     "otherwise. A cell that a spreadsheet would take for a formula begins with an apostrophe.",
@@ -117,6 +118,7 @@ async def export_log_zip(call: Call, query: ArchiveQuery) -> web.StreamResponse:
     query=ArchiveQuery,
     gives=ZIP,
     timed=False,
+    problems=(NotFound,),
     summary="My whole record",
     description="Plan, log, links, comments and audit cases as CSV and JSON, the PDF booklets, and the evidence. "
     "All years and everything unless told otherwise.",

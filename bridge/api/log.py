@@ -16,7 +16,7 @@ from bridge.api.pagination import Page, PageQuery, decode_cursor, encode_cursor,
 from bridge.api.parts import LOG
 from bridge.api.routing import Answer, Routes
 from bridge.domain.entries import SORTABLE
-from bridge.errors import Conflict, RecordFrozen
+from bridge.errors import Conflict, NotFound, RecordFrozen
 from bridge.services.log import LogFilter
 
 routes = Routes("Log", "Completed CPD, recorded by itself or by hand.")
@@ -123,7 +123,15 @@ class LogEntryPatch(BaseModel):
     draft: bool = Field(True, title="Draft", description="Off says: I have finished this (R37).")
 
 
-@routes.get("/v1/log", roles={"member"}, query=LogQuery, answer=Page[LogRow], summary="List my log")
+@routes.get(
+    "/v1/log",
+    roles={"member"},
+    query=LogQuery,
+    answer=Page[LogRow],
+    problems=(NotFound,),
+    summary="List my log",
+    description="404 for a `period` that is none of mine.",
+)
 async def list_log(call: Call, query: LogQuery) -> dict[str, Any]:
     """Return a page of the member's entries, of the current period unless told otherwise (R17, R20-R23, R30)."""
     sort = parse_sort(query.sort or "-date", SORTABLE)

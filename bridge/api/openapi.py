@@ -34,6 +34,7 @@ from bridge.errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
+from bridge.services.members import MEMBER_ID
 
 routes = Routes("Service")
 
@@ -61,6 +62,10 @@ _PARAMETERS: Final[Json] = {
         "Idempotency-Key", "The same key and body give the same answer for 24 hours.", r"^[!-~]{1,255}$"
     ),
 }
+
+
+_PATTERNS: Final = {"member_id": MEMBER_ID}
+"""Path parameter → pattern; what has none may be any text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ def describe(resources: Sequence[Routes], public_url: str | None = None) -> Json
         "paths": paths,
         "components": {
             "schemas": schemas.components,
-            "responses": {kind.slug: _problem_response([kind]) for kind in problems.kinds()},
+            "responses": {kind.slug: _problem_response([kind]) for kind in _kinds()},
             "headers": _HEADERS,
             "parameters": _PARAMETERS,
             "securitySchemes": {
@@ -125,6 +130,11 @@ def describe(resources: Sequence[Routes], public_url: str | None = None) -> Json
             },
         },
     }
+
+
+def _kinds() -> list[type[BridgeError]]:
+    """The kinds of problem with a slug of their own, by slug: whatever was imported first, the document is the same."""
+    return sorted((kind for kind in problems.kinds() if "slug" in vars(kind)), key=lambda kind: kind.slug)
 
 
 def _check_operation_ids(table: Iterable[Route]) -> None:
@@ -165,11 +175,6 @@ def _operation(route: Route, schemas: Schemas) -> Json:
 
 
 def _parameters(route: Route, schemas: Schemas) -> list[Json]:
-    in_path: Json = {
-        "in": "path",
-        "required": True,
-        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_PARAMETER, "pattern": NO_NUL},
-    }
     applies = {
         "correlation": True,
         "if_match": route.if_match,
@@ -177,11 +182,16 @@ def _parameters(route: Route, schemas: Schemas) -> list[Json]:
         "idempotent": route.idempotent,
     }
     return [
-        *({"name": name, **in_path} for name in route.path_parameters),
+        *(_path_parameter(name) for name in route.path_parameters),
         *(schemas.parameters(route.query) if route.query else ()),
         *({"$ref": f"#/components/parameters/{key}"} for key, does in applies.items() if does),
         *(dict(parameter) for parameter in route.parameters),
     ]
+
+
+def _path_parameter(name: str) -> Json:
+    schema = {"type": "string", "minLength": 1, "maxLength": MAX_PARAMETER, "pattern": _PATTERNS.get(name, NO_NUL)}
+    return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
 def _body_content(route: Route, schemas: Schemas) -> Json:

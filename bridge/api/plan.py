@@ -15,7 +15,7 @@ from bridge.api.pagination import Page, PageQuery, decode_cursor, encode_cursor,
 from bridge.api.parts import PLAN
 from bridge.api.routing import Answer, Routes
 from bridge.domain.plan import SORTABLE
-from bridge.errors import Conflict, RecordFrozen
+from bridge.errors import Conflict, NotFound, RecordFrozen
 from bridge.services.plan import PlanFilter
 
 routes = Routes("Plan", "CPD needs and what the member plans to do about them; several a year.")
@@ -94,7 +94,15 @@ class PlanItemPatch(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-@routes.get("/v1/plan", roles={"member"}, query=PlanQuery, answer=Page[PlanRow], summary="List my plan")
+@routes.get(
+    "/v1/plan",
+    roles={"member"},
+    query=PlanQuery,
+    answer=Page[PlanRow],
+    problems=(NotFound,),
+    summary="List my plan",
+    description="404 for a `period` that is none of mine.",
+)
 async def list_plan(call: Call, query: PlanQuery) -> dict[str, Any]:
     """Return a page of the member's plan, all years unless told otherwise (R4, R5, R11)."""
     sort = parse_sort(query.sort or "start_date", SORTABLE)

@@ -1,0 +1,23 @@
+"""The OpenAPI document that a portal's team reads in the repository is the one that the service gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bridge.api.app import pattern
+from bridge.domain.forms import STANDARD
+from bridge.serve import reference
+
+COMMITTED = Path(__file__).parents[2] / "docs" / "openapi.json"
+
+
+def test_the_committed_document_is_the_code_s() -> None:
+    """A changed API shows as changed lines in a review: ``cpd-bridge openapi > docs/openapi.json`` writes them."""
+    assert COMMITTED.read_bytes() == reference(STANDARD), "run: .venv/bin/cpd-bridge openapi > docs/openapi.json"
+
+
+def test_a_parameter_leaves_room_for_words() -> None:
+    """A parameter never takes the place of a word that another path has there (OpenAPI 3.1, Path Templating)."""
+    paths = ["/a/{id}", "/a/all", "/a/new.txt", "/a/{id}/all", "/b/{id}/c"]
+    assert pattern("/a/{id}", paths) == r"/a/{id:(?!(?:all|new\.txt)$)[^{}/]+}"
+    assert [pattern(path, paths) for path in paths[1:]] == paths[1:]
