@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import cast
 
@@ -38,6 +38,10 @@ class Delivery:
     origin: Origin
     pieces: list[Piece] = field(default_factory=list[Piece])
 
+    def dispositions(self) -> set[str]:
+        """Return what became of the settled pieces."""
+        return {piece.outcome.disposition.value for piece in self.pieces if piece.outcome}
+
     def dead_letters(self, now: datetime) -> list[DeadLetter]:
         """Return the dead letters among the settled pieces, each with its body byte for byte."""
         dead = [piece for piece in self.pieces if piece.outcome and piece.outcome.disposition in _DEAD]
@@ -47,7 +51,7 @@ class Delivery:
         assert outcome.reason is not None
         if piece.part is None:
             return DeadLetter(self.message.body, outcome.reason, outcome.detail, self.origin, now, piece.attempts)
-        unpacked = Origin(self.origin.exchange, self.origin.routing_key, self.origin.correlation_id)
+        unpacked = replace(self.origin, content_type=None, content_encoding=None)
         return DeadLetter(piece.part, outcome.reason, outcome.detail, unpacked, now, piece.attempts)
 
 
@@ -58,7 +62,7 @@ def take_in(message: AbstractIncomingMessage, rules: Rules, limit: int) -> Deliv
     """Decode and validate a message; never raises for what is in it. ``limit`` is in bytes, packed or unpacked."""
     delivery = Delivery(message, Origin.of(message))
     try:
-        delivery.pieces = _pieces(message, rules, limit)
+        delivery.pieces = _pieces(delivery, rules, limit)
     except bodies.BodyTooLarge as error:
         delivery.pieces = [Piece(None, outcome=Outcome.dead(Reason.TOO_LARGE, str(error)))]
     except bodies.UnreadableBody as error:
@@ -66,17 +70,19 @@ def take_in(message: AbstractIncomingMessage, rules: Rules, limit: int) -> Deliv
     return delivery
 
 
-def _pieces(message: AbstractIncomingMessage, rules: Rules, limit: int) -> list[Piece]:
-    received_at = datetime.now(UTC)
+def _pieces(delivery: Delivery, rules: Rules, limit: int) -> list[Piece]:
+    message, received_at, trace = delivery.message, datetime.now(UTC), delivery.origin.traceparent
     body = bodies.unpacked(message.body, message.content_encoding, limit)
     value = bodies.decoded(body)
     if not isinstance(value, list):
-        return [_piece(value, body, None, received_at, rules)]
-    return [_piece(bodies.decoded(part), part, part, received_at, rules) for part in bodies.elements(body)]
+        return [_piece(value, body, None, received_at, rules, trace)]
+    return [_piece(bodies.decoded(part), part, part, received_at, rules, trace) for part in bodies.elements(body)]
 
 
-def _piece(value: object, raw: bytes, part: bytes | None, received_at: datetime, rules: Rules) -> Piece:
+def _piece(
+    value: object, raw: bytes, part: bytes | None, received_at: datetime, rules: Rules, trace: str | None
+) -> Piece:
     if xapi.is_valid(value):
-        return Piece(part, arrival(cast("Statement", value), raw, received_at, rules))
+        return Piece(part, arrival(cast("Statement", value), raw, received_at, rules, trace))
     fault = xapi.explain(value)
     return Piece(part, outcome=Outcome.dead(Reason.INVALID_STATEMENT, f"{fault.pointer or '/'}: {fault.expected}"))

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
-from prometheus_client import Counter
 
-from bridge.broker.publisher import Publisher
+from bridge import metrics
+from bridge.broker.publisher import Publisher, published_at
 from bridge.broker.topology import Topology
 from consumers.completions import Delivery
 
 log = structlog.get_logger(__name__)
-
-SETTLED = Counter("cpd_statements", "Statements settled, by what became of them.", ["disposition", "reason"])
-
 
 IN_HAND = 64 * 2**20
 """Bytes of messages that an inbox aims to have delivered and not acknowledged."""
@@ -89,11 +88,12 @@ async def settle(deliveries: Sequence[Delivery], publisher: Publisher, topology:
 
 def report(deliveries: Sequence[Delivery]) -> None:
     """Count each settled statement and say its outcome, at debug level, in the log; ids and states only."""
+    counts: Counter[tuple[str, str]] = Counter()
     for delivery in deliveries:
         for piece in delivery.pieces:
             assert piece.outcome is not None
             reason = piece.outcome.reason.value if piece.outcome.reason else None
-            SETTLED.labels(piece.outcome.disposition.value, reason or "").inc()
+            counts[piece.outcome.disposition.value, reason or ""] += 1
             log.debug(
                 "statement settled",
                 statement_id=piece.arrival.statement_id if piece.arrival else None,
@@ -102,3 +102,4 @@ def report(deliveries: Sequence[Delivery]) -> None:
                 entry_id=piece.outcome.entry_id,
                 correlation_id=delivery.origin.correlation_id,
             )
+    metrics.settled(counts, published_at(deliveries[0].message), time.time())

@@ -23,12 +23,12 @@ from typing import Any
 
 import orjson
 import structlog
-from prometheus_client import Counter, Gauge
 
 from bridge.broker.connection import connection
 from bridge.broker.locks import take
 from bridge.broker.publisher import Outgoing, Publisher
 from bridge.broker.topology import Topology
+from bridge.metrics import EVENTS
 from bridge.settings import Settings
 from bridge.store.outbox import Outbox
 from consumers.session import Life, publisher_on, watch_connection
@@ -47,13 +47,6 @@ SHORTEST, LONGEST = 0.02, 1.0
 REST = 2.0
 """Rest, as a multiple of the time that publishing took."""
 
-MEASURE_EVERY = 5.0
-"""Seconds between two counts of what waits."""
-
-PUBLISHED = Counter("cpd_events_published", "Events that the broker confirmed.", ["type"])
-PENDING = Gauge("cpd_outbox_pending", "Events that wait to be published.")
-AGE = Gauge("cpd_outbox_oldest_seconds", "Age of the oldest event that waits to be published.")
-
 
 class Relay:
     """Publishes pending events until told to stop."""
@@ -67,10 +60,7 @@ class Relay:
 
     async def run(self) -> None:
         """Work until stopped."""
-        async with asyncio.TaskGroup() as group:
-            measuring = group.create_task(Life("outbox lag").run(self._measure))
-            await self.life.run(self._session)
-            measuring.cancel()
+        await self.life.run(self._session)
 
     async def _session(self) -> None:
         async with connection(self._settings, "events out") as opened:
@@ -108,19 +98,19 @@ class Relay:
         if rows:
             await self.life.patiently(lambda: self._outbox.delivered([row["_id"] for row in rows]))
         for row in rows:
-            PUBLISHED.labels(row["type"]).inc()
+            EVENTS.labels(row["type"]).inc()
         return len(rows)
 
     def _outgoing(self, row: dict[str, Any]) -> Outgoing:
         body = orjson.dumps(cloud_event(row, self._settings.event_source))
-        return Outgoing(self._topology.events, row["type"], body, message_id=row["_id"], content_type=MEDIA_TYPE)
-
-    async def _measure(self) -> None:
-        while True:
-            lag = await self._outbox.lag()
-            PENDING.set(lag.count)
-            AGE.set(lag.age)
-            await asyncio.sleep(MEASURE_EVERY)
+        return Outgoing(
+            self._topology.events,
+            row["type"],
+            body,
+            message_id=row["_id"],
+            content_type=MEDIA_TYPE,
+            traceparent=row.get("traceparent"),
+        )
 
     async def _stopped_within(self, seconds: float) -> bool:
         with suppress(TimeoutError):

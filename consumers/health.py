@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
-import prometheus_client
 from aiohttp import web
 
 from bridge.api.health import Ping, readiness
+from bridge.metrics import exposition
 
 
 @asynccontextmanager
@@ -27,8 +27,8 @@ async def health(host: str, port: int, pings: Mapping[str, Ping]) -> AsyncGenera
         )
 
     async def metrics(_request: web.Request) -> web.Response:
-        headers = {"Content-Type": prometheus_client.CONTENT_TYPE_LATEST}
-        return web.Response(body=prometheus_client.generate_latest(), headers=headers)
+        page, kind = exposition()
+        return web.Response(body=page, headers={"Content-Type": kind})
 
     app = web.Application()
     app.add_routes([web.get("/health/live", live), web.get("/health/ready", ready), web.get("/metrics", metrics)])

@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 import structlog
 from aio_pika.abc import AbstractIncomingMessage
-from prometheus_client import Counter
 from pydantic import ValidationError
 
+from bridge import tracing
 from bridge.api import faults
 from bridge.broker.dead_letters import DeadLetter, Origin
 from bridge.broker.publisher import Publisher
@@ -21,9 +21,11 @@ from bridge.domain import bodies
 from bridge.domain.dispositions import Reason
 from bridge.errors import Conflict
 from bridge.logs import failure
+from bridge.metrics import MEMBER_CHANGES
 from bridge.services.feed import Change, MemberFeed, MemberLeft, MemberUpserted
 from bridge.settings import Settings
 from consumers.delivery import Inbox
+from consumers.in_hand import InHand
 from consumers.pauses import Pauses
 from consumers.session import Life, taking, watch
 
@@ -31,8 +33,6 @@ log = structlog.get_logger(__name__)
 
 PREFETCH = 50
 """Messages in hand while one is worked on."""
-
-SETTLED = Counter("cpd_member_changes", "Messages of the member feed, by what became of them.", ["result"])
 
 _QUOTED = re.compile(r" \([^)]*\)")  # the messages about periods name their dates in brackets
 
@@ -57,8 +57,9 @@ class MemberConsumer:
         self._settings = settings
         self._topology = topology
         self._feed = feed
-        self._in_hand = asyncio.Lock()
+        self._settling = asyncio.Lock()
         self.life = Life("members")
+        self.in_hand = InHand()
 
     async def run(self) -> None:
         """Work until stopped."""
@@ -67,21 +68,27 @@ class MemberConsumer:
     async def _session(self) -> None:
         queue = self._topology.members
         async with taking(self._settings, self._topology, queue, "members", PREFETCH) as (channel, inbox, publisher):
-            self._in_hand = asyncio.Lock()
+            self._settling = asyncio.Lock()
+            self.in_hand.clear()
             self.life.working()
             await self.life.until_stopped(
                 self._work(inbox, publisher),
                 watch(channel, queue),
-                settle=self._in_hand.acquire,
+                settle=self._settling.acquire,
                 within=self._settings.shutdown_timeout,
             )
 
     async def _work(self, inbox: Inbox, publisher: Publisher) -> None:
         while True:
             (message,) = await inbox.batch(1, 1)
-            async with self._in_hand:  # whoever stops the session waits for it
-                result = await self._settle(message, publisher)
-            SETTLED.labels(result).inc()
+            self.in_hand.take(message)
+            async with self._settling:  # whoever stops the session waits for it
+                with tracing.span(
+                    f"process {self._topology.members}", "consumer", Origin.of(message).traceparent, tracing.RABBITMQ
+                ):
+                    result = await self._settle(message, publisher)
+            self.in_hand.settle()
+            MEMBER_CHANGES.labels(result).inc()
             log.debug("member change settled", result=result, correlation_id=message.correlation_id)
 
     async def _settle(self, message: AbstractIncomingMessage, publisher: Publisher) -> str:

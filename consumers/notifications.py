@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 import structlog
 from aio_pika.abc import AbstractIncomingMessage
-from prometheus_client import Counter
 
 from bridge.broker.topology import Topology
+from bridge.metrics import NOTICES
 from bridge.services.notices import Claimed, NoticeBoard
 from bridge.settings import Settings
 from consumers.delivery import Inbox
@@ -25,8 +25,6 @@ PREFETCH = 20
 
 LOOK_EVERY = 5.0
 """Seconds between two looks for a notice whose time has come; a new event is looked after at once."""
-
-NOTICES = Counter("cpd_notices", "E-mail notices, by what became of a try.", ["state"])
 
 
 class Notifier:

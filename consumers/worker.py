@@ -21,8 +21,10 @@ from bridge.services.recording import Recording
 from bridge.settings import Settings
 from consumers.completions import Delivery, Piece, take_in
 from consumers.delivery import Inbox, report, settle
+from consumers.in_hand import InHand
 from consumers.pauses import Pauses
 from consumers.session import Life, taking, watch
+from consumers.tracing import processing
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +47,7 @@ class Worker:
         self._recording = recording
         self._report = report
         self.life = Life("statements")
+        self.in_hand = InHand()
 
     async def run(self) -> None:
         """Work until stopped; an outage of the broker or the store only makes it wait."""
@@ -57,6 +60,7 @@ class Worker:
             inbox,
             publisher,
         ):
+            self.in_hand.clear()
             self.life.working()
             log.info("worker ready", queue=queue)
             ready: asyncio.Queue[list[Delivery]] = asyncio.Queue(maxsize=1)
@@ -77,13 +81,16 @@ class Worker:
         limit = self._settings.max_statement_bytes
         while True:
             messages = await inbox.batch(self._settings.batch_size, BATCH_BYTES)
+            self.in_hand.take(messages[0])
             await ready.put([take_in(message, self._recording.rules, limit) for message in messages])
 
     async def _record(self, ready: asyncio.Queue[list[Delivery]], publisher: Publisher) -> None:
         while True:
             deliveries = await ready.get()
-            await self._outcomes([piece for delivery in deliveries for piece in delivery.pieces if piece.arrival])
-            await settle(deliveries, publisher, self._topology)
+            with processing(deliveries, self._topology.completions):
+                await self._outcomes([piece for delivery in deliveries for piece in delivery.pieces if piece.arrival])
+                await settle(deliveries, publisher, self._topology)
+            self.in_hand.settle()
             self._report(deliveries)
             ready.task_done()
 

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
 
-import prometheus_client
 from aiohttp import web
 from pydantic import BaseModel, Field
 
 from bridge.api.auth import PUBLIC
 from bridge.api.context import Call
 from bridge.api.routing import Answer, Routes
+from bridge.metrics import exposition
 
 Ping = Callable[[], Awaitable[object]]
 """Asks a dependency for a sign of life; any exception means it is down."""
@@ -75,7 +75,7 @@ def health_routes(pings: Mapping[str, Ping]) -> Routes:
 
     @routes.get("/metrics", roles=PUBLIC, gives={"text/plain": {"type": "string"}}, summary="Metrics for Prometheus")
     async def metrics(_call: Call) -> web.Response:
-        headers = {"Content-Type": prometheus_client.CONTENT_TYPE_LATEST}
-        return web.Response(body=prometheus_client.generate_latest(), headers=headers)
+        page, kind = exposition()
+        return web.Response(body=page, headers={"Content-Type": kind})
 
     return routes

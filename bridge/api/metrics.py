@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from aiohttp import web
-from prometheus_client import Counter, Histogram
 
-_LABELS = ("route", "method", "status")
-REQUESTS: Final = Counter("bridge_http_requests_total", "HTTP calls answered.", _LABELS)
-SECONDS: Final = Histogram("bridge_http_request_seconds", "Seconds to answer an HTTP call.", ("route", "method"))
+from bridge.metrics import REQUEST_SECONDS, REQUESTS, bounded
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -22,10 +17,10 @@ def template(request: web.Request) -> str:
 
 def method(request: web.Request) -> str:
     """The method, or ``other``: a client may send any word."""
-    return request.method if request.method in _METHODS else "other"
+    return bounded(request.method, _METHODS)
 
 
 def count(request: web.Request, status: int, seconds: float) -> None:
     """Count one answered call."""
     REQUESTS.labels(template(request), method(request), str(status)).inc()
-    SECONDS.labels(template(request), method(request)).observe(seconds)
+    REQUEST_SECONDS.labels(template(request), method(request)).observe(seconds)

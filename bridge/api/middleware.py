@@ -15,44 +15,50 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from structlog.contextvars import bound_contextvars
 
-from bridge import logs
+from bridge import logs, tracing
 from bridge.api import cors, metrics, problems
 from bridge.api.context import CORRELATION_ID, TRACEPARENT
 from bridge.errors import BridgeError, Malformed
 from bridge.settings import Settings
+from bridge.tracing import Fact
 
 log = structlog.get_logger()
 
 _BEGUN: Final = web.RequestKey("begun", bool)  # the answer's first byte may have left
 _CORRELATION = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 @web.middleware
 async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Take or make the correlation id and trace context, and log and count the call by its route template."""
-    ids = _identify(request)
+    parent = _identify(request)
+    method, route = metrics.method(request), metrics.template(request)
     started, status = time.perf_counter(), 500
-    with bound_contextvars(**ids):
-        try:
-            response = await handler(request)
-            status = response.status
-        except web.HTTPException as redirect:
-            status = redirect.status
-            raise
-        else:
-            return response
-        finally:
-            _tell(request, status, time.perf_counter() - started)
+    facts: dict[str, Fact] = {"http.request.method": method, "http.route": route}
+    with tracing.span(f"{method} {route}", "server", parent, facts) as span:
+        request[TRACEPARENT] = span.traceparent or request[TRACEPARENT]
+        with bound_contextvars(correlation_id=request[CORRELATION_ID], traceparent=request[TRACEPARENT]):
+            try:
+                response = await handler(request)
+                status = response.status
+            except web.HTTPException as redirect:
+                status = redirect.status
+                raise
+            else:
+                return response
+            finally:
+                _tell(request, status, time.perf_counter() - started)
+                span.note("http.response.status_code", status)
 
 
-def _identify(request: web.Request) -> dict[str, str]:
+def _identify(request: web.Request) -> str | None:
+    """Give the request its ids; returns the trace that it continues (None: a span of ours begins one)."""
     correlation = request.headers.get("X-Correlation-Id", "")
-    parent = request.headers.get("traceparent", "")
     request[CORRELATION_ID] = correlation if _CORRELATION.fullmatch(correlation) else uuid.uuid4().hex
-    request[TRACEPARENT] = parent if _TRACEPARENT.fullmatch(parent) else _new_traceparent()
-    return {"correlation_id": request[CORRELATION_ID], "traceparent": request[TRACEPARENT]}
+    given = tracing.valid(request.headers.get(tracing.HEADER))
+    request[TRACEPARENT] = given or _new_traceparent()
+    return request[TRACEPARENT] if tracing.spans() is None else given
 
 
 def _new_traceparent() -> str:

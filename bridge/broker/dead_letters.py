@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from aio_pika.abc import AbstractIncomingMessage
 
+from bridge import tracing
 from bridge.broker.publisher import Outgoing
 from bridge.broker.topology import Topology
 from bridge.domain.dispositions import DEAD_LETTER_REASONS, Reason
@@ -34,6 +35,7 @@ class Origin:
     correlation_id: str
     content_type: str | None = None
     content_encoding: str | None = None
+    traceparent: str | None = None
 
     @classmethod
     def of(cls, message: AbstractIncomingMessage) -> Origin:
@@ -76,6 +78,7 @@ class DeadLetter:
                 "x-failed-at": self.failed_at.isoformat(),
                 "x-attempts": self.attempts,
             },
+            traceparent=self.origin.traceparent,
         )
 
 
@@ -134,6 +137,7 @@ def _origin(message: AbstractIncomingMessage, exchange: object, key: object) -> 
         correlation_id=str(correlation_id or uuid.uuid5(NAMESPACE, hashlib.sha256(message.body).hexdigest()).hex),
         content_type=message.content_type,
         content_encoding=message.content_encoding,
+        traceparent=tracing.valid(message.headers.get(tracing.HEADER)),
     )
 
 

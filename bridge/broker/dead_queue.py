@@ -23,7 +23,7 @@ from aio_pika.exceptions import ChannelNotFoundEntity, DeliveryError
 from bridge.broker.connection import AWAY, connection
 from bridge.broker.dead_letters import BROKERS, OURS, Letter, read
 from bridge.broker.locks import take_within
-from bridge.broker.publisher import CONFIRM_TIMEOUT
+from bridge.broker.publisher import CONFIRM_TIMEOUT, stamped
 from bridge.broker.topology import Topology
 from bridge.errors import Unavailable
 from bridge.settings import Settings
@@ -209,11 +209,11 @@ class _Pass:
 
 
 def _original(message: AbstractIncomingMessage) -> Message:
-    """Return the message as it was before it became a dead letter: body, properties and headers."""
+    """Return the message as it was before it became a dead letter: body, properties and headers; published now."""
     worker_made = "x-reason" in message.headers  # then its message id is the letter's, not the original's
     if worker_made:
-        return _copy(message, _without(message, (*OURS, *BROKERS)), None)
-    return _copy(message, _without(message, BROKERS), message.message_id)
+        return _copy(message, stamped(_without(message, (*OURS, *BROKERS))), None)
+    return _copy(message, stamped(_without(message, BROKERS)), message.message_id)
 
 
 def _copy(message: AbstractIncomingMessage, headers: dict[str, Any], message_id: str | None) -> Message:

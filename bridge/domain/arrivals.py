@@ -18,16 +18,22 @@ ASSIGNED_BY_AN_LRS = ("stored", "authority", "version")
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One valid statement on its way into the ledger; ``digest`` tells whether two bodies are the same statement."""
+    """One valid statement on its way into the ledger; ``digest`` tells whether two bodies are the same statement.
+
+    ``traceparent`` is the trace that brought it (W3C Trace Context), if any.
+    """
 
     statement_id: str
     raw: bytes
     digest: bytes
     received_at: datetime
     meaning: Meaning
+    traceparent: str | None = None
 
 
-def arrival(statement: Statement, raw: bytes, received_at: datetime, rules: Rules) -> Arrival:
+def arrival(
+    statement: Statement, raw: bytes, received_at: datetime, rules: Rules, traceparent: str | None = None
+) -> Arrival:
     """Take in a valid statement.
 
     One without an id gets the id that its bytes determine, so that a redelivery is recognised
@@ -40,6 +46,7 @@ def arrival(statement: Statement, raw: bytes, received_at: datetime, rules: Rule
         digest=digest(statement),
         received_at=received_at,
         meaning=meaning(statement, received_at, rules),
+        traceparent=traceparent,
     )
 
 

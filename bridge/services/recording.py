@@ -194,4 +194,8 @@ def _events(one: Arrival, outcomes: dict[str, Outcome]) -> list[dict[str, Any]]:
     if outcome.disposition is not Disposition.RECORDED or outcome.member_id is None:
         return []
     data = {"entry_id": outcome.entry_id, "statement_id": one.statement_id}
-    return [event(f"log.drafted:{outcome.entry_id}", "log.drafted", outcome.member_id, one.received_at, data)]
+    return [
+        event(
+            f"log.drafted:{outcome.entry_id}", "log.drafted", outcome.member_id, one.received_at, data, one.traceparent
+        )
+    ]

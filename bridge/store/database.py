@@ -23,6 +23,7 @@ from pymongo.results import BulkWriteResult
 
 from bridge.errors import Unavailable
 from bridge.settings import Settings
+from bridge.store.monitoring import CommandTimes
 
 Document = dict[str, Any]
 Collection = AsyncIOMotorCollection[Document]
@@ -58,6 +59,7 @@ class Database:
             socketTimeoutMS=timeout * 4,
             tz_aware=True,
             appname="cpd-bridge",
+            event_listeners=[CommandTimes()],
         )
         self._database: AsyncIOMotorDatabase[Document] = self.client.get_database(
             settings.mongo_database,

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from bridge import tracing
 from bridge.store.database import Database, Document, Session, insert_new, reaches_store
 
 KEPT = timedelta(days=7)
@@ -15,12 +16,16 @@ KEPT = timedelta(days=7)
 PENDING: Document = {"pending": True}
 
 
-def event(event_id: str, kind: str, member_id: str, at: datetime, data: Document) -> Document:
+def event(
+    event_id: str, kind: str, member_id: str, at: datetime, data: Document, traceparent: str | None = None
+) -> Document:
     """Make an outbox row; ``data`` holds ids, states and dates only.
 
     ``seq`` (µs since 1970) puts a member's events in the order in which they were made, which acts on one record never
     overlap in; ``at`` is when the thing happened, to the millisecond that the store keeps.
+    ``traceparent`` is the trace it belongs to: that of the work at hand unless given.
     """
+    trace = traceparent or tracing.current()
     return {
         "_id": event_id,
         "type": kind,
@@ -29,6 +34,7 @@ def event(event_id: str, kind: str, member_id: str, at: datetime, data: Document
         "data": data,
         "pending": True,
         "seq": time.time_ns() // 1000,
+        **({} if trace is None else {"traceparent": trace}),
     }
 
 

@@ -24,7 +24,7 @@ RESULTS = ("applied", "stale", "erased", "not_json", "too_large", "invalid_state
 
 def settled() -> float:
     """How many messages of the feed were settled by now, in this process."""
-    return sum(REGISTRY.get_sample_value("cpd_member_changes_total", {"result": name}) or 0 for name in RESULTS)
+    return sum(REGISTRY.get_sample_value("cpd_bridge_member_changes_total", {"result": name}) or 0 for name in RESULTS)
 
 
 class Feed:

@@ -34,7 +34,7 @@ async def test_metrics(client: Client, member: dict[str, str]) -> None:
     """Calls are counted by route template, method and status."""
     await client.get("/v1/notes/private-id", headers=member)
     text = await (await client.get("/metrics")).text()
-    assert 'bridge_http_requests_total{method="GET",route="/v1/notes/{note_id}",status="404"}' in text
+    assert 'cpd_bridge_http_requests_total{method="GET",route="/v1/notes/{note_id}",status="404"}' in text
     assert "private-id" not in text
 
 
