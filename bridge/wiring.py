@@ -38,6 +38,7 @@ from bridge.services.selection import AuditRules, Selection
 from bridge.services.stores import Stores
 from bridge.services.submissions import Submissions
 from bridge.services.support import Support
+from bridge.services.upkeep import Chore, Upkeep
 from bridge.settings import Settings, SettingsError
 from bridge.store.database import Database
 from schemas.forms import load_all
@@ -71,6 +72,7 @@ class Services:
     register: Register
     submissions: Submissions
     reminders: Reminders
+    upkeep: Upkeep
     notices: NoticeBoard
     exports: Exports
     lrs: LrsServices | None = None
@@ -162,10 +164,19 @@ def build(database: Database, settings: Settings) -> Services:
         register=Register(stores, acts, submissions, access, files, audit_rules, today),
         submissions=submissions,
         reminders=Reminders(stores, acts, submissions, settings.period_ending_days, today),
+        upkeep=Upkeep(stores.schedules, chores(files)),
         notices=NoticeBoard(stores, settings.portal_url),
         exports=Exports(stores, chosen, periods, intake, access, renderer(settings), _about(settings)),
         lrs=_lrs(stores, settings),
     )
+
+
+def chores(files: MemberEvidence) -> list[Chore]:
+    """Return what is to be done again and again."""
+    return [
+        Chore("evidence.scan", timedelta(minutes=1), files.scan_waiting),
+        Chore("evidence.sweep", timedelta(hours=1), files.sweep),
+    ]
 
 
 def _lrs(stores: Stores, settings: Settings) -> LrsServices | None:

@@ -18,6 +18,7 @@ from consumers.mail import Mailer
 from consumers.members import MemberConsumer
 from consumers.mirror import Mirror
 from consumers.notifications import Notifier
+from consumers.quiet import QuietIntake
 from consumers.reminders import Clock
 from consumers.worker import Worker
 
@@ -34,11 +35,11 @@ async def work(settings: Settings) -> None:
     """Run the worker until a signal comes; what is in hand is settled first."""
     async with wiring.services(settings) as services, AsyncExitStack() as stack:
         topology = wiring.topology(settings)
-        statements = Worker(settings, topology, services.recording)
+        statements = Worker(settings, topology, services.recording, quiet=QuietIntake(services.intake))
         members = MemberConsumer(settings, topology, services.feed)
         relay = Relay(settings, topology, services.stores.outbox)
         mirror = Mirror(settings, topology, services.operations)
-        clock = Clock(services.reminders)
+        clock = Clock(services.reminders, services.upkeep)
         notifiers = _notifiers(settings, topology, services)
         if settings.metrics_port is not None:
             pings = {

@@ -1,10 +1,11 @@
-"""What the worker does on time: reminders of the audit, and years that end soon (``services.reminders``)."""
+"""What the worker does on time: reminders, years that end, and chores (``services.reminders``, ``services.upkeep``)."""
 
 from __future__ import annotations
 
 import asyncio
 
 from bridge.services.reminders import Reminders
+from bridge.services.upkeep import Upkeep
 from consumers.session import Life
 
 LOOK_EVERY = 60.0
@@ -14,8 +15,9 @@ LOOK_EVERY = 60.0
 class Clock:
     """Looks at what is due, now and again, until told to stop."""
 
-    def __init__(self, reminders: Reminders) -> None:
+    def __init__(self, reminders: Reminders, upkeep: Upkeep) -> None:
         self._reminders = reminders
+        self._upkeep = upkeep
         self.life = Life("reminders")
 
     async def run(self) -> None:
@@ -29,4 +31,5 @@ class Clock:
     async def _look(self) -> None:
         while True:
             await self.life.patiently(self._reminders.run)
+            await self.life.patiently(self._upkeep.run)
             await asyncio.sleep(LOOK_EVERY)

@@ -23,6 +23,7 @@ from consumers.completions import Delivery, Piece, take_in
 from consumers.delivery import Inbox, report, settle
 from consumers.in_hand import InHand
 from consumers.pauses import Pauses
+from consumers.quiet import QuietIntake
 from consumers.session import Life, taking, watch
 from consumers.tracing import processing
 
@@ -41,11 +42,13 @@ class Worker:
         topology: Topology,
         recording: Recording,
         report: Callable[[Sequence[Delivery]], None] = report,
+        quiet: QuietIntake | None = None,
     ) -> None:
         self._settings = settings
         self._topology = topology
         self._recording = recording
         self._report = report
+        self._quiet = quiet
         self.life = Life("statements")
         self.in_hand = InHand()
 
@@ -73,6 +76,7 @@ class Worker:
                 self._prepare(inbox, ready),
                 self._record(ready, publisher),
                 watch(channel, queue),
+                *([self._quiet.run(self.life)] if self._quiet else []),
                 settle=settle_in_hand,
                 within=self._settings.shutdown_timeout,
             )
@@ -82,6 +86,8 @@ class Worker:
         while True:
             messages = await inbox.batch(self._settings.batch_size, BATCH_BYTES)
             self.in_hand.take(messages[0])
+            if self._quiet:
+                self._quiet.delivered()
             await ready.put([take_in(message, self._recording.rules, limit) for message in messages])
 
     async def _record(self, ready: asyncio.Queue[list[Delivery]], publisher: Publisher) -> None:
@@ -92,6 +98,8 @@ class Worker:
                 await settle(deliveries, publisher, self._topology)
             self.in_hand.settle()
             self._report(deliveries)
+            if self._quiet:
+                self._quiet.note(piece.outcome for one in deliveries for piece in one.pieces if piece.outcome)
             ready.task_done()
 
     async def _outcomes(self, pieces: Sequence[Piece]) -> None:

@@ -41,6 +41,15 @@ class Intake:
                 member = await self._acts.run(member["_id"], lambda act, chosen=chosen: self._take_in(act, chosen))
         return _waiting(member, arrived)
 
+    async def take_some(self, member_id: str) -> bool:
+        """Take in the oldest of what has arrived, at most ``AT_ONCE``; returns whether more is due."""
+        member = await self._stores.members.get(member_id)
+        due = _due(member, await self._stores.log.of(member_id).arrived()) if member else []
+        chosen = [row["_id"] for row in due[:AT_ONCE]]
+        if chosen:
+            await self._acts.run(member_id, lambda act: self._take_in(act, chosen))
+        return len(due) > AT_ONCE
+
     async def _take_in(self, act: Act, entry_ids: list[str]) -> Document:
         found = await act.log.some(entry_ids)
         due = _due(act.member, [entry for entry in found if entry.get("arrived")])

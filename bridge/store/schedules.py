@@ -1,4 +1,4 @@
-"""What runs once a day whichever worker does it: the last day done, and who is at it."""
+"""What runs once a day, hour or minute whichever worker does it: the last one done, and who is at it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from bridge.store.database import Database, Document, reaches_store
 
 @reaches_store
 class Schedules:
-    """The ``schedules`` collection: a row a task, ``done`` the last day (YYYY-MM-DD) that was seen to."""
+    """The ``schedules`` collection: a row a task, ``done`` the last day that was seen to.
+
+    A day is YYYY-MM-DD, or any text whose order is that of time, such as the beginning of an hour.
+    """
 
     def __init__(self, database: Database) -> None:
         self._schedules = database.collection("schedules")
