@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import cast
 
 from aio_pika.abc import AbstractIncomingMessage
@@ -71,18 +73,20 @@ def take_in(message: AbstractIncomingMessage, rules: Rules, limit: int) -> Deliv
 
 
 def _pieces(delivery: Delivery, rules: Rules, limit: int) -> list[Piece]:
-    message, received_at, trace = delivery.message, datetime.now(UTC), delivery.origin.traceparent
+    message, trace = delivery.message, delivery.origin.traceparent
+    redelivered = bool(message.redelivered)
+    arrived = partial(
+        arrival, received_at=datetime.now(UTC), rules=rules, redelivered=redelivered, traceparent=trace
+    )
     body = bodies.unpacked(message.body, message.content_encoding, limit)
     value = bodies.decoded(body)
     if not isinstance(value, list):
-        return [_piece(value, body, None, received_at, rules, trace)]
-    return [_piece(bodies.decoded(part), part, part, received_at, rules, trace) for part in bodies.elements(body)]
+        return [_piece(value, body, None, arrived)]
+    return [_piece(bodies.decoded(part), part, part, arrived) for part in bodies.elements(body)]
 
 
-def _piece(
-    value: object, raw: bytes, part: bytes | None, received_at: datetime, rules: Rules, trace: str | None
-) -> Piece:
+def _piece(value: object, raw: bytes, part: bytes | None, arrived: Callable[[Statement, bytes], Arrival]) -> Piece:
     if xapi.is_valid(value):
-        return Piece(part, arrival(cast("Statement", value), raw, received_at, rules, trace))
+        return Piece(part, arrived(cast("Statement", value), raw))
     fault = xapi.explain(value)
     return Piece(part, outcome=Outcome.dead(Reason.INVALID_STATEMENT, f"{fault.pointer or '/'}: {fault.expected}"))

@@ -30,7 +30,7 @@ from bridge.broker.publisher import Outgoing, Publisher
 from bridge.broker.topology import Topology
 from bridge.metrics import EVENTS
 from bridge.settings import Settings
-from bridge.store.outbox import Outbox
+from bridge.store.outbox import Outbox, events_of
 from consumers.session import Life, publisher_on, watch_connection
 
 log = structlog.get_logger(__name__)
@@ -38,8 +38,8 @@ log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/cloudevents+json"
 """CloudEvents 1.0, JSON format, structured content mode."""
 
-AT_ONCE = 200
-"""Events read and marked together."""
+AT_ONCE = 50
+"""Rows of the outbox, each an event or a block of them, read and marked together."""
 
 SHORTEST, LONGEST = 0.02, 1.0
 """Seconds between two looks at the outbox: it begins with the shortest and doubles while there is nothing."""
@@ -90,15 +90,16 @@ class Relay:
             await asyncio.sleep(rest if published else pause)
 
     async def _publish(self, publisher: Publisher) -> int:
-        """Publish what waits, up to ``AT_ONCE``, and note it as delivered; returns how many events that were."""
+        """Publish what waits, up to ``AT_ONCE`` rows, and note it as delivered; returns how many rows that were."""
         rows = await self.life.patiently(lambda: self._outbox.pending(AT_ONCE))
-        for together in rounds(rows):
+        events = [event for row in rows for event in events_of(row)]
+        for together in rounds(events):
             # Nobody has to listen: an event that no queue takes has been delivered to all who wanted it.
             await publisher.publish([self._outgoing(row) for row in together], mandatory=False)
         if rows:
-            await self.life.patiently(lambda: self._outbox.delivered([row["_id"] for row in rows]))
-        for row in rows:
-            EVENTS.labels(row["type"]).inc()
+            await self.life.patiently(lambda: self._outbox.delivered(rows))
+        for event in events:
+            EVENTS.labels(event["type"]).inc()
         return len(rows)
 
     def _outgoing(self, row: dict[str, Any]) -> Outgoing:

@@ -20,6 +20,7 @@ ASSIGNED_BY_AN_LRS = ("stored", "authority", "version")
 class Arrival:
     """One valid statement on its way into the ledger; ``digest`` tells whether two bodies are the same statement.
 
+    ``redelivered`` says that an earlier delivery of the very same message was cut off.
     ``traceparent`` is the trace that brought it (W3C Trace Context), if any.
     """
 
@@ -28,11 +29,18 @@ class Arrival:
     digest: bytes
     received_at: datetime
     meaning: Meaning
+    redelivered: bool = False
     traceparent: str | None = None
 
 
 def arrival(
-    statement: Statement, raw: bytes, received_at: datetime, rules: Rules, traceparent: str | None = None
+    statement: Statement,
+    raw: bytes,
+    received_at: datetime,
+    rules: Rules,
+    *,
+    redelivered: bool = False,
+    traceparent: str | None = None,
 ) -> Arrival:
     """Take in a valid statement.
 
@@ -46,6 +54,7 @@ def arrival(
         digest=digest(statement),
         received_at=received_at,
         meaning=meaning(statement, received_at, rules),
+        redelivered=redelivered,
         traceparent=traceparent,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 
 def pick(language_map: Mapping[str, str], preferred: Sequence[str]) -> str | None:
@@ -15,7 +16,14 @@ def pick(language_map: Mapping[str, str], preferred: Sequence[str]) -> str | Non
     for tag, text in language_map.items():
         if text.strip():
             texts.setdefault(_normal(tag), text)
-    return next((texts[tag] for tag in _candidates([_normal(tag) for tag in preferred], texts) if tag in texts), None)
+    chosen = _chosen(tuple(texts), tuple(preferred))
+    return None if chosen is None else texts[chosen]
+
+
+@lru_cache(maxsize=1024)
+def _chosen(available: tuple[str, ...], preferred: tuple[str, ...]) -> str | None:
+    """Choose among tags: the maps of one catalogue have the same few."""
+    return next((tag for tag in _candidates([_normal(tag) for tag in preferred], available) if tag in available), None)
 
 
 def _candidates(preferred: Sequence[str], available: Iterable[str]) -> Iterator[str]:

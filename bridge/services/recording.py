@@ -40,6 +40,7 @@ class Recording:
         self._stores = stores
         self._form = form
         self._voidings = Voidings(stores)
+        self._cut_off: set[str] = set()  # statements whose recording failed here, and is to be tried again
         self.rules = rules
 
     async def record(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
@@ -47,7 +48,12 @@ class Recording:
         firsts: dict[str, Arrival] = {}
         for one in arrivals:
             firsts.setdefault(one.statement_id, one)
-        outcomes = await self._record_distinct(list(firsts.values()))
+        try:
+            outcomes = await self._record_distinct(list(firsts.values()))
+        except BaseException:
+            self._cut_off.update(firsts)
+            raise
+        self._cut_off.difference_update(firsts)
         return [_repeat(one, firsts[one.statement_id], outcomes[one.statement_id]) for one in arrivals]
 
     async def _record_distinct(self, arrivals: list[Arrival]) -> dict[str, Outcome]:
@@ -61,6 +67,8 @@ class Recording:
         repeats, unfinished = await self._seen_before([one for one in claims if one.statement_id in known], plan)
         fresh = [one for one in claims if one.statement_id not in known]
         done = await self._carry_out([*fresh, *unfinished], plan)
+        await self._stores.outbox.add_block(_events(fresh, done))
+        await self._stores.outbox.add(_events([one for one in unfinished if self._was_cut_off(one)], done))
         changed = [one.statement_id for one in fresh if done[one.statement_id] != claimed[one.statement_id]]
         await self._stores.statements.settle({key: done[key] for key in changed})
         return {**plan.outcomes, **done, **repeats}
@@ -81,7 +89,7 @@ class Recording:
         return outcomes, unfinished
 
     async def _carry_out(self, arrivals: list[Arrival], plan: Plan) -> dict[str, Outcome]:
-        """Write entries, waiting statements, voidings and events; safe to repeat. Returns the outcomes as they are."""
+        """Write entries, waiting statements and voidings; safe to repeat. Returns the outcomes as they are."""
         await self._write_entries(arrivals, plan)
         ids = [one.statement_id for one in arrivals]
         await self._stores.waiting.park([plan.parked[key] for key in ids if key in plan.parked])
@@ -89,10 +97,12 @@ class Recording:
         for one in arrivals:
             if isinstance(one.meaning, Voiding):
                 await self._voidings.void(one.meaning.target, one.statement_id, one.received_at)
-        outcomes = {key: plan.outcomes[key] for key in ids}
-        await self._stores.outbox.add([event for one in arrivals for event in _events(one, outcomes)])
         await self._notice_changes(plan, ids)
-        return outcomes
+        return {key: plan.outcomes[key] for key in ids}
+
+    def _was_cut_off(self, one: Arrival) -> bool:
+        """Say whether a repeat may be the first one's second try, whose event may be missing; others told of it."""
+        return one.redelivered or one.statement_id in self._cut_off
 
     async def _write_entries(self, arrivals: list[Arrival], plan: Plan) -> None:
         """Write what the plan says; what is refused is planned again, looking at what stands there."""
@@ -143,6 +153,7 @@ class Recording:
         arrivals = [self._stored(row) for row in rows.values()]
         plan = await plan_for(arrivals, self._stores, self._form, looking=True)
         outcomes = await self._carry_out(arrivals, plan)
+        await self._stores.outbox.add(_events(arrivals, outcomes))
         await self._stores.statements.settle(outcomes)
         still = {key for key, outcome in outcomes.items() if outcome.disposition in WAITS}
         await self._stores.waiting.release(key for key in statement_ids if key not in still)
@@ -189,13 +200,14 @@ def _row(one: Arrival, outcome: Outcome) -> dict[str, Any]:
     return row(one.statement_id, kept, one.digest, one.received_at, outcome)
 
 
-def _events(one: Arrival, outcomes: dict[str, Outcome]) -> list[dict[str, Any]]:
-    outcome = outcomes[one.statement_id]
+def _events(arrivals: Sequence[Arrival], outcomes: dict[str, Outcome]) -> list[dict[str, Any]]:
+    return [drafted for one in arrivals if (drafted := _drafted(one, outcomes[one.statement_id]))]
+
+
+def _drafted(one: Arrival, outcome: Outcome) -> dict[str, Any] | None:
     if outcome.disposition is not Disposition.RECORDED or outcome.member_id is None:
-        return []
+        return None
     data = {"entry_id": outcome.entry_id, "statement_id": one.statement_id}
-    return [
-        event(
-            f"log.drafted:{outcome.entry_id}", "log.drafted", outcome.member_id, one.received_at, data, one.traceparent
-        )
-    ]
+    return event(
+        f"log.drafted:{outcome.entry_id}", "log.drafted", outcome.member_id, one.received_at, data, one.traceparent
+    )

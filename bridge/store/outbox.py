@@ -1,8 +1,12 @@
-"""Events waiting to be published: written in the same act as the change they tell of."""
+"""Events waiting to be published: written in the same act as the change they tell of.
+
+A row is one event, or a block of events that were made together: a batch of drafts costs one write, whatever its size.
+"""
 
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -36,6 +40,11 @@ def event(
         "seq": time.time_ns() // 1000,
         **({} if trace is None else {"traceparent": trace}),
     }
+
+
+def events_of(row: Document) -> list[Document]:
+    """Return the events of a row, in order."""
+    return row.get("block") or [row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +81,35 @@ class Outbox:
         elif events:
             await self._outbox.insert_many(events, session=session)
 
+    async def add_block(self, events: list[Document]) -> None:
+        """Add events as one row, which is gone once they are delivered; nothing recognises one that comes again."""
+        if events:
+            await self._outbox.insert_one(
+                {"_id": uuid.uuid4().hex, "block": events, "pending": True, "seq": events[0]["seq"]}
+            )
+
     async def pending(self, limit: int) -> list[Document]:
-        """Return the events to publish next, in order."""
+        """Return the rows to publish next, in order (``events_of``)."""
         found = self._outbox.find(PENDING).sort([("seq", 1), ("_id", 1)]).limit(limit)
         return [row async for row in found]
 
-    async def delivered(self, event_ids: Iterable[str]) -> None:
-        """Note that the broker has these events."""
-        change = {"$set": {"delivered_at": datetime.now(UTC)}, "$unset": {"pending": ""}}
-        await self._outbox.update_many({"_id": {"$in": list(event_ids)}}, change)
+    async def delivered(self, rows: Iterable[Document]) -> None:
+        """Note that the broker has the events of these rows."""
+        blocks, single = list[str](), list[str]()
+        for row in rows:
+            (blocks if "block" in row else single).append(row["_id"])
+        if blocks:
+            await self._outbox.delete_many({"_id": {"$in": blocks}})
+        if single:
+            change = {"$set": {"delivered_at": datetime.now(UTC)}, "$unset": {"pending": ""}}
+            await self._outbox.update_many({"_id": {"$in": single}}, change)
 
     async def lag(self) -> Lag:
         """Return how far publishing is behind."""
         oldest = await self.pending(1)
         if not oldest:
             return Lag(0, 0.0)
-        return Lag(await self._outbox.count_documents(PENDING), max(0.0, time.time() - oldest[0]["seq"] / 1e6))
+        size = {"$sum": {"$size": {"$ifNull": ["$block", [1]]}}}
+        groups = self._outbox.aggregate([{"$match": PENDING}, {"$group": {"_id": None, "n": size}}])
+        count = sum([group["n"] async for group in groups])  # no group at all when the last was delivered meanwhile
+        return Lag(count, max(0.0, time.time() - oldest[0]["seq"] / 1e6))

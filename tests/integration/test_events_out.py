@@ -7,6 +7,7 @@ import random
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from jsonschema import Draft202012Validator
 
 from bridge import wiring
+from bridge.domain.arrivals import arrival
 from bridge.settings import Settings
 from bridge.store.outbox import Outbox, event
 from consumers.events import MEDIA_TYPE, Relay
@@ -111,6 +113,38 @@ async def test_a_recorded_completion_is_told(bridge: Journey, listener: Listener
     assert (told["subject"], told["data"]["statement_id"]) == ("m-1", statement["id"])
 
 
+async def test_a_block_is_told_in_order_and_gone(bridge: Journey, listener: Listener) -> None:
+    """Events written as one row go out one by one, each member's in order, and the row goes when all are confirmed."""
+    outbox = bridge.services.stores.outbox
+    rows = [row(f"m-{number % 3}", number // 3) for number in range(90)]
+    await outbox.add_block(rows[:45])
+    await outbox.add_block(rows[45:])
+    assert (await outbox.lag()).count == 90
+    async with relaying(bridge.settings, outbox):
+        events = await listener.until(lambda events: distinct(events) == len(rows))
+        async with asyncio.timeout(30):
+            while (await outbox.lag()).count:
+                await asyncio.sleep(0.02)
+    assert in_order(events)
+    assert await bridge.services.stores.database.raw["outbox"].count_documents({}) == 0
+
+
+async def test_what_was_cut_off_is_told_when_it_comes_again(bridge: Journey, listener: Listener) -> None:
+    """A draft whose event got lost with the process is announced by the redelivery, and by no ordinary repeat."""
+    await bridge.add_member("m-1", member())
+    statement = orjson.dumps(completed())
+    services = bridge.services
+    first = arrival(orjson.loads(statement), statement, datetime.now(UTC), services.recording.rules)
+    await services.recording.record([first])
+    await services.stores.database.raw["outbox"].delete_many({})  # as if the process had ended before the last write
+    await services.recording.record([first])
+    assert (await services.stores.outbox.lag()).count == 0
+    await services.recording.record([replace(first, redelivered=True)])
+    async with relaying(bridge.settings, services.stores.outbox):
+        (told,) = await listener.until(bool)
+    assert told["type"] == "log.drafted"
+
+
 async def test_two_relays_keep_the_order_per_member(bridge: Journey, listener: Listener) -> None:
     """With relays that come and go, every event arrives, each member's in order."""
     outbox = bridge.services.stores.outbox
@@ -148,11 +182,11 @@ class Forgetful:
         self._delivered: Callable[[Any], Awaitable[None]] = inner.delivered
         self._faults = [True, False, True, True]
 
-    async def delivered(self, event_ids: Any) -> None:
+    async def delivered(self, rows: Any) -> None:
         """Fail as told."""
         if self._faults and self._faults.pop():
             raise RuntimeError
-        await self._delivered(event_ids)
+        await self._delivered(rows)
 
 
 async def test_an_event_comes_again_rather_than_never(bridge: Journey, listener: Listener) -> None:
