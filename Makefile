@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help install demo run test check bench faults pins clean
+.PHONY: help install demo run test check bench faults image-check pins clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST_ARGS ?=
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: .venv/.package ## Make the virtual environment in .venv (again only when its pins changed)
 
@@ -58,14 +58,18 @@ check: install ## Lint, format, types, dependency rule, security
 	@$(BIN)/lint-imports
 	@$(BIN)/bandit -q -r $(PACKAGES) -c pyproject.toml
 
+image-check: install ## Do what the image's build does, without a Docker engine (fetches the pinned dependencies)
+	@$(BIN)/python -m tests.support.image
+
 pins: ## Make deploy/requirements/*.txt again from pyproject.toml
 	@tools="$$(mktemp -d)"; trap 'rm -rf "$$tools"' EXIT; \
 	$(PYTHON) -m venv "$$tools" && "$$tools/bin/pip" install --disable-pip-version-check --quiet uv; \
-	compile() { "$$tools/bin/uv" pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 \
+	compile() { "$$tools/bin/uv" pip compile --universal --generate-hashes --python-version 3.11 \
 	  --prerelease if-necessary-or-explicit \
 	  --custom-compile-command "make pins" -q "$$@"; }; \
-	compile -o deploy/requirements/run.txt; \
-	compile --extra dev -c deploy/requirements/run.txt -o deploy/requirements/dev.txt
+	compile pyproject.toml -o deploy/requirements/run.txt; \
+	compile pyproject.toml --extra dev -c deploy/requirements/run.txt -o deploy/requirements/dev.txt; \
+	echo hatchling | compile - -c deploy/requirements/dev.txt -o deploy/requirements/build.txt
 
 clean: ## Remove the virtual environment, local data and caches
 	@rm -rf .venv .local dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
