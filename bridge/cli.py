@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bridge import wiring
+from bridge import tracing, wiring
 from bridge.commands import dead_letters
 from bridge.commands.access_log import verify_access_log
 from bridge.commands.common import configured
@@ -41,6 +41,7 @@ def api() -> None:
     from bridge.serve import serve  # noqa: PLC0415 - the other commands start faster without aiohttp
 
     settings = configured()
+    tracing.start("cpd-bridge-api")
     asyncio.run(serve(settings))
 
 

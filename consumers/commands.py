@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 import uvloop
 
-from bridge import wiring
+from bridge import tracing, wiring
 from bridge.broker.topology import Topology
 from bridge.cli import configured
 from bridge.serve import stop_signal
@@ -16,6 +16,7 @@ from consumers.events import Relay
 from consumers.health import health
 from consumers.mail import Mailer
 from consumers.members import MemberConsumer
+from consumers.meter import Meter
 from consumers.mirror import Mirror
 from consumers.notifications import Notifier
 from consumers.quiet import QuietIntake
@@ -28,7 +29,9 @@ def worker() -> None:
 
     Example: BRIDGE_METRICS_PORT=9090 cpd-bridge worker
     """
-    uvloop.run(work(configured()))
+    settings = configured()
+    tracing.start("cpd-bridge-worker")
+    uvloop.run(work(settings))
 
 
 async def work(settings: Settings) -> None:
@@ -41,20 +44,23 @@ async def work(settings: Settings) -> None:
         mirror = Mirror(settings, topology, services.operations)
         clock = Clock(services.reminders, services.upkeep)
         notifiers = _notifiers(settings, topology, services)
+        meters: list[Meter] = []
         if settings.metrics_port is not None:
+            others = [one.life for one in (members, relay, mirror, clock)]
             pings = {
                 "mongodb": services.stores.database.ping,
                 "rabbitmq": statements.life.ping,
-                **{
-                    life.purpose.replace(" ", "_"): life.ping
-                    for life in (members.life, relay.life, mirror.life, clock.life)
-                },
+                **{life.part: life.ping for life in others},
             }
             await stack.enter_async_context(health(settings.http_host, settings.metrics_port, pings))
+            lives = [statements.life, *others, *[notifier.life for notifier in notifiers]]
+            in_hand = {"completions": statements.in_hand, "members": members.in_hand}
+            meters.append(Meter(settings, topology, services.stores, lives, in_hand))
         async with asyncio.TaskGroup() as group:
-            running = [group.create_task(one.run()) for one in (statements, members, relay, mirror, clock, *notifiers)]
+            parts = (statements, members, relay, mirror, clock, *meters, *notifiers)
+            running = [group.create_task(one.run()) for one in parts]
             await stop_signal()
-            for one in (statements.life, members.life, relay.life, mirror.life, clock.life, *notifiers):
+            for one in (statements.life, members.life, relay.life, mirror.life, clock.life, *meters, *notifiers):
                 one.stop()
             await asyncio.gather(*running)
 

@@ -41,6 +41,11 @@ class Life:
         self.state = "starting"  # "working", or what it waits for: "broker" or "store"
         self._pauses = Pauses()
 
+    @property
+    def part(self) -> str:
+        """Its purpose as one word, for health and metrics."""
+        return self.purpose.replace(" ", "_")
+
     async def ping(self) -> None:
         """Raise ``Unavailable`` while it does not work, for ``/health/ready``."""
         if self.state != "working":

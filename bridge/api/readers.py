@@ -5,11 +5,12 @@ from __future__ import annotations
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from bridge.api.context import CALLER, CORRELATION_ID, Call
+from bridge import metrics
+from bridge.api.context import CALLER, CORRELATION_ID, Call, Caller
 from bridge.api.metrics import template
 from bridge.api.parts import ACCESS
 from bridge.domain.access import Reader
-from bridge.errors import BridgeError, Forbidden, NotFound
+from bridge.errors import BridgeError, Forbidden, NotFound, Unauthenticated
 
 
 def reader(call: Call) -> Reader:
@@ -22,14 +23,24 @@ async def note_denials(request: web.Request, handler: Handler) -> web.StreamResp
     """Note a caller who may not do this, or asked for what is not theirs or not there, before the answer leaves."""
     try:
         return await handler(request)
+    except Unauthenticated as error:
+        metrics.denied(error.slug, "none")
+        raise
     except (Forbidden, NotFound) as error:
-        if CALLER in request and ACCESS in request.app:
+        if CALLER in request:
+            metrics.denied(error.slug, _role(request[CALLER]))
             await _note(request, error)
         raise
 
 
+def _role(caller: Caller) -> str:
+    (role, *more) = sorted(caller.roles) or ["none"]
+    return "several" if more else role
+
+
 async def _note(request: web.Request, error: BridgeError) -> None:
-    await request.app[ACCESS].denied(_reader(request), dict(request.match_info), error.status)
+    if ACCESS in request.app:
+        await request.app[ACCESS].denied(_reader(request), dict(request.match_info), error.status)
 
 
 def _reader(request: web.Request) -> Reader:

@@ -92,12 +92,12 @@ class DeadQueue:
             "dead_letters": self._topology.dead_queue,
         }
         async with connection(self._settings, "queues") as opened:
-            return {label: await _state(opened, name) for label, name in names.items()}
+            return {label: await state(opened, name) for label, name in names.items()}
 
     async def depth(self) -> int:
         """Return how many letters are ready in the queue."""
         async with connection(self._settings, "queues") as opened:
-            return (await _state(opened, self._topology.dead_queue)).depth or 0
+            return (await state(opened, self._topology.dead_queue)).depth or 0
 
     async def sweep(self, judge: Judge, enough: int | None = None) -> Swept:
         """Pass over the letters, oldest first, and do with each what ``judge`` says; end early after ``enough``.
@@ -205,7 +205,7 @@ class _Pass:
                         await asyncio.sleep(LOOK_AGAIN)
 
     async def _ready(self) -> int:
-        return (await _state(self._opened, self._topology.dead_queue)).depth or 0
+        return (await state(self._opened, self._topology.dead_queue)).depth or 0
 
 
 def _original(message: AbstractIncomingMessage) -> Message:
@@ -240,7 +240,8 @@ def _deliveries(message: AbstractIncomingMessage) -> int:
     return max((count for count in counted if isinstance(count, int)), default=0)
 
 
-async def _state(opened: AbstractConnection, name: str) -> QueueState:
+async def state(opened: AbstractConnection, name: str) -> QueueState:
+    """Ask for the state of a queue, over a channel of its own."""
     channel = await opened.channel(publisher_confirms=False)
     try:
         found = (await channel.declare_queue(name, passive=True)).declaration_result

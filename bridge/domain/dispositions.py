@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -48,6 +49,13 @@ IGNORE_REASONS = frozenset(
     }
 )
 DEAD_LETTER_REASONS = frozenset(Reason) - IGNORE_REASONS
+
+
+def possible() -> Iterator[tuple[Disposition, Reason | None]]:
+    """Yield every way in which a statement's journey can end."""
+    reasons = {Disposition.IGNORED: IGNORE_REASONS, Disposition.DEAD_LETTERED: DEAD_LETTER_REASONS}
+    for disposition in Disposition:
+        yield from ((disposition, reason) for reason in sorted(reasons.get(disposition, ())) or [None])
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from bridge import logs
+from bridge import logs, metrics
 from bridge.domain.lrs.composing import moment
-from bridge.errors import BridgeError, Malformed, MethodNotAllowed, NotFound
+from bridge.errors import BridgeError, Forbidden, Malformed, MethodNotAllowed, NotFound, Unauthenticated
 from bridge.lrs import answers
 from bridge.lrs.admission import SPOKEN, Admission, answered_version
 from bridge.lrs.calls import LATEST, VERSION_HEADER, Call, version_of
@@ -104,7 +104,10 @@ def _answering(clock: Clock, correlation_id: web.RequestKey[str]) -> Middleware:
         except Exception as error:
             if request.get(_BEGUN, False):
                 raise  # the host breaks the connection
-            return answers.refusal(_told(error), request[correlation_id])
+            told = _told(error)
+            if isinstance(told, Unauthenticated | Forbidden):
+                metrics.denied(told.slug, "lrs")
+            return answers.refusal(told, request[correlation_id])
 
     return middleware
 

@@ -7,13 +7,14 @@ has any more disappears, and a process that reads nothing (the API) shows none o
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Final
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
+from prometheus_client.registry import REGISTRY, Collector
 
 STALE_AFTER: Final = 60.0
 """Seconds after which a reading is no longer shown."""
@@ -67,6 +68,15 @@ class Readings(Collector):
         self._states = states
         self._queues: tuple[float, Mapping[str, QueueReading]] = (0.0, {})
         self._store: tuple[float, StoreReading | None] = (0.0, None)
+
+    @contextmanager
+    def shown(self) -> Generator[None]:
+        """Show what is noted meanwhile at ``/metrics``."""
+        REGISTRY.register(self)
+        try:
+            yield
+        finally:
+            REGISTRY.unregister(self)
 
     def note_queues(self, queues: Mapping[str, QueueReading]) -> None:
         """Show these queues from now on, by name."""

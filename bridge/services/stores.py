@@ -18,6 +18,7 @@ from bridge.store.grants import Grants
 from bridge.store.holdings import Holdings
 from bridge.store.idempotency import Answers
 from bridge.store.lrs.stores import LrsStores
+from bridge.store.measured import Measured
 from bridge.store.members import Members
 from bridge.store.notices import Notices
 from bridge.store.outbox import Outbox
@@ -61,6 +62,7 @@ class Stores:
     notices: Notices
     schedules: Schedules
     holdings: Holdings
+    measured: Measured
     lrs: LrsStores
 
     @classmethod
@@ -93,6 +95,7 @@ class Stores:
             Notices(database),
             Schedules(database),
             Holdings(database),
+            Measured(database),
             LrsStores.over(database),
         )
 

@@ -23,7 +23,7 @@ from pymongo.results import BulkWriteResult
 
 from bridge.errors import Unavailable
 from bridge.settings import Settings
-from bridge.store.monitoring import CommandTimes
+from bridge.store.monitoring import listeners
 
 Document = dict[str, Any]
 Collection = AsyncIOMotorCollection[Document]
@@ -59,7 +59,7 @@ class Database:
             socketTimeoutMS=timeout * 4,
             tz_aware=True,
             appname="cpd-bridge",
-            event_listeners=[CommandTimes()],
+            event_listeners=listeners(),
         )
         self._database: AsyncIOMotorDatabase[Document] = self.client.get_database(
             settings.mongo_database,

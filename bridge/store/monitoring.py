@@ -1,10 +1,21 @@
-"""Measures how long MongoDB takes for each command, by the driver's own events; never what the command says."""
+"""Measures how long MongoDB takes for each command, by the driver's own events; never what it says."""
 
 from __future__ import annotations
 
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
+from bridge import tracing
 from bridge.metrics import COMMANDS, STORE_FAILURES, STORE_SECONDS, bounded
+
+
+def listeners() -> list[CommandListener]:
+    """Return who is to hear of the commands of a client."""
+    spans = tracing.spans()
+    if spans is None:
+        return [CommandTimes()]
+    from bridge.store.tracing import CommandSpans  # noqa: PLC0415 - OpenTelemetry costs nothing where it is not wanted
+
+    return [CommandTimes(), CommandSpans(spans.tracer)]
 
 
 class CommandTimes(CommandListener):

@@ -55,8 +55,15 @@ class Running:
         self.process.stop()
 
 
-def worker_process(settings: Settings, directory: Path, name: str = "worker") -> Running:
-    """A worker, not started yet; its log goes to ``directory``."""
+def api_process(settings: Settings, directory: Path, **extra: str) -> Running:
+    """An API, not started yet; its log goes to ``directory``, ``extra`` is added to its environment."""
     port = free_port()
-    environment = environment_of(settings, **{f"{PREFIX}METRICS_PORT": str(port)})
+    environment = environment_of(settings, **{f"{PREFIX}HTTP_PORT": str(port)}, **extra)
+    return Running(Process("api", [CLI, "api"], directory / "api.log", environment, grace=30), port)
+
+
+def worker_process(settings: Settings, directory: Path, name: str = "worker", **extra: str) -> Running:
+    """A worker, not started yet; its log goes to ``directory``, ``extra`` is added to its environment."""
+    port = free_port()
+    environment = environment_of(settings, **{f"{PREFIX}METRICS_PORT": str(port)}, **extra)
     return Running(Process(name, [CLI, "worker"], directory / f"{name}.log", environment, grace=30), port)
