@@ -75,9 +75,7 @@ def take_in(message: AbstractIncomingMessage, rules: Rules, limit: int) -> Deliv
 def _pieces(delivery: Delivery, rules: Rules, limit: int) -> list[Piece]:
     message, trace = delivery.message, delivery.origin.traceparent
     redelivered = bool(message.redelivered)
-    arrived = partial(
-        arrival, received_at=datetime.now(UTC), rules=rules, redelivered=redelivered, traceparent=trace
-    )
+    arrived = partial(arrival, received_at=datetime.now(UTC), rules=rules, redelivered=redelivered, traceparent=trace)
     body = bodies.unpacked(message.body, message.content_encoding, limit)
     value = bodies.decoded(body)
     if not isinstance(value, list):

@@ -14,7 +14,7 @@ from bridge.services.members import MemberIn
 from bridge.settings import Settings, load
 from deploy.dev.services import Services, services
 from tests.support.statements import member
-from tests.support.stream import MEMBERS
+from tests.support.stream import MEMBERS, listen
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +37,9 @@ async def faulty(victims: Services, tmp_path: Path) -> Settings:
         local_dir=tmp_path,
     )
     async with wiring.services(made) as built, connection(made, "test") as opened:
-        await wiring.topology(made).declare(await opened.channel())
+        channel = await opened.channel()
+        await wiring.topology(made).declare(channel)
+        await listen(made, channel)
         await built.stores.prepare()
         for number in range(MEMBERS):
             await built.members.put(f"m-{number}", MemberIn.model_validate(member(str(number))))

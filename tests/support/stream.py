@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from aio_pika.abc import AbstractChannel
 
 from bridge import wiring
 from bridge.broker.connection import connection
@@ -104,17 +105,26 @@ async def publish(settings: Settings, bodies: list[bytes], per_second: float | N
             await pauses.wait()
 
 
+def patient(settings: Settings) -> Settings:
+    """Settings for one who looks on: a store that recovers from a kill may take long to answer."""
+    return settings.model_copy(update={"mongo_timeout": 20.0})
+
+
 async def prove(settings: Settings, stream: Stream, within: float) -> None:
     """Wait until the ledger is whole, then compare everything with what was to come of it."""
-    async with wiring.services(settings) as services:
+    async with wiring.services(patient(settings)) as services:
         async with asyncio.timeout(within):
             open_ids = list(stream.expected)
             while open_ids := await _differing(services, stream, open_ids):
                 await asyncio.sleep(0.2)  # other processes work; the ledger is the only sign of it
+            while (await services.stores.outbox.lag()).count:
+                await asyncio.sleep(0.2)  # as above
         live = services.stores.database.raw["log_entries"].find({"deleted_at": None})
         logged = [entry["provenance"]["statement_ids"][0] async for entry in live]
     assert sorted(logged) == sorted(stream.entries), "the log holds exactly the expected entries"
     assert await dead_bodies(settings, len(stream.dead)) == stream.dead, "and the dead letters exactly the bad ones"
+    told = {orjson.loads(body)["data"]["statement_id"] for body in await _bodies(settings, heard(settings), 1)}
+    assert stream.entries <= told, "each draft was announced"
 
 
 async def _differing(services: wiring.Services, stream: Stream, wanted: list[str]) -> list[str]:
@@ -127,11 +137,26 @@ async def _differing(services: wiring.Services, stream: Stream, wanted: list[str
     return differing
 
 
+def heard(settings: Settings) -> str:
+    """Name the queue that hears every ``log.drafted``."""
+    return f"{settings.amqp_namespace}heard"
+
+
+async def listen(settings: Settings, channel: AbstractChannel) -> None:
+    """Declare the queue that hears what is announced, to outlive a broker that is killed."""
+    queue = await channel.declare_queue(heard(settings), durable=True, arguments={"x-queue-type": "quorum"})
+    await queue.bind(wiring.topology(settings).events, "log.drafted")
+
+
 async def dead_bodies(settings: Settings, at_least: int) -> set[bytes]:
     """Return the distinct bodies among the dead letters, once there are as many as expected and the queue is still."""
+    return await _bodies(settings, wiring.topology(settings).dead_queue, at_least)
+
+
+async def _bodies(settings: Settings, name: str, at_least: int) -> set[bytes]:
     found: set[bytes] = set()
-    async with connection(settings, "dead") as opened:
-        queue = await (await opened.channel()).get_queue(wiring.topology(settings).dead_queue)
+    async with connection(settings, "looking on") as opened:
+        queue = await (await opened.channel()).get_queue(name)
         quiet = 0
         while quiet < 5 or len(found) < at_least:
             message = await queue.get(no_ack=True, fail=False)
