@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help install demo run test check bench faults image-check pins clean
+.PHONY: help install demo run test check bench faults fuzz image-check pins clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -50,6 +50,9 @@ bench: install ## Measure the worker beside the bare loop, and the latency to a 
 
 faults: install ## Kill worker, broker and store at random under load, 60 times, and prove the ledger
 	@FAULT_ROUNDS=60 $(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
+
+fuzz: install ## Call every operation as each role with drawn requests, by schemathesis, and check each answer
+	@FUZZ_EXAMPLES=20 $(BIN)/python -m pytest tests/fuzz $(PYTEST_ARGS)
 
 check: install ## Lint, format, types, dependency rule, security
 	@$(BIN)/ruff check .

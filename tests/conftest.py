@@ -19,8 +19,15 @@ from deploy.dev.services import Services, services
 from tests.support.containers import mongo_in_docker
 from tests.support.journey import Journey, journey
 from tests.support.portal import Make, Portal, portal_over
+from tests.support.rules import RULES, without_test
 
 SHARED = Path(__file__).parents[2] / "shared" / "statements"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the rules of the requirements that no test names."""
+    found = without_test()
+    terminalreporter.write_line(f"Rules with no test: {len(found)} of {len(RULES)}. {'; '.join(found)}")
 
 
 @pytest.fixture(scope="session")

@@ -44,11 +44,18 @@ async def read_body(request: web.Request, model: type[M], shown: frozenset[str] 
     _check_media_type(request)
     if (request.content_length or 0) > request.client_max_size:
         raise TooLarge(f"The body may be up to {request.client_max_size} bytes.")
-    data, clean = _strict_json(await request.read())
+    data, clean = _strict_json(await _whole_body(request))
     try:
         return model.model_validate_json(clean, strict=True)
     except ValidationError as error:
         raise ValidationFailed("See errors for each field.", faults=faults.of_body(error, data, model, shown)) from None
+
+
+async def _whole_body(request: web.Request) -> bytes:
+    try:
+        return await request.read()
+    except ConnectionResetError:  # the client has gone: no fault of ours, and nobody is left to tell
+        raise Malformed("The body broke off.") from None
 
 
 def _strict_json(raw: bytes) -> tuple[Any, bytes]:

@@ -118,7 +118,7 @@ def _told(error: Exception) -> BridgeError:
         return error
     if isinstance(error, web.HTTPNotFound):
         return NotFound("There is no such resource.")
-    if isinstance(error, web.HTTPException | web.RequestPayloadError):
+    if isinstance(error, web.HTTPException | web.RequestPayloadError | ConnectionResetError):  # the last: it has gone
         return Malformed("The body broke off, or is not in the encoding it names.")
     log.error("lrs_request_crashed", **logs.failure(error))
     return BridgeError()

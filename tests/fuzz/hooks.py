@@ -1,0 +1,41 @@
+"""A check of our own: a call that fits the document is refused only by a rule that JSON Schema cannot state."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import schemathesis
+
+RULES: Final = {
+    ("", r"\?cursor"): "a cursor is one that this list gave out",
+    ("", r"\?sort"): "the fields to sort by are those of the list, each once",
+    ("GET /v1/exports/", r"\?"): "a period, or a range of days in their order, never both",
+    ("/v1/log", "/date"): "what was done was done by today",
+    ("GET /v1/log", r"\?date_to"): "a range's days are in their order",
+    ("/comments", "/refers_to"): "what a comment refers to is in the record",
+    ("/v1/plan", "/completion_date"): "what is planned ends after it starts",
+    ("/v1/plan", "/status_reason"): "some states need a reason",
+    ("POST /v1/register/cases", "/(period_id|member_id|due_date)"): "the member, and their year, exist",
+    ("POST /v1/register/samples", ""): "a rate or a count, never both, and days in their order",
+    ("PUT /v1/members/{member_id}", ""): "either a renewal date or periods",
+    ("POST /v1/ops/dead-letters/", ""): "something is chosen",
+    ("POST /v1/log/{entry_id}/evidence", "/file"): "a file's content is what its name says",
+    ("POST /v1/imports/log", "/(file|rows/.*)"): "a CSV file fits its template",
+}
+"""Part of an operation's name, and pattern of the pointers → the rule."""
+
+
+@schemathesis.check
+def refused_by_a_known_rule(_ctx: schemathesis.CheckContext, response: schemathesis.Response, case: Any) -> None:
+    """A 415 or 422 for a call that fits the document names, in each of its errors, one of ``RULES``."""
+    if case.meta is None or not case.meta.generation.mode.is_positive or response.status_code not in {415, 422}:
+        return
+    found = [fault["pointer"] for fault in response.json().get("errors", [])] or ["(no errors)"]
+    unknown = [pointer for pointer in found if not _known(case.operation.label, pointer)]
+    if unknown:
+        raise AssertionError(f"{case.operation.label} fits the document, and was refused for {unknown}")
+
+
+def _known(operation: str, pointer: str) -> bool:
+    return any(part in operation and re.fullmatch(pattern, pointer) for part, pattern in RULES)
