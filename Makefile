@@ -52,7 +52,7 @@ faults: install ## Kill worker, broker and store at random under load, 60 times,
 	@FAULT_ROUNDS=60 $(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
 
 fuzz: install ## Call every operation as each role with drawn requests, by schemathesis, and check each answer
-	@FUZZ_EXAMPLES=20 $(BIN)/python -m pytest tests/fuzz $(PYTEST_ARGS)
+	@FUZZ_EXAMPLES=10 $(BIN)/python -m pytest tests/fuzz $(PYTEST_ARGS)
 
 check: install ## Lint, format, types, dependency rule, security
 	@$(BIN)/ruff check .

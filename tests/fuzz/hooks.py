@@ -19,6 +19,7 @@ RULES: Final = {
     ("POST /v1/register/cases", "/(period_id|member_id|due_date)"): "the member, and their year, exist",
     ("POST /v1/register/samples", ""): "a rate or a count, never both, and days in their order",
     ("PUT /v1/members/{member_id}", ""): "either a renewal date or periods",
+    ("PUT /v1/members/{member_id}", "/identifiers/[0-9]+"): "exactly one identifier of the four kinds",
     ("POST /v1/ops/dead-letters/", ""): "something is chosen",
     ("POST /v1/log/{entry_id}/evidence", "/file"): "a file's content is what its name says",
     ("POST /v1/imports/log", "/(file|rows/.*)"): "a CSV file fits its template",
