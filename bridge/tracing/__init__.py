@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
-    from bridge.tracing.spans import Spans
+    from bridge.tracing.sdk import Spans
 
 Kind = Literal["server", "consumer", "producer"]
 Fact = str | int
@@ -54,7 +54,7 @@ def start(service: str) -> None:
     """Make spans from now on, under this service name unless ``OTEL_SERVICE_NAME`` says another, if configured."""
     if not is_configured(os.environ):
         return
-    from bridge.tracing.spans import Spans  # noqa: PLC0415 - OpenTelemetry costs nothing where it is not wanted
+    from bridge.tracing.sdk import Spans  # noqa: PLC0415 - OpenTelemetry costs nothing where it is not wanted
 
     _switch.spans = Spans(service)
 
