@@ -16,6 +16,7 @@ from bridge import wiring
 from bridge.api import (
     audit,
     comments,
+    erasures,
     evidence,
     exports,
     forms,
@@ -39,6 +40,7 @@ from bridge.api.parts import (
     ACCESS,
     AUDIT,
     COMMENTS,
+    ERASURES,
     EVIDENCE,
     EXPORTS,
     FORMS,
@@ -80,6 +82,7 @@ RESOURCES = (
     register.routes,
     staff_reads.routes,
     notices.routes,
+    erasures.routes,
 )
 
 
@@ -117,6 +120,7 @@ def parts(services: wiring.Services, settings: Settings) -> Parts:
             SUPPORT: services.support,
             ACCESS: services.access,
             NOTICES: services.notices,
+            ERASURES: services.erasures,
         },
         pings={"mongodb": services.stores.database.ping, "rabbitmq": partial(ping, settings)},
         mounts=mounts(services, settings),

@@ -150,6 +150,26 @@ class Settings(BaseSettings):
     smtp_timeout: float = Field(30.0, gt=0, le=300, description="Seconds a mail server may take for one answer.")
     portal_url: str | None = Field(None, description="Where members sign in; the link in audit notices.")
 
+    erasure_key: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="Secret of the tombstones that erased members leave (docs/decisions/0012); never change it. "
+        "Unset uses a random one in the database.",
+    )
+
+    retention_left_days: int | None = Field(None, ge=0, description="Days a record is kept after its member left.")
+    retention_deleted_days: int = Field(
+        30, ge=30, description="Days that what a member deleted is kept; for 30 it can be restored."
+    )
+    retention_statements_days: int | None = Field(None, ge=1, description="Days the text of a statement is kept.")
+    retention_ignored_days: int | None = Field(90, ge=1, description="The same for one that is not for the log.")
+    retention_parked_days: int | None = Field(730, ge=1, description="Days a completion of an unknown actor waits.")
+    retention_dead_letters_days: int | None = Field(365, ge=1, description="Days a dead letter is kept.")
+    retention_lrs_days: int | None = Field(None, ge=1, description="Days the LRS keeps statements and documents.")
+    retention_audit_days: int | None = Field(None, ge=1, description="Days an audit case is kept after its end.")
+    retention_grants_days: int | None = Field(730, ge=1, description="Days a support grant is kept after its end.")
+    retention_notices_days: int | None = Field(365, ge=1, description="Days it is kept which notices were sent.")
+
     help_url: str | None = Field(None, description="Help page, shown to the member (R12, R49).")
     privacy_url: str | None = Field(None, description="Privacy notice (R65).")
     survey_url: str | None = Field(None, description="Feedback survey (R88).")

@@ -16,6 +16,7 @@ from bridge.services.access import AccessHistory
 from bridge.services.acts import Acts
 from bridge.services.audit import MemberAudit
 from bridge.services.comments import MemberComments
+from bridge.services.erasure import Erasures
 from bridge.services.evidence import Limits, MemberEvidence
 from bridge.services.exports import About, Exports
 from bridge.services.feed import MemberFeed
@@ -75,6 +76,7 @@ class Services:
     upkeep: Upkeep
     notices: NoticeBoard
     exports: Exports
+    erasures: Erasures
     lrs: LrsServices | None = None
 
 
@@ -142,6 +144,8 @@ def build(database: Database, settings: Settings) -> Services:
     access = AccessHistory(stores)
     submissions = Submissions(stores, recording, chosen)
     audit_rules = _audit_rules(settings)
+    operations = Operations(stores, DeadQueue(settings, topology(settings)))
+    erasures = Erasures(stores, operations)
     return Services(
         stores,
         recording,
@@ -156,7 +160,7 @@ def build(database: Database, settings: Settings) -> Services:
         evidence=files,
         imports=LogImports(acts, log, chosen, periods),
         feed=MemberFeed(stores, members),
-        operations=Operations(stores, DeadQueue(settings, topology(settings))),
+        operations=operations,
         access=access,
         support=Support(stores, acts, access),
         audit=MemberAudit(stores, acts, intake, submissions, today),
@@ -164,18 +168,20 @@ def build(database: Database, settings: Settings) -> Services:
         register=Register(stores, acts, submissions, access, files, audit_rules, today),
         submissions=submissions,
         reminders=Reminders(stores, acts, submissions, settings.period_ending_days, today),
-        upkeep=Upkeep(stores.schedules, chores(files)),
+        upkeep=Upkeep(stores.schedules, chores(files, erasures)),
         notices=NoticeBoard(stores, settings.portal_url),
         exports=Exports(stores, chosen, periods, intake, access, renderer(settings), _about(settings)),
+        erasures=erasures,
         lrs=_lrs(stores, settings),
     )
 
 
-def chores(files: MemberEvidence) -> list[Chore]:
+def chores(files: MemberEvidence, erasures: Erasures) -> list[Chore]:
     """Return what is to be done again and again."""
     return [
         Chore("evidence.scan", timedelta(minutes=1), files.scan_waiting),
         Chore("evidence.sweep", timedelta(hours=1), files.sweep),
+        Chore("erasures.resume", timedelta(minutes=1), erasures.resume),
     ]
 
 
@@ -184,7 +190,7 @@ def _lrs(stores: Stores, settings: Settings) -> LrsServices | None:
     if settings.lrs_credentials_file is None:
         return None
     known = credentials.Credentials(credentials.load(settings.lrs_credentials_file))
-    return LrsServices.over(stores.lrs, known, settings, topology(settings))
+    return LrsServices.over(stores.lrs, stores.erasures, known, settings, topology(settings))
 
 
 def _audit_rules(settings: Settings) -> AuditRules:

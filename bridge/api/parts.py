@@ -10,6 +10,7 @@ from bridge.domain.forms import Forms
 from bridge.services.access import AccessHistory
 from bridge.services.audit import MemberAudit
 from bridge.services.comments import MemberComments
+from bridge.services.erasure import Erasures
 from bridge.services.evidence import MemberEvidence
 from bridge.services.exports import Exports
 from bridge.services.imports import LogImports
@@ -40,4 +41,5 @@ SUPPORT: Final = web.AppKey("support", Support)
 ACCESS: Final = web.AppKey("access", AccessHistory)
 NOTICES: Final = web.AppKey("notices", NoticeBoard)
 EXPORTS: Final = web.AppKey("exports", Exports)
+ERASURES: Final = web.AppKey("erasures", Erasures)
 OPERATIONS: Final = web.AppKey("operations", Operations)

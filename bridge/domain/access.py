@@ -14,8 +14,6 @@ from typing import Any
 
 import orjson
 
-from bridge.domain.agents import hashed
-
 Row = Mapping[str, Any]
 
 CHAINS = 16
@@ -102,18 +100,16 @@ def chain_of(member_id: str | None, subject: str) -> int:
     return hashlib.sha256((member_id or f"reader:{subject}").encode()).digest()[0] % CHAINS
 
 
-def member_key(member_id: str) -> str:
-    """Return what a row's hash covers of the member: the same that an erasure's tombstone keeps (invariant 8)."""
-    return hashed(f"member:{member_id}")
+def content(access: Access, at: datetime, member_key: str | None) -> dict[str, Any]:
+    """Return what a row says, without its place in a chain; the member only by key, so that an id can be erased.
 
-
-def content(access: Access, at: datetime) -> dict[str, Any]:
-    """Return what a row says, without its place in a chain; the member only by key, so that an id can be erased."""
+    ``member_key`` is the tombstone of the member's id: the same that an erasure keeps (invariant 8).
+    """
     return {
         "at": at,
         "subject": access.reader.subject,
         "roles": sorted(access.reader.roles),
-        "member_key": access.member_id and member_key(access.member_id),
+        "member_key": member_key,
         "right": {"kind": access.right.kind, "id": access.right.id},
         "parts": list(access.parts),
         "item": access.item,

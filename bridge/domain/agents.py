@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha1, sha256
+from hmac import digest as keyed_digest
 from typing import Any
 
 
@@ -40,12 +41,19 @@ def actor_key(actor: Mapping[str, Any]) -> str | None:
     return identifier_key(actor) if actor.get("objectType", "Agent") == "Agent" else None
 
 
-def hashed(key: str, salt: bytes = b"") -> str:
-    """SHA-256, in hex, of the salt and the key: what an erasure's tombstone keeps.
+def id_key(member_id: str) -> str:
+    """The key of a member id, beside those of identifiers."""
+    return f"member:{member_id}"
 
-    Without a secret salt a guessed e-mail address can be checked against it.
-    """
-    return sha256(salt + key.encode()).hexdigest()
+
+def hashed(key: str) -> str:
+    """SHA-256, in hex. Whoever can guess the key can check the guess: it hides nothing."""
+    return sha256(key.encode()).hexdigest()
+
+
+def tombstone(secret: bytes, key: str) -> str:
+    """HMAC-SHA-256, in hex: what an erasure keeps of a key. Without the secret no guess can be checked against it."""
+    return keyed_digest(secret, key.encode(), "sha256").hex()
 
 
 def _keys(agent: Mapping[str, Any]) -> Iterator[str]:

@@ -9,8 +9,10 @@ from datetime import datetime
 
 import orjson
 
+from bridge.domain.agents import actor_key
 from bridge.domain.completions import Meaning, Rules, Statement, meaning
 from bridge.domain.entries import NAMESPACE
+from bridge.domain.lrs.facts import people
 
 ASSIGNED_BY_AN_LRS = ("stored", "authority", "version")
 """What a forwarding LRS may set differently each time without making it another statement (xAPI-Data §2.3.1)."""
@@ -22,6 +24,7 @@ class Arrival:
 
     ``redelivered`` says that an earlier delivery of the very same message was cut off.
     ``traceparent`` is the trace that brought it (W3C Trace Context), if any.
+    ``actor_key`` is None for a Group; ``mentions`` are the identifier keys of everybody else that is named.
     """
 
     statement_id: str
@@ -29,6 +32,8 @@ class Arrival:
     digest: bytes
     received_at: datetime
     meaning: Meaning
+    actor_key: str | None
+    mentions: frozenset[str]
     redelivered: bool = False
     traceparent: str | None = None
 
@@ -48,6 +53,7 @@ def arrival(
     (docs/decisions/0003).
     """
     given = statement.get("id")
+    actor = actor_key(statement["actor"])
     return Arrival(
         statement_id=given.lower() if given else str(uuid.uuid5(NAMESPACE, hashlib.sha256(raw).hexdigest())),
         raw=raw,
@@ -56,6 +62,8 @@ def arrival(
         meaning=meaning(statement, received_at, rules),
         redelivered=redelivered,
         traceparent=traceparent,
+        actor_key=actor,
+        mentions=frozenset(people(statement)) - {actor},
     )
 
 

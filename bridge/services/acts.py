@@ -92,7 +92,7 @@ class Acts:
 
         async def act(session: Session) -> R:
             member = await self._stores.members.touch(member_id, session)
-            if member is None:
+            if member is None or "erasing" in member:
                 raise NotFound("There is no record for you yet: the membership system has not told us of you.")
             return await work(Act(self._stores, member, session, _now()))
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from pydantic.json_schema import models_json_schema
 
 from bridge.domain import agents
-from bridge.services.members import MEMBER_ID, Input, MemberIn, MemberRecords, erased_key
+from bridge.services.members import MEMBER_ID, Input, MemberIn, MemberRecords
 from bridge.services.stores import Stores
 
 LARGEST_REVISION = 2**53
@@ -55,7 +55,7 @@ class MemberFeed:
 
         An erased member is not brought back, and not complained of either (invariant 8).
         """
-        if await self._stores.erasures.among([agents.hashed(erased_key(given.member_id))]):
+        if await self._erased(given.member_id):
             return Change.ERASED
         if await self._left_since(given.member_id, given.revision):
             return Change.STALE
@@ -66,9 +66,14 @@ class MemberFeed:
 
     async def left(self, given: MemberLeft) -> Change:
         """Note that a member left, also one of whom nothing was heard yet."""
+        if await self._erased(given.member_id):
+            return Change.ERASED
         await self._stores.departures.note(given.member_id, given.revision)
         await self._records.leave(given.member_id, given.revision)
         return Change.APPLIED
+
+    async def _erased(self, member_id: str) -> bool:
+        return bool(await self._stores.erasures.among([agents.id_key(member_id)]))
 
     async def _left_since(self, member_id: str, revision: int) -> bool:
         return await self._stores.departures.revision(member_id) >= revision

@@ -41,11 +41,6 @@ def failed(age: str | None) -> datetime | None:
     return datetime.now(UTC) - timedelta(**{_UNITS[age[-1]]: int(age[:-1])})
 
 
-def member_key(member_id: str) -> str:
-    """Return what a letter of the member feed is found by."""
-    return f"member:{member_id}"
-
-
 def row(one: Letter) -> Row:
     """Return the mirror's row of a letter."""
     letter = one.letter
@@ -95,7 +90,7 @@ def _about(body: bytes, encoding: str | None) -> Iterator[str]:
 
 def _about_object(one: Mapping[str, Any]) -> Iterator[str]:
     if isinstance(one.get("member_id"), str):
-        yield member_key(one["member_id"])
+        yield agents.id_key(one["member_id"])
     try:
         yield agents.identifier_key(one["actor"])
     except (KeyError, TypeError, ValueError, AttributeError):  # the letter may be here because its actor is no Agent

@@ -111,31 +111,32 @@ class MemberRecords:
 
         Raises ``Conflict`` when an identifier belongs to another member, or the member was erased (invariant 8).
         """
-        if await self._stores.erasures.among([agents.hashed(erased_key(member_id))]):
-            raise Conflict("This member was erased at their request and cannot be brought back under this id.")
+        await self._refuse_erased(member_id)
         try:
             member = await self._stores.members.put(member_id, _fields(member_id, given), revision)
         except IdentifierTaken as error:
             raise _taken(given, error.key) from error
+        await self._refuse_erased(member_id)  # while this was written: both write, then read
         if member is None:
             return None
         await self._recording.catch_up(member_id)
         return Put(member, created=member["version"] == 1)
+
+    async def _refuse_erased(self, member_id: str) -> None:
+        """Raise ``Conflict`` for a member who was erased, and leave nothing of them behind."""
+        if await self._stores.erasures.among([agents.id_key(member_id)]):
+            await self._stores.removal.late(member_id)
+            raise Conflict("This member was erased and cannot be brought back under this id.")
 
     async def leave(self, member_id: str, revision: int | None = None) -> None:
         """Note that a member left; the record stays until retention or an erasure ends it."""
         await self._stores.members.leave(member_id, datetime.now(UTC), revision)
 
 
-def erased_key(member_id: str) -> str:
-    """Return the key of a member id, beside those of identifiers: an erasure's tombstone hashes it as it does them."""
-    return f"member:{member_id}"
-
-
 def _fields(member_id: str, given: MemberIn) -> dict[str, Any]:
     identifiers = [identifier.agent() for identifier in given.identifiers]
     # No list of keys is empty, as a unique index takes one empty list only.
-    keys = [erased_key(member_id), *agents.member_keys(identifiers)]
+    keys = [agents.id_key(member_id), *agents.member_keys(identifiers)]
     dumped = given.model_dump(mode="json", exclude={"identifiers"})
     return {**dumped, "identifiers": identifiers, "keys": keys, "left_at": None}
 

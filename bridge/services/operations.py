@@ -13,8 +13,9 @@ import structlog
 
 from bridge.broker.dead_letters import Letter
 from bridge.broker.dead_queue import AT_ONCE, DeadQueue, Fate, QueueState
+from bridge.domain.agents import id_key
 from bridge.errors import NotFound
-from bridge.services.letters import Asked, body_shown, failed, member_key, row
+from bridge.services.letters import Asked, body_shown, failed, row
 from bridge.services.stores import Stores
 from bridge.store.dead_letters import Chosen
 from bridge.store.listing import Listing, Sort
@@ -111,7 +112,8 @@ class Operations:
 
     async def _about(self, member_id: str) -> Sequence[str]:
         member = await self._stores.members.get(member_id)
-        return [member_key(member_id), *(member["keys"] if member else ())]
+        known = member or {}
+        return [id_key(member_id), *known.get("keys", ()), *known.get("erasing", ())]
 
     async def note(self, letters: Sequence[Letter]) -> None:
         """Add letters, as they are written, to the mirror."""

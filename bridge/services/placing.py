@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.domain import agents
 from bridge.domain.arrivals import Arrival
 from bridge.domain.completions import Completion, Voiding
 from bridge.domain.dispositions import Disposition, Outcome, Reason
@@ -76,9 +75,9 @@ async def plan_for(arrivals: Sequence[Arrival], stores: Stores, form: Form, *, l
 
 async def _candidates(arrivals: Iterable[Arrival], stores: Stores, plan: Plan) -> list[_Candidate]:
     """Find the members; what has none, or needs none, is settled in the plan."""
-    keys = {one.meaning.actor_key for one in arrivals if isinstance(one.meaning, Completion)}
+    keys = {one.actor_key for one in arrivals if one.actor_key and not isinstance(one.meaning, Voiding)}
     members = await stores.members.by_keys(keys)
-    erased = await stores.erasures.among(agents.hashed(key) for key in keys - members.keys())
+    erased = await stores.erasures.among(keys - members.keys())
     candidates: list[_Candidate] = []
     for one in arrivals:
         if isinstance(one.meaning, Completion) and one.meaning.actor_key in members:
@@ -94,12 +93,12 @@ def _candidate(one: Arrival, completion: Completion, member: Document) -> _Candi
 
 
 def _without_member(one: Arrival, erased: set[str], plan: Plan) -> Outcome:
-    if isinstance(one.meaning, Outcome):
-        return one.meaning
     if isinstance(one.meaning, Voiding):
         return Outcome(Disposition.WITHDRAWN)
-    if agents.hashed(one.meaning.actor_key) in erased:
+    if one.actor_key in erased:  # whatever else it is: nothing of it is kept
         return Outcome.ignored(Reason.ERASED)
+    if isinstance(one.meaning, Outcome):
+        return one.meaning
     plan.parked[one.statement_id] = parked_row(one.statement_id, one.meaning.actor_key, one.received_at)
     return Outcome(Disposition.PARKED)
 

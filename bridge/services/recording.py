@@ -21,7 +21,7 @@ from bridge.services.placing import Plan, plan_for
 from bridge.services.stores import Stores
 from bridge.services.voiding import Voidings
 from bridge.store.outbox import event
-from bridge.store.statements import row
+from bridge.store.statements import is_erased, row
 
 ROUNDS = 8
 """How often a batch is planned anew when others write the same entries; in each round somebody gets done."""
@@ -135,7 +135,8 @@ class Recording:
     async def catch_up(self, member_id: str) -> None:
         """Bring a log in line with a new calendar, new identifiers or the end of a freeze (R82, decisions 4 and 10)."""
         member = await self._stores.members.get(member_id)
-        if member is None:
+        if member is None or "erasing" in member:
+            await self._stores.removal.late(member_id)
             return
         await self._stores.entries.rebucket(member)
         frozen = [freeze["period_id"] for freeze in member.get("frozen") or ()]
@@ -174,6 +175,8 @@ def _repeat(one: Arrival, first: Arrival, outcome: Outcome) -> Outcome:
 
 def _known_outcome(one: Arrival, known: dict[str, Any]) -> Outcome:
     """Return what a statement is that the ledger had already: voided before it came, a repeat, or a conflict."""
+    if is_erased(known):
+        return Outcome.ignored(Reason.ERASED)
     if "digest" not in known:
         return Outcome(Disposition.WITHDRAWN)
     if bytes(known["digest"]) != one.digest:
@@ -196,8 +199,10 @@ def _conflict() -> Outcome:
 
 
 def _row(one: Arrival, outcome: Outcome) -> dict[str, Any]:
-    kept = b"" if outcome.reason is Reason.ERASED else one.raw
-    return row(one.statement_id, kept, one.digest, one.received_at, outcome)
+    if outcome.reason is Reason.ERASED:
+        return row(one.statement_id, b"", one.digest, one.received_at, outcome)
+    others = one.mentions if outcome.member_id or one.actor_key is None else {*one.mentions, one.actor_key}
+    return row(one.statement_id, one.raw, one.digest, one.received_at, outcome, others)
 
 
 def _events(arrivals: Sequence[Arrival], outcomes: dict[str, Outcome]) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ from bridge.store.parked import Waiting
 from bridge.store.parked_list import ParkedList
 from bridge.store.pulls import Pulls
 from bridge.store.records import Records
+from bridge.store.removal import Removal
 from bridge.store.schedules import Schedules
 from bridge.store.statements import Statements
 from bridge.store.submissions import Freezes, Submissions
@@ -63,11 +64,13 @@ class Stores:
     schedules: Schedules
     holdings: Holdings
     measured: Measured
+    removal: Removal
     lrs: LrsStores
 
     @classmethod
     def over(cls, database: Database) -> Stores:
         """Build every store over one database."""
+        erasures = Erasures(database)
         return cls(
             database,
             Members(database),
@@ -75,7 +78,7 @@ class Stores:
             Entries(database),
             Waiting(database),
             Outbox(database),
-            Erasures(database),
+            erasures,
             Answers(database),
             Comments(database),
             Evidence(database),
@@ -91,11 +94,12 @@ class Stores:
             Submissions(database),
             Freezes(database),
             Grants(database),
-            AccessLog(database),
+            AccessLog(database, erasures),
             Notices(database),
             Schedules(database),
             Holdings(database),
             Measured(database),
+            Removal(database, erasures),
             LrsStores.over(database),
         )
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.domain.access import BEGINNING, CHAINS, Access, chain_of, content, linked, order
+from bridge.domain.agents import id_key
 from bridge.store.database import Database, Document, Session, insert_new, reaches_store
+from bridge.store.erasures import Erasures
 from bridge.store.listing import Listing, Sort, Wanted, order_index
 from bridge.store.pages import page_of
 from bridge.store.times import now
@@ -21,8 +23,9 @@ _ORDER: Sort = [("at", True)]
 class AccessLog:
     """The collections ``access_log`` and ``access_heads``."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, erasures: Erasures) -> None:
         self._database = database
+        self._erasures = erasures
         self._rows = database.collection("access_log")
         self._heads = database.collection("access_heads")
 
@@ -34,12 +37,13 @@ class AccessLog:
 
     async def add(self, access: Access) -> Document:
         """Append a row and return it; when this returns, the row is on a majority's disks."""
+        key = access.member_id and await self._erasures.tombstone(id_key(access.member_id))
 
         async def append(session: Session) -> Document:
             chain, at = chain_of(access.member_id, access.reader.subject), now()
             before = await self._heads.find_one_and_update({"_id": chain}, {"$inc": {"seq": 1}}, session=session)
             assert before is not None, "run cpd-bridge migrate: a chain of the access log has no head"
-            row = linked(content(access, at), chain, before["seq"] + 1, before["hash"])
+            row = linked(content(access, at, key), chain, before["seq"] + 1, before["hash"])
             beside = {"member_id": access.member_id, "order": order(row)}
             await self._rows.insert_one({**row, **beside}, session=session)
             await self._heads.update_one({"_id": chain}, {"$set": {"hash": row["hash"]}}, session=session)
@@ -51,9 +55,9 @@ class AccessLog:
         """Return a page of the rows about a member, newest first."""
         return await page_of(self._rows, Wanted({"member_id": member_id}, {}, _ORDER, limit, after))
 
-    async def forget(self, member_id: str, session: Session) -> None:
+    async def forget(self, member_id: str) -> None:
         """Take an erased member's id off the rows; the chains stay whole, as they cover its key alone."""
-        await self._rows.update_many({"member_id": member_id}, {"$unset": {"member_id": ""}}, session=session)
+        await self._rows.update_many({"member_id": member_id}, {"$unset": {"member_id": ""}})
 
     async def head(self, chain: int) -> Document | None:
         """Return a chain's head, ``{seq, hash}``, or None."""

@@ -116,6 +116,15 @@ class Samples:
         await insert_new(self._samples, [sample])
         return await self._samples.find_one({"_id": sample["_id"]}) or sample
 
+    async def disown(self, member_id: str, alias: str) -> None:
+        """Put an alias in the place of an erased member, wherever they were in the population or drawn."""
+        async for sample in self._samples.find({"population": member_id}):
+            population = [alias if one == member_id else one for one in sample["population"]]
+            nobody = {"member_id": alias, "case_id": alias}
+            drawn = [{**one, **nobody} if one["member_id"] == member_id else one for one in sample["selected"]]
+            change = {"$set": {"population": population, "selected": drawn}}
+            await self._samples.update_one({"_id": sample["_id"], "population": member_id}, change)
+
     async def get(self, sample_id: str) -> Document | None:
         """Return a sample, or None."""
         return await self._samples.find_one({"_id": sample_id})

@@ -52,6 +52,7 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         timeout = int(settings.mongo_timeout * 1000)
         self._patience = 2 * settings.mongo_timeout
+        self.erasure_key = settings.erasure_key.get_secret_value() if settings.erasure_key else None
         self.client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
             settings.mongo_url.get_secret_value(),
             serverSelectionTimeoutMS=timeout,

@@ -137,6 +137,11 @@ class DeadLetters:
         await self._letters.delete_many(chosen)
         await self._bodies.delete_many(chosen)
 
+    async def forget_about(self, about: Sequence[str]) -> None:
+        """Remove letters about any of these, in the queue or not."""
+        chosen = Chosen(about=about).query()
+        await self.forget([row["_id"] async for row in self._letters.find(chosen, {"_id": 1})])
+
     async def others(self, letter_ids: Iterable[str], mirrored_before: datetime) -> list[str]:
         """Return the ids of every letter but these that was there before that time."""
         query = {"_id": {"$nin": list(letter_ids)}, "mirrored_at": {"$lt": mirrored_before}}

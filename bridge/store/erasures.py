@@ -1,27 +1,126 @@
-"""Hashed tombstones of erased members, so that a replay or a restored backup does not bring them back (invariant 8)."""
+"""The ledger of erasures: tombstones, so that no replay or restored backup brings a person back (invariant 8).
+
+A tombstone is an HMAC of an identifier under a secret (docs/decisions/0012), so that nobody can look up in the ledger
+whether somebody they can guess was a member. Until an erasure is done its row has the member's id too, to finish it by.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import secrets
+from collections.abc import AsyncGenerator, Callable, Iterable
 
-from bridge.store.database import Database, reaches_store
+from bridge.domain.agents import hashed, id_key, tombstone
+from bridge.settings import SettingsError
+from bridge.store.database import Database, Document, Session, insert_new, reaches_store
+
+HELD, RUNNING, ERASED = "held", "running", "erased"
+
+_OLD_ROW = "row:"
+"""Before the key of an access-log row that release 0.1.0 wrote: a plain hash, which is not kept as it is."""
+
+
+class WrongErasureKey(SettingsError):
+    """``BRIDGE_ERASURE_KEY`` is not the one that this database's tombstones were made with."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "BRIDGE_ERASURE_KEY is not the key that this database's tombstones were made with: erased members would "
+            "come back. Set it as it was; unset it when none was set."
+        )
+
+
+@reaches_store
+class ErasureKey:
+    """The secret of the tombstones: from the settings, else a random one of this deployment in ``meta``.
+
+    ``meta`` keeps what proves the key, so that a changed setting is noticed before it does harm.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._meta = database.collection("meta")
+        self._given = database.erasure_key
+        self._key: bytes | None = None
+
+    async def get(self) -> bytes:
+        """Return the secret; raises ``WrongErasureKey``."""
+        if self._key is None:
+            self._key = await self._load()
+        return self._key
+
+    async def _load(self) -> bytes:
+        made = secrets.token_hex(32)
+        kept = {} if self._given else {"key": made}
+        proof = tombstone((self._given or made).encode(), "proof")
+        await insert_new(self._meta, [{"_id": "erasure_key", "proof": proof, **kept}])
+        row = await self._meta.find_one({"_id": "erasure_key"}) or {}
+        key = (self._given or row.get("key") or "").encode()
+        if tombstone(key, "proof") != row["proof"]:
+            raise WrongErasureKey
+        return key
 
 
 @reaches_store
 class Erasures:
-    """The ``erasures`` collection: ``keys`` are SHA-256 hashes of a member's identifiers."""
+    """The ``erasures`` collection; ``_id`` is the tombstone of the member id, ``keys`` those of every identifier."""
 
     def __init__(self, database: Database) -> None:
         self._erasures = database.collection("erasures")
+        self.key = ErasureKey(database)
 
     async def prepare(self) -> None:
         """Create the indexes."""
         await self._erasures.create_index("keys", name="keys")
+        await self._erasures.create_index("member_id", name="unfinished", sparse=True)
 
-    async def among(self, hashes: Iterable[str]) -> set[str]:
-        """Return those of the hashes that belong to an erased member."""
-        wanted = set(hashes)
+    async def tombstone(self, key: str) -> str:
+        """Return the tombstone of an identifier key."""
+        return tombstone(await self.key.get(), key)
+
+    async def among(self, keys: Iterable[str]) -> set[str]:
+        """Return those of the identifier keys that belong to an erased person."""
+        wanted = list(keys)
         if not wanted:
             return set()
+        secret = await self.key.get()
+        found = await self._holding(stones := {tombstone(secret, key): key for key in wanted})
+        return {stones[stone] for stone in found}
+
+    async def of_rows(self, row_keys: Iterable[str]) -> set[str]:
+        """Return those of the access log's row keys that are an erased member's."""
+        secret = await self.key.get()
+        stones = {stone: key for key in row_keys for stone in (key, tombstone(secret, _OLD_ROW + key))}
+        return {stones[stone] for stone in await self._holding(stones)}
+
+    async def whose(self) -> Callable[[str, str], bool]:
+        """Return what tells whether an access-log row's key is a member's."""
+        secret = await self.key.get()
+        return lambda row_key, member_id: row_key in (tombstone(secret, id_key(member_id)), hashed(id_key(member_id)))
+
+    async def stones(self, member_id: str, keys: Iterable[str]) -> list[str]:
+        """Return every tombstone of a member, by whom all of their traces are known again."""
+        secret = await self.key.get()
+        own = id_key(member_id)
+        named = dict.fromkeys([own, *keys, _OLD_ROW + hashed(own)])
+        return [tombstone(secret, key) for key in named]
+
+    async def get(self, erasure_id: str, session: Session | None = None) -> Document | None:
+        """Return a row, or None."""
+        return await self._erasures.find_one({"_id": erasure_id}, session=session)
+
+    async def put(self, row: Document, session: Session | None = None) -> None:
+        """Write a row, new or in place of the one with its id."""
+        await self._erasures.replace_one({"_id": row["_id"]}, row, upsert=True, session=session)
+
+    async def unfinished(self) -> list[Document]:
+        """Return the rows of erasures that are held or were broken off."""
+        return [row async for row in self._erasures.find({"member_id": {"$gt": ""}})]
+
+    async def done(self) -> AsyncGenerator[Document]:
+        """Yield the rows of erasures that are done: what a restored backup has to be told."""
+        async for row in self._erasures.find({"state": ERASED}).sort("_id", 1):
+            yield row
+
+    async def _holding(self, stones: Iterable[str]) -> set[str]:
+        wanted = set(stones)
         found = self._erasures.find({"keys": {"$in": list(wanted)}}, {"keys": 1})
         return {key async for erasure in found for key in erasure["keys"] if key in wanted}

@@ -89,9 +89,19 @@ class Evidence:
     async def discard(self, file_id: str) -> None:
         """Remove chunks that are not evidence; does nothing to those that are."""
         given_up = await self._loose.update_one({"_id": file_id}, {"$set": {"given_up": True}})
-        if given_up.matched_count:  # from here on ``keep`` refuses them
+        # From here on ``keep`` refuses them. An erasure may have taken the row, and then a chunk came after it.
+        if given_up.matched_count or await self._files.find_one({"_id": file_id}, {"_id": 1}) is None:
             await self._chunks.delete_many({"files_id": file_id})
             await self._loose.delete_one({"_id": file_id})
+
+    async def erase(self, member_id: str, at: datetime) -> None:
+        """Remove every file of a member, and what is left of uploads; broken off, it goes on where it was."""
+        async for file in self._files.find({"member_id": member_id}, {"_id": 1}):
+            row = {"_id": file["_id"], "member_id": member_id, "at": at, "given_up": True}
+            await self._loose.replace_one({"_id": file["_id"]}, row, upsert=True)
+            await self._files.delete_one({"_id": file["_id"]})
+        async for row in self._loose.find({"member_id": member_id}, {"_id": 1}):
+            await self.discard(row["_id"])
 
     async def loose_before(self, at: datetime, limit: int) -> list[str]:
         """Return the ids of chunks that were announced before a time and are not evidence, oldest first."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
+from bridge.domain.agents import id_key
 from bridge.domain.periods import MembershipCalendar, Period
 from bridge.store.database import Database, Document, Session, broken_key, reaches_store
 
@@ -139,7 +140,7 @@ class Members:
         """
         try:
             member = await self._members.find_one_and_update(
-                {"_id": member_id, **_newer(revision)},
+                {"_id": member_id, "erasing": {"$exists": False}, **_newer(revision)},
                 _change(fields, revision),
                 upsert=True,
                 return_document=ReturnDocument.AFTER,
@@ -147,10 +148,30 @@ class Members:
         except DuplicateKeyError as error:
             key = broken_key(error)
             if "keys" not in key:
-                return None  # the upsert met the member itself: it is there, with a newer revision
+                return None  # the upsert met the member itself: it has a newer revision, or is being erased
             raise IdentifierTaken(str(key["keys"])) from error
         await self.new_epoch()
         return member
+
+    async def every(self) -> AsyncGenerator[Document]:
+        """Yield every member's id and keys."""
+        async for member in self._members.find({}, {"keys": 1, "erasing": 1}):
+            yield member
+
+    async def withhold(self, member_id: str, session: Session) -> None:
+        """Take a member's identifiers out of use, so that an erasure may begin; they are kept beside until its end."""
+        member = await self.get(member_id, session)
+        if member is None or "erasing" in member:
+            return
+        own = id_key(member_id)
+        change = {"$set": {"keys": [own], "erasing": [key for key in member["keys"] if key != own]}}
+        await self._members.update_one({"_id": member_id}, {**change, "$inc": {"version": 1}}, session=session)
+        await self.new_epoch(session)
+
+    async def remove(self, member_id: str, session: Session | None = None) -> None:
+        """Remove a member; the last thing an erasure does."""
+        await self._members.delete_one({"_id": member_id}, session=session)
+        await self.new_epoch(session)
 
     async def leave(self, member_id: str, at: datetime, revision: int | None = None) -> None:
         """Note that a member left; an older revision changes nothing."""

@@ -44,7 +44,7 @@ def event(
 
 def events_of(row: Document) -> list[Document]:
     """Return the events of a row, in order."""
-    return row.get("block") or [row]
+    return row.get("block", [row])
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,10 @@ class Waiting:
         """Return how many statements wait for an actor to become known."""
         return await self._parked.count_documents({})
 
+    async def forget(self, actor_keys: Iterable[str]) -> None:
+        """Remove what waits for any of these actors."""
+        await self._parked.delete_many({"actor_key": {"$in": list(actor_keys)}})
+
     async def release(self, statement_ids: Iterable[str]) -> None:
         """Forget that these statements waited."""
         chosen = {"_id": {"$in": list(statement_ids)}}

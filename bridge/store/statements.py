@@ -2,25 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from bson import Binary
 from pymongo import UpdateOne
 
-from bridge.domain.dispositions import Outcome
+from bridge.domain.dispositions import Disposition, Outcome, Reason
+from bridge.domain.erasing import found_by
 from bridge.store.database import Database, Document, bulk, insert_new, reaches_store
 
+GONE: Document = {
+    "$set": {
+        "raw": Binary(b""),
+        "digest": Binary(b""),
+        "disposition": Disposition.IGNORED.value,
+        "reason": Reason.ERASED.value,
+    },
+    "$unset": dict.fromkeys(("member_id", "entry_id", "lrs", "about"), ""),
+}
+"""The change that leaves of a statement that it was here and was erased; even its digest could be guessed at."""
 
-def row(statement_id: str, raw: bytes, digest: bytes, received_at: datetime, outcome: Outcome) -> Document:
-    """Make the ledger's document of a statement: the raw bytes and the few indexed facts beside them."""
-    return {
-        "_id": statement_id,
-        "raw": Binary(raw),
-        "digest": Binary(digest),
-        "received_at": received_at,
-        **_settled(outcome),
-    }
+
+def row(
+    statement_id: str, raw: bytes, digest: bytes, received_at: datetime, outcome: Outcome, people: Collection[str] = ()
+) -> Document:
+    """Make the ledger's document of a statement: the raw bytes and the few indexed facts beside them.
+
+    ``people`` are the identifier keys of those it names whom ``member_id`` does not lead to; an erasure finds it by.
+    """
+    about = {"about": [Binary(key) for key in sorted(found_by(people))]} if people else {}
+    received = {"_id": statement_id, "raw": Binary(raw), "digest": Binary(digest), "received_at": received_at}
+    return {**received, **_settled(outcome), **about}
+
+
+def _kept(row: Document) -> Document:
+    return {**row, "digest": Binary(b"")} if is_erased(row) else row
+
+
+def is_erased(known: Document) -> bool:
+    """Say whether a row is of a statement that was erased."""
+    return known.get("reason") == Reason.ERASED.value
+
+
+def _settling(outcome: Outcome) -> Document:
+    return GONE if outcome.reason is Reason.ERASED else {"$set": _settled(outcome)}
 
 
 def _settled(outcome: Outcome) -> Document:
@@ -43,10 +69,11 @@ class Statements:
     async def prepare(self) -> None:
         """Create the indexes."""
         await self._statements.create_index("member_id", sparse=True, name="member")
+        await self._statements.create_index("about", sparse=True, name="about")
 
     async def claim(self, rows: list[Document]) -> set[str]:
         """Write the rows of statements seen for the first time; returns the ids that were there already."""
-        refused = await insert_new(self._statements, rows)
+        refused = await insert_new(self._statements, [_kept(row) for row in rows])
         return {rows[position]["_id"] for position in refused}
 
     async def known(self, statement_ids: Iterable[str]) -> dict[str, Document]:
@@ -56,7 +83,7 @@ class Statements:
 
     async def settle(self, outcomes: dict[str, Outcome]) -> None:
         """Correct the disposition of statements whose outcome a race or a later event decided."""
-        changes = [UpdateOne({"_id": key}, {"$set": _settled(outcome)}) for key, outcome in outcomes.items()]
+        changes = [UpdateOne({"_id": key}, _settling(outcome)) for key, outcome in outcomes.items()]
         if changes:
             await bulk(self._statements, changes)
 

@@ -72,6 +72,7 @@ MATRIX: dict[str, Row] = {
         "GET /v1/members/{member_id}/evidence/{evidence_id}",
     ),
     **rows(PRIVACY, "subject", "GET /v1/members/{member_id}/subject-access.zip"),
+    **rows(PRIVACY, "nothing", "POST /v1/members/{member_id}/erasure"),
     **rows(
         REGISTER, "nothing",
         "POST /v1/register/cases", "GET /v1/register/cases", "GET /v1/register/cases/{case_id}",

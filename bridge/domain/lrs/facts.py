@@ -155,6 +155,12 @@ def related_agents(statement: Part) -> Iterator[dict[str, Any]]:
         yield from related_agents(statement["object"])
 
 
+def people(statement: Part) -> Iterator[str]:
+    """Yield the identifier key of every Agent and Group that a statement names."""
+    for agent in related_agents(statement):
+        yield from _identities(agent)
+
+
 def _identities(agent: Part) -> Iterator[str]:
     """Yield the identity of an Agent or Group and of each member: a Group matches what its members match."""
     if any(name in agent for name in IDENTIFIERS):

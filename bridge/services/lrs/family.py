@@ -11,6 +11,7 @@ from bridge.services.lrs.documents import LrsDocuments
 from bridge.services.lrs.relay import Relay
 from bridge.services.lrs.statements import LrsStatements
 from bridge.settings import Settings
+from bridge.store.erasures import Erasures
 from bridge.store.lrs.attachments import Attachments
 from bridge.store.lrs.stores import LrsStores
 
@@ -27,9 +28,11 @@ class LrsServices:
     relay: Relay
 
     @classmethod
-    def over(cls, stores: LrsStores, credentials: Credentials, settings: Settings, topology: Topology) -> LrsServices:
+    def over(
+        cls, stores: LrsStores, erasures: Erasures, credentials: Credentials, settings: Settings, topology: Topology
+    ) -> LrsServices:
         """Build the services over the stores."""
         clock = Clock()
         relay = Relay(stores.statements, settings, topology)
-        statements = LrsStatements(stores.statements, clock, relay.offer)
+        statements = LrsStatements(stores.statements, erasures, clock, relay.offer)
         return cls(statements, LrsDocuments(stores.documents), stores.attachments, credentials, clock, relay)

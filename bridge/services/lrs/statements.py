@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from bridge.domain.agents import actor_key
 from bridge.domain.arrivals import digest
 from bridge.domain.lrs import formats
 from bridge.domain.lrs.composing import assigned, exact, instant, moment, needs_reshaping, whole
@@ -27,6 +28,7 @@ from bridge.services.lrs.credentials import Credential
 from bridge.services.lrs.gathering import Gathering
 from bridge.services.lrs.intake import Incoming
 from bridge.services.lrs.links import relink
+from bridge.store.erasures import Erasures
 from bridge.store.lrs.rows import Attached, Row
 from bridge.store.lrs.search import Search
 from bridge.store.lrs.statements import LrsStatements as Store
@@ -63,8 +65,9 @@ class Shown:
 class LrsStatements:
     """The statement resource's use cases; ``offer`` is given what was stored, for the broker."""
 
-    def __init__(self, store: Store, clock: Clock, offer: Callable[[Sequence[Row]], None]) -> None:
+    def __init__(self, store: Store, erasures: Erasures, clock: Clock, offer: Callable[[Sequence[Row]], None]) -> None:
         self._store = store
+        self._erasures = erasures
         self._clock = clock
         self._offer = offer
         self._singles = Gathering(self._add_singles)
@@ -76,7 +79,9 @@ class LrsStatements:
         id, ``Forbidden`` for a voiding that is not the credential's to make.
         """
         by.need("statements/write")
-        firsts = _distinct(incoming)
+        firsts = _distinct(await self._of_the_living(incoming))
+        if not firsts:
+            return
         for number in range(ROUNDS):
             with self._clock.held(len(firsts)) as at:
                 rows = [_row(one, by, version, attached, at + n) for n, one in enumerate(firsts.values())]
@@ -88,6 +93,12 @@ class LrsStatements:
             self._offer(stored)
             return
         raise Conflict("Other requests keep storing statements under these ids; send them once.")
+
+    async def _of_the_living(self, incoming: Sequence[Incoming]) -> list[Incoming]:
+        """Leave out what an erased person is the actor of: it is taken, and nothing of it is kept (invariant 8)."""
+        actors = [actor_key(one.statement["actor"]) for one in incoming]
+        erased = await self._erasures.among({actor for actor in actors if actor})
+        return [one for one, actor in zip(incoming, actors, strict=True) if actor not in erased]
 
     async def _add_unseen(self, rows: list[Row]) -> list[Row]:
         """Store statements in the hope that none is here yet; raises ``Raced`` when one is."""

@@ -32,6 +32,12 @@ class Attachments:
         await self._files.create_index([("filename", 1), ("uploadDate", 1)], name="filename")
         await self._chunks.create_index([("files_id", 1), ("n", 1)], unique=True, name="chunk")
 
+    async def delete(self, sha2: str) -> None:
+        """Delete data that no statement has any more."""
+        async for file in self._files.find({"filename": sha2}, {"_id": 1}):
+            await self._chunks.delete_many({"files_id": file["_id"]})
+            await self._files.delete_one({"_id": file["_id"]})
+
     async def has(self, sha2: str) -> bool:
         """Say whether the data is there."""
         return await self._files.find_one({"filename": sha2}, {"_id": 1}) is not None

@@ -102,6 +102,10 @@ class Documents:
         latest = max((row["updated_at"] for row in rows), default=None)
         return sorted({row["document_id"] for row in rows}), latest
 
+    async def erase(self, agents: Sequence[str]) -> None:
+        """Delete every document of a person, by the keys of their Agents."""
+        await self._documents.delete_many({"agent": {"$in": list(agents)}})
+
     async def clear(self, shelf: Shelf) -> None:
         """Delete every document of a shelf."""
         await self._documents.delete_many(shelf.filter())

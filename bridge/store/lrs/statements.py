@@ -16,6 +16,7 @@ from pymongo.errors import BulkWriteError
 from bridge.store.database import Database, Document, Session, bulk, duplicates, insert_new, reaches_store
 from bridge.store.lrs.rows import Link, Row, binaries
 from bridge.store.lrs.search import Search
+from bridge.store.statements import GONE
 
 BATCH = 50
 """Statements that the driver reads at once: a page of large ones is never held whole."""
@@ -137,9 +138,7 @@ def _among(rows: Sequence[Document]) -> Document:
 def _taking(row: Document) -> Document:
     """Settle a statement; one of somebody who was erased keeps neither its text nor what it is found by."""
     outcome = {name: row[name] for name in ("disposition", "reason", "member_id", "entry_id") if name in row}
-    if row["raw"]:
-        return {"$set": outcome}
-    return {"$set": {**outcome, "raw": row["raw"]}, "$unset": {"lrs": ""}}
+    return {"$set": outcome} if row["raw"] else GONE
 
 
 def _operation(row: Row, there: bool) -> InsertOne[Document] | UpdateOne:

@@ -1,0 +1,184 @@
+"""Erasure of a member: one logged act that removes them everywhere, and leaves tombstones (UK GDPR art. 17).
+
+It begins in a transaction that takes the member's identifiers out of use and puts their tombstones into the ledger:
+from then on nothing new is recorded for them, and nobody acts on their record. Every part after that may be broken off
+and is safe to do again, so whoever finds an unfinished row in the ledger finishes it. While an audit case goes on the
+erasure is held, with the reason, and is carried out by itself when the case ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from bridge.domain.agents import id_key
+from bridge.domain.cases import is_open
+from bridge.errors import NotFound, Unavailable
+from bridge.logs import failure
+from bridge.services.letters import Asked
+from bridge.services.operations import Operations
+from bridge.services.stores import Stores
+from bridge.store.database import Session
+from bridge.store.erasures import ERASED, HELD, RUNNING
+from bridge.store.outbox import event
+from bridge.store.times import now
+
+log = structlog.get_logger(__name__)
+
+Document = dict[str, Any]
+
+PATIENCE: Final = 20.0
+"""Seconds that a caller waits; what is not done by then is finished by the worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whom an erasure is about: the row of the ledger, the member id, and the identifier keys, the id's among them."""
+
+    erasure_id: str
+    member_id: str
+    keys: tuple[str, ...]
+
+
+class Erasures:
+    """Erases members, and finishes what was held or broken off."""
+
+    def __init__(self, stores: Stores, operations: Operations) -> None:
+        self._stores = stores
+        self._ledger = stores.erasures
+        self._operations = operations
+
+    async def request(self, member_id: str, by: str, cause: str = "request") -> Document:
+        """Erase a member, or hold the erasure; returns the ledger's row, ``state`` being held, running or erased.
+
+        Asking again finishes what is not done, and changes nothing once it is. Raises ``NotFound``.
+        """
+        row = await self._begun(member_id, by, cause)
+        with suppress(TimeoutError, Unavailable):  # the worker goes on with it
+            async with asyncio.timeout(PATIENCE):
+                return await self._carried_out(row)
+        return row
+
+    async def resume(self) -> int:
+        """Carry out what was held and no longer is, and finish what was broken off; returns how many are done."""
+        done = 0
+        for row in await self._ledger.unfinished():
+            try:
+                begun = await self._begun(row["member_id"], row["requested_by"], row["cause"])
+                done += (await self._carried_out(begun))["state"] == ERASED
+            except (NotFound, Unavailable) as error:  # finished by another meanwhile, or to be looked at again
+                log.info("erasure left", erasure_id=row["_id"], **failure(error))
+        return done
+
+    async def apply_again(self, rows: AsyncIterable[Document]) -> int:
+        """Erase from a restored database whoever these rows of a ledger are of; returns how many were still there.
+
+        A row has tombstones alone, so each member's are compared with them.
+        """
+        erased = {row["_id"]: row async for row in rows}
+        for row in erased.values():
+            if (known := await self._ledger.get(row["_id"])) is None or known["state"] != ERASED:
+                await self._ledger.put({**row, "state": ERASED})
+        found = [person async for person in self._members() if person.erasure_id in erased]
+        for person in found:
+            await self._remove(person)
+        await self._remove_strangers({stone for row in erased.values() for stone in row["keys"]})
+        return len(found)
+
+    async def _members(self) -> AsyncIterable[Person]:
+        async for member in self._stores.members.every():
+            keys = (*member["keys"], *member.get("erasing", ()))
+            yield Person(await self._ledger.tombstone(id_key(member["_id"])), member["_id"], keys)
+
+    async def _remove_strangers(self, stones: Collection[str]) -> None:
+        """Remove what was stored under identifiers that no restored member has: they came after the backup."""
+        named = await self._stores.removal.named(stones)
+        keys = named - (await self._stores.members.by_keys(named)).keys()
+        if keys:
+            await self._remove_identified("", sorted(keys))
+
+    async def _begun(self, member_id: str, by: str, cause: str) -> Document:
+        """Begin an erasure, or hold it, in one transaction with the look at the member's cases."""
+        erasure_id = await self._ledger.tombstone(id_key(member_id))
+        departed = await self._stores.departures.revision(member_id) >= 0
+
+        async def begin(session: Session) -> Document:
+            member = await self._stores.members.touch(member_id, session)
+            row = await self._ledger.get(erasure_id, session)
+            if row is None and member is None and not departed:
+                raise NotFound("There is no such member.")
+            if row is not None and row["state"] in (RUNNING, ERASED):
+                return row
+            asked = row or {"_id": erasure_id, "member_id": member_id, "requested_at": now(), "requested_by": by}
+            return await self._set_going({"cause": cause, **asked}, member, session)
+
+        return await self._stores.database.transaction(begin)
+
+    async def _set_going(self, row: Document, member: Document | None, session: Session) -> Document:
+        going_on = [case for case in await self._stores.cases.of_member(row["member_id"], session) if is_open(case)]
+        if going_on:
+            held = {**row, "state": HELD, "held": {"reason": "audit_case", "case_id": going_on[0]["_id"]}}
+            await self._ledger.put(held, session)
+            return held
+        keys = await self._ledger.stones(row["member_id"], (member or {}).get("keys", ()))
+        running = {**row, "state": RUNNING, "held": None, "begun_at": now(), "keys": keys}
+        await self._stores.members.withhold(row["member_id"], session)
+        await self._ledger.put(running, session)
+        return running
+
+    async def _carried_out(self, row: Document) -> Document:
+        if row["state"] != RUNNING:
+            return row
+        member = await self._stores.members.get(row["member_id"]) or {}
+        keys = (id_key(row["member_id"]), *member.get("erasing", ()))
+        person = Person(row["_id"], row["member_id"], keys)
+        await self._discard_letters(person)
+        await self._remove(person)
+        done = await self._end(row)
+        log.info("member erased", erasure_id=row["_id"])
+        return done
+
+    async def _discard_letters(self, person: Person) -> None:
+        """First of all, as letters are found by the member's keys."""
+        while (await self._operations.discard(Asked(member_id=person.member_id))).more:
+            pass
+
+    async def _remove(self, person: Person) -> None:
+        """Remove a person everywhere but in the ledger; each part is safe to do again."""
+        member_id, stores = person.member_id, self._stores
+        await stores.evidence.erase(member_id, now())
+        await self._remove_identified(member_id, [key for key in person.keys if key != id_key(member_id)])
+        await stores.dead_letters.forget_about(person.keys)
+        await stores.samples.disown(member_id, f"erased:{person.erasure_id}")
+        await stores.removal.records(member_id)
+        await stores.access_log.forget(member_id)
+        await stores.departures.forget(member_id)
+        await stores.members.remove(member_id)
+
+    async def _remove_identified(self, member_id: str, identifiers: Sequence[str]) -> None:
+        await self._stores.removal.statements(member_id, identifiers)
+        await self._stores.lrs.documents.erase(identifiers)
+        await self._stores.waiting.forget(identifiers)
+
+    async def _end(self, row: Document) -> Document:
+        """Take the member's id out of the ledger and tell of the erasure, in one act, once."""
+
+        async def end(session: Session) -> Document:
+            known = await self._ledger.get(row["_id"], session)
+            if known is not None and known["state"] == ERASED:
+                return known
+            at = now()
+            kept = {name: value for name, value in row.items() if name != "member_id"}
+            done: Document = {**kept, "state": ERASED, "erased_at": at}
+            await self._ledger.put(done, session)
+            told = {"erased_at": at.isoformat()}
+            told_by = event(f"member.erased:{row['_id']}", "member.erased", row["member_id"], at, told)
+            await self._stores.outbox.add([told_by], session)
+            return done
+
+        return await self._stores.database.transaction(end)

@@ -1,0 +1,242 @@
+"""Erasure: everything of a member goes, nothing of anybody else's, whatever interrupts; and it stays gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, cast
+
+import orjson
+import pytest
+from aiohttp import ClientError, ClientSession
+
+from bridge.domain.dispositions import Disposition, Outcome, Reason
+from bridge.errors import Conflict, Unavailable
+from bridge.services.feed import Change, MemberLeft, MemberUpserted
+from bridge.services.members import MemberIn
+from bridge.settings import Settings, SettingsError
+from bridge.store.database import Database
+from bridge.store.erasures import Erasures, WrongErasureKey
+from bridge.store.evidence import Evidence
+from bridge.tokens import dev_token
+from tests.support.life import ACTOR, MARK, MEMBER, OTHER, Life, account_of, life
+from tests.support.processes import api_process
+from tests.support.statements import activity_of, completed, member
+
+ERASED = Outcome.ignored(Reason.ERASED)
+STRANGER = "unknown"  # the parked statement of somebody else
+
+
+@pytest.fixture
+async def lived(settings: Settings, tmp_path: Path) -> AsyncGenerator[Life]:
+    """A member with something in every collection."""
+    async with life(settings, tmp_path) as one:
+        await one.live()
+        yield one
+
+
+async def erase(lived: Life, status: int = 200) -> dict[str, Any]:
+    """Ask for the erasure as the data protection team does."""
+    reply = await lived.office.staff("privacy")("POST", f"/v1/members/{MEMBER}/erasure")
+    assert reply.status == status, reply.raw
+    return reply.body
+
+
+async def left_of(lived: Life) -> dict[str, list[Any]]:
+    """What still holds a planted word or the member's id, but for the event that tells of the erasure."""
+    words = {
+        name: [row for row in rows if not _is_strangers(row)] for name, rows in (await lived.holding(MARK)).items()
+    }
+    ids = {name: rows for name, rows in (await lived.holding(MEMBER)).items() if name != "outbox"}
+    return {name: rows for name, rows in {**words, **ids}.items() if rows}
+
+
+def _is_strangers(row: dict[str, Any]) -> bool:
+    text = row.get("actor_key") or bytes(row.get("raw", b"")).decode()
+    return STRANGER in str(text)
+
+
+async def test_nothing_of_the_member_is_left_anywhere(lived: Life) -> None:
+    """Every collection is searched for every planted word and for the id; the chains of the access log hold."""
+    others = await lived.office.member(OTHER).good("GET", "/v1/log?period=all")
+    before = await lived.holding(MARK)
+    assert len(before) >= 15, sorted(before)
+    assert (await erase(lived))["state"] == "erased"
+    assert await left_of(lived) == {}
+    assert await lived.office.member(OTHER).good("GET", "/v1/log?period=all") == others
+    assert (await lived.bridge.services.access.verify()).faults == []
+    assert await lived.bridge.dead_letters() == []
+    for name in ("evidence.chunks", "lrs_attachments.files", "lrs_attachments.chunks"):
+        assert await lived.raw[name].count_documents({}) == 0, name
+
+
+async def test_the_erasure_is_told_once_and_asking_again_changes_nothing(lived: Life) -> None:
+    """One event, ids and dates alone; the second answer is the first."""
+    first = await erase(lived)
+    assert await erase(lived) == first
+    events = [row async for row in lived.raw["outbox"].find({"member_id": MEMBER})]
+    assert [row["type"] for row in events] == ["member.erased"]
+    assert set(events[0]["data"]) == {"erased_at"}
+
+
+async def test_what_comes_late_is_ignored(lived: Life) -> None:
+    """A redelivery, a new completion, one that is not for the log, over either way: nothing of it is kept."""
+    await erase(lived)
+    late = completed(actor=ACTOR, object=activity_of("course/7", f"{MARK}-late"))
+    not_for_us = {**late, "id": completed()["id"], "result": {"completion": False}}
+    changed = {**lived.kept, "result": {"response": f"{MARK}-changed"}}
+    for body in (late, late, not_for_us, lived.kept, changed, lived.unfinished):
+        assert await lived.bridge.send(body) == [ERASED]
+    over_http = completed(actor=ACTOR, object=activity_of("course/8", f"{MARK}-http"))
+    await lived.lrs.post(over_http)
+    assert await lived.lrs.find() == []
+    assert await lived.bridge.dead_letters() == []
+    assert await left_of(lived) == {}
+
+
+async def test_the_member_is_not_brought_back(lived: Life) -> None:
+    """Neither by the membership system's call, nor by its feed, nor by their own."""
+    await erase(lived)
+    services = lived.bridge.services
+    with pytest.raises(Conflict):
+        await services.members.put(MEMBER, MemberIn.model_validate(member()))
+    back = MemberUpserted.model_validate({**member(), "member_id": MEMBER, "revision": 99})
+    assert await services.feed.upserted(back) is Change.ERASED
+    assert await services.feed.left(MemberLeft(member_id=MEMBER, revision=100)) is Change.ERASED
+    assert await left_of(lived) == {}
+    assert (await lived.me("POST", "/v1/log", {"title": "Here again"})).status == 404
+
+
+async def test_somebody_with_the_same_identifier_may_join_under_another_id(lived: Life) -> None:
+    """The tombstones keep out what was, not who comes: a known member's completion is recorded."""
+    await erase(lived)
+    await lived.bridge.add_member("m-3", member("3", identifiers=[account_of(ACTOR)]))
+    (outcome,) = await lived.bridge.send(completed(actor=ACTOR))
+    assert (outcome.disposition, outcome.member_id) == (Disposition.RECORDED, "m-3")
+    assert (await lived.bridge.send(lived.kept)) == [ERASED]
+
+
+async def test_others_statements_lose_the_mention_alone(lived: Life) -> None:
+    """A completion of somebody else that named the member as instructor stays, with nobody in that place."""
+    await erase(lived)
+    row = await lived.raw["statements"].find_one({"_id": lived.ids["mentions"]})
+    statement = orjson.loads(row["raw"])
+    assert statement["context"]["instructor"]["account"]["name"] == "erased"
+    assert statement["actor"]["account"]["name"] == "2002"
+    assert row["member_id"] == OTHER
+
+
+async def test_an_open_case_holds_the_erasure_until_it_ends(settings: Settings, tmp_path: Path) -> None:
+    """202 with the reason, recorded; nothing goes meanwhile, and the worker carries it out afterwards."""
+    async with life(settings, tmp_path) as one:
+        await one.join()
+        await one.me.entry()
+        case = await one.office.staff().select(MEMBER)
+        held = await erase(one, 202)
+        assert (held["state"], held["held"]) == ("held", {"reason": "audit_case", "case_id": case})
+        assert await one.bridge.services.erasures.resume() == 0
+        assert (await one.me.good("GET", "/v1/log"))["total"] == 1
+        assert (await one.raw["erasures"].find_one({}))["held"]["case_id"] == case
+        await one.office.staff().decide(case, "withdraw")
+        assert await one.bridge.services.erasures.resume() == 1
+        assert await left_of(one) == {}
+
+
+async def test_nobody_unknown_is_erased(settings: Settings, tmp_path: Path) -> None:
+    """404 for a member who never was; the ledger stays empty."""
+    async with life(settings, tmp_path) as one:
+        assert (await erase(one, 404))["type"] == "/problems/not-found"
+        assert await one.raw["erasures"].count_documents({}) == 0
+
+
+PARTS = (
+    ("stores.evidence", "erase"),
+    ("stores.removal", "statements"),
+    ("stores.lrs.documents", "erase"),
+    ("stores.samples", "disown"),
+    ("stores.removal", "records"),
+    ("stores.members", "remove"),
+    ("erasures", "_end"),
+)
+
+
+async def test_broken_off_anywhere_it_is_finished(lived: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stops before each part in turn, and goes on from the ledger each time; in the end it was told once."""
+    services = lived.bridge.services
+    for path, name in PARTS:
+        owner: Any = services
+        for step in path.split("."):
+            owner = getattr(owner, step)
+        with monkeypatch.context() as patched:
+            patched.setattr(cast("type[object]", type(owner)), name, _stop)
+            assert (await erase(lived, 202))["state"] == "running"
+            assert await services.erasures.resume() == 0
+        assert await lived.bridge.send(completed(actor=ACTOR)) == [ERASED]
+    assert await services.erasures.resume() == 1
+    assert await services.erasures.resume() == 0
+    assert await left_of(lived) == {}
+    assert await lived.raw["outbox"].count_documents({"type": "member.erased"}) == 1
+
+
+async def _stop(*_: object) -> None:
+    raise Unavailable
+
+
+async def test_a_killed_process_leaves_what_another_finishes(lived: Life, tmp_path: Path) -> None:
+    """Kill -9 of the API as soon as the ledger says that it has begun: asking again finishes it."""
+    process = api_process(lived.bridge.settings, tmp_path)
+    process.start()
+    headers = {"Authorization": f"Bearer {dev_token(lived.bridge.settings.local_dir, 'dpo', ['privacy'])}"}
+    url = f"http://127.0.0.1:{process.port}/v1/members/{MEMBER}/erasure"
+    async with ClientSession(headers=headers) as client:
+        asking = asyncio.create_task(client.post(url))
+        async with asyncio.timeout(30):
+            while await lived.raw["erasures"].count_documents({}) == 0:
+                await asyncio.sleep(0)
+        process.kill()
+        with suppress(ClientError):
+            await asking
+    assert (await erase(lived))["state"] == "erased"
+    assert await left_of(lived) == {}
+
+
+async def test_completions_on_their_way_leave_nothing(settings: Settings, tmp_path: Path) -> None:
+    """The worker records while the erasure goes on: whichever comes first, nothing of the member is left."""
+    async with life(settings, tmp_path) as one:
+        await one.join()
+        bodies = [completed(actor=ACTOR, activity=f"course/{number}") for number in range(400)]
+        first = await one.bridge.publish(bodies[:200])
+        erasing = asyncio.create_task(erase(one))
+        second = await one.bridge.publish(bodies[200:])
+        await one.bridge.settled([*first, *second])
+        await erasing
+        assert await left_of(one) == {}
+        assert await one.raw["statements"].count_documents({"reason": "erased"}) == len(bodies)
+
+
+async def test_a_chunk_that_came_after_the_erasure_goes_with_its_upload(settings: Settings) -> None:
+    """An upload was under way: its row is gone with the erasure, and what it wrote since goes when it ends."""
+    database = Database(settings)
+    evidence = Evidence(database)
+    await evidence.write("f-1", 0, b"x")
+    await evidence.discard("f-1")
+    assert await database.raw["evidence.chunks"].count_documents({}) == 0
+    database.close()
+
+
+async def test_tombstones_are_keyed_and_the_key_is_watched(settings: Settings) -> None:
+    """Two deployments make different tombstones; a changed or dropped key is refused before it does harm."""
+    given = settings.model_copy(update={"erasure_key": None, "mongo_database": f"{settings.mongo_database}k"})
+    database = Database(given)
+    own = await Erasures(database).tombstone("member:m-1")
+    assert own == await Erasures(database).tombstone("member:m-1")
+    other = Database(settings)
+    assert own != await Erasures(other).tombstone("member:m-1")
+    other.erasure_key = "0123456789abcdef0123456789abcdef"
+    with pytest.raises(WrongErasureKey) as refused:
+        await Erasures(other).tombstone("member:m-1")
+    assert isinstance(refused.value, SettingsError)
+    database.close()
+    other.close()

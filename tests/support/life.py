@@ -1,0 +1,216 @@
+"""A member's whole life in the service: something in every collection, planted words in every field of free text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from bridge.services.letters import Asked
+from bridge.services.lrs.credentials import hash_secret
+from bridge.settings import Settings, load
+from tests.integration.lrs.client import Lrs, attachment, part
+from tests.support.audit import BEFORE, IN_PERIOD, OTHER_PERIOD, PERIOD, Office, Person, office
+from tests.support.journey import Journey, journey
+from tests.support.portal import LOG_TEXTS, PLAN_TEXTS, full_entry, full_item
+from tests.support.statements import account, activity_of, completed, member, voided
+
+MARK = "xylocarp"
+"""In every planted word, and nowhere else."""
+
+MEMBER, OTHER = "m-1", "m-2"
+MAIL = {"mbox": f"mailto:{MARK}.mail@example.org"}
+ACTOR = {**account(f"{MARK}-1001"), "name": f"{MARK}-actor"}
+
+
+def word(place: str) -> str:
+    """A word that only this place holds."""
+    return f"{MARK}-{place}"
+
+
+def with_lrs(settings: Settings, directory: Path) -> Settings:
+    """The settings with an LRS that one credential, ``all``, may use."""
+    file = directory / "credentials.json"
+    authority = {"account": {"homePage": "https://lrs.example.org", "name": "all"}}
+    one = {"key": "all", "secret_hash": hash_secret("secret"), "authority": authority, "scopes": ["all"]}
+    file.write_text(json.dumps([one]))
+    told = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return load(**{**told, "lrs_credentials_file": file})
+
+
+@dataclass
+class Life:
+    """The running parts; ``ids`` holds what was made, by name."""
+
+    bridge: Journey
+    office: Office
+    ids: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def me(self) -> Person:
+        """The member as a caller."""
+        return self.office.member(MEMBER)
+
+    @property
+    def lrs(self) -> Lrs:
+        """The LRS as a content package calls it."""
+        return Lrs(self.office.client)
+
+    @property
+    def raw(self) -> Any:
+        """The database."""
+        return self.bridge.services.stores.database.raw
+
+    async def live(self) -> None:
+        """Do everything once; at the end no audit case of the member goes on."""
+        await self.join()
+        await self.learn()
+        await self.write()
+        await self.be_looked_at()
+        await self.be_audited()
+        await self.use_the_lrs()
+        await self.leave_traces()
+
+    async def join(self) -> None:
+        """Make the member, and another, known."""
+        named: dict[str, Any] = {
+            "name": word("name"),
+            "email": f"{MARK}.notices@example.org",
+            "identifiers": [MAIL, account_of(ACTOR)],
+        }
+        await self.bridge.add_member(MEMBER, member(**named))
+        await self.bridge.add_member(OTHER, member("2002"))
+
+    async def learn(self) -> None:
+        """Send statements that end in every way, some of them about the member without being the member's."""
+        titled: dict[str, Any] = {"actor": ACTOR, "object": activity_of("course/1", word("activity"))}
+        kept, gone = completed(**titled), completed(at=f"{BEFORE}T10:00:00Z", **titled)
+        mentions = completed("2002", context={"instructor": {**MAIL, "name": word("instructor")}})
+        unfinished = completed(**titled, result={"completion": False, "response": word("response")})
+        unknown = completed(actor={"mbox": f"mailto:{MARK}.unknown@example.org", "name": word("unknown")})
+        await self.bridge.send(kept, gone, mentions, unfinished, unknown)
+        await self.bridge.send(voided(gone["id"]), key="statement.voided")
+        broken = {**completed(**titled), "verb": {"id": word("verb")}}
+        other_body = {**kept, "result": {"response": word("conflict")}}
+        await self.bridge.send(broken, other_body)
+        self.ids |= {"kept": kept["id"], "unfinished": unfinished["id"], "mentions": mentions["id"]}
+        self.ids |= {"gone": gone["id"], "unknown": unknown["id"]}
+        self.kept, self.unfinished = kept, unfinished
+
+    async def write(self) -> None:
+        """Write a plan, a log, links, comments and files, and delete some of it."""
+        texts = {name: word(name) for name in (*LOG_TEXTS, *PLAN_TEXTS)}
+        entry = {name: texts[name] for name in LOG_TEXTS}
+        key = {"Idempotency-Key": "once"}
+        made = await self.me.good("POST", "/v1/log", full_entry(title=word("entry"), **entry), **key)
+        item = {name: texts[name] for name in PLAN_TEXTS}
+        planned = await self.me.good("POST", "/v1/plan", full_item(title=word("item"), **item))
+        await self.me.good("PUT", f"/v1/log/{made['id']}/links/{planned['id']}")
+        comment = {"text": word("comment"), "refers_to": made["id"]}
+        await self.me.good("POST", f"/v1/periods/{PERIOD}/comments", comment)
+        file = await self.me.file(made["id"], word("evidence") * 1000)
+        deleted = await self.me.entry(IN_PERIOD, title=word("deleted"))
+        dropped = await self.me.file(deleted, word("dropped"))
+        await self.me.good("DELETE", f"/v1/evidence/{dropped}")
+        await self.me.good("DELETE", f"/v1/log/{deleted}")
+        self.ids |= {"entry": made["id"], "item": planned["id"], "file": file, "deleted": deleted}
+
+    async def be_looked_at(self) -> None:
+        """Let the support team in, and be asked for by somebody who may not."""
+        grant = {"reason": word("grant"), "hours": 1}
+        await self.me.good("POST", "/v1/support-grants", grant)
+        await self.office.staff("support").good("GET", f"/v1/members/{MEMBER}/log")
+        await self.office.staff("ops")("GET", f"/v1/members/{MEMBER}/log")
+
+    async def be_audited(self) -> None:
+        """Go through a case: more time, submitted, a completion held, returned, submitted, closed."""
+        register = self.office.staff()
+        case = await register.select(MEMBER)
+        asked = {"until": "2030-01-01", "reason": word("extension")}
+        await self.me.good("POST", f"/v1/audit/{case}/extension-requests", asked)
+        await register.decide(case, "grant_extension", feedback=word("granted"))
+        await self.me.submit(case)
+        held = completed(actor=ACTOR, object=activity_of("course/2", word("held")))
+        await self.bridge.send(held)
+        await register.decide(case, "return", feedback=word("feedback"))
+        await self.me.submit(case)
+        await register.good("GET", f"/v1/register/cases/{case}/record")
+        await register.decide(case, "close", feedback=word("closing"))
+        other = await register.select(OTHER, OTHER_PERIOD)
+        await self.office.member(OTHER).submit(other)
+        await self.bridge.send(completed("2002", "course/9", at=f"{BEFORE}T09:00:00Z"))
+        window = {"renewal_from": "2026-01-01", "renewal_to": "2026-12-31", "count": 1, "seed": "s"}
+        drawn = {**window, "minimum_months_registered": 0, "dry_run": False}
+        sample = await register.good("POST", "/v1/register/samples", drawn)
+        for drawn_case in sample["cases"]:
+            await register.decide(drawn_case["id"], "withdraw")
+        self.ids["sample"] = sample["id"]
+        self.ids |= {"case": case, "other_case": other}
+
+    async def use_the_lrs(self) -> None:
+        """Store a statement with an attachment, and documents of each kind, over HTTP."""
+        notes = word("attachment").encode()
+        said = {"actor": ACTOR, "verb": {"id": "https://verbs.example.org/read"}, "attachments": [attachment(notes)]}
+        stated = {**said, "object": {"id": "https://things.example.org/book"}, "result": {"response": word("answer")}}
+        answer = await self.lrs.post_parts(stated, [part(notes)])
+        assert answer.status == 200, await answer.text()
+        self.ids["lrs"] = (await answer.json())[0]
+        agent = json.dumps(account_of(ACTOR))
+        about = {"agent": agent, "activityId": "https://things.example.org/book", "stateId": "place"}
+        for path, params in (
+            ("activities/state", about),
+            ("agents/profile", {"agent": agent, "profileId": "likes"}),
+        ):
+            stored = await self.lrs.call("PUT", path, params, json={"said": word(path)}, headers={"If-None-Match": "*"})
+            assert stored.status == 204, await stored.text()
+
+    async def leave_traces(self) -> None:
+        """Leave what other processes keep: notices, a departure, the mirror of the dead letters."""
+        told = {"case_id": self.ids["case"], "state": "selected", "due_date": "2030-01-01", "receipt": None}
+        await self.bridge.services.notices.take("event-1", "audit.selected", MEMBER, told)
+        await self.bridge.services.stores.departures.note(MEMBER, 1)
+        await self.bridge.services.operations.list(Asked(), [("failed_at", True)], 10, None)
+
+    async def everything(self) -> dict[str, list[dict[str, Any]]]:
+        """Collection → its documents in the order of their ids, with what is binary shown as text."""
+        names = sorted(await self.raw.list_collection_names())
+        return {name: [row async for row in self.raw[name].find({}).sort("_id", 1)] for name in names}
+
+    async def holding(self, text: str) -> dict[str, list[dict[str, Any]]]:
+        """Collection → the documents in which a text stands anywhere, in whatever case."""
+        found = {name: [row for row in rows if holds(row, text)] for name, rows in (await self.everything()).items()}
+        return {name: rows for name, rows in found.items() if rows}
+
+
+def account_of(agent: Mapping[str, Any]) -> dict[str, Any]:
+    """An Agent without its name."""
+    return {"account": agent["account"]}
+
+
+def holds(value: Any, text: str) -> bool:
+    """Whether a text stands anywhere in a stored value, be it bytes or a key."""
+    if isinstance(value, bytes):
+        return text.encode().lower() in value.lower()
+    if isinstance(value, Mapping):
+        return any(holds(part, text) for pair in value.items() for part in pair)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    if isinstance(value, list):
+        return any(holds(part, text) for part in value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    return text.lower() in str(value).lower()
+
+
+@asynccontextmanager
+async def life(settings: Settings, directory: Path) -> AsyncGenerator[Life]:
+    """Run worker, API and LRS meanwhile."""
+    chosen = with_lrs(settings, directory)
+    async with journey(chosen) as bridge, office(chosen, bridge.services) as opened:
+        yield Life(bridge, opened)
+
+
+def as_json(value: Any) -> bytes:
+    """A value as JSON, for a message."""
+    return orjson.dumps(value, default=str)
