@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bridge.api import auth, cors, docs, health, keys, middleware, openapi, readers
+from bridge.api import auth, cors, docs, health, keys, middleware, openapi, pages, readers
 from bridge.api.context import SETTINGS
 from bridge.api.routing import Routes
 from bridge.api.serving import serve
@@ -30,7 +30,7 @@ class Parts:
 
 def everything(parts: Parts) -> list[Routes]:
     """The resources with the service's own pages, in the order of the reference."""
-    return [*parts.resources, health.health_routes(parts.pings), openapi.routes, docs.routes]
+    return [*parts.resources, health.health_routes(parts.pings), openapi.routes, docs.routes, pages.routes]
 
 
 def pattern(path: str, paths: Iterable[str]) -> str:

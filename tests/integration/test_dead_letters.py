@@ -23,9 +23,8 @@ from bridge.errors import Unavailable
 from bridge.services.letters import Asked
 from bridge.services.operations import Operations
 from bridge.settings import Settings
-from consumers.mirror import Mirror
 from tests.support.calls import Calls, calls
-from tests.support.journey import Journey, publish_raw
+from tests.support.journey import Journey, mirroring, publish_raw
 from tests.support.statements import account, activity_of, completed, member
 
 EVERY = Asked()
@@ -35,14 +34,8 @@ NEWEST = [("failed_at", True)]
 @pytest.fixture
 async def ops(bridge: Journey) -> AsyncGenerator[Operations]:
     """Operations beside a running worker, with the mirror kept."""
-    mirror = Mirror(bridge.settings, bridge.topology, bridge.services.operations)
-    task = asyncio.create_task(mirror.run())
-    async with asyncio.timeout(30):
-        while mirror.life.state != "working":
-            await asyncio.sleep(0.01)
-    yield bridge.services.operations
-    mirror.life.stop()
-    await task
+    async with mirroring(bridge):
+        yield bridge.services.operations
 
 
 @pytest.fixture

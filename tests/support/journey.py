@@ -20,6 +20,7 @@ from bridge.domain.dispositions import Outcome
 from bridge.services.members import MemberIn
 from bridge.settings import Settings
 from consumers.completions import Delivery
+from consumers.mirror import Mirror
 from consumers.quiet import QuietIntake
 from consumers.worker import Worker
 
@@ -106,6 +107,21 @@ async def journey(settings: Settings, quiet: float | None = None) -> AsyncGenera
 
 def _taking_in(services: wiring.Services, quiet: float | None) -> QuietIntake | None:
     return None if quiet is None else QuietIntake(services.intake, quiet)
+
+
+@asynccontextmanager
+async def mirroring(running: Journey) -> AsyncGenerator[None]:
+    """Keep the mirror of the dead letters meanwhile, as the worker's process does."""
+    mirror = Mirror(running.settings, running.topology, running.services.operations)
+    task = asyncio.create_task(mirror.run())
+    async with asyncio.timeout(30):
+        while mirror.life.state != "working":
+            await asyncio.sleep(0.01)
+    try:
+        yield
+    finally:
+        mirror.life.stop()
+        await task
 
 
 async def publish_raw(settings: Settings, exchange: str, key: str, body: bytes, **options: Any) -> None:

@@ -1,0 +1,68 @@
+"""The operations page in a real browser, over a worker, a broker and a store that are real too."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+from playwright.async_api import Browser
+
+from bridge.broker.dead_letters import DeadLetter, Origin
+from bridge.broker.publisher import Publisher
+from bridge.domain.dispositions import Reason
+from bridge.tokens import dev_token
+from tests.support.audit import Office, office
+from tests.support.browser import Window, browser, window
+from tests.support.journey import Journey, mirroring
+
+
+@dataclass
+class Desk:
+    """The running service, and a browser for whoever is on call."""
+
+    office: Office
+    bridge: Journey
+    browser: Browser
+
+    @property
+    def origin(self) -> str:
+        """Where the service is."""
+        return str(self.office.client.make_url("")).rstrip("/")
+
+    def window(self, **options: bool) -> AbstractAsyncContextManager[Window]:
+        """Open a window on the service; ``phone`` and ``dark`` say which."""
+        return window(self.browser, self.origin, **options)
+
+    def token(self, *roles: str, hours: float = 1) -> str:
+        """A token of somebody with these roles."""
+        settings = self.office.settings
+        return dev_token(settings.local_dir, "on-call", roles, audience=settings.auth_audience, hours=hours)
+
+    async def sign_in(self, shown: Window) -> None:
+        """Go to the page and sign in by keyboard; returns when the lists are there."""
+        await shown.page.goto(f"{self.origin}/ops/")
+        await shown.page.keyboard.type(self.token("ops"))
+        await shown.page.keyboard.press("Enter")
+        await shown.page.locator("#letters-count:not(:empty)").wait_for()
+        await shown.page.locator("#parked-count:not(:empty)").wait_for()
+
+    async def refuse(self, body: Any, reason: Reason = Reason.EXHAUSTED, detail: str = "", key: str = "") -> None:
+        """Put a dead letter, as the worker does."""
+        topology = self.bridge.topology
+        origin = Origin(topology.statements, key or "statement.completed", uuid.uuid4().hex)
+        raw = body if isinstance(body, bytes) else orjson.dumps(body)
+        letter = DeadLetter(raw, reason, detail or "something else was expected", origin, datetime.now(UTC))
+        await Publisher(self.bridge.channel).publish([letter.outgoing(topology)])
+
+
+@pytest.fixture
+async def desk(bridge: Journey) -> AsyncGenerator[Desk]:
+    """The service with a worker, and a browser."""
+    async with mirroring(bridge), office(bridge.settings, bridge.services) as opened, browser() as running:
+        yield Desk(opened, bridge, running)
