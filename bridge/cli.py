@@ -15,6 +15,7 @@ from bridge.commands.access_log import verify_access_log
 from bridge.commands.common import configured
 from bridge.commands.emit import emit
 from bridge.commands.pull import pull
+from bridge.commands.purge import purge
 from bridge.errors import BridgeError
 from bridge.settings import Settings, SettingsError, load
 from bridge.tokens import DEV_ISSUER, dev_token
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command()(emit)
 app.command()(pull)
 app.command()(verify_access_log)
+app.command()(purge)
 app.add_typer(dead_letters.app, name="dead-letters")
 
 

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 
 from bridge.broker.dead_queue import DeadQueue
 from bridge.broker.topology import Topology
+from bridge.documents.notice import first_page
 from bridge.documents.rendering import Bounds, Renderer
 from bridge.domain.completions import Rules, verb_iris
 from bridge.domain.forms import STANDARD, Forms
@@ -34,6 +35,7 @@ from bridge.services.plan import Plan
 from bridge.services.recording import Recording
 from bridge.services.register import Register
 from bridge.services.reminders import Reminders
+from bridge.services.retention import Retention
 from bridge.services.scanning import Scanner
 from bridge.services.selection import AuditRules, Selection
 from bridge.services.stores import Stores
@@ -42,6 +44,7 @@ from bridge.services.support import Support
 from bridge.services.upkeep import Chore, Upkeep
 from bridge.settings import Settings, SettingsError
 from bridge.store.database import Database
+from bridge.store.inventory import in_words
 from schemas.forms import load_all
 from schemas.xapi import VERBS
 
@@ -77,6 +80,7 @@ class Services:
     notices: NoticeBoard
     exports: Exports
     erasures: Erasures
+    retention: Retention
     lrs: LrsServices | None = None
 
 
@@ -172,6 +176,7 @@ def build(database: Database, settings: Settings) -> Services:
         notices=NoticeBoard(stores, settings.portal_url),
         exports=Exports(stores, chosen, periods, intake, access, renderer(settings), _about(settings)),
         erasures=erasures,
+        retention=Retention(database, operations, erasures, settings),
         lrs=_lrs(stores, settings),
     )
 
@@ -205,7 +210,8 @@ def renderer(settings: Settings) -> Renderer:
 
 
 def _about(settings: Settings) -> About:
-    return About(settings.languages[0], settings.privacy_url, settings.export_streams)
+    page = first_page(settings.privacy_url, in_words(settings))
+    return About(settings.languages[0], page, settings.export_streams)
 
 
 def evidence(stores: Stores, acts: Acts, settings: Settings) -> MemberEvidence:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from string import Template
 from typing import Final
 
 TITLE: Final = "A copy of your personal data"
 
 _PARTS = [part.partition("\n") for part in Path(__file__).with_name("notice.txt").read_text("utf-8").split("# ")[1:]]
-FIRST_PAGE: Final[Sequence[tuple[str, str]]] = [(title, text.strip()) for title, _, text in _PARTS]
+Page = Sequence[tuple[str, str]]
 """A title and a text for each part."""
 
 
-def first_page(privacy_url: str | None) -> Sequence[tuple[str, str]]:
-    """Return the parts of the first page, with where the privacy notice is (R65)."""
-    return [*FIRST_PAGE, ("The privacy notice", privacy_url)] if privacy_url else FIRST_PAGE
+def first_page(privacy_url: str | None, periods: str) -> Page:
+    """Return the parts of the first page, with how long what is kept, and where the privacy notice is (R65)."""
+    page = [(title, Template(text.strip()).substitute(periods=periods)) for title, _, text in _PARTS]
+    return [*page, ("The privacy notice", privacy_url)] if privacy_url else page
 
 
-def as_text(member: str, made_at: str, privacy_url: str | None) -> bytes:
+def as_text(member: str, made_at: str, page: Page) -> bytes:
     """Return the first page as plain text, in UTF-8."""
-    parts = [(TITLE, f"{member}\nMade at {made_at}"), *first_page(privacy_url)]
+    parts = [(TITLE, f"{member}\nMade at {made_at}"), *page]
     return "\n\n".join(f"{title}\n{'-' * len(title)}\n{text}" for title, text in parts).encode() + b"\n"

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from bridge.documents import notice, words
+from bridge.documents import words
+from bridge.documents.notice import Page
 from bridge.domain.forms import Forms
 from bridge.domain.periods import Elapsed
 from bridge.services.export_reads import Choice, Names, Reads
@@ -89,9 +90,9 @@ async def submission_lines(snapshot: Document, forms: Forms, made_at: datetime, 
         yield {"comment": {**comment, "author": author, "about": about and named(about)}}
 
 
-def note_lines(privacy_url: str | None) -> Iterable[Document]:
+def note_lines(page: Page) -> Iterable[Document]:
     """Return the first page of a copy of everything."""
-    return [{"note": {"title": title, "text": text}} for title, text in notice.first_page(privacy_url)]
+    return [{"note": {"title": title, "text": text}} for title, text in page]
 
 
 def linked(names: Names | Document, ids: Iterable[str]) -> list[Document]:

@@ -9,6 +9,7 @@ from datetime import date
 import orjson
 
 from bridge.documents.archive import Member, archive
+from bridge.documents.notice import Page
 from bridge.documents.rendering import Renderer
 from bridge.domain.access import Reader, Right
 from bridge.domain.entries import UNDATED
@@ -44,7 +45,7 @@ class About:
     """What exports say of the service, and how many archives may be under way."""
 
     language: str
-    privacy_url: str | None
+    notice: Page
     streams: int
 
 
@@ -189,7 +190,7 @@ class Exports:
         return years
 
     async def _everything(self, scope: _Scope) -> AsyncGenerator[Member]:
-        everything = Everything(self._stores, self._access, scope.member, self._about.privacy_url)
+        everything = Everything(self._stores, self._access, scope.member, self._about.notice)
         yield everything.first_page()
         lines = self._notice(scope)
         yield await self._files(scope, bom=True).pdf("read-me-first.pdf", self._renderer.pdf(lines, patient=True))
@@ -233,5 +234,5 @@ class Exports:
 
     async def _notice(self, scope: _Scope) -> Lines:
         yield self._cover("Your personal data", scope, [])
-        for line in booklets.note_lines(self._about.privacy_url):
+        for line in booklets.note_lines(self._about.notice):
             yield line

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from bridge.documents import notice, tables
+from bridge.documents import tables
 from bridge.documents.archive import Member, whole
+from bridge.documents.notice import Page, as_text
 from bridge.services.access import AccessHistory
 from bridge.services.stores import Stores
 from bridge.store.holdings import Person
@@ -22,17 +23,17 @@ AT_ONCE = 200
 class Everything:
     """One member's holdings."""
 
-    def __init__(self, stores: Stores, access: AccessHistory, member: Document, privacy_url: str | None) -> None:
+    def __init__(self, stores: Stores, access: AccessHistory, member: Document, notice: Page) -> None:
         self._stores = stores
         self._access = access
         self._member = member
-        self._privacy_url = privacy_url
+        self._notice = notice
         self._person = Person(member["_id"], tuple(member.get("keys") or ()))
 
     def first_page(self) -> Member:
         """Return what is to be read first."""
         made_at = f"{now():%Y-%m-%dT%H:%M:%SZ}"
-        return Member("read-me-first.txt", whole(notice.as_text(self._member["name"], made_at, self._privacy_url)))
+        return Member("read-me-first.txt", whole(as_text(self._member["name"], made_at, self._notice)))
 
     async def members(self) -> AsyncGenerator[Member]:
         """Give who looked at the record, what was submitted, and every collection that holds anything."""

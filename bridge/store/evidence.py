@@ -94,13 +94,15 @@ class Evidence:
             await self._chunks.delete_many({"files_id": file_id})
             await self._loose.delete_one({"_id": file_id})
 
-    async def erase(self, member_id: str, at: datetime) -> None:
-        """Remove every file of a member, and what is left of uploads; broken off, it goes on where it was."""
-        async for file in self._files.find({"member_id": member_id}, {"_id": 1}):
+    async def erase(self, member_id: str, at: datetime, entry_id: str | None = None) -> None:
+        """Remove every file of a member, or of one entry, and what is left of uploads; safe to break off and repeat."""
+        chosen = {"member_id": member_id, **({} if entry_id is None else {"entry_id": entry_id})}
+        async for file in self._files.find(chosen, {"_id": 1}):
             row = {"_id": file["_id"], "member_id": member_id, "at": at, "given_up": True}
             await self._loose.replace_one({"_id": file["_id"]}, row, upsert=True)
             await self._files.delete_one({"_id": file["_id"]})
-        async for row in self._loose.find({"member_id": member_id}, {"_id": 1}):
+        gone = {} if entry_id is None else {"given_up": True}
+        async for row in self._loose.find({"member_id": member_id, **gone}, {"_id": 1}):
             await self.discard(row["_id"])
 
     async def loose_before(self, at: datetime, limit: int) -> list[str]:

@@ -138,6 +138,14 @@ def retention(kept: Kept) -> str:
     return f"{setting} days after {kept.until} ({'unset: kept' if default is None else f'default {default}'})"
 
 
+def in_words(settings: Settings) -> str:
+    """Return the periods of these settings for the member's eyes, a sentence for each that is set."""
+    first = {kept.days: kept for kept in reversed(INVENTORY.values()) if kept.days}
+    told = [(kept, getattr(settings, days)) for days, kept in first.items()]
+    said = [f"{kept.holds}: {days} days after {kept.until}" for kept, days in reversed(told) if days is not None]
+    return f"These are kept for a time of their own: {'; '.join(said)}."
+
+
 def page() -> str:
     """Return ``docs/data-inventory.md``."""
     rows = [

@@ -39,6 +39,7 @@ class LrsStatements:
         # The field that makes it partial comes first: the embedded store takes a partial index only so.
         found_by = [("lrs.here", 1), ("lrs.keys", 1), ("lrs.at", -1), ("_id", -1)]
         await self._statements.create_index(found_by, name="lrs_find", partialFilterExpression={"lrs.here": True})
+        await self._statements.create_index("lrs.attached.sha2", name="lrs_attached", sparse=True)
         await self._statements.create_index("lrs.target", name="lrs_target", sparse=True)
         await self._statements.create_index("lrs.unsent", name="lrs_unsent", sparse=True)
 

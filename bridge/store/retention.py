@@ -1,0 +1,211 @@
+"""What is past its time: found by a query for each class of data, counted or removed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from bson import Binary, ObjectId
+
+from bridge.domain.cases import State
+from bridge.domain.dispositions import Disposition, Reason
+from bridge.store.database import Collection, Database, Document, reaches_store
+from bridge.store.evidence import Evidence
+from bridge.store.idempotency import KEPT as ANSWERS_KEPT
+from bridge.store.lrs.attachments import Attachments
+from bridge.store.outbox import KEPT as EVENTS_KEPT
+
+AT_ONCE: Final = 500
+
+TOMBSTONE: Final = (
+    "_id", "member_id", "source", "draft", "version", "created_at", "updated_at", "deleted_at", "withdrawn_at",
+    "merge_keys",
+)  # fmt: skip
+"""What stays of a deleted automatic entry, so that a redelivered statement does not bring it back (decision 5)."""
+
+_TEXT: Document = {"raw": {"$gt": Binary(b"")}, "lrs": None}
+_TAKEN: Final = (Disposition.RECORDED.value, Disposition.MERGED.value, Disposition.WITHDRAWN.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Documents of a collection that are past their time."""
+
+    collection: str
+    query: Document
+
+
+def deleted(before: datetime) -> list[Past]:
+    """Return what a member deleted and can no longer restore."""
+    return [
+        Past("plan_items", {"deleted_at": {"$lt": before}}),
+        Past("log_entries", {"deleted_at": {"$lt": before}, "purged": None}),
+    ]
+
+
+def taken(before: datetime) -> Past:
+    """Return statements that are in a log, or were, whose text is there; those of the LRS are its own."""
+    return Past("statements", {"received_at": {"$lt": before}, "disposition": {"$in": list(_TAKEN)}, **_TEXT})
+
+
+def ignored(before: datetime) -> Past:
+    """Return statements that were not for the log, whose text is there."""
+    chosen = {"disposition": Disposition.IGNORED.value, "reason": {"$ne": Reason.ERASED.value}}
+    return Past("statements", {"received_at": {"$lt": before}, **chosen, **_TEXT})
+
+
+def parked(before: datetime) -> Past:
+    """Return what waits for an actor who has not become known."""
+    return Past("parked", {"at": {"$lt": before}})
+
+
+def lrs(before: datetime) -> list[Past]:
+    """Return what the LRS keeps: statements that the broker has, and documents."""
+    at = int(before.timestamp() * 1_000_000)
+    return [
+        Past("statements", {"lrs.here": True, "lrs.at": {"$lt": at}, "lrs.unsent": None}),
+        Past("lrs_documents", {"updated_at": {"$lt": before}}),
+    ]
+
+
+def ended_cases(before: datetime) -> Past:
+    """Return audit cases that ended."""
+    ended = [State.CLOSED.value, State.WITHDRAWN.value, State.SATISFIED_ELSEWHERE.value]
+    return Past("audit_cases", {"state": {"$in": ended}, "closed_at": {"$lt": before}})
+
+
+def samples(before: datetime) -> Past:
+    """Return samples by when they were drawn."""
+    return Past("audit_samples", {"drawn_at": {"$lt": before}})
+
+
+def grants(before: datetime) -> Past:
+    """Return support grants that ended."""
+    return Past("support_grants", {"expires_at": {"$lt": before}})
+
+
+def notices(before: datetime) -> Past:
+    """Return notices that were settled."""
+    return Past("notices", {"created_at": {"$lt": before}, "state": {"$nin": ["pending", "sending"]}})
+
+
+def left(before: datetime) -> Past:
+    """Return members who left."""
+    return Past("members", {"left_at": {"$lt": before}})
+
+
+def expired(at: datetime) -> list[Past]:
+    """Return what the database removes by itself, where it is slow to or does not."""
+    return [
+        Past("idempotency", {"at": {"$lt": at - ANSWERS_KEPT}}),
+        Past("outbox", {"delivered_at": {"$lt": at - EVENTS_KEPT}}),
+    ]
+
+
+@reaches_store
+class Expired:
+    """Counts and removes what is past its time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._evidence = Evidence(database)
+        self._attachments = Attachments(database)
+
+    def _of(self, past: Past) -> Collection:
+        return self._database.collection(past.collection)
+
+    async def count(self, past: Past) -> int:
+        """Return how many documents are past their time."""
+        return await self._of(past).count_documents(past.query)
+
+    async def remove(self, past: Past) -> int:
+        """Remove them; returns how many."""
+        return (await self._of(past).delete_many(past.query)).deleted_count
+
+    async def ids(self, past: Past) -> list[str]:
+        """Return their ids."""
+        return [row["_id"] async for row in self._of(past).find(past.query, {"_id": 1})]
+
+    async def blank(self, past: Past) -> int:
+        """Take the text of statements away; what became of each stays."""
+        change = {"$set": {"raw": Binary(b"")}, "$unset": {"about": ""}}
+        return (await self._of(past).update_many(past.query, change)).modified_count
+
+    async def forget_parked(self, past: Past) -> int:
+        """Forget statements that waited in vain: one that comes again is parked anew."""
+        ids = await self.ids(past)
+        for start in range(0, len(ids), AT_ONCE):
+            chosen = {"_id": {"$in": ids[start : start + AT_ONCE]}}
+            alone = {**chosen, "disposition": Disposition.PARKED.value, "lrs": None}
+            await self._database.collection("statements").delete_many(alone)
+            await self._of(past).delete_many(chosen)
+        return len(ids)
+
+    async def close_lrs(self, past: Past) -> int:
+        """Take statements out of the LRS; one that the worker has settled stays in the ledger."""
+        settled = {**past.query, "disposition": {"$exists": True}}
+        kept = (await self._of(past).update_many(settled, {"$unset": {"lrs": ""}})).modified_count
+        return kept + await self.remove(past)
+
+    async def strip_entries(self, past: Past, at: datetime) -> int:
+        """Remove deleted entries with their files; of an automatic one a tombstone stays."""
+        rows = [row async for row in self._of(past).find(past.query)]
+        for row in rows:
+            await self._evidence.erase(row["member_id"], at, row["_id"])
+            own = {"_id": row["_id"], "member_id": row["member_id"], "deleted_at": row["deleted_at"]}
+            if row["source"] == "learning_centre":
+                await self._of(past).replace_one(own, _tombstone(row))
+            else:
+                await self._of(past).delete_one(own)
+        return len(rows)
+
+    async def remove_cases(self, past: Past) -> int:
+        """Remove cases with what was submitted in them, which goes first."""
+        cases = await self.ids(past)
+        for case_id in cases:
+            submitted = Past("submissions", {"case_id": case_id})
+            for submission_id in await self.ids(submitted):
+                await self.remove(Past("submission_pieces", {"submission_id": submission_id}))
+            await self.remove(submitted)
+            await self.remove(Past("audit_cases", {"_id": case_id}))
+        return len(cases)
+
+    async def orphans(self, before: datetime, *, remove: bool) -> int:
+        """Return how many attachments no statement has any more, those of broken-off uploads included."""
+        found = 0
+        async for sha2 in self._unattached(before):
+            found += 1
+            if remove:
+                await self._attachments.delete(sha2)
+        loose = [file_id async for file_id in self._without_file(before)]
+        if remove:
+            await self._chunks.delete_many({"files_id": {"$in": loose}})
+        return found + len(loose)
+
+    @property
+    def _chunks(self) -> Collection:
+        return self._database.collection("lrs_attachments.chunks")
+
+    async def _unattached(self, before: datetime) -> AsyncGenerator[str]:
+        files, rows = self._database.collection("lrs_attachments.files"), self._database.collection("statements")
+        async for file in files.find({"uploadDate": {"$lt": before}}, {"filename": 1}):
+            if await rows.find_one({"lrs.attached.sha2": file["filename"]}, {"_id": 1}) is None:
+                yield file["filename"]
+
+    async def _without_file(self, before: datetime) -> AsyncGenerator[str]:
+        """Yield the file ids of chunks that were written before a time, as their own ids tell, and have no file."""
+        files = self._database.collection("lrs_attachments.files")
+        stages: Sequence[Document] = [
+            {"$match": {"_id": {"$lt": ObjectId.from_datetime(before)}}},
+            {"$group": {"_id": "$files_id"}},
+        ]
+        async for group in self._chunks.aggregate(stages):
+            if await files.find_one({"_id": group["_id"]}, {"_id": 1}) is None:
+                yield group["_id"]
+
+
+def _tombstone(row: Document) -> Document:
+    kept = {name: row[name] for name in TOMBSTONE if name in row}
+    return {**kept, "provenance": {"statement_ids": row["provenance"]["statement_ids"]}, "purged": True}

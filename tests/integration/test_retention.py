@@ -1,0 +1,146 @@
+"""Retention: each class goes by its own period, a dry run counts alone, and what is younger stays."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson import ObjectId
+
+from bridge.services.retention import Retention
+from bridge.settings import Settings
+from bridge.store.inventory import INVENTORY, page
+from tests.support.commands import run
+from tests.support.life import MARK, MEMBER, Life, life
+from tests.support.statements import completed
+
+ROOT = Path(__file__).parents[2]
+PERIODS = {
+    name: 30
+    for name in Settings.model_fields
+    if name.startswith("retention_")
+}  # fmt: skip
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def retention(lived: Life) -> Retention:
+    """The service with a period of 30 days for every class."""
+    services = lived.bridge.services
+    settings = lived.bridge.settings.model_copy(update=PERIODS)
+    return Retention(services.stores.database, services.operations, services.erasures, settings)
+
+
+async def age(lived: Life) -> None:
+    """Let everything have happened long ago, but for what a second member has."""
+    dated = {
+        "plan_items": "deleted_at", "log_entries": "deleted_at", "statements": "received_at", "parked": "at",
+        "audit_cases": "closed_at", "audit_samples": "drawn_at", "support_grants": "expires_at",
+        "notices": "created_at", "idempotency": "at", "lrs_documents": "updated_at",
+        "lrs_attachments.files": "uploadDate",
+    }  # fmt: skip
+    for name, field in dated.items():
+        await lived.raw[name].update_many({field: {"$type": "date"}}, {"$set": {field: LONG_AGO}})
+    await lived.raw["notices"].update_many({}, {"$set": {"state": "sent"}})
+    await lived.raw["statements"].update_many({"lrs": {"$exists": True}}, {"$set": {"lrs.at": 1}})
+    await lived.raw["statements"].update_many({}, {"$unset": {"lrs.unsent": ""}})
+
+
+async def test_each_class_goes_by_its_period(settings: Settings, tmp_path: Path) -> None:
+    """What is past its time is counted by a dry run, removed by a purge, and gone for the next."""
+    async with life(settings, tmp_path) as lived:
+        await lived.live()
+        purging = retention(lived)
+        assert not any((await purging.purge(dry_run=True)).values()), "nothing is old yet"
+        await age(lived)
+        counted = await purging.purge(dry_run=True)
+        before = {name: len(rows) for name, rows in (await lived.everything()).items()}
+        removed = await purging.purge(dry_run=False)
+        again = await purging.purge(dry_run=True)
+        assert (await lived.everything()).keys() == before.keys()
+        expected = {
+            "deleted log entries": 2, "texts of statements": 5, "texts not for the log": 1, "parked completions": 1,
+            "statements of the LRS": 1, "documents of the LRS": 2, "audit cases": 2, "audit samples": 1,
+            "support grants": 1, "notices": 1, "expired idempotency": 1,
+        }  # fmt: skip
+        assert {name: number for name, number in removed.items() if name in expected} == expected
+        assert removed["orphaned attachments"] == 1, "its statement went before it"
+        assert {**counted, "orphaned attachments": 1} == removed
+        assert not any(again.values())
+        deleted = await lived.raw["log_entries"].find_one({"_id": lived.ids["deleted"]})
+        assert deleted is None, "one written by hand goes whole"
+        stays = [row async for row in lived.raw["log_entries"].find({"purged": True})]
+        assert len(stays) == 1
+        assert "title" not in stays[0], "an automatic one leaves a tombstone"
+        assert await lived.raw["submissions"].count_documents({"member_id": MEMBER}) == 0
+        assert (await lived.bridge.send(lived.kept))[0].disposition == "duplicate"
+        assert (await lived.me.good("GET", "/v1/log?period=all"))["total"] == 3
+
+
+async def test_a_member_who_left_goes_whole(settings: Settings, tmp_path: Path) -> None:
+    """The record is erased after its period, with tombstones and the event; one who is a member stays."""
+    async with life(settings, tmp_path) as lived:
+        await lived.join()
+        await lived.me.entry()
+        await lived.bridge.services.members.leave(MEMBER)
+        assert (await retention(lived).purge(dry_run=False))["members who left"] == 0
+        await lived.raw["members"].update_one({"_id": MEMBER}, {"$set": {"left_at": LONG_AGO}})
+        assert (await retention(lived).purge(dry_run=True))["members who left"] == 1
+        assert (await retention(lived).purge(dry_run=False))["members who left"] == 1
+        assert [row["_id"] async for row in lived.raw["members"].find({})] == ["m-2"]
+        assert await lived.holding(MARK) == {}
+        assert (await lived.raw["erasures"].find_one({}))["cause"] == "retention"
+
+
+async def test_dead_letters_and_broken_off_uploads_go(settings: Settings, tmp_path: Path) -> None:
+    """A letter past its period leaves the queue; chunks without a file go a day after they were written."""
+    async with life(settings, tmp_path) as lived:
+        (outcome,) = await lived.bridge.send({**completed(), "verb": {"id": "no"}})
+        assert outcome.disposition == "dead-lettered"
+        old = ObjectId.from_datetime(datetime.now(UTC) - timedelta(days=2))
+        for chunk_id in (old, ObjectId()):
+            await lived.raw["lrs_attachments.chunks"].insert_one({"_id": chunk_id, "files_id": str(chunk_id), "n": 0})
+        done = await retention(lived).purge(dry_run=False)
+        assert (done["dead letters"], done["orphaned attachments"]) == (0, 1)
+        assert len(await lived.bridge.dead_letters()) == 1
+
+
+async def test_the_command_counts_each_class(settings: Settings, tmp_path: Path) -> None:
+    """``cpd-bridge purge --dry-run`` prints a line for each class that has a period, and removes nothing."""
+    async with life(settings, tmp_path) as lived:
+        await lived.join()
+        code, out, _ = await run(settings, "purge", "--dry-run")
+        assert code == 0
+        assert "deleted log entries" in out
+        assert "audit cases" not in out, "no period is set"
+
+
+async def test_every_collection_is_in_the_inventory(settings: Settings, tmp_path: Path) -> None:
+    """What a whole life makes, and what the code names, is in the inventory; nothing else is."""
+    async with life(settings, tmp_path) as lived:
+        await lived.live()
+        assert set(await lived.raw.list_collection_names()) <= INVENTORY.keys()
+    assert named_by_the_code() == INVENTORY.keys()
+
+
+def named_by_the_code() -> set[str]:
+    """The collections that the stores name."""
+    text = "".join(path.read_text() for path in (ROOT / "bridge" / "store").rglob("*.py"))
+    found: set[str] = set(re.findall(r'collection\("([a-z_.]+)"\)', text))
+    return found | set(re.findall(r'Records\(database, "([a-z_]+)"', (ROOT / "bridge/services/stores.py").read_text()))
+
+
+def test_the_page_of_the_inventory_is_current() -> None:
+    """``docs/data-inventory.md`` is what ``python -m bridge.store.inventory`` prints."""
+    assert (ROOT / "docs" / "data-inventory.md").read_text() == page()
+
+
+@pytest.mark.parametrize("name", sorted(INVENTORY))
+def test_each_collection_says_how_long(name: str) -> None:
+    """A period that a setting bounds names a setting that there is."""
+    kept: Any = INVENTORY[name]
+    assert kept.days is None or kept.days in Settings.model_fields
+    assert kept.until
+    assert kept.basis
