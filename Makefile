@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help install demo run test check bench faults fuzz image-check pins clean
+.PHONY: help install demo run test check bench faults fuzz soak image-check pins clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -53,6 +53,9 @@ faults: install ## Kill worker, broker and store at random under load, 60 times,
 
 fuzz: install ## Call every operation as each role with drawn requests, by schemathesis, and check each answer
 	@FUZZ_EXAMPLES=10 $(BIN)/python -m pytest tests/fuzz $(PYTEST_ARGS)
+
+soak: install ## Load worker and API steadily for five minutes (SOAK_MINUTES), and judge memory, errors and backlog
+	@$(BIN)/python -m tests.soak
 
 check: install ## Lint, format, types, dependency rule, security
 	@$(BIN)/ruff check .

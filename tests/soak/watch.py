@@ -1,0 +1,125 @@
+"""What a soak looks at while it lasts, and what it makes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
+
+from bridge import wiring
+from bridge.broker.dead_queue import DeadQueue
+from bridge.settings import Settings
+
+EVERY = 2.0
+"""Seconds between two looks."""
+
+SHOW_EVERY = 15.0
+"""Seconds between two lines."""
+
+GROWTH = 24.0
+"""MiB by which a process may be larger in the last quarter than in the second: caches fill, a leak goes on."""
+
+FILES = 25
+"""Open files by which it may: connections to the store come and go."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Both processes at a moment (MiB, open files, CPU seconds), and what waits."""
+
+    at: float
+    memory: dict[str, float]
+    files: dict[str, float]
+    cpu: dict[str, float]
+    behind: int  # statements published and not settled: in the queue, or in the worker's hands
+    dead: int
+    outbox: int
+
+
+@dataclass
+class Watch:
+    """Looks at the processes' own ``/metrics``, at the broker and at the store."""
+
+    settings: Settings
+    services: wiring.Services
+    urls: dict[str, str]
+    published: Callable[[], int]
+    looks: list[Look] = field(default_factory=list[Look])
+
+    def __post_init__(self) -> None:
+        self._queue = DeadQueue(self.settings, wiring.topology(self.settings))
+        self._begun = time.monotonic()
+
+    async def run(self, session: aiohttp.ClientSession) -> None:
+        """Look until cancelled, and say what is seen now and then."""
+        shown = 0.0
+        while True:
+            look = await self.look(session)
+            self.looks.append(look)
+            if look.at - shown >= SHOW_EVERY:
+                shown = look.at
+                print(_line(look), flush=True)
+            await asyncio.sleep(EVERY)
+
+    async def look(self, session: aiohttp.ClientSession) -> Look:
+        """Look once."""
+        sent = self.published()
+        seen = {name: await metrics(session, url) for name, url in self.urls.items()}
+        lag = await self.services.stores.outbox.lag()
+        return Look(
+            time.monotonic() - self._begun,
+            {name: one["process_resident_memory_bytes"] / 2**20 for name, one in seen.items()},
+            {name: one["process_open_fds"] for name, one in seen.items()},
+            {name: one["process_cpu_seconds_total"] for name, one in seen.items()},
+            sent - int(seen["worker"].get("cpd_bridge_statements_total", 0)),
+            await self._queue.depth(),
+            lag.count,
+        )
+
+
+def _line(look: Look) -> str:
+    memory = "  ".join(f"{name} {size:6.1f} MiB" for name, size in look.memory.items())
+    return f"{look.at:6.0f} s  {memory}  behind {look.behind:5d}  outbox {look.outbox:5d}  dead {look.dead}"
+
+
+async def metrics(session: aiohttp.ClientSession, url: str) -> dict[str, float]:
+    """Return name → value of a process's metrics; those with labels are added up."""
+    async with session.get(f"{url}/metrics") as answer:
+        text = await answer.text()
+    found: dict[str, float] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            found[sample.name] = found.get(sample.name, 0.0) + sample.value
+    return found
+
+
+async def dispositions(session: aiohttp.ClientSession, url: str) -> dict[str, int]:
+    """Return disposition → statements that the worker settled so."""
+    async with session.get(f"{url}/metrics") as answer:
+        text = await answer.text()
+    found: dict[str, int] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name == "cpd_bridge_statements_total":
+                name = sample.labels["disposition"]
+                found[name] = found.get(name, 0) + int(sample.value)
+    return found
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """Return the median of the slopes between any two points (Theil and Sen): a few jumps do not move it."""
+    step = max(1, len(points) // 60)
+    rises = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in combinations(points[::step], 2)]
+    return statistics.median(rises) if rises else 0.0
+
+
+def quarters(values: Sequence[float]) -> tuple[float, float]:
+    """Return the medians of the second and the last quarter; the first is warming up."""
+    quarter = max(1, len(values) // 4)
+    return statistics.median(values[quarter : 2 * quarter] or values), statistics.median(values[-quarter:])
