@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from pymongo import InsertOne, ReturnDocument, UpdateOne
+from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from bridge.store.database import (
@@ -109,16 +109,14 @@ class Entries:
         await insert_new(self._entries, [_tombstone(member_id, entry_id, statement_id, at)])
         gone = {"deleted_at": at, "withdrawn_at": at, "updated_at": at, "arrived": True}
         mine = {"_id": entry_id, "member_id": member_id, "frozen": None}
-        taken = await self._entries.find_one_and_update(
+        changed = await self._entries.update_one(
             {**mine, "touched_at": None, "provenance.statement_ids": [statement_id]},
             {"$set": gone, "$unset": {"merge_keys": "", "listed": ""}, "$inc": {"version": 1}},
-            return_document=ReturnDocument.AFTER,
         )
-        return taken or await self._entries.find_one_and_update(
-            mine,
-            {"$set": {"provenance.voided": True}, "$addToSet": {"provenance.voided_ids": statement_id}},
-            return_document=ReturnDocument.AFTER,
-        )
+        if not changed.matched_count:
+            flag = {"$set": {"provenance.voided": True}, "$addToSet": {"provenance.voided_ids": statement_id}}
+            changed = await self._entries.update_one(mine, flag)
+        return await self._entries.find_one({"_id": entry_id}) if changed.matched_count else None
 
     async def freeze_of(self, member_id: str, entry_id: str) -> Document | None:
         """Return the freeze that holds an entry, or None."""

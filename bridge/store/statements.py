@@ -93,10 +93,13 @@ class Statements:
         await self._statements.update_one({"_id": received["_id"], "digest": None}, {"$set": facts})
 
     async def void(self, target: str, voiding_id: str) -> Document | None:
-        """Mark a statement as voided, even before it arrives; returns its row as it was, or None."""
-        return await self._statements.find_one_and_update(
-            {"_id": target}, {"$set": {"voided_by": voiding_id}}, upsert=True
-        )
+        """Mark a statement as voided, even before it arrives; returns its row.
+
+        Two commands, since the embedded store reads a whole collection for a ``findAndModify``. What is settled
+        between them is in the row; what is settled later finds the mark.
+        """
+        await self._statements.update_one({"_id": target}, {"$set": {"voided_by": voiding_id}}, upsert=True)
+        return await self._statements.find_one({"_id": target})
 
     async def counts(self) -> dict[str, int]:
         """Return disposition → number of statements; one that no worker has taken yet has none and is not counted."""
