@@ -16,8 +16,9 @@ from bridge import metrics
 from bridge.broker.connection import connection
 from bridge.broker.dead_queue import state
 from bridge.broker.topology import Topology
-from bridge.domain.dispositions import DEAD_LETTER_REASONS, possible
+from bridge.domain.dispositions import DEAD_LETTER_REASONS, Reason, possible
 from bridge.metrics.readings import STATES, QueueReading, Readings, StoreReading
+from bridge.services.feed import Change
 from bridge.services.stores import Stores
 from bridge.settings import Settings
 from consumers.in_hand import InHand
@@ -28,6 +29,9 @@ READ_EVERY = 10.0
 
 REST = 10.0
 """Rest, as a multiple of the time that reading the store took."""
+
+FEED_REASONS = DEAD_LETTER_REASONS - {Reason.FUTURE_TIMESTAMP}
+"""Why a message of the member feed is refused (``consumers.members``)."""
 
 PATIENCE = 10.0
 """Seconds that the broker may take to tell of all queues."""
@@ -67,6 +71,8 @@ class Meter:
         """Work until stopped."""
         for disposition, reason in possible():  # from zero on: the first dead letter is an increase
             metrics.STATEMENTS.labels(disposition, reason or "")
+        for result in (*Change, *FEED_REASONS):
+            metrics.MEMBER_CHANGES.labels(result)
         with self._readings.shown():
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._of_queues.run(self._read_queues))
@@ -90,8 +96,10 @@ class Meter:
             )
             await asyncio.sleep(self._every)
 
-    def _age(self, label: str, depth: int) -> float:
+    def _age(self, label: str, depth: int) -> float | None:
         """Return the age of a queue's oldest message; without times from the publisher, since when it is not idle."""
+        if label == "dead_letters":
+            return None  # the mirror has the exact one
         now, taken = time.time(), self._in_hand.get(label, InHand())
         if not depth and not taken.waits:
             self._idle_at[label] = now

@@ -10,6 +10,8 @@ import orjson
 import structlog
 from aio_pika.abc import AbstractIncomingMessage
 
+from bridge import tracing
+from bridge.broker.dead_letters import Origin
 from bridge.broker.topology import Topology
 from bridge.metrics import NOTICES
 from bridge.services.notices import Claimed, NoticeBoard
@@ -66,7 +68,8 @@ class Notifier:
                 await message.reject(requeue=False)  # to the dead letters
                 continue
             said = event["id"], event["type"], event["subject"], event["data"]
-            await self.life.patiently(lambda said=said: self._board.take(*said))
+            with tracing.span(f"process {self._topology.notices}", "consumer", Origin.of(message).traceparent):
+                await self.life.patiently(lambda said=said: self._board.take(*said))
             await message.ack()
             self._arrived.set()
 

@@ -25,11 +25,14 @@ STATES: Final = ("working", "starting", "broker", "store", "itself")
 
 @dataclass(frozen=True, slots=True)
 class QueueReading:
-    """A queue: messages ready, consumers, and the age in seconds of the oldest message that is not settled."""
+    """A queue: messages ready, consumers, and the age in seconds of the oldest message that is not settled.
+
+    The age is None where the store knows better (the dead letters).
+    """
 
     messages: int
     consumers: int
-    oldest_seconds: float
+    oldest_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,8 @@ def _of_queues(queues: Mapping[str, QueueReading]) -> Iterator[Metric]:
     for name in (field.name for field in fields(QueueReading)):
         family = GaugeMetricFamily(f"cpd_bridge_queue_{name}", HELP[name], labels=("queue",))
         for queue, reading in queues.items():
-            family.add_metric((queue,), getattr(reading, name))
+            if (value := getattr(reading, name)) is not None:
+                family.add_metric((queue,), value)
         yield family
 
 

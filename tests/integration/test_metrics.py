@@ -28,6 +28,7 @@ from consumers.in_hand import InHand
 from consumers.meter import Meter
 from consumers.session import Life
 from tests.support.journey import publish_raw
+from tests.support.monitoring import named_metrics
 from tests.support.processes import api_process, worker_process
 from tests.support.scrape import Page, read, scrape, scraped_until
 from tests.support.statements import activity_of, completed, member
@@ -159,6 +160,18 @@ async def test_hostile_routes_and_reasons_add_no_label_values(service: Service) 
     assert api.labels("method") <= {"GET", "POST", "other"}
     assert api.labels("role") <= {"member", "ops", "several", "none"}
     assert "unmatched" in api.labels("route")
+
+
+async def test_rules_and_dashboards_name_what_is_exported(service: Service) -> None:
+    """Every metric of ours in an expression is on the page of a real worker, or a real API."""
+    pages = await asyncio.gather(
+        scraped_until(service.worker, lambda page: {"cpd_bridge_queue_messages", "cpd_bridge_held"} <= page.names),
+        scrape(service.api),
+    )
+    exported = {line.split()[2] for page in pages for line in page.text.splitlines() if line.startswith("# TYPE")}
+    assert named_metrics() - exported == set()
+    ours = {name for name in exported if name.startswith("cpd_bridge_")}
+    assert ours - named_metrics() <= {"cpd_bridge_queue_consumers"}
 
 
 @asynccontextmanager
