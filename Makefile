@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help install demo run test check bench faults fuzz soak image-check pins clean
+.PHONY: help install demo run test check bench faults fuzz soak sbom licences audit image-check pins clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -63,6 +63,18 @@ check: install ## Lint, format, types, dependency rule, security
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
 	@$(BIN)/bandit -q -r $(PACKAGES) -c pyproject.toml
+
+sbom: install ## Write dist/sbom.json: what the image holds, by its pins (CycloneDX)
+	@mkdir -p dist
+	@$(BIN)/cyclonedx-py requirements deploy/requirements/run.txt --pyproject pyproject.toml --mc-type application \
+	  --of JSON --output-reproducible --validate -o dist/sbom.json 2>/dev/null
+	@echo "dist/sbom.json"
+
+licences: install ## Make docs/licences.md again from what is installed
+	@$(BIN)/python -m tests.support.licences
+
+audit: install ## Ask for known faults of the pins; fails when one could not be looked up, a network that is away included
+	@$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r deploy/requirements/run.txt
 
 image-check: install ## Do what the image's build does, without a Docker engine (fetches the pinned dependencies)
 	@$(BIN)/python -m tests.support.image
