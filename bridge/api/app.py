@@ -67,6 +67,7 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
     app[SETTINGS] = settings
     app[auth.GATE] = auth.gate(settings, keys.configured(settings))
     app[openapi.DOCUMENT] = openapi.document(resources, settings.public_url)
+    app[docs.PAGE] = docs.docs_page_of(app[openapi.DOCUMENT])
     for key, service in parts.services.items():
         app[key] = service
     table = [route for resource in resources for route in resource.table()]

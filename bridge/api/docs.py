@@ -1,87 +1,55 @@
-"""The documentation page: Swagger UI from an installed package, with no call to anywhere else."""
+"""The documentation: the reference as a page, and a line about each problem type."""
 
 from __future__ import annotations
 
-from importlib.resources import files
+import hashlib
+from html import escape
 from pathlib import Path
 from typing import Final
 
+import orjson
 from aiohttp import web
 
+from bridge.api import openapi
 from bridge.api.auth import PUBLIC
 from bridge.api.context import Call
+from bridge.api.pages import PageFile, files_of
 from bridge.api.problems import kinds
+from bridge.api.reference import page, reference
 from bridge.api.routing import Routes
 from bridge.errors import NotFound
 
 routes = Routes("Service")
 
-_FILES: Final = {
-    "swagger-ui.css": "text/css",
-    "swagger-ui-bundle.js": "text/javascript",
-    "favicon-32x32.png": "image/png",
-}
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+FILES: Final = files_of(Path(__file__).parent / "pages" / "docs")
+PAGE: Final = web.AppKey("docs", PageFile)
+
+
+def docs_page_of(document: openapi.Document) -> PageFile:
+    """Make the page of the document that the service gives."""
+    return _page(reference(orjson.loads(document.content)))
+
+
+def _page(text: str) -> PageFile:
+    content = text.encode()
+    return PageFile(content, "text/html", f'"{hashlib.sha256(content).hexdigest()[:16]}"')
+
+
+@routes.get(
+    "/docs", roles=PUBLIC, gives={"text/html": {"type": "string"}}, etag=True, summary="This reference as a page"
 )
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>CPD bridge API</title>
-<link rel="stylesheet" href="/docs/swagger-ui.css">
-<link rel="icon" type="image/png" href="/docs/favicon-32x32.png">
-<script src="/docs/swagger-ui-bundle.js" defer></script>
-<script src="/docs/start.js" defer></script>
-</head>
-<body>
-<nav aria-label="Formats"><a href="/openapi.json">The same as an OpenAPI 3.1 document</a></nav>
-<main id="swagger-ui" aria-label="API reference">
-<noscript>This page needs JavaScript; the OpenAPI document above holds all that it shows.</noscript>
-</main>
-</body>
-</html>
-"""
-_START = """window.addEventListener("DOMContentLoaded", () => {
-  SwaggerUIBundle({
-    url: "/openapi.json",
-    dom_id: "#swagger-ui",
-    deepLinking: true,
-    docExpansion: "list",
-    validatorUrl: null,
-    presets: [SwaggerUIBundle.presets.apis],
-  });
-});
-"""
-
-
-def _text(content: str, content_type: str) -> web.Response:
-    headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache"}
-    return web.Response(text=content, content_type=content_type, charset="utf-8", headers=headers)
-
-
-@routes.get("/docs", roles=PUBLIC, gives={"text/html": {"type": "string"}}, summary="This reference as a page")
-async def docs_page(_call: Call) -> web.Response:
-    """The page; everything it loads comes from this service."""
-    return _text(_PAGE, "text/html")
-
-
-@routes.get("/docs/start.js", roles=PUBLIC, gives={"text/javascript": {}}, hidden=True, summary="Starts the page")
-async def docs_start(_call: Call) -> web.Response:
-    """The script that starts Swagger UI, apart from the page so that no inline script is needed."""
-    return _text(_START, "text/javascript")
+async def docs_page(call: Call) -> web.Response:
+    """The page; it has no script, and everything it loads comes from this service."""
+    return call.service(PAGE).answer(call)
 
 
 @routes.get("/docs/{file}", roles=PUBLIC, gives={"*/*": {}}, hidden=True, summary="A file of the page")
-async def docs_file(call: Call) -> web.StreamResponse:
-    """One of the few files of Swagger UI that the page loads; any other name is not found."""
-    name = call.path["file"]
-    if name not in _FILES:
+async def docs_file(call: Call) -> web.Response:
+    """One of the few files that the page loads; any other name is not found."""
+    found = FILES.get(call.path["file"])
+    if found is None:
         raise NotFound("The documentation page has no such file.")
-    headers = {"Content-Type": _FILES[name], "Cache-Control": "no-cache"}
-    return web.FileResponse(Path(str(files("swagger_ui") / "static" / name)), headers=headers)
+    return found.answer(call)
 
 
 @routes.get(
@@ -92,5 +60,5 @@ async def problem_page(call: Call) -> web.Response:
     kind = next((kind for kind in kinds() if kind.slug == call.path["slug"]), None)
     if kind is None:
         raise NotFound("There is no such problem type.")
-    page = f'<!doctype html><html lang="en"><title>{kind.title}</title><h1>{kind.title}</h1>'
-    return _text(f"{page}<p>Status {kind.status}. {(kind.__doc__ or '').replace('``', '')}</p></html>\n", "text/html")
+    told = f"<p>Status {kind.status}. {escape((kind.__doc__ or '').replace('``', ''))}</p>"
+    return _page(page(kind.title, f'<main id="main"><h1>{escape(kind.title)}</h1>{told}</main>', "../")).answer(call)

@@ -91,7 +91,7 @@ MATRIX: dict[str, Row] = {
     **rows(
         (), "public",
         "GET /health/live", "GET /health/ready", "GET /metrics", "GET /openapi.json", "GET /docs",
-        "GET /docs/{file}", "GET /docs/start.js", "GET /problems/{slug}",
+        "GET /docs/{file}", "GET /problems/{slug}", "GET /ops", "GET /ops/", "GET /ops/{file}",
     ),
 }  # fmt: skip
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from bridge.api import reference
 from tests.integration.api.sample import SECRET, Client, Start, problem, raw
 
 
@@ -44,8 +46,8 @@ async def test_openapi(client: Client) -> None:
     document = await response.json()
     again = await client.get("/openapi.json", headers={"If-None-Match": response.headers["ETag"]})
     assert (document["openapi"], again.status) == ("3.1.0", 304)
-    for reference in references(document):
-        assert resolve(document, reference), reference
+    for pointer in references(document):
+        assert resolve(document, pointer), pointer
     operations = [operation for path in document["paths"].values() for operation in path.values()]
     names = [operation["operationId"] for operation in operations]
     assert len(set(names)) == len(names)
@@ -96,28 +98,48 @@ def resolve(document: Any, reference: str) -> Any:
 
 
 async def test_docs_page(client: Client) -> None:
-    """The page has a language and a title, loads only from here, and its policy forbids anything else."""
+    """The page tells each operation and model of the document, has no script, and loads only from here."""
     page = await client.get("/docs")
     text = await page.text()
-    script = await (await client.get("/docs/start.js")).text()
-    assert 'lang="en"' in text
-    assert "<title>" in text
-    assert "//" not in text.replace("<!doctype", "")
-    assert "//" not in script
-    assert "validatorUrl: null" in script
-    policy = page.headers["Content-Security-Policy"]
-    assert "script-src 'self'" in policy
-    assert "unsafe" not in policy
-    for name, kind in {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}.items():
-        response = await client.get(f"/docs/{name}")
-        assert (response.status, response.content_type) == (200, kind)
+    document = await (await client.get("/openapi.json")).json()
+    assert '<html lang="en-GB">' in text
+    assert "<script" not in text
+    assert not re.search(r"""(?:src|href)=["']?(?:[a-z]+:|/)""", text)
+    for operation in (operation for path in document["paths"].values() for operation in path.values()):
+        assert f'id="{operation["operationId"]}"' in text
+    for name in document["components"]["schemas"]:
+        assert f'id="model-{name}"' in text
+    links, ids = re.findall(r'href="#([^"]+)"', text), re.findall(r' id="([^"]+)"', text)
+    assert set(links) <= set(ids)
+    assert len(ids) == len(set(ids))
+    assert "'unsafe" not in page.headers["Content-Security-Policy"]
+    assert (await client.get("/docs", headers={"If-None-Match": page.headers["ETag"]})).status == 304
+    assert (await client.get("/docs/docs.css")).content_type == "text/css"
 
 
 @pytest.mark.parametrize("name", ["..%2f__init__.py", "%2e%2e%2f__init__.py", "LICENSE", "..%5c__init__.py"])
-async def test_docs_files_are_few(client: Client, name: str) -> None:
+@pytest.mark.parametrize("page", ["docs", "ops"])
+async def test_files_of_pages_are_few(client: Client, page: str, name: str) -> None:
     """No other file of the package is served."""
-    head, _ = await raw(client, f"GET /docs/{name} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    head, _ = await raw(client, f"GET /{page}/{name} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
     assert head.startswith(b"HTTP/1.1 404")
+
+
+def test_prose_of_a_reference_is_text() -> None:
+    """Whatever a description or a form's label holds is shown as text, and what is in backticks as code."""
+    evil = "<script>alert(1)</script> & `code`"
+    operation = {"operationId": "a", "tags": [evil], "summary": evil, "description": evil, "security": []}
+    schemas = {evil: {"type": "object", "properties": {evil: {"enum": [evil], "description": evil}}}}
+    shown = reference.reference(
+        {
+            "info": {"title": evil, "version": evil, "summary": evil},
+            "tags": [{"name": evil, "description": evil}],
+            "paths": {f"/{evil}": {"get": {**operation, "parameters": [], "responses": {}}}},
+            "components": {"schemas": schemas},
+        }
+    )
+    assert "<script" not in shown
+    assert "&amp; <code>code</code>" in shown
 
 
 async def test_problem_types_lead_somewhere(client: Client) -> None:
