@@ -8,6 +8,7 @@ import uuid
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 import orjson
 import structlog
@@ -33,6 +34,10 @@ MOST_BYTES = 16 * 2**20
 
 LOOKS_EVERY = 5.0
 """Seconds between looks for what another process stored and did not bring to the broker."""
+
+
+Unsent = tuple[str, bytes, bytes, str | None]
+"""Id, text, what the LRS assigned, and the trace that brought it."""
 
 
 class Relay:
@@ -91,21 +96,21 @@ class Relay:
     async def _send_waiting(self, out: Publisher) -> None:
         rows = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
         self._bytes -= sum(len(row.raw) for row in rows)
-        await self._send(out, [(row.statement_id, row.raw, row.added) for row in rows])
+        await self._send(out, [(row.statement_id, row.raw, row.added, row.traceparent) for row in rows])
 
     async def send_stored(self, out: Publisher, before: int) -> int:
         """Publish statements that were stored before a time and are still unsent; returns how many."""
         rows = await self._store.unsent(before, READ_AT_ONCE)
         for start in range(0, len(rows), AT_ONCE):
             lot = rows[start : start + AT_ONCE]
-            await self._send(out, [(row["_id"], bytes(row["raw"]), bytes(row["lrs"]["added"])) for row in lot])
+            await self._send(out, [_unsent(row) for row in lot])
         return len(rows)
 
-    async def _send(self, out: Publisher, statements: Sequence[tuple[str, bytes, bytes]]) -> None:
+    async def _send(self, out: Publisher, statements: Sequence[Unsent]) -> None:
         await out.publish([self._message(*statement) for statement in statements], mandatory=False)
-        await self._store.sent([statement_id for statement_id, _, _ in statements])
+        await self._store.sent([statement_id for statement_id, *_ in statements])
 
-    def _message(self, statement_id: str, raw: bytes, added: bytes) -> Outgoing:
+    def _message(self, statement_id: str, raw: bytes, added: bytes, traceparent: str | None) -> Outgoing:
         statement = orjson.loads(raw)
         return Outgoing(
             self._topology.statements,
@@ -113,7 +118,12 @@ class Relay:
             published(raw, statement, added),
             message_id=statement_id,
             correlation_id=uuid.uuid4().hex,
+            traceparent=traceparent,
         )
+
+
+def _unsent(row: dict[str, Any]) -> Unsent:
+    return row["_id"], bytes(row["raw"]), bytes(row["lrs"]["added"]), row["lrs"].get("traceparent")
 
 
 def microseconds_ago(seconds: float) -> int:

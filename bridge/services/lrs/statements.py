@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from bridge import tracing
 from bridge.domain.agents import actor_key
 from bridge.domain.arrivals import digest
 from bridge.domain.lrs import formats
@@ -215,6 +216,7 @@ def _row(one: Incoming, by: Credential, version: str, attached: set[str], at: in
         by=by.key,
         named=one.named,
         attached=_attached(one, attached),
+        traceparent=tracing.current(),
     )
 
 

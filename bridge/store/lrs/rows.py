@@ -33,6 +33,7 @@ class Row:
     """One statement on its way in.
 
     ``at`` is the time stored, in microseconds since 1970; ``named`` tells that its sender chose its id.
+    ``traceparent`` is the trace that brought it, and stands there until it is sent.
     """
 
     statement_id: str
@@ -47,6 +48,7 @@ class Row:
     by: str
     named: bool
     attached: tuple[Attached, ...] = ()
+    traceparent: str | None = None
 
     def facts(self) -> Document:
         """Return the sub-document ``lrs``."""
@@ -64,6 +66,7 @@ class Row:
             "attached": [{"sha2": one.sha2, "type": one.content_type} for one in self.attached] or None,
             "here": True,
             "unsent": self.at,
+            "traceparent": self.traceparent,
         }
         return {name: value for name, value in facts.items() if value is not None}
 

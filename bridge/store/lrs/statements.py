@@ -90,13 +90,14 @@ class LrsStatements:
 
     async def unsent(self, before: int, limit: int) -> list[Document]:
         """Return statements stored before a time that the broker has not confirmed yet, oldest first."""
-        fields = {"raw": 1, "lrs.added": 1}
+        fields = {"raw": 1, "lrs.added": 1, "lrs.traceparent": 1}
         found = self._statements.find({"lrs.unsent": {"$gt": 0, "$lt": before}}, fields)
         return [row async for row in found.sort("lrs.unsent", 1).limit(limit)]
 
     async def sent(self, statement_ids: Iterable[str]) -> None:
         """Note that the broker has these statements."""
-        await self._statements.update_many({"_id": {"$in": list(statement_ids)}}, {"$unset": {"lrs.unsent": ""}})
+        done = {"$unset": {"lrs.unsent": "", "lrs.traceparent": ""}}
+        await self._statements.update_many({"_id": {"$in": list(statement_ids)}}, done)
 
     async def take(self, rows: Sequence[Document]) -> set[str]:
         """Settle, as these ledger rows say, statements stored over HTTP that nobody has settled; returns their ids.

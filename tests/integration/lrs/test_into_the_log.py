@@ -14,6 +14,7 @@ from bridge.broker.publisher import publisher
 from bridge.serve import relaying
 from bridge.services.lrs.relay import microseconds_ago
 from bridge.settings import Settings
+from bridge.store.outbox import events_of
 from tests.integration.lrs.client import Lrs
 from tests.support.journey import Journey, journey
 from tests.support.statements import completed, member, voided
@@ -58,6 +59,19 @@ async def test_a_completion_over_http_becomes_a_draft(lrs: Lrs, services: wiring
             while "unsent" in (await row_of(services, given["id"]))["lrs"]:
                 await asyncio.sleep(0.05)
     assert (await row_of(services, given["id"]))["raw"] == orjson.dumps(given)
+
+
+async def test_the_trace_of_a_call_goes_on_into_the_event(lrs: Lrs, services: wiring.Services, worker: Journey) -> None:
+    """A statement over HTTP carries its caller's trace context over the exchange to the event of its draft."""
+    given, trace = completed(), "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    async with relaying(services):
+        answer = await lrs.call("POST", "statements", json=given, headers={"traceparent": trace})
+        assert answer.status == 200
+        await drafts(services, 1)
+        async with asyncio.timeout(20):
+            while not (waiting := await services.stores.outbox.pending(10)):
+                await asyncio.sleep(0.05)
+    assert [event["traceparent"] for row in waiting for event in events_of(row)] == [trace]
 
 
 async def test_a_statement_without_an_id_is_recorded_under_the_one_it_was_given(
