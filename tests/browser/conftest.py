@@ -6,7 +6,7 @@ import uuid
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -52,12 +52,15 @@ class Desk:
         await shown.page.locator("#letters-count:not(:empty)").wait_for()
         await shown.page.locator("#parked-count:not(:empty)").wait_for()
 
-    async def refuse(self, body: Any, reason: Reason = Reason.EXHAUSTED, detail: str = "", key: str = "") -> None:
-        """Put a dead letter, as the worker does."""
+    async def refuse(
+        self, body: Any, reason: Reason = Reason.EXHAUSTED, detail: str = "", key: str = "", minutes: int = 0
+    ) -> None:
+        """Put a dead letter that failed so many minutes ago, as the worker does."""
         topology = self.bridge.topology
         origin = Origin(topology.statements, key or "statement.completed", uuid.uuid4().hex)
         raw = body if isinstance(body, bytes) else orjson.dumps(body)
-        letter = DeadLetter(raw, reason, detail or "something else was expected", origin, datetime.now(UTC))
+        failed_at = datetime.now(UTC) - timedelta(minutes=minutes)
+        letter = DeadLetter(raw, reason, detail or "something else was expected", origin, failed_at)
         await Publisher(self.bridge.channel).publish([letter.outgoing(topology)])
 
 
