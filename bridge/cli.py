@@ -7,11 +7,13 @@ import sys
 from importlib.metadata import entry_points
 from typing import Annotated
 
+import structlog
 import typer
 
 from bridge import tracing, wiring
 from bridge.commands import dead_letters
 from bridge.commands.access_log import verify_access_log
+from bridge.commands.backup import backup, erasures, restore
 from bridge.commands.common import configured
 from bridge.commands.emit import emit
 from bridge.commands.pull import pull
@@ -19,6 +21,8 @@ from bridge.commands.purge import purge
 from bridge.errors import BridgeError
 from bridge.settings import Settings, SettingsError, load
 from bridge.tokens import DEV_ISSUER, dev_token
+
+log = structlog.get_logger(__name__)
 
 app = typer.Typer(
     name="cpd-bridge",
@@ -31,6 +35,9 @@ app.command()(emit)
 app.command()(pull)
 app.command()(verify_access_log)
 app.command()(purge)
+app.command()(backup)
+app.command()(restore)
+app.command()(erasures)
 app.add_typer(dead_letters.app, name="dead-letters")
 
 
@@ -61,7 +68,9 @@ def openapi() -> None:
 
 @app.command()
 def migrate() -> None:
-    """Create what the database needs (indexes); doing it again changes nothing.
+    """Bring the database to this release: indexes, validators, and what changed since; doing it again changes nothing.
+
+    Run it before the new release serves; the one before it may go on meanwhile. A newer database is refused.
 
     Example: cpd-bridge migrate
     """
@@ -70,7 +79,8 @@ def migrate() -> None:
 
 async def _migrate(settings: Settings) -> None:
     async with wiring.services(settings) as services:
-        await services.stores.prepare()
+        done = await services.migrations.run()
+    log.info("database migrated", **done.told())
 
 
 @app.command()

@@ -122,7 +122,7 @@ def parts(services: wiring.Services, settings: Settings) -> Parts:
             NOTICES: services.notices,
             ERASURES: services.erasures,
         },
-        pings={"mongodb": services.stores.database.ping, "rabbitmq": partial(ping, settings)},
+        pings={"mongodb": services.migrations.ping, "rabbitmq": partial(ping, settings)},
         mounts=mounts(services, settings),
     )
 
@@ -158,6 +158,7 @@ async def relaying(services: wiring.Services) -> AsyncGenerator[None]:
 async def serve(settings: Settings) -> None:
     """Run the API; returns after a signal, once open calls have ended or ``shutdown_timeout`` has passed."""
     async with wiring.services(settings) as services, relaying(services):
+        await services.migrations.check_at_start()
         runner = web.AppRunner(
             create_app(settings, parts(services, settings)),
             access_log=None,

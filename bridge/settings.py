@@ -157,6 +157,10 @@ class Settings(BaseSettings):
         "Unset uses a random one in the database.",
     )
 
+    backup_recipients: Names = Field(
+        (), description="Public keys that `backup` encrypts for: `age1…`, or SSH keys; empty does not encrypt."
+    )
+    backup_identity_file: Path | None = Field(None, description="The private key that `restore` opens backups with.")
     retention_left_days: int | None = Field(None, ge=0, description="Days a record is kept after its member left.")
     retention_deleted_days: int = Field(
         30, ge=30, description="Days that what a member deleted is kept; for 30 it can be restored."
@@ -180,7 +184,14 @@ class Settings(BaseSettings):
     local_dir: Path = Field(Path(".local"), description="Where `cpd-bridge dev` keeps its data and development key.")
 
     @field_validator(
-        "catalogue_prefixes", "catalogue_types", "verbs", "languages", "cors_origins", "audit_outcomes", mode="before"
+        "catalogue_prefixes",
+        "catalogue_types",
+        "verbs",
+        "languages",
+        "cors_origins",
+        "audit_outcomes",
+        "backup_recipients",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: object) -> object:

@@ -16,6 +16,7 @@ from bridge.domain.forms import STANDARD, Forms
 from bridge.services.access import AccessHistory
 from bridge.services.acts import Acts
 from bridge.services.audit import MemberAudit
+from bridge.services.backup import Backups
 from bridge.services.comments import MemberComments
 from bridge.services.erasure import Erasures
 from bridge.services.evidence import Limits, MemberEvidence
@@ -28,6 +29,7 @@ from bridge.services.log import Log
 from bridge.services.lrs import credentials
 from bridge.services.lrs.family import LrsServices
 from bridge.services.members import MemberRecords
+from bridge.services.migrations import Migrations
 from bridge.services.notices import NoticeBoard
 from bridge.services.operations import Operations
 from bridge.services.periods import Periods
@@ -81,6 +83,8 @@ class Services:
     exports: Exports
     erasures: Erasures
     retention: Retention
+    migrations: Migrations
+    backups: Backups
     lrs: LrsServices | None = None
 
 
@@ -150,6 +154,7 @@ def build(database: Database, settings: Settings) -> Services:
     audit_rules = _audit_rules(settings)
     operations = Operations(stores, DeadQueue(settings, topology(settings)))
     erasures = Erasures(stores, operations)
+    migrations = Migrations(stores)
     return Services(
         stores,
         recording,
@@ -176,6 +181,8 @@ def build(database: Database, settings: Settings) -> Services:
         notices=NoticeBoard(stores, settings.portal_url),
         exports=Exports(stores, chosen, periods, intake, access, renderer(settings), _about(settings)),
         erasures=erasures,
+        migrations=migrations,
+        backups=Backups(stores, migrations, erasures),
         retention=Retention(database, operations, erasures, settings),
         lrs=_lrs(stores, settings),
     )

@@ -37,6 +37,7 @@ def worker() -> None:
 async def work(settings: Settings) -> None:
     """Run the worker until a signal comes; what is in hand is settled first."""
     async with wiring.services(settings) as services, AsyncExitStack() as stack:
+        await services.migrations.check_at_start()
         topology = wiring.topology(settings)
         statements = Worker(settings, topology, services.recording, quiet=QuietIntake(services.intake))
         members = MemberConsumer(settings, topology, services.feed)
@@ -48,7 +49,7 @@ async def work(settings: Settings) -> None:
         if settings.metrics_port is not None:
             others = [one.life for one in (members, relay, mirror, clock)]
             pings = {
-                "mongodb": services.stores.database.ping,
+                "mongodb": services.migrations.ping,
                 "rabbitmq": statements.life.ping,
                 **{life.part: life.ping for life in others},
             }

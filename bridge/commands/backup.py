@@ -1,0 +1,135 @@
+"""``cpd-bridge backup``, ``restore`` and ``erasures``: the whole database as a file, and back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncGenerator, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import orjson
+import structlog
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bridge import wiring
+from bridge.commands.common import configured
+from bridge.documents.backups import Reader, writing
+from bridge.services.backup import Progress as Told
+from bridge.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+STDOUT = Path("-")
+
+Target = Annotated[Path, typer.Argument(help="The file to write, which must not exist; - is standard output.")]
+Recipients = Annotated[
+    list[str] | None, typer.Option("--recipient", help="Public key to encrypt for, beside those of the settings.")
+]
+Source = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The backup.")]
+Identity = Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="The private key that opens it.")]
+Newer = Annotated[
+    Path | None,
+    typer.Option("--erasures", exists=True, dir_okay=False, help="What `cpd-bridge erasures` printed since."),
+]
+
+
+def backup(target: Target, recipient: Recipients = None) -> None:
+    """Write the whole database to one file, compressed, with checksums, and encrypted (age) when there is a key.
+
+    On a replica set it is of one moment; where the server cannot do that, it says so.
+
+    Example: cpd-bridge backup /backups/cpd-2026-05-04.age --recipient age1…
+    """
+    settings = configured()
+    recipients = [*settings.backup_recipients, *(recipient or [])]
+    if not recipients:
+        sys.stderr.write("cpd-bridge: no key is given, so the backup is not encrypted\n")
+    facts = asyncio.run(_backup(settings, target, recipients))
+    if facts["consistency"] == "none":
+        sys.stderr.write(
+            "cpd-bridge: not of one moment: this server has no snapshots; stop the writers to make it so\n"
+        )
+    log.info("backed up", **facts)
+
+
+async def _backup(settings: Settings, target: Path, recipients: list[str]) -> dict[str, Any]:
+    async with wiring.services(settings) as services:
+        with _out(target) as out, _bar(await services.backups.size()) as told, writing(out, recipients) as writer:
+            facts = await services.backups.write(writer, told)
+        await services.backups.note(facts)
+        return facts
+
+
+@contextmanager
+def _out(target: Path) -> Generator[BinaryIO]:
+    """Give where to write; a file has its name only when it is whole and on the disk, and only its owner reads it."""
+    if target == STDOUT:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    if target.exists():
+        raise typer.BadParameter(f"{target} exists already", param_hint="TARGET")
+    part = target.with_name(f"{target.name}.part")
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        part.rename(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def restore(source: Source, identity: Identity = None, newer: Newer = None) -> None:
+    """Restore a backup into an empty database, and erase again whoever was erased since.
+
+    The whole file is read and checked before anything is written. Then `verify-access-log` proves the access log.
+
+    Example: BRIDGE_MONGO_DATABASE=cpd2 cpd-bridge restore cpd.age --identity key.txt --erasures ledger.ndjson
+    """
+    settings = configured()
+    reader = Reader(source, identity or settings.backup_identity_file)
+    log.info("restored", **asyncio.run(_restore(settings, reader, newer)))
+
+
+async def _restore(settings: Settings, reader: Reader, newer: Path | None) -> dict[str, Any]:
+    async with wiring.services(settings) as services:
+        with _bar(None) as told:
+            return await services.backups.restore(reader, _ledger(newer), told)
+
+
+async def _ledger(file: Path | None) -> AsyncGenerator[dict[str, Any]]:
+    for line in file.read_bytes().splitlines() if file else ():  # noqa: ASYNC240 - nothing else is going on
+        row = orjson.loads(line)
+        yield {name: row[name] for name in ("_id", "keys", "cause", "erased_at")}
+
+
+def erasures() -> None:
+    """Print the ledger of erasures as JSON lines, for a later restore; it has tombstones, and names nobody.
+
+    Keep it in another place than the database, as often as you back up: with it, a restored backup knows whom to erase.
+
+    Example: cpd-bridge erasures > ledger.ndjson
+    """
+    for row in asyncio.run(_rows(configured())):
+        sys.stdout.buffer.write(orjson.dumps(row) + b"\n")
+
+
+async def _rows(settings: Settings) -> list[dict[str, Any]]:
+    async with wiring.services(settings) as services:
+        return [row async for row in services.backups.ledger()]
+
+
+@contextmanager
+def _bar(total: int | None) -> Generator[Told]:
+    """Give what shows progress on a terminal's standard error, and nothing elsewhere."""
+    console = Console(stderr=True)
+    columns = (TextColumn("documents"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("documents", total=total)
+        yield lambda more: bar.advance(task, more)

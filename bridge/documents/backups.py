@@ -1,0 +1,195 @@
+"""The format of a backup: a tar of BSON, compressed by zstd, and encrypted in the age format when a key is given.
+
+``age -d -i key.txt FILE | zstd -d | tar x`` unpacks it without us; the parts of a collection, one after another, are
+what ``bsondump`` and ``mongorestore`` read. The first entry, ``header.json``, says what it is, the last,
+``manifest.json``, how many documents and bytes each collection has, with a SHA-256. Nothing is ever held whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import tarfile
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Final, cast
+
+import orjson
+import zstandard
+
+from bridge.documents.sealing import AGE, WrongKey, opened, sealed
+from bridge.errors import BridgeError
+
+FORMAT: Final = 1
+HEADER, MANIFEST = "header.json", "manifest.json"
+LARGEST_PART: Final = 128 * 2**20
+"""Bytes of a part, at most; the driver hands over 16 MiB and one document more."""
+
+
+class BadBackup(BridgeError):
+    """The file is not a whole backup that this key opens; nothing was written."""
+
+    slug, status, title = "bad-backup", 422, "This is not a whole backup"
+
+
+@dataclass(slots=True)
+class Sum:
+    """What a collection comes to."""
+
+    documents: int = 0
+    size: int = 0
+    digest: Any = field(default_factory=hashlib.sha256)
+
+    def add(self, data: bytes, documents: int) -> None:
+        """Count a part."""
+        self.documents += documents
+        self.size += len(data)
+        self.digest.update(data)
+
+    def told(self) -> dict[str, Any]:
+        """Return it as the manifest has it."""
+        return {"documents": self.documents, "bytes": self.size, "sha256": self.digest.hexdigest()}
+
+
+def split(part: bytes) -> Iterator[bytes]:
+    """Yield the BSON documents of a part: each begins with its length; raises ``BadBackup``."""
+    at = 0
+    while at < len(part):
+        (length,) = struct.unpack_from("<i", part, at) if at + 4 <= len(part) else (0,)
+        if length < 5 or at + length > len(part):
+            raise BadBackup("A part of the backup is cut off.")
+        yield part[at : at + length]
+        at += length
+
+
+class Writer:
+    """Writes a backup to ``out``, which stays open; use it within ``writing``."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._packed: Any = zstandard.ZstdCompressor(level=3, write_checksum=True).stream_writer(out, closefd=False)
+        self._tar = tarfile.open(fileobj=self._packed, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - close() does
+        self._sums: dict[str, Sum] = {}
+        self._parts = 0
+
+    def header(self, said: Mapping[str, Any]) -> None:
+        """Write what it is; comes first."""
+        self._entry(HEADER, orjson.dumps({"format": FORMAT, **said}))
+
+    def collection(self, name: str) -> None:
+        """Begin a collection, which may be empty."""
+        self._sums[name] = Sum()
+
+    def part(self, name: str, data: bytes) -> int:
+        """Write some of a collection's documents; returns how many."""
+        documents = sum(1 for _ in split(data))
+        self._sums[name].add(data, documents)
+        self._parts += 1
+        self._entry(f"{name}/{self._parts:08}.bson", data)
+        return documents
+
+    def close(self) -> dict[str, Any]:
+        """Write the manifest and end; returns it."""
+        manifest = {"collections": {name: one.told() for name, one in self._sums.items()}}
+        self._entry(MANIFEST, orjson.dumps(manifest))
+        self._tar.close()
+        self._packed.close()
+        return manifest
+
+    def _entry(self, name: str, data: bytes) -> None:
+        entry = tarfile.TarInfo(name)
+        entry.size = len(data)
+        self._tar.addfile(entry, io.BytesIO(data))
+
+
+@contextmanager
+def writing(out: BinaryIO, recipients: Sequence[str]) -> Generator[Writer]:
+    """Give a writer to ``out``, through age when there are ``recipients`` (``age1…`` or SSH public keys)."""
+    if not recipients:
+        yield Writer(out)
+        return
+    with sealed(out, recipients) as pipe:
+        yield Writer(pipe)
+
+
+class Reader:
+    """Reads a backup; ``identity`` is the file of the key, for one that is encrypted."""
+
+    def __init__(self, path: Path, identity: Path | None) -> None:
+        self._path = path
+        self._identity = identity
+
+    def verify(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Read the whole file; returns header and manifest. Raises ``BadBackup`` unless every byte is as written."""
+        told: dict[str, dict[str, Any]] = {}
+        for name, data in self._entries():  # to its end, after which the checksums of age and zstd come
+            if name in (HEADER, MANIFEST):
+                told[name] = orjson.loads(data)
+        if MANIFEST not in told:
+            raise BadBackup("The backup is cut off: its end is missing.")
+        return told[HEADER], told[MANIFEST]
+
+    def parts(self) -> Iterator[tuple[str, bytes]]:
+        """Yield collection and documents, part by part; checks again what it reads."""
+        for name, data in self._entries():
+            if name not in (HEADER, MANIFEST):
+                yield name.rpartition("/")[0], data
+
+    def _entries(self) -> Iterator[tuple[str, bytes]]:
+        """Yield every entry; the manifest, which is checked, comes last."""
+        try:
+            with self._path.open("rb") as file, self._opened(file) as plain:
+                yield from _checked(_untarred(plain))
+        except WrongKey as error:
+            raise BadBackup(str(error)) from None
+        except (tarfile.TarError, zstandard.ZstdError, EOFError, orjson.JSONDecodeError):
+            raise BadBackup("The backup is damaged.") from None
+
+    @contextmanager
+    def _opened(self, file: BinaryIO) -> Generator[BinaryIO]:
+        encrypted = file.read(len(AGE)) == AGE
+        file.seek(0)
+        if not encrypted:
+            yield file
+            return
+        if self._identity is None:
+            raise BadBackup("The backup is encrypted: name the file of the key with --identity.")
+        with opened(file, self._identity) as pipe:
+            yield pipe
+            pipe.read()  # to the end, so that what age checks last is checked
+
+
+def _untarred(plain: BinaryIO) -> Iterator[tuple[str, bytes]]:
+    unpacking = zstandard.ZstdDecompressor().stream_reader(plain, read_across_frames=False, closefd=False)
+    with unpacking as unpacked, tarfile.open(fileobj=cast("Any", unpacked), mode="r|") as tar:
+        for entry in tar:
+            if entry.size > LARGEST_PART:
+                raise BadBackup("The backup is damaged.")
+            content = tar.extractfile(entry)
+            yield entry.name, content.read() if content else b""
+        while unpacked.read(2**20):
+            pass
+
+
+def _checked(entries: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+    """Compare what comes with the manifest, before the manifest is given on."""
+    sums: dict[str, Sum] = {}
+    for number, (name, data) in enumerate(entries):
+        if (number == 0) != (name == HEADER) or (name == HEADER and orjson.loads(data).get("format") != FORMAT):
+            raise BadBackup("This is no backup of ours, or of a later release.")
+        if name == MANIFEST:
+            _compare(sums, orjson.loads(data)["collections"])
+        elif name != HEADER:
+            part = sums.setdefault(name.rpartition("/")[0], Sum())
+            part.add(data, sum(1 for _ in split(data)))
+        yield name, data
+
+
+def _compare(sums: Mapping[str, Sum], told: Mapping[str, Any]) -> None:
+    found = {name: one.told() for name, one in sums.items()}
+    if any(told.get(name) != one for name, one in found.items()) or any(
+        one["documents"] for name, one in told.items() if name not in found
+    ):
+        raise BadBackup("The backup is damaged: what it holds is not what its manifest says.")

@@ -1,0 +1,95 @@
+"""Bringing the database to this release's version; safe while others serve it, and when several do it at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from bridge.errors import BridgeError, Unavailable
+from bridge.logs import failure
+from bridge.services.stores import Stores
+from bridge.store.schema import VERSION, Schema
+
+log = structlog.get_logger(__name__)
+
+
+class NewerDatabase(BridgeError):
+    """The database was brought further by a later release."""
+
+    slug, status, title = "newer-database", 503, "This database belongs to a later release"
+
+    def __init__(self, version: int) -> None:
+        super().__init__(
+            f"The database has version {version}, this release knows {VERSION} at most: "
+            "run the release that migrated it, or restore a backup from before."
+        )
+
+
+class HalfRestored(BridgeError):
+    """A restore into this database was begun and has not ended."""
+
+    slug, status, title = "half-restored", 503, "This database is not restored whole"
+
+
+@dataclass(slots=True)
+class Migrated:
+    """What was done: from which version (None: an empty database), documents changed, collections without validator."""
+
+    since: int | None
+    changed: int = 0
+    without_validator: list[str] = field(default_factory=list[str])
+
+    def told(self) -> dict[str, Any]:
+        """Return it for a log line."""
+        return {"since": self.since, "version": VERSION, "changed": self.changed, "unvalidated": self.without_validator}
+
+
+class Migrations:
+    """Checks and raises the version of the database."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+        self._schema = Schema(stores.database)
+        self._checked = False
+
+    async def check_at_start(self) -> None:
+        """Check, unless the store is away: then whoever asks for readiness does, before anything is ready."""
+        try:
+            await self.check()
+        except Unavailable as error:
+            log.warning("store away at the start", **failure(error))
+
+    async def ping(self) -> None:
+        """Raise ``Unavailable`` when the store does not answer, and what ``check`` does until that has passed once."""
+        await self._stores.database.ping()
+        if not self._checked:
+            await self.check()
+
+    async def check(self) -> None:
+        """Refuse to serve a database that is newer or half restored; tell of one that is to be migrated.
+
+        An older one is served: every step is made so that the release before and after it can work meanwhile.
+        """
+        version = await self._schema.version()
+        if version is not None and version > VERSION:
+            raise NewerDatabase(version)
+        if await self._schema.restoring():
+            raise HalfRestored("A restore was broken off here: drop this database and restore the backup again.")
+        if version is not None and version < VERSION:
+            log.warning("database to be migrated", version=version, known=VERSION, remedy="run cpd-bridge migrate")
+        await self._stores.erasures.key.get()
+        self._checked = True
+
+    async def run(self) -> Migrated:
+        """Create indexes and validators, take the steps that are left, note the version; again, it changes nothing."""
+        version = await self._schema.version()
+        if version is not None and version > VERSION:
+            raise NewerDatabase(version)
+        await self._stores.prepare()
+        done = Migrated(version, without_validator=await self._schema.validate())
+        if version is None or version < 2:
+            done.changed += await self._schema.name_people()
+        await self._schema.reached(VERSION)
+        return done

@@ -1,0 +1,122 @@
+"""The whole database, collection by collection, as BSON: out for a backup, and in for a restore."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from pymongo.errors import OperationFailure
+from pymongo.read_concern import ReadConcern
+
+from bridge.store.database import Database, Document, Session, reaches_store
+
+SNAPSHOT: Final = "snapshot"
+TRANSACTION: Final = "transaction"
+NONE: Final = "none"
+"""How a backup holds together: by a snapshot session, in a transaction, or not at all."""
+
+_PROBE: Final = {"_id": "backup_probe"}
+_LATE: Final = ("evidence.chunks", "lrs_attachments.chunks", "access_log", "erasures")
+"""Read last where there is no snapshot: a file's chunks are there before it, a chain's head is noted before its rows,
+and the ledger knows whoever was erased meanwhile."""
+
+
+@reaches_store
+class Dump:
+    """Reads and writes documents as they are, of every collection there is."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._meta = database.collection("meta")
+
+    async def names(self) -> list[str]:
+        """Return the collections in the order in which they are to be read."""
+        names = [name for name in await self._database.raw.list_collection_names() if not name.startswith("system.")]
+        return sorted(names, key=lambda name: (name in _LATE, _LATE.index(name) if name in _LATE else 0, name))
+
+    async def size(self) -> int:
+        """Return about how many documents there are."""
+        counted = [await self._database.collection(name).estimated_document_count() for name in await self.names()]
+        return sum(counted)
+
+    async def is_empty(self) -> bool:
+        """Say whether there is not a single document."""
+        for name in await self.names():
+            if await self._database.collection(name).find_one({}, {"_id": 1}) is not None:
+                return False
+        return True
+
+    @asynccontextmanager
+    async def together(self) -> AsyncGenerator[tuple[str, Session | None]]:
+        """Give what lets every read be of one moment, and its name; ``NONE`` where the server has no such thing.
+
+        The server is tried, not asked: one may take a snapshot session and read the present all the same.
+        """
+        for name, opened in ((SNAPSHOT, self._snapshot), (TRANSACTION, self._transaction)):
+            async with opened() as session:
+                if await self._holds(session):
+                    yield name, session
+                    return
+        yield NONE, None
+
+    @asynccontextmanager
+    async def _snapshot(self) -> AsyncGenerator[Session]:
+        async with await self._database.client.start_session(causal_consistency=False, snapshot=True) as session:
+            yield session
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncGenerator[Session]:
+        async with await self._database.client.start_session() as session:
+            session.start_transaction(read_concern=ReadConcern("snapshot"))
+            try:
+                yield session
+            finally:
+                with suppress(OperationFailure):
+                    await session.abort_transaction()
+
+    async def _holds(self, session: Session) -> bool:
+        """Say whether a session goes on reading what was there at its first read."""
+        try:
+            before = await self._meta.find_one(_PROBE, session=session)
+            await self._meta.update_one(_PROBE, {"$set": {"token": secrets.token_hex(8)}}, upsert=True)
+            return await self._meta.find_one(_PROBE, session=session) == before
+        except OperationFailure:
+            return False
+        finally:
+            await self._meta.delete_one(_PROBE)
+
+    async def heads(self) -> list[Document]:
+        """Return where each chain of the access log ends."""
+        return [head async for head in self._database.collection("access_heads").find({})]
+
+    async def batches(
+        self, name: str, session: Session | None, heads: Iterable[Document] = ()
+    ) -> AsyncGenerator[bytes]:
+        """Yield a collection's documents as BSON, many at once; of the access log no row beyond ``heads``."""
+        query: Document = {"_id": {"$ne": _PROBE["_id"]}} if name == "meta" else {}
+        if name == "access_log" and session is None:
+            query = {"$or": [{"chain": head["_id"], "seq": {"$lte": head["seq"]}} for head in heads]}
+        async for batch in self._database.collection(name).find_raw_batches(query, session=session):
+            yield batch
+
+    async def insert(self, name: str, documents: Iterable[bytes]) -> None:
+        """Write documents as they were."""
+        codec: Any = CodecOptions(document_class=RawBSONDocument)
+        options = self._database.collection(name).with_options  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - its codec
+        await options(codec).insert_many([RawBSONDocument(one) for one in documents], ordered=False)
+
+    async def note(self, what: str, facts: Document) -> None:
+        """Write down in ``meta`` what was done."""
+        await self._meta.replace_one({"_id": what}, {"_id": what, **facts}, upsert=True)
+
+    async def unnote(self, what: str) -> None:
+        """Take such a note away."""
+        await self._meta.delete_one({"_id": what})
+
+    async def noted(self, what: str) -> Document | None:
+        """Return such a note, or None."""
+        return await self._meta.find_one({"_id": what})

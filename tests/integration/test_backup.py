@@ -1,0 +1,279 @@
+"""Backup and restore: the drill on a record with everything in it, and every kind of file that is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import subprocess
+from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from pymongo import MongoClient
+
+from bridge import wiring
+from bridge.documents.backups import BadBackup, Reader, Writer, writing
+from bridge.documents.sealing import pyrage
+from bridge.errors import Conflict
+from bridge.settings import Settings, load
+from bridge.store.dump import NONE, Dump
+from tests.support.commands import run
+from tests.support.life import MARK, MEMBER, Life, life
+from tests.support.processes import CLI, environment_of
+
+OURS = {"_id": {"$nin": ["backup", "schema", "members", "backup_probe"]}}
+"""What of ``meta`` a restore leaves as it was."""
+
+
+@pytest.fixture
+async def lived(settings: Settings, tmp_path: Path) -> AsyncGenerator[Life]:
+    """A member with something in every collection, in a migrated database."""
+    async with life(settings, tmp_path) as one:
+        await one.bridge.services.migrations.run()
+        await one.live()
+        yield one
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> tuple[str, Path]:
+    """A public key, and the file of the private one."""
+    made = pyrage.x25519.Identity.generate()
+    file = tmp_path / "key.txt"
+    file.write_text(f"# created for a test\n{made}\n")
+    return str(made.to_public()), file
+
+
+def elsewhere(settings: Settings) -> Settings:
+    """The same server with an empty database."""
+    told = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return load(**{**told, "mongo_database": f"{settings.mongo_database}r"})
+
+
+async def backed_up(settings: Settings, target: Path, *recipients: str) -> None:
+    """Make a backup."""
+    async with wiring.services(settings) as services:
+        with target.open("wb") as out, writing(out, recipients) as writer:
+            await services.backups.write(writer, lambda _: None)
+
+
+def _there(directory: Path, beginning: str) -> list[Path]:
+    return list(directory.glob(f"{beginning}*"))
+
+
+async def restore(settings: Settings, reader: Reader, newer: Sequence[Any] = ()) -> None:
+    """Restore a backup, with the rows of a newer ledger."""
+
+    async def ledger() -> AsyncGenerator[Any]:
+        for row in newer:
+            yield row
+
+    async with wiring.services(settings) as services:
+        await services.backups.restore(reader, ledger(), lambda _: None)
+
+
+def contents(settings: Settings) -> dict[str, list[Any]]:
+    """Every document of a database, as it is stored."""
+    client: MongoClient[dict[str, Any]] = MongoClient(settings.mongo_url.get_secret_value(), tz_aware=True)
+    with client:
+        database = client[settings.mongo_database]
+        names = sorted(database.list_collection_names())
+        return {
+            name: list(database[name].find(OURS if name == "meta" else {}).sort("_id", 1))
+            for name in names
+            if database[name].count_documents({})
+        }
+
+
+async def test_the_drill(lived: Life, tmp_path: Path, key: tuple[str, Path]) -> None:
+    """Backed up and restored, every field of every document is there again, and the access log verifies."""
+    settings, target = lived.bridge.settings, tmp_path / "cpd.age"
+    code, _, err = await run(settings, "backup", str(target), "--recipient", key[0])
+    assert code == 0, err
+    assert MARK.encode() not in target.read_bytes()
+    assert target.stat().st_mode & 0o777 == 0o600
+    before = contents(settings)
+    assert len(before) >= 27, sorted(before)
+    restored = elsewhere(settings)
+    code, _, err = await run(restored, "restore", str(target), "--identity", str(key[1]))
+    assert code == 0, err
+    assert contents(restored) == before
+    assert (await run(restored, "verify-access-log"))[0] == 0
+    async with wiring.services(restored) as services:
+        document, content = await services.evidence.content(MEMBER, lived.ids["file"])
+        assert b"".join([data async for data in content]) == (f"{MARK}-evidence" * 1000).encode()
+        assert document["name"] == "notes.txt"
+        indexes = await services.stores.database.raw["log_entries"].index_information()
+        assert {"merge", "by_date"} <= indexes.keys()
+    noted = await lived.raw["meta"].find_one({"_id": "backup"})
+    assert noted["consistency"] != NONE
+    assert noted["at"].tzinfo is not None
+
+
+async def test_whoever_was_erased_since_is_erased_again(lived: Life, tmp_path: Path) -> None:
+    """The ledger is kept elsewhere; after the restore nothing of the erased member is there (invariant 8)."""
+    settings, target = lived.bridge.settings, tmp_path / "cpd.backup"
+    await backed_up(settings, target)
+    assert (await lived.bridge.services.erasures.request(MEMBER, "dpo"))["state"] == "erased"
+    code, out, err = await run(settings, "erasures")
+    assert code == 0, err
+    assert MEMBER not in out
+    ledger = tmp_path / "ledger.ndjson"
+    ledger.write_text(out)
+    restored = elsewhere(settings)
+    assert (await run(restored, "restore", str(target), "--erasures", str(ledger)))[0] == 0
+    rows = [row for name, rows in contents(restored).items() if name != "outbox" for row in map(str, rows)]
+    assert [row for row in rows if (MARK in row or f"'{MEMBER}'" in row) and "unknown" not in row] == []
+    async with wiring.services(restored) as services:
+        assert (await services.access.verify()).faults == []
+        assert await services.stores.erasures.among([f"member:{MEMBER}"]) == {f"member:{MEMBER}"}
+
+
+def damaged(whole: bytes) -> dict[str, bytes]:
+    """A file in the ways that it may be damaged."""
+    half = len(whole) // 2
+    flipped = whole[:half] + bytes([whole[half] ^ 1]) + whole[half + 1 :]
+    return {"a bit": flipped, "the end": whole[:-40], "half": whole[:half], "nothing": b"", "more": whole + b"more"}
+
+
+@pytest.mark.parametrize("encrypted", [True, False])
+async def test_a_damaged_file_is_refused_with_nothing_written(
+    settings: Settings, tmp_path: Path, key: tuple[str, Path], encrypted: bool
+) -> None:
+    """A flipped bit, a cut, an empty file, a wrong key or none: exit code 1, and not one document."""
+    await seeded(settings)
+    target = tmp_path / "cpd.backup"
+    await backed_up(settings, target, *([key[0]] if encrypted else []))
+    whole = target.read_bytes()
+    named = ["--identity", str(key[1])] if encrypted else []
+    for name, bad in damaged(whole).items():
+        target.write_bytes(bad)
+        if name == "more" and not encrypted:
+            continue  # what follows the end of a frame is nobody's
+        with pytest.raises(BadBackup):
+            Reader(target, key[1]).verify()
+    target.write_bytes(damaged(whole)["half"])
+    code, _, err = await run(elsewhere(settings), "restore", str(target), *named)
+    assert (code, "Traceback" in err) == (1, False), err
+    target.write_bytes(whole)
+    if encrypted:
+        other = tmp_path / "other.txt"
+        other.write_text(str(pyrage.x25519.Identity.generate()))
+        for identity in (other, None):
+            with pytest.raises(BadBackup):
+                Reader(target, identity).verify()
+    assert contents(elsewhere(settings)) == {}
+
+
+async def seeded(settings: Settings) -> None:
+    """Put something into the database: noise, so that a flipped bit is one of the data."""
+    async with wiring.services(settings) as services:
+        await services.migrations.run()
+        await services.stores.database.raw["pulls"].insert_many([{"_id": n, "x": os.urandom(2000)} for n in range(200)])
+
+
+async def test_only_an_empty_database_is_restored_into(settings: Settings, tmp_path: Path) -> None:
+    """Conflict, with the remedy; what was there stays as it was."""
+    await seeded(settings)
+    await backed_up(settings, tmp_path / "cpd.backup")
+    before = contents(settings)
+    with pytest.raises(Conflict, match="BRIDGE_MONGO_DATABASE"):
+        await restore(settings, Reader(tmp_path / "cpd.backup", None))
+    assert contents(settings) == before
+
+
+async def test_a_restore_that_was_broken_off_is_not_served(settings: Settings, tmp_path: Path) -> None:
+    """The mark of a restore stays until its end, and who starts refuses it, as does the next restore."""
+    await seeded(settings)
+    await backed_up(settings, tmp_path / "cpd.backup")
+    other = elsewhere(settings)
+    async with wiring.services(other) as services:
+        await Dump(services.stores.database).note("restoring", {})
+    code, _, err = await run(other, "api")
+    assert (code, "restore" in err) == (1, True)
+    with pytest.raises(Conflict):
+        await restore(other, Reader(tmp_path / "cpd.backup", None))
+
+
+async def test_nothing_is_overwritten_and_nothing_half_made_stays(settings: Settings, tmp_path: Path) -> None:
+    """An existing file is a usage error; a backup that fails leaves no file."""
+    target = tmp_path / "there"
+    target.write_text("mine")
+    assert (await run(settings, "backup", str(target)))[0] == 2
+    assert target.read_text() == "mine"
+    assert (await run(settings, "backup", str(tmp_path / "new"), "--recipient", "age1nobody"))[0] == 1
+    assert not _there(tmp_path, "new")
+
+
+async def test_standard_output_takes_a_backup(settings: Settings, tmp_path: Path) -> None:
+    """``backup -`` writes the file and nothing else; other tools read it: zstd, tar, and BSON's own format."""
+    await seeded(settings)
+    process = await asyncio.create_subprocess_exec(
+        CLI, "backup", "-", env=environment_of(settings), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    out, _ = await process.communicate()
+    (tmp_path / "out").write_bytes(out)
+    header, manifest = Reader(tmp_path / "out", None).verify()
+    assert header["format"] == 1
+    assert manifest["collections"]["pulls"]["documents"] == 200
+
+
+async def test_a_backup_is_of_one_moment(settings: Settings, tmp_path: Path) -> None:
+    """While others write, each collection shows the same moment: as many rows in the one as in the other."""
+    async with wiring.services(settings) as services:
+        raw: Any = services.stores.database.raw
+
+        async def write() -> None:
+            for number in range(2000):
+                await raw["pulls"].insert_one({"_id": number})
+                await raw["schedules"].insert_one({"_id": number})
+
+        writing_on = asyncio.create_task(write())
+        while await raw["schedules"].count_documents({}) < 20:
+            await asyncio.sleep(0.01)
+        with (tmp_path / "x").open("wb") as out, writing(out, ()) as writer:
+            facts = await services.backups.write(writer, lambda _: None)
+        assert not writing_on.done(), "others wrote meanwhile"
+        writing_on.cancel()
+    collections = Reader(tmp_path / "x", None).verify()[1]["collections"]
+    assert facts["consistency"] != NONE
+    assert 0 <= collections["pulls"]["documents"] - collections["schedules"]["documents"] <= 1
+
+
+def test_memory_stays_flat(tmp_path: Path, key: tuple[str, Path]) -> None:
+    """Written, encrypted, read and checked: half a gigabyte in parts of 16 MB, in far less memory."""
+    part = b"".join(_document(os.urandom(60_000)) for _ in range(260))
+    target = tmp_path / "large"
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with target.open("wb") as out, writing(out, [key[0]]) as writer:
+        writer.header({"schema": 1})
+        writer.collection("x")
+        for _ in range(32):
+            writer.part("x", part)
+        writer.close()
+    assert Reader(target, key[1]).verify()[1]["collections"]["x"]["documents"] == 260 * 32
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    assert grown < 200 * 2**20, f"{grown / 2**20:.0f} MB for {target.stat().st_size / 2**20:.0f}"
+
+
+def _document(data: bytes) -> bytes:
+    """A BSON document of one binary field (bsonspec.org)."""
+    body = b"\x05x\x00" + len(data).to_bytes(4, "little") + b"\x00" + data + b"\x00"
+    return (len(body) + 4).to_bytes(4, "little") + body
+
+
+def test_a_manifest_that_says_otherwise_is_refused(tmp_path: Path) -> None:
+    """Documents that are not those of the manifest, and a file of a later format."""
+    target = tmp_path / "x"
+    for wrong in ("sum", "format"):
+        with target.open("wb") as out:
+            writer = Writer(out)
+            writer.header({"schema": 1, **({"format": 99} if wrong == "format" else {})})
+            writer.collection("x")
+            writer.part("x", _document(b"x"))
+            if wrong == "sum":
+                cast("Any", writer)._sums["x"].documents = 2
+            writer.close()
+        with pytest.raises(BadBackup):
+            Reader(target, None).verify()
