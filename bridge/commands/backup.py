@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -26,7 +27,9 @@ log = structlog.get_logger(__name__)
 
 STDOUT = Path("-")
 
-Target = Annotated[Path, typer.Argument(help="The file to write, which must not exist; - is standard output.")]
+Target = Annotated[
+    Path, typer.Argument(help="The file to write, which must not exist, or a directory; - is standard output.")
+]
 Recipients = Annotated[
     list[str] | None, typer.Option("--recipient", help="Public key to encrypt for, beside those of the settings.")
 ]
@@ -49,12 +52,18 @@ def backup(target: Target, recipient: Recipients = None) -> None:
     recipients = [*settings.backup_recipients, *(recipient or [])]
     if not recipients:
         sys.stderr.write("cpd-bridge: no key is given, so the backup is not encrypted\n")
-    facts = asyncio.run(_backup(settings, target, recipients))
+    facts = asyncio.run(_backup(settings, _named(target, encrypted=bool(recipients)), recipients))
     if facts["consistency"] == "none":
         sys.stderr.write(
             "cpd-bridge: not of one moment: this server has no snapshots; stop the writers to make it so\n"
         )
     log.info("backed up", **facts)
+
+
+def _named(target: Path, *, encrypted: bool) -> Path:
+    """Return the file to write: in a directory, one with a name of its own, by the time."""
+    ending = ".tar.zst.age" if encrypted else ".tar.zst"
+    return target / f"cpd-{datetime.now(UTC):%Y%m%dT%H%M%SZ}{ending}" if target.is_dir() else target
 
 
 async def _backup(settings: Settings, target: Path, recipients: list[str]) -> dict[str, Any]:

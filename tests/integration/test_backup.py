@@ -88,9 +88,12 @@ def contents(settings: Settings) -> dict[str, list[Any]]:
 
 async def test_the_drill(lived: Life, tmp_path: Path, key: tuple[str, Path]) -> None:
     """Backed up and restored, every field of every document is there again, and the access log verifies."""
-    settings, target = lived.bridge.settings, tmp_path / "cpd.age"
-    code, _, err = await run(settings, "backup", str(target), "--recipient", key[0])
+    settings = lived.bridge.settings
+    backups = tmp_path / "backups"
+    backups.mkdir()
+    code, _, err = await run(settings, "backup", str(backups), "--recipient", key[0])
     assert code == 0, err
+    (target,) = _there(backups, "cpd-")
     assert MARK.encode() not in target.read_bytes()
     assert target.stat().st_mode & 0o777 == 0o600
     before = contents(settings)
