@@ -105,3 +105,24 @@ async def test_migrating_needs_nothing_that_its_role_does_not_give(settings: Set
         COMMANDS.on = False
     assert COMMANDS.needed - granted("cpd_migrate", "cpd_service") == set()
     assert ("log_entries", "createIndex") in COMMANDS.needed
+
+
+async def test_shard_keys_fit_every_unique_index(settings: Settings, tmp_path: Path) -> None:
+    """A sharded collection's unique index must begin with its key; without one, only the id is unique (MongoDB)."""
+    keys = json.loads((DEPLOY / "mongodb" / "shards.json").read_bytes())
+    async with life(settings, tmp_path) as lived:
+        for name, key in keys.items():
+            indexes = await lived.raw[name].index_information()
+            assert indexes, name
+            for index in indexes.values():
+                fields = [field for field, _ in index["key"]]
+                if index.get("unique") and fields != ["_id"]:
+                    assert fields[: len(key)] == list(key), (name, fields)
+                    assert "hashed" not in key.values(), name
+        unique = {
+            name
+            for name in await lived.raw.list_collection_names()
+            for index in (await lived.raw[name].index_information()).values()
+            if index.get("unique") and index["key"][0][0] not in {"_id", *keys.get(name, {})}
+        }
+    assert unique == {"members", "access_log", "audit_cases"}, "docs/deployment.md says that these stay whole"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bridge.settings import Settings
 from tests.support.manifests import DEPLOY, documents, gives_secret_away, is_secret, pinned, settings_of
 
 FILE = DEPLOY / "compose.yaml"
@@ -44,7 +45,8 @@ def test_every_container_is_hardened(name: str) -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_settings_are_settings_of_the_service(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every variable is known, every value is right, and what is secret comes by a file."""
-    variables = SERVICES[name].get("environment", {})
+    given = SERVICES[name].get("environment", {})
+    variables = {variable: value for variable, value in given.items() if value is not None}  # None: from the caller
     settings = settings_of(variables, tmp_path, monkeypatch)
     assert not any(is_secret(variable) for variable in variables)
     if name in {"api", "worker"}:
@@ -69,9 +71,23 @@ def test_only_the_loopback_is_published() -> None:
 def test_every_file_and_volume_is_there() -> None:
     """What is mounted exists beside the file or is a named volume, and every volume is used."""
     mounted = [volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])]
-    beside = [source for source in mounted if source.startswith("./") and not source.startswith("./monitoring")]
-    assert [source for source in beside if not (DEPLOY / source).exists()] == []
+    assert [source for source in mounted if source.startswith("./") and not (DEPLOY / source).exists()] == []
     assert {source for source in mounted if not source.startswith("./")} == set(COMPOSE["volumes"])
+
+
+def test_prometheus_scrapes_the_services_at_their_ports() -> None:
+    """Every target is a service of this file that shares a network with Prometheus, at the port it listens on."""
+    (scraped,) = documents(DEPLOY / "monitoring" / "prometheus" / "prometheus.yml")
+    targets = {
+        name: one["port"]
+        for job in scraped["scrape_configs"]
+        for one in job.get("dns_sd_configs", [])
+        for name in one["names"]
+    }
+    metrics = int(SERVICES["worker"]["environment"]["BRIDGE_METRICS_PORT"])
+    assert targets == {"api": Settings.model_fields["http_port"].default, "worker": metrics, "rabbitmq": 15692}
+    assert all(set(SERVICES["prometheus"]["networks"]) & set(SERVICES[name]["networks"]) for name in targets)
+    assert "rabbitmq_prometheus" in (DEPLOY / "rabbitmq" / "enabled_plugins").read_text()
 
 
 def test_what_is_waited_for_can_be_waited_for() -> None:
