@@ -6,11 +6,16 @@ The embedded store knows no users, so the driver tells each command that it send
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncGenerator, Awaitable, Generator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pymongo import monitoring
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
+from bridge import wiring
+from bridge.documents.backups import Reader, writing
 from bridge.settings import Settings
 from tests.support.life import MEMBER, life
 from tests.support.manifests import DEPLOY
@@ -27,6 +32,9 @@ ACTIONS = {
     "findAndModify": {"find", "update"},
     "listCollections": {"listCollections"},
     "createIndexes": {"createIndex"},
+    "create": {"createCollection"},
+    "collMod": {"collMod"},
+    "listIndexes": {"listIndexes"},
 }
 """Command → the privilege actions that it needs (MongoDB's manual, "Privilege Actions"); upserts insert, too."""
 
@@ -77,34 +85,66 @@ def granted(*roles: str) -> set[tuple[str, str]]:
     return found
 
 
+@contextmanager
+def noted() -> Generator[set[tuple[str, str]]]:
+    """Gather what is needed meanwhile."""
+    COMMANDS.needed = set()
+    COMMANDS.on = True
+    try:
+        yield COMMANDS.needed
+    finally:
+        COMMANDS.on = False
+
+
 async def test_the_service_needs_nothing_that_its_role_does_not_give(settings: Settings, tmp_path: Path) -> None:
     """A member's whole life, a copy of everything, and the erasure: every command is within the service's rights."""
     async with life(settings, tmp_path) as lived:
-        COMMANDS.on = True
-        try:
+        with noted() as needed:
             await lived.live()
             privacy = lived.office.staff("privacy")
             assert (await privacy("GET", f"/v1/members/{MEMBER}/subject-access.zip")).status == 200
             assert (await privacy("POST", f"/v1/members/{MEMBER}/erasure")).status == 200
             assert (await lived.bridge.services.access.verify()).faults == []
-        finally:
-            COMMANDS.on = False
-    assert COMMANDS.needed - granted("cpd_service") == set()
-    assert len(COMMANDS.needed) > 60, "the listener heard the service"
+    assert needed - granted("cpd_service") == set()
+    assert len(needed) > 60, "the listener heard the service"
     assert ("access_log", "remove") not in granted("cpd_service")
 
 
-async def test_migrating_needs_nothing_that_its_role_does_not_give(settings: Settings, tmp_path: Path) -> None:
-    """Indexes, validators and the heads of the access log's chains."""
-    COMMANDS.needed.clear()
-    COMMANDS.on = True
-    try:
-        async with life(settings, tmp_path):
-            pass
-    finally:
-        COMMANDS.on = False
-    assert COMMANDS.needed - granted("cpd_migrate", "cpd_service") == set()
-    assert ("log_entries", "createIndex") in COMMANDS.needed
+async def test_jobs_need_nothing_that_their_roles_do_not_give(settings: Settings, tmp_path: Path) -> None:
+    """A backup, a purge, a migration and, into an empty database, a restore, each held against its own role."""
+    file = tmp_path / "backup"
+    async with life(settings, tmp_path) as lived:
+        await lived.live()
+        services = lived.bridge.services
+        needed = await _needed_by(services.migrations.run())
+        assert needed - granted("cpd_migrate") == set()
+        assert ("log_entries", "createIndex") in needed
+        assert await _needed_by(_backed_up(services, file)) - granted("cpd_backup") == set()
+        needed = await _needed_by(services.retention.purge(dry_run=False))
+        assert needed - granted("cpd_purge") == set()
+        assert ("log_entries", "find") in needed
+    empty = settings.model_copy(update={"mongo_database": f"{settings.mongo_database}_2"})
+    async with wiring.services(empty) as services:
+        needed = await _needed_by(services.backups.restore(Reader(file, None), _nobody(), lambda _more: None))
+        await services.stores.database.client.drop_database(empty.mongo_database)
+    assert needed - granted("cpd_restore") == set()
+    assert ("access_log", "insert") in needed
+
+
+async def _needed_by(work: Awaitable[object]) -> set[tuple[str, str]]:
+    with noted() as needed:
+        await work
+    return needed
+
+
+async def _backed_up(services: wiring.Services, file: Path) -> None:
+    with file.open("wb") as out, writing(out, []) as writer:
+        await services.backups.note(await services.backups.write(writer, lambda _more: None))
+
+
+async def _nobody() -> AsyncGenerator[dict[str, Any]]:
+    for nobody in list[dict[str, Any]]():
+        yield nobody
 
 
 async def test_shard_keys_fit_every_unique_index(settings: Settings, tmp_path: Path) -> None:
