@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help install demo run test check bench faults fuzz soak sbom licences audit image-check pins clean
+.PHONY: help install demo run test check bench bench-lrs faults fuzz soak sbom licences audit image-check pins clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -47,6 +47,9 @@ test: install ## Run the tests (PYTEST_ARGS="-k name" for some of them)
 
 bench: install ## Measure the worker beside the bare loop, and the latency to a readable draft
 	@$(BIN)/python -m tests.benchmarks
+
+bench-lrs: install ## Measure statements over HTTP (BENCH_PEER=URL BENCH_PEER_LOGIN=key:secret: beside another LRS)
+	@$(BIN)/python -m tests.benchmarks.lrs
 
 faults: install ## Kill worker, broker and store at random under load, 60 times, and prove the ledger
 	@FAULT_ROUNDS=60 $(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)

@@ -33,6 +33,6 @@ class LrsServices:
     ) -> LrsServices:
         """Build the services over the stores."""
         clock = Clock()
-        relay = Relay(stores.statements, settings, topology)
-        statements = LrsStatements(stores.statements, erasures, clock, relay.offer)
+        relay = Relay(stores.statements, stores.unsent, settings, topology)
+        statements = LrsStatements(stores.statements, erasures, clock, relay)
         return cls(statements, LrsDocuments(stores.documents), stores.attachments, credentials, clock, relay)

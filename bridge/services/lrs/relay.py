@@ -20,14 +20,12 @@ from bridge.logs import failure
 from bridge.settings import Settings
 from bridge.store.lrs.rows import Row
 from bridge.store.lrs.statements import LrsStatements
+from bridge.store.lrs.unsent import Note, Unsent
 
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 200
-"""Statements published before their confirms are awaited."""
-
-READ_AT_ONCE = 2000
-"""Statements read from the store at once."""
+"""Statements published before their confirms are awaited, and read at once."""
 
 MOST_BYTES = 16 * 2**20
 """Text of statements that waits in memory."""
@@ -35,34 +33,40 @@ MOST_BYTES = 16 * 2**20
 LOOKS_EVERY = 5.0
 """Seconds between looks for what another process stored and did not bring to the broker."""
 
+STORED_WITHIN = 120.0
+"""Seconds after which a statement that was noted, and is not there, will not come: its writing failed."""
 
-Unsent = tuple[str, bytes, bytes, str | None]
+
+Sending = tuple[str, bytes, bytes, str | None]
 """Id, text, what the LRS assigned, and the trace that brought it."""
 
 
 class Relay:
     """Publishes what is unsent until cancelled; at least once each, and the worker knows a repeat.
 
-    What this process stores it publishes from memory, up to a bound; the store is asked for the rest: what was over
-    the bound, and what a process that ended had not brought to the broker.
+    Statements are noted before they are stored. What this process stores it publishes from memory, up to a bound; the
+    store is asked for the rest: what was over the bound, and what a process that ended had not brought to the broker.
     """
 
-    def __init__(self, store: LrsStatements, settings: Settings, topology: Topology) -> None:
+    def __init__(self, store: LrsStatements, unsent: Unsent, settings: Settings, topology: Topology) -> None:
         self._store = store
+        self._unsent = unsent
         self._settings = settings
         self._topology = topology
-        self._waiting: deque[Row] = deque()
+        self._waiting: deque[tuple[str, Sequence[Row]]] = deque()
         self._bytes = 0
         self._news = asyncio.Event()
 
-    def offer(self, rows: Sequence[Row]) -> None:
-        """Take statements that were just stored."""
-        for row in rows:
-            if self._bytes < MOST_BYTES:
-                self._waiting.append(row)
-                self._bytes += len(row.raw)
-        if rows:
-            self._news.set()
+    async def note(self, rows: Sequence[Row]) -> str:
+        """Note statements that are about to be stored; returns what to call ``offer`` with."""
+        return await self._unsent.note([row.statement_id for row in rows], rows[0].at)
+
+    def offer(self, note: str, rows: Sequence[Row]) -> None:
+        """Take those of the noted statements that were stored; the others will not come."""
+        if self._bytes < MOST_BYTES:
+            self._waiting.append((note, rows))
+            self._bytes += _weight(rows)
+        self._news.set()
 
     async def run(self) -> None:
         """Work until cancelled; an outage of the broker or the store only makes it wait."""
@@ -77,8 +81,7 @@ class Relay:
         async with publisher(self._settings, "lrs") as out:
             await out.declare(self._topology)
             while True:
-                while await self.send_stored(out, microseconds_ago(LOOKS_EVERY)):
-                    pass
+                await self.send_stored(out, microseconds_ago(LOOKS_EVERY))
                 looked = time.monotonic()
                 while time.monotonic() < looked + LOOKS_EVERY:
                     await self._wait_for_news()
@@ -94,21 +97,37 @@ class Relay:
                 await self._news.wait()
 
     async def _send_waiting(self, out: Publisher) -> None:
-        rows = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
-        self._bytes -= sum(len(row.raw) for row in rows)
-        await self._send(out, [(row.statement_id, row.raw, row.added, row.traceparent) for row in rows])
+        notes, lot = list[str](), list[Row]()
+        while self._waiting and len(lot) < AT_ONCE:
+            note, rows = self._waiting.popleft()
+            self._bytes -= _weight(rows)
+            notes.append(note)
+            lot += rows
+        await self._publish(out, [(row.statement_id, row.raw, row.added, row.traceparent) for row in lot])
+        await self._unsent.sent(notes)
 
     async def send_stored(self, out: Publisher, before: int) -> int:
-        """Publish statements that were stored before a time and are still unsent; returns how many."""
-        rows = await self._store.unsent(before, READ_AT_ONCE)
-        for start in range(0, len(rows), AT_ONCE):
-            lot = rows[start : start + AT_ONCE]
-            await self._send(out, [_unsent(row) for row in lot])
-        return len(rows)
+        """Publish statements that were noted before a time and are still unsent; returns how many."""
+        count, after = 0, ""
+        while notes := await self._unsent.waiting(before, after, AT_ONCE):
+            for note in notes:
+                count += await self._send_noted(out, note)
+            after = notes[-1].note_id
+        return count
 
-    async def _send(self, out: Publisher, statements: Sequence[Unsent]) -> None:
-        await out.publish([self._message(*statement) for statement in statements], mandatory=False)
-        await self._store.sent([statement_id for statement_id, *_ in statements])
+    async def _send_noted(self, out: Publisher, note: Note) -> int:
+        """Publish what is there of a note, and forget the note unless the rest may still come."""
+        rows = await self._store.known(note.statement_ids)
+        here = [row for row in rows.values() if "lrs" in row]
+        await self._publish(out, [_sending(row) for row in here])
+        if len(rows) == len(note.statement_ids) or note.at < microseconds_ago(STORED_WITHIN):
+            await self._unsent.sent([note.note_id])
+        return len(here)
+
+    async def _publish(self, out: Publisher, statements: Sequence[Sending]) -> None:
+        for start in range(0, len(statements), AT_ONCE):
+            messages = [self._message(*statement) for statement in statements[start : start + AT_ONCE]]
+            await out.publish(messages, mandatory=False)
 
     def _message(self, statement_id: str, raw: bytes, added: bytes, traceparent: str | None) -> Outgoing:
         statement = orjson.loads(raw)
@@ -122,8 +141,12 @@ class Relay:
         )
 
 
-def _unsent(row: dict[str, Any]) -> Unsent:
+def _sending(row: dict[str, Any]) -> Sending:
     return row["_id"], bytes(row["raw"]), bytes(row["lrs"]["added"]), row["lrs"].get("traceparent")
+
+
+def _weight(rows: Sequence[Row]) -> int:
+    return sum(len(row.raw) for row in rows)
 
 
 def microseconds_ago(seconds: float) -> int:

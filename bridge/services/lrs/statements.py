@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,6 +29,7 @@ from bridge.services.lrs.credentials import Credential
 from bridge.services.lrs.gathering import Gathering
 from bridge.services.lrs.intake import Incoming
 from bridge.services.lrs.links import relink
+from bridge.services.lrs.relay import Relay
 from bridge.store.erasures import Erasures
 from bridge.store.lrs.rows import Attached, Row
 from bridge.store.lrs.search import Search
@@ -64,13 +65,13 @@ class Shown:
 
 
 class LrsStatements:
-    """The statement resource's use cases; ``offer`` is given what was stored, for the broker."""
+    """The statement resource's use cases; ``relay`` brings what was stored to the broker."""
 
-    def __init__(self, store: Store, erasures: Erasures, clock: Clock, offer: Callable[[Sequence[Row]], None]) -> None:
+    def __init__(self, store: Store, erasures: Erasures, clock: Clock, relay: Relay) -> None:
         self._store = store
         self._erasures = erasures
         self._clock = clock
-        self._offer = offer
+        self._relay = relay
         self._singles = Gathering(self._add_singles)
 
     async def accept(self, incoming: Sequence[Incoming], by: Credential, version: str, attached: set[str]) -> None:
@@ -88,10 +89,9 @@ class LrsStatements:
                 rows = [_row(one, by, version, attached, at + n) for n, one in enumerate(firsts.values())]
                 hoping = number == 0 and not any(row.found_by.voids for row in rows)
                 try:
-                    stored = await (self._add_unseen(rows) if hoping else self._add(rows, firsts, by))
+                    await (self._add_unseen(rows) if hoping else self._add(rows, firsts, by))
                 except Raced:
                     continue
-            self._offer(stored)
             return
         raise Conflict("Other requests keep storing statements under these ids; send them once.")
 
@@ -101,30 +101,39 @@ class LrsStatements:
         erased = await self._erasures.among({actor for actor in actors if actor})
         return [one for one, actor in zip(incoming, actors, strict=True) if actor not in erased]
 
-    async def _add_unseen(self, rows: list[Row]) -> list[Row]:
+    async def _add_unseen(self, rows: list[Row]) -> None:
         """Store statements in the hope that none is here yet; raises ``Raced`` when one is."""
         if len(rows) > 1:
-            await self._store.add(rows, {}, {})
+            await self._add_all(rows, (), {})
             await relink(self._store, rows)
         elif not await self._singles.do(rows[0]):
             raise Raced
-        return rows
 
     async def _add_singles(self, rows: Sequence[Row]) -> list[bool]:
+        note = await self._relay.note(rows)
         known = await self._store.add_new(rows)
+        self._relay.offer(note, [row for row in rows if row.statement_id not in known])
         await relink(self._store, rows)
         return [row.statement_id not in known for row in rows]
 
-    async def _add(self, rows: list[Row], incoming: Mapping[str, Incoming], by: Credential) -> list[Row]:
-        """Store those of the statements that are not here yet, and return them; a repeat changes nothing."""
+    async def _add_all(self, rows: Sequence[Row], known: Container[str], voided: dict[str, str]) -> None:
+        note = await self._relay.note(rows)
+        try:
+            await self._store.add(rows, known, voided)
+        except Raced:
+            self._relay.offer(note, [])  # nothing of it was stored
+            raise
+        self._relay.offer(note, rows)
+
+    async def _add(self, rows: list[Row], incoming: Mapping[str, Incoming], by: Credential) -> None:
+        """Store those of the statements that are not here yet; a repeat changes nothing."""
         ids = {row.statement_id for row in rows} | {row.found_by.voids for row in rows if row.found_by.voids}
         known = await self._store.known(ids)
         fresh = [row for row in rows if _is_fresh(row, known.get(row.statement_id), incoming[row.statement_id])]
         voided = _voided(rows, known, by)
         if fresh:
-            await self._store.add(fresh, known, voided)
+            await self._add_all(fresh, known, voided)
         await relink(self._store, rows)
-        return fresh
 
     async def one(self, statement_id: str, by: Credential, view: View, *, voided: bool) -> Shown:
         """Return a statement that is, or is not, voided; raises ``NotFound``."""

@@ -65,7 +65,6 @@ class Row:
             "voids": self.found_by.voids,
             "attached": [{"sha2": one.sha2, "type": one.content_type} for one in self.attached] or None,
             "here": True,
-            "unsent": self.at,
             "traceparent": self.traceparent,
         }
         return {name: value for name, value in facts.items() if value is not None}

@@ -1,19 +1,20 @@
 """Statements of the LRS: the ledger's own rows, with a sub-document ``lrs`` of what they are found and shown by.
 
 One index serves every query: ``keys`` holds the hashed facts of a statement (and of those it refers to), ``at`` the
-time stored in microseconds. ``unsent`` makes the row its own outbox row: written in the same act as the statement.
+time stored in microseconds. Before a statement is stored, its references are (``references``).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from bridge.store.database import Database, Document, Session, bulk, duplicates, insert_new, reaches_store
+from bridge.store.lrs.references import References
 from bridge.store.lrs.rows import Link, Row, binaries
 from bridge.store.lrs.search import Search
 from bridge.store.statements import GONE
@@ -33,6 +34,7 @@ class LrsStatements:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._statements = database.collection("statements")
+        self._references = References(database)
 
     async def prepare(self) -> None:
         """Create the indexes."""
@@ -40,8 +42,6 @@ class LrsStatements:
         found_by = [("lrs.here", 1), ("lrs.keys", 1), ("lrs.at", -1), ("_id", -1)]
         await self._statements.create_index(found_by, name="lrs_find", partialFilterExpression={"lrs.here": True})
         await self._statements.create_index("lrs.attached.sha2", name="lrs_attached", sparse=True)
-        await self._statements.create_index("lrs.target", name="lrs_target", sparse=True)
-        await self._statements.create_index("lrs.unsent", name="lrs_unsent", sparse=True)
 
     async def known(self, statement_ids: Iterable[str]) -> dict[str, Document]:
         """Return id → row of the statements that are there, those included that only a voiding has named."""
@@ -50,15 +50,17 @@ class LrsStatements:
 
     async def add_new(self, rows: Sequence[Row]) -> set[str]:
         """Store statements, each for itself; returns the ids that were there already."""
+        await self._references.add(_references(rows))
         refused = await insert_new(self._statements, [row.document() for row in rows])
         return {rows[position].statement_id for position in refused}
 
-    async def add(self, rows: Sequence[Row], known: dict[str, Document], voided: dict[str, str]) -> None:
+    async def add(self, rows: Sequence[Row], known: Container[str], voided: dict[str, str]) -> None:
         """Store statements, all or none; raises ``Raced`` when another writer came between.
 
-        ``known`` are rows that are there already under these ids: they get what is missing. ``voided`` maps the id
+        ``known`` are the ids that have a row already, which gets what is missing. ``voided`` maps the id
         of each statement that is voided now to the one that voids it.
         """
+        await self._references.add(_references(rows))
         operations = [_operation(row, row.statement_id in known) for row in rows]
         operations += [
             UpdateOne({"_id": target}, {"$set": {"voided_by": by}}, upsert=True) for target, by in voided.items()
@@ -88,17 +90,6 @@ class LrsStatements:
             if limit <= 0:
                 return
 
-    async def unsent(self, before: int, limit: int) -> list[Document]:
-        """Return statements stored before a time that the broker has not confirmed yet, oldest first."""
-        fields = {"raw": 1, "lrs.added": 1, "lrs.traceparent": 1}
-        found = self._statements.find({"lrs.unsent": {"$gt": 0, "$lt": before}}, fields)
-        return [row async for row in found.sort("lrs.unsent", 1).limit(limit)]
-
-    async def sent(self, statement_ids: Iterable[str]) -> None:
-        """Note that the broker has these statements."""
-        done = {"$unset": {"lrs.unsent": "", "lrs.traceparent": ""}}
-        await self._statements.update_many({"_id": {"$in": list(statement_ids)}}, done)
-
     async def take(self, rows: Sequence[Document]) -> set[str]:
         """Settle, as these ledger rows say, statements stored over HTTP that nobody has settled; returns their ids.
 
@@ -119,10 +110,10 @@ class LrsStatements:
 
     async def links(self, referred: Sequence[str], others: Sequence[str]) -> list[Document]:
         """Return the statements that refer to one of ``referred``, and ``others``."""
-        wanted: list[Document] = [{"lrs.target": {"$in": list(referred)}}] if referred else []
-        wanted += [{"_id": {"$in": list(others)}}] if others else []
+        wanted = {*others, *await self._references.to(referred)}
         fields = {"lrs.keys": 1, "lrs.roles": 1, "lrs.target": 1, "lrs.chain": 1}
-        return [row for query in wanted async for row in self._statements.find(query, fields) if row.get("lrs")]
+        found = self._statements.find({"_id": {"$in": list(wanted)}}, fields) if wanted else None
+        return [row async for row in found if row.get("lrs")] if found else []
 
     async def chain(self, statement_id: str, links: Mapping[str, Link]) -> None:
         """Let a statement be found by the facts of those it refers to; its own are among ``links``."""
@@ -131,6 +122,10 @@ class LrsStatements:
         chain = [{"id": key, "keys": binaries(one.keys), "roles": binaries(one.roles)} for key, one in links.items()]
         change: Document = {"lrs.chain": {"$each": chain}, "lrs.keys": {"$each": keys}, "lrs.roles": {"$each": roles}}
         await self._statements.update_one({"_id": statement_id}, {"$addToSet": change})
+
+
+def _references(rows: Iterable[Row]) -> dict[str, str]:
+    return {row.statement_id: row.found_by.target for row in rows if row.found_by.target}
 
 
 def _among(rows: Sequence[Document]) -> Document:

@@ -8,20 +8,22 @@ from bridge.store.database import Database
 from bridge.store.lrs.attachments import Attachments
 from bridge.store.lrs.documents import Documents
 from bridge.store.lrs.statements import LrsStatements
+from bridge.store.lrs.unsent import Unsent
 
 
 @dataclass(frozen=True, slots=True)
 class LrsStores:
-    """Statements, documents and attachments."""
+    """Statements, those still to be sent, documents and attachments."""
 
     statements: LrsStatements
+    unsent: Unsent
     documents: Documents
     attachments: Attachments
 
     @classmethod
     def over(cls, database: Database) -> LrsStores:
         """Build the stores over one database."""
-        return cls(LrsStatements(database), Documents(database), Attachments(database))
+        return cls(LrsStatements(database), Unsent(database), Documents(database), Attachments(database))
 
     async def prepare(self) -> None:
         """Create every index; doing it again changes nothing."""

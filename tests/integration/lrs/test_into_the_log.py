@@ -56,7 +56,7 @@ async def test_a_completion_over_http_becomes_a_draft(lrs: Lrs, services: wiring
         await lrs.post(given)
         await drafts(services, 1)
         async with asyncio.timeout(20):
-            while "unsent" in (await row_of(services, given["id"]))["lrs"]:
+            while await services.stores.lrs.unsent.waiting(microseconds_ago(0), "", 1):
                 await asyncio.sleep(0.05)
     assert (await row_of(services, given["id"]))["raw"] == orjson.dumps(given)
 
