@@ -73,6 +73,7 @@ class LrsStatements:
         self._clock = clock
         self._relay = relay
         self._singles = Gathering(self._add_singles)
+        self._living = Gathering(self._erased)
 
     async def accept(self, incoming: Sequence[Incoming], by: Credential, version: str, attached: set[str]) -> None:
         """Store statements, all or none; those here already, and the same, change nothing.
@@ -98,8 +99,12 @@ class LrsStatements:
     async def _of_the_living(self, incoming: Sequence[Incoming]) -> list[Incoming]:
         """Leave out what an erased person is the actor of: it is taken, and nothing of it is kept (invariant 8)."""
         actors = [actor_key(one.statement["actor"]) for one in incoming]
-        erased = await self._erasures.among({actor for actor in actors if actor})
+        erased = await self._living.do({actor for actor in actors if actor})
         return [one for one, actor in zip(incoming, actors, strict=True) if actor not in erased]
+
+    async def _erased(self, asked: Sequence[set[str]]) -> list[set[str]]:
+        erased = await self._erasures.among({key for keys in asked for key in keys})
+        return [erased & keys for keys in asked]
 
     async def _add_unseen(self, rows: list[Row]) -> None:
         """Store statements in the hope that none is here yet; raises ``Raced`` when one is."""
