@@ -62,10 +62,10 @@ def parked(before: datetime) -> Past:
 
 
 def lrs(before: datetime) -> list[Past]:
-    """Return what the LRS keeps: statements that the broker has, and documents."""
+    """Return what the LRS keeps: statements that a worker has settled, and documents."""
     at = int(before.timestamp() * 1_000_000)
     return [
-        Past("statements", {"lrs.here": True, "lrs.at": {"$lt": at}, "lrs.unsent": None}),
+        Past("statements", {"lrs.here": True, "lrs.at": {"$lt": at}, "disposition": {"$gt": ""}}),
         Past("lrs_documents", {"updated_at": {"$lt": before}}),
     ]
 

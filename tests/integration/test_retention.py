@@ -45,7 +45,7 @@ async def age(lived: Life) -> None:
         await lived.raw[name].update_many({field: {"$type": "date"}}, {"$set": {field: LONG_AGO}})
     await lived.raw["notices"].update_many({}, {"$set": {"state": "sent"}})
     await lived.raw["statements"].update_many({"lrs": {"$exists": True}}, {"$set": {"lrs.at": 1}})
-    await lived.raw["statements"].update_many({}, {"$unset": {"lrs.unsent": ""}})
+    await lived.raw["statements"].update_many({"disposition": None}, {"$set": {"disposition": "parked"}})
 
 
 async def test_each_class_goes_by_its_period(settings: Settings, tmp_path: Path) -> None:
