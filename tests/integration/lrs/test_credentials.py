@@ -11,11 +11,12 @@ import orjson
 import pytest
 from aiohttp.test_utils import TestClient
 
-from bridge import wiring
+from bridge import metrics, wiring
 from bridge.api.app import create_app
 from bridge.serve import parts
 from bridge.settings import Settings
 from tests.integration.lrs.client import Lrs, agent, statement, voiding
+from tests.support.scrape import read
 
 ADA = orjson.dumps(agent("ada")).decode()
 STATE = {"activityId": "https://things.example.org/book", "agent": ADA, "stateId": "one"}
@@ -36,6 +37,20 @@ async def test_who_is_not_known_is_401(lrs: Lrs, header: str) -> None:
     assert answer.status == 401
     assert answer.headers["WWW-Authenticate"].startswith("Basic ")
     assert await lrs.find() == []
+
+
+async def test_who_is_refused_is_counted(lrs: Lrs) -> None:
+    """An unknown credential, and one without the scope, are access denials; what is not there is none."""
+    before = denials()
+    await lrs.call("GET", "statements", headers={"Authorization": basic("all:wrong")})
+    await lrs.as_("reader").call("POST", "statements", json=statement())
+    await lrs.call("GET", "statements", {"statementId": "7f3c6a39-9c3b-4b0e-8d50-3a1f6d7b0c11"})
+    assert denials() - before == 2
+
+
+def denials() -> float:
+    """Denials of the LRS that this process has counted."""
+    return read(metrics.exposition()[0].decode()).value("cpd_bridge_access_denials_total", role="lrs") or 0
 
 
 async def test_each_scope_allows_what_it_names(lrs: Lrs) -> None:

@@ -169,3 +169,24 @@ def test_the_runbook_has_an_entry_for_each_alert_and_no_other() -> None:
     assert [entry.partition("\n")[0] for entry in entries] == [alert["alert"] for alert in alerts()]
     for entry in entries:
         assert {"**Means**", "**See**", "**Do**"} <= set(re.findall(r"\*\*\w+\*\*", entry)), entry.partition("\n")[0]
+
+
+def test_kubernetes_is_scraped_under_the_same_names() -> None:
+    """The jobs of both configurations are those that the rules ask for; pods and ports are those of the manifests.
+
+    Debian's promtool is built without Kubernetes, so this reads the file itself.
+    """
+    compose, kubernetes = (
+        yaml.safe_load((MONITORING / "prometheus" / name).read_text(encoding="utf-8"))
+        for name in ("prometheus.yml", "kubernetes.yml")
+    )
+    jobs = {job["job_name"]: job for job in kubernetes["scrape_configs"]}
+    asked = set(re.findall(r'up\{job="([^"]+)"\}', RULES.read_text(encoding="utf-8")))
+    assert set(jobs) == asked
+    assert asked <= {job["job_name"] for job in compose["scrape_configs"]}
+    assert (compose["global"], compose["rule_files"]) == (kubernetes["global"], kubernetes["rule_files"])
+    for process, job in (("api", "cpd-bridge-api"), ("worker", "cpd-bridge-worker")):
+        pod, port, _ = jobs[job]["relabel_configs"]
+        manifest = (ROOT / "deploy" / "kubernetes" / "base" / f"{process}.yaml").read_text(encoding="utf-8")
+        assert f"app.kubernetes.io/name: {pod['regex']}" in manifest
+        assert f"{{name: {port['regex']}, containerPort:" in manifest
