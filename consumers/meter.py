@@ -27,8 +27,8 @@ from consumers.session import Life, watch_connection
 READ_EVERY = 10.0
 """Seconds between two readings."""
 
-REST = 10.0
-"""Rest, as a multiple of the time that reading the store took."""
+REST, LONGEST = 10.0, 40.0
+"""Rest, as a multiple of the time that reading the store took, and at most: a reading is shown for a minute."""
 
 FEED_REASONS = DEAD_LETTER_REASONS - {Reason.FUTURE_TIMESTAMP}
 """Why a message of the member feed is refused (``consumers.members``)."""
@@ -111,9 +111,14 @@ class Meter:
 
     async def _watch_store(self) -> None:
         while True:
-            began = time.monotonic()
-            self._readings.note_store(await self._of_store.patiently(self._reading))
-            await asyncio.sleep(max(self._every, REST * (time.monotonic() - began)))
+            took = await self._of_store.patiently(self._read)
+            await asyncio.sleep(max(self._every, min(REST * took, LONGEST)))
+
+    async def _read(self) -> float:
+        """Read the store; returns the seconds that it took, those of an outage before it not included."""
+        began = time.monotonic()
+        self._readings.note_store(await self._reading())
+        return time.monotonic() - began
 
     async def _reading(self) -> StoreReading:
         stores = self._stores
