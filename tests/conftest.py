@@ -18,7 +18,7 @@ from deploy.dev.service import External
 from deploy.dev.services import Services, services
 from tests.support.containers import mongo_in_docker
 from tests.support.journey import Journey, journey
-from tests.support.portal import Make, Portal, portal_over
+from tests.support.portal import Portal, portal_over
 from tests.support.rules import RULES, without_test
 
 SHARED = Path(__file__).parents[2] / "shared" / "statements"
@@ -80,7 +80,7 @@ async def bridge(settings: Settings) -> AsyncGenerator[Journey]:
 
 
 @pytest.fixture
-async def portal(settings: Settings, aiohttp_client: Make) -> AsyncGenerator[Portal]:
+async def portal(settings: Settings) -> AsyncGenerator[Portal]:
     """The running API."""
-    async with portal_over(settings, aiohttp_client) as running:
+    async with portal_over(settings) as running:
         yield running

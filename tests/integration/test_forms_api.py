@@ -12,7 +12,7 @@ import schemas.forms
 from bridge import wiring
 from bridge.settings import Settings, SettingsError
 from tests.support.journey import journey
-from tests.support.portal import Make, Portal, full_entry, portal_over
+from tests.support.portal import Portal, full_entry, portal_over
 from tests.support.statements import completed, member
 
 STANDARD = Path(schemas.forms.__file__).parent
@@ -78,12 +78,10 @@ def written(directory: Path, *forms: Form) -> Path:
     return directory
 
 
-async def test_another_bodys_form_rules_bodies_and_answers(
-    settings: Settings, tmp_path: Path, aiohttp_client: Make
-) -> None:
+async def test_another_bodys_form_rules_bodies_and_answers(settings: Settings, tmp_path: Path) -> None:
     """R40: a form from ``BRIDGE_FORMS_DIR`` is served, validated, documented and decides what is complete."""
     forms = written(tmp_path / "forms", own("log", learning=None, insight=field("insight")), own("plan"))
-    async with portal_over(settings.model_copy(update={"forms_dir": forms}), aiohttp_client) as portal:
+    async with portal_over(settings.model_copy(update={"forms_dir": forms})) as portal:
         browser = await portal.member()
         body = {name: value for name, value in full_entry().items() if name != "learning"}
         entry = await browser.post("/v1/log", body)
@@ -96,14 +94,14 @@ async def test_another_bodys_form_rules_bodies_and_answers(
         assert "insight" in document["components"]["schemas"]["LogEntryIn"]["properties"]
 
 
-async def test_an_entry_is_judged_by_its_own_version(settings: Settings, tmp_path: Path, aiohttp_client: Make) -> None:
+async def test_an_entry_is_judged_by_its_own_version(settings: Settings, tmp_path: Path) -> None:
     """Decision 11, R40: a new version of the form changes nothing for entries made before; new ones follow it."""
     first, second = own("log"), own("log", "2", learning=None, insight=field("insight"))
     old = written(tmp_path / "old", first, own("plan"))
     new = written(tmp_path / "new", first, second, own("plan"))
-    async with portal_over(settings.model_copy(update={"forms_dir": old}), aiohttp_client) as portal:
+    async with portal_over(settings.model_copy(update={"forms_dir": old})) as portal:
         entry = await (await portal.member()).post("/v1/log", full_entry())
-    async with portal_over(settings.model_copy(update={"forms_dir": new}), aiohttp_client) as portal:
+    async with portal_over(settings.model_copy(update={"forms_dir": new})) as portal:
         browser = await portal.member()
         path = f"/v1/log/{entry['id']}"
         assert (await browser.patch(path, {"title": "Still whole"}))["complete"] is True
@@ -131,15 +129,13 @@ def test_every_fault_of_a_bodys_forms_is_named_at_start(settings: Settings, tmp_
         assert fault in str(told.value)
 
 
-async def test_a_completion_is_drafted_by_the_bodys_own_form(
-    settings: Settings, tmp_path: Path, aiohttp_client: Make
-) -> None:
+async def test_a_completion_is_drafted_by_the_bodys_own_form(settings: Settings, tmp_path: Path) -> None:
     """R29, R40: an automatic entry has the version of the form that is current, and only what it has room for."""
     forms = written(
         tmp_path / "forms", own("log"), own("log", "2", minutes=None, insight=field("insight")), own("plan")
     )
     chosen = settings.model_copy(update={"forms_dir": forms})
-    async with journey(chosen) as bridge, portal_over(chosen, aiohttp_client) as portal:
+    async with journey(chosen) as bridge, portal_over(chosen) as portal:
         await bridge.add_member("m-1", member())
         await bridge.send(completed(result={"completion": True, "duration": "PT1H"}))
         browser = portal.browser("m-1", "member")

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.support.journey import Journey
-from tests.support.portal import LOG_TEXTS, Make, Portal, full_entry, portal_over
+from tests.support.portal import LOG_TEXTS, Portal, full_entry, portal_over
 from tests.support.statements import activity_of, completed, member
 
 
@@ -139,12 +139,12 @@ async def test_a_wrong_field_is_named_with_its_remedy(portal: Portal, body: Any,
     assert (await browser.get("/v1/log?period=all"))["total"] == 0
 
 
-async def test_an_automatic_entry_is_edited_like_any_other(bridge: Journey, aiohttp_client: Make) -> None:
+async def test_an_automatic_entry_is_edited_like_any_other(bridge: Journey) -> None:
     """R27, R29, R30, R37: it starts as a pre-filled draft with its number, and its provenance is shown, unwritable."""
     await bridge.add_member("m-1", member())
     statements = [completed(activity=f"course/{n}", at=f"2026-05-0{n}T10:00:00Z") for n in (3, 1, 2)]
     await bridge.send(*statements)
-    async with portal_over(bridge.settings, aiohttp_client) as portal:
+    async with portal_over(bridge.settings) as portal:
         browser = portal.browser("m-1", "member")
         rows = (await browser.get("/v1/log?sort=date"))["items"]
         assert [(row["reference"], row["date"]) for row in rows] == [
@@ -194,12 +194,12 @@ async def test_a_deleted_entry_can_be_restored(portal: Portal) -> None:
     assert (await browser.call("POST", f"{path}/restore")).slug == "conflict"
 
 
-async def test_a_deleted_automatic_entry_does_not_come_back_by_itself(bridge: Journey, aiohttp_client: Make) -> None:
+async def test_a_deleted_automatic_entry_does_not_come_back_by_itself(bridge: Journey) -> None:
     """Decision 5: a redelivery, and a further completion of the same, leave the tombstone deleted."""
     await bridge.add_member("m-1", member())
     statement = completed()
     await bridge.send(statement)
-    async with portal_over(bridge.settings, aiohttp_client) as portal:
+    async with portal_over(bridge.settings) as portal:
         browser = portal.browser("m-1", "member")
         (row,) = (await browser.get("/v1/log"))["items"]
         await browser.delete(f"/v1/log/{row['id']}")
@@ -224,11 +224,11 @@ async def test_a_copy_is_a_new_draft(portal: Portal) -> None:
     assert (await browser.get(f"/v1/log/{entry['id']}"))["complete"] is True
 
 
-async def test_a_copy_of_an_automatic_entry_has_no_provenance(bridge: Journey, aiohttp_client: Make) -> None:
+async def test_a_copy_of_an_automatic_entry_has_no_provenance(bridge: Journey) -> None:
     """R77: the copy is the member's own, and a voided statement does not reach it."""
     await bridge.add_member("m-1", member())
     await bridge.send(completed(object=activity_of("course/1", "Group")))
-    async with portal_over(bridge.settings, aiohttp_client) as portal:
+    async with portal_over(bridge.settings) as portal:
         browser = portal.browser("m-1", "member")
         (row,) = (await browser.get("/v1/log"))["items"]
         copy = await browser.post(f"/v1/log/{row['id']}/copy")
@@ -299,10 +299,10 @@ async def test_a_frozen_entry_does_not_change(portal: Portal) -> None:
     assert {"name": "log_activity", "enabled": False, "reason": "record_frozen"} in period["actions"]
 
 
-async def test_what_arrives_as_a_period_freezes_waits(bridge: Journey, aiohttp_client: Make) -> None:
+async def test_what_arrives_as_a_period_freezes_waits(bridge: Journey) -> None:
     """Decision 4: a draft that raced the freeze is only counted as ``waiting``, and appears when the freeze ends."""
     await bridge.add_member("m-1", member())
-    async with portal_over(bridge.settings, aiohttp_client) as portal:
+    async with portal_over(bridge.settings) as portal:
         browser = portal.browser("m-1", "member")
         await bridge.send(completed(at="2025-05-04T10:00:00Z"), completed(activity="course/2"))
         await portal.freeze("m-1", "2025-04-01", "2025-04-01", "2026-03-31")
@@ -354,10 +354,10 @@ async def test_personal_text_is_in_no_event(portal: Portal) -> None:
     assert datetime.now(UTC) - rows[0]["at"] < timedelta(minutes=1)
 
 
-async def test_a_freeze_between_reading_and_taking_in_is_seen(bridge: Journey, aiohttp_client: Make) -> None:
+async def test_a_freeze_between_reading_and_taking_in_is_seen(bridge: Journey) -> None:
     """Decision 4: taking in goes by the freezes of its own act, not by those that were read before it."""
     await bridge.add_member("m-1", member())
-    async with portal_over(bridge.settings, aiohttp_client) as portal:
+    async with portal_over(bridge.settings) as portal:
         await bridge.send(completed(at="2025-05-04T10:00:00Z"))
         before = await portal.services.periods.member("m-1")
         await portal.freeze("m-1", "2025-04-01", "2025-04-01", "2026-03-31")

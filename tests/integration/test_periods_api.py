@@ -9,7 +9,7 @@ import pytest
 from bridge.domain.entries import UNDATED
 from bridge.services.members import MemberIn
 from tests.support.journey import Journey
-from tests.support.portal import Make, Portal, full_entry, portal_over
+from tests.support.portal import Portal, full_entry, portal_over
 from tests.support.statements import completed, member, voided
 
 NONE = {"total": 0, "draft": 0, "incomplete": 0, "complete": 0, "needs_attention": 0, "waiting": 0}
@@ -98,12 +98,12 @@ async def test_a_new_renewal_date_moves_entries(portal: Portal) -> None:
     assert (await browser.get("/v1/periods/2025-07-01"))["minutes"] == 60
 
 
-async def test_completions_count_as_they_come(bridge: Journey, aiohttp_client: Make) -> None:
+async def test_completions_count_as_they_come(bridge: Journey) -> None:
     """R16, R27: automatic drafts are in the counts of their period; a voided one leaves them again."""
     await bridge.add_member("m-1", member())
     statements = [completed(activity=f"course/{n}") for n in range(3)]
     await bridge.send(*statements)
-    async with portal_over(bridge.settings, aiohttp_client) as portal:
+    async with portal_over(bridge.settings) as portal:
         browser = portal.browser("m-1", "member")
         assert (await browser.get("/v1/periods/current"))["counts"]["draft"] == 3
         before = await bridge.log("m-1")

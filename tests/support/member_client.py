@@ -1,4 +1,4 @@
-"""The real API over a real store, called as a member calls it."""
+"""One member's calls to the running portal, answered as they come: for files, streams and headers (see ``portal``)."""
 
 from __future__ import annotations
 
@@ -9,44 +9,45 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from aiohttp import ClientResponse, FormData, web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp import ClientResponse, FormData
 
-from bridge import serve, tokens, wiring
-from bridge.api.app import create_app
+from bridge import wiring
 from bridge.domain.periods import MembershipCalendar
-from bridge.services.members import MemberIn
 from bridge.settings import Settings
-from tests.support.statements import member
+from tests.support.portal import Client, Portal, portal_over
 
-Client = TestClient[web.Request, web.Application]
 RENEWAL = datetime(2026, 4, 1, tzinfo=UTC).date()
 YEAR = "2026-04-01"
 IN_YEAR, BEFORE = "2026-05-04", "2025-05-04"
 """The id of the period 2026-04-01 to 2027-03-31, a day in it, and one in the period before."""
 
 
-class Server(TestServer):
-    """Serves as in production: a handler runs on when its client has gone."""
-
-    async def _make_runner(self, **options: Any) -> web.BaseRunner:
-        return await super()._make_runner(**{**options, "handler_cancellation": False})
-
-
 @dataclass
 class MemberClient:
     """Calls as one member; the services are at hand for what only they can show."""
 
-    client: Client
-    services: wiring.Services
-    settings: Settings
+    portal: Portal
     member_id: str
+
+    @property
+    def client(self) -> Client:
+        """Calls as nobody."""
+        return self.portal.client
+
+    @property
+    def services(self) -> wiring.Services:
+        """The services of the application."""
+        return self.portal.services
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the application."""
+        return self.portal.settings
 
     @property
     def headers(self) -> dict[str, str]:
         """The member's token."""
-        token = tokens.dev_token(self.settings.local_dir, self.member_id, ["member"])
-        return {"Authorization": f"Bearer {token}"}
+        return self.portal.browser(self.member_id, "member").headers
 
     async def call(self, method: str, path: str, headers: Mapping[str, str] | None = None, **given: Any) -> Any:
         """Call once; the response."""
@@ -60,7 +61,7 @@ class MemberClient:
 
     async def other(self) -> MemberClient:
         """Another member at the same service."""
-        return await known(self.client, self.services, self.settings)
+        return await known(self.portal)
 
     async def entry(self, day: str | None = IN_YEAR) -> str:
         """Make a log entry; its id."""
@@ -81,29 +82,18 @@ class MemberClient:
         """Freeze a period, as a submission for the Register Audit does."""
         period = MembershipCalendar(RENEWAL).period_by_id(period_id)
         assert period is not None
-        freeze = {
-            "case_id": "case-1",
-            "period_id": period.id,
-            "start": period.start.isoformat(),
-            "end": period.end.isoformat(),
-            "since": datetime(2026, 9, 1, tzinfo=UTC),
-        }
-        members = self.services.stores.database.collection("members")
-        await members.update_one({"_id": self.member_id}, {"$set": {"frozen": [freeze]}})
+        await self.portal.freeze(self.member_id, period.id, period.start.isoformat(), period.end.isoformat())
 
 
-async def known(client: Client, services: wiring.Services, settings: Settings) -> MemberClient:
+async def known(portal: Portal) -> MemberClient:
     """Make a member known."""
     member_id = f"m-{uuid.uuid4().hex[:8]}"
-    await services.members.put(member_id, MemberIn.model_validate(member(member_id)))
-    return MemberClient(client, services, settings, member_id)
+    await portal.member(member_id)
+    return MemberClient(portal, member_id)
 
 
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncGenerator[MemberClient]:
     """Serve the API meanwhile, for a member who is known."""
-    async with wiring.services(settings) as services:
-        await services.stores.prepare()
-        app = create_app(settings, serve.parts(services, settings))
-        async with TestClient(Server(app)) as client:
-            yield await known(client, services, settings)
+    async with portal_over(settings) as portal:
+        yield await known(portal)

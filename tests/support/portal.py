@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiohttp import ClientResponse, web
-from aiohttp.test_utils import TestClient
+from aiohttp.test_utils import TestClient, TestServer
 from multidict import CIMultiDictProxy
 
 from bridge import wiring
@@ -22,7 +22,14 @@ from bridge.tokens import dev_token
 from tests.support.statements import member as member_body
 
 Client = TestClient[web.Request, web.Application]
-Make = Callable[..., Awaitable[Client]]
+
+
+class Server(TestServer):
+    """Serves as in production: a handler runs on when its client has gone."""
+
+    async def _make_runner(self, **options: Any) -> web.BaseRunner:
+        return await super()._make_runner(**{**options, "handler_cancellation": False})
+
 
 LOG_TEXTS = ("description", "reason", "learning", "evaluation", "impact_on_practice")
 PLAN_TEXTS = ("learning_need", "relevance", "planned_action", "expected_impact")
@@ -177,9 +184,9 @@ def new_key() -> str:
 
 
 @asynccontextmanager
-async def portal_over(settings: Settings, make: Make) -> AsyncGenerator[Portal]:
-    """Run the application over its own services; ``make`` is pytest-aiohttp's ``aiohttp_client``."""
+async def portal_over(settings: Settings) -> AsyncGenerator[Portal]:
+    """Run the application over its own services meanwhile."""
     async with wiring.services(settings) as services:
         await services.stores.prepare()
-        client = await make(create_app(settings, parts(services, settings)))
-        yield Portal(client, settings, services)
+        async with TestClient(Server(create_app(settings, parts(services, settings)))) as client:
+            yield Portal(client, settings, services)
