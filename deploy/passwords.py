@@ -15,7 +15,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from bridge.tokens import PUBLIC_NAME, dev_key
+from bridge.tokens import PRIVATE_NAME, PUBLIC_NAME, dev_key
 from deploy.rabbitmq.definitions import definitions, users
 
 DATABASE = "cpd"
@@ -57,6 +57,9 @@ def _keyfile() -> str:
 
 def _signing_key(directory: Path) -> None:
     """Make the key of ``cpd-bridge token``, and give the API its public part."""
+    for name in (PRIVATE_NAME, PUBLIC_NAME):
+        (directory / "tools" / name).unlink(missing_ok=True)
+    (directory / "api" / PUBLIC_NAME).unlink(missing_ok=True)
     dev_key(directory / "tools")
     shutil.copyfile(directory / "tools" / PUBLIC_NAME, directory / "api" / PUBLIC_NAME)
     for path in (*(directory / "tools").iterdir(), directory / "api" / PUBLIC_NAME):
@@ -73,6 +76,9 @@ def _amqp_url(user: str, password: str) -> str:
 
 def _write(path: Path, text: str, owner: int = SERVICE) -> None:
     path.parent.mkdir(exist_ok=True)
+    path.unlink(
+        missing_ok=True
+    )  # of a run that was broken off: another's file by now, which even root may not open here
     path.write_text(text, encoding="ascii")
     path.chmod(0o400)
     _own(path, owner)

@@ -49,3 +49,14 @@ def test_a_second_start_changes_nothing(tmp_path: Path) -> None:
     before = read(tmp_path)
     assert make(tmp_path) is False
     assert read(tmp_path) == before
+
+
+def test_a_start_that_was_broken_off_is_made_good(tmp_path: Path) -> None:
+    """Without the keyfile, which is written last, everything is made anew, over what cannot be read any more."""
+    make(tmp_path)
+    (tmp_path / "store" / "keyfile").unlink()
+    before = read(tmp_path)
+    assert make(tmp_path)
+    after = read(tmp_path)
+    assert set(after) == {*before, "store/keyfile"}
+    assert all(after[name] != before[name] for name in before)
