@@ -26,6 +26,9 @@ log = structlog.get_logger()
 
 _BEGUN: Final = web.RequestKey("begun", bool)  # the answer's first byte may have left
 _CORRELATION = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_UNTRACED: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
+"""What is asked every few seconds begins no trace of its own."""
+
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -50,6 +53,8 @@ async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
             finally:
                 _tell(request, status, time.perf_counter() - started)
                 span.note("http.response.status_code", status)
+                if status >= 500:
+                    span.fail()
 
 
 def _identify(request: web.Request) -> str | None:
@@ -58,7 +63,8 @@ def _identify(request: web.Request) -> str | None:
     request[CORRELATION_ID] = correlation if _CORRELATION.fullmatch(correlation) else uuid.uuid4().hex
     given = tracing.valid(request.headers.get(tracing.HEADER))
     request[TRACEPARENT] = given or _new_traceparent()
-    return request[TRACEPARENT] if tracing.spans() is None else given
+    is_own = given is None and metrics.template(request) not in _UNTRACED and tracing.spans() is not None
+    return None if is_own else request[TRACEPARENT]
 
 
 def _new_traceparent() -> str:
