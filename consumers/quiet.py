@@ -35,13 +35,20 @@ class QuietIntake:
         self._members: dict[str, None] = {}  # a set in the order of arrival
         self._some = asyncio.Event()
         self._last = 0.0
+        self._in_hand = 0
+
+    def begin(self) -> None:
+        """Note that a session begins: what the one before it had in hand will be delivered again."""
+        self._in_hand = 0
 
     def delivered(self) -> None:
-        """Note a delivery: the queue is not quiet."""
+        """Note that a batch was taken in hand: the queue is not quiet."""
+        self._in_hand += 1
         self._last = asyncio.get_running_loop().time()
 
-    def note(self, outcomes: Iterable[Outcome]) -> None:
-        """Note whose drafts were written."""
+    def settled(self, outcomes: Iterable[Outcome]) -> None:
+        """Note that a batch is settled, and whose drafts it made."""
+        self._in_hand -= 1
         for outcome in outcomes:
             if outcome.disposition is Disposition.RECORDED and outcome.member_id and len(self._members) < MOST_MEMBERS:
                 self._members[outcome.member_id] = None
@@ -67,5 +74,5 @@ class QuietIntake:
 
     async def _until_quiet(self) -> None:
         now = asyncio.get_running_loop().time
-        while (left := self._last + self._quiet - now()) > 0:  # noqa: ASYNC110 - time is what is waited for
-            await asyncio.sleep(left)
+        while (left := self._last + self._quiet - now()) > 0 or self._in_hand:  # noqa: ASYNC110 - time is what is waited for
+            await asyncio.sleep(max(left, self._quiet))

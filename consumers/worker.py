@@ -64,6 +64,8 @@ class Worker:
             publisher,
         ):
             self.in_hand.clear()
+            if self._quiet:
+                self._quiet.begin()
             self.life.working()
             log.info("worker ready", queue=queue)
             ready: asyncio.Queue[list[Delivery]] = asyncio.Queue(maxsize=1)
@@ -99,7 +101,7 @@ class Worker:
             self.in_hand.settle()
             self._report(deliveries)
             if self._quiet:
-                self._quiet.note(piece.outcome for one in deliveries for piece in one.pieces if piece.outcome)
+                self._quiet.settled(piece.outcome for one in deliveries for piece in one.pieces if piece.outcome)
             ready.task_done()
 
     async def _outcomes(self, pieces: Sequence[Piece]) -> None:

@@ -45,7 +45,8 @@ async def test_a_member_who_is_gone_stops_nothing(settings: Settings) -> None:
         await running.services.members.put("m-1001", MemberIn.model_validate(member("1001")))
         await running.send(completed("1001"))
         quiet, life = QuietIntake(running.services.intake, 0), Life("test")
-        quiet.note(Outcome(Disposition.RECORDED, member_id=one) for one in ("nobody", "m-1001"))
+        quiet.delivered()
+        quiet.settled(Outcome(Disposition.RECORDED, member_id=one) for one in ("nobody", "m-1001"))
         task = asyncio.create_task(quiet.run(life))
         async with asyncio.timeout(30):
             while await left(running):
@@ -69,17 +70,22 @@ class Counted(Intake):
 
 
 async def test_deliveries_come_first() -> None:
-    """Nothing is taken in while one delivery follows another; it is once they have ceased."""
+    """Nothing is taken in while one delivery follows another, nor while one is in hand; it is once they have ceased."""
     intake = Counted()
     quiet = QuietIntake(intake, quiet=0.5)
     quiet.delivered()
-    quiet.note([WRITTEN])
+    quiet.settled([WRITTEN])
     task = asyncio.create_task(quiet.run(Life("test")))
     until = asyncio.get_running_loop().time() + 1.5
     while asyncio.get_running_loop().time() < until:
         quiet.delivered()
+        quiet.settled([])
         await asyncio.sleep(0.01)
         assert not intake.asked.is_set()
+    quiet.delivered()
+    await asyncio.sleep(1.5)
+    assert not intake.asked.is_set()
+    quiet.settled([])
     async with asyncio.timeout(10):
         await intake.asked.wait()
     task.cancel()
