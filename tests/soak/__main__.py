@@ -13,6 +13,7 @@ import os
 import random
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,7 +30,8 @@ from deploy.dev.processes import Process
 from deploy.dev.services import services, side_by_side
 from tests.soak.arrivals import Arrivals
 from tests.soak.callers import Caller, Tally
-from tests.soak.watch import FILES, GROWTH, Look, Watch, dispositions, quarters, slope
+from tests.soak.judgement import DRAIN_WITHIN, backlog, growth, unlike
+from tests.soak.watch import Look, Watch, dispositions
 from tests.support.processes import CLI, Running, environment_of, worker_process
 from tests.support.statements import member
 
@@ -38,12 +40,6 @@ RATE = float(os.environ.get("SOAK_RATE", "200"))
 CALLS = float(os.environ.get("SOAK_CALLS", "20"))
 MEMBERS = int(os.environ.get("SOAK_MEMBERS", "1000"))
 CALLERS = int(os.environ.get("SOAK_CALLERS", "8"))
-
-DRAIN_WITHIN = 60.0
-"""Seconds after the last statement until nothing waits."""
-
-BEHIND = 10.0
-"""Seconds' worth of statements that may wait at any time in the second half."""
 
 
 async def prepare(built: wiring.Services, settings: Settings) -> None:
@@ -61,11 +57,9 @@ async def soak(settings: Settings, urls: dict[str, str]) -> list[str]:
     tally, arrivals = Tally(), Arrivals(settings, RATE, MEMBERS)
     async with wiring.services(settings) as built, aiohttp.ClientSession() as session:
         watch = Watch(settings, built, urls, lambda: arrivals.published)
-        rng = random.Random(2)
-        callers = [Caller(session, settings, urls["api"], f"m-{number}", tally, rng) for number in range(CALLERS)]
         begun = time.monotonic()
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(caller.run(CALLERS / CALLS)) for caller in callers]
+            tasks = [group.create_task(one.run(CALLERS / CALLS)) for one in _callers(session, settings, urls, tally)]
             tasks.append(group.create_task(watch.run(session)))
             async with arrivals.probing(built):
                 await arrivals.run(MINUTES * 60)
@@ -74,15 +68,33 @@ async def soak(settings: Settings, urls: dict[str, str]) -> list[str]:
                 task.cancel()
         drained = await _drained(watch, session)
         settled = await dispositions(session, urls["worker"])
+    _show(arrivals, tally, took)
+    late = (
+        [] if arrivals.published >= 0.95 * RATE * took else ["the rate was not reached: this machine may be the limit"]
+    )
+    wrong = [f"{count} calls answered wrongly: {kind}" for kind, count in tally.wrong.items()]
+    return (
+        late
+        + wrong
+        + growth(watch.looks)
+        + backlog(watch.looks, drained, RATE)
+        + unlike(dict(arrivals.expected), settled)
+    )
+
+
+def _callers(
+    session: aiohttp.ClientSession, settings: Settings, urls: dict[str, str], tally: Tally
+) -> Iterator[Caller]:
+    rng = random.Random(2)
+    for number in range(CALLERS):
+        yield Caller(session, settings, urls["api"], f"m-{number}", tally, rng)
+
+
+def _show(arrivals: Arrivals, tally: Tally, took: float) -> None:
     print(f"\npublished {arrivals.published} statements in {took:.0f} s: {arrivals.published / took:.0f}/s")
     _show_latencies({"publish to draft": arrivals.late, **tally.took})
     calls = sum(map(len, tally.took.values()))
     print(f"{calls} calls, {calls / took:.1f}/s; {tally.stale} met another's change (412)")
-    wrong = [f"{count} calls answered wrongly: {kind}" for kind, count in tally.wrong.items()]
-    wrong += _growth(watch.looks) + _backlog(watch.looks, drained)
-    if arrivals.published < 0.95 * RATE * took:
-        wrong.append("the rate was not reached: this machine, not the service, may be the limit")
-    return wrong + _unlike(dict(arrivals.expected), settled)
 
 
 async def _drained(watch: Watch, session: aiohttp.ClientSession) -> Look:
@@ -100,45 +112,6 @@ def _show_latencies(took: dict[str, list[float]]) -> None:
         ordered = sorted(values)
         at = [ordered[min(len(ordered) - 1, len(ordered) * part // 100)] for part in (50, 95, 99)] if ordered else []
         print(f"{kind:<18}{len(ordered):>7}" + "".join(f"{value:8.0f}" for value in [*at, *ordered[-1:]]))
-
-
-def _growth(looks: list[Look]) -> list[str]:
-    wrong: list[str] = []
-    for name in looks[0].memory:
-        steady = looks[len(looks) // 4 :]
-        hourly = 3600 * slope([(look.at, look.memory[name]) for look in steady])
-        before, after = quarters([look.memory[name] for look in looks])
-        opened = quarters([look.files[name] for look in looks])
-        busy = (looks[-1].cpu[name] - looks[0].cpu[name]) / (looks[-1].at - looks[0].at)
-        print(
-            f"{name:<8} {before:6.1f} -> {after:6.1f} MiB (slope {hourly:+.1f} MiB/h), "
-            f"open files {opened[0]:.0f} -> {opened[1]:.0f}, {busy:.0%} of a core"
-        )
-        if after - before > GROWTH:
-            wrong.append(f"{name} grew by {after - before:.0f} MiB")
-        if opened[1] - opened[0] > FILES:
-            wrong.append(f"{name} holds {opened[1] - opened[0]:.0f} more files open")
-    return wrong
-
-
-def _backlog(looks: list[Look], last: Look) -> list[str]:
-    most = max(look.behind for look in looks[len(looks) // 2 :])
-    print(f"behind by at most {most} in the second half; at the end by {last.behind}, {last.outbox} in the outbox")
-    wrong = [f"{most} statements waited at once"] if most > BEHIND * RATE else []
-    if last.behind or last.outbox:
-        wrong.append(f"{last.behind} statements and {last.outbox} events were left {DRAIN_WITHIN:.0f} s after the last")
-    return wrong + ([f"{last.dead} dead letters"] if last.dead else [])
-
-
-def _unlike(expected: dict[str, int], settled: dict[str, int]) -> list[str]:
-    """Say when the dispositions are not those foretold; what was recorded before it was voided counts as withdrawn."""
-    print(f"dispositions: {settled}")
-
-    def joined(counts: dict[str, int]) -> dict[str, int]:
-        together = counts.get("recorded", 0) + counts.get("withdrawn", 0)
-        return {**{name: count for name, count in counts.items() if count}, "recorded": together, "withdrawn": together}
-
-    return [] if joined(settled) == joined(expected) else [f"dispositions are not those expected: {expected}"]
 
 
 def complaints(logs: Path) -> list[str]:

@@ -25,8 +25,8 @@ TICK = 0.1
 PROBE_EVERY = 2.0
 """Seconds between two statements whose draft is waited for."""
 
-KINDS = {"recorded": 90, "duplicate": 3, "ignored": 4, "parked": 1, "withdrawn": 2}
-"""What comes, in parts of a hundred; ``withdrawn`` is a statement and another that voids it."""
+KINDS = {"recorded": 915, "duplicate": 30, "ignored": 40, "parked": 10, "withdrawn": 5}
+"""What comes, in parts of a thousand; ``withdrawn`` is a statement and another that voids it."""
 
 
 @dataclass
@@ -97,9 +97,9 @@ class Arrivals:
 
     async def _probed(self, services: wiring.Services, out: Publisher) -> float:
         statement = completed("0", f"probe/{uuid.uuid4()}")
-        self.expected["recorded"] += 1
         sent = time.monotonic()
         await out.publish([self._outgoing(statement)])
+        self.expected["recorded"] += 1
         entries = services.stores.database.collection("log_entries")
         wanted = {"member_id": "m-0", "provenance.activity_id": statement["object"]["id"]}
         while await entries.find_one(wanted, {"_id": 1}) is None:

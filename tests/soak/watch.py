@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import combinations
 
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
@@ -21,12 +19,6 @@ EVERY = 2.0
 
 SHOW_EVERY = 15.0
 """Seconds between two lines."""
-
-GROWTH = 24.0
-"""MiB by which a process may be larger in the last quarter than in the second: caches fill, a leak goes on."""
-
-FILES = 25
-"""Open files by which it may: connections to the store come and go."""
 
 
 @dataclass(frozen=True)
@@ -110,16 +102,3 @@ async def dispositions(session: aiohttp.ClientSession, url: str) -> dict[str, in
                 name = sample.labels["disposition"]
                 found[name] = found.get(name, 0) + int(sample.value)
     return found
-
-
-def slope(points: Sequence[tuple[float, float]]) -> float:
-    """Return the median of the slopes between any two points (Theil and Sen): a few jumps do not move it."""
-    step = max(1, len(points) // 60)
-    rises = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in combinations(points[::step], 2)]
-    return statistics.median(rises) if rises else 0.0
-
-
-def quarters(values: Sequence[float]) -> tuple[float, float]:
-    """Return the medians of the second and the last quarter; the first is warming up."""
-    quarter = max(1, len(values) // 4)
-    return statistics.median(values[quarter : 2 * quarter] or values), statistics.median(values[-quarter:])
