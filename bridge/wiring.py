@@ -152,7 +152,7 @@ def build(database: Database, settings: Settings) -> Services:
     access = AccessHistory(stores)
     submissions = Submissions(stores, recording, chosen)
     audit_rules = _audit_rules(settings)
-    operations = Operations(stores, DeadQueue(settings, topology(settings)))
+    operations = Operations(stores, DeadQueue(settings, topology(settings)), access)
     erasures = Erasures(stores, operations)
     migrations = Migrations(stores)
     return Services(

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from bridge.api.context import Call
 from bridge.api.pagination import Page, PageQuery, decode_cursor, encode_cursor, parse_sort
 from bridge.api.parts import OPERATIONS
+from bridge.api.readers import reader
 from bridge.api.routing import Routes
 from bridge.domain.dispositions import DEAD_LETTER_REASONS
 from bridge.services.letters import AGE, Asked
@@ -42,7 +43,7 @@ class ShowQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    reveal: bool = Field(default=False, description="Show the body as it is, names and all; it is logged who looked.")
+    reveal: bool = Field(default=False, description="Show the body as it is, names and all; noted in the access log.")
 
 
 class Selection(BaseModel):
@@ -157,10 +158,8 @@ async def dead_letters(call: Call, query: LetterQuery) -> dict[str, Any]:
 )
 async def dead_letter(call: Call, query: ShowQuery) -> dict[str, Any]:
     """Return a dead letter with its body."""
-    reveal_to = call.caller.subject if query.reveal else None
-    operations = call.service(OPERATIONS)
-    letter = await operations.show(call.path["letter_id"], reveal_to=reveal_to, correlation_id=call.correlation_id)
-    return _shown(letter)
+    reveal_to = reader(call) if query.reveal else None
+    return _shown(await call.service(OPERATIONS).show(call.path["letter_id"], reveal_to=reveal_to))
 
 
 @routes.post(

@@ -36,6 +36,7 @@ RIGHTS: Mapping[str, str] = {
     "audit_case": "You submitted this record for the Register Audit",
     "support_grant": "You gave the support team your permission",
     "subject_access": "You asked for a copy of everything that is held about you",
+    "operations": "A message about you could not be recorded, and they looked for the cause",
     "none": "There was no right to it, so that nothing was shown",
 }
 
@@ -51,12 +52,16 @@ PARTS: Mapping[str, str] = {
     "period": "a membership year",
     "comments": "your supporting information",
     "record": "your record",
+    "dead_letter": "a message about what you completed",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """What let a reader in: an ``audit_case`` or a ``support_grant`` by its id; ``none`` for one who was refused."""
+    """What let a reader in: ``audit_case``, ``support_grant`` or ``operations`` (a dead letter) with an id.
+
+    ``subject_access`` has none, nor has ``none``, for one who was refused.
+    """
 
     kind: str
     id: str | None = None

@@ -52,9 +52,9 @@ class AccessHistory:
         self._stores = stores
 
     async def read(
-        self, reader: Reader, member_id: str, right: Right, parts: tuple[str, ...], item: str | None = None
+        self, reader: Reader, member_id: str | None, right: Right, parts: tuple[str, ...], item: str | None = None
     ) -> None:
-        """Note a read; it is durable when this returns, and only then may anything be shown."""
+        """Note a read; durable when this returns, and only then may anything be shown. None: of nobody who is known."""
         await self._add(Access(reader, member_id, right, parts, item))
 
     async def denied(self, reader: Reader, named: Mapping[str, str], status: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -13,8 +13,10 @@ import structlog
 
 from bridge.broker.dead_letters import Letter
 from bridge.broker.dead_queue import AT_ONCE, DeadQueue, Fate, QueueState
+from bridge.domain.access import Reader, Right
 from bridge.domain.agents import id_key
 from bridge.errors import NotFound
+from bridge.services.access import AccessHistory
 from bridge.services.letters import Asked, body_shown, failed, row
 from bridge.services.stores import Stores
 from bridge.store.dead_letters import Chosen
@@ -54,16 +56,12 @@ class Backlog:
     oldest_age: float | None
 
 
-async def reveal_logged(letter_id: str, by: str, correlation_id: str) -> None:
-    """Write down, before it leaves, that a letter's body was shown unmasked, and to whom."""
-    log.warning("dead letter revealed", audit=True, letter_id=letter_id, by=by, correlation_id=correlation_id)
-
-
 class Operations:
     """Lists come from the mirror, which is compared with the queue first; changes are made in the queue."""
 
-    def __init__(self, stores: Stores, queue: DeadQueue) -> None:
+    def __init__(self, stores: Stores, queue: DeadQueue, access: AccessHistory) -> None:
         self._stores = stores
+        self._access = access
         self._letters = stores.dead_letters
         self._queue = queue
 
@@ -72,15 +70,25 @@ class Operations:
         await self.refresh()
         return await self._letters.list(await self._chosen(asked), sort, limit, list(after) if after else None)
 
-    async def show(self, letter_id: str, *, reveal_to: str | None = None, correlation_id: str = "") -> dict[str, Any]:
-        """Return a letter with its body, masked unless it is revealed to someone; raises ``NotFound``."""
+    async def show(self, letter_id: str, *, reveal_to: Reader | None = None) -> dict[str, Any]:
+        """Return a letter with its body, masked unless it is revealed to someone; raises ``NotFound``.
+
+        What is revealed is in the access log of those whom it is about before it leaves (R64).
+        """
         await self.refresh()
         letter = await self._letters.get(letter_id)
         if letter is None:
             raise NotFound("There is no such dead letter: it may have been replayed or discarded.")
         if reveal_to is not None:
-            await reveal_logged(letter_id, reveal_to, correlation_id)
+            await self._note_reveal(letter, reveal_to)
         return {**letter, **body_shown(letter, reveal=reveal_to is not None)}
+
+    async def _note_reveal(self, letter: Mapping[str, Any], reader: Reader) -> None:
+        members = await self._stores.members.by_keys(letter["about"])
+        about = sorted({member["_id"] for member in members.values()}) or [None]
+        for member_id in about:
+            right = Right("operations", letter["_id"])
+            await self._access.read(reader, member_id, right, ("dead_letter",), letter["_id"])
 
     async def replay(self, asked: Asked) -> Done:
         """Put letters back where they came from, oldest first; doing it twice is harmless (invariant 2)."""

@@ -47,7 +47,7 @@ async def test_the_dead_letter_commands(bridge: Journey) -> None:
     code, out, _ = await run(bridge.settings, "dead-letters", "show", letter["id"])
     assert (code, orjson.loads(out)["shown"], "sam@" in out) == (0, "masked", False)
     code, out, err = await run(bridge.settings, "dead-letters", "show", letter["id"], "--reveal")
-    assert (code, orjson.loads(out)["body"], '"audit":true' in err) == (0, orjson.loads(bad), True)
+    assert (code, orjson.loads(out)["body"], '"access noted"' in err) == (0, orjson.loads(bad), True)
     assert "sam@" not in err
     code, out, err = await run(bridge.settings, "dead-letters", "discard", letter["id"], "--yes")
     assert (code, out) == (0, "0 replayed, 1 discarded.\n"), err

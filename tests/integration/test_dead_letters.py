@@ -19,6 +19,7 @@ from bridge.broker import dead_queue
 from bridge.broker.connection import connection
 from bridge.broker.dead_letters import Letter
 from bridge.broker.dead_queue import AT_ONCE, DeadQueue, Fate
+from bridge.domain.access import Reader
 from bridge.errors import Unavailable
 from bridge.services.letters import Asked
 from bridge.services.operations import Operations
@@ -109,7 +110,7 @@ async def test_a_discard_removes_the_chosen_and_keeps_the_order(bridge: Journey,
     bodies = await bad(bridge, 120)
     everything = dict.fromkeys(bodies)
     for letter_id in await ids(ops):
-        shown = await ops.show(letter_id, reveal_to="test")
+        shown = await ops.show(letter_id, reveal_to=Reader("test", ("ops",), "test", "test"))
         if orjson.dumps(shown["body"]) == bodies[chosen]:
             assert (await ops.discard(Asked(ids=(letter_id,)))).discarded == 1
     del everything[bodies[chosen]]
@@ -278,9 +279,10 @@ async def test_filters_choose_by_reason_age_and_member(bridge: Journey, ops: Ope
     assert await ids(ops, Asked(older_than="1h")) == await ids(ops, Asked(member_id="m-3")) == []
 
 
-async def test_the_api_shows_masked_and_logs_who_reveals(bridge: Journey, ops: Operations, call: Calls) -> None:
-    """Names and addresses leave only with reveal=true, and then a log line names who looked, not what was seen."""
+async def test_the_api_shows_masked_and_notes_who_reveals(bridge: Journey, ops: Operations, call: Calls) -> None:
+    """Names and addresses leave only with reveal=true, and then the member's access log says who looked (R64)."""
     actor = {"name": "Sam Example", "mbox": "mailto:sam@example.org"}
+    await bridge.add_member("m-sam", member(identifiers=[{"mbox": "mailto:sam@example.org"}]))
     statement = completed(actor=actor, surprise="dear diary")
     await bridge.send(statement)
     _, page = await call("GET", "/v1/ops/dead-letters")
@@ -294,8 +296,9 @@ async def test_the_api_shows_masked_and_logs_who_reveals(bridge: Journey, ops: O
     with capture_logs() as lines:
         _, revealed = await call("GET", f"/v1/ops/dead-letters/{row['id']}?reveal=true")
     assert (revealed["shown"], revealed["body"]) == ("revealed", statement)
-    (line,) = [line for line in lines if line.get("audit")]
-    assert (line["by"], line["letter_id"]) == ("operator", row["id"])
+    (noted,) = (await bridge.services.access.history("m-sam", 10, None)).items
+    assert (noted["right"], noted["parts"]) == ({"kind": "operations", "id": row["id"]}, ["dead_letter"])
+    assert "the operations team read a message about what you completed" in noted["text"]
     assert "sam@" not in str(lines)
 
 
