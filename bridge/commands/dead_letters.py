@@ -86,9 +86,7 @@ def _reader() -> Reader:
 def show(
     letter_id: Annotated[str, typer.Argument(help="Id of the letter.")],
     *,
-    reveal: Annotated[
-        bool, typer.Option("--reveal", help="With names; noted in the access log.")
-    ] = False,
+    reveal: Annotated[bool, typer.Option("--reveal", help="With names; noted in the access log.")] = False,
 ) -> None:
     """Show one letter as JSON, its names and texts masked.
 
