@@ -16,8 +16,10 @@ from bridge.store.database import Database
 from bridge.tokens import DEV_ISSUER, PUBLIC_NAME, dev_key
 from deploy.dev.service import External
 from deploy.dev.services import Services, services
+from tests.support.audit import SECRET
 from tests.support.containers import mongo_in_docker
 from tests.support.journey import Journey, journey
+from tests.support.life import MARK
 from tests.support.portal import Portal, portal_over
 from tests.support.rules import RULES, without_test
 
@@ -28,6 +30,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the rules of the requirements that no test names."""
     found = without_test()
     terminalreporter.write_line(f"Rules with no test: {len(found)} of {len(RULES)}. {'; '.join(found)}")
+
+
+PLANTED = (MARK, SECRET.lower())
+"""Words that the tests put where members write: no log line of any test may have one."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test during which a planted word was logged, or printed."""
+    report = yield
+    told = [line for _, text in report.sections for line in text.splitlines()]
+    if leaks := [line for line in told if any(word in line.lower() for word in PLANTED)]:
+        report.outcome, report.longrepr = "failed", f"{item.nodeid}: personal text was logged:\n" + "\n".join(leaks)
+    return report
 
 
 @pytest.fixture(scope="session")

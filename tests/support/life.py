@@ -95,7 +95,7 @@ class Life:
         unknown = completed(actor={"mbox": f"mailto:{MARK}.unknown@example.org", "name": word("unknown")})
         await self.bridge.send(kept, gone, mentions, unfinished, unknown)
         await self.bridge.send(voided(gone["id"]), key="statement.voided")
-        broken = {**completed(**titled), "verb": {"id": word("verb")}}
+        broken = {**completed(**titled), "verb": {"id": "no iri"}}
         other_body = {**kept, "result": {"response": word("conflict")}}
         await self.bridge.send(broken, other_body)
         self.ids |= {"kept": kept["id"], "unfinished": unfinished["id"], "mentions": mentions["id"]}

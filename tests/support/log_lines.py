@@ -13,11 +13,11 @@ from bridge import logs
 
 
 @contextmanager
-def collected_lines() -> Generator[io.BytesIO]:
-    """The JSON lines of everything logged meanwhile, at level info."""
+def collected_lines(least: str = "info") -> Generator[io.BytesIO]:
+    """The JSON lines of everything logged meanwhile, at this level."""
     stream, root = io.BytesIO(), logging.getLogger()
     handlers, level = root.handlers, root.level
-    logs.configure("info", stream)
+    logs.configure(least, stream)
     try:
         yield stream
     finally:
