@@ -210,6 +210,29 @@ async def test_a_token_that_will_not_do(desk: Desk) -> None:
         assert shown.foreign() == []
 
 
+async def test_a_question_ends_with_the_sign_in(desk: Desk) -> None:
+    """A token that expires while a question is open takes it away: a later yes is to the later question alone."""
+    await desk.refuse({"which": "first"}, minutes=2)
+    await desk.refuse({"which": "second"}, minutes=1)
+    async with desk.window() as shown:
+        page = shown.page
+        await page.clock.install()
+        await desk.sign_in(shown)
+        await page.get_by_role("button", name="Discard the letter").last.click()
+        await page.get_by_role("alertdialog").wait_for()
+        await page.route("**/v1/ops/queues", lambda route: route.fulfill(status=401, json={"detail": "Expired."}))
+        await page.clock.run_for(6_000)
+        await told(shown, "Expired.")
+        await page.unroute_all()
+        await page.keyboard.type(desk.token("ops"))
+        await page.keyboard.press("Enter")
+        await page.locator("#letters li").nth(1).wait_for()
+        await page.get_by_role("button", name="Discard the letter").first.click()
+        await page.locator("#confirm-yes").click()
+        await told(shown, "1 discarded.")
+        assert [letter.body for letter in await desk.bridge.dead_letters()] == [b'{"which":"first"}']
+
+
 def looks(shown: Window) -> int:
     """How often the queues were asked for."""
     return sum(url.endswith("/v1/ops/queues") for url in shown.requested)
@@ -263,6 +286,11 @@ async def test_an_outage_is_told_of(desk: Desk) -> None:
         await page.get_by_role("button", name="Refresh").click()
         await told(shown, "The service does not answer. Trying again …")
         await page.locator("#health li.down", has_text="does not answer").wait_for()
+        await page.unroute_all()
+        problem = {"title": "The service cannot answer just now", "detail": "The broker does not answer."}
+        await page.route("**/v1/ops/queues", lambda route: route.fulfill(status=503, json=problem))
+        await page.get_by_role("button", name="Refresh").click()
+        await told(shown, "The broker does not answer.")
         await page.unroute_all()
         await page.get_by_role("button", name="Refresh").click()
         await page.locator("#health li.up").nth(1).wait_for()

@@ -23,11 +23,13 @@ export function confirmed({ title, text, yes, danger = false }, act) {
     const listening = new AbortController();
     const on = (element, event, listener) => element.addEventListener(event, listener, { signal: listening.signal });
     const end = (settle, value) => {
+      if (listening.signal.aborted) return;
       listening.abort();
       dialog.close();
       settle(value);
     };
     on(refuse, "click", () => end(resolve));
+    on(dialog, "close", () => end(resolve)); // by whoever: signed out, say; a later question must not do this one's act
     on(dialog, "cancel", (event) => {
       event.preventDefault();
       if (!agree.disabled) end(resolve); // what is under way is not undone by closing the dialog

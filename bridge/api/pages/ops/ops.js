@@ -8,7 +8,7 @@ import { loadParked, parkedIsAtStart, startParked } from "./parked.js";
 import { showQueues } from "./queues.js";
 
 const EVERY = 5000; // milliseconds between two looks
-let timer = null, looking = false, isPaused = false;
+let timer = null, looking = false, lastFailed = false, isPaused = false;
 let seen = ""; // what the lists were made from
 
 const tell = (text) => {
@@ -52,10 +52,12 @@ async function look() {
   byId("content").setAttribute("aria-busy", "true");
   try {
     await Promise.all([lookAtHealth(), lookAtQueues()]);
-    if (byId("problem").textContent.startsWith("The service does not")) setText(byId("problem"), "");
+    if (lastFailed) setText(byId("problem"), "");
+    lastFailed = false;
     refreshTimes();
     setText(byId("updated"), `Updated ${new Date().toLocaleTimeString()}`);
   } catch (error) {
+    lastFailed = true;
     fail(error);
   } finally {
     looking = false;
