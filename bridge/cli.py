@@ -16,6 +16,7 @@ from bridge.commands.access_log import verify_access_log
 from bridge.commands.backup import backup, erasures, restore
 from bridge.commands.common import configured
 from bridge.commands.emit import emit
+from bridge.commands.lrs_credential import lrs_credential
 from bridge.commands.pull import pull
 from bridge.commands.purge import purge
 from bridge.errors import BridgeError
@@ -35,6 +36,7 @@ app.command()(emit)
 app.command()(pull)
 app.command()(verify_access_log)
 app.command()(purge)
+app.command()(lrs_credential)
 app.command()(backup)
 app.command()(restore)
 app.command()(erasures)

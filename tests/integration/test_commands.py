@@ -10,6 +10,8 @@ import pytest
 
 from bridge import wiring
 from bridge.broker.publisher import Outgoing, publisher
+from bridge.services.lrs.credentials import Credentials
+from bridge.services.lrs.credentials import load as load_credentials
 from bridge.settings import Settings
 from tests.support.commands import run
 from tests.support.journey import Journey
@@ -92,3 +94,15 @@ async def _told(services: wiring.Services) -> bool:
     """Whether the draft was made and all that is to be told of it has been."""
     made = await services.stores.database.raw["log_entries"].count_documents({})
     return made == 1 and (await services.stores.outbox.lag()).count == 0
+
+
+async def test_a_credential_that_is_made_opens_the_lrs(settings: Settings, tmp_path: Path) -> None:
+    """The entry has a hash that the printed secret fits, the default scope is the least; a bad key or scope is told."""
+    code, out, err = await run(settings, "lrs-credential", "storyline", "--home-page", "https://cpd.example.org")
+    assert code == 0, err
+    (tmp_path / "lrs.json").write_bytes(orjson.dumps([orjson.loads(out)]))
+    credentials = Credentials(load_credentials(tmp_path / "lrs.json"))
+    credential = await credentials.verify("storyline", err.split()[-1])
+    assert (credential.scopes, err.split()[-1] in out) == ({"statements/write"}, False)
+    code, _, err = await run(settings, "lrs-credential", "a:b", "--home-page", "https://x.example", "--scope", "write")
+    assert (code, "key: " in err, "scopes/0: " in err) == (2, True, True)
