@@ -12,7 +12,7 @@ import orjson
 from bridge.domain.agents import actor_key
 from bridge.domain.completions import Meaning, Rules, Statement, meaning
 from bridge.domain.entries import NAMESPACE
-from bridge.domain.lrs.facts import people
+from bridge.domain.lrs.facts import is_activity, people
 
 ASSIGNED_BY_AN_LRS = ("stored", "authority", "version")
 """What a forwarding LRS may set differently each time without making it another statement (xAPI-Data §2.3.1)."""
@@ -63,8 +63,15 @@ def arrival(
         redelivered=redelivered,
         traceparent=traceparent,
         actor_key=actor,
-        mentions=frozenset(people(statement)) - {actor},
+        mentions=_others(statement, actor),
     )
+
+
+def _others(statement: Statement, actor: str | None) -> frozenset[str]:
+    """Return the identifier keys of whoever is named beside the actor; of most statements that is nobody."""
+    if "context" not in statement and actor is not None and is_activity(statement["object"]):
+        return frozenset()
+    return frozenset(key for key in people(statement) if key != actor)
 
 
 def digest(statement: Statement) -> bytes:
