@@ -112,7 +112,7 @@ class Meter:
     async def _watch_store(self) -> None:
         while True:
             took = await self._of_store.patiently(self._read)
-            await asyncio.sleep(max(self._every, min(REST * took, LONGEST)))
+            await asyncio.sleep(rest(took, self._every))
 
     async def _read(self) -> float:
         """Read the store; returns the seconds that it took, those of an outage before it not included."""
@@ -134,6 +134,11 @@ class Meter:
             backup_timestamp_seconds=backup_at.timestamp() if backup_at else 0.0,
             dead_letters={reason.value: letters.get(reason.value, 0) for reason in sorted(DEAD_LETTER_REASONS)},
         )
+
+
+def rest(took: float, every: float) -> float:
+    """Return the seconds to rest after reading the store took so many."""
+    return max(every, min(REST * took, LONGEST))
 
 
 def _names(topology: Topology) -> dict[str, str]:

@@ -20,7 +20,7 @@ def promtool(*arguments: str | Path) -> str:
     found = shutil.which("promtool")
     if found is None:
         pytest.skip("there is no promtool: install Debian's package prometheus, or run as root on Debian")
-    done = subprocess.run([found, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([found, *arguments], capture_output=True, text=True, timeout=300, check=False)
     if done.returncode:
         pytest.fail(f"promtool {arguments[0]}:\n{done.stdout}{done.stderr}")
     return done.stdout

@@ -133,6 +133,7 @@ def played(case: Case) -> dict[str, object]:
     }
 
 
+@pytest.mark.timeout(400)  # five seconds, but on a machine that does much else
 def test_each_fault_fires_its_own_alert_and_no_other(tmp_path: Path) -> None:
     """Every case is played by Prometheus' own engine over hours of samples."""
     file = tmp_path / "cases.yml"
