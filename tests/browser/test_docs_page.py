@@ -6,6 +6,8 @@ import pytest
 
 from tests.browser.conftest import Desk
 
+pytestmark = pytest.mark.timeout(300)  # seconds as a rule, but minutes on a machine that does much else
+
 
 @pytest.mark.parametrize(
     ("phone", "dark"), [(False, False), (False, True), (True, False)], ids=["wide", "dark", "phone"]

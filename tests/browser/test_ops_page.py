@@ -13,6 +13,8 @@ from tests.browser.conftest import Desk
 from tests.support.browser import Window
 from tests.support.statements import completed, member
 
+pytestmark = pytest.mark.timeout(300)  # seconds as a rule, but minutes on a machine that does much else
+
 TITLE = "CPD bridge operations"
 EVIL = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
 

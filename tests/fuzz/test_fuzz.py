@@ -54,7 +54,17 @@ async def fuzzed(desk: Office, role: str, directory: Path) -> dict[str, Any]:
     size = ["--max-examples", str(EXAMPLES)] if EXAMPLES else short
     process = await asyncio.create_subprocess_exec(
         *(CLI, "--config-file", "tests/fuzz/schemathesis.toml", "run", str(desk.client.make_url("/openapi.json"))),
-        *("--checks", "all", "--continue-on-failure", "--no-color", "--warnings", "off", *size),
+        *(
+            "--checks",
+            "all",
+            "--continue-on-failure",
+            "--no-color",
+            "--warnings",
+            "off",
+            "--request-timeout",
+            "60",
+            *size,
+        ),
         *("--header", f"Authorization: Bearer {token}", "--report", "json", "--report-json-path", str(report)),
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

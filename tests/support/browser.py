@@ -24,6 +24,9 @@ FLAGS = (
 )
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 740}
 
+PATIENCE = 90_000
+"""Milliseconds that anything in a page may take; far more than it does, but on a machine that does much else."""
+
 
 @cache
 def chromium() -> Path:
@@ -104,6 +107,7 @@ async def window(running: Browser, origin: str, *, phone: bool = False, dark: bo
         color_scheme="dark" if dark else "light",
         reduced_motion="reduce",
     )
+    context.set_default_timeout(PATIENCE)
     opened = Window(await context.new_page(), origin)
     opened.listen()
     try:

@@ -29,7 +29,7 @@ export function confirmed({ title, text, yes, danger = false }, act) {
       settle(value);
     };
     on(refuse, "click", () => end(resolve));
-    on(dialog, "close", () => end(resolve)); // by whoever: signed out, say; a later question must not do this one's act
+    on(dialog, "close", () => dialog.open || end(resolve)); // by a sign-out, say; open means that the event is an earlier closing's
     on(dialog, "cancel", (event) => {
       event.preventDefault();
       if (!agree.disabled) end(resolve); // what is under way is not undone by closing the dialog
