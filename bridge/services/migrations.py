@@ -95,5 +95,6 @@ class Migrations:
         done = Migrated(version, without_validator=await self._schema.validate())
         if version is None or version < 2:
             done.changed += await self._schema.name_people()
+            await self._schema.note_lrs()
         await self._schema.reached(VERSION)
         return done

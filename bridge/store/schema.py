@@ -13,12 +13,23 @@ from pymongo.errors import OperationFailure
 from bridge.domain.agents import actor_key
 from bridge.domain.erasing import found_by
 from bridge.domain.lrs.facts import people
-from bridge.store.database import Database, Document, bulk, reaches_store
+from bridge.store.database import Collection, Database, Document, bulk, reaches_store
+from bridge.store.lrs.references import References
+from bridge.store.lrs.unsent import Unsent
 
 VERSION: Final = 2
-"""1 is release 0.1.0, which wrote no version; 2 lets an erasure find whoever a statement names (``about``)."""
+"""1 is release 0.1.0, which wrote no version; 2 lets an erasure find whoever a statement names (``about``).
+
+With 2, what is unsent and what refers to what moved out of the statements (docs/decisions/0009).
+"""
 
 AT_ONCE: Final = 500
+
+INDEX_NOT_FOUND: Final = 27
+"""MongoDB's error code."""
+
+OF_MARKS: Final = frozenset({"lrs_target", "lrs_unsent"})
+"""Indexes of 0.1.0 on ``statements`` that nothing looks anything up by any more."""
 
 _MEMBERS: Final[Document] = {"member_id": {"bsonType": "string"}}
 _RECORD: Final[Document] = {**_MEMBERS, "version": {"bsonType": ["int", "long"]}, "created_at": {"bsonType": "date"}}
@@ -89,6 +100,20 @@ class Schema:
             changed += len(updates)
         return changed
 
+    async def note_lrs(self) -> None:
+        """Step to 2: note what 0.1.0 marked as unsent and as referring to others where this release looks for it.
+
+        Its indexes of those marks go.
+        """
+        statements, unsent = self._database.collection("statements"), Unsent(self._database)
+        references = References(self._database)
+        async for row in statements.find({"lrs.unsent": {"$gt": 0}}, {"lrs.unsent": 1}):
+            await unsent.note([row["_id"]], row["lrs"]["unsent"])
+        async for row in statements.find({"lrs.target": {"$gt": ""}}, {"lrs.target": 1}):
+            await references.add({row["_id"]: row["lrs"]["target"]})
+        for name in OF_MARKS & (await statements.index_information()).keys():
+            await _without_index(statements, name)
+
     async def _unnamed(self) -> AsyncGenerator[list[Document]]:
         """Yield rows that need ``about``, some at once, in the order of their ids; each page is read anew."""
         statements, after = self._database.collection("statements"), ""
@@ -101,6 +126,14 @@ class Schema:
             after = rows[-1]["_id"]
             if needing := [row for row in rows if row.get("raw") and _about(row)]:
                 yield needing
+
+
+async def _without_index(collection: Collection, name: str) -> None:
+    try:
+        await collection.drop_index(name)
+    except OperationFailure as error:
+        if error.code != INDEX_NOT_FOUND:  # another who migrates was quicker
+            raise
 
 
 def _about(row: Document) -> list[Binary]:

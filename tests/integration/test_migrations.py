@@ -14,7 +14,7 @@ from pymongo.errors import WriteError
 from bridge import wiring
 from bridge.services.migrations import NewerDatabase
 from bridge.settings import Settings
-from bridge.store.schema import VALIDATORS, VERSION
+from bridge.store.schema import OF_MARKS, VALIDATORS, VERSION
 from tests.support.commands import run
 from tests.support.life import MARK, MEMBER, OTHER, holds
 
@@ -77,6 +77,19 @@ async def test_what_the_release_before_stored_works_on(services: wiring.Services
     (file,) = [row async for row in raw(services)["evidence.files"].find({"member_id": MEMBER})]
     _, content = await services.evidence.content(MEMBER, file["_id"])
     assert b"".join([data async for data in content]) == f"{MARK}-evidence".encode() * 1000
+
+
+async def test_what_the_release_before_had_not_sent_is_sent(services: wiring.Services) -> None:
+    """Its marks become notes, references are found where this release looks for them, and its indexes go."""
+    statements = raw(services)["statements"]
+    marked = [row async for row in statements.find({"lrs.unsent": {"$gt": 0}})]
+    await statements.update_one({"_id": marked[0]["_id"]}, {"$set": {"lrs.target": "another"}})
+    await services.migrations.run()
+    notes = await services.stores.lrs.unsent.waiting(2**62, "", 10)
+    assert [id_ for note in notes for id_ in note.statement_ids] == [row["_id"] for row in marked]
+    referring = await services.stores.lrs.statements.links(["another"], [])
+    assert [row["_id"] for row in referring] == [marked[0]["_id"]]
+    assert not OF_MARKS & (await statements.index_information()).keys()
 
 
 async def test_an_erasure_reaches_what_the_release_before_stored(services: wiring.Services) -> None:
