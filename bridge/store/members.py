@@ -87,20 +87,18 @@ class Members:
         return await self._members.find_one({"_id": member_id}, session=session)
 
     async def touch(self, member_id: str, session: Session) -> Document | None:
-        """Return a member and keep every other act on the same record out until the transaction ends."""
-        return await self._members.find_one_and_update(
-            {"_id": member_id}, {"$inc": {"acts": 1}}, return_document=ReturnDocument.AFTER, session=session
-        )
+        """Return a member and keep every other act on the same record out until the transaction ends.
+
+        A write and a read rather than findAndModify, for which the embedded store reads the whole collection; nobody
+        comes between the two, since the write holds the document.
+        """
+        await self._members.update_one({"_id": member_id}, {"$inc": {"acts": 1}}, session=session)
+        return await self._members.find_one({"_id": member_id}, session=session)
 
     async def number(self, member_id: str, kind: str, count: int, session: Session) -> int:
         """Take ``count`` reference numbers of a kind and return the last of them; the first ever is 1."""
-        member = await self._members.find_one_and_update(
-            {"_id": member_id},
-            {"$inc": {f"numbers.{kind}": count}},
-            {"numbers": 1},
-            return_document=ReturnDocument.AFTER,
-            session=session,
-        )
+        await self._members.update_one({"_id": member_id}, {"$inc": {f"numbers.{kind}": count}}, session=session)
+        member = await self._members.find_one({"_id": member_id}, {"numbers": 1}, session=session)
         return int(member["numbers"][kind]) if member else count
 
     async def epoch(self) -> int:
