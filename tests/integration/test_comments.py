@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -168,7 +169,7 @@ async def test_many_at_once(me: MemberClient) -> None:
     await asyncio.gather(*(post(me, text=str(number)) for number in range(10)))
     listed = (await me.get(COMMENTS))["items"]
     assert sorted(comment["text"] for comment in listed) == sorted(map(str, range(10)))
-    assert listed == sorted(listed, key=lambda comment: comment["created_at"])
+    assert listed == sorted(listed, key=lambda one: datetime.fromisoformat(one["created_at"]))
 
 
 @pytest.mark.parametrize(("renewal", "home"), [("2026-06-01", "2026-06-01"), ("2026-01-01", "2026-01-01")])

@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientResponse
+from pydantic import SecretStr
 
 from bridge.settings import Settings
 from bridge.store.evidence import CHUNK
 from bridge.tokens import dev_token
+from deploy.dev import mongo
 from tests.support.documents import PDF, PNG
 from tests.support.member_client import BEFORE, IN_YEAR, YEAR, MemberClient, serving
 from tests.support.pdf import faults, text_of
@@ -246,8 +248,22 @@ async def test_a_broken_download_breaks_nothing(me: MemberClient) -> None:
     assert "log.csv" in await unpacked(me, "record.zip")
 
 
-async def test_a_gigabyte_at_constant_memory(me: MemberClient) -> None:
+@pytest.fixture
+async def alone(settings: Settings, tmp_path: Path) -> AsyncGenerator[MemberClient]:
+    """A member at a running API with a store of its own: a gigabyte has stalled one that other tests had worked on."""
+    (tmp_path / "log").mkdir()
+    store = mongo.find(None, tmp_path, tmp_path / "log")
+    await asyncio.to_thread(store.start)
+    try:
+        async with serving(settings.model_copy(update={"mongo_url": SecretStr(store.url)})) as client:
+            yield client
+    finally:
+        await asyncio.to_thread(store.stop)
+
+
+async def test_a_gigabyte_at_constant_memory(alone: MemberClient) -> None:
     """The service holds a piece of a large record at a time, however much of it there is."""
+    me = alone
     entry_id = await complete(me)
     await big_file(me, entry_id, 1100 * 2**20)
     before, length = resident(), 0
