@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bridge.api.context import Call
 from bridge.api.fields import Day
 from bridge.api.idempotent import attempt
-from bridge.api.pagination import Page, PageQuery, decode_cursor, encode_cursor
+from bridge.api.pagination import Page, PageQuery, decode_cursor, paged
 from bridge.api.parts import AUDIT
 from bridge.api.routing import Answer, Routes
 from bridge.errors import Conflict, NotSelected
@@ -156,7 +156,7 @@ async def list_audit(call: Call, query: PageQuery) -> dict[str, Any]:
     """Return a page of the member's cases, newest first (R53)."""
     scope = f"audit:{call.caller.subject}"
     page = await call.service(AUDIT).list(call.caller.subject, query.limit, decode_cursor(scope, query, 3))
-    return {"items": page.items, "next": page.next and encode_cursor(page.next, scope, query), "total": page.total}
+    return paged(page, scope, query)
 
 
 @routes.post(

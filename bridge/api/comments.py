@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.context import Call
 from bridge.api.idempotent import attempt
-from bridge.api.pagination import Page, PageQuery, decode_cursor, encode_cursor, parse_sort
+from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort
 from bridge.api.parts import COMMENTS
 from bridge.api.routing import Answer, Routes
 from bridge.errors import Conflict, RecordFrozen
@@ -69,11 +69,7 @@ async def list_comments(call: Call, query: CommentQuery) -> dict[str, Any]:
     scope = f"comments:{member_id}:{period_id}"
     after = decode_cursor(scope, query, 2 * len(sort) + 1)
     page = await call.service(COMMENTS).list(member_id, period_id, sort, query.limit, after)
-    return {
-        "items": [_shown(comment) for comment in page.items],
-        "next": page.next and encode_cursor(page.next, scope, query),
-        "total": page.total,
-    }
+    return paged(page, scope, query, _shown)
 
 
 @routes.post(

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from bridge.api.conditional import check_version, etag, not_modified
 from bridge.api.context import SETTINGS, Call
 from bridge.api.idempotent import attempt
-from bridge.api.pagination import Page, PageQuery, decode_cursor, encode_cursor, parse_sort
+from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort
 from bridge.api.parts import EVIDENCE
 from bridge.api.routing import Answer, Routes
 from bridge.api.transfers import FORM, attachment, file_part, in_time, send
@@ -91,11 +91,7 @@ async def list_evidence(call: Call, query: EvidenceQuery) -> dict[str, Any]:
     sort = parse_sort(query.sort or "uploaded_at", SORTABLE)
     after = decode_cursor(scope, query, 2 * len(sort) + 1)
     page = await call.service(EVIDENCE).list(member_id, entry_id, sort, query.limit, after)
-    return {
-        "items": [item(document) for document in page.items],
-        "next": page.next and encode_cursor(page.next, scope, query),
-        "total": page.total,
-    }
+    return paged(page, scope, query, item)
 
 
 @routes.post(

@@ -12,7 +12,7 @@ from bridge.api.context import Call
 from bridge.api.evidence import EvidenceItem
 from bridge.api.fields import Day
 from bridge.api.idempotent import attempt
-from bridge.api.pagination import Page, PageQuery, decode_cursor, encode_cursor, parse_sort
+from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort
 from bridge.api.parts import LOG
 from bridge.api.routing import Answer, Routes
 from bridge.domain.entries import SORTABLE
@@ -139,11 +139,7 @@ async def list_log(call: Call, query: LogQuery) -> dict[str, Any]:
     after = decode_cursor(scope, query, 2 * len(sort) + 1)
     wanted = LogFilter(**query.model_dump(exclude={"limit", "cursor", "sort"}))
     page = await call.service(LOG).list(call.caller.subject, wanted, sort, query.limit, after)
-    return {
-        "items": [shown(entry) for entry in page.items],
-        "next": page.next and encode_cursor(page.next, scope, query),
-        "total": page.total,
-    }
+    return paged(page, scope, query, shown)
 
 
 @routes.post(

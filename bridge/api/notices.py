@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from bridge.api.context import Call
-from bridge.api.pagination import Page, PageQuery, decode_cursor, encode_cursor
+from bridge.api.pagination import Page, PageQuery, decode_cursor, paged
 from bridge.api.parts import NOTICES
 from bridge.api.routing import Routes
 
@@ -42,11 +42,7 @@ class Notice(BaseModel):
 async def list_notices(call: Call, query: NoticeQuery) -> dict[str, Any]:
     """Return a page of notices, so that refusals and bounces are seen."""
     page = await call.service(NOTICES).list(query.state, query.limit, decode_cursor("notices", query, 3))
-    return {
-        "items": [{**notice, "id": notice["_id"]} for notice in page.items],
-        "next": page.next and encode_cursor(page.next, "notices", query),
-        "total": page.total,
-    }
+    return paged(page, "notices", query, lambda notice: {**notice, "id": notice["_id"]})
 
 
 @routes.post(

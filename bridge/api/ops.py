@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bridge.api.context import Call
-from bridge.api.pagination import Page, PageQuery, decode_cursor, encode_cursor, parse_sort
+from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort
 from bridge.api.parts import OPERATIONS
 from bridge.api.readers import reader
 from bridge.api.routing import Routes
@@ -145,8 +145,7 @@ async def dead_letters(call: Call, query: LetterQuery) -> dict[str, Any]:
     after = decode_cursor("dead-letters", query, 2 * len(sort) + 1)
     asked = Asked(None, query.reason, query.older_than, query.younger_than, query.member)
     page = await call.service(OPERATIONS).list(asked, sort, query.limit, after)
-    more = page.next and encode_cursor(page.next, "dead-letters", query)
-    return {"items": [_shown(letter) for letter in page.items], "next": more, "total": page.total}
+    return paged(page, "dead-letters", query, _shown)
 
 
 @routes.get(
@@ -218,8 +217,7 @@ async def parked(call: Call, query: PageQuery) -> dict[str, Any]:
     """Return a page of parked statements, those that have waited longest first."""
     parse_sort(query.sort, ())
     page = await call.service(OPERATIONS).parked(query.limit, decode_cursor("parked", query, 2))
-    more = page.next and encode_cursor(page.next, "parked", query)
-    return {"items": [_parked(item) for item in page.items], "next": more, "total": page.total}
+    return paged(page, "parked", query, _parked)
 
 
 def _shown(letter: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Collection, Sequence
-from typing import Generic, TypeVar, cast
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Generic, TypeVar, cast
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.errors import FieldFault, ValidationFailed
+from bridge.store.listing import Listing
 
 T = TypeVar("T")
 
@@ -74,6 +75,17 @@ def encode_cursor(values: Sequence[Scalar], scope: str, query: PageQuery) -> str
     """
     packed = orjson.dumps([_fingerprint(scope, query), *values], option=orjson.OPT_PASSTHROUGH_DATETIME)
     return base64.urlsafe_b64encode(packed).rstrip(b"=").decode("ascii")
+
+
+def paged(
+    page: Listing, scope: str, query: PageQuery, show: Callable[[dict[str, Any]], Any] | None = None
+) -> dict[str, Any]:
+    """Return a page of the store as ``Page`` has it, each row as ``show`` says."""
+    return {
+        "items": [show(row) for row in page.items] if show else page.items,
+        "next": page.next and encode_cursor(page.next, scope, query),
+        "total": page.total,
+    }
 
 
 def decode_cursor(scope: str, query: PageQuery, size: int) -> list[Scalar] | None:

@@ -11,7 +11,7 @@ from bridge.api.conditional import check_version
 from bridge.api.context import Call
 from bridge.api.fields import Day
 from bridge.api.idempotent import attempt
-from bridge.api.pagination import Page, PageQuery, decode_cursor, encode_cursor, parse_sort
+from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort
 from bridge.api.parts import PLAN
 from bridge.api.routing import Answer, Routes
 from bridge.domain.plan import SORTABLE
@@ -110,11 +110,7 @@ async def list_plan(call: Call, query: PlanQuery) -> dict[str, Any]:
     after = decode_cursor(scope, query, 2 * len(sort) + 1)
     wanted = PlanFilter(**query.model_dump(exclude={"limit", "cursor", "sort"}))
     page = await call.service(PLAN).list(call.caller.subject, wanted, sort, query.limit, after)
-    return {
-        "items": [shown(item) for item in page.items],
-        "next": page.next and encode_cursor(page.next, scope, query),
-        "total": page.total,
-    }
+    return paged(page, scope, query, shown)
 
 
 @routes.post(

@@ -16,7 +16,7 @@ from bridge.api.context import Call
 from bridge.api.evidence import send_file
 from bridge.api.fields import Day
 from bridge.api.idempotent import attempt
-from bridge.api.pagination import Page, PageQuery, decode_cursor, encode_cursor, parse_sort
+from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort
 from bridge.api.parts import REGISTER, SELECTION
 from bridge.api.readers import reader
 from bridge.api.routing import Answer, Routes
@@ -235,11 +235,7 @@ async def list_cases(call: Call, query: CaseQuery) -> dict[str, Any]:
     sort = parse_sort(query.sort, SORTABLE)
     after = decode_cursor("cases", query, 2 * len(sort) + 1)
     page = await call.service(REGISTER).list(wanted, sort, query.limit, after)
-    return {
-        "items": [_row(case) for case in page.items],
-        "next": page.next and encode_cursor(page.next, "cases", query),
-        "total": page.total,
-    }
+    return paged(page, "cases", query, _row)
 
 
 @routes.get("/v1/register/cases/{case_id}", roles={"register"}, answer=Case, etag=True, summary="One case")

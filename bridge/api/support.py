@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.context import Call
 from bridge.api.idempotent import attempt
-from bridge.api.pagination import Page, PageQuery, decode_cursor, encode_cursor
+from bridge.api.pagination import Page, PageQuery, decode_cursor, paged
 from bridge.api.parts import ACCESS, SUPPORT
 from bridge.api.routing import Answer, Routes
 from bridge.errors import Conflict
@@ -62,7 +62,7 @@ async def list_grants(call: Call, query: PageQuery) -> dict[str, Any]:
     """Return a page of the member's grants, newest first (R63)."""
     scope = f"grants:{call.caller.subject}"
     page = await call.service(SUPPORT).list(call.caller.subject, query.limit, decode_cursor(scope, query, 3))
-    return {"items": page.items, "next": page.next and encode_cursor(page.next, scope, query), "total": page.total}
+    return paged(page, scope, query)
 
 
 @routes.post(
@@ -102,4 +102,4 @@ async def list_access(call: Call, query: PageQuery) -> dict[str, Any]:
     """Return a page of who read, or tried to read, the member's record, newest first (R64)."""
     scope = f"access:{call.caller.subject}"
     page = await call.service(ACCESS).history(call.caller.subject, query.limit, decode_cursor(scope, query, 3))
-    return {"items": page.items, "next": page.next and encode_cursor(page.next, scope, query), "total": page.total}
+    return paged(page, scope, query)
