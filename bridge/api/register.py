@@ -26,7 +26,7 @@ from bridge.errors import Conflict
 from bridge.services.members import MEMBER_ID
 from bridge.services.register import Decision
 from bridge.services.selection import Draw
-from bridge.store.cases import SORTABLE
+from bridge.store.cases import SORTABLE, CaseFilter
 
 routes = Routes("Register", "The Register Audit, for the team that runs it.")
 
@@ -228,10 +228,7 @@ async def get_sample(call: Call) -> dict[str, Any]:
 @routes.get("/v1/register/cases", roles={"register"}, query=CaseQuery, answer=Page[CaseRow], summary="List cases")
 async def list_cases(call: Call, query: CaseQuery) -> dict[str, Any]:
     """Return a page of cases; no detail of any record (R64)."""
-    given = {"state": query.state, "member_id": query.member_id}
-    wanted: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if query.due_before is not None:
-        wanted["due_date"] = {"$lt": query.due_before.isoformat()}
+    wanted = CaseFilter(query.state, query.member_id, query.due_before)
     sort = parse_sort(query.sort, SORTABLE)
     after = decode_cursor("cases", query, 2 * len(sort) + 1)
     page = await call.service(REGISTER).list(wanted, sort, query.limit, after)

@@ -15,6 +15,7 @@ from bridge.services.idempotency import Attempt, once
 from bridge.services.intake import Intake
 from bridge.services.stores import Stores
 from bridge.services.submissions import Submissions
+from bridge.store.cases import CaseFilter
 from bridge.store.database import Session
 from bridge.store.listing import Listing, Sort
 from schemas.audit import DECLARATIONS
@@ -43,7 +44,7 @@ class MemberAudit:
 
     async def list(self, member_id: str, limit: int, after: list[Any] | None) -> Listing:
         """Return a page of the member's cases as shown, newest first."""
-        page = await self._stores.cases.list({"member_id": member_id}, _NEWEST_FIRST, limit, after)
+        page = await self._stores.cases.list(CaseFilter(member_id=member_id), _NEWEST_FIRST, limit, after)
         member = await self._stores.members.get(member_id) or {}
         return Listing([shown(case, member) for case in page.items], page.next, page.total)
 

@@ -19,6 +19,7 @@ from bridge.services.idempotency import Attempt, once
 from bridge.services.selection import AuditRules, said
 from bridge.services.stores import Stores
 from bridge.services.submissions import Submissions
+from bridge.store.cases import CaseFilter
 from bridge.store.listing import Listing, Sort
 
 Document = dict[str, Any]
@@ -67,9 +68,9 @@ class Register:
         self._settings = settings
         self._today = today
 
-    async def list(self, query: Document, sort: Sort, limit: int, after: list[Any] | None) -> Listing:
+    async def list(self, wanted: CaseFilter, sort: Sort, limit: int, after: list[Any] | None) -> Listing:
         """Return a page of cases; nothing in a case is part of the member's record."""
-        return await self._stores.cases.list(query, sort, limit, after)
+        return await self._stores.cases.list(wanted, sort, limit, after)
 
     async def get(self, case_id: str) -> Document:
         """Return one case, with the digest and counts of what was submitted last; raises ``NotFound``."""

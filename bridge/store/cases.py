@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from pymongo import ReturnDocument
@@ -19,6 +20,21 @@ SORTABLE = ("due_date", "selected_at")
 
 class AlreadySelected(Exception):
     """The member is in a case that goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFilter:
+    """Which cases a list has: all that is given holds; ``due_before`` is the first day that is too late."""
+
+    state: str | None = None
+    member_id: str | None = None
+    due_before: date | None = None
+
+    def query(self) -> Document:
+        """Return the store's query."""
+        due = {"$lt": self.due_before.isoformat()} if self.due_before else None
+        asked: Document = {"state": self.state, "member_id": self.member_id, "due_date": due}
+        return {name: value for name, value in asked.items() if value is not None}
 
 
 @reaches_store
@@ -66,9 +82,9 @@ class Cases:
         assert changed is not None, "an act has read this case: nobody else removes it"
         return changed
 
-    async def list(self, query: Document, sort: Sort, limit: int, after: list[Any] | None) -> Listing:
+    async def list(self, wanted: CaseFilter, sort: Sort, limit: int, after: list[Any] | None) -> Listing:
         """Return a page of cases, for staff."""
-        return await page_of(self._cases, Wanted({}, query, sort, limit, after))
+        return await page_of(self._cases, Wanted({}, wanted.query(), sort, limit, after))
 
     async def awaited(self, until: str) -> list[Document]:
         """Return the cases in which the member has something to send by a day (YYYY-MM-DD) or before it."""
