@@ -7,7 +7,7 @@ import functools
 import inspect
 import random
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from motor.motor_asyncio import (
@@ -158,6 +158,11 @@ async def insert_new(collection: Collection, documents: list[Document]) -> dict[
     except BulkWriteError as error:
         return duplicates(error)
     return {}
+
+
+async def rows_by_id(collection: Collection, ids: Iterable[str]) -> dict[str, Document]:
+    """Return id → document of those that are there, in one read."""
+    return {row["_id"]: row async for row in collection.find({"_id": {"$in": list(ids)}})}
 
 
 async def bulk(

@@ -10,7 +10,7 @@ from pymongo import UpdateOne
 
 from bridge.domain.dispositions import Disposition, Outcome, Reason
 from bridge.domain.erasing import found_by
-from bridge.store.database import Database, Document, bulk, insert_new, reaches_store
+from bridge.store.database import Database, Document, bulk, insert_new, reaches_store, rows_by_id
 
 GONE: Document = {
     "$set": {
@@ -78,8 +78,7 @@ class Statements:
 
     async def known(self, statement_ids: Iterable[str]) -> dict[str, Document]:
         """Return id → row of the statements that are there."""
-        found = self._statements.find({"_id": {"$in": list(statement_ids)}})
-        return {row["_id"]: row async for row in found}
+        return await rows_by_id(self._statements, statement_ids)
 
     async def settle(self, outcomes: dict[str, Outcome]) -> None:
         """Correct the disposition of statements whose outcome a race or a later event decided."""

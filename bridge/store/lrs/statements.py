@@ -13,7 +13,7 @@ from typing import Any
 from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from bridge.store.database import Database, Document, Session, bulk, duplicates, insert_new, reaches_store
+from bridge.store.database import Database, Document, Session, bulk, duplicates, insert_new, reaches_store, rows_by_id
 from bridge.store.lrs.references import References
 from bridge.store.lrs.rows import Link, Row, binaries
 from bridge.store.lrs.search import Search
@@ -45,8 +45,7 @@ class LrsStatements:
 
     async def known(self, statement_ids: Iterable[str]) -> dict[str, Document]:
         """Return id → row of the statements that are there, those included that only a voiding has named."""
-        found = self._statements.find({"_id": {"$in": list(statement_ids)}})
-        return {row["_id"]: row async for row in found}
+        return await rows_by_id(self._statements, statement_ids)
 
     async def add_new(self, rows: Sequence[Row]) -> set[str]:
         """Store statements, each for itself; returns the ids that were there already."""
