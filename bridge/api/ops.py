@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -16,7 +17,7 @@ from bridge.api.routing import Routes
 from bridge.domain.dispositions import DEAD_LETTER_REASONS
 from bridge.services.letters import AGE, Asked
 from bridge.services.members import MEMBER_ID
-from bridge.services.operations import MOST_AT_ONCE, Backlog, Done
+from bridge.services.operations import MOST_AT_ONCE, Done
 from bridge.store.dead_letters import SORTABLE
 
 routes = Routes("Operations", "What waits, what got stuck, and how to set it going again.")
@@ -133,7 +134,7 @@ class ParkedRow(BaseModel):
 async def queues(call: Call) -> dict[str, Any]:
     """Return depth, consumers and age of each queue, of the outbox and of the parked statements."""
     backlogs, reasons = await call.service(OPERATIONS).backlogs()
-    return {"items": [_backlog(one) for one in backlogs], "dead_letters_by_reason": reasons}
+    return {"items": [asdict(one) for one in backlogs], "dead_letters_by_reason": reasons}
 
 
 @routes.get(
@@ -222,10 +223,6 @@ async def parked(call: Call, query: PageQuery) -> dict[str, Any]:
 
 def _shown(letter: Mapping[str, Any]) -> dict[str, Any]:
     return {**letter, "id": letter["_id"]}
-
-
-def _backlog(one: Backlog) -> dict[str, Any]:
-    return {"name": one.name, "depth": one.depth, "consumers": one.consumers, "oldest_age": one.oldest_age}
 
 
 def _parked(item: Mapping[str, Any]) -> dict[str, Any]:
