@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import uuid
 from collections.abc import AsyncGenerator, Generator
@@ -20,6 +21,7 @@ from tests.support.audit import SECRET
 from tests.support.containers import mongo_in_docker
 from tests.support.journey import Journey, journey
 from tests.support.life import MARK
+from tests.support.log_lines import collected_lines
 from tests.support.portal import Portal, portal_over
 from tests.support.rules import RULES, without_test
 
@@ -62,6 +64,13 @@ def local_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("local")
     dev_key(directory)
     return directory
+
+
+@pytest.fixture
+def lines() -> Generator[io.BytesIO]:
+    """What is logged during a test."""
+    with collected_lines() as stream:
+        yield stream
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,6 @@ from bridge.errors import Unavailable
 from bridge.services.evidence import GIVEN_UP_AFTER, Upload
 from bridge.settings import Settings
 from tests.support import documents
-from tests.support.log_lines import collected_lines
 from tests.support.member_client import BEFORE, MemberClient, serving
 
 PDF = documents.PDF
@@ -33,13 +32,6 @@ async def me(settings: Settings) -> AsyncGenerator[MemberClient]:
     small = settings.model_copy(update={"evidence_max_bytes": 600_000, "evidence_quota_bytes": 1_000_000})
     async with serving(small) as member:
         yield member
-
-
-@pytest.fixture
-def lines() -> Generator[io.BytesIO]:
-    """Collect what is logged."""
-    with collected_lines() as stream:
-        yield stream
 
 
 def pdf(size: int) -> bytes:

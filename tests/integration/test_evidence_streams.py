@@ -6,14 +6,13 @@ import asyncio
 import io
 import re
 import tracemalloc
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 
 from bridge.settings import Settings
 from tests.support.documents import PDF
-from tests.support.log_lines import collected_lines
 from tests.support.member_client import MemberClient, serving
 
 SIZE = 10 * 2**20
@@ -29,13 +28,6 @@ async def me(settings: Settings) -> AsyncGenerator[MemberClient]:
     """Serve the API."""
     async with serving(settings) as member:
         yield member
-
-
-@pytest.fixture
-def lines() -> Generator[io.BytesIO]:
-    """Collect what is logged."""
-    with collected_lines() as stream:
-        yield stream
 
 
 def resident(what: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +13,6 @@ import pytest
 from aiohttp import ClientResponse, FormData
 
 from bridge.settings import Settings
-from tests.support.log_lines import collected_lines
 from tests.support.member_client import BEFORE, IN_YEAR, MemberClient, serving
 
 PATH = "/v1/imports/log"
@@ -26,13 +25,6 @@ async def me(settings: Settings) -> AsyncGenerator[MemberClient]:
     small = settings.model_copy(update={"import_max_rows": 300, "import_max_bytes": 20_000})
     async with serving(small) as member:
         yield member
-
-
-@pytest.fixture
-def lines() -> Generator[io.BytesIO]:
-    """Collect what is logged."""
-    with collected_lines() as stream:
-        yield stream
 
 
 async def send(me: MemberClient, *lines: str, **headers: str) -> ClientResponse:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,6 @@ from bridge import tokens
 from bridge.api.app import Parts, create_app
 from bridge.settings import Settings
 from tests.integration.api.sample import NOTES, PORTAL, Client, Notes, Start, bearer, routes
-from tests.support.log_lines import collected_lines
-
-
-@pytest.fixture
-def lines() -> Generator[io.BytesIO]:
-    """What is logged during a test."""
-    with collected_lines() as stream:
-        yield stream
 
 
 @pytest.fixture
