@@ -20,6 +20,9 @@ CROWD = 4
 SPARE = 1.5
 """How many times the rows of a page a part of a crowded day is to hold, so that it seldom holds too few."""
 
+STOPS = 2
+"""The pieces, of a page each, to read before the rest of a list: the second is for a first that held too few."""
+
 STATES = ("draft", "incomplete", "complete")
 """The three states of an entry (R38): draft; finished, but with gaps; complete."""
 
@@ -78,18 +81,23 @@ def pieces(
         number.update(days(tally))
     first, last = (LAST, "") if descending else ("", LAST)
     held = 0
+    stops: list[Place] = []
     for day in sorted(number, reverse=descending):
         if after is not None and (day > after[0] if descending else day < after[0]):
             continue
         again = after is not None and day == after[0]
-        if number[day] > CROWD * rows:
+        crowded = number[day] > CROWD * rows
+        if len(stops) == STOPS or (stops and crowded):
+            break
+        if crowded:
             begin = after if again and after is not None else (day, first)
             lead = [] if again or (after is None and not held) else [begin]  # nothing lies before the first day of all
             return (after if lead else begin), lead + _within(begin, descending, rows / number[day])
         held += 0 if again else number[day]
         if held >= rows:
-            return after, [(day, last)]
-    return after, []
+            stops.append((day, last))
+            held = 0
+    return after, stops
 
 
 def _within(begin: Place, descending: bool, share: float) -> list[Place]:

@@ -52,6 +52,8 @@ async def test_a_long_log_costs_what_a_short_one_does(portal: Portal, days: int)
     short, long = await fill(portal, "m-1", 100, days), await fill(portal, "m-2", 10_000, days)
     assert (await long.get("/v1/log?period=all"))["total"] == 10_000
     assert (await long.get("/v1/log?period=all&q=heron"))["total"] == 5
+    dated: dict[str, Any] = {"order.date.empty": False, "order.date.key": {"$gte": ""}}
+    assert await portal.services.stores.log.of("m-2").number(dated) == 10_000, "the store's index has lost entries"
     for path in ("/v1/log?period=all", "/v1/log?limit=5", "/v1/log?period=all&q=heron", "/v1/periods/current"):
         times: dict[str, list[float]] = {"short": [], "long": []}
         for _ in range(TIMES):  # in turns, so that whatever else runs here slows both

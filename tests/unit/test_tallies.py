@@ -45,16 +45,17 @@ def test_an_empty_tally_counts_nothing():
     st.integers(1, 60),
 )
 def test_pieces_follow_each_other_and_hold_a_page(numbers: dict[str, int], descending: bool, rows: int):
-    """No day lies before the start, each stop is beyond the one before, and about a page lies before the last."""
+    """No day lies before the start, each stop is beyond the one before, and each piece holds a page."""
     start, stops = pieces([{"days": numbers}], descending, None, rows)
     places = [*([start] if start else []), *stops]
     assert places == sorted(places, reverse=descending)
     if start is not None:
         assert start[0] == (max if descending else min)(numbers)
-    if stops:
-        day = stops[-1][0]
-        before = sum(n for other, n in numbers.items() if (other > day if descending else other < day))
-        assert before < rows <= before + numbers[day]
+    left = sorted(numbers, reverse=descending)
+    for day in dict.fromkeys(day for day, _ in stops):
+        piece, left = left[: left.index(day) + 1], left[left.index(day) + 1 :]
+        held = [numbers[one] for one in piece]
+        assert sum(held[:-1]) < rows <= sum(held), "a piece ends with the day that fills a page"
 
 
 def test_pieces_go_on_from_where_a_page_ended():
