@@ -17,6 +17,10 @@ _NO_STORE = """There is no MongoDB to use. Either of these is enough:
   - set BRIDGE_MONGO_URL to a replica set that runs"""
 
 
+CHECKPOINT_SECONDS = 5
+"""The pause between checkpoints: at its own 60 s, a few tens of thousands of writes in between stall it for good."""
+
+
 @dataclass
 class Embedded:
     """SecantusDB on a port of 127.0.0.1, its data under ``directory``; it reports a replica set of one member."""
@@ -31,7 +35,8 @@ class Embedded:
         argv: list[str | Path] = [self.server, "--host", LOOPBACK, "--port", str(self.port)]
         argv += ["--storage-path", self.directory, "--config", self.directory.with_suffix(".toml")]
         argv += ["--sync-on-commit", "--log-level", "WARNING"]  # acknowledged is durable, as in production
-        self._server = Process("SecantusDB", argv, self.logs / "mongo.log", os.environ, self.held)
+        env = {"SECANTUS_CHECKPOINT_SECONDS": str(CHECKPOINT_SECONDS), **os.environ}
+        self._server = Process("SecantusDB", argv, self.logs / "mongo.log", env, self.held)
 
     @property
     def url(self) -> str:
