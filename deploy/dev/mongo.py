@@ -41,7 +41,7 @@ class Embedded:
     @property
     def url(self) -> str:
         """Where it answers."""
-        return f"mongodb://{LOOPBACK}:{self.port}/"
+        return f"mongodb://{LOOPBACK}:{self.port}/?retryWrites=false"
 
     def start(self) -> None:
         """Start it and return when it takes connections; raises ``ProcessFailed``."""
