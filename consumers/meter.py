@@ -126,7 +126,7 @@ class Meter:
         backup_at = await stores.measured.backup_at()
         return StoreReading(
             parked=await stores.measured.parked(),
-            parked_oldest_seconds=_age(await stores.parked_list.oldest()),
+            parked_oldest_seconds=_age(await stores.waiting.parked_since()),
             held=await stores.measured.held(),
             outbox_pending=lag.count,
             outbox_oldest_seconds=lag.age,

@@ -121,21 +121,27 @@ class Reader:
         self._path = path
         self._identity = identity
 
-    def verify(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Read the whole file; returns header and manifest. Raises ``BadBackup`` unless every byte is as written."""
+    def verify(self, keep: str = "") -> tuple[dict[str, Any], dict[str, Any], list[bytes]]:
+        """Read the whole file; returns header, manifest and the BSON documents of ``keep``, a small collection.
+
+        Raises ``BadBackup`` unless every byte is as written.
+        """
         told: dict[str, dict[str, Any]] = {}
+        kept: list[bytes] = []
         for name, data in self._entries():  # to its end, after which the checksums of age and zstd come
             if name in (HEADER, MANIFEST):
                 told[name] = orjson.loads(data)
+            elif _collection(name) == keep:
+                kept += split(data)
         if MANIFEST not in told:
             raise BadBackup("The backup is cut off: its end is missing.")
-        return told[HEADER], told[MANIFEST]
+        return told[HEADER], told[MANIFEST], kept
 
     def parts(self) -> Iterator[tuple[str, bytes]]:
         """Yield collection and documents, part by part; checks again what it reads."""
         for name, data in self._entries():
             if name not in (HEADER, MANIFEST):
-                yield name.rpartition("/")[0], data
+                yield _collection(name), data
 
     def _entries(self) -> Iterator[tuple[str, bytes]]:
         """Yield every entry; the manifest, which is checked, comes last."""
@@ -161,6 +167,10 @@ class Reader:
             pipe.read()  # to the end, so that what age checks last is checked
 
 
+def _collection(name: str) -> str:
+    return name.rpartition("/")[0]
+
+
 def _untarred(plain: BinaryIO) -> Iterator[tuple[str, bytes]]:
     unpacking = zstandard.ZstdDecompressor().stream_reader(plain, read_across_frames=False, closefd=False)
     with unpacking as unpacked, tarfile.open(fileobj=cast("Any", unpacked), mode="r|") as tar:
@@ -182,7 +192,7 @@ def _checked(entries: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]
         if name == MANIFEST:
             _compare(sums, orjson.loads(data)["collections"])
         elif name != HEADER:
-            part = sums.setdefault(name.rpartition("/")[0], Sum())
+            part = sums.setdefault(_collection(name), Sum())
             part.add(data, sum(1 for _ in split(data)))
         yield name, data
 

@@ -10,7 +10,7 @@ from bridge.errors import Conflict
 from bridge.services.erasure import Erasures
 from bridge.services.migrations import Migrations
 from bridge.services.stores import Stores
-from bridge.store.dump import Dump
+from bridge.store.dump import META, Dump
 from bridge.store.erasures import ERASED
 from bridge.store.schema import VERSION
 from bridge.store.times import now
@@ -57,14 +57,15 @@ class Backups:
     async def restore(self, reader: Reader, newer: AsyncIterable[Document], progress: Progress) -> Document:
         """Restore a backup into an empty database; ``newer`` are rows of a ledger of erasures made since.
 
-        Nothing is written unless the whole file was read and is as it was written. Raises ``BadBackup``, or
-        ``Conflict`` when the database is not empty.
+        Nothing is written unless the whole file was read and is as it was written. Raises ``BadBackup``, ``Conflict``
+        when the database is not empty, or ``WrongErasureKey`` when the erased of the backup would come back.
         """
-        header, manifest = reader.verify()
+        header, manifest, meta = reader.verify(META)
         if header["schema"] > VERSION:
             raise BadBackup("The backup was made by a later release; restore it with that one.")
         if not await self._dump.is_empty():
             raise Conflict("The database is not empty: set BRIDGE_MONGO_DATABASE to a new name.")
+        self._stores.erasures.key.must_fit(self._dump.read(meta))
         await self._dump.note(RESTORING, {"at": now()})
         for name, part in reader.parts():
             documents = list(split(part))

@@ -168,12 +168,12 @@ class Operations:
             _backlog("members", states["members"]),
             _backlog("dead_letters", states["dead_letters"], await self._letters.oldest()),
             Backlog("events", lag.count, None, lag.age if lag.count else None),
-            Backlog("parked", parked, None, _age(await self._stores.parked_list.oldest())),
+            Backlog("parked", parked, None, _age(await self._stores.waiting.parked_since())),
         ], await self._letters.by_reason()
 
     async def parked(self, limit: int, after: Sequence[Any] | None) -> Listing:
         """Return a page of the statements that wait for their actor to become known, longest first."""
-        return await self._stores.parked_list.list(limit, list(after) if after else None)
+        return await self._stores.waiting.parked(limit, list(after) if after else None)
 
 
 def _backlog(name: str, state: QueueState, oldest: datetime | None = None) -> Backlog:

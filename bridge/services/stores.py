@@ -23,7 +23,6 @@ from bridge.store.members import Members
 from bridge.store.notices import Notices
 from bridge.store.outbox import Outbox
 from bridge.store.parked import Waiting
-from bridge.store.parked_list import ParkedList
 from bridge.store.pulls import Pulls
 from bridge.store.records import Records
 from bridge.store.removal import Removal
@@ -49,7 +48,6 @@ class Stores:
     evidence: Evidence
     dead_letters: DeadLetters
     departures: Departures
-    parked_list: ParkedList
     pulls: Pulls
     log: Records
     plan: Records
@@ -84,7 +82,6 @@ class Stores:
             Evidence(database),
             DeadLetters(database),
             Departures(database),
-            ParkedList(database),
             Pulls(database),
             Records(database, "log_entries", entries.SORTABLE, also=("period_id",)),
             Records(database, "plan_items", plan.SORTABLE),
@@ -117,7 +114,6 @@ class Stores:
             self.evidence,
             self.dead_letters,
             self.departures,
-            self.parked_list,
             self.pulls,
             self.log,
             self.plan,

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
+from bson import decode
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import OperationFailure
@@ -18,6 +19,9 @@ SNAPSHOT: Final = "snapshot"
 TRANSACTION: Final = "transaction"
 NONE: Final = "none"
 """How a backup holds together: by a snapshot session, in a transaction, or not at all."""
+
+META: Final = "meta"
+"""The collection of what a deployment knows of itself, the proof of its erasure key among it."""
 
 _PROBE: Final = {"_id": "backup_probe"}
 _LATE: Final = ("evidence.chunks", "lrs_attachments.chunks", "access_log", "erasures")
@@ -31,7 +35,7 @@ class Dump:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._meta = database.collection("meta")
+        self._meta = database.collection(META)
 
     async def names(self) -> list[str]:
         """Return the collections in the order in which they are to be read."""
@@ -97,7 +101,7 @@ class Dump:
         self, name: str, session: Session | None, heads: Iterable[Document] = ()
     ) -> AsyncGenerator[bytes]:
         """Yield a collection's documents as BSON, many at once; of the access log no row beyond ``heads``."""
-        query: Document = {"_id": {"$ne": _PROBE["_id"]}} if name == "meta" else {}
+        query: Document = {"_id": {"$ne": _PROBE["_id"]}} if name == META else {}
         if name == "access_log" and session is None:
             query = {"$or": [{"chain": head["_id"], "seq": {"$lte": head["seq"]}} for head in heads]}
         async for batch in self._database.collection(name).find_raw_batches(query, session=session):
@@ -108,6 +112,11 @@ class Dump:
         codec: Any = CodecOptions(document_class=RawBSONDocument)
         options = self._database.collection(name).with_options  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - its codec
         await options(codec).insert_many([RawBSONDocument(one) for one in documents], ordered=False)
+
+    @staticmethod
+    def read(documents: Iterable[bytes]) -> list[Document]:
+        """Return documents of a backup as the store would."""
+        return [decode(one) for one in documents]
 
     async def note(self, what: str, facts: Document) -> None:
         """Write down in ``meta`` what was done."""

@@ -13,6 +13,9 @@ from bridge.domain.agents import hashed, id_key, tombstone
 from bridge.settings import SettingsError
 from bridge.store.database import Database, Document, Session, insert_new, reaches_store
 
+PROVEN = "erasure_key"
+"""The row of ``meta`` that proves the key, and has it when none was given."""
+
 HELD, RUNNING, ERASED = "held", "running", "erased"
 
 _OLD_ROW = "row:"
@@ -51,8 +54,16 @@ class ErasureKey:
         made = secrets.token_hex(32)
         kept = {} if self._given else {"key": made}
         proof = tombstone((self._given or made).encode(), "proof")
-        await insert_new(self._meta, [{"_id": "erasure_key", "proof": proof, **kept}])
-        row = await self._meta.find_one({"_id": "erasure_key"}) or {}
+        await insert_new(self._meta, [{"_id": PROVEN, "proof": proof, **kept}])
+        return self._proven(await self._meta.find_one({"_id": PROVEN}) or {})
+
+    def must_fit(self, meta: Iterable[Document]) -> None:
+        """Raise ``WrongErasureKey`` unless the tombstones of a database with this ``meta`` could be read here."""
+        for row in meta:
+            if row["_id"] == PROVEN:
+                self._proven(row)
+
+    def _proven(self, row: Document) -> bytes:
         key = (self._given or row.get("key") or "").encode()
         if tombstone(key, "proof") != row["proof"]:
             raise WrongErasureKey

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from bridge.store.database import Database, Document, insert_new, reaches_store
+from bridge.store.listing import Listing
 
 
 def parked_row(statement_id: str, actor_key: str, at: datetime) -> Document:
@@ -29,6 +31,7 @@ class Waiting:
     async def prepare(self) -> None:
         """Create the indexes."""
         await self._parked.create_index("actor_key", name="actor")
+        await self._parked.create_index([("at", 1), ("_id", 1)], name="age")
         await self._held.create_index([("member_id", 1), ("period_id", 1)], name="period")
 
     async def park(self, rows: list[Document]) -> None:
@@ -54,6 +57,22 @@ class Waiting:
         pipeline = [{"$match": {"member_id": member_id}}, {"$group": {"_id": "$period_id", "n": {"$sum": 1}}}]
         return {group["_id"]: group["n"] async for group in self._held.aggregate(pipeline)}
 
+    async def parked(self, limit: int, after: list[Any] | None) -> Listing:
+        """Return a page of the parked for operations, those that have waited longest first.
+
+        ``after`` is ``[at in ISO 8601, id]``. No row says whose name its statement carries.
+        """
+        query = {} if after is None else _beyond(datetime.fromisoformat(str(after[0])), str(after[1]))
+        rows = [row async for row in self._parked.find(query).sort([("at", 1), ("_id", 1)]).limit(limit + 1)]
+        items = rows[:limit]
+        more = [items[-1]["at"].isoformat(), items[-1]["_id"]] if len(rows) > limit else None
+        return Listing(items, more, await self.count_parked())
+
+    async def parked_since(self) -> datetime | None:
+        """Return since when the oldest is parked, or None when none is."""
+        row = await self._parked.find_one({}, sort=[("at", 1)])
+        return row["at"] if row else None
+
     async def count_parked(self) -> int:
         """Return how many statements wait for an actor to become known."""
         return await self._parked.count_documents({})
@@ -67,3 +86,7 @@ class Waiting:
         chosen = {"_id": {"$in": list(statement_ids)}}
         await self._parked.delete_many(chosen)
         await self._held.delete_many(chosen)
+
+
+def _beyond(at: datetime, statement_id: str) -> Document:
+    return {"$or": [{"at": {"$gt": at}}, {"at": at, "_id": {"$gt": statement_id}}]}

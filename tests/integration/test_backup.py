@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from pydantic import SecretStr
 from pymongo import MongoClient
 
 from bridge import wiring
@@ -19,6 +20,7 @@ from bridge.documents.sealing import pyrage
 from bridge.errors import Conflict
 from bridge.settings import Settings, load
 from bridge.store.dump import NONE, Dump
+from bridge.store.erasures import WrongErasureKey
 from tests.support.commands import run
 from tests.support.life import MARK, MEMBER, Life, life
 from tests.support.processes import CLI, environment_of
@@ -133,6 +135,20 @@ async def test_whoever_was_erased_since_is_erased_again(lived: Life, tmp_path: P
         assert await services.stores.erasures.among([f"member:{MEMBER}"]) == {f"member:{MEMBER}"}
 
 
+async def test_a_wrong_erasure_key_is_refused_with_nothing_written(settings: Settings, tmp_path: Path) -> None:
+    """Decision 12: under another key, or none, the erased of the backup would come back with a replay."""
+    target, own = tmp_path / "cpd.backup", SecretStr("a secret that this deployment was given")
+    async with wiring.services(settings.model_copy(update={"erasure_key": own})) as services:
+        await services.stores.erasures.key.get()
+    await backed_up(settings, target)
+    restored = elsewhere(settings)
+    for wrong in (SecretStr("a secret that was given to another one"), None):
+        with pytest.raises(WrongErasureKey):
+            await restore(restored.model_copy(update={"erasure_key": wrong}), Reader(target, None))
+    assert contents(restored) == {}
+    await restore(restored.model_copy(update={"erasure_key": own}), Reader(target, None))
+
+
 def damaged(whole: bytes) -> dict[str, bytes]:
     """A file in the ways that it may be damaged."""
     half = len(whole) // 2
@@ -217,7 +233,7 @@ async def test_standard_output_takes_a_backup(settings: Settings, tmp_path: Path
     )
     out, _ = await process.communicate()
     (tmp_path / "out").write_bytes(out)
-    header, manifest = Reader(tmp_path / "out", None).verify()
+    header, manifest, _ = Reader(tmp_path / "out", None).verify()
     assert header["format"] == 1
     assert manifest["collections"]["pulls"]["documents"] == 200
 
