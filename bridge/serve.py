@@ -29,6 +29,7 @@ from bridge.api import (
     ops,
     plan,
     register,
+    samples,
     staff_reads,
     support,
 )
@@ -80,6 +81,7 @@ RESOURCES = (
     audit.routes,
     support.routes,
     register.routes,
+    samples.routes,
     staff_reads.routes,
     notices.routes,
     erasures.routes,

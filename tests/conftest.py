@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import uuid
@@ -9,12 +10,14 @@ from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from bridge import wiring
 from bridge.broker.connection import connection
 from bridge.settings import Settings, load
 from bridge.store.database import Database
 from bridge.tokens import DEV_ISSUER, PUBLIC_NAME, dev_key
+from deploy.dev import mongo
 from deploy.dev.service import External
 from deploy.dev.services import Services, services
 from tests.support.audit import SECRET
@@ -95,6 +98,20 @@ async def settings(running: Services, local_dir: Path) -> AsyncGenerator[Setting
         database = Database(made)
         await database.client.drop_database(made.mongo_database)
         database.close()
+
+
+@pytest.fixture
+async def own_store(settings: Settings, running: Services, tmp_path: Path) -> AsyncGenerator[Settings]:
+    """Settings with an embedded store of their own, for what is large: one that many tests wrote to may stall."""
+    if isinstance(running.mongo, External):
+        yield settings
+        return
+    store = mongo.find(None, tmp_path, tmp_path)
+    await asyncio.to_thread(store.start)
+    try:
+        yield settings.model_copy(update={"mongo_url": SecretStr(store.url)})
+    finally:
+        await asyncio.to_thread(store.stop)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""``/v1/register``: cases, samples, what was submitted, and decisions, for the Register team."""
+"""``/v1/register/cases``: cases, what was submitted, and decisions, for the Register team."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any, Literal
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.audit import Counts, Extension, State
 from bridge.api.conditional import not_modified
@@ -21,11 +21,9 @@ from bridge.api.parts import REGISTER, SELECTION
 from bridge.api.readers import reader
 from bridge.api.routing import Answer, Routes
 from bridge.domain.files import KINDS
-from bridge.domain.sampling import LONGEST_WINDOW, Window
 from bridge.errors import Conflict
 from bridge.services.members import MEMBER_ID
 from bridge.services.register import Decision
-from bridge.services.selection import Draw
 from bridge.store.cases import SORTABLE, CaseFilter
 
 routes = Routes("Register", "The Register Audit, for the team that runs it.")
@@ -41,35 +39,6 @@ class CaseIn(BaseModel):
     member_id: str = Field(pattern=MEMBER_ID)
     period_id: str = Field(max_length=40)
     due_date: Day | None = None
-
-
-class SampleIn(BaseModel):
-    """How to draw a sample of renewing members."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    renewal_from: Day
-    renewal_to: Day
-    rate: float | None = Field(
-        None, gt=0, lt=1, description="A fraction of the population: 0.026 is 2.6 %. For everyone, give a count."
-    )
-    count: int | None = Field(None, ge=1, le=1_000_000)
-    seed: str | None = Field(None, min_length=1, max_length=200, description="Made, and told, when it is left out.")
-    minimum_months_registered: int = Field(0, ge=0, le=1200, description="By the renewal day.")
-    dry_run: bool = Field(default=False, description="Draw, but open no case and keep nothing.")
-
-    @model_validator(mode="after")
-    def _fits(self) -> SampleIn:
-        if self.rate is not None and self.count is not None:
-            raise ValueError("give rate or count, not both; without either the rate in the settings holds")
-        if not 0 <= (self.renewal_to - self.renewal_from).days < LONGEST_WINDOW:
-            raise ValueError(f"renewal_to must be {LONGEST_WINDOW - 1} days or fewer after renewal_from")
-        return self
-
-    def draw(self, key: str | None) -> Draw:
-        """Return it as the service asks; ``key`` is the call's ``Idempotency-Key``."""
-        window = Window(self.renewal_from, self.renewal_to, self.minimum_months_registered)
-        return Draw(window, self.rate, self.count, self.seed, key)
 
 
 class DecisionIn(BaseModel):
@@ -129,44 +98,6 @@ class Case(CaseRow):
     history: list[Step]
 
 
-class Drawn(BaseModel):
-    """A member who was drawn."""
-
-    member_id: str
-    case_id: str
-    period_id: str
-
-
-class Sample(BaseModel):
-    """A sample, with all that is needed to draw it again."""
-
-    id: str
-    seed: str
-    renewal_from: date
-    renewal_to: date
-    minimum_months_registered: int
-    rate: float | None
-    count: int | None
-    population_size: int
-    population_digest: str = Field(description="SHA-256 of the population's sorted ids, each with a line feed.")
-    selected: list[Drawn]
-    drawn_at: datetime
-    drawn_by: str
-
-
-class SampleDone(Sample):
-    """A sample, and the cases that were opened; none on a dry run."""
-
-    dry_run: bool
-    cases: list[CaseRow]
-
-
-class SampleWhole(Sample):
-    """A sample with its population."""
-
-    population: list[str]
-
-
 class CaseQuery(PageQuery):
     """Which cases, in which order."""
 
@@ -195,36 +126,6 @@ async def add_case(call: Call, body: CaseIn) -> Answer:
     return Answer(_whole(case), location=f"/v1/register/cases/{case['_id']}")
 
 
-@routes.post(
-    "/v1/register/samples",
-    roles={"register"},
-    body=SampleIn,
-    answer=SampleDone,
-    status=201,
-    idempotent=True,
-    timed=False,
-    summary="Draw a sample",
-    description="From members on the Register who renew in the window, were registered long enough by then, and are "
-    "in no case. Each member's id is put through HMAC-SHA-256 with the seed as key; the smallest digests are the "
-    "sample, so that anyone can draw it again. The same seed and window give the recorded sample, and complete it.",
-    example={"renewal_from": "2026-04-01", "renewal_to": "2026-04-30", "rate": 0.026, "dry_run": True},
-)
-async def add_sample(call: Call, body: SampleIn) -> dict[str, Any]:
-    """Draw a sample of renewing members and open their cases (R53)."""
-    wanted = body.draw(call.idempotency_key())
-    sample = await call.service(SELECTION).sample(wanted, call.caller.subject, dry_run=body.dry_run)
-    return {**sample, "id": sample["_id"], "cases": [_row(case) for case in sample["cases"]]}
-
-
-@routes.get(
-    "/v1/register/samples/{sample_id}", roles={"register"}, answer=SampleWhole, summary="How a sample was drawn"
-)
-async def get_sample(call: Call) -> dict[str, Any]:
-    """Return a sample with its population, so that it can be drawn again."""
-    sample = await call.service(SELECTION).get_sample(call.path["sample_id"])
-    return {**sample, "id": sample["_id"]}
-
-
 @routes.get("/v1/register/cases", roles={"register"}, query=CaseQuery, answer=Page[CaseRow], summary="List cases")
 async def list_cases(call: Call, query: CaseQuery) -> dict[str, Any]:
     """Return a page of cases; no detail of any record (R64)."""
@@ -232,7 +133,7 @@ async def list_cases(call: Call, query: CaseQuery) -> dict[str, Any]:
     sort = parse_sort(query.sort, SORTABLE)
     after = decode_cursor("cases", query, 2 * len(sort) + 1)
     page = await call.service(REGISTER).list(wanted, sort, query.limit, after)
-    return paged(page, "cases", query, _row)
+    return paged(page, "cases", query, case_row)
 
 
 @routes.get("/v1/register/cases/{case_id}", roles={"register"}, answer=Case, etag=True, summary="One case")
@@ -299,13 +200,14 @@ async def decide(call: Call, body: DecisionIn) -> Answer:
     return Answer(_whole(case), version=case["version"])
 
 
-def _row(case: dict[str, Any]) -> dict[str, Any]:
+def case_row(case: dict[str, Any]) -> dict[str, Any]:
+    """Return a case as ``CaseRow`` has it."""
     pending = any(asked["decision"] is None for asked in case["extensions"])
     return {**case, "id": case["_id"], "extension_pending": pending}
 
 
 def _whole(case: dict[str, Any]) -> dict[str, Any]:
-    return {"submission": None, **_row(case)}
+    return {"submission": None, **case_row(case)}
 
 
 def _base64(digest: str) -> str:

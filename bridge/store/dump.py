@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
-from bson import decode
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import OperationFailure
@@ -116,7 +115,7 @@ class Dump:
     @staticmethod
     def read(documents: Iterable[bytes]) -> list[Document]:
         """Return documents of a backup as the store would."""
-        return [decode(one) for one in documents]
+        return [dict(RawBSONDocument(one)) for one in documents]
 
     async def note(self, what: str, facts: Document) -> None:
         """Write down in ``meta`` what was done."""

@@ -17,10 +17,6 @@ _NO_STORE = """There is no MongoDB to use. Either of these is enough:
   - set BRIDGE_MONGO_URL to a replica set that runs"""
 
 
-CHECKPOINT_SECONDS = 5
-"""The pause between checkpoints: at its own 60 s, a few tens of thousands of writes in between stall it for good."""
-
-
 @dataclass
 class Embedded:
     """SecantusDB on a port of 127.0.0.1, its data under ``directory``; it reports a replica set of one member."""
@@ -35,12 +31,11 @@ class Embedded:
         argv: list[str | Path] = [self.server, "--host", LOOPBACK, "--port", str(self.port)]
         argv += ["--storage-path", self.directory, "--config", self.directory.with_suffix(".toml")]
         argv += ["--sync-on-commit", "--log-level", "WARNING"]  # acknowledged is durable, as in production
-        env = {"SECANTUS_CHECKPOINT_SECONDS": str(CHECKPOINT_SECONDS), **os.environ}
-        self._server = Process("SecantusDB", argv, self.logs / "mongo.log", env, self.held)
+        self._server = Process("SecantusDB", argv, self.logs / "mongo.log", os.environ, self.held)
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """Where it answers; it sorts all it knows of retryable writes at each one, so it is asked for none."""
         return f"mongodb://{LOOPBACK}:{self.port}/?retryWrites=false"
 
     def start(self) -> None:

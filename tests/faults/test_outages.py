@@ -28,6 +28,11 @@ def _through(url: str, port: int) -> str:
     return parts._replace(netloc=f"{parts.netloc.rpartition(':')[0]}:{port}").geturl()
 
 
+def _directly(url: str) -> str:
+    """The URL of a store that is not to be asked for the other members of its replica set, past the proxy."""
+    return f"{url}{'&' if urlsplit(url).query else '?'}directConnection=true"
+
+
 @asynccontextmanager
 async def _between(settings: Settings, services: Services) -> AsyncGenerator[tuple[Settings, Proxy, Proxy]]:
     """Settings that lead to the broker and the store through a proxy each."""
@@ -38,7 +43,7 @@ async def _between(settings: Settings, services: Services) -> AsyncGenerator[tup
     ):
         through = {
             "amqp_url": _through(services.amqp_url, to_broker.port),
-            "mongo_url": _through(services.mongo_url, to_store.port) + "?directConnection=true",
+            "mongo_url": _directly(_through(services.mongo_url, to_store.port)),
         }
         yield Settings.model_validate({**settings.model_dump(exclude_unset=True), **through}), to_broker, to_store
 

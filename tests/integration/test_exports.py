@@ -13,12 +13,10 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientResponse
-from pydantic import SecretStr
 
 from bridge.settings import Settings
 from bridge.store.evidence import CHUNK
 from bridge.tokens import dev_token
-from deploy.dev import mongo
 from tests.support.documents import PDF, PNG
 from tests.support.member_client import BEFORE, IN_YEAR, YEAR, MemberClient, serving
 from tests.support.pdf import faults, text_of
@@ -249,16 +247,10 @@ async def test_a_broken_download_breaks_nothing(me: MemberClient) -> None:
 
 
 @pytest.fixture
-async def alone(settings: Settings, tmp_path: Path) -> AsyncGenerator[MemberClient]:
-    """A member at a running API with a store of its own: a gigabyte has stalled one that other tests had worked on."""
-    (tmp_path / "log").mkdir()
-    store = mongo.find(None, tmp_path, tmp_path / "log")
-    await asyncio.to_thread(store.start)
-    try:
-        async with serving(settings.model_copy(update={"mongo_url": SecretStr(store.url)})) as client:
-            yield client
-    finally:
-        await asyncio.to_thread(store.stop)
+async def alone(own_store: Settings) -> AsyncGenerator[MemberClient]:
+    """A member at a running API with a store of its own."""
+    async with serving(own_store) as client:
+        yield client
 
 
 async def test_a_gigabyte_at_constant_memory(alone: MemberClient) -> None:

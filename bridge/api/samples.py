@@ -1,0 +1,115 @@
+"""``/v1/register/samples``: drawing members for the audit, so that anyone can draw them again (R53)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bridge.api.context import Call
+from bridge.api.fields import Day
+from bridge.api.parts import SELECTION
+from bridge.api.register import CaseRow, case_row
+from bridge.api.routing import Routes
+from bridge.domain.sampling import LONGEST_WINDOW, Window
+from bridge.services.selection import Draw
+
+routes = Routes("Register")
+
+
+class SampleIn(BaseModel):
+    """How to draw a sample of renewing members."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    renewal_from: Day
+    renewal_to: Day
+    rate: float | None = Field(
+        None, gt=0, lt=1, description="A fraction of the population: 0.026 is 2.6 %. For everyone, give a count."
+    )
+    count: int | None = Field(None, ge=1, le=1_000_000)
+    seed: str | None = Field(None, min_length=1, max_length=200, description="Made, and told, when it is left out.")
+    minimum_months_registered: int = Field(0, ge=0, le=1200, description="By the renewal day.")
+    dry_run: bool = Field(default=False, description="Draw, but open no case and keep nothing.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> SampleIn:
+        if self.rate is not None and self.count is not None:
+            raise ValueError("give rate or count, not both; without either the rate in the settings holds")
+        if not 0 <= (self.renewal_to - self.renewal_from).days < LONGEST_WINDOW:
+            raise ValueError(f"renewal_to must be {LONGEST_WINDOW - 1} days or fewer after renewal_from")
+        return self
+
+    def draw(self, key: str | None) -> Draw:
+        """Return it as the service asks; ``key`` is the call's ``Idempotency-Key``."""
+        window = Window(self.renewal_from, self.renewal_to, self.minimum_months_registered)
+        return Draw(window, self.rate, self.count, self.seed, key)
+
+
+class Drawn(BaseModel):
+    """A member who was drawn."""
+
+    member_id: str
+    case_id: str
+    period_id: str
+
+
+class Sample(BaseModel):
+    """A sample, with all that is needed to draw it again."""
+
+    id: str
+    seed: str
+    renewal_from: date
+    renewal_to: date
+    minimum_months_registered: int
+    rate: float | None
+    count: int | None
+    population_size: int
+    population_digest: str = Field(description="SHA-256 of the population's sorted ids, each with a line feed.")
+    selected: list[Drawn]
+    drawn_at: datetime
+    drawn_by: str
+
+
+class SampleDone(Sample):
+    """A sample, and the cases that were opened; none on a dry run."""
+
+    dry_run: bool
+    cases: list[CaseRow]
+
+
+class SampleWhole(Sample):
+    """A sample with its population."""
+
+    population: list[str]
+
+
+@routes.post(
+    "/v1/register/samples",
+    roles={"register"},
+    body=SampleIn,
+    answer=SampleDone,
+    status=201,
+    idempotent=True,
+    timed=False,
+    summary="Draw a sample",
+    description="From members on the Register who renew in the window, were registered long enough by then, and are "
+    "in no case. Each member's id is put through HMAC-SHA-256 with the seed as key; the smallest digests are the "
+    "sample, so that anyone can draw it again. The same seed and window give the recorded sample, and complete it.",
+    example={"renewal_from": "2026-04-01", "renewal_to": "2026-04-30", "rate": 0.026, "dry_run": True},
+)
+async def add_sample(call: Call, body: SampleIn) -> dict[str, Any]:
+    """Draw a sample of renewing members and open their cases (R53)."""
+    wanted = body.draw(call.idempotency_key())
+    sample = await call.service(SELECTION).sample(wanted, call.caller.subject, dry_run=body.dry_run)
+    return {**sample, "id": sample["_id"], "cases": [case_row(case) for case in sample["cases"]]}
+
+
+@routes.get(
+    "/v1/register/samples/{sample_id}", roles={"register"}, answer=SampleWhole, summary="How a sample was drawn"
+)
+async def get_sample(call: Call) -> dict[str, Any]:
+    """Return a sample with its population, so that it can be drawn again."""
+    sample = await call.service(SELECTION).get_sample(call.path["sample_id"])
+    return {**sample, "id": sample["_id"]}
