@@ -7,10 +7,12 @@ worker's drafts do not go this way: see ``recording``.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Literal, TypeVar
+from weakref import WeakValueDictionary
 
 from bridge.domain.periods import MembershipCalendar
 from bridge.errors import NotFound, RecordFrozen
@@ -79,10 +81,15 @@ def refuse_frozen(freeze: dict[str, Any] | None) -> None:
 
 
 class Acts:
-    """Runs acts."""
+    """Runs acts.
+
+    Those on one record wait in line here, since transactions that meet only undo each other, and with twenty at once
+    one of them may not get through in time. Between processes the store decides.
+    """
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
+        self._lines: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def run(self, member_id: str, work: Callable[[Act], Coroutine[Any, Any, R]]) -> R:
         """Run ``work`` in a transaction of its own, tried again when another act came between.
@@ -96,7 +103,8 @@ class Acts:
                 raise NotFound("There is no record for you yet: the membership system has not told us of you.")
             return await work(Act(self._stores, member, session, _now()))
 
-        return await self._stores.database.transaction(act)
+        async with self._lines.setdefault(member_id, asyncio.Lock()):
+            return await self._stores.database.transaction(act)
 
 
 def _now() -> datetime:

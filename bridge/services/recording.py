@@ -29,6 +29,9 @@ ROUNDS = 8
 RELEASED_AT_ONCE = 200
 """Statements that stop waiting are recorded in batches of this size."""
 
+MOST_TOLD = 10_000
+"""Statements remembered as told of."""
+
 LOGGED = frozenset({Disposition.RECORDED, Disposition.MERGED})
 WAITS = frozenset({Disposition.PARKED, Disposition.HELD})
 
@@ -41,6 +44,7 @@ class Recording:
         self._form = form
         self._voidings = Voidings(stores)
         self._cut_off: set[str] = set()  # statements whose recording failed here, and is to be tried again
+        self._told: dict[str, None] = {}  # statements whose events were written here, oldest first
         self.rules = rules
 
     async def record(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
@@ -68,6 +72,7 @@ class Recording:
         fresh = [one for one in claims if one.statement_id not in known]
         done = await self._carry_out([*fresh, *unfinished], plan)
         await self._stores.outbox.add_block(_events(fresh, done))
+        self._remember(fresh)
         await self._stores.outbox.add(_events([one for one in unfinished if self._was_cut_off(one)], done))
         changed = [one.statement_id for one in fresh if done[one.statement_id] != claimed[one.statement_id]]
         await self._stores.statements.settle({key: done[key] for key in changed})
@@ -102,7 +107,13 @@ class Recording:
 
     def _was_cut_off(self, one: Arrival) -> bool:
         """Say whether a repeat may be the first one's second try, whose event may be missing; others told of it."""
-        return one.redelivered or one.statement_id in self._cut_off
+        return one.statement_id in self._cut_off or (one.redelivered and one.statement_id not in self._told)
+
+    def _remember(self, told: list[Arrival]) -> None:
+        """Note what needs no telling again, the latest ``MOST_TOLD``: a broker may redeliver what was acknowledged."""
+        self._told |= dict.fromkeys(one.statement_id for one in told)
+        for statement_id in list(self._told)[: max(0, len(self._told) - MOST_TOLD)]:
+            del self._told[statement_id]
 
     async def _write_entries(self, arrivals: list[Arrival], plan: Plan) -> None:
         """Write what the plan says; what is refused is planned again, looking at what stands there."""

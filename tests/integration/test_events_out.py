@@ -130,16 +130,19 @@ async def test_a_block_is_told_in_order_and_gone(bridge: Journey, listener: List
 
 
 async def test_what_was_cut_off_is_told_when_it_comes_again(bridge: Journey, listener: Listener) -> None:
-    """A draft whose event got lost with the process is announced by the redelivery, and by no ordinary repeat."""
+    """A draft whose event got lost with the process is announced by a redelivery to the next, and by no other repeat."""
     await bridge.add_member("m-1", member())
     statement = orjson.dumps(completed())
     services = bridge.services
     first = arrival(orjson.loads(statement), statement, datetime.now(UTC), services.recording.rules)
     await services.recording.record([first])
     await services.stores.database.raw["outbox"].delete_many({})  # as if the process had ended before the last write
-    await services.recording.record([first])
+    again = replace(first, redelivered=True)
+    for repeat in (first, again):  # this process knows that it has told of it
+        await services.recording.record([repeat])
     assert (await services.stores.outbox.lag()).count == 0
-    await services.recording.record([replace(first, redelivered=True)])
+    async with wiring.services(bridge.settings) as following:
+        await following.recording.record([again])
     async with relaying(bridge.settings, services.stores.outbox):
         (told,) = await listener.until(bool)
     assert told["type"] == "log.drafted"
