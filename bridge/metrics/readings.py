@@ -44,6 +44,7 @@ class StoreReading:
     held: int
     outbox_pending: int
     outbox_oldest_seconds: float
+    lrs_unsent_oldest_seconds: float
     dead_letters_oldest_seconds: float
     backup_timestamp_seconds: float
     dead_letters: Mapping[str, int]
@@ -58,6 +59,7 @@ HELP: Final = {
     "held": "Statements that wait for a freeze to end.",
     "outbox_pending": "Events that wait to be published.",
     "outbox_oldest_seconds": "How long the oldest event has waited to be published.",
+    "lrs_unsent_oldest_seconds": "How long the oldest statement that the LRS stored has waited to be published.",
     "dead_letters_oldest_seconds": "How long ago the oldest dead letter failed.",
     "backup_timestamp_seconds": "When the last backup succeeded, since 1970; 0 when none ever did.",
     "dead_letters": "Dead letters, by reason.",

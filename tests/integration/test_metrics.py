@@ -241,6 +241,16 @@ async def _got(queue: Any) -> AbstractIncomingMessage:
     return await queue.get(timeout=10)
 
 
+async def test_the_age_of_what_the_lrs_has_not_published(settings: Settings) -> None:
+    """Nothing unsent has no age; else it is that of the oldest note."""
+    async with metering(settings, {}) as services:
+        name, unsent = "cpd_bridge_lrs_unsent_oldest_seconds", services.stores.lrs.unsent
+        assert await shown_when(name, 0) == 0
+        for age in (50, 300):
+            await unsent.note(["a-statement"], int((time.time() - age) * 1e6))
+        assert 300 <= await shown_when(name, 300) < 360
+
+
 async def test_a_scrape_asks_nobody_anything(settings: Settings) -> None:
     """However often somebody scrapes, store and broker are read on the timer alone."""
     async with metering(settings, {}, every=600):

@@ -44,6 +44,11 @@ class Unsent:
         found = self._notes.find({"_id": {"$gt": after, "$lt": _ordered(before)}}).sort("_id", 1).limit(limit)
         return [Note(row["_id"], row["ids"]) async for row in found]
 
+    async def oldest(self) -> int | None:
+        """Return the time of the oldest note, in microseconds since 1970, or None when nothing is unsent."""
+        row = await self._notes.find_one({"_id": {"$gt": ""}}, sort=[("_id", 1)])
+        return Note(row["_id"], row["ids"]).at if row else None
+
     async def sent(self, note_ids: Iterable[str]) -> None:
         """Forget notes whose statements the broker has."""
         await self._notes.delete_many({"_id": {"$in": list(note_ids)}})
