@@ -130,7 +130,7 @@ async def test_a_block_is_told_in_order_and_gone(bridge: Journey, listener: List
 
 
 async def test_what_was_cut_off_is_told_when_it_comes_again(bridge: Journey, listener: Listener) -> None:
-    """A draft whose event got lost with the process is announced by a redelivery to the next, and by no other repeat."""
+    """A draft whose event got lost with the process is announced by a redelivery to the next, and by no other."""
     await bridge.add_member("m-1", member())
     statement = orjson.dumps(completed())
     services = bridge.services
