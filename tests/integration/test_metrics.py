@@ -95,7 +95,8 @@ async def test_a_worker_and_an_api_tell_what_became_of_everything(service: Servi
     def is_read(page: Page) -> bool:
         published = page.value("cpd_bridge_events_published_total", type="log.drafted") == 1
         read_since = page.value("cpd_bridge_dead_letters") == 2
-        return published and read_since and page.value("cpd_bridge_backup_timestamp_seconds") != 0
+        counted_since = page.value("cpd_bridge_queue_messages", queue="dead_letters") == 2  # by another timer
+        return published and read_since and counted_since
 
     page = await scraped_until(service.worker, is_read)
     assert page.value("cpd_bridge_statements_total", disposition="recorded") == 1
@@ -107,7 +108,6 @@ async def test_a_worker_and_an_api_tell_what_became_of_everything(service: Servi
     assert 0 < (page.value("cpd_bridge_publish_to_draft_seconds_sum") or 0) < 60
     assert page.value("cpd_bridge_dead_letters", reason="not_json") == 1
     assert page.value("cpd_bridge_parked") == 1
-    assert page.value("cpd_bridge_queue_messages", queue="dead_letters") == 2
     assert page.value("cpd_bridge_queue_consumers", queue="completions") == 1
     assert page.value("cpd_bridge_queue_oldest_seconds", queue="completions") is not None
     assert page.value("cpd_bridge_backup_timestamp_seconds") == backup_at.timestamp()
