@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import os
 import uuid
@@ -61,6 +60,24 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Generator[Services]:
             yield started
 
 
+def _embedded(directory: Path) -> Generator[str]:
+    store = mongo.find(None, directory, directory)
+    store.start()
+    try:
+        yield store.url
+    finally:
+        store.stop()
+
+
+@pytest.fixture(scope="module")
+def store_url(running: Services, tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    """The store of a module's tests: an embedded one that all tests wrote to may stall (decision 18)."""
+    if isinstance(running.mongo, External):
+        yield running.mongo_url
+    else:
+        yield from _embedded(tmp_path_factory.mktemp("store"))
+
+
 @pytest.fixture(scope="session")
 def local_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the development signing key of this session lies."""
@@ -77,11 +94,11 @@ def lines() -> Generator[io.BytesIO]:
 
 
 @pytest.fixture
-async def settings(running: Services, local_dir: Path) -> AsyncGenerator[Settings]:
+async def settings(running: Services, store_url: str, local_dir: Path) -> AsyncGenerator[Settings]:
     """Settings with a database and a namespace of their own, emptied afterwards."""
     name = uuid.uuid4().hex[:12]
     made = load(
-        mongo_url=running.mongo_url,
+        mongo_url=store_url,
         mongo_database=f"t_{name}",
         amqp_url=running.amqp_url,
         amqp_namespace=f"t-{name}.",
@@ -94,24 +111,20 @@ async def settings(running: Services, local_dir: Path) -> AsyncGenerator[Setting
     yield made
     async with connection(made, "cleaning up") as opened:
         await wiring.topology(made).delete(await opened.channel())
-    if isinstance(running.mongo, External):  # our own goes with the session, and is slow to forget
+    if isinstance(running.mongo, External):  # our own goes with the module, and is slow to forget
         database = Database(made)
         await database.client.drop_database(made.mongo_database)
         database.close()
 
 
 @pytest.fixture
-async def own_store(settings: Settings, running: Services, tmp_path: Path) -> AsyncGenerator[Settings]:
-    """Settings with an embedded store of their own, for what is large: one that many tests wrote to may stall."""
+def own_store(settings: Settings, running: Services, tmp_path: Path) -> Generator[Settings]:
+    """Settings with a store of their own, for what is large."""
     if isinstance(running.mongo, External):
         yield settings
-        return
-    store = mongo.find(None, tmp_path, tmp_path)
-    await asyncio.to_thread(store.start)
-    try:
-        yield settings.model_copy(update={"mongo_url": SecretStr(store.url)})
-    finally:
-        await asyncio.to_thread(store.stop)
+    else:
+        for url in _embedded(tmp_path):
+            yield settings.model_copy(update={"mongo_url": SecretStr(url)})
 
 
 @pytest.fixture
