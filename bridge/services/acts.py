@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, Literal, TypeVar
 from weakref import WeakValueDictionary
 
@@ -21,6 +21,7 @@ from bridge.store.database import Session
 from bridge.store.members import calendar_of, frozen_on
 from bridge.store.outbox import event
 from bridge.store.records import MemberRecords
+from bridge.store.times import now
 
 R = TypeVar("R")
 
@@ -101,13 +102,7 @@ class Acts:
             member = await self._stores.members.touch(member_id, session)
             if member is None or "erasing" in member:
                 raise NotFound("There is no record for you yet: the membership system has not told us of you.")
-            return await work(Act(self._stores, member, session, _now()))
+            return await work(Act(self._stores, member, session, now()))
 
         async with self._lines.setdefault(member_id, asyncio.Lock()):
             return await self._stores.database.transaction(act)
-
-
-def _now() -> datetime:
-    """Return the time in whole milliseconds, as the store keeps it: what is answered now is what is read later."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
