@@ -130,16 +130,11 @@ class Meter:
             held=await stores.measured.held(),
             outbox_pending=lag.count,
             outbox_oldest_seconds=lag.age,
-            lrs_unsent_oldest_seconds=await self._unsent(),
+            lrs_unsent_oldest_seconds=_age(await stores.lrs.unsent.oldest()),
             dead_letters_oldest_seconds=_age(await stores.dead_letters.oldest()),
             backup_timestamp_seconds=backup_at.timestamp() if backup_at else 0.0,
             dead_letters={reason.value: letters.get(reason.value, 0) for reason in sorted(DEAD_LETTER_REASONS)},
         )
-
-    async def _unsent(self) -> float:
-        """Return the age of the oldest statement that the LRS has not brought to the broker, in seconds; 0 for none."""
-        at = await self._stores.lrs.unsent.oldest()
-        return 0.0 if at is None else max(0.0, time.time() - at / 1e6)
 
 
 def rest(took: float, every: float) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from bridge.store.database import Database, reaches_store
 
@@ -44,10 +45,10 @@ class Unsent:
         found = self._notes.find({"_id": {"$gt": after, "$lt": _ordered(before)}}).sort("_id", 1).limit(limit)
         return [Note(row["_id"], row["ids"]) async for row in found]
 
-    async def oldest(self) -> int | None:
-        """Return the time of the oldest note, in microseconds since 1970, or None when nothing is unsent."""
+    async def oldest(self) -> datetime | None:
+        """Return the time of the oldest note, or None when nothing is unsent."""
         row = await self._notes.find_one({"_id": {"$gt": ""}}, sort=[("_id", 1)])
-        return Note(row["_id"], row["ids"]).at if row else None
+        return datetime.fromtimestamp(Note(row["_id"], row["ids"]).at / 1e6, UTC) if row else None
 
     async def sent(self, note_ids: Iterable[str]) -> None:
         """Forget notes whose statements the broker has."""
