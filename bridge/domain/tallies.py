@@ -71,7 +71,7 @@ def days(tally: Tally) -> dict[str, int]:
 def pieces(
     tallies: Iterable[Tally], descending: bool, after: Place | None, rows: int
 ) -> tuple[Place | None, list[Place]]:
-    """Return where to start in a list by date, and where to stop on the way, with about ``rows`` rows before the end.
+    """Return where to start in a list by date, and where to stop on the way, with about ``rows`` rows in each piece.
 
     ``after`` is the place of the last row seen. Stops are for reading a long list in short pieces, and need not be
     right. A day with very many entries is cut by its ids, which are UUIDs and so spread evenly.
