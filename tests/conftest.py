@@ -6,6 +6,7 @@ import io
 import os
 import uuid
 from collections.abc import AsyncGenerator, Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Generator[Services]:
             yield started
 
 
-def _embedded(directory: Path) -> Generator[str]:
+@contextmanager
+def embedded(directory: Path) -> Generator[str]:
+    """Run an embedded store with its data and logs in ``directory`` meanwhile; gives its URL."""
     store = mongo.find(None, directory, directory)
     store.start()
     try:
@@ -75,7 +78,8 @@ def store_url(running: Services, tmp_path_factory: pytest.TempPathFactory) -> Ge
     if isinstance(running.mongo, External):
         yield running.mongo_url
     else:
-        yield from _embedded(tmp_path_factory.mktemp("store"))
+        with embedded(tmp_path_factory.mktemp("store")) as url:
+            yield url
 
 
 @pytest.fixture(scope="session")
@@ -119,11 +123,11 @@ async def settings(running: Services, store_url: str, local_dir: Path) -> AsyncG
 
 @pytest.fixture
 def own_store(settings: Settings, running: Services, tmp_path: Path) -> Generator[Settings]:
-    """Settings with a store of their own, for what is large."""
+    """Settings with a store of their own, for what is too large for one that others go on with."""
     if isinstance(running.mongo, External):
         yield settings
     else:
-        for url in _embedded(tmp_path):
+        with embedded(tmp_path) as url:
             yield settings.model_copy(update={"mongo_url": SecretStr(url)})
 
 
