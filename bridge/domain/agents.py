@@ -13,6 +13,8 @@ from hashlib import sha1, sha256
 from hmac import digest as keyed_digest
 from typing import Any
 
+_compact = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps makes an encoder for each call
+
 
 def identifier_key(agent: Mapping[str, Any]) -> str:
     """The key of an Agent; raises ``ValueError`` when it has none of the four identifiers."""
@@ -24,7 +26,7 @@ def identifier_key(agent: Mapping[str, Any]) -> str:
         return f"openid:{agent['openid']}"
     if "account" in agent:
         account = agent["account"]
-        return "account:" + json.dumps([account["homePage"], account["name"]], separators=(",", ":"))
+        return "account:" + _compact([account["homePage"], account["name"]])
     raise ValueError("the agent has no identifier: give it an mbox, mbox_sha1sum, openid or account")
 
 

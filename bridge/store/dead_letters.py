@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from bson import Binary
 from pymongo import UpdateOne
 
 from bridge.store.database import Database, Document, bulk, insert_new, reaches_store
@@ -85,7 +84,7 @@ class DeadLetters:
     async def put(self, rows: Sequence[Row]) -> None:
         """Add letters; those that are there stay as they are."""
         kept = [row for row in rows if len(row.body) <= LARGEST_BODY]
-        await insert_new(self._bodies, [{"_id": row.letter_id, "body": Binary(row.body)} for row in kept])
+        await insert_new(self._bodies, [{"_id": row.letter_id, "body": row.body} for row in kept])
         await insert_new(self._letters, [row.document() for row in rows])
 
     async def set_copies(self, copies: Mapping[str, int]) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 import orjson
-from bson import Binary
 from pymongo import UpdateOne
 
 from bridge.domain.agents import id_key, tombstone
@@ -66,7 +65,7 @@ class Removal:
 
     async def statements(self, member_id: str, keys: Collection[str]) -> None:
         """Leave of a person's statements that they were erased, and take the person out of those of others."""
-        mentions = [Binary(key) for key in found_by(keys)]
+        mentions = list(found_by(keys))
         await self._own({"member_id": member_id}, ())
         await self._own({"about": {"$in": mentions}}, keys)
         for mention in mentions:  # the embedded store looks a single key up, not a list
@@ -107,8 +106,8 @@ class Removal:
 
 def _unmentioned(row: Document, keys: Collection[str]) -> Document:
     """Return the change that takes a person out of another's statement, and out of what it is found by."""
-    hidden = [Binary(key) for key in (*found_by(keys), *roles_of(keys))]
-    raw = Binary(without_mention(bytes(row["raw"]), keys)) if row.get("raw") else row.get("raw", Binary(b""))
+    hidden = [*found_by(keys), *roles_of(keys)]
+    raw = without_mention(bytes(row["raw"]), keys) if row.get("raw") else row.get("raw", b"")
     change: Document = {"$set": {"raw": raw}, "$pullAll": {"about": hidden} if "about" in row else {}}
     if "lrs" in row:
         change["$pullAll"] |= {"lrs.keys": hidden, "lrs.roles": hidden}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bson import Binary, ObjectId
+from bson import ObjectId
 
 from bridge.domain.cases import State
 from bridge.domain.dispositions import Disposition, Reason
@@ -25,7 +25,7 @@ TOMBSTONE: Final = (
 )  # fmt: skip
 """What stays of a deleted automatic entry, so that a redelivered statement does not bring it back (decision 5)."""
 
-_TEXT: Document = {"raw": {"$gt": Binary(b"")}, "lrs": None}
+_TEXT: Document = {"raw": {"$gt": b""}, "lrs": None}
 _TAKEN: Final = (Disposition.RECORDED.value, Disposition.MERGED.value, Disposition.WITHDRAWN.value)
 
 
@@ -130,7 +130,7 @@ class Expired:
 
     async def blank(self, past: Past) -> int:
         """Take the text of statements away; what became of each stays."""
-        change = {"$set": {"raw": Binary(b"")}, "$unset": {"about": ""}}
+        change = {"$set": {"raw": b""}, "$unset": {"about": ""}}
         return (await self._of(past).update_many(past.query, change)).modified_count
 
     async def forget_parked(self, past: Past) -> int:

@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator
 from typing import Final
 
 import orjson
-from bson import Binary
 from pymongo import UpdateOne
 from pymongo.errors import OperationFailure
 
@@ -136,9 +135,9 @@ async def _without_index(collection: Collection, name: str) -> None:
             raise
 
 
-def _about(row: Document) -> list[Binary]:
+def _about(row: Document) -> list[bytes]:
     statement = orjson.loads(row["raw"])
     named = set(people(statement))
     if row.get("member_id"):
         named -= {actor_key(statement["actor"]) or ""}
-    return [Binary(key) for key in sorted(found_by(named))]
+    return sorted(found_by(named))

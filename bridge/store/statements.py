@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from bson import Binary
 from pymongo import UpdateOne
 
 from bridge.domain.dispositions import Disposition, Outcome, Reason
@@ -14,8 +13,8 @@ from bridge.store.database import Database, Document, bulk, insert_new, reaches_
 
 GONE: Document = {
     "$set": {
-        "raw": Binary(b""),
-        "digest": Binary(b""),
+        "raw": b"",
+        "digest": b"",
         "disposition": Disposition.IGNORED.value,
         "reason": Reason.ERASED.value,
     },
@@ -31,13 +30,13 @@ def row(
 
     ``people`` are the identifier keys of those it names whom ``member_id`` does not lead to; an erasure finds it by.
     """
-    about = {"about": [Binary(key) for key in sorted(found_by(people))]} if people else {}
-    received = {"_id": statement_id, "raw": Binary(raw), "digest": Binary(digest), "received_at": received_at}
+    about = {"about": sorted(found_by(people))} if people else {}
+    received = {"_id": statement_id, "raw": raw, "digest": digest, "received_at": received_at}
     return {**received, **_settled(outcome), **about}
 
 
 def _kept(row: Document) -> Document:
-    return {**row, "digest": Binary(b"")} if is_erased(row) else row
+    return {**row, "digest": b""} if is_erased(row) else row
 
 
 def is_erased(known: Document) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from bson import Binary
-
 from bridge.domain.snapshots import Scope
 from bridge.store.database import Collection, Database, Document, Session, reaches_store
 from bridge.store.evidence import item
@@ -34,7 +32,7 @@ class Submissions:
         await self._submissions.insert_one(submission, session=session)
         of = {"submission_id": submission["_id"], "member_id": submission["member_id"]}
         pieces = [
-            {"_id": f"{submission['_id']}:{n}", **of, "n": n, "data": Binary(text[start : start + CHUNK])}
+            {"_id": f"{submission['_id']}:{n}", **of, "n": n, "data": text[start : start + CHUNK]}
             for n, start in enumerate(range(0, len(text), CHUNK))
         ]
         await self._pieces.insert_many(pieces, session=session)

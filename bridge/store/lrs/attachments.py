@@ -11,8 +11,6 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import UTC, datetime
 from typing import Final
 
-from bson import Binary
-
 from bridge.store.database import Database, reaches_store
 
 CHUNK: Final = 255 * 1024
@@ -68,7 +66,7 @@ class Attachments:
         return length
 
     async def _put_chunk(self, file_id: str, number: int, data: bytes) -> None:
-        await self._chunks.insert_one({"files_id": file_id, "n": number, "data": Binary(data)})
+        await self._chunks.insert_one({"files_id": file_id, "n": number, "data": data})
 
     async def read(self, sha2: str) -> AsyncGenerator[bytes]:
         """Yield the data in chunks; nothing when it is not there."""

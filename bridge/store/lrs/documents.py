@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import orjson
-from bson import Binary
 from pymongo.errors import DuplicateKeyError
 
 from bridge.store.database import Database, Document, reaches_store
@@ -75,7 +74,7 @@ class Documents:
             "agent": shelf.agent,
             "registration": shelf.registration,
             "document_id": document_id,
-            "content": Binary(new.content),
+            "content": new.content,
             "content_type": new.content_type,
             "etag": new.etag,
             "updated_at": new.updated_at,

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-
-from bson import Binary
 
 from bridge.domain.lrs.facts import EVERY, Facts
 from bridge.store.database import Document
@@ -54,12 +51,12 @@ class Row:
         """Return the sub-document ``lrs``."""
         facts: Document = {
             "at": self.at,
-            "added": Binary(self.added),
+            "added": self.added,
             "reshape": self.reshape or None,
             "untimed": self.untimed or None,
-            "keys": binaries(self.found_by.mentioned | {EVERY}),
-            "roles": binaries(self.found_by.roles),
-            "held": binaries(self.found_by.held),
+            "keys": sorted(self.found_by.mentioned | {EVERY}),
+            "roles": sorted(self.found_by.roles),
+            "held": sorted(self.found_by.held),
             "by": self.by,
             "target": self.found_by.target,
             "voids": self.found_by.voids,
@@ -71,10 +68,5 @@ class Row:
 
     def document(self) -> Document:
         """Return the ledger's document; without a disposition, until the worker has settled it."""
-        received = {"raw": Binary(self.raw), "digest": Binary(self.digest), "received_at": self.received_at}
+        received = {"raw": self.raw, "digest": self.digest, "received_at": self.received_at}
         return {"_id": self.statement_id, **received, "lrs": self.facts()}
-
-
-def binaries(keys: Iterable[bytes]) -> list[Binary]:
-    """Return keys as the store keeps them."""
-    return [Binary(key) for key in sorted(keys)]

@@ -10,11 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from bson import Binary
-
 from bridge.domain.lrs.facts import EVERY
 from bridge.store.database import Document
-from bridge.store.lrs.rows import binaries
 
 EFFECTIVE: Final[Document] = {"$or": [{"voided_by": None}, {"lrs.voids": {"$exists": True}}]}
 """Not voided: a voiding statement cannot be voided itself (xAPI-Data §2.3.2)."""
@@ -50,7 +47,7 @@ class Search:
         first, *others = self.keys
         rest = [EFFECTIVE, *_each("keys", others), *_each("roles", self.roles), *_each("held", self.held)]
         return [
-            {"$match": {"lrs.here": True, "lrs.keys": Binary(first), "lrs.at": {"$gte": low, "$lt": high}}},
+            {"$match": {"lrs.here": True, "lrs.keys": first, "lrs.at": {"$gte": low, "$lt": high}}},
             {"$match": {"$and": [*rest, *self._one_of_chain(), *self._beyond()]}},
             {"$sort": dict.fromkeys(("lrs.at", "_id"), 1 if self.ascending else -1)},
             {"$limit": limit},
@@ -85,7 +82,7 @@ class Search:
         if len(keys) + len(roles) < 2:
             return []
         named: list[tuple[str, list[bytes]]] = [("keys", keys), ("roles", roles)]
-        match: Document = {name: {"$all": binaries(wanted)} for name, wanted in named if wanted}
+        match: Document = {name: {"$all": sorted(wanted)} for name, wanted in named if wanted}
         return [{"$or": [{"lrs.chain": None}, {"lrs.chain": {"$elemMatch": match}}]}]
 
     def _beyond(self) -> list[Document]:
@@ -97,4 +94,4 @@ class Search:
 
 
 def _each(name: str, keys: Iterable[bytes]) -> list[Document]:
-    return [{f"lrs.{name}": Binary(key)} for key in keys]
+    return [{f"lrs.{name}": key} for key in keys]

@@ -15,7 +15,7 @@ from pymongo.errors import BulkWriteError
 
 from bridge.store.database import Database, Document, Session, bulk, duplicates, insert_new, reaches_store, rows_by_id
 from bridge.store.lrs.references import References
-from bridge.store.lrs.rows import Link, Row, binaries
+from bridge.store.lrs.rows import Link, Row
 from bridge.store.lrs.search import Search
 from bridge.store.statements import GONE
 
@@ -116,9 +116,9 @@ class LrsStatements:
 
     async def chain(self, statement_id: str, links: Mapping[str, Link]) -> None:
         """Let a statement be found by the facts of those it refers to; its own are among ``links``."""
-        keys = binaries({key for one in links.values() for key in one.keys})
-        roles = binaries({key for one in links.values() for key in one.roles})
-        chain = [{"id": key, "keys": binaries(one.keys), "roles": binaries(one.roles)} for key, one in links.items()]
+        keys = sorted({key for one in links.values() for key in one.keys})
+        roles = sorted({key for one in links.values() for key in one.roles})
+        chain = [{"id": key, "keys": sorted(one.keys), "roles": sorted(one.roles)} for key, one in links.items()]
         change: Document = {"lrs.chain": {"$each": chain}, "lrs.keys": {"$each": keys}, "lrs.roles": {"$each": roles}}
         await self._statements.update_one({"_id": statement_id}, {"$addToSet": change})
 
