@@ -20,6 +20,7 @@ from bridge.commands.lrs_credential import lrs_credential
 from bridge.commands.pull import pull
 from bridge.commands.purge import purge
 from bridge.errors import BridgeError
+from bridge.running import run
 from bridge.settings import Settings, SettingsError, load
 from bridge.tokens import DEV_ISSUER, dev_token
 
@@ -53,7 +54,7 @@ def api() -> None:
 
     settings = configured()
     tracing.start("cpd-bridge-api")
-    asyncio.run(serve(settings))
+    run(serve(settings))
 
 
 @app.command()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
-import uvloop
-
 from bridge import tracing, wiring
 from bridge.broker.topology import Topology
 from bridge.cli import configured
+from bridge.running import run
 from bridge.serve import stop_signal
 from bridge.settings import Settings
 from consumers.events import Relay
@@ -31,7 +30,7 @@ def worker() -> None:
     """
     settings = configured()
     tracing.start("cpd-bridge-worker")
-    uvloop.run(work(settings))
+    run(work(settings))
 
 
 async def work(settings: Settings) -> None:
