@@ -7,10 +7,12 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
-from aio_pika import DeliveryMode, Message
-from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractIncomingMessage
+from aio_pika import DeliveryMode
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+from aiormq import Channel as RawChannel
+from aiormq import spec
 
 from bridge import tracing
 from bridge.broker.connection import AWAY, connection
@@ -41,11 +43,10 @@ class Outgoing:
     headers: dict[str, Any] = field(default_factory=dict[str, Any])
     traceparent: str | None = None
 
-    def message(self, traceparent: str | None = None) -> Message:
-        """Return the persistent AMQP message, as part of a trace."""
+    def properties(self, traceparent: str | None = None) -> spec.Basic.Properties:
+        """Return the properties of the persistent AMQP message (AMQP 0-9-1 §4.2.6.1), as part of a trace."""
         trace = {} if traceparent is None else {tracing.HEADER: traceparent}
-        return Message(
-            self.body,
+        return spec.Basic.Properties(
             headers=stamped({**self.headers, **trace}),
             content_type=self.content_type,
             content_encoding=self.content_encoding,
@@ -60,7 +61,6 @@ class Publisher:
 
     def __init__(self, channel: AbstractChannel) -> None:
         self._channel = channel
-        self._exchanges: dict[str, AbstractExchange] = {}
 
     async def publish(self, messages: Sequence[Outgoing], *, mandatory: bool = True) -> None:
         """Publish in order and wait for every confirm; raises ``Unavailable``, and then any may have arrived.
@@ -69,10 +69,9 @@ class Publisher:
         """
         began = time.perf_counter()
         try:
-            exchanges = {name: await self._exchange(name) for name in {message.exchange for message in messages}}
-            await asyncio.gather(
-                *[self._publish(message, exchanges[message.exchange], mandatory) for message in messages]
-            )
+            channel = cast("RawChannel", await self._channel.get_underlay_channel())
+            async with asyncio.timeout(CONFIRM_TIMEOUT):
+                await asyncio.gather(*[_publish(channel, message, mandatory) for message in messages])
         except AWAY as error:
             CONFIRM_FAILURES.inc()
             raise Unavailable("The broker did not confirm the message; try again shortly.") from error
@@ -82,17 +81,23 @@ class Publisher:
         """Declare the exchanges and queues that are published to."""
         await topology.declare(self._channel)
 
-    async def _publish(self, message: Outgoing, exchange: AbstractExchange, mandatory: bool) -> None:
-        facts: dict[str, Fact] = {**tracing.RABBITMQ, "messaging.destination.name": exchange.name}
-        parent = message.traceparent or tracing.current()
-        with tracing.span(f"publish {exchange.name}", "producer", parent, facts) as span:
-            sent = message.message(span.traceparent)
-            await exchange.publish(sent, message.routing_key, mandatory=mandatory, timeout=CONFIRM_TIMEOUT)
 
-    async def _exchange(self, name: str) -> AbstractExchange:
-        if name not in self._exchanges:
-            self._exchanges[name] = await self._channel.get_exchange(name, ensure=False)
-        return self._exchanges[name]
+async def _publish(channel: RawChannel, message: Outgoing, mandatory: bool) -> None:
+    """Publish a message as aio-pika does, but for the wait until each one has left the process, which halves the rate.
+
+    What waits to leave is bounded by the connection's own queue of frames.
+    """
+    facts: dict[str, Fact] = {**tracing.RABBITMQ, "messaging.destination.name": message.exchange}
+    parent = message.traceparent or tracing.current()
+    with tracing.span(f"publish {message.exchange}", "producer", parent, facts) as span:
+        await channel.basic_publish(
+            message.body,
+            exchange=message.exchange,
+            routing_key=message.routing_key,
+            properties=message.properties(span.traceparent),
+            mandatory=mandatory,
+            wait=False,
+        )
 
 
 def stamped(headers: Mapping[str, Any]) -> dict[str, Any]:
