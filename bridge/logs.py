@@ -16,12 +16,18 @@ from typing import Any, BinaryIO, TextIO
 
 import orjson
 import structlog
+from structlog.contextvars import get_contextvars
 from structlog.typing import EventDict, WrappedLogger
 
 PERSONAL_KEYS = frozenset(
     {"authorization", "body", "description", "email", "mbox", "name", "password", "subject", "text", "title", "token"}
 )
 _LINE = 200  # characters kept of a foreign template
+
+
+def correlation_id() -> str | None:
+    """Return the correlation id that is bound to the work at hand, if any."""
+    return get_contextvars().get("correlation_id")
 
 
 def failure(error: BaseException) -> dict[str, Any]:

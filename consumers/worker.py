@@ -29,8 +29,8 @@ from consumers.tracing import processing
 
 log = structlog.get_logger(__name__)
 
-BATCH_BYTES = 16 * 2**20
-"""A batch holds no more than this, so that large statements do not grow the process."""
+BATCH_BYTES = 4 * 2**20
+"""A batch ends with the message that reaches this, so that large statements, or arrays, do not grow the process."""
 
 
 class Worker:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any
 
-import orjson
 import structlog
 
-from bridge.broker.publisher import Outgoing, Publisher, publisher
-from bridge.broker.topology import Topology, routing_key
-from bridge.domain.lrs.composing import published
+from bridge.broker.publisher import Publisher, publisher
+from bridge.broker.topology import Topology
 from bridge.logs import failure
+from bridge.services.lrs.messages import Stored, messages
 from bridge.settings import Settings
 from bridge.store.lrs.rows import Row
 from bridge.store.lrs.statements import LrsStatements
@@ -25,7 +22,7 @@ from bridge.store.lrs.unsent import Note, Unsent
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 200
-"""Statements published before their confirms are awaited, and read at once."""
+"""Statements, or a write of more, that are published before their confirms are awaited; and notes read at once."""
 
 MOST_BYTES = 16 * 2**20
 """Text of statements that waits in memory."""
@@ -35,10 +32,6 @@ LOOKS_EVERY = 5.0
 
 STORED_WITHIN = 120.0
 """Seconds after which a statement that was noted, and is not there, will not come: its writing failed."""
-
-
-Sending = tuple[str, bytes, bytes, str | None]
-"""Id, text, what the LRS assigned, and the trace that brought it."""
 
 
 class Relay:
@@ -103,7 +96,7 @@ class Relay:
             self._bytes -= _weight(rows)
             notes.append(note)
             lot += rows
-        await self._publish(out, [(row.statement_id, row.raw, row.added, row.traceparent) for row in lot])
+        await self._publish(out, map(Stored.of_row, lot))
         await self._unsent.sent(notes)
 
     async def send_stored(self, out: Publisher, before: int) -> int:
@@ -119,30 +112,14 @@ class Relay:
         """Publish what is there of a note, and forget the note unless the rest may still come."""
         rows = await self._store.known(note.statement_ids)
         here = [row for row in rows.values() if "lrs" in row]
-        await self._publish(out, [_sending(row) for row in here])
+        await self._publish(out, map(Stored.of_document, here))
         if len(rows) == len(note.statement_ids) or note.at < microseconds_ago(STORED_WITHIN):
             await self._unsent.sent([note.note_id])
         return len(here)
 
-    async def _publish(self, out: Publisher, statements: Sequence[Sending]) -> None:
-        for start in range(0, len(statements), AT_ONCE):
-            messages = [self._message(*statement) for statement in statements[start : start + AT_ONCE]]
-            await out.publish(messages, mandatory=False)
-
-    def _message(self, statement_id: str, raw: bytes, added: bytes, traceparent: str | None) -> Outgoing:
-        statement = orjson.loads(raw)
-        return Outgoing(
-            self._topology.statements,
-            routing_key(statement["verb"]["id"]),
-            published(raw, statement, added),
-            message_id=statement_id,
-            correlation_id=uuid.uuid4().hex,
-            traceparent=traceparent,
-        )
-
-
-def _sending(row: dict[str, Any]) -> Sending:
-    return row["_id"], bytes(row["raw"]), bytes(row["lrs"]["added"]), row["lrs"].get("traceparent")
+    async def _publish(self, out: Publisher, statements: Iterable[Stored]) -> None:
+        most = self._settings.max_statement_bytes
+        await out.publish(messages(self._topology.statements, statements, most), mandatory=False)
 
 
 def _weight(rows: Sequence[Row]) -> int:

@@ -24,6 +24,7 @@ from bridge.domain.lrs.facts import (
 )
 from bridge.domain.lrs.likeness import same
 from bridge.errors import Conflict, Forbidden, NotFound
+from bridge.logs import correlation_id
 from bridge.services.lrs.clock import Clock
 from bridge.services.lrs.credentials import Credential
 from bridge.services.lrs.gathering import Gathering
@@ -231,6 +232,7 @@ def _row(one: Incoming, by: Credential, version: str, attached: set[str], at: in
         named=one.named,
         attached=_attached(one, attached),
         traceparent=tracing.current(),
+        correlation_id=correlation_id(),
     )
 
 

@@ -30,7 +30,7 @@ class Row:
     """One statement on its way in.
 
     ``at`` is the time stored, in microseconds since 1970; ``named`` tells that its sender chose its id.
-    ``traceparent`` is the trace that brought it, and stands there until it is sent.
+    ``traceparent`` and ``correlation_id`` are those of the request that brought it, for the message that takes it on.
     """
 
     statement_id: str
@@ -46,6 +46,7 @@ class Row:
     named: bool
     attached: tuple[Attached, ...] = ()
     traceparent: str | None = None
+    correlation_id: str | None = None
 
     def facts(self) -> Document:
         """Return the sub-document ``lrs``."""
@@ -63,6 +64,7 @@ class Row:
             "attached": [{"sha2": one.sha2, "type": one.content_type} for one in self.attached] or None,
             "here": True,
             "traceparent": self.traceparent,
+            "correlation_id": self.correlation_id,
         }
         return {name: value for name, value in facts.items() if value is not None}
 

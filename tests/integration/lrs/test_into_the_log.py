@@ -74,6 +74,25 @@ async def test_the_trace_of_a_call_goes_on_into_the_event(lrs: Lrs, services: wi
     assert [event["traceparent"] for row in waiting for event in events_of(row)] == [trace]
 
 
+async def test_a_batch_travels_as_one_message_under_its_calls_id(
+    lrs: Lrs, services: wiring.Services, worker: Journey
+) -> None:
+    """The statements of a call are an array on the exchange with the call's correlation id, and each is recorded."""
+    given = [completed(activity=f"course/{n}") for n in range(3)]
+    tapped = await worker.channel.declare_queue(exclusive=True)
+    await tapped.bind(worker.topology.statements, "#")
+    answer = await lrs.call("POST", "statements", json=given, headers={"X-Correlation-Id": "call-1"})
+    assert answer.status == 200
+    async with relaying(services):
+        await drafts(services, 3)
+    message = await tapped.get()
+    assert ([one["id"] for one in orjson.loads(message.body)], message.correlation_id) == (
+        [one["id"] for one in given],
+        "call-1",
+    )
+    assert await tapped.get(fail=False) is None
+
+
 async def test_a_statement_without_an_id_is_recorded_under_the_one_it_was_given(
     lrs: Lrs, services: wiring.Services, worker: Journey
 ) -> None:
