@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,9 +17,11 @@ from bridge import wiring
 from bridge.broker.connection import connection
 from bridge.settings import Settings
 from deploy.dev.client import is_ready
+from deploy.dev.service import Service
 from deploy.dev.services import Services
 from tests.support.processes import worker_process
 from tests.support.proxy import Proxy, proxy
+from tests.support.scrape import Page, scraped_until
 from tests.support.statements import completed
 from tests.support.stream import MEMBERS, Stream, dead_bodies, prove, publish
 
@@ -89,6 +92,37 @@ async def test_a_store_that_is_away_is_waited_for(faulty: Settings, victims: Ser
             await asyncio.sleep(0.1)  # another process works; the ledger is the only sign of it
     await asyncio.to_thread(worker.stop)
     assert await dead_bodies(faulty, 0) == set()
+
+
+async def test_the_meter_tells_of_an_outage_and_reads_on_afterwards(
+    faulty: Settings, victims: Services, tmp_path: Path
+) -> None:
+    """While the broker or the store is away, the part that reads it says so and the other works; then both are true."""
+    worker = worker_process(faulty, tmp_path)
+    await asyncio.to_thread(worker.start)
+    victim: Service
+    for victim, waiting, part, other in (
+        (victims.broker, "broker", "queue_readings", "store_readings"),
+        (victims.mongo, "store", "store_readings", "queue_readings"),
+    ):
+        await scraped_until(worker.port, partial(_is_in, part, "working"))
+        await asyncio.to_thread(victim.kill)
+        page = await scraped_until(worker.port, partial(_is_in, part, waiting))
+        assert _is_in(other, "working", page)
+        await asyncio.to_thread(victim.start)
+    await _until(True, worker.port)
+    await publish(faulty, [b"rubbish", orjson.dumps(completed("a stranger"))])
+    await scraped_until(
+        worker.port,
+        lambda page: (
+            page.value("cpd_bridge_queue_messages", queue="dead_letters") == 1 == page.value("cpd_bridge_parked")
+        ),
+    )
+    await asyncio.to_thread(worker.stop)
+
+
+def _is_in(part: str, state: str, page: Page) -> bool:
+    return page.value("cpd_bridge_part_state", part=part, state=state) == 1
 
 
 async def test_a_deleted_queue_is_declared_again(faulty: Settings, tmp_path: Path) -> None:
