@@ -106,7 +106,7 @@ def chain_of(member_id: str | None, subject: str) -> int:
 
 
 def content(access: Access, at: datetime, member_key: str | None) -> dict[str, Any]:
-    """Return what a row says, without its place in a chain; the member only by key, so that an id can be erased.
+    """Return what a row says, without its place in a chain; the member only by key, so that no row has to change.
 
     ``member_key`` is the tombstone of the member's id: the same that an erasure keeps (invariant 8).
     """
@@ -137,7 +137,7 @@ def linked(said: Row, chain: int, seq: int, previous: str) -> dict[str, Any]:
 
 
 def order(row: Row) -> dict[str, Any]:
-    """Return a row's place in a member's list, by time; it stands beside the row, as the member's id does."""
+    """Return a row's place in a member's list, by time; it stands beside the row."""
     return {"at": {"empty": False, "key": f"{row['at']:%Y-%m-%dT%H:%M:%S.%f}/{row['seq']:012}"}}
 
 

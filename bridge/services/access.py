@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -97,35 +97,27 @@ class AccessHistory:
         if before is None:
             verdict.faults.append(f"chain {chain}: its head is missing")
             return
-        walk = _Walk(chain, [*noted, (before["seq"], before["hash"])], await self._stores.erasures.whose())
+        walk = _Walk(chain, [*noted, (before["seq"], before["hash"])])
         while rows := await self._stores.access_log.rows(chain, walk.seq, AT_ONCE):
             for row in rows:
                 walk.step(row)
-            verdict.faults += await self._nameless(chain, rows)
         after = await self._stores.access_log.head(chain) or before
         walk.end(after)
         verdict.rows += walk.count
         verdict.faults += walk.faults
         verdict.heads.append({"chain": chain, "seq": after["seq"], "hash": after["hash"]})
 
-    async def _nameless(self, chain: int, rows: list[Row]) -> list[str]:
-        """Return rows whose member's id is gone although the member was not erased."""
-        gone = {row["member_key"]: row["seq"] for row in rows if row.get("member_key") and not row.get("member_id")}
-        erased = await self._stores.erasures.of_rows(gone)
-        return [f"chain {chain}, row {seq}: whose it is was removed" for key, seq in gone.items() if key not in erased]
-
 
 class _Walk:
     """One walk along a chain."""
 
-    def __init__(self, chain: int, expected: list[tuple[int, str]], whose: Callable[[str, str], bool]) -> None:
+    def __init__(self, chain: int, expected: list[tuple[int, str]]) -> None:
         self.seq = 0
         self.count = 0
         self.faults: list[str] = []
         self._chain = chain
         self._hash = BEGINNING
         self._expected = expected
-        self._whose = whose
 
     def step(self, row: Row) -> None:
         """Check one row against its content and the row before it."""
@@ -134,7 +126,7 @@ class _Walk:
             self._fault(f"rows {self.seq + 1} to {seq - 1}: removed")
         elif row["prev"] != self._hash:
             self._fault(f"row {seq}: does not follow the row before it")
-        if row["_id"] != f"{self._chain}:{seq}" or row["hash"] != row_hash(row) or not self._is_beside(row):
+        if row["_id"] != f"{self._chain}:{seq}" or row["hash"] != row_hash(row) or row.get("order") != order(row):
             self._fault(f"row {seq}: changed")
         if any(at == seq and known != row["hash"] for at, known in self._expected):
             self._fault(f"row {seq}: is not the one that was noted")
@@ -147,11 +139,6 @@ class _Walk:
             self._fault(f"rows {self.seq + 1} to {max(removed)}: removed from the end")
         elif head["seq"] < self.seq or (head["seq"] == self.seq and self.seq and head["hash"] != self._hash):
             self._fault(f"row {self.seq}: its head says otherwise")
-
-    def _is_beside(self, row: Row) -> bool:
-        """Whether what stands beside a row, and is not in its hash, fits it."""
-        member_id = row.get("member_id")
-        return (member_id is None or self._whose(row["member_key"], member_id)) and row.get("order") == order(row)
 
     def _fault(self, text: str) -> None:
         self.faults.append(f"chain {self._chain}, {text}")

@@ -156,7 +156,6 @@ class Erasures:
         await stores.dead_letters.forget_about(person.keys)
         await stores.samples.disown(member_id, f"erased:{person.erasure_id}")
         await stores.removal.records(member_id)
-        await stores.access_log.forget(member_id)
         await stores.departures.forget(member_id)
         await stores.members.remove(member_id)
 

@@ -96,5 +96,7 @@ class Migrations:
         if version is None or version < 2:
             done.changed += await self._schema.name_people()
             await self._schema.note_lrs()
+        if version is None or version < 3:
+            done.changed += await self._schema.key_accesses()
         await self._schema.reached(VERSION)
         return done

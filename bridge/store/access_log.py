@@ -32,7 +32,7 @@ class AccessLog:
     async def prepare(self) -> None:
         """Create the indexes, and the head of every chain: one that is missing later was removed."""
         await self._rows.create_index([("chain", 1), ("seq", 1)], unique=True, name="chain")
-        await self._rows.create_index(order_index("member_id", name="at"), name="by_member")
+        await self._rows.create_index(order_index("member_key", name="at"), name="by_member_key")
         await insert_new(self._heads, [{"_id": chain, "seq": 0, "hash": BEGINNING} for chain in range(CHAINS)])
 
     async def add(self, access: Access) -> Document:
@@ -44,8 +44,7 @@ class AccessLog:
             before = await self._heads.find_one_and_update({"_id": chain}, {"$inc": {"seq": 1}}, session=session)
             assert before is not None, "run cpd-bridge migrate: a chain of the access log has no head"
             row = linked(content(access, at, key), chain, before["seq"] + 1, before["hash"])
-            beside = {"member_id": access.member_id, "order": order(row)}
-            await self._rows.insert_one({**row, **beside}, session=session)
+            await self._rows.insert_one({**row, "order": order(row)}, session=session)
             await self._heads.update_one({"_id": chain}, {"$set": {"hash": row["hash"]}}, session=session)
             return row
 
@@ -53,11 +52,8 @@ class AccessLog:
 
     async def of_member(self, member_id: str, limit: int, after: list[Any] | None) -> Listing:
         """Return a page of the rows about a member, newest first."""
-        return await page_of(self._rows, Wanted({"member_id": member_id}, {}, _ORDER, limit, after))
-
-    async def forget(self, member_id: str) -> None:
-        """Take an erased member's id off the rows; the chains stay whole, as they cover its key alone."""
-        await self._rows.update_many({"member_id": member_id}, {"$unset": {"member_id": ""}})
+        keys = await self._erasures.row_keys(member_id)
+        return await page_of(self._rows, Wanted({"member_key": {"$in": keys}}, {}, _ORDER, limit, after, sorts=True))
 
     async def head(self, chain: int) -> Document | None:
         """Return a chain's head, ``{seq, hash}``, or None."""

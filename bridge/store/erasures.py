@@ -7,7 +7,7 @@ whether somebody they can guess was a member. Until an erasure is done its row h
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Iterable
 
 from bridge.domain.agents import hashed, id_key, tombstone
 from bridge.settings import SettingsError
@@ -17,9 +17,6 @@ PROVEN = "erasure_key"
 """The row of ``meta`` that proves the key, and has it when none was given."""
 
 HELD, RUNNING, ERASED = "held", "running", "erased"
-
-_OLD_ROW = "row:"
-"""Before the key of an access-log row that release 0.1.0 wrote: a plain hash, which is not kept as it is."""
 
 
 class WrongErasureKey(SettingsError):
@@ -96,23 +93,15 @@ class Erasures:
         found = await self._holding(stones := {tombstone(secret, key): key for key in wanted})
         return {stones[stone] for stone in found}
 
-    async def of_rows(self, row_keys: Iterable[str]) -> set[str]:
-        """Return those of the access log's row keys that are an erased member's."""
-        secret = await self.key.get()
-        stones = {stone: key for key in row_keys for stone in (key, tombstone(secret, _OLD_ROW + key))}
-        return {stones[stone] for stone in await self._holding(stones)}
-
-    async def whose(self) -> Callable[[str, str], bool]:
-        """Return what tells whether an access-log row's key is a member's."""
-        secret = await self.key.get()
-        return lambda row_key, member_id: row_key in (tombstone(secret, id_key(member_id)), hashed(id_key(member_id)))
+    async def row_keys(self, member_id: str) -> list[str]:
+        """Return what the access log's rows about a member have for its key; those of release 0.1.0 a plain hash."""
+        own = id_key(member_id)
+        return [await self.tombstone(own), hashed(own)]
 
     async def stones(self, member_id: str, keys: Iterable[str]) -> list[str]:
         """Return every tombstone of a member, by whom all of their traces are known again."""
         secret = await self.key.get()
-        own = id_key(member_id)
-        named = dict.fromkeys([own, *keys, _OLD_ROW + hashed(own)])
-        return [tombstone(secret, key) for key in named]
+        return [tombstone(secret, key) for key in dict.fromkeys([id_key(member_id), *keys])]
 
     async def get(self, erasure_id: str, session: Session | None = None) -> Document | None:
         """Return a row, or None."""

@@ -30,7 +30,7 @@ class Erasure(StrEnum):
     FILES = "the member's files are removed, with their chunks"
     PERSON = "what is filed under the person's identifiers is removed"
     LAST = "the member is removed, last of all"
-    OWN_ID = "the id is taken off; the row stays, so that the chain holds"
+    KEYED = "nothing: it names the member by a keyed tombstone, as the ledger of erasures does"
     ALIAS = "an alias stands in the member's place"
     TOMBSTONE = "a tombstone is added"
     NONE = "nothing: it holds nothing of anybody"
@@ -116,7 +116,7 @@ INVENTORY: Final[Mapping[str, Kept]] = {
     "outbox": Kept("events: ids, states and dates", RUNNING, CONTRACT, "7 days after delivery",
                    Erasure.BY_MEMBER, Personal.PSEUDONYMOUS),
     "access_log": Kept("who read whose record, by which right; ids only", "proof of who looked", DUTY,
-                       "never: it only grows", Erasure.OWN_ID, Personal.PSEUDONYMOUS),
+                       "never: it only grows", Erasure.KEYED, Personal.PSEUDONYMOUS),
     "erasures": Kept("tombstones of erased members", "keeping erased what was erased", DUTY,
                      "never: backups may be restored", Erasure.TOMBSTONE, Personal.PSEUDONYMOUS),
     "access_heads": Kept("where each chain of the access log ends", "proof of who looked", NO_BASIS, "always",

@@ -16,10 +16,11 @@ from bridge.store.database import Collection, Database, Document, bulk, reaches_
 from bridge.store.lrs.references import References
 from bridge.store.lrs.unsent import Unsent
 
-VERSION: Final = 2
+VERSION: Final = 3
 """1 is release 0.1.0, which wrote no version; 2 lets an erasure find whoever a statement names (``about``).
 
-With 2, what is unsent and what refers to what moved out of the statements (docs/decisions/0009).
+With 2, what is unsent and what refers to what moved out of the statements (docs/decisions/0009). With 3, the access log
+has members by key alone, so that no row of it is ever changed (docs/decisions/0007).
 """
 
 AT_ONCE: Final = 500
@@ -29,6 +30,9 @@ INDEX_NOT_FOUND: Final = 27
 
 OF_MARKS: Final = frozenset({"lrs_target", "lrs_unsent"})
 """Indexes of 0.1.0 on ``statements`` that nothing looks anything up by any more."""
+
+BY_ID: Final = "by_member"
+"""The index of 0.1.0 on the access log's ``member_id``."""
 
 _MEMBERS: Final[Document] = {"member_id": {"bsonType": "string"}}
 _RECORD: Final[Document] = {**_MEMBERS, "version": {"bsonType": ["int", "long"]}, "created_at": {"bsonType": "date"}}
@@ -112,6 +116,14 @@ class Schema:
             await references.add({row["_id"]: row["lrs"]["target"]})
         for name in OF_MARKS & (await statements.index_information()).keys():
             await _without_index(statements, name)
+
+    async def key_accesses(self) -> int:
+        """Step to 3: take the members' ids off the access log's rows, and their index; returns how many had one."""
+        rows = self._database.collection("access_log")
+        done = await rows.update_many({"member_id": {"$exists": True}}, {"$unset": {"member_id": ""}})
+        if BY_ID in await rows.index_information():
+            await _without_index(rows, BY_ID)
+        return done.modified_count
 
     async def _unnamed(self) -> AsyncGenerator[list[Document]]:
         """Yield rows that need ``about``, some at once, in the order of their ids; each page is read anew."""
