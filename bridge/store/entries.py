@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -64,25 +65,26 @@ class Entries:
         )
 
     async def holding(self, wanted: Sequence[Claim]) -> dict[tuple[str, str], Document]:
-        """Return (member id, merge key or entry id) → entry that stands there, in one read."""
-        if not wanted:
-            return {}
-        query = {
-            "$or": [
-                clause
-                for claim in wanted
-                for clause in (
-                    {"member_id": claim.member_id, "merge_keys": {"$in": list(claim.merge_keys)}},
-                    {"member_id": claim.member_id, "_id": claim.entry_id},
-                )
-            ]
-        }
-        fields = {"member_id": 1, "merge_keys": 1, "frozen": 1, "withdrawn_at": 1, "provenance.statement_ids": 1}
+        """Return (member id, merge key or entry id) → entry that stands there.
+
+        A read for each member, and one for the ids: the embedded store reads every entry there is for an ``$or``.
+        """
+        keys: dict[str, set[str]] = {}
+        for claim in wanted:
+            keys.setdefault(claim.member_id, set()).update(claim.merge_keys)
+        own = {"_id": {"$in": [claim.entry_id for claim in wanted]}, "member_id": {"$in": list(keys)}}
+        merging = [{"member_id": member_id, "merge_keys": {"$in": list(of)}} for member_id, of in keys.items() if of]
+        found = await asyncio.gather(*[self._holders(query) for query in (own, *merging)]) if wanted else []
         return {
             (entry["member_id"], key): entry
-            async for entry in self._entries.find(query, fields)
+            for entries in found
+            for entry in entries
             for key in (*entry.get("merge_keys", ()), entry["_id"])
         }
+
+    async def _holders(self, query: Document) -> list[Document]:
+        fields = {"member_id": 1, "merge_keys": 1, "frozen": 1, "withdrawn_at": 1, "provenance.statement_ids": 1}
+        return [entry async for entry in self._entries.find(query, fields)]
 
     async def write(self, drafts: list[Document], joins: list[UpdateOne]) -> Refused:
         """Insert drafts and add statements to entries in one bulk write; says what of it did not take."""

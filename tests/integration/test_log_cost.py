@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -12,6 +12,7 @@ from pymongo import monitoring
 
 from bridge.services.acts import Act, Acts
 from bridge.store.database import plainly
+from bridge.store.entries import Claim
 from tests.support.portal import Browser, Portal, full_entry, full_item
 
 FIRST = date(2017, 1, 1)
@@ -61,6 +62,28 @@ async def test_a_long_log_costs_what_a_short_one_does(portal: Portal, days: int)
             times["long"].append(await cost(long, path))
         ratio = min(times["long"]) / min(times["short"])  # what others do here only ever adds
         assert ratio < ROOM, (path, ratio)
+
+
+async def test_an_entry_to_join_is_found_as_fast_among_many(portal: Portal) -> None:
+    """Decision 7: what a batch of completions may join is looked up, however many entries others have."""
+    entries, now = portal.services.stores.entries, datetime.now(UTC)
+
+    def draft(number: int) -> dict[str, Any]:
+        member_id, key = f"m-{number % 1000}", f"day:2026-05-04:{number}"
+        return {"_id": f"e-{number}", "member_id": member_id, "merge_keys": [key], "version": 1, "created_at": now}
+
+    wanted = [Claim(f"m-{n}", "none" if n % 2 else f"e-{n}", (f"day:2026-05-04:{n}",)) for n in range(20)]
+
+    async def seconds() -> float:
+        began = time.perf_counter()
+        assert len(await entries.holding(wanted)) == 2 * len(wanted)
+        return time.perf_counter() - began
+
+    await entries.write([draft(n) for n in range(1000)], [])
+    few = min([await seconds() for _ in range(5)])
+    for start in range(1000, 20_000, 1000):
+        await entries.write([draft(n) for n in range(start, start + 1000)], [])
+    assert min([await seconds() for _ in range(5)]) < 4 * few
 
 
 class Commands(monitoring.CommandListener):
