@@ -83,7 +83,7 @@ class Publisher:
 
 
 async def _publish(channel: RawChannel, message: Outgoing, mandatory: bool) -> None:
-    """Publish a message as aio-pika does, but for the wait until each one has left the process, which halves the rate.
+    """Publish a message as aio-pika does, but for waiting until it has left the process: the confirm tells of that.
 
     What waits to leave is bounded by the connection's own queue of frames.
     """

@@ -1,7 +1,7 @@
 """Stored statements as messages for the exchange: what came in one request goes in one message for each verb.
 
-A message may hold an array (api.md, AMQP in), and one message of a hundred statements costs the broker and both ends a
-tenth of a hundred messages.
+A message may hold an array (api.md, AMQP in), and one of a hundred statements costs the broker and both ends a fraction
+of a hundred messages.
 """
 
 from __future__ import annotations
