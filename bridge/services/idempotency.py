@@ -57,6 +57,6 @@ async def once(act: Act, attempt: Attempt | None, work: Callable[[], Coroutine[A
         row = {"_id": row_id, "member_id": act.member_id, "at": act.at, "digest": attempt.digest, "answer": answer}
         await answers.put(row, act.session)
         return answer
-    if bytes(known["digest"]) != attempt.digest:
+    if known["digest"] != attempt.digest:
         raise Conflict("This Idempotency-Key was used with another body in the last 24 hours: take a new key.")
     return known["answer"]

@@ -190,7 +190,7 @@ def _known_outcome(one: Arrival, known: dict[str, Any]) -> Outcome:
         return Outcome.ignored(Reason.ERASED)
     if "digest" not in known:
         return Outcome(Disposition.WITHDRAWN)
-    if bytes(known["digest"]) != one.digest:
+    if known["digest"] != one.digest:
         return _conflict()
     if "disposition" not in known:  # stored over HTTP, and voided before the worker came to it
         return Outcome(Disposition.WITHDRAWN)

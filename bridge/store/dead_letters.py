@@ -108,7 +108,7 @@ class DeadLetters:
         if letter is None:
             return None
         kept = await self._bodies.find_one({"_id": letter_id})
-        return {**letter, "body": bytes(kept["body"]) if kept else None}
+        return {**letter, "body": kept["body"] if kept else None}
 
     async def copies(self, chosen: Chosen, limit: int) -> dict[str, int]:
         """Return id → copies of the oldest letters that are chosen, at most ``limit`` of them."""

@@ -91,7 +91,7 @@ class Removal:
         while rows := [row async for row in self._statements.find(query).limit(AT_ONCE)]:
             changes: list[UpdateOne] = []
             for row in rows:
-                mine = not keys or is_own(bytes(row.get("raw", b"")), keys)
+                mine = not keys or is_own(row.get("raw", b""), keys)
                 if mine:
                     await self._drop_attachments(row)
                 changes.append(UpdateOne({"_id": row["_id"]}, GONE if mine else _unmentioned(row, keys)))
@@ -107,7 +107,7 @@ class Removal:
 def _unmentioned(row: Document, keys: Collection[str]) -> Document:
     """Return the change that takes a person out of another's statement, and out of what it is found by."""
     hidden = [*found_by(keys), *roles_of(keys)]
-    raw = without_mention(bytes(row["raw"]), keys) if row.get("raw") else row.get("raw", b"")
+    raw = without_mention(row["raw"], keys) if row.get("raw") else row.get("raw", b"")
     change: Document = {"$set": {"raw": raw}, "$pullAll": {"about": hidden} if "about" in row else {}}
     if "lrs" in row:
         change["$pullAll"] |= {"lrs.keys": hidden, "lrs.roles": hidden}

@@ -56,7 +56,7 @@ def _of_document(row: Mapping[str, Any]) -> _Known:
 
 
 def _link(facts: Mapping[str, Any]) -> Link:
-    keys, roles = (frozenset(bytes(key) for key in facts[name]) for name in ("keys", "roles"))
+    keys, roles = (frozenset[bytes](facts[name]) for name in ("keys", "roles"))
     return Link(keys - {EVERY}, roles)
 
 

@@ -145,7 +145,7 @@ class LrsStatements:
         """Return a statement that is, or is not, voided; raises ``NotFound``."""
         mine = self._mine(by)
         row = await self._store.one(statement_id.lower())
-        if row is None or _is_voided(row) is not voided or not mine <= {bytes(key) for key in row["lrs"]["held"]}:
+        if row is None or _is_voided(row) is not voided or not mine <= set(row["lrs"]["held"]):
             raise NotFound("There is no such statement here.")
         return await self._shown(row, view)
 
@@ -164,10 +164,10 @@ class LrsStatements:
 
     async def _shown(self, row: Document, view: View) -> Shown:
         stored = row["lrs"]
-        added = bytes(stored["added"])
+        added: bytes = stored["added"]
         if stored.get("untimed"):
             added += b',"timestamp":"' + moment(stored["at"]).encode() + b'"'
-        text = await self._text(bytes(row["raw"]), added, bool(stored.get("reshape")), view)
+        text = await self._text(row["raw"], added, bool(stored.get("reshape")), view)
         attached = [Attached(one["sha2"], one["type"]) for one in stored.get("attached", ())]
         return Shown(row["_id"], stored["at"], text, attached)
 
@@ -245,9 +245,9 @@ def _is_fresh(row: Row, known: Document | None, one: Incoming) -> bool:
     """Say whether there is something to store; raises ``Conflict`` for another statement under the same id."""
     if known is None or "digest" not in known:
         return True
-    if bytes(known["digest"]) != row.digest and not _same_as_stored(known, one):
+    if known["digest"] != row.digest and not _same_as_stored(known, one):
         raise _conflict()
-    return "lrs" not in known and bytes(known["digest"]) == row.digest
+    return "lrs" not in known and known["digest"] == row.digest
 
 
 def _same_as_stored(known: Document, one: Incoming) -> bool:

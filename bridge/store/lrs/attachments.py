@@ -74,4 +74,4 @@ class Attachments:
         if file is None:
             return
         async for chunk in self._chunks.find({"files_id": file["_id"]}).sort("n", 1).batch_size(4):
-            yield bytes(chunk["data"])
+            yield chunk["data"]

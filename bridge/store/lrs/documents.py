@@ -63,7 +63,7 @@ class Documents:
         row = await self._documents.find_one({"_id": shelf.identity(document_id)})
         if row is None:
             return None
-        return Stored(bytes(row["content"]), row["content_type"], row["etag"], row["updated_at"])
+        return Stored(row["content"], row["content_type"], row["etag"], row["updated_at"])
 
     async def put(self, shelf: Shelf, document_id: str, new: Stored, replaces: str | None) -> bool:
         """Store a document in place of the one whose ETag is ``replaces`` (None: of none); False when it is not so."""

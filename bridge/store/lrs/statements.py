@@ -97,7 +97,7 @@ class LrsStatements:
         waiting: Document = {"lrs": {"$exists": True}, "disposition": None, "voided_by": None}
         found = self._statements.find({**_among(rows), **waiting}, {"digest": 1}) if rows else None
         digests = {row["_id"]: row["digest"] async for row in found} if found else {}
-        mine = [row for row in rows if digests.get(row["_id"]) == bytes(row["digest"])]
+        mine = [row for row in rows if digests.get(row["_id"]) == row["digest"]]
         if not mine:
             return set()
         result = await bulk(self._statements, [UpdateOne({"_id": row["_id"], **waiting}, _taking(row)) for row in mine])
