@@ -96,7 +96,6 @@ class Migrations:
         if version is None or version < 2:
             done.changed += await self._schema.name_people()
             await self._schema.note_lrs()
-        if version is None or version < 3:
-            done.changed += await self._schema.key_accesses()
+        done.changed += await self._schema.key_accesses()  # each time: the release before may have gone on meanwhile
         await self._schema.reached(VERSION)
         return done

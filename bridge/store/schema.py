@@ -118,7 +118,10 @@ class Schema:
             await _without_index(statements, name)
 
     async def key_accesses(self) -> int:
-        """Step to 3: take the members' ids off the access log's rows, and their index; returns how many had one."""
+        """Step to 3: take the members' ids off the access log's rows, and their index; returns how many had one.
+
+        A process of the release before still writes them, until it ends.
+        """
         rows = self._database.collection("access_log")
         done = await rows.update_many({"member_id": {"$exists": True}}, {"$unset": {"member_id": ""}})
         if BY_ID in await rows.index_information():

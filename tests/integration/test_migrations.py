@@ -99,6 +99,16 @@ async def test_what_the_release_before_had_not_sent_is_sent(services: wiring.Ser
     assert BY_ID not in await raw(services)["access_log"].index_information()
 
 
+async def test_ids_that_the_release_before_wrote_meanwhile_are_taken_off_too(services: wiring.Services) -> None:
+    """Old processes may serve on beside the new: migrating again, when they have ended, leaves no member's id."""
+    await services.migrations.run()
+    rows = raw(services)["access_log"]
+    last = await rows.find_one({"chain": 4})
+    await rows.insert_one({**last, "_id": "4:1000", "seq": 1000, "member_id": MEMBER})
+    assert (await services.migrations.run()).changed == 1
+    assert not [row async for row in rows.find({}) if "member_id" in row]
+
+
 async def test_an_erasure_reaches_what_the_release_before_stored(services: wiring.Services) -> None:
     """Statements that were not the member's are found, and the chains of the access log hold."""
     await services.migrations.run()
