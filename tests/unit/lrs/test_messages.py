@@ -51,6 +51,13 @@ def test_a_request_is_a_message_for_each_verb() -> None:
     ]
 
 
+def test_a_message_belongs_to_one_trace() -> None:
+    """Calls under one correlation id may be parts of several traces: each message goes on with its own."""
+    first, second = completed(), completed()
+    made = messages("x", [stored(first, trace="00-a"), stored(second, trace="00-b")], PLENTY)
+    assert [(one.traceparent, ids(one.body)) for one in made] == [("00-a", [first["id"]]), ("00-b", [second["id"]])]
+
+
 def test_what_is_kept_of_an_older_release_has_an_id_to_be_followed_by() -> None:
     """A row without a correlation id gets one for its message."""
     (message,) = messages("x", [stored(completed(), None)], PLENTY)
