@@ -69,6 +69,7 @@ class Publisher:
         """
         began = time.perf_counter()
         try:
+            # The class, since its interface has no ``wait``.
             channel = cast("RawChannel", await self._channel.get_underlay_channel())
             async with asyncio.timeout(CONFIRM_TIMEOUT):
                 await asyncio.gather(*[_publish(channel, message, mandatory) for message in messages])

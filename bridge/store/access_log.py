@@ -51,7 +51,7 @@ class AccessLog:
         return await self._database.transaction(append)
 
     async def of_member(self, member_id: str, limit: int, after: list[Any] | None) -> Listing:
-        """Return a page of the rows about a member, newest first."""
+        """Return a page of the rows about a member, newest first; sorted, as no index has two keys in one order."""
         keys = await self._erasures.row_keys(member_id)
         return await page_of(self._rows, Wanted({"member_key": {"$in": keys}}, {}, _ORDER, limit, after, sorts=True))
 

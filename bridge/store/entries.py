@@ -69,12 +69,14 @@ class Entries:
 
         A read for each member, and one for the ids: the embedded store reads every entry there is for an ``$or``.
         """
+        if not wanted:
+            return {}
         keys: dict[str, set[str]] = {}
         for claim in wanted:
             keys.setdefault(claim.member_id, set()).update(claim.merge_keys)
         own = {"_id": {"$in": [claim.entry_id for claim in wanted]}, "member_id": {"$in": list(keys)}}
         merging = [{"member_id": member_id, "merge_keys": {"$in": list(of)}} for member_id, of in keys.items() if of]
-        found = await asyncio.gather(*[self._holders(query) for query in (own, *merging)]) if wanted else []
+        found = await asyncio.gather(*[self._holders(query) for query in (own, *merging)])
         return {
             (entry["member_id"], key): entry
             for entries in found
