@@ -30,15 +30,15 @@ MOST_BYTES = 16 * 2**20
 LOOKS_EVERY = 5.0
 """Seconds between looks for what another process stored and did not bring to the broker."""
 
-STORED_WITHIN = 120.0
-"""Seconds after which a statement that was noted, and is not there, will not come: its writing failed."""
+FORGETS_EVERY = 0.5
+"""Seconds for which notes are kept of what is published: one write takes them all away."""
 
 
 class Relay:
     """Publishes what is unsent until cancelled; at least once each, and the worker knows a repeat.
 
-    Statements are noted before they are stored. What this process stores it publishes from memory, up to a bound; the
-    store is asked for the rest: what was over the bound, and what a process that ended had not brought to the broker.
+    Statements are stored with a note that they are unsent. What this process stores it publishes from memory, up to
+    a bound; the store is asked for the rest: what was over the bound, and what another left when it ended.
     """
 
     def __init__(self, store: LrsStatements, unsent: Unsent, settings: Settings, topology: Topology) -> None:
@@ -50,12 +50,8 @@ class Relay:
         self._bytes = 0
         self._news = asyncio.Event()
 
-    async def note(self, rows: Sequence[Row]) -> str:
-        """Note statements that are about to be stored; returns what to call ``offer`` with."""
-        return await self._unsent.note([row.statement_id for row in rows], rows[0].at)
-
     def offer(self, note: str, rows: Sequence[Row]) -> None:
-        """Take those of the noted statements that were stored; the others will not come."""
+        """Take statements that were stored with a note."""
         if self._bytes < MOST_BYTES:
             self._waiting.append((note, rows))
             self._bytes += _weight(rows)
@@ -77,19 +73,27 @@ class Relay:
                 await self.send_stored(out, microseconds_ago(LOOKS_EVERY))
                 looked = time.monotonic()
                 while time.monotonic() < looked + LOOKS_EVERY:
-                    await self._wait_for_news()
-                    while self._waiting:
-                        await self._send_waiting(out)
+                    await self._send_offered(out, time.monotonic() + FORGETS_EVERY)
 
-    async def _wait_for_news(self) -> None:
+    async def _send_offered(self, out: Publisher, until: float) -> None:
+        """Publish what is offered up to a time of the monotonic clock, then forget its notes."""
+        sent = list[str]()
+        while (left := until - time.monotonic()) > 0 and len(sent) < AT_ONCE:
+            await self._wait_for_news(left)
+            sent += await self._send_waiting(out)
+        if sent:
+            await self._unsent.sent(sent)
+
+    async def _wait_for_news(self, seconds: float) -> None:
         self._news.clear()
         if self._waiting:
             return
         with suppress(TimeoutError):
-            async with asyncio.timeout(LOOKS_EVERY):  # not wait_for, which may swallow a cancellation (3.11)
+            async with asyncio.timeout(seconds):  # not wait_for, which may swallow a cancellation (3.11)
                 await self._news.wait()
 
-    async def _send_waiting(self, out: Publisher) -> None:
+    async def _send_waiting(self, out: Publisher) -> list[str]:
+        """Publish statements that were offered; returns the notes of those that the broker has now."""
         notes, lot = list[str](), list[Row]()
         while self._waiting and len(lot) < AT_ONCE:
             note, rows = self._waiting.popleft()
@@ -97,7 +101,7 @@ class Relay:
             notes.append(note)
             lot += rows
         await self._publish(out, map(Stored.of_row, lot))
-        await self._unsent.sent(notes)
+        return notes
 
     async def send_stored(self, out: Publisher, before: int) -> int:
         """Publish statements that were noted before a time and are still unsent; returns how many."""
@@ -109,12 +113,11 @@ class Relay:
         return count
 
     async def _send_noted(self, out: Publisher, note: Note) -> int:
-        """Publish what is there of a note, and forget the note unless the rest may still come."""
+        """Publish what was stored with a note, unless it was erased or purged meanwhile, and forget the note."""
         rows = await self._store.known(note.statement_ids)
         here = [row for row in rows.values() if "lrs" in row]
         await self._publish(out, map(Stored.of_document, here))
-        if len(rows) == len(note.statement_ids) or note.at < microseconds_ago(STORED_WITHIN):
-            await self._unsent.sent([note.note_id])
+        await self._unsent.sent([note.note_id])
         return len(here)
 
     async def _publish(self, out: Publisher, statements: Iterable[Stored]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Container, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -110,26 +110,25 @@ class LrsStatements:
     async def _add_unseen(self, rows: list[Row]) -> None:
         """Store statements in the hope that none is here yet; raises ``Raced`` when one is."""
         if len(rows) > 1:
-            await self._add_all(rows, (), {})
+            self._relay.offer(await self._store.add(rows), rows)
             await relink(self._store, rows)
         elif not await self._singles.do(rows[0]):
             raise Raced
 
     async def _add_singles(self, rows: Sequence[Row]) -> list[bool]:
-        note = await self._relay.note(rows)
-        known = await self._store.add_new(rows)
-        self._relay.offer(note, [row for row in rows if row.statement_id not in known])
-        await relink(self._store, rows)
-        return [row.statement_id not in known for row in rows]
-
-    async def _add_all(self, rows: Sequence[Row], known: Container[str], voided: dict[str, str]) -> None:
-        note = await self._relay.note(rows)
-        try:
-            await self._store.add(rows, known, voided)
-        except Raced:
-            self._relay.offer(note, [])  # nothing of it was stored
-            raise
-        self._relay.offer(note, rows)
+        """Store the statements of several requests together; says which were stored, the first of each id at most."""
+        new = {row.statement_id: row for row in reversed(rows)}
+        for _ in range(ROUNDS):
+            try:
+                stored = list(new.values())
+                if stored:
+                    self._relay.offer(await self._store.add(stored), stored)
+                    await relink(self._store, stored)
+                return [new.get(row.statement_id) is row for row in rows]
+            except Raced:
+                for known in await self._store.known(new):
+                    del new[known]
+        return [False for _ in rows]
 
     async def _add(self, rows: list[Row], incoming: Mapping[str, Incoming], by: Credential) -> None:
         """Store those of the statements that are not here yet; a repeat changes nothing."""
@@ -138,7 +137,7 @@ class LrsStatements:
         fresh = [row for row in rows if _is_fresh(row, known.get(row.statement_id), incoming[row.statement_id])]
         voided = _voided(rows, known, by)
         if fresh:
-            await self._add_all(fresh, known, voided)
+            self._relay.offer(await self._store.add(fresh, known, voided), fresh)
         await relink(self._store, rows)
 
     async def one(self, statement_id: str, by: Credential, view: View, *, voided: bool) -> Shown:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Container, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from bridge.store.database import Database, Document, Session, bulk, duplicates, insert_new, reaches_store, rows_by_id
+from bridge.store.database import Database, Document, Session, bulk, duplicates, reaches_store, rows_by_id
 from bridge.store.lrs.references import References
 from bridge.store.lrs.rows import Link, Row
 from bridge.store.lrs.search import Search
+from bridge.store.lrs.unsent import Unsent
 from bridge.store.statements import GONE
+
+NOTHING_VOIDED: Final[Mapping[str, str]] = {}
 
 BATCH = 50
 """Statements that the driver reads at once: a page of large ones is never held whole."""
@@ -35,6 +38,7 @@ class LrsStatements:
         self._database = database
         self._statements = database.collection("statements")
         self._references = References(database)
+        self._unsent = Unsent(database)
 
     async def prepare(self) -> None:
         """Create the indexes."""
@@ -47,17 +51,13 @@ class LrsStatements:
         """Return id → row of the statements that are there, those included that only a voiding has named."""
         return await rows_by_id(self._statements, statement_ids)
 
-    async def add_new(self, rows: Sequence[Row]) -> set[str]:
-        """Store statements, each for itself; returns the ids that were there already."""
-        await self._references.add(_references(rows))
-        refused = await insert_new(self._statements, [row.document() for row in rows])
-        return {rows[position].statement_id for position in refused}
+    async def add(
+        self, rows: Sequence[Row], known: Container[str] = (), voided: Mapping[str, str] = NOTHING_VOIDED
+    ) -> str:
+        """Store statements, all or none, and the note that they are unsent, whose id is returned (``unsent``).
 
-    async def add(self, rows: Sequence[Row], known: Container[str], voided: dict[str, str]) -> None:
-        """Store statements, all or none; raises ``Raced`` when another writer came between.
-
-        ``known`` are the ids that have a row already, which gets what is missing. ``voided`` maps the id
-        of each statement that is voided now to the one that voids it.
+        ``known`` are the ids that have a row already, which gets what is missing. ``voided`` maps the id of
+        each statement that is voided now to the one that voids it. Raises ``Raced`` when another came between.
         """
         await self._references.add(_references(rows))
         operations = [_operation(row, row.statement_id in known) for row in rows]
@@ -65,15 +65,18 @@ class LrsStatements:
             UpdateOne({"_id": target}, {"$set": {"voided_by": by}}, upsert=True) for target, by in voided.items()
         ]
         try:
-            await self._database.transaction(lambda session: self._write(operations, session))
+            return await self._database.transaction(lambda session: self._write(rows, operations, session))
         except BulkWriteError as error:
             duplicates(error)
             raise Raced from None
 
-    async def _write(self, operations: Sequence[InsertOne[Document] | UpdateOne], session: Session) -> None:
+    async def _write(
+        self, rows: Sequence[Row], operations: Sequence[InsertOne[Document] | UpdateOne], session: Session
+    ) -> str:
         result = await bulk(self._statements, operations, session)
         if result.inserted_count + result.matched_count + result.upserted_count < len(operations):
             raise Raced
+        return await self._unsent.note([row.statement_id for row in rows], rows[0].at, session)
 
     async def one(self, statement_id: str) -> Document | None:
         """Return a stored statement, voided or not."""

@@ -1,4 +1,4 @@
-"""Which statements are still to be brought to the broker: ids, noted before the statements are stored.
+"""Which statements are still to be brought to the broker: ids, noted in the transaction that stores the statements.
 
 A note for each write, of one statement or of hundreds, costs next to nothing beside them; a mark and an index on every
 statement cost as much as the statement. Notes are kept in the order of their time by their id alone.
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bridge.store.database import Database, reaches_store
+from bridge.store.database import Database, Session, reaches_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,10 @@ class Unsent:
     def __init__(self, database: Database) -> None:
         self._notes = database.collection("lrs_unsent")
 
-    async def note(self, statement_ids: Sequence[str], at: int) -> str:
-        """Note statements that are about to be stored; returns the id of the note, to be given to ``sent``."""
+    async def note(self, statement_ids: Sequence[str], at: int, session: Session | None = None) -> str:
+        """Note statements that are stored in the same transaction; returns the note's id, to be given to ``sent``."""
         note_id = f"{_ordered(at)}-{uuid.uuid4().hex}"
-        await self._notes.insert_one({"_id": note_id, "ids": list(statement_ids)})
+        await self._notes.insert_one({"_id": note_id, "ids": list(statement_ids)}, session=session)
         return note_id
 
     async def waiting(self, before: int, after: str, limit: int) -> list[Note]:

@@ -148,6 +148,28 @@ async def test_the_queue_and_http_may_bring_the_same_statement(
     await drafts(services, 1)
 
 
+async def test_the_same_statement_from_two_requests_at_once_is_recorded(
+    lrs: Lrs, services: wiring.Services, worker: Journey
+) -> None:
+    """Requests that wait together for an earlier write, and bring one statement, store it once and lose it not."""
+    others = [completed(activity=f"other/{n}") for n in range(16)]
+    await asyncio.gather(*[lrs.post(one) for one in others])  # connections are open now
+    given = completed()
+    async with relaying(services):
+        await asyncio.gather(*[lrs.post(one) for one in (*others[:8], *[given] * 8)])
+        await become(services, given["id"], "recorded")
+
+
+async def test_a_note_is_there_with_its_statements_or_not_at_all(lrs: Lrs, services: wiring.Services) -> None:
+    """What is refused for a conflict leaves no note that somebody would look up in vain."""
+    given, fresh = completed(), completed(activity="course/other")
+    await lrs.post(given)
+    other = {**given, "verb": {"id": "https://v.example.org/x"}}
+    assert (await lrs.call("POST", "statements", json=[fresh, other])).status == 409
+    notes = await services.stores.lrs.unsent.waiting(microseconds_ago(0), "", 10)
+    assert [list(note.statement_ids) for note in notes] == [[given["id"]]]
+
+
 async def test_what_another_process_left_unsent_is_sent(
     lrs: Lrs, lrs_settings: Settings, services: wiring.Services, worker: Journey
 ) -> None:
