@@ -8,11 +8,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.context import Call
-from bridge.api.fields import Day
 from bridge.api.idempotent import attempt
-from bridge.api.pagination import Page, PageQuery, decode_cursor, paged
+from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.parts import AUDIT
 from bridge.api.routing import Answer, Routes
+from bridge.domain.fields import Day
 from bridge.errors import Conflict, NotSelected
 
 routes = Routes("Audit", "The Register Audit: what is asked of the member, and what the member sends.")
@@ -154,8 +154,9 @@ class Readiness(BaseModel):
 @routes.get("/v1/audit", roles={"member"}, query=PageQuery, answer=Page[AuditCase], summary="My audit cases")
 async def list_audit(call: Call, query: PageQuery) -> dict[str, Any]:
     """Return a page of the member's cases, newest first (R53)."""
+    parse_sort(query.sort, ())
     scope = f"audit:{call.caller.subject}"
-    page = await call.service(AUDIT).list(call.caller.subject, query.limit, decode_cursor(scope, query, 3))
+    page = await call.service(AUDIT).list(call.caller.subject, query.limit, decode_cursor(scope, query, place()))
     return paged(page, scope, query)
 
 

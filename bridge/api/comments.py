@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.context import Call
 from bridge.api.idempotent import attempt
-from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort
+from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.parts import COMMENTS
 from bridge.api.routing import Answer, Routes
 from bridge.errors import Conflict, RecordFrozen
@@ -67,7 +67,7 @@ async def list_comments(call: Call, query: CommentQuery) -> dict[str, Any]:
     member_id, period_id = call.caller.subject, call.path["period_id"]
     sort = parse_sort(query.sort or "created_at", SORTABLE)
     scope = f"comments:{member_id}:{period_id}"
-    after = decode_cursor(scope, query, 2 * len(sort) + 1)
+    after = decode_cursor(scope, query, place(len(sort)))
     page = await call.service(COMMENTS).list(member_id, period_id, sort, query.limit, after)
     return paged(page, scope, query, _shown)
 

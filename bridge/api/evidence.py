@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from bridge.api.conditional import check_version, etag, not_modified
 from bridge.api.context import SETTINGS, Call
 from bridge.api.idempotent import attempt
-from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort
+from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.parts import EVIDENCE
 from bridge.api.routing import Answer, Routes
 from bridge.api.transfers import FORM, attachment, file_part, in_time, send
@@ -89,7 +89,7 @@ async def list_evidence(call: Call, query: EvidenceQuery) -> dict[str, Any]:
     member_id, entry_id = call.caller.subject, call.path["entry_id"]
     scope = f"evidence:{member_id}:{entry_id}"
     sort = parse_sort(query.sort or "uploaded_at", SORTABLE)
-    after = decode_cursor(scope, query, 2 * len(sort) + 1)
+    after = decode_cursor(scope, query, place(len(sort)))
     page = await call.service(EVIDENCE).list(member_id, entry_id, sort, query.limit, after)
     return paged(page, scope, query, item)
 

@@ -11,12 +11,12 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bridge.api.context import Call
-from bridge.api.fields import Day
 from bridge.api.parts import EXPORTS, REGISTER
 from bridge.api.readers import reader
 from bridge.api.register import READ
 from bridge.api.routing import Routes
 from bridge.api.transfers import attachment
+from bridge.domain.fields import Day
 from bridge.errors import NotFound, TooLarge, Unavailable
 from bridge.services.exports import Archive, Asked, Pdf
 

@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from bridge.api.conditional import check_version
 from bridge.api.context import Call
 from bridge.api.evidence import EvidenceItem
-from bridge.api.fields import Day
 from bridge.api.idempotent import attempt
-from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort
+from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.parts import LOG
 from bridge.api.routing import Answer, Routes
 from bridge.domain.entries import SORTABLE
+from bridge.domain.fields import Day
 from bridge.errors import Conflict, NotFound, RecordFrozen
 from bridge.services.log import LogFilter
 
@@ -136,7 +136,7 @@ async def list_log(call: Call, query: LogQuery) -> dict[str, Any]:
     """Return a page of the member's entries, of the current period unless told otherwise (R17, R20-R23, R30)."""
     sort = parse_sort(query.sort or "-date", SORTABLE)
     scope = f"log:{call.caller.subject}"
-    after = decode_cursor(scope, query, 2 * len(sort) + 1)
+    after = decode_cursor(scope, query, place(len(sort)))
     wanted = LogFilter(**query.model_dump(exclude={"limit", "cursor", "sort"}))
     page = await call.service(LOG).list(call.caller.subject, wanted, sort, query.limit, after)
     return paged(page, scope, query, shown)

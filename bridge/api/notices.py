@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from bridge.api.context import Call
-from bridge.api.pagination import Page, PageQuery, decode_cursor, paged
+from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.parts import NOTICES
 from bridge.api.routing import Routes
 
@@ -41,7 +41,8 @@ class Notice(BaseModel):
 @routes.get("/v1/ops/notices", roles={"ops"}, query=NoticeQuery, answer=Page[Notice], summary="List notices")
 async def list_notices(call: Call, query: NoticeQuery) -> dict[str, Any]:
     """Return a page of notices, so that refusals and bounces are seen."""
-    page = await call.service(NOTICES).list(query.state, query.limit, decode_cursor("notices", query, 3))
+    parse_sort(query.sort, ())
+    page = await call.service(NOTICES).list(query.state, query.limit, decode_cursor("notices", query, place()))
     return paged(page, "notices", query, lambda notice: {**notice, "id": notice["_id"]})
 
 

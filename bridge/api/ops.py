@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bridge.api.context import Call
-from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort
+from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.parts import OPERATIONS
 from bridge.api.readers import reader
 from bridge.api.routing import Routes
@@ -143,7 +143,7 @@ async def queues(call: Call) -> dict[str, Any]:
 async def dead_letters(call: Call, query: LetterQuery) -> dict[str, Any]:
     """Return a page of dead letters, the newest failure first unless told otherwise."""
     sort = parse_sort(query.sort, SORTABLE)
-    after = decode_cursor("dead-letters", query, 2 * len(sort) + 1)
+    after = decode_cursor("dead-letters", query, place(len(sort)))
     asked = Asked(None, query.reason, query.older_than, query.younger_than, query.member)
     page = await call.service(OPERATIONS).list(asked, sort, query.limit, after)
     return paged(page, "dead-letters", query, _shown)
@@ -217,7 +217,7 @@ async def discard(call: Call, body: Selection) -> Done:
 async def parked(call: Call, query: PageQuery) -> dict[str, Any]:
     """Return a page of parked statements, those that have waited longest first."""
     parse_sort(query.sort, ())
-    page = await call.service(OPERATIONS).parked(query.limit, decode_cursor("parked", query, 2))
+    page = await call.service(OPERATIONS).parked(query.limit, decode_cursor("parked", query, (datetime, str)))
     return paged(page, "parked", query, _parked)
 
 

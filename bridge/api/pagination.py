@@ -1,6 +1,7 @@
 """Lists: ``limit``, ``cursor`` and ``sort`` in, ``items``, ``next`` and ``total`` out.
 
-A cursor says which row was last, by its sort values and id, and which query it belongs to. The client keeps it unread.
+A cursor says which row was last, by its sort values and id, and which query it belongs to. The client keeps it unread;
+one that is forged brings no operator and no other type into the store's query.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar, cast
 
 import orjson
@@ -20,8 +23,8 @@ T = TypeVar("T")
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
-Scalar = str | int | float | bool | None
-"""What a sort value may be in a cursor; dates and times go in as ISO 8601 text."""
+Scalar = str | bool
+"""What a cursor holds; dates, times and numbers go in as text that sorts as they do."""
 
 _NOT_FILTERS = {"limit", "cursor"}
 
@@ -62,6 +65,8 @@ def parse_sort(text: str, allowed: Collection[str]) -> list[tuple[str, bool]]:
     parts = [part.strip() for part in text.split(",")] if text else []
     fields = [(part.removeprefix("-"), part.startswith("-")) for part in parts]
     names = [name for name, _ in fields]
+    if names and not allowed:
+        raise _fault("sort", "Sort", "This list has one order: leave sort out.")
     if not set(names) <= set(allowed) or len(set(names)) < len(names):
         choices = ", ".join(sorted(allowed))
         raise _fault("sort", "Sort", f"Sort by any of {choices}, each once; put - before one for descending.")
@@ -88,28 +93,41 @@ def paged(
     }
 
 
-def decode_cursor(scope: str, query: PageQuery, size: int) -> list[Scalar] | None:
-    """The last row's ``size`` values (sort values, then id), or ``None`` on the first page.
+def place(sorts: int = 1) -> tuple[type, ...]:
+    """Return what a cursor holds with so many sort fields: for each whether it is empty, and its key; then the id."""
+    return (*(bool, str) * sorts, str)
 
+
+def decode_cursor(scope: str, query: PageQuery, shape: Sequence[type]) -> list[Any] | None:
+    """The last row's values, which are of the types of ``shape``, or ``None`` on the first page.
+
+    A ``datetime`` comes as ISO 8601 text and is returned in UTC.
     Raises ``ValidationFailed`` for a cursor that is not ours or belongs to another query.
     """
     if query.cursor is None:
         return None
     fingerprint, *values = _unpacked(query.cursor) or [None]
-    if fingerprint != _fingerprint(scope, query) or len(values) != size:
-        raise _fault("cursor", "Cursor", "This cursor is not from this list with this query: start without a cursor.")
-    return values
+    if fingerprint == _fingerprint(scope, query):
+        with suppress(TypeError, ValueError, OverflowError):
+            return [_typed(value, kind) for value, kind in zip(values, shape, strict=True)]
+    raise _fault("cursor", "Cursor", "This cursor is not from this list with this query: start without a cursor.")
 
 
-def _unpacked(cursor: str) -> list[Scalar]:
+def _typed(value: Any, kind: type) -> Any:
+    if kind is datetime:
+        return datetime.fromisoformat(value).astimezone(UTC)
+    if type(value) is not kind:
+        raise TypeError
+    return value
+
+
+def _unpacked(cursor: str) -> list[object]:
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         found = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except ValueError:  # not ASCII, not base64url, or not JSON
         return []
-    # Scalars only: a forged cursor must not bring an operator into the store's query.
-    flat = isinstance(found, list) and all(isinstance(value, Scalar) for value in cast("list[object]", found))
-    return cast("list[Scalar]", found) if flat else []
+    return cast("list[object]", found) if isinstance(found, list) else []
 
 
 def _fingerprint(scope: str, query: PageQuery) -> str:

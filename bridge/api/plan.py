@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.conditional import check_version
 from bridge.api.context import Call
-from bridge.api.fields import Day
 from bridge.api.idempotent import attempt
-from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort
+from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.parts import PLAN
 from bridge.api.routing import Answer, Routes
+from bridge.domain.fields import Day
 from bridge.domain.plan import SORTABLE
 from bridge.errors import Conflict, NotFound, RecordFrozen
 from bridge.services.plan import PlanFilter
@@ -107,7 +107,7 @@ async def list_plan(call: Call, query: PlanQuery) -> dict[str, Any]:
     """Return a page of the member's plan, all years unless told otherwise (R4, R5, R11)."""
     sort = parse_sort(query.sort or "start_date", SORTABLE)
     scope = f"plan:{call.caller.subject}"
-    after = decode_cursor(scope, query, 2 * len(sort) + 1)
+    after = decode_cursor(scope, query, place(len(sort)))
     wanted = PlanFilter(**query.model_dump(exclude={"limit", "cursor", "sort"}))
     page = await call.service(PLAN).list(call.caller.subject, wanted, sort, query.limit, after)
     return paged(page, scope, query, shown)

@@ -14,12 +14,12 @@ from bridge.api.audit import Counts, Extension, State
 from bridge.api.conditional import not_modified
 from bridge.api.context import Call
 from bridge.api.evidence import send_file
-from bridge.api.fields import Day
 from bridge.api.idempotent import attempt
-from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort
+from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.parts import REGISTER, SELECTION
 from bridge.api.readers import reader
 from bridge.api.routing import Answer, Routes
+from bridge.domain.fields import Day
 from bridge.domain.files import KINDS
 from bridge.errors import Conflict
 from bridge.services.members import MEMBER_ID
@@ -131,7 +131,7 @@ async def list_cases(call: Call, query: CaseQuery) -> dict[str, Any]:
     """Return a page of cases; no detail of any record (R64)."""
     wanted = CaseFilter(query.state, query.member_id, query.due_before)
     sort = parse_sort(query.sort, SORTABLE)
-    after = decode_cursor("cases", query, 2 * len(sort) + 1)
+    after = decode_cursor("cases", query, place(len(sort)))
     page = await call.service(REGISTER).list(wanted, sort, query.limit, after)
     return paged(page, "cases", query, case_row)
 

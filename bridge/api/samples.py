@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bridge.api.context import Call
-from bridge.api.fields import Day
 from bridge.api.parts import SELECTION
 from bridge.api.register import CaseRow, case_row
 from bridge.api.routing import Routes
+from bridge.domain.fields import Day
 from bridge.domain.sampling import LONGEST_WINDOW, Window
 from bridge.services.selection import Draw
 

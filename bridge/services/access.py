@@ -55,7 +55,7 @@ class AccessHistory:
         self, reader: Reader, member_id: str | None, right: Right, parts: tuple[str, ...], item: str | None = None
     ) -> None:
         """Note a read; durable when this returns, and only then may anything be shown. None: of nobody who is known."""
-        await self._add(Access(reader, member_id, right, parts, item))
+        await self._add(Access(reader, member_id, right, parts, item if item and AN_ID.fullmatch(item) else None))
 
     async def denied(self, reader: Reader, named: Mapping[str, str], status: int) -> None:
         """Note that a caller was refused; ``named`` holds the ids in the address, by what they are ids of."""

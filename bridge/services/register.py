@@ -121,9 +121,11 @@ class Register:
     async def _noted(
         self, reader: Reader, submission: Document, parts: tuple[str, ...], item: str | None = None
     ) -> None:
+        """Note a read; raises ``NotFound`` when the right to this submission ended meanwhile."""
         right = Right("audit_case", submission["case_id"])
         await self._access.read(reader, submission["member_id"], right, parts, item)
-        await self._readable(submission["case_id"])  # the right may have ended while the read was noted
+        if (await self._readable(submission["case_id"]))["_id"] != submission["_id"]:
+            raise NotFound("This was taken back while the read was noted, and something else submitted: read that.")
 
     def _check(self, made: Decision) -> None:
         """Raise ``ValidationFailed`` for what a decision needs and lacks, or has and does not take."""

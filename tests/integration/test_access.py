@@ -105,6 +105,46 @@ async def test_a_right_that_ends_meanwhile_shows_nothing(desk: Office, monkeypat
     assert [row["allowed"] for row in await history(sam)] == [False, True, False, True], "noted, and then refused"
 
 
+async def test_what_was_taken_back_meanwhile_is_not_shown(desk: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Returned, changed and submitted again while the read is noted: the submission of before stays unseen."""
+    sam, team = await desk.add_member(), desk.staff()
+    entry = await sam.entry(title="a name by mistake")
+    case = await team.select()
+    await sam.submit(case)
+    noted = desk.services.access.read
+
+    async def slow(*given: Any, **named: Any) -> None:
+        await noted(*given, **named)
+        monkeypatch.setattr(desk.services.access, "read", noted)
+        await team.decide(case, "return")
+        await sam.good("PATCH", f"/v1/log/{entry}", {"title": "taken out"})
+        await sam.submit(case)
+
+    monkeypatch.setattr(desk.services.access, "read", slow)
+    path = f"/v1/register/cases/{case}/record"
+    assert (await desk.staff(subject="other")("GET", path)).status == 404
+    again = await desk.staff(subject="other")("GET", path)
+    assert (again.status, b"a name by mistake" in again.raw) == (200, False)
+
+
+async def test_words_in_an_address_are_not_kept(desk: Office) -> None:
+    """What support writes in place of an id does not get into the access log, which is never changed."""
+    sam = await desk.add_member()
+    await sam.good("POST", "/v1/support-grants", {"reason": "x", "hours": 1})
+    await desk.staff("support")("GET", "/v1/members/m-1/log/Sam%20is%20unwell%20again")
+    rows = [row async for row in desk.services.stores.database.raw["access_log"].find({})]
+    assert rows
+    assert not [row for row in rows if "unwell" in str(row)]
+
+
+@pytest.mark.parametrize("path", ["/v1/audit", "/v1/support-grants", "/v1/access-history"])
+async def test_a_list_with_one_order_takes_no_sort(desk: Office, path: str) -> None:
+    """A sort that would be ignored is refused, naming the parameter."""
+    sam = await desk.add_member()
+    refused = await sam("GET", f"{path}?sort=-nonsense")
+    assert (refused.status, refused.body["errors"][0]["pointer"]) == (422, "?sort")
+
+
 async def test_support_reads_under_a_live_grant_alone(desk: Office) -> None:
     """R63: every read call of the member's, under the grant; revoking works at once, and so does its end."""
     sam, helper = await desk.add_member(), desk.staff("support")

@@ -18,9 +18,9 @@ from bridge import tokens
 from bridge.api.auth import PUBLIC
 from bridge.api.conditional import check_version
 from bridge.api.context import Call
-from bridge.api.fields import Day
 from bridge.api.pagination import Page, PageQuery, decode_cursor, encode_cursor, parse_sort
 from bridge.api.routing import Answer, Routes
+from bridge.domain.fields import Day
 from bridge.errors import Conflict, NotFound, RecordFrozen
 
 Client = TestClient[web.Request, web.Application]
@@ -94,7 +94,7 @@ async def list_notes(call: Call, query: NoteQuery) -> Page[Row]:
     """A page of notes by id."""
     parse_sort(query.sort, {"title", "day"})
     scope = f"notes:{call.caller.subject}"
-    after = decode_cursor(scope, query, 1)
+    after = decode_cursor(scope, query, (str,))
     rows = [row for row in call.service(NOTES).rows.values() if after is None or row.id > str(after[0])]
     shown = rows[: query.limit]
     more = encode_cursor([shown[-1].id], scope, query) if len(rows) > query.limit else None
