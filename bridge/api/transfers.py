@@ -102,16 +102,17 @@ async def _next_part(reader: MultipartReader, *, needed: bool) -> tuple[str, Bod
     """Return the next part, which has to be the file when one is needed, and to be missing when not."""
     try:
         part = await reader.next()
+        name, file_name = (part.name, part.filename) if isinstance(part, BodyPartReader) else (None, None)
     except _BROKEN:
         raise _broken() from None
     if part is None and not needed:
         return None
-    if not needed or not isinstance(part, BodyPartReader) or part.name != PART or not part.filename:
+    if not needed or not isinstance(part, BodyPartReader) or name != PART or not file_name:
         message = f"Send exactly one part, named {PART}, with a file name."
         raise ValidationFailed(message, faults=[FieldFault(f"/{PART}", "File", message)])
     if part.headers.get("Content-Transfer-Encoding", "binary").lower() not in _AS_IT_IS:
         raise UnsupportedMediaType("Send the file as it is, without a Content-Transfer-Encoding (RFC 7578 §4.7).")
-    return part.filename, part
+    return file_name, part
 
 
 def _broken() -> Malformed:

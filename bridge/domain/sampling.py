@@ -37,11 +37,17 @@ class Window:
         A member whose first day on the Register is not known is in it only when no minimum is asked for.
         """
         last = calendar.period_for(self.renewal_to)
-        if last.start < self.renewal_from:
+        if last.start < self.renewal_from or last.start == date.min:  # with no year before it to audit
             return None
-        latest_start = last.start - relativedelta(months=self.minimum_months)
-        long_enough = registered_since is not None and registered_since <= latest_start
-        return last.start if long_enough or not self.minimum_months else None
+        if not self.minimum_months:
+            return last.start
+        return last.start if registered_since is not None and self._long_since(registered_since, last.start) else None
+
+    def _long_since(self, registered: date, renewal: date) -> bool:
+        try:
+            return registered <= renewal - relativedelta(months=self.minimum_months)
+        except (ValueError, OverflowError):  # before the first year that there is
+            return False
 
 
 def audited_period(calendar: MembershipCalendar, renewal: date) -> Period:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -16,6 +17,8 @@ from bridge.store.dead_letters import LARGEST_BODY, Row
 
 AGE = r"^[1-9][0-9]{0,5}[smhd]$"
 """How an age is written: a number of seconds, minutes, hours or days."""
+
+LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -38,7 +41,9 @@ def failed(age: str | None) -> datetime | None:
     if not re.fullmatch(AGE, age):
         message = "Write an age as a number with s, m, h or d, for example 90m or 7d."
         raise ValidationFailed(message, faults=[FieldFault("/older_than", "Age", message)])
-    return datetime.now(UTC) - timedelta(**{_UNITS[age[-1]]: int(age[:-1])})
+    with suppress(OverflowError):
+        return datetime.now(UTC) - timedelta(**{_UNITS[age[-1]]: int(age[:-1])})
+    return LONG_AGO
 
 
 def row(one: Letter) -> Row:

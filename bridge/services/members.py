@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bridge.domain import agents
+from bridge.domain.fields import Day
 from bridge.domain.periods import Period, check_periods
 from bridge.errors import Conflict, FieldFault, NotFound
 from bridge.services.recording import Recording
@@ -55,8 +56,8 @@ class Identifier(Input):
 class PeriodIn(Input):
     """A membership year as the membership system lists it, both days inclusive."""
 
-    start: date
-    end: date
+    start: Day
+    end: Day
 
 
 class MemberIn(Input):
@@ -71,8 +72,8 @@ class MemberIn(Input):
         description="For e-mail to the member (BCP 47), such as `cy`.",
     )
     registered: bool = Field(description="On the Register: changes guidance, never access (R80).")
-    registered_since: date | None = Field(None, description="First day on the Register.")
-    renewal_date: date | None = Field(None, description="Any renewal day; its anniversaries start the years.")
+    registered_since: Day | None = Field(None, description="First day on the Register.")
+    renewal_date: Day | None = Field(None, description="Any renewal day; its anniversaries start the years.")
     periods: list[PeriodIn] | None = Field(None, min_length=1, max_length=200, description="Instead of a renewal date.")
     identifiers: list[Identifier] = Field(max_length=50, description="How xAPI statements name the member.")
 

@@ -60,7 +60,7 @@ class Waiting:
     async def parked(self, limit: int, after: list[Any] | None) -> Listing:
         """Return a page of the parked for operations, those that have waited longest first.
 
-        ``after`` is ``[at, id]``, and so is ``next`` with ``at`` in ISO 8601. No row says whose name its statement carries.
+        ``after`` is ``[at, id]``; ``next`` has ``at`` in ISO 8601. No row says whose name its statement carries.
         """
         query = {} if after is None else _beyond(after[0], after[1])
         rows = [row async for row in self._parked.find(query).sort([("at", 1), ("_id", 1)]).limit(limit + 1)]

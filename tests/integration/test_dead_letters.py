@@ -276,7 +276,9 @@ async def test_filters_choose_by_reason_age_and_member(bridge: Journey, ops: Ope
     assert len(await ids(ops, Asked(member_id="m-2"))) == 2
     assert len(await ids(ops, Asked(member_id="m-2", reason="future_timestamp"))) == 1
     assert len(await ids(ops, Asked(younger_than="1h"))) == 4
+    assert len(await ids(ops, Asked(younger_than="999999d"))) == 4  # since before there were years
     assert await ids(ops, Asked(older_than="1h")) == await ids(ops, Asked(member_id="m-3")) == []
+    assert await ids(ops, Asked(older_than="999999d")) == []
 
 
 async def test_the_api_shows_masked_and_notes_who_reveals(bridge: Journey, ops: Operations, call: Calls) -> None:

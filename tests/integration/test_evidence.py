@@ -289,6 +289,12 @@ def form(*parts: tuple[str, str | None]) -> FormData:
             "malformed",
         ),
         (
+            b'--b\r\nContent-Disposition: form-data; name="file"; filename*0="it\'s.txt"\r\n\r\nx\r\n--b--\r\n',
+            "multipart/form-data; boundary=b",
+            400,
+            "malformed",
+        ),
+        (
             ENCODED,
             "multipart/form-data; boundary=b",
             415,

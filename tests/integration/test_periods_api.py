@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -113,6 +114,14 @@ async def test_completions_count_as_they_come(bridge: Journey) -> None:
         assert (period["counts"]["draft"], len(rows)) == (2, 2)
         gone = {entry["_id"] for entry in before} - {row["id"] for row in rows}
         assert (await browser.call("POST", f"/v1/log/{gone.pop()}/restore")).status == 404, "withdrawn is not deleted"
+
+
+@pytest.mark.parametrize("day", ["1699920000", 1699920000, "2026-04-01T00:00:00Z"])
+async def test_a_renewal_date_is_a_date(portal: Portal, day: Any) -> None:
+    """A number that could be read as a time is no date (RFC 3339 full-date)."""
+    body = member("m-9", renewal_date=day)
+    answer = await portal.browser("p", "platform").call("PUT", "/v1/members/m-9", body)
+    assert (answer.status, answer.body["errors"][0]["pointer"]) == (422, "/renewal_date")
 
 
 async def test_who_i_am(portal: Portal) -> None:

@@ -119,6 +119,15 @@ async def test_only_long_registered_members_are_drawn(office: Office) -> None:
     assert sample["population_size"] == 9
 
 
+@pytest.mark.parametrize(("day", "months"), [("0001-01-01", 0), ("0001-12-31", 24), ("0090-04-30", 1200)])
+async def test_nobody_is_drawn_from_before_there_were_years(office: Office, day: str, months: int) -> None:
+    """A window so early that no membership year or registration lies before it has nobody in it."""
+    await office.add_member("m-new-year", renewal_date="2021-01-01", registered_since="2021-01-01")
+    body = {"renewal_from": day, "renewal_to": day, "count": 1, "dry_run": True, "minimum_months_registered": months}
+    sample = await office.staff().good("POST", "/v1/register/samples", body)
+    assert sample["population_size"] == 0
+
+
 async def test_cases_are_listed_by_state_and_due_date(office: Office) -> None:
     """The list has filters and pages, and nothing of any record."""
     team = office.staff()
