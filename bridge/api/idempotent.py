@@ -11,4 +11,5 @@ from bridge.services.idempotency import Attempt
 def attempt(call: Call, body: BaseModel | bytes = b"") -> Attempt | None:
     """Return the attempt that a call is, or None without a key; bodies that read the same count as the same."""
     sent = body if isinstance(body, bytes) else body.model_dump_json(exclude_unset=True).encode()
-    return Attempt.of(f"{call.request.method} {call.request.path}", call.idempotency_key(), sent)
+    route = f"{call.request.method} {call.request.path}"
+    return Attempt.of(call.caller.subject, route, call.idempotency_key(), sent)

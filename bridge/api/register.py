@@ -194,9 +194,8 @@ async def get_submitted_evidence(call: Call) -> web.StreamResponse:
 async def decide(call: Call, body: DecisionIn) -> Answer:
     """Carry out a decision (decision 3)."""
     made = Decision(body.decision, body.outcome, body.feedback, body.due_date)
-    service, case_id = call.service(REGISTER), call.path["case_id"]
-    await service.decide(case_id, made, call.caller.subject, attempt(call, body))
-    case = await service.get(case_id)
+    by, given = call.caller.subject, attempt(call, body)
+    case = await call.service(REGISTER).decide(call.path["case_id"], made, by, given)
     return Answer(_whole(case), version=case["version"])
 
 

@@ -8,11 +8,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bridge.api.context import Call
+from bridge.api.idempotent import attempt
 from bridge.api.parts import SELECTION
 from bridge.api.register import CaseRow, case_row
 from bridge.api.routing import Routes
 from bridge.domain.fields import Day
 from bridge.domain.sampling import LONGEST_WINDOW, Window
+from bridge.services.idempotency import Attempt
 from bridge.services.selection import Draw
 
 routes = Routes("Register")
@@ -41,10 +43,10 @@ class SampleIn(BaseModel):
             raise ValueError(f"renewal_to must be {LONGEST_WINDOW - 1} days or fewer after renewal_from")
         return self
 
-    def draw(self, key: str | None) -> Draw:
-        """Return it as the service asks; ``key`` is the call's ``Idempotency-Key``."""
+    def draw(self, attempt: Attempt | None) -> Draw:
+        """Return it as the service asks."""
         window = Window(self.renewal_from, self.renewal_to, self.minimum_months_registered)
-        return Draw(window, self.rate, self.count, self.seed, key)
+        return Draw(window, self.rate, self.count, self.seed, attempt)
 
 
 class Drawn(BaseModel):
@@ -101,7 +103,7 @@ class SampleWhole(Sample):
 )
 async def add_sample(call: Call, body: SampleIn) -> dict[str, Any]:
     """Draw a sample of renewing members and open their cases (R53)."""
-    wanted = body.draw(call.idempotency_key())
+    wanted = body.draw(attempt(call, body))
     sample = await call.service(SELECTION).sample(wanted, call.caller.subject, dry_run=body.dry_run)
     return {**sample, "id": sample["_id"], "cases": [case_row(case) for case in sample["cases"]]}
 

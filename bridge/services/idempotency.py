@@ -1,5 +1,7 @@
 """The same ``Idempotency-Key`` with the same body gives the same answer for 24 hours (api.md, HTTP conventions).
 
+A key is its caller's own on one route, whomever the body is about.
+
 Use it inside an act, around everything the call writes:
 
     async def work(act: Act) -> Document:
@@ -16,30 +18,39 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bridge.errors import Conflict
 from bridge.services.acts import Act
+from bridge.store.idempotency import Answers
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One call that may be a repeat: where it went, the client's key, and a digest of what it sent."""
+    """One call that may be a repeat: whose it is, where it went, the client's key, and a digest of what it sent."""
 
+    by: str
     route: str
     key: str
     digest: bytes
 
     @classmethod
-    def of(cls, route: str, key: str | None, body: bytes) -> Attempt | None:
+    def of(cls, by: str, route: str, key: str | None, body: bytes) -> Attempt | None:
         """Make the attempt of a call; None without a key. ``route`` is the method and path, ``body`` what was sent."""
-        return None if key is None else cls(route, key, hashlib.sha256(body).digest())
+        return None if key is None else cls(by, route, key, hashlib.sha256(body).digest())
 
-    def row_id(self, member_id: str) -> str:
+    @property
+    def row_id(self) -> str:
         """Return the row's id: hashed, because a client chooses the key."""
-        return hashlib.sha256("\n".join((member_id, self.route, self.key)).encode()).hexdigest()
+        return hashlib.sha256("\n".join((self.by, self.route, self.key)).encode()).hexdigest()
+
+    def check(self, known: Document) -> None:
+        """Raise ``Conflict`` when the row that is kept under the key is of another body."""
+        if known["digest"] != self.digest:
+            raise Conflict("This Idempotency-Key was used with another body in the last 24 hours: take a new key.")
 
 
 async def once(act: Act, attempt: Attempt | None, work: Callable[[], Coroutine[Any, Any, Document]]) -> Document:
@@ -50,13 +61,18 @@ async def once(act: Act, attempt: Attempt | None, work: Callable[[], Coroutine[A
     """
     if attempt is None:
         return await work()
-    answers, row_id = act.stores.answers, attempt.row_id(act.member_id)
-    known = await answers.get(row_id, act.at, act.session)
+    answers = act.stores.answers
+    known = await answers.get(attempt.row_id, act.at, act.session)
     if known is None:
         answer = await work()
-        row = {"_id": row_id, "member_id": act.member_id, "at": act.at, "digest": attempt.digest, "answer": answer}
-        await answers.put(row, act.session)
+        kept = {"_id": attempt.row_id, "at": act.at, "digest": attempt.digest}
+        await answers.put({**kept, "member_id": act.member_id, "answer": answer}, act.session)
         return answer
-    if known["digest"] != attempt.digest:
-        raise Conflict("This Idempotency-Key was used with another body in the last 24 hours: take a new key.")
+    attempt.check(known)
     return known["answer"]
+
+
+async def claim(answers: Answers, attempt: Attempt | None, at: datetime) -> None:
+    """Take a key for what is about nobody alone, and is the same however often it is done; raises ``Conflict``."""
+    if attempt is not None:
+        attempt.check(await answers.first({"_id": attempt.row_id, "at": at, "digest": attempt.digest}))

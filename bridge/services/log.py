@@ -215,12 +215,11 @@ class Log:
     async def copy(self, member_id: str, entry_id: str, attempt: Attempt | None) -> Document:
         """Make a new draft from an entry (R77): its texts, without days, number, evidence, links or provenance."""
 
-        async def work(act: Act) -> Document:
+        async def add(act: Act) -> Document:
             entry = await found(act.log, entry_id, KIND)
-            form = self._forms.current("log")
-            return await once(act, attempt, lambda: self._create(act, entries.copied(entry, form), draft=True))
+            return await self._create(act, entries.copied(entry, self._forms.current("log")), draft=True)
 
-        return await self._acts.run(member_id, work)
+        return await self._acts.run(member_id, lambda act: once(act, attempt, lambda: add(act)))
 
 
 async def _announce_completed(act: Act, before: Document, after: Document) -> None:

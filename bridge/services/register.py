@@ -77,7 +77,7 @@ class Register:
         case = await self._stores.cases.get(case_id)
         if case is None:
             raise NotFound("There is no such audit case.")
-        return {**case, "submission": case["receipt"] and await self._submission(case)}
+        return await self._with_submission(case)
 
     async def record(self, case_id: str, reader: Reader) -> tuple[Document, bytes]:
         """Return a case's submission and its canonical text, once the read is noted; raises ``NotFound``."""
@@ -94,7 +94,10 @@ class Register:
         return await self._evidence.content(submission["member_id"], evidence_id)
 
     async def decide(self, case_id: str, made: Decision, by: str, attempt: Attempt | None) -> Document:
-        """Carry out a decision and return the case; raises ``NotFound``, ``ValidationFailed``, ``Conflict``."""
+        """Carry out a decision and return the case as it was then.
+
+        Raises ``NotFound``, ``ValidationFailed`` or ``Conflict``.
+        """
         case = await self.get(case_id)
         self._check(made)
 
@@ -104,7 +107,10 @@ class Register:
         decided = await self._acts.run(case["member_id"], work)
         if decided.get("thawing"):
             await self._submissions.catch_up_soon(decided)
-        return decided
+        return await self._with_submission(decided)
+
+    async def _with_submission(self, case: Document) -> Document:
+        return {**case, "submission": case["receipt"] and await self._submission(case)}
 
     async def _submission(self, case: Document) -> Document:
         submission = await self._stores.submissions.get(case["member_id"], case["receipt"])

@@ -19,7 +19,7 @@ from bridge.domain.sampling import Window
 from bridge.errors import Conflict, FieldFault, NotFound, ValidationFailed
 from bridge.services.acts import Act, Acts
 from bridge.services.audit import event_data
-from bridge.services.idempotency import Attempt, once
+from bridge.services.idempotency import Attempt, claim, once
 from bridge.services.stores import Stores
 from bridge.store.cases import AlreadySelected
 from bridge.store.members import calendar_of
@@ -42,14 +42,14 @@ class AuditRules:
 class Draw:
     """A sample as asked for: a rate (0 to 1) or a count, and a seed.
 
-    Without a seed one is made: from ``key`` if the call can be repeated, so that the repeat draws the same.
+    Without a seed one is made: from the key of an ``attempt`` that may be repeated, so that the repeat draws the same.
     """
 
     window: Window
     rate: float | None
     count: int | None
     seed: str | None
-    key: str | None = None
+    attempt: Attempt | None = None
 
 
 class Selection:
@@ -84,14 +84,17 @@ class Selection:
     async def sample(self, wanted: Draw, by: str, *, dry_run: bool) -> Document:
         """Draw a sample and open its cases; a dry run only draws. The same seed and window give the recorded sample.
 
-        Calling again completes a sample that was broken off, and never opens a case twice.
+        Calling again completes a sample that was broken off, and never opens a case twice. Raises ``Conflict`` when
+        the attempt's key came with another body; a dry run takes no key.
         """
-        seed = wanted.seed or (hashed(f"seed:{by}:{wanted.key}") if wanted.key else secrets.token_hex(16))
+        attempt = wanted.attempt
+        seed = wanted.seed or (hashed(f"seed:{by}:{attempt.key}") if attempt else secrets.token_hex(16))
         sample_id = _sample_id(seed, wanted)
         known = await self._stores.samples.get(sample_id)
         sample = known or await self._draw(sample_id, seed, wanted, by)
         if dry_run:
             return {**sample, "dry_run": True, "cases": []}
+        await claim(self._stores.answers, attempt, now())
         sample = await self._stores.samples.keep(sample)
         due = self._today() + timedelta(days=self._settings.due_days)
         cases = [await self._open_drawn(one, sample, due, by) for one in sample["selected"]]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from pymongo.errors import DuplicateKeyError
+
 from bridge.store.database import Database, Document, Session, reaches_store
 
 KEPT = timedelta(hours=24)
@@ -12,7 +14,7 @@ KEPT = timedelta(hours=24)
 
 @reaches_store
 class Answers:
-    """The ``idempotency`` collection: a row per member, route and key, with a digest of the body and the answer."""
+    """The ``idempotency`` collection: a row per caller, route and key, with a digest of the body and the answer."""
 
     def __init__(self, database: Database) -> None:
         self._answers = database.collection("idempotency")
@@ -29,3 +31,11 @@ class Answers:
     async def put(self, row: Document, session: Session) -> None:
         """Keep an answer; one that is out of date is replaced."""
         await self._answers.replace_one({"_id": row["_id"]}, row, upsert=True, session=session)
+
+    async def first(self, row: Document) -> Document:
+        """Keep a row unless there is one from the last day; return the one that is kept."""
+        try:
+            await self._answers.replace_one({"_id": row["_id"], "at": {"$lte": row["at"] - KEPT}}, row, upsert=True)
+        except DuplicateKeyError:
+            return await self._answers.find_one({"_id": row["_id"]}) or row
+        return row

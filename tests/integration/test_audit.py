@@ -179,6 +179,22 @@ async def test_decisions_that_the_state_does_not_allow(office: Office) -> None:
     assert (await sam("POST", f"/v1/audit/{case}/submission", DECLARED)).problem == "not-selected"
 
 
+async def test_a_repeated_decision_gives_the_first_answer(office: Office) -> None:
+    """A key is its caller's own: a repeat is answered as the first was, and a colleague's same key decides anew."""
+    sam, anna, ben = await office.add_member(), office.staff(subject="anna"), office.staff(subject="ben")
+    await sam.entry()
+    case = await anna.select()
+    path, body = f"/v1/register/cases/{case}/decisions", {"decision": "return", "feedback": "More."}
+    await sam.submit(case)
+    first = await anna("POST", path, body, **{"Idempotency-Key": "1"})
+    await sam.submit(case)
+    again = await anna("POST", path, body, **{"Idempotency-Key": "1"})
+    assert (again.status, again.body, again.headers["ETag"]) == (200, first.body, first.headers["ETag"])
+    assert (await anna.good("GET", f"/v1/register/cases/{case}"))["state"] == "submitted"
+    assert (await ben.good("POST", path, body, **{"Idempotency-Key": "1"}))["state"] == "returned"
+    assert (await anna.good("GET", f"/v1/register/cases/{case}"))["state"] == "returned"
+
+
 async def test_a_decision_needs_what_belongs_to_it(office: Office) -> None:
     """R57: outcomes come from the settings, a return needs feedback, and what does not belong is refused."""
     sam, team = await office.add_member(), office.staff()

@@ -48,6 +48,8 @@ async def test_a_copy_is_made_once(portal: Portal) -> None:
     copies = [await browser.post(f"/v1/log/{entry['id']}/copy", idempotency_key=key) for _ in range(2)]
     assert copies[0] == copies[1]
     assert (await browser.get("/v1/log?period=all"))["total"] == 2
+    await browser.delete(f"/v1/log/{entry['id']}")
+    assert await browser.post(f"/v1/log/{entry['id']}/copy", idempotency_key=key) == copies[0]
 
 
 async def test_a_key_at_the_same_moment_makes_one(portal: Portal) -> None:

@@ -72,6 +72,24 @@ async def test_a_repeated_call_draws_the_same(office: Office) -> None:
     assert (await team.good("GET", "/v1/register/cases"))["total"] == 2
 
 
+async def test_a_key_with_another_sample_is_a_conflict(office: Office) -> None:
+    """The same Idempotency-Key with another count draws nobody more; a dry run takes no key."""
+    team, body, keyed = office.staff(), {**WINDOW, "count": 2}, {"Idempotency-Key": "once"}
+    await team.good("POST", "/v1/register/samples", {**body, "count": 3, "dry_run": True}, **keyed)
+    await team.good("POST", "/v1/register/samples", body, **keyed)
+    other = await team("POST", "/v1/register/samples", {**body, "count": 3}, **keyed)
+    assert (other.status, other.problem) == (409, "conflict")
+    assert (await team.good("GET", "/v1/register/cases"))["total"] == 2
+
+
+async def test_a_key_with_another_member_is_a_conflict(office: Office) -> None:
+    """The same Idempotency-Key selects one member, whoever is named in the second body."""
+    team, keyed = office.staff(), {"Idempotency-Key": "once"}
+    await team.good("POST", "/v1/register/cases", {"member_id": "m-1", "period_id": "2026-04-15"}, **keyed)
+    other = await team("POST", "/v1/register/cases", {"member_id": "m-2", "period_id": "2026-04-15"}, **keyed)
+    assert (other.status, other.problem) == (409, "conflict")
+
+
 async def test_who_is_in_a_case_is_not_drawn(office: Office) -> None:
     """A member in a case that goes on, or whose year was reviewed, is not in the population; a withdrawn one is."""
     team = office.staff()
