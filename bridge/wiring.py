@@ -23,7 +23,7 @@ from bridge.services.evidence import Limits, MemberEvidence
 from bridge.services.exports import About, Exports
 from bridge.services.feed import MemberFeed
 from bridge.services.imports import LogImports
-from bridge.services.intake import Intake
+from bridge.services.intake import Intake, UpToDate
 from bridge.services.links import Links
 from bridge.services.log import Log
 from bridge.services.lrs import credentials
@@ -145,10 +145,11 @@ def build(database: Database, settings: Settings) -> Services:
     recording = Recording(stores, rules(settings), chosen.current("log"))
     acts = Acts(stores)
     intake = Intake(stores, acts, chosen)
+    up_to_date = UpToDate(stores, intake)
     periods = Periods(stores, intake, today)
     members = MemberRecords(stores, recording)
-    log = Log(stores, acts, chosen, periods, intake)
-    files = evidence(stores, acts, settings)
+    log = Log(stores, up_to_date, chosen, periods, intake)
+    files = evidence(stores, up_to_date, settings)
     access = AccessHistory(stores)
     submissions = Submissions(stores, recording, chosen)
     audit_rules = _audit_rules(settings)
@@ -164,8 +165,8 @@ def build(database: Database, settings: Settings) -> Services:
         intake=intake,
         plan=Plan(stores, acts, chosen, periods),
         log=log,
-        links=Links(acts),
-        comments=MemberComments(stores, acts, periods),
+        links=Links(up_to_date),
+        comments=MemberComments(stores, up_to_date, periods),
         evidence=files,
         imports=LogImports(acts, log, chosen, periods),
         feed=MemberFeed(stores, members),
@@ -221,7 +222,7 @@ def _about(settings: Settings) -> About:
     return About(settings.languages[0], page, settings.export_streams)
 
 
-def evidence(stores: Stores, acts: Acts, settings: Settings) -> MemberEvidence:
+def evidence(stores: Stores, acts: UpToDate, settings: Settings) -> MemberEvidence:
     """Build the evidence service, with the scanner that the settings name."""
     limits = Limits(file=settings.evidence_max_bytes, member=settings.evidence_quota_bytes)
     scanner = Scanner(settings.clamd_url, settings.clamd_timeout) if settings.clamd_url else None

@@ -81,6 +81,10 @@ def refuse_frozen(freeze: dict[str, Any] | None) -> None:
         )
 
 
+class Unlisted(NotFound):
+    """A draft of the worker that is in no list yet; whoever meets one takes it in and looks again (``intake``)."""
+
+
 class Acts:
     """Runs acts.
 

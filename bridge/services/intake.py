@@ -8,16 +8,17 @@ exact. A draft that arrived for a period in the very instant that it froze stays
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from bridge.domain import entries, tallies
 from bridge.domain.forms import Forms
-from bridge.services.acts import Act, Acts
+from bridge.services.acts import Act, Acts, Unlisted
 from bridge.services.stores import Stores
 from bridge.store.members import calendar_of, frozen_on
 
+R = TypeVar("R")
 Document = dict[str, Any]
 
 AT_ONCE = 200
@@ -66,6 +67,27 @@ class Intake:
         form = self._forms.form("log", entry["form_version"])
         known: Document = {"plan_ids": [], **({"reference": number} if number else {}), **entry}
         return entries.listed(known, form, act.calendar)
+
+
+class UpToDate(Acts):
+    """Acts that find a draft by the id that ``log.drafted`` told, whether or not anybody has looked at the list."""
+
+    def __init__(self, stores: Stores, intake: Intake) -> None:
+        super().__init__(stores)
+        self._intake = intake
+
+    async def run(self, member_id: str, work: Callable[[Act], Coroutine[Any, Any, R]]) -> R:
+        """Run an act, again after taking in what has arrived if it met some of that."""
+        run = super().run
+        return await self.look(member_id, lambda: run(member_id, work))
+
+    async def look(self, member_id: str, look: Callable[[], Coroutine[Any, Any, R]]) -> R:
+        """Return what ``look`` does, which may raise ``Unlisted``; it is ``NotFound`` if that stays so (a freeze)."""
+        try:
+            return await look()
+        except Unlisted:
+            await self._intake.settle(await self._stores.members.get(member_id) or {"_id": member_id})
+        return await look()
 
 
 async def save_entries(act: Act, pairs: list[tuple[Document, Document]]) -> None:

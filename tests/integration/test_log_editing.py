@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.support.audit import office
 from tests.support.journey import Journey
 from tests.support.portal import LOG_TEXTS, Portal, full_entry, portal_over
 from tests.support.statements import activity_of, completed, member
@@ -164,6 +165,26 @@ async def test_an_automatic_entry_is_edited_like_any_other(bridge: Journey) -> N
         assert (done["complete"], done["title"]) == (True, "My words")
         assert done["provenance"]["original_title"] == "Working with grief"
         assert (await browser.post("/v1/log", {}))["reference"] == "L4"
+
+
+@pytest.mark.parametrize("what", ["evidence", "link", "copy", "comment", "delete", "patch"])
+async def test_a_draft_is_there_for_whichever_call_comes_first(bridge: Journey, what: str) -> None:
+    """The id that ``log.drafted`` tells can be used at once, and not only after the list was looked at."""
+    await bridge.add_member("m-1", member())
+    (outcome,) = await bridge.send(completed())
+    async with office(bridge.settings, bridge.services) as desk:
+        sam = desk.member("m-1")
+        item, path = await sam.plan_item(), f"/v1/log/{outcome.entry_id}"
+        given: dict[str, tuple[str, str, Any]] = {
+            "evidence": ("GET", f"{path}/evidence", None),
+            "link": ("PUT", f"{path}/links/{item}", None),
+            "copy": ("POST", f"{path}/copy", None),
+            "comment": ("POST", "/v1/periods/2026-04-01/comments", {"text": "x", "refers_to": outcome.entry_id}),
+            "delete": ("DELETE", path, None),
+            "patch": ("PATCH", path, {"title": "x"}),
+        }
+        assert (await sam(*given[what])).status < 300
+        assert (await sam("GET", path)).status == (404 if what == "delete" else 200)
 
 
 async def test_a_certificate_is_a_link_and_never_needed(portal: Portal) -> None:
