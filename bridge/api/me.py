@@ -140,7 +140,8 @@ async def get_me(call: Call) -> dict[str, Any]:
 @routes.get("/v1/periods", roles={"member"}, answer=PeriodList, summary="My membership years")
 async def list_periods(call: Call) -> dict[str, Any]:
     """Return every membership year with anything in it, newest first (R19)."""
-    return {"items": await call.service(PERIODS).every(call.caller.subject)}
+    cases = await call.service(AUDIT).cases_of(call.caller.subject)
+    return {"items": await call.service(PERIODS).every(call.caller.subject, cases)}
 
 
 @routes.get("/v1/periods/{period_id}", roles={"member"}, answer=Period, summary="One membership year")

@@ -80,12 +80,14 @@ class MembershipCalendar:
     """A member's periods, from a renewal date (any year; its anniversary decides) or as the CRM lists them.
 
     Every date has exactly one period. Outside listed periods the years go on from the first start and the last end,
-    and a gap between two of them is a period of its own. Raises ``ValueError`` unless exactly one of the two is given,
-    and when ``check_periods`` does.
+    and a gap between two of them is a period of its own. Periods in ``kept``, none of which overlap, stand whatever
+    the rest says: a year that they reach into has the days that they leave. Raises ``ValueError`` unless exactly one
+    of the first two is given, and when ``check_periods`` does.
     """
 
     renewal: date | None = None
     periods: tuple[Period, ...] = ()
+    kept: tuple[Period, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.renewal is None) == (not self.periods):
@@ -95,6 +97,17 @@ class MembershipCalendar:
 
     def period_for(self, day: date) -> Period:
         """The one period that contains the day."""
+        year = self._year_of(day)
+        for kept in self.kept:
+            if kept.contains(day):
+                return kept
+            if kept.end < day:
+                year = Period(max(year.start, kept.end + ONE_DAY), year.end)
+            else:
+                year = Period(year.start, min(year.end, kept.start - ONE_DAY))
+        return year
+
+    def _year_of(self, day: date) -> Period:
         if self.renewal is not None:
             return _year_around(day, self.renewal)
         first, last = self.periods[0], self.periods[-1]

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
 from datetime import date
 from typing import Any, TypeVar
 
 from bridge.domain import entries, tallies
 from bridge.domain.forms import Forms
+from bridge.domain.periods import Period
 from bridge.services.acts import Act, Acts, Unlisted
 from bridge.services.stores import Stores
 from bridge.store.members import calendar_of, frozen_on
@@ -98,6 +100,16 @@ async def save_entries(act: Act, pairs: list[tuple[Document, Document]]) -> None
     written = [(before, _settled(before, after, act)) for before, after in pairs]
     await act.log.save(written)
     await act.stores.tallies.add(act.member_id, tallies.moves(written), act.session)
+
+
+async def refile(act: Act, kept: Period) -> None:
+    """Bring entries into the periods they will have once ``kept`` is one, if the years have moved over it (R82)."""
+    years = act.calendar.between(kept.start, kept.end)
+    calendar = replace(act.calendar, kept=(*act.calendar.kept, kept))
+    found = await act.log.in_periods([year.id for year in years])
+    ids = [calendar.period_for(date.fromisoformat(entry["date"])).id for entry in found]
+    filed = [(entry, {**entry, "period_id": period_id}) for entry, period_id in zip(found, ids, strict=True)]
+    await save_entries(act, [(before, after) for before, after in filed if before != after])
 
 
 def _settled(before: Document, after: Document, act: Act) -> Document:

@@ -16,7 +16,7 @@ from bridge.domain.plan import DROPPED
 from bridge.errors import NotFound
 from bridge.services.intake import Intake
 from bridge.services.stores import Stores
-from bridge.store.members import calendar_of
+from bridge.store.members import calendar_of, frozen_on
 from bridge.store.records import touching
 
 Document = dict[str, Any]
@@ -53,10 +53,14 @@ class Periods:
             raise NotFound("There is no record for you yet: the membership system has not told us of you.")
         return member
 
-    async def every(self, member_id: str) -> list[Document]:
-        """Return the periods from the earliest with anything in it to the current one, newest first (R19)."""
+    async def every(self, member_id: str, cases: Sequence[Document] = ()) -> list[Document]:
+        """Return the periods from the earliest with anything in it to the current one, newest first (R19).
+
+        One of the member's audit cases, ``cases``, is something too: an empty year can be submitted.
+        """
         counted = await self._counted(member_id)
-        periods = counted.calendar.between(self._first_day(counted), self.today())
+        first = min([self._first_day(counted), *(date.fromisoformat(case["start"]) for case in cases)])
+        periods = counted.calendar.between(first, self.today())
         return [self._shown(period, counted) for period in periods]
 
     async def one(self, member_id: str, period_id: str, cases: Sequence[Document] = ()) -> Document:
@@ -83,7 +87,7 @@ class Periods:
                 "planned_not_logged": await plan.number({}, open_items),
                 "logged_not_planned": int(tally.get("unlinked", 0)),
             },
-            "actions": actions(period.id, frozen=shown["frozen"], cases=cases),
+            "actions": actions(period, frozen=shown["frozen"], cases=cases),
         }
 
     def resolve(self, calendar: MembershipCalendar, period_id: str) -> Period:
@@ -118,14 +122,14 @@ class Periods:
         return min([day for day in known if day <= self.today()], default=self.today())
 
     def _shown(self, period: Period, counted: _Counted) -> Document:
-        frozen = [freeze for freeze in counted.member.get("frozen") or () if freeze["period_id"] == period.id]
+        freeze = frozen_on(counted.member, period.start)
         return {
             "id": period.id,
             "label": period.label,
             "start": period.start,
             "end": period.end,
             "current": period.contains(self.today()),
-            "frozen": bool(frozen),
-            "frozen_since": frozen[0]["since"] if frozen else None,
+            "frozen": freeze is not None,
+            "frozen_since": freeze["since"] if freeze else None,
             "counts": tallies.counts(counted.tally(period), counted.waiting.get(period.id, 0)),
         }

@@ -20,6 +20,7 @@ from bridge.domain.periods import Period
 from bridge.domain.snapshots import canonical, digest, readiness, snapshot
 from bridge.errors import BridgeError, Unavailable
 from bridge.services.acts import Act
+from bridge.services.intake import refile
 from bridge.services.recording import Recording
 from bridge.services.stores import Stores
 from bridge.store.times import now
@@ -51,6 +52,7 @@ class Submissions:
     async def take(self, act: Act, case: Document, declared: list[Document]) -> Document:
         """Take the snapshot of a case's period and freeze its scope; returns the submission: its id is the receipt."""
         member_id, session = act.member_id, act.session
+        await refile(act, _period(case))
         scope = await self._stores.freezes.scope(member_id, case["start"], case["end"], session)
         receipt = _receipt()
         about = {**_about(act, case, receipt), "declarations": declared}
@@ -119,12 +121,15 @@ def _mark(case: Document, at: datetime) -> Document:
     return {"case_id": case["_id"], **period, "since": at}
 
 
+def _period(case: Document) -> Period:
+    return Period(date.fromisoformat(case["start"]), date.fromisoformat(case["end"]))
+
+
 def _about(act: Act, case: Document, receipt: str) -> Document:
-    period = Period(date.fromisoformat(case["start"]), date.fromisoformat(case["end"]))
     return {
         "case_id": case["_id"],
         "receipt": receipt,
         "submitted_at": act.at,
-        "period": {"id": case["period_id"], "label": period.label, "start": case["start"], "end": case["end"]},
+        "period": {"id": case["period_id"], "label": _period(case).label, "start": case["start"], "end": case["end"]},
         "member": {"id": act.member_id, "name": act.member["name"], "registered": act.member["registered"]},
     }

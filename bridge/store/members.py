@@ -19,13 +19,14 @@ REMEMBERED_FOR = 10.0
 
 
 def calendar_of(member: Document) -> MembershipCalendar:
-    """Return the membership years of a stored member (R82)."""
-    periods = tuple(
-        Period(date.fromisoformat(period["start"]), date.fromisoformat(period["end"]))
-        for period in member.get("periods") or ()
-    )
+    """Return the membership years of a stored member; a frozen one stays as it was (R82, docs/decisions/0019)."""
     renewal = member.get("renewal_date")
-    return MembershipCalendar(date.fromisoformat(renewal) if renewal else None, periods)
+    listed, kept = _periods(member.get("periods")), _periods(member.get("frozen"))
+    return MembershipCalendar(date.fromisoformat(renewal) if renewal else None, listed, kept)
+
+
+def _periods(rows: Iterable[Document] | None) -> tuple[Period, ...]:
+    return tuple(Period(date.fromisoformat(row["start"]), date.fromisoformat(row["end"])) for row in rows or ())
 
 
 def frozen_on(member: Document, day: date) -> Document | None:

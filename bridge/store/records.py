@@ -89,6 +89,11 @@ class MemberRecords:
         found = self._records.find({"member_id": self._member_id, "arrived": True}, fields, session=self._session)
         return [record async for record in found]
 
+    async def in_periods(self, period_ids: Iterable[str]) -> list[Document]:
+        """Return the listed log entries of these periods."""
+        query = {"member_id": self._member_id, **LISTED, "period_id": {"$in": list(period_ids)}}
+        return [record async for record in self._records.find(query, {"tokens": 0}, session=self._session)]
+
     async def every(self) -> list[Document]:
         """Return every listed record, in the order they were made."""
         found = self._records.find({"member_id": self._member_id, **LISTED}, {"tokens": 0}, session=self._session)

@@ -9,8 +9,10 @@ from datetime import timedelta
 import orjson
 import pytest
 
+from bridge.services.members import MemberIn
 from bridge.settings import Settings
 from tests.support.audit import BEFORE, DECLARED, OTHER_PERIOD, PERIOD, SECRET, Office, Person, open_office
+from tests.support.statements import member
 
 
 @pytest.fixture
@@ -20,11 +22,23 @@ async def office(settings: Settings) -> AsyncGenerator[Office]:
         yield opened
 
 
-async def submit_button(member: Person) -> tuple[bool, str | None]:
+async def submit_button(person: Person, period_id: str = PERIOD) -> tuple[bool, str | None]:
     """Whether the submit button is on, and the reason when it is not."""
-    period = await member.good("GET", f"/v1/periods/{PERIOD}")
+    period = await person.good("GET", f"/v1/periods/{period_id}")
     (button,) = [action for action in period["actions"] if action["name"] == "submit_for_review"]
     return button["enabled"], button["reason"]
+
+
+async def test_a_moved_year_does_not_take_the_submit_button_away(office: Office) -> None:
+    """R26, R54, R82: a case is of days, so each year that has some of them offers to submit it, empty or not."""
+    sam = await office.add_member()
+    await office.staff().select(period=OTHER_PERIOD)
+    body = MemberIn.model_validate(member("m-1", renewal_date="2026-06-01"))
+    await office.services.members.put("m-1", body)
+    periods = [row["id"] for row in (await sam.good("GET", "/v1/periods"))["items"]]
+    buttons = {period: await submit_button(sam, period) for period in periods}
+    off = (False, "not_selected")
+    assert buttons == {"2026-06-01": off, "2025-06-01": (True, None), "2024-06-01": (True, None)}
 
 
 async def test_a_case_from_selection_to_outcome(office: Office) -> None:

@@ -128,6 +128,90 @@ async def test_a_changed_renewal_date_moves_nothing_frozen(desk: Office) -> None
     assert (await sam.good("GET", f"/v1/log/{ids['entry']}"))["period_id"] == "2025-07-01"
 
 
+async def move_years(desk: Office, renewal: str) -> None:
+    """Let the membership system bring another renewal date."""
+    await desk.services.members.put("m-1", MemberIn.model_validate(member("m-1", renewal_date=renewal)))
+
+
+async def rows(sam: Person, period: str = "current") -> set[str]:
+    """The entries that a period's list shows."""
+    return {row["id"] for row in (await sam.good("GET", f"/v1/log?period={period}"))["items"]}
+
+
+async def years(sam: Person) -> dict[str, tuple[bool, int]]:
+    """Each year that is listed: whether it is frozen, and how many entries it counts."""
+    listed = (await sam.good("GET", "/v1/periods"))["items"]
+    return {row["id"]: (row["frozen"], row["counts"]["total"]) for row in listed}
+
+
+async def test_a_moved_year_does_not_hide_what_is_frozen(desk: Office) -> None:
+    """R82, R26: a frozen year stays one until the freeze ends, with its entries; those around it give way."""
+    sam, team = await desk.add_member(), desk.staff()
+    entry, free = await sam.entry("2026-07-04"), await sam.entry(BEFORE)
+    case = await team.select()
+    await sam.submit(case)
+    await move_years(desk, "2026-06-01")
+    refused = [
+        await sam("POST", "/v1/log", {"title": "x", "date": "2026-07-05"}),
+        await sam("POST", "/v1/periods/current/comments", {"text": "x"}),
+    ]
+    assert [reply.problem for reply in refused] == ["record-frozen"] * 2
+    current = await sam.good("GET", "/v1/periods/current")
+    enabled = {one["name"]: one["enabled"] for one in current["actions"]}
+    assert (current["id"], current["frozen"], current["frozen_since"] is None) == (PERIOD, True, False)
+    assert (enabled["log_activity"], enabled["add_comment"], enabled["export_pdf"]) == (False, False, True)
+    assert await rows(sam) == await rows(sam, PERIOD) == {entry}
+    assert await years(sam) == {PERIOD: (True, 1), "2025-06-01": (False, 0), "2024-06-01": (False, 1)}
+    assert (await sam.good("GET", f"/v1/log/{free}"))["period_id"] == "2024-06-01"
+    late = await sam.good("POST", "/v1/log", {"title": "x", "date": "2026-03-31"})
+    assert late["period_id"] == "2025-06-01"
+    await team.decide(case, "close")
+    assert await years(sam) == {"2026-06-01": (False, 1), "2025-06-01": (False, 1), "2024-06-01": (False, 1)}
+    assert await rows(sam) == {entry}
+
+
+async def test_a_year_that_moved_is_submitted_as_it_was(desk: Office) -> None:
+    """R82, decision 1: submitting makes the case's days a year again, and what is beside them is nowhere lost."""
+    sam, team = await desk.add_member(), desk.staff()
+    case = await team.select(period=OTHER_PERIOD)
+    inside = {await sam.entry(day) for day in ("2025-04-01", "2025-07-04", "2026-03-31")}
+    after, before = await sam.entry("2026-04-01"), await sam.entry("2025-03-31")
+    await move_years(desk, "2026-06-01")
+    moved = {"2026-06-01": (False, 0), "2025-06-01": (False, 3), "2024-06-01": (False, 2)}
+    assert await years(sam) == moved
+    assert (await sam.submit(case))["counts"]["log"] == 3
+    kept = {"2026-06-01": (False, 0), "2026-04-01": (False, 1), OTHER_PERIOD: (True, 3), "2024-06-01": (False, 1)}
+    assert await years(sam) == kept
+    shown = [await rows(sam, period) for period in ("2026-04-01", OTHER_PERIOD, "2024-06-01")]
+    assert shown == [{after}, inside, {before}]
+    record = (await team.good("GET", f"/v1/register/cases/{case}/record"))["log"]
+    assert {entry["period_id"] for entry in record} == {OTHER_PERIOD}
+    await sam.good("PATCH", f"/v1/log/{after}", {"title": "Still mine to change"})
+    for end in ("return", "close"):
+        await team.decide(case, end)
+        assert await years(sam) == moved
+        if end == "return":
+            await sam.submit(case)
+            assert await years(sam) == kept
+
+
+async def test_what_waits_for_a_moved_year_is_counted_there(bridge: Journey) -> None:
+    """Decision 4, R82: completions that are held show with the frozen year, whichever came first."""
+    await bridge.add_member("m-1", member("m-1"))
+    async with office(bridge.settings, bridge.services) as desk:
+        sam, team = desk.member("m-1"), desk.staff()
+        case = await team.select()
+        await sam.submit(case)
+        await bridge.send(completed("m-1", "course/1"))
+        await move_years(desk, "2026-06-01")
+        await bridge.send(completed("m-1", "course/2"))
+        assert (await sam.good("GET", "/v1/periods/current"))["counts"]["waiting"] == 2
+        await team.decide(case, "close")
+        counts = (await sam.good("GET", "/v1/periods"))["items"]
+        assert sum(row["counts"]["draft"] for row in counts) == 2
+        assert not any(row["counts"]["waiting"] for row in counts)
+
+
 async def test_what_arrives_meanwhile_waits(bridge: Journey) -> None:
     """Decision 4: completions, merges and voidings of a frozen period are held, counted, and done when it ends."""
     await bridge.add_member("m-1", member("m-1"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 
@@ -23,7 +24,10 @@ def listed(draw: st.DrawFn) -> tuple[Period, ...]:
     return tuple(draw(st.permutations([Period(start, end) for start, end in pairs])))
 
 
-calendars = st.builds(MembershipCalendar, renewal=renewals) | st.builds(MembershipCalendar, periods=listed())
+kept = st.just(()) | listed()
+calendars = st.builds(MembershipCalendar, renewal=renewals, kept=kept) | st.builds(
+    MembershipCalendar, periods=listed(), kept=kept
+)
 
 
 @given(calendars, days)
@@ -50,6 +54,14 @@ def test_listed_periods_stay_as_they_are(periods: tuple[Period, ...]):
     """What the CRM lists is never cut or joined."""
     calendar = MembershipCalendar(periods=periods)
     assert all(calendar.period_for(period.start) == period for period in periods)
+
+
+@given(calendars, days)
+def test_kept_periods_stay_and_the_years_around_them_give_way(calendar: MembershipCalendar, day: date):
+    """A kept period is never cut or joined, and any other lies within the year that there would be without it."""
+    period, year = calendar.period_for(day), replace(calendar, kept=()).period_for(day)
+    assert all(calendar.period_for(one.start) == one for one in calendar.kept)
+    assert period in calendar.kept or year.start <= period.start <= period.end <= year.end
 
 
 @given(renewals, days)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from bridge.domain.actions import actions, why_not_submit
+from bridge.domain.periods import Period
 
-PERIOD = "2026-04-01"
+PERIOD = Period(date(2026, 4, 1), date(2027, 3, 31))
+DAYS = {"start": "2026-04-01", "end": "2027-03-31"}
 
 
 @pytest.mark.parametrize(
@@ -23,9 +27,18 @@ PERIOD = "2026-04-01"
 )
 def test_only_an_open_case_of_the_period_can_be_submitted(states: list[str], reason: str | None):
     """R54: submitting follows from the state of the member's cases of this very period."""
-    cases = [{"period_id": PERIOD, "state": state} for state in states]
+    cases = [{**DAYS, "state": state} for state in states]
     assert why_not_submit(PERIOD, cases) == reason
-    assert why_not_submit("2025-04-01", cases) == "not_selected"
+    for year in (2025, 2027):
+        assert why_not_submit(Period(date(year, 4, 1), date(year + 1, 3, 31)), cases) == "not_selected"
+
+
+def test_a_case_is_of_days_whatever_the_years_are_now():
+    """R54, R82: each year that has days of the case can be submitted, and no other."""
+    starts = [date(year, 6, 1) for year in (2024, 2025, 2026, 2027)]
+    years = [Period(start, start.replace(year=start.year + 1, month=5, day=31)) for start in starts]
+    reasons = [why_not_submit(year, [{**DAYS, "state": "selected"}]) for year in years]
+    assert reasons == ["not_selected", None, None, "not_selected"]
 
 
 def test_a_frozen_period_takes_nothing_more_and_gives_everything():

@@ -76,6 +76,20 @@ def test_listed_periods_go_on_in_years_on_both_sides(day: date, start: date, end
     assert LISTED.period_for(day) == Period(start, end)
 
 
+@pytest.mark.parametrize(
+    ("day", "start", "end"),
+    [
+        (date(2025, 3, 31), date(2024, 6, 1), date(2025, 3, 31)),
+        (date(2025, 6, 1), date(2025, 4, 1), date(2026, 3, 31)),
+        (date(2026, 4, 1), date(2026, 4, 1), date(2026, 5, 31)),
+        (date(2026, 6, 1), date(2026, 6, 1), date(2027, 5, 31)),
+    ],
+)
+def test_a_kept_year_cuts_off_those_it_reaches_into(day: date, start: date, end: date):
+    """R82: the renewal moved from April to June, and one year of before stands."""
+    assert MembershipCalendar(renewal=date(2020, 6, 1), kept=(YEAR,)).period_for(day) == Period(start, end)
+
+
 def test_the_ends_of_the_calendar_are_cut_off():
     """The first and last day that Python knows have a period too."""
     calendar = MembershipCalendar(renewal=date(2025, 4, 1))
