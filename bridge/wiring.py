@@ -145,7 +145,7 @@ def build(database: Database, settings: Settings) -> Services:
     recording = Recording(stores, rules(settings), chosen.current("log"))
     acts = Acts(stores)
     intake = Intake(stores, acts, chosen)
-    up_to_date = UpToDate(stores, intake)
+    up_to_date = UpToDate(stores, intake, acts)
     periods = Periods(stores, intake, today)
     members = MemberRecords(stores, recording)
     log = Log(stores, up_to_date, chosen, periods, intake)

@@ -89,12 +89,12 @@ class Acts:
     """Runs acts.
 
     Those on one record wait in line here, since transactions that meet only undo each other, and with twenty at once
-    one of them may not get through in time. Between processes the store decides.
+    one of them may not get through in time. Between processes the store decides. Acts ``beside`` share the lines.
     """
 
-    def __init__(self, stores: Stores) -> None:
+    def __init__(self, stores: Stores, beside: Acts | None = None) -> None:
         self._stores = stores
-        self._lines: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._lines: WeakValueDictionary[str, asyncio.Lock] = beside._lines if beside else WeakValueDictionary()
 
     async def run(self, member_id: str, work: Callable[[Act], Coroutine[Any, Any, R]]) -> R:
         """Run ``work`` in a transaction of its own, tried again when another act came between.

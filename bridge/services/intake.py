@@ -74,8 +74,8 @@ class Intake:
 class UpToDate(Acts):
     """Acts that find a draft by the id that ``log.drafted`` told, whether or not anybody has looked at the list."""
 
-    def __init__(self, stores: Stores, intake: Intake) -> None:
-        super().__init__(stores)
+    def __init__(self, stores: Stores, intake: Intake, beside: Acts) -> None:
+        super().__init__(stores, beside)
         self._intake = intake
 
     async def run(self, member_id: str, work: Callable[[Act], Coroutine[Any, Any, R]]) -> R:
@@ -88,7 +88,9 @@ class UpToDate(Acts):
         try:
             return await look()
         except Unlisted:
-            await self._intake.settle(await self._stores.members.get(member_id) or {"_id": member_id})
+            member = await self._stores.members.get(member_id)
+        if member is not None:
+            await self._intake.settle(member)
         return await look()
 
 
