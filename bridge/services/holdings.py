@@ -9,6 +9,7 @@ from bridge.documents import tables
 from bridge.documents.archive import Member, whole
 from bridge.documents.notice import Page, as_text
 from bridge.services.access import AccessHistory
+from bridge.services.letters import body_about
 from bridge.services.stores import Stores
 from bridge.store.holdings import Person
 from bridge.store.times import now
@@ -43,18 +44,28 @@ class Everything:
             text = await self._stores.submissions.text(self._person.member_id, submission["_id"])
             yield Member(f"submissions/{submission['_id']}.json", whole(text))
         for name in await self._stores.holdings.collections():
-            if await self._stores.holdings.some(name, self._person, None):
+            if await self._has(name):
                 yield Member(f"everything/{name}.json", tables.json_list(self._all(name)))
 
-    async def _all(self, name: str) -> AsyncGenerator[Document]:
-        after: Document | None = None
-        while page := await self._stores.holdings.some(name, self._person, after):
-            for document in page:
-                yield self._told(name, document)
-            after = page[-1]
+    async def _has(self, name: str) -> bool:
+        async for _ in self._all(name):
+            return True
+        return False
 
-    def _told(self, name: str, document: Document) -> Document:
-        """Leave out who in a team did something: the member is told the team (R62)."""
+    async def _all(self, name: str) -> AsyncGenerator[Document]:
+        holdings, person = self._stores.holdings, self._person
+        after: Any = None
+        while ids := await holdings.ids(name, person, after):
+            for one in ids:
+                if (document := await holdings.read(name, person, one)) is not None:
+                    yield await self._told(name, document)
+            after = ids[-1]
+
+    async def _told(self, name: str, document: Document) -> Document:
+        """Leave out who in a team did something (the member is told the team, R62); add to a letter its body."""
+        if name == "dead_letters":
+            letter = await self._stores.dead_letters.get(document["_id"])
+            return {**document, "body": letter and body_about(letter, self._person.about)}
         if name != "audit_cases":
             return document
         own = self._person.member_id

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
+
+import orjson
 
 from bridge.broker.dead_letters import Letter
 from bridge.domain import agents, bodies
@@ -78,6 +80,25 @@ def body_shown(letter: Mapping[str, Any], *, reveal: bool) -> dict[str, Any]:
     return {"body": value, "shown": "revealed"} if reveal else {"body": masked(value), "shown": "masked"}
 
 
+def body_about(letter: Mapping[str, Any], keys: Collection[str]) -> list[str] | None:
+    """Return the JSON of each statement or message in a letter's body that is about these keys' owner, and nobody else.
+
+    None where it cannot be told: the body was not kept, is not JSON, or is nested too deeply to be written.
+    """
+    if letter["body"] is None:
+        return None
+    try:
+        found = _objects(_decoded(letter["body"], letter["content_encoding"]))
+        return [orjson.dumps(one).decode() for one in found if _is_about(one, keys)]
+    except (bodies.UnreadableBody, bodies.BodyTooLarge, orjson.JSONEncodeError):
+        return None
+
+
+def _is_about(one: Mapping[str, Any], keys: Collection[str]) -> bool:
+    whom = set(_about_object(one))
+    return bool(whom) and whom.issubset(keys)
+
+
 def _decoded(body: bytes, encoding: str | None) -> Any:
     return bodies.decoded(bodies.unpacked(body, encoding, LARGEST_BODY))
 
@@ -88,9 +109,15 @@ def _about(body: bytes, encoding: str | None) -> Iterator[str]:
         value = _decoded(body, encoding)
     except (bodies.UnreadableBody, bodies.BodyTooLarge):
         return
+    for one in _objects(value):
+        yield from _about_object(one)
+
+
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield the statement, or message, that a body is, or each of its array."""
     for one in cast("list[Any]", value) if isinstance(value, list) else [value]:
         if isinstance(one, dict):
-            yield from _about_object(cast("dict[str, Any]", one))
+            yield cast("dict[str, Any]", one)
 
 
 def _about_object(one: Mapping[str, Any]) -> Iterator[str]:

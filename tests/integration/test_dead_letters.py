@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Any
@@ -21,12 +22,12 @@ from bridge.broker.dead_letters import Letter
 from bridge.broker.dead_queue import AT_ONCE, DeadQueue, Fate
 from bridge.domain.access import Reader
 from bridge.errors import Unavailable
-from bridge.services.letters import Asked
+from bridge.services.letters import Asked, body_about
 from bridge.services.operations import Operations
 from bridge.settings import Settings
 from tests.support.calls import Calls, calls
 from tests.support.journey import Journey, mirroring, publish_raw
-from tests.support.statements import account, activity_of, completed, member
+from tests.support.statements import HOME, account, activity_of, completed, member
 
 EVERY = Asked()
 NEWEST = [("failed_at", True)]
@@ -302,6 +303,29 @@ async def test_the_api_shows_masked_and_notes_who_reveals(bridge: Journey, ops: 
     assert (noted["right"], noted["parts"]) == ({"kind": "operations", "id": row["id"]}, ["dead_letter"])
     assert "the operations team read a message about what you completed" in noted["text"]
     assert "sam@" not in str(lines)
+
+
+MINE = completed("1001")
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "told"),
+    [
+        (orjson.dumps(MINE), None, [MINE]),
+        (gzip.compress(orjson.dumps([MINE, completed("2002"), "1001"])), "gzip", [MINE]),
+        (b'{"member_id": "m-1", "name": "Sam"}', None, [{"member_id": "m-1", "name": "Sam"}]),
+        (orjson.dumps([{**MINE, "member_id": "m-2"}, {**completed("2002"), "member_id": "m-1"}, {}]), None, []),
+        (orjson.dumps(MINE)[:-1], None, None),
+        (orjson.dumps(MINE), "br", None),
+        (orjson.dumps(MINE)[:-1] + b', "deep": ' + b"[" * 500 + b"]" * 500 + b"}", None, None),
+        (None, None, None),
+    ],
+)
+def test_of_a_body_only_what_is_somebodys_own_is_told(body: bytes | None, encoding: str | None, told: Any) -> None:
+    """What names another, or cannot be told whose it is, is left out."""
+    keys = ["member:m-1", f'account:["{HOME}","1001"]']
+    own = body_about({"body": body, "content_encoding": encoding}, keys)
+    assert (None if own is None else [orjson.loads(one) for one in own]) == told
 
 
 async def test_the_api_replays_and_discards(bridge: Journey, ops: Operations, call: Calls) -> None:

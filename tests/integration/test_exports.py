@@ -14,12 +14,20 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse
 
+from bridge.domain.agents import identifier_key
 from bridge.settings import Settings
 from bridge.store.evidence import CHUNK
+from bridge.store.parked import parked_row
+from bridge.store.times import now
 from bridge.tokens import dev_token
+from tests.integration.lrs.client import Lrs
+from tests.support.audit import Office, office, open_office
 from tests.support.documents import PDF, PNG
+from tests.support.journey import Journey, mirroring
+from tests.support.life import with_lrs
 from tests.support.member_client import BEFORE, IN_YEAR, YEAR, MemberClient, serving
 from tests.support.pdf import faults, text_of
+from tests.support.statements import account, activity_of, completed, member
 
 ANSWERS = ("description", "reason", "learning", "evaluation", "impact_on_practice")
 FORMULA = '=HYPERLINK("http://x")'
@@ -195,6 +203,86 @@ async def test_nothing_of_another_member_is_in_it(me: MemberClient) -> None:
     for path in ("record.zip", "subject-access.zip"):
         files = await unpacked(me, path)
         assert not any(b"Not mine" in content or other.member_id.encode() in content for content in files.values())
+
+
+async def copy_of(desk: Office, member_id: str = "m-1") -> dict[str, bytes]:
+    """The files of the copy of everything held about a member."""
+    reply = await desk.member(member_id)("GET", "/v1/exports/subject-access.zip")
+    assert reply.status == 200, reply.raw
+    opened = zipfile.ZipFile(io.BytesIO(reply.raw))
+    return {name: opened.read(name) for name in opened.namelist()}
+
+
+def titled(title: str, name: str = "1001", **extra: Any) -> dict[str, Any]:
+    """A completion of an activity of this title."""
+    return completed(name, object=activity_of("course/9", title), **extra)
+
+
+async def test_what_was_ignored_is_in_the_copy(bridge: Journey) -> None:
+    """A statement that led to nothing is found by its actor, and once; not by who is only mentioned in it."""
+    await bridge.add_member("m-1", member())
+    await bridge.add_member("m-2", member("2002"))
+    context = {"instructor": account("2002")}
+    mine = titled("Living with panic attacks", result={"completion": False}, context=context)
+    kept = titled("Recorded", context=context)
+    assert [outcome.reason for outcome in await bridge.send(mine, kept)] == ["not_completed", None]
+    async with office(bridge.settings, bridge.services) as desk:
+        files = await copy_of(desk)
+        theirs = await copy_of(desk, "m-2")
+    statements = json.loads(files["everything/statements.json"])
+    assert {row["_id"]: json.loads(row["raw"]) for row in statements} == {row["id"]: row for row in (mine, kept)}
+    assert len(statements) == 2
+    assert "everything/statements.json" not in theirs
+    assert not any(b"panic attacks" in content for content in theirs.values())
+
+
+async def test_what_the_worker_has_not_settled_is_in_the_copy(settings: Settings, tmp_path: Path) -> None:
+    """A statement stored over HTTP is its actor's, or the member's for whom it was settled; and what waits is there."""
+    async with open_office(with_lrs(settings, tmp_path)) as desk:
+        await desk.add_member("m-1", identifiers=[account("1001"), account("1002")])
+        await desk.add_member("m-2", identifiers=[account("2002")])
+        mentions = titled("Another's", "2002", context={"instructor": account("1001"), "team": group_of("1002")})
+        mine = [titled(f"Mine {number}", f"100{number % 2 + 1}") for number in range(230)]
+        settled, _ = await Lrs(desk.client).post([titled("Settled"), mentions])
+        await Lrs(desk.client).post(mine)
+        rows = desk.services.stores.database.raw["statements"]
+        await rows.update_one({"_id": settled}, {"$set": {"member_id": "m-2"}})
+        await desk.services.stores.waiting.park([parked_row(mine[0]["id"], identifier_key(mine[0]["actor"]), now())])
+        files = await copy_of(desk)
+        theirs = await copy_of(desk, "m-2")
+    found = [row["_id"] for row in json.loads(files["everything/statements.json"])]
+    assert found == sorted(one["id"] for one in mine)
+    assert [row["_id"] for row in json.loads(files["everything/parked.json"])] == [mine[0]["id"]]
+    assert "everything/parked.json" not in theirs
+    found = [row["_id"] for row in json.loads(theirs["everything/statements.json"])]
+    assert found == sorted([settled, mentions["id"]])
+
+
+def group_of(name: str) -> dict[str, Any]:
+    """A Group with one member."""
+    return {"objectType": "Group", "member": [account(name)]}
+
+
+async def test_dead_letters_are_in_the_copy(bridge: Journey) -> None:
+    """A letter about the member, with what of its body is the member's: nothing of others in the same array."""
+    await bridge.add_member("m-1", member())
+    await bridge.add_member("m-2", member("2002"))
+    mine = [titled("Living with panic attacks"), titled("Grief")]
+    alone = {**mine[0], "surprise": 1}
+    others = [titled("Not mine", "2002") for _ in range(500)]
+    async with mirroring(bridge), office(bridge.settings, bridge.services) as desk:
+        await bridge.settled(await bridge.publish([alone, [*mine, *others], {**others[0], "surprise": 1}]))
+        assert (await desk.staff("ops").good("GET", "/v1/ops/dead-letters"))["total"] == 3
+        files = await copy_of(desk)
+        theirs = await copy_of(desk, "m-2")
+    letters = json.loads(files["everything/dead_letters.json"])
+    assert {row["reason"]: [json.loads(one) for one in row["body"]] for row in letters} == {
+        "invalid_statement": [alone],
+        "too_large": mine,
+    }
+    assert not any(b"Not mine" in content or b"2002" in content for content in files.values())
+    assert len(json.loads(theirs["everything/dead_letters.json"])) == 2
+    assert not any(b"panic attacks" in content for content in theirs.values())
 
 
 async def test_the_privacy_team_is_noted_first(me: MemberClient) -> None:
