@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from aio_pika.abc import AbstractIncomingMessage
 
@@ -23,7 +23,12 @@ OURS = ("x-reason", "x-detail", "x-original-", "x-correlation-id", "x-failed-at"
 BROKERS = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-count")
 """How the headers begin that RabbitMQ adds by itself."""
 
+SHORT = 255
+"""Bytes of a short string: a property or a routing key (AMQP 0-9-1 §4.2.5.3)."""
+
 _BEGINNING = datetime.fromtimestamp(0, UTC)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,7 @@ def read(message: AbstractIncomingMessage) -> Letter:
 
 def _reason(headers: Mapping[str, Any]) -> Reason | None:
     given = headers.get("x-reason")
-    return Reason(given) if given in DEAD_LETTER_REASONS else None
+    return Reason(given) if isinstance(given, str) and given in DEAD_LETTER_REASONS else None
 
 
 def _ours(message: AbstractIncomingMessage, headers: Mapping[str, Any]) -> DeadLetter:
@@ -119,26 +124,35 @@ def _ours(message: AbstractIncomingMessage, headers: Mapping[str, Any]) -> DeadL
 
 def _brokers(message: AbstractIncomingMessage, headers: Mapping[str, Any]) -> DeadLetter:
     """Read a letter that RabbitMQ dead-lettered, by its ``x-death`` header, or one that says nothing of itself."""
-    deaths = cast("list[dict[str, Any]]", headers.get("x-death") or [{}])
-    death = deaths[0]
+    death = _first(headers.get("x-death"), dict[str, Any]())
     cause = str(death.get("reason", "nothing said"))
-    keys = cast("list[Any]", death.get("routing-keys") or [message.routing_key])
-    origin = _origin(message, death.get("exchange"), keys[0])
+    origin = _origin(message, death.get("exchange"), _first(death.get("routing-keys"), message.routing_key or ""))
     detail = f"a message that can be taken was expected; put aside by the broker ({cause})"
     attempts = _count(headers.get("x-delivery-count"))
     return DeadLetter(message.body, Reason.EXHAUSTED, detail, origin, _time(death.get("time")), attempts)
 
 
+def _first(value: object, otherwise: T) -> T:
+    """Return a list's first element, when that is of the other's type."""
+    first = cast("list[object]", value)[0] if isinstance(value, list) and value else None
+    return first if isinstance(first, type(otherwise)) else otherwise
+
+
 def _origin(message: AbstractIncomingMessage, exchange: object, key: object) -> Origin:
-    correlation_id = message.correlation_id or message.headers.get("x-correlation-id")
+    correlation_id = message.correlation_id or _short(message.headers.get("x-correlation-id"))
     return Origin(
-        exchange=str(exchange or ""),
-        routing_key=str(key or ""),
-        correlation_id=str(correlation_id or uuid.uuid5(NAMESPACE, hashlib.sha256(message.body).hexdigest()).hex),
+        exchange=_short(exchange),
+        routing_key=_short(key),
+        correlation_id=correlation_id or uuid.uuid5(NAMESPACE, hashlib.sha256(message.body).hexdigest()).hex,
         content_type=message.content_type,
         content_encoding=message.content_encoding,
         traceparent=tracing.valid(message.headers.get(tracing.HEADER)),
     )
+
+
+def _short(value: object) -> str:
+    """Return a header's text, or none where it would not fit the property or the key that it is to be."""
+    return value if isinstance(value, str) and len(value.encode()) <= SHORT else ""
 
 
 def _time(value: object) -> datetime:
@@ -147,7 +161,7 @@ def _time(value: object) -> datetime:
         return value if value.tzinfo else value.replace(tzinfo=UTC)
     try:
         return datetime.fromisoformat(str(value)).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return _BEGINNING
 
 

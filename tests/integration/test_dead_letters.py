@@ -190,6 +190,34 @@ async def test_a_letter_that_nobody_takes_back_stays(bridge: Journey, ops: Opera
     assert [letter.body for letter in await bridge.dead_letters()] == [b"0", b"1", b"2"]
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *({"x-death": "foo"}, {"x-death": ["a"]}, {"x-death": [{"routing-keys": "a", "exchange": ["b"]}]}),
+        {"x-reason": ["a"]},
+        {"x-reason": "conflict", "x-failed-at": "0001-01-01T00:00:00+05:00"},
+        {"x-reason": "conflict", "x-original-routing-key": "x" * 300},
+    ],
+)
+async def test_a_strangers_letter_is_listed(bridge: Journey, ops: Operations, headers: dict[str, Any]) -> None:
+    """Headers that nobody of ours writes spoil no list, and no replay of others."""
+    told = {"x-original-exchange": bridge.topology.statements, **headers}
+    await publish_raw(bridge.settings, bridge.topology.dead_letters, "", b"{}", headers=told)
+    (letter_id,) = await ids(ops)
+    assert (await ops.replay(EVERY)).refused == [letter_id]
+
+
+@pytest.mark.parametrize("told", ["x" * 300, "é" * 200, {"a": 1}, 7])
+async def test_a_correlation_header_that_is_none_stops_nothing(bridge: Journey, ops: Operations, told: Any) -> None:
+    """What would not fit the property is not taken for a correlation id: the letter gets the one of its body."""
+    headers = {"x-correlation-id": told}
+    await publish_raw(bridge.settings, bridge.topology.statements, "statement.completed", b"no JSON", headers=headers)
+    async with asyncio.timeout(10):
+        while not (letters := await bridge.dead_letters()):
+            await asyncio.sleep(0.05)
+    assert [len(letter.correlation_id or "") for letter in letters] == [32]
+
+
 class Cut(Exception):
     """The process ends here."""
 

@@ -76,6 +76,13 @@ async def test_a_member_comes_and_what_was_parked_is_recorded(bridge: Journey, f
     assert ledger[statement["id"]]["disposition"] == "recorded"
 
 
+async def test_a_correlation_header_that_is_none_stops_nothing(feed: Feed) -> None:
+    """What would not fit the property is not taken for a correlation id; the message after it is taken in."""
+    await feed.send(b"no JSON", headers={"x-correlation-id": "x" * 300})
+    await feed.send(upserted())
+    assert await feed.member("m-1") is not None
+
+
 async def test_an_older_or_equal_revision_is_ignored(feed: Feed) -> None:
     """Whatever order the messages come in, the newest revision stays."""
     await feed.send(upserted(revision=5, renewal_date="2026-09-01"))
