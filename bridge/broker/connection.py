@@ -7,11 +7,16 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import aio_pika
+import structlog
 from aio_pika.abc import AbstractConnection
 from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
+from aiormq import spec
 
 from bridge.errors import Unavailable
+from bridge.logs import failure
 from bridge.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 CONNECT_TIMEOUT = 5.0
 """Seconds that opening a connection may take."""
@@ -24,6 +29,24 @@ AWAY: tuple[type[BaseException], ...] = (
     asyncio.InvalidStateError,
 )
 """What a broken connection raises, wherever it breaks."""
+
+
+_decode = spec.Basic.Properties.unmarshal
+
+
+def _as_far_as_readable(self: spec.Basic.Properties, flags: int, data: bytes) -> None:
+    """Decode a message's properties up to the first that cannot be read; the others stay unset.
+
+    The client ends the connection over such a message, at every delivery: one with a timestamp in microseconds, or a
+    text that is not UTF-8, would stop its queue for good. It offers no other place to keep it from that.
+    """
+    try:
+        _decode(self, flags, data)
+    except Exception as error:  # whatever a publisher wrote there
+        log.warning("message properties unreadable", **failure(error))
+
+
+spec.Basic.Properties.unmarshal = _as_far_as_readable
 
 
 @asynccontextmanager

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import struct
 from collections.abc import Callable
+from typing import cast
 
 import orjson
 import pytest
 import zstandard
+from aiormq import Channel, spec
 
 from bridge.domain.dispositions import Disposition, Outcome, Reason
 from tests.support.journey import Journey
@@ -45,6 +48,40 @@ async def test_the_same_statement_again_changes_nothing(bridge: Journey) -> None
     again = await bridge.send({**statement, "stored": "2026-05-04T11:00:00Z"})
     assert [words(one) for one in (*first, *again)] == ["recorded", "duplicate", "duplicate"]
     assert len(await bridge.log("m-1")) == 1
+
+
+class AsWritten(spec.Basic.Properties):
+    """Properties as a publisher wrote them, whether or not they can be read."""
+
+    written: bytes
+
+    def marshal(self) -> bytes:
+        """Return them as they are."""
+        return self.written
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        struct.pack(">HQ", 1 << 6, 1_795_000_000_000_000),
+        struct.pack(">HQ", 1 << 6, 2**64 - 1),
+        struct.pack(">HB", 1 << 7, 2) + b"\xff\xfe",
+        struct.pack(">H", 1 << 13)
+        + b"".join(struct.pack(">I3s", 7 * n, b"\1kF") for n in range(9000, 0, -1))
+        + bytes(4),
+    ],
+    ids=["timestamp in microseconds", "timestamp beyond time", "no UTF-8", "deep table"],
+)
+async def test_properties_that_cannot_be_read_stop_nothing(bridge: Journey, written: bytes) -> None:
+    """A message is recorded as if they were not given, and so is the one after it."""
+    await bridge.add_member("m-1", member())
+    properties = AsWritten()
+    properties.written = written
+    channel = cast("Channel", await bridge.channel.get_underlay_channel())
+    body, key = orjson.dumps(completed()), "statement.completed"
+    await channel.basic_publish(body, exchange=bridge.topology.statements, routing_key=key, properties=properties)
+    assert words(*await bridge.send(completed(activity="course/2"))) == "recorded"
+    assert len(await bridge.log("m-1")) == 2
 
 
 async def test_another_body_under_the_same_id_is_a_conflict(bridge: Journey) -> None:
