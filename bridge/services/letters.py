@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +21,9 @@ AGE = r"^[1-9][0-9]{0,5}[smhd]$"
 """How an age is written: a number of seconds, minutes, hours or days."""
 
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+
+DEEPEST = 200
+"""Levels of nesting that are shown; an answer is written with 254 at most."""
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -66,14 +69,14 @@ def row(one: Letter) -> Row:
 
 
 def body_shown(letter: Mapping[str, Any], *, reveal: bool) -> dict[str, Any]:
-    """Return ``body`` and ``shown``: ``masked``, ``revealed``, ``unreadable`` (not JSON), or ``not_kept`` (too large).
+    """Return ``body`` and ``shown``: ``masked``, ``revealed``, ``unreadable``, or ``not_kept`` (too large).
 
-    What is not JSON has no structure to show masked: it is shown only when revealed, as text.
+    What is not JSON, or nested too deep, has no structure to show masked: it is shown only when revealed, as text.
     """
     if letter["body"] is None:
         return {"body": None, "shown": "not_kept"}
     try:
-        value = _decoded(letter["body"], letter["content_encoding"])
+        value = _not_deep(_decoded(letter["body"], letter["content_encoding"]))
     except (bodies.UnreadableBody, bodies.BodyTooLarge):
         text = letter["body"].decode("utf-8", "backslashreplace")
         return {"body": text, "shown": "revealed"} if reveal else {"body": None, "shown": "unreadable"}
@@ -101,6 +104,22 @@ def _is_about(one: Mapping[str, Any], keys: Collection[str]) -> bool:
 
 def _decoded(body: bytes, encoding: str | None) -> Any:
     return bodies.decoded(bodies.unpacked(body, encoding, LARGEST_BODY))
+
+
+def _not_deep(value: Any) -> Any:
+    """Return decoded JSON as it is; raises ``UnreadableBody`` for more than ``DEEPEST`` levels."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [child for one in level for child in _children(one)]
+    if level:
+        raise bodies.UnreadableBody(f"at most {DEEPEST} levels of nesting were expected")
+    return value
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return cast("dict[str, Any]", value).values()
+    return cast("list[Any]", value) if isinstance(value, list) else ()
 
 
 def _about(body: bytes, encoding: str | None) -> Iterator[str]:

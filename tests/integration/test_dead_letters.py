@@ -356,6 +356,18 @@ def test_of_a_body_only_what_is_somebodys_own_is_told(body: bytes | None, encodi
     assert (None if own is None else [orjson.loads(one) for one in own]) == told
 
 
+@pytest.mark.parametrize(("levels", "shown"), [(190, "masked"), (300, "unreadable"), (900, "unreadable")])
+async def test_a_deep_letter_is_shown(bridge: Journey, ops: Operations, call: Calls, levels: int, shown: str) -> None:
+    """What is nested too deep to be shown masked is told to be unreadable; revealed, it is the text that it is."""
+    text = '{"a":' * levels + "1" + "}" * levels
+    await bridge.settled(await bridge.publish([text.encode()]))
+    (letter_id,) = await ids(ops)
+    status, answer = await call("GET", f"/v1/ops/dead-letters/{letter_id}")
+    assert (status, answer["shown"]) == (200, shown)
+    status, answer = await call("GET", f"/v1/ops/dead-letters/{letter_id}?reveal=true")
+    assert (status, answer["body"] == text) == (200, shown == "unreadable")
+
+
 async def test_the_api_replays_and_discards(bridge: Journey, ops: Operations, call: Calls) -> None:
     """By id and by filter; a letter that is gone is missing; nothing chosen is a mistake; others may not."""
     await bad(bridge, 4)
