@@ -91,9 +91,10 @@ class LetterOut(LetterRow):
     """A dead letter with its body."""
 
     shown: Literal["masked", "revealed", "unreadable", "not_kept"] = Field(
-        description="`unreadable`: not JSON, so that it can be shown only revealed; `not_kept`: only the queue has it."
+        description="`unreadable`: not JSON, or nested too deep, so that it can be shown only revealed; "
+        "`not_kept`: only the queue has it."
     )
-    body: Any = Field(description="The message: JSON, or text when it is none.")
+    body: Any = Field(description="The message: JSON, or text when it is unreadable.")
 
 
 class Settled(BaseModel):

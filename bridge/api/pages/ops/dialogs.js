@@ -69,12 +69,12 @@ export function fillLetter(letter, facts) {
 const SHOWN = {
   masked: "Body, names masked",
   revealed: "Body as it came",
-  unreadable: "Body, not JSON",
+  unreadable: "Body, not readable JSON",
   not_kept: "Body, too large to be shown",
 };
 
 function text(body, shown) {
-  if (shown === "unreadable") return "Not JSON: it has no structure that could be shown masked.";
+  if (shown === "unreadable") return "Not JSON, or nested too deep: it has no structure that could be shown masked.";
   if (shown === "not_kept") return "Only the queue has it. A replay sends it as it came.";
   return typeof body === "string" && shown === "revealed" ? body : JSON.stringify(body, null, 2);
 }
