@@ -94,7 +94,7 @@ class Acts:
 
     def __init__(self, stores: Stores, beside: Acts | None = None) -> None:
         self._stores = stores
-        self._lines: WeakValueDictionary[str, asyncio.Lock] = beside._lines if beside else WeakValueDictionary()
+        self.lines: WeakValueDictionary[str, asyncio.Lock] = beside.lines if beside else WeakValueDictionary()
 
     async def run(self, member_id: str, work: Callable[[Act], Coroutine[Any, Any, R]]) -> R:
         """Run ``work`` in a transaction of its own, tried again when another act came between.
@@ -108,5 +108,5 @@ class Acts:
                 raise NotFound("There is no record for you yet: the membership system has not told us of you.")
             return await work(Act(self._stores, member, session, now()))
 
-        async with self._lines.setdefault(member_id, asyncio.Lock()):
+        async with self.lines.setdefault(member_id, asyncio.Lock()):
             return await self._stores.database.transaction(act)
