@@ -32,6 +32,9 @@ log = structlog.get_logger(__name__)
 
 Document = dict[str, Any]
 
+RETENTION: Final = "retention"
+"""The cause of the erasure of a member who left long ago, and who asks for it."""
+
 PATIENCE: Final = 20.0
 """Seconds that a caller waits; what is not done by then is finished by the worker."""
 
@@ -56,7 +59,8 @@ class Erasures:
     async def request(self, member_id: str, by: str, cause: str = "request") -> Document:
         """Erase a member, or hold the erasure; returns the ledger's row, ``state`` being held, running or erased.
 
-        Asking again finishes what is not done, and changes nothing once it is. Raises ``NotFound``.
+        Asking again finishes what is not done, and changes nothing once it is. Raises ``NotFound``; so it does when
+        ``RETENTION`` is the cause and the member has joined again.
         """
         row = await self._begun(member_id, by, cause)
         with suppress(TimeoutError, Unavailable):  # the worker goes on with it
@@ -103,11 +107,11 @@ class Erasures:
             await self._remove_identified("", sorted(keys))
 
     async def _begun(self, member_id: str, by: str, cause: str) -> Document:
-        """Begin an erasure, or hold it, in one transaction with the look at the member's cases."""
+        """Begin an erasure, or hold it, in one transaction with the look at the member and their cases."""
         erasure_id = await self._ledger.tombstone(id_key(member_id))
         departed = await self._stores.departures.revision(member_id) >= 0
 
-        async def begin(session: Session) -> Document:
+        async def begin(session: Session) -> Document | None:
             member = await self._stores.members.touch(member_id, session)
             row = await self._ledger.get(erasure_id, session)
             if row is None and member is None and not departed:
@@ -115,9 +119,16 @@ class Erasures:
             if row is not None and row["state"] in (RUNNING, ERASED):
                 return row
             asked = row or {"_id": erasure_id, "member_id": member_id, "requested_at": now(), "requested_by": by}
-            return await self._set_going({"cause": cause, **asked}, member, session)
+            why = asked.get("cause", cause) if cause == RETENTION else cause
+            if why == RETENTION and not (member or {}).get("left_at"):
+                await self._ledger.drop(erasure_id, session)
+                return None
+            return await self._set_going({**asked, "cause": why}, member, session)
 
-        return await self._stores.database.transaction(begin)
+        row = await self._stores.database.transaction(begin)
+        if row is None:
+            raise NotFound("The member has joined again.")
+        return row
 
     async def _set_going(self, row: Document, member: Document | None, session: Session) -> Document:
         going_on = [case for case in await self._stores.cases.of_member(row["member_id"], session) if is_open(case)]

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from bridge.services.erasure import Erasures
+from bridge.errors import NotFound
+from bridge.services.erasure import RETENTION, Erasures
 from bridge.services.letters import Asked
 from bridge.services.operations import Operations
 from bridge.settings import Settings
 from bridge.store import retention as past
 from bridge.store.database import Database
+from bridge.store.erasures import ERASED
 from bridge.store.retention import Expired, Past
 from bridge.store.times import now
-
-BY: Final = "retention"
-"""Who asks for the erasure of a member who left long ago."""
 
 ORPHANED_AFTER: Final = timedelta(days=1)
 """Attachments that no statement has by then never will have: longer than any request takes."""
@@ -122,7 +122,9 @@ class Retention:
         return [Class("dead letters", count, discard)]
 
     async def _erase_left(self, what: Past) -> int:
-        """Erase members who left; one in an audit case waits for its end."""
-        members = await self._expired.ids(what)
-        states = [(await self._erasures.request(one, BY, cause=BY))["state"] for one in members]
-        return states.count("erased")
+        """Erase members who left; one in an audit case waits for its end, and who has joined again stays."""
+        erased = 0
+        for one in await self._expired.ids(what):
+            with suppress(NotFound):
+                erased += (await self._erasures.request(one, RETENTION, cause=RETENTION))["state"] == ERASED
+        return erased

@@ -111,6 +111,10 @@ class Erasures:
         """Write a row, new or in place of the one with its id."""
         await self._erasures.replace_one({"_id": row["_id"]}, row, upsert=True, session=session)
 
+    async def drop(self, erasure_id: str, session: Session) -> None:
+        """Remove the row of an erasure that is not to be after all; nothing where there is none."""
+        await self._erasures.delete_one({"_id": erasure_id}, session=session)
+
     async def unfinished(self) -> list[Document]:
         """Return the rows of erasures that are held or were broken off."""
         return [row async for row in self._erasures.find({"member_id": {"$gt": ""}})]

@@ -14,8 +14,8 @@ from bridge.services.retention import Retention
 from bridge.settings import Settings
 from bridge.store.inventory import INVENTORY, page
 from tests.support.commands import run
-from tests.support.life import MARK, MEMBER, Life, life
-from tests.support.statements import completed
+from tests.support.life import MARK, MEMBER, OTHER, Life, life
+from tests.support.statements import completed, member
 
 ROOT = Path(__file__).parents[2]
 PERIODS = {
@@ -92,6 +92,32 @@ async def test_a_member_who_left_goes_whole(settings: Settings, tmp_path: Path) 
         assert [row["_id"] async for row in lived.raw["members"].find({})] == ["m-2"]
         assert await lived.holding(MARK) == {}
         assert (await lived.raw["erasures"].find_one({}))["cause"] == "retention"
+
+
+async def test_who_has_joined_again_stays(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While others are erased, or while an audit case held the erasure: the member is one again, and stays."""
+    async with life(settings, tmp_path) as lived:
+        await lived.join()
+        erasures = lived.bridge.services.erasures
+        await lived.raw["members"].update_many({}, {"$set": {"left_at": LONG_AGO}})
+        request = erasures.request
+
+        async def rejoining(member_id: str, *args: Any, **kwargs: Any) -> Any:
+            await lived.bridge.add_member(OTHER, member("2002"))
+            return await request(member_id, *args, **kwargs)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(erasures, "request", rejoining)
+            assert (await retention(lived).purge(dry_run=False))["members who left"] == 1
+        assert [row["_id"] async for row in lived.raw["members"].find({})] == [OTHER]
+        case = await lived.office.staff().select(OTHER)
+        await lived.bridge.services.members.leave(OTHER)
+        assert (await request(OTHER, "retention", cause="retention"))["state"] == "held"
+        await lived.bridge.add_member(OTHER, member("2002"))
+        await lived.office.staff().decide(case, "withdraw")
+        assert await erasures.resume() == 0
+        assert [row["_id"] async for row in lived.raw["members"].find({})] == [OTHER]
+        assert [row["state"] async for row in lived.raw["erasures"].find({})] == ["erased"]
 
 
 async def test_dead_letters_and_broken_off_uploads_go(settings: Settings, tmp_path: Path) -> None:
