@@ -77,6 +77,8 @@ class Erasures:
                 done += (await self._carried_out(begun))["state"] == ERASED
             except (NotFound, Unavailable) as error:  # finished by another meanwhile, or to be looked at again
                 log.info("erasure left", erasure_id=row["_id"], **failure(error))
+            except Exception as error:  # the others are due all the same
+                log.error("erasure failed", erasure_id=row["_id"], **failure(error))  # noqa: TRY400 - failure() has it
         return done
 
     async def apply_again(self, rows: AsyncIterable[Document]) -> int:
@@ -102,6 +104,7 @@ class Erasures:
     async def _remove_strangers(self, stones: Collection[str]) -> None:
         """Remove what was stored under identifiers that no restored member has: they came after the backup."""
         named = await self._stores.removal.named(stones)
+        await self._stores.members.epoch()
         keys = named - (await self._stores.members.by_keys(named)).keys()
         if keys:
             await self._remove_identified("", sorted(keys))

@@ -11,6 +11,7 @@ from typing import Any, cast
 import orjson
 import pytest
 from aiohttp import ClientError, ClientSession
+from structlog.testing import capture_logs
 
 from bridge.domain.dispositions import Disposition, Outcome, Reason
 from bridge.errors import Conflict, Unavailable
@@ -182,6 +183,33 @@ async def test_broken_off_anywhere_it_is_finished(lived: Life, monkeypatch: pyte
 
 async def _stop(*_: object) -> None:
     raise Unavailable
+
+
+async def test_one_that_fails_holds_up_no_other(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever one erasure stumbles over, those after it are carried out; it is told of by its id alone."""
+    async with life(settings, tmp_path) as one:
+        await one.join()
+        erasures = one.bridge.services.erasures
+        owner = cast("type[object]", type(one.bridge.services.stores.evidence))
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, "erase", _stop)
+            for member_id in (MEMBER, OTHER):
+                assert (await erasures.request(member_id, "dpo"))["state"] == "running"
+        first, _ = await one.bridge.services.stores.erasures.unfinished()
+        erase_files = one.bridge.services.stores.evidence.erase
+
+        async def stumble(_: object, member_id: str, *args: Any) -> None:
+            if member_id == first["member_id"]:
+                raise ValueError(MARK)
+            await erase_files(member_id, *args)
+
+        monkeypatch.setattr(owner, "erase", stumble)
+        with capture_logs() as lines:
+            assert await erasures.resume() == 1
+        assert [line["erasure_id"] for line in lines if line["event"] == "erasure failed"] == [first["_id"]]
+        assert MARK not in str(lines)
 
 
 async def test_a_killed_process_leaves_what_another_finishes(lived: Life, tmp_path: Path) -> None:
