@@ -368,6 +368,19 @@ async def test_a_deep_letter_is_shown(bridge: Journey, ops: Operations, call: Ca
     assert (status, answer["body"] == text) == (200, shown == "unreadable")
 
 
+async def test_a_reveal_is_noted_for_whom_it_is_about_now(bridge: Journey, ops: Operations, call: Calls) -> None:
+    """An identifier that another member has since leads to the other's access log."""
+    await bridge.add_member("m-old", member("77"))
+    await bridge.send({**completed("77"), "surprise": 1})
+    (letter_id,) = await ids(ops)
+    await call("GET", f"/v1/ops/dead-letters/{letter_id}?reveal=true")
+    await bridge.add_member("m-old", member("78"))
+    await bridge.add_member("m-new", member("77"))
+    await call("GET", f"/v1/ops/dead-letters/{letter_id}?reveal=true")
+    history = bridge.services.access.history
+    assert [(await history(who, 10, None)).total for who in ("m-old", "m-new")] == [1, 1]
+
+
 async def test_the_api_replays_and_discards(bridge: Journey, ops: Operations, call: Calls) -> None:
     """By id and by filter; a letter that is gone is missing; nothing chosen is a mistake; others may not."""
     await bad(bridge, 4)
