@@ -49,6 +49,7 @@ class Plan:
         self.joins |= other.joins
         self.parked |= other.parked
         self.held |= other.held
+        self.members = other.members | self.members
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,13 @@ from typing import Any
 import orjson
 
 from bridge.domain.arrivals import Arrival, arrival
-from bridge.domain.completions import Rules, Voiding
+from bridge.domain.completions import Completion, Rules, Voiding
 from bridge.domain.dispositions import Disposition, Outcome, Reason
 from bridge.domain.forms import Form
 from bridge.services.placing import Plan, plan_for
 from bridge.services.stores import Stores
 from bridge.services.voiding import Voidings
+from bridge.store.entries import Claim
 from bridge.store.outbox import event
 from bridge.store.statements import is_erased, row
 
@@ -68,30 +69,58 @@ class Recording:
         known = await self._stores.statements.claim(rows)
         # What came over HTTP is in the ledger without a disposition, until it is taken here (docs/decisions/0009).
         known -= await self._stores.lrs.statements.take([row for row in rows if row["_id"] in known])
-        repeats, unfinished = await self._seen_before([one for one in claims if one.statement_id in known], plan)
+        repeats, meant = await self._seen_before([one for one in claims if one.statement_id in known], plan)
+        claimed |= meant
         fresh = [one for one in claims if one.statement_id not in known]
+        unfinished = [one for one in claims if one.statement_id in meant]
         done = await self._carry_out([*fresh, *unfinished], plan)
         await self._stores.outbox.add_block(_events(fresh, done))
         self._remember(fresh)
-        await self._stores.outbox.add(_events([one for one in unfinished if self._was_cut_off(one)], done))
-        changed = [one.statement_id for one in fresh if done[one.statement_id] != claimed[one.statement_id]]
-        await self._stores.statements.settle({key: done[key] for key in changed})
+        await self._stores.outbox.add(_events([one for one in unfinished if self._may_be_untold(one, plan)], done))
+        changed = {key: outcome for key, outcome in done.items() if outcome != claimed[key]}
+        await self._stores.statements.settle(changed)
         return {**plan.outcomes, **done, **repeats}
 
-    async def _seen_before(self, arrivals: list[Arrival], plan: Plan) -> tuple[dict[str, Outcome], list[Arrival]]:
-        """Settle statements that the ledger had already; returns those whose interrupted work is to be finished."""
+    async def _seen_before(self, arrivals: list[Arrival], plan: Plan) -> tuple[dict[str, Outcome], dict[str, Outcome]]:
+        """Settle statements that the ledger had already.
+
+        Returns their outcomes, and what the ledger says of those whose interrupted work is to be finished.
+        """
         rows = await self._stores.statements.known([one.statement_id for one in arrivals]) if arrivals else {}
         outcomes: dict[str, Outcome] = {}
-        unfinished: list[Arrival] = []
+        repeats: list[Arrival] = []
         for one in arrivals:
-            known = rows[one.statement_id]
-            outcomes[one.statement_id] = outcome = _known_outcome(one, known)
+            outcomes[one.statement_id] = outcome = _known_outcome(one, rows[one.statement_id])
             if outcome.disposition is Disposition.WITHDRAWN:
                 await self._stores.statements.fill(_row(one, outcome))
                 await self._stores.statements.settle({one.statement_id: outcome})  # one stored over HTTP is full
-            elif outcome.disposition is Disposition.DUPLICATE and _same_work(known, plan.outcomes[one.statement_id]):
-                unfinished.append(one)
-        return outcomes, unfinished
+            elif outcome.disposition is Disposition.DUPLICATE:
+                repeats.append(one)
+        return outcomes, await self._unfinished(repeats, rows, plan)
+
+    async def _unfinished(
+        self, repeats: list[Arrival], rows: dict[str, dict[str, Any]], plan: Plan
+    ) -> dict[str, Outcome]:
+        """Return id → what the ledger says of those repeats whose work may be undone; the plan has what they mean now.
+
+        What means something else by now (its member came, a freeze began or ended) is looked for first.
+        """
+        meant = {one.statement_id: _meant(rows[one.statement_id]) for one in repeats}
+        others = [one for one in repeats if not _same_work(meant[one.statement_id], plan.outcomes[one.statement_id])]
+        undone = await self._undone(others, meant) if others else []
+        if undone:
+            plan.replace(await plan_for(undone, self._stores, self._form, looking=True), undone)
+        done = {one.statement_id for one in others} - {one.statement_id for one in undone}
+        return {key: outcome for key, outcome in meant.items() if key not in done}
+
+    async def _undone(self, repeats: list[Arrival], meant: dict[str, Outcome]) -> list[Arrival]:
+        """Return those that should be in the log, or wait, and are not there."""
+        logged = [one for one in repeats if meant[one.statement_id].disposition in LOGGED]
+        waits = [one for one in repeats if meant[one.statement_id].disposition in WAITS]
+        found = await self._stores.entries.holding([_claim(one, meant[one.statement_id]) for one in logged])
+        there = {key for entry in found.values() for key in entry["provenance"]["statement_ids"]}
+        there |= await self._stores.waiting.among([one.statement_id for one in waits])
+        return [one for one in (*logged, *waits) if one.statement_id not in there]
 
     async def _carry_out(self, arrivals: list[Arrival], plan: Plan) -> dict[str, Outcome]:
         """Write entries, waiting statements and voidings; safe to repeat. Returns the outcomes as they are."""
@@ -105,9 +134,14 @@ class Recording:
         await self._notice_changes(plan, ids)
         return {key: plan.outcomes[key] for key in ids}
 
-    def _was_cut_off(self, one: Arrival) -> bool:
-        """Say whether a repeat may be the first one's second try, whose event may be missing; others told of it."""
-        return one.statement_id in self._cut_off or (one.redelivered and one.statement_id not in self._told)
+    def _may_be_untold(self, one: Arrival, plan: Plan) -> bool:
+        """Say whether a repeat may be the first one's second try, whose event may be missing.
+
+        Nobody told of a draft that was not there until now; the plan has it still.
+        """
+        if one.statement_id in plan.drafts:
+            return True
+        return one.statement_id not in self._told and (one.redelivered or one.statement_id in self._cut_off)
 
     def _remember(self, told: list[Arrival]) -> None:
         """Note what needs no telling again, the latest ``MOST_TOLD``: a broker may redeliver what was acknowledged."""
@@ -197,12 +231,24 @@ def _known_outcome(one: Arrival, known: dict[str, Any]) -> Outcome:
     return Outcome(Disposition.DUPLICATE, entry_id=known.get("entry_id"), member_id=known.get("member_id"))
 
 
-def _same_work(known: dict[str, Any], planned: Outcome) -> bool:
+def _same_work(meant: Outcome, planned: Outcome) -> bool:
     """Say whether the first delivery meant what this one plans: then doing it again completes it, if it was cut off."""
-    meant = Disposition(known["disposition"])
-    if meant in LOGGED and planned.disposition in LOGGED:
-        return known.get("member_id") == planned.member_id
-    return meant is planned.disposition
+    if meant.disposition in LOGGED and planned.disposition in LOGGED:
+        return meant.member_id == planned.member_id
+    return meant.disposition is planned.disposition and meant.disposition is not Disposition.IGNORED
+
+
+def _meant(known: dict[str, Any]) -> Outcome:
+    """Return what became of a statement as the ledger has it."""
+    reason = Reason(known["reason"]) if "reason" in known else None
+    ids = {"entry_id": known.get("entry_id"), "member_id": known.get("member_id")}
+    return Outcome(Disposition(known["disposition"]), reason, **ids)
+
+
+def _claim(one: Arrival, meant: Outcome) -> Claim:
+    """Return where the entry of a recorded or merged statement is to be found."""
+    merge_keys = one.meaning.merge_keys if isinstance(one.meaning, Completion) else ()
+    return Claim(meant.member_id or "", meant.entry_id or "", tuple(merge_keys))
 
 
 def _conflict() -> Outcome:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from bridge.store.database import Database, Document, insert_new, reaches_store
+from bridge.store.database import Database, Document, insert_new, reaches_store, rows_by_id
 from bridge.store.listing import Listing
 
 
@@ -41,6 +41,10 @@ class Waiting:
     async def hold(self, rows: list[Document]) -> None:
         """Add held statements; those there already stay as they are."""
         await insert_new(self._held, rows)
+
+    async def among(self, statement_ids: Collection[str]) -> set[str]:
+        """Return those of the statements that wait."""
+        return {key for rows in (self._parked, self._held) for key in await rows_by_id(rows, statement_ids)}
 
     async def parked_for(self, actor_keys: Iterable[str], limit: int) -> list[str]:
         """Return ids of statements parked for any of these actors, oldest first."""

@@ -45,7 +45,11 @@ def is_erased(known: Document) -> bool:
 
 
 def _settling(outcome: Outcome) -> Document:
-    return GONE if outcome.reason is Reason.ERASED else {"$set": _settled(outcome)}
+    if outcome.reason is Reason.ERASED:
+        return GONE
+    facts = _settled(outcome)
+    former = {name: "" for name in ("member_id", "entry_id") if name not in facts}
+    return {"$set": facts, "$unset": former} if former else {"$set": facts}
 
 
 def _settled(outcome: Outcome) -> Document:
@@ -80,8 +84,9 @@ class Statements:
         return await rows_by_id(self._statements, statement_ids)
 
     async def settle(self, outcomes: dict[str, Outcome]) -> None:
-        """Correct the disposition of statements whose outcome a race or a later event decided."""
-        changes = [UpdateOne({"_id": key}, _settling(outcome)) for key, outcome in outcomes.items()]
+        """Correct the disposition of statements whose outcome a race or a later event decided; an erased one stays."""
+        kept: Document = {"reason": {"$ne": Reason.ERASED.value}}
+        changes = [UpdateOne({"_id": key, **kept}, _settling(outcome)) for key, outcome in outcomes.items()]
         if changes:
             await bulk(self._statements, changes)
 
