@@ -23,6 +23,7 @@ from bridge.services.voiding import Voidings
 from bridge.store.entries import Claim
 from bridge.store.outbox import event
 from bridge.store.statements import is_erased, row
+from bridge.store.times import now
 
 ROUNDS = 8
 """How often a batch is planned anew when others write the same entries; in each round somebody gets done."""
@@ -74,11 +75,13 @@ class Recording:
         fresh = [one for one in claims if one.statement_id not in known]
         unfinished = [one for one in claims if one.statement_id in meant]
         done = await self._carry_out([*fresh, *unfinished], plan)
+        changed = {key: outcome for key, outcome in done.items() if outcome != claimed[key]}
+        await self._stores.statements.settle(changed)
+        done |= await self._voided({key: one for key, one in done.items() if key in changed or _goes_elsewhere(one)})
         await self._stores.outbox.add_block(_events(fresh, done))
         self._remember(fresh)
         await self._stores.outbox.add(_events([one for one in unfinished if self._may_be_untold(one, plan)], done))
-        changed = {key: outcome for key, outcome in done.items() if outcome != claimed[key]}
-        await self._stores.statements.settle(changed)
+        await self._notice_changes(plan, list(done))
         return {**plan.outcomes, **done, **repeats}
 
     async def _seen_before(self, arrivals: list[Arrival], plan: Plan) -> tuple[dict[str, Outcome], dict[str, Outcome]]:
@@ -131,8 +134,21 @@ class Recording:
         for one in arrivals:
             if isinstance(one.meaning, Voiding):
                 await self._voidings.void(one.meaning.target, one.statement_id, one.received_at)
-        await self._notice_changes(plan, ids)
         return {key: plan.outcomes[key] for key in ids}
+
+    async def _voided(self, settled: dict[str, Outcome]) -> dict[str, Outcome]:
+        """Void once more what was voided before it was settled as it is now; returns the outcomes of what is withdrawn.
+
+        Both write first and read after. A draft under the statement's own id needs no look: a voiding knows it from
+        the claim on.
+        """
+        marked = await self._stores.statements.voided(settled)
+        for target, voiding_id in marked.items():
+            await self._voidings.void(target, voiding_id, now())
+        await self._stores.waiting.release(key for key in marked if settled[key].disposition in WAITS)
+        rows = await self._stores.statements.known(marked) if marked else {}
+        outcomes = {key: _meant(row) for key, row in rows.items()}
+        return {key: outcome for key, outcome in outcomes.items() if outcome.disposition is Disposition.WITHDRAWN}
 
     def _may_be_untold(self, one: Arrival, plan: Plan) -> bool:
         """Say whether a repeat may be the first one's second try, whose event may be missing.
@@ -196,13 +212,15 @@ class Recording:
     async def _release(self, statement_ids: list[str]) -> bool:
         """Record statements that waited; returns whether any stopped waiting."""
         rows = await self._stores.statements.known(statement_ids)
-        arrivals = [self._stored(row) for row in rows.values()]
+        arrivals = [self._stored(row) for row in rows.values() if row.get("raw") and "voided_by" not in row]
         plan = await plan_for(arrivals, self._stores, self._form, looking=True)
         outcomes = await self._carry_out(arrivals, plan)
-        await self._stores.outbox.add(_events(arrivals, outcomes))
         await self._stores.statements.settle(outcomes)
+        outcomes |= await self._voided(outcomes)
+        await self._stores.outbox.add(_events(arrivals, outcomes))
         still = {key for key, outcome in outcomes.items() if outcome.disposition in WAITS}
         await self._stores.waiting.release(key for key in statement_ids if key not in still)
+        await self._notice_changes(plan, list(outcomes))
         return len(still) < len(statement_ids)
 
     def _stored(self, row: dict[str, Any]) -> Arrival:
@@ -238,11 +256,16 @@ def _same_work(meant: Outcome, planned: Outcome) -> bool:
     return meant.disposition is planned.disposition and meant.disposition is not Disposition.IGNORED
 
 
+def _goes_elsewhere(outcome: Outcome) -> bool:
+    """Say whether a voiding may look before there is anything to find: the statement joins another, or waits."""
+    return outcome.disposition in WAITS or outcome.disposition is Disposition.MERGED
+
+
 def _meant(known: dict[str, Any]) -> Outcome:
     """Return what became of a statement as the ledger has it."""
     reason = Reason(known["reason"]) if "reason" in known else None
-    ids = {"entry_id": known.get("entry_id"), "member_id": known.get("member_id")}
-    return Outcome(Disposition(known["disposition"]), reason, **ids)
+    entry_id, member_id = known.get("entry_id"), known.get("member_id")
+    return Outcome(Disposition(known["disposition"]), reason, entry_id=entry_id, member_id=member_id)
 
 
 def _claim(one: Arrival, meant: Outcome) -> Claim:

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
+from bridge.domain.entries import entry_id as own_entry
 from bridge.store.database import (
     DUPLICATE_KEY,
     WRITE_CONFLICT,
@@ -107,10 +108,12 @@ class Entries:
     async def withdraw(self, member_id: str, entry_id: str, statement_id: str, at: datetime) -> Document | None:
         """Take a voided statement back (decision 8); returns the entry as it now is, or None when it is frozen.
 
-        An untouched draft that no other statement stands behind is deleted; any other is flagged ``voided``. An
-        entry that is not there yet is made as a tombstone, which refuses the draft that is on its way.
+        An untouched draft that no other statement stands behind is deleted; any other is flagged ``voided``. The
+        statement's own draft, if it is not there yet, is made as a tombstone, which refuses it on its way; one that
+        the statement is to join is another's.
         """
-        await insert_new(self._entries, [_tombstone(member_id, entry_id, statement_id, at)])
+        if entry_id == own_entry(member_id, statement_id):
+            await insert_new(self._entries, [_tombstone(member_id, entry_id, statement_id, at)])
         gone = {"deleted_at": at, "withdrawn_at": at, "updated_at": at, "arrived": True}
         mine = {"_id": entry_id, "member_id": member_id, "frozen": None}
         changed = await self._entries.update_one(
@@ -164,9 +167,9 @@ def _tombstone(member_id: str, entry_id: str, statement_id: str, at: datetime) -
 
 
 def joining(entry: Document, statement_id: str, merge_keys: Sequence[str]) -> UpdateOne:
-    """Make the change that adds a statement to an entry's provenance (decision 7); a frozen entry takes none."""
+    """Make the change that adds a statement to an entry (decision 7); one that is frozen or withdrawn takes none."""
     return UpdateOne(
-        {"_id": entry["_id"], "member_id": entry["member_id"], "frozen": None},
+        {"_id": entry["_id"], "member_id": entry["member_id"], "frozen": None, "withdrawn_at": None},
         {
             "$addToSet": {"provenance.statement_ids": statement_id, "merge_keys": {"$each": list(merge_keys)}},
             "$inc": {"version": 1},

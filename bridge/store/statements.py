@@ -83,6 +83,13 @@ class Statements:
         """Return id → row of the statements that are there."""
         return await rows_by_id(self._statements, statement_ids)
 
+    async def voided(self, statement_ids: Collection[str]) -> dict[str, str]:
+        """Return id → voiding of those that are marked as voided."""
+        if not statement_ids:
+            return {}
+        query = {"_id": {"$in": list(statement_ids)}, "voided_by": {"$gt": ""}}
+        return {row["_id"]: row["voided_by"] async for row in self._statements.find(query, {"voided_by": 1})}
+
     async def settle(self, outcomes: dict[str, Outcome]) -> None:
         """Correct the disposition of statements whose outcome a race or a later event decided; an erased one stays."""
         kept: Document = {"reason": {"$ne": Reason.ERASED.value}}

@@ -204,7 +204,7 @@ async def test_a_repeat_after_the_identifier_moved_is_a_duplicate(world: World) 
 
 
 async def test_merged_and_cut_off_before_it_is_settled(world: World) -> None:
-    """Decision 7: once it comes again, the ledger names the entry that a completion joined, where a voiding finds it."""
+    """Decision 7: once it comes again, the ledger names the entry that a completion joined, as a voiding needs."""
     await world.put()
     first, second = completed(at=MORNING), completed(at=EVENING)
     await world.record(world.a, first)
@@ -242,3 +242,79 @@ async def test_held_for_an_entry_and_voided(world: World) -> None:
     await world.thaw()
     (entry,) = await world.log()
     assert entry["provenance"]["statement_ids"] == [first["id"]]
+
+
+async def test_one_of_two_that_merge_is_voided(world: World) -> None:
+    """Decision 8: a voiding between claim and entry takes back its own statement, and not the one that it would join."""
+    await world.put()
+    first, second = completed(at=MORNING), completed(at=EVENING)
+    before(world.a.stores.entries, "write", lambda: world.record(world.b, voided(second["id"])))
+    await world.record(world.a, first, second)
+    (entry,) = await world.log()
+    assert first["id"] in entry["provenance"]["statement_ids"]
+    assert entry["provenance"].get("voided_ids", []) == [second["id"]]
+
+
+async def test_one_of_two_that_merge_is_voided_after_both_were_cut_off(world: World) -> None:
+    """Decision 8: nor when the voiding comes between two tries."""
+    await world.put()
+    first, second = completed(at=MORNING), completed(at=EVENING)
+    await world.cut_off(world.a.stores.entries, "write", first, second)
+    await world.record(world.b, voided(second["id"]))
+    await world.record(world.b, first, second, redelivered=True)
+    (entry,) = await world.log()
+    assert entry["provenance"].get("voided_ids", []) == [second["id"]]
+
+
+async def test_the_first_of_two_that_merge_is_voided(world: World) -> None:
+    """Decision 8: the completion that would have joined a withdrawn draft gets its own."""
+    await world.put()
+    first, second = completed(at=MORNING), completed(at=EVENING)
+    before(world.a.stores.entries, "write", lambda: world.record(world.b, voided(first["id"])))
+    await world.record(world.a, first, second)
+    (entry,) = await world.log()
+    assert entry["provenance"]["statement_ids"] == [second["id"]]
+    assert [(await world.row(one))["disposition"] for one in (first, second)] == ["withdrawn", "recorded"]
+
+
+async def test_voided_while_it_joins_another(world: World) -> None:
+    """Decision 8: an entry that a statement joined after its voiding looked is flagged."""
+    await world.put()
+    first, second = completed(at=MORNING), completed(at=EVENING)
+    await world.record(world.a, first)
+    before(world.a.stores.entries, "write", lambda: world.record(world.b, voided(second["id"])))
+    await world.record(world.a, second)
+    (entry,) = await world.log()
+    flagged = entry["provenance"].get("voided_ids", []) == [second["id"]]
+    assert flagged or second["id"] not in entry["provenance"]["statement_ids"]
+
+
+async def test_voided_while_it_is_parked(world: World) -> None:
+    """Decision 8: what is voided between claim and parking does not wait, and makes no draft."""
+    statement = completed()
+    before(world.a.stores.waiting, "park", lambda: world.record(world.b, voided(statement["id"])))
+    await world.record(world.a, statement)
+    assert await world.b.stores.waiting.count_parked() == 0
+    await world.put()
+    assert (await world.log(), (await world.row(statement))["disposition"]) == ([], "withdrawn")
+
+
+async def test_voided_while_it_is_held(world: World) -> None:
+    """Decision 8: nor does what is voided between claim and holding."""
+    await world.put()
+    await world.freeze()
+    statement = completed()
+    before(world.a.stores.waiting, "hold", lambda: world.record(world.b, voided(statement["id"])))
+    await world.record(world.a, statement)
+    assert await world.b.stores.waiting.count_held("m-1") == {}
+    await world.thaw()
+    assert await world.log() == []
+
+
+async def test_voided_while_it_is_released(world: World) -> None:
+    """Decision 8: what stops waiting at the moment of its voiding is withdrawn."""
+    statement = completed()
+    await world.record(world.a, statement)
+    before(world.b.stores.entries, "write", lambda: world.record(world.a, voided(statement["id"])))
+    await world.put()
+    assert (await world.log(), (await world.row(statement))["disposition"]) == ([], "withdrawn")
