@@ -67,6 +67,8 @@ def take_in(message: AbstractIncomingMessage, rules: Rules, limit: int) -> Deliv
         delivery.pieces = _pieces(delivery, rules, limit)
     except bodies.BodyTooLarge as error:
         delivery.pieces = [Piece(None, outcome=Outcome.dead(Reason.TOO_LARGE, str(error)))]
+    except bodies.TooDeep as error:
+        delivery.pieces = [_invalid(None, str(error))]
     except bodies.UnreadableBody as error:
         delivery.pieces = [Piece(None, outcome=Outcome.dead(Reason.NOT_JSON, str(error)))]
     return delivery
@@ -84,7 +86,14 @@ def _pieces(delivery: Delivery, rules: Rules, limit: int) -> list[Piece]:
 
 
 def _piece(value: object, raw: bytes, part: bytes | None, arrived: Callable[[Statement, bytes], Arrival]) -> Piece:
-    if xapi.is_valid(value):
+    if not xapi.is_valid(value):
+        fault = xapi.explain(value)
+        return _invalid(part, f"{fault.pointer or '/'}: {fault.expected}")
+    try:
         return Piece(part, arrived(cast("Statement", value), raw))
-    fault = xapi.explain(value)
-    return Piece(part, outcome=Outcome.dead(Reason.INVALID_STATEMENT, f"{fault.pointer or '/'}: {fault.expected}"))
+    except bodies.TooDeep as error:
+        return _invalid(part, str(error))
+
+
+def _invalid(part: bytes | None, detail: str) -> Piece:
+    return Piece(part, outcome=Outcome.dead(Reason.INVALID_STATEMENT, detail))

@@ -147,7 +147,7 @@ def read(message: AbstractIncomingMessage, limit: int) -> MemberUpserted | Membe
     except ValidationError as error:
         raise Refused(Reason.INVALID_STATEMENT, _fault(error, value, model)) from None
     except orjson.JSONEncodeError:
-        raise Refused(Reason.INVALID_STATEMENT, "/: an object that is not nested deeply was expected") from None
+        raise Refused(Reason.INVALID_STATEMENT, str(bodies.TooDeep())) from None
 
 
 def _fault(error: ValidationError, value: Any, model: type[MemberUpserted | MemberLeft]) -> str:

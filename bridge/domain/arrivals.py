@@ -10,6 +10,7 @@ from datetime import datetime
 import orjson
 
 from bridge.domain.agents import actor_key
+from bridge.domain.bodies import TooDeep
 from bridge.domain.completions import Meaning, Rules, Statement, meaning
 from bridge.domain.entries import NAMESPACE
 from bridge.domain.lrs.facts import is_activity, people
@@ -50,7 +51,7 @@ def arrival(
     """Take in a valid statement.
 
     One without an id gets the id that its bytes determine, so that a redelivery is recognised
-    (docs/decisions/0003).
+    (docs/decisions/0003). Raises ``TooDeep``.
     """
     given = statement.get("id")
     actor = actor_key(statement["actor"])
@@ -75,6 +76,12 @@ def _others(statement: Statement, actor: str | None) -> frozenset[str]:
 
 
 def digest(statement: Statement) -> bytes:
-    """Return a SHA-256 over the statement's facts, blind to key order and to what an LRS assigns."""
+    """Return a SHA-256 over the statement's facts, blind to key order and to what an LRS assigns.
+
+    Raises ``TooDeep``.
+    """
     facts = {name: value for name, value in statement.items() if name not in ASSIGNED_BY_AN_LRS}
-    return hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).digest()
+    try:
+        return hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).digest()
+    except orjson.JSONEncodeError:  # read from JSON, so that nothing else of it cannot be written
+        raise TooDeep from None

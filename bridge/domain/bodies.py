@@ -25,6 +25,13 @@ class BodyTooLarge(Exception):
     """The body, or what it unpacks to, or the number of statements, is over the limit."""
 
 
+class TooDeep(Exception):
+    """What was read is nested more deeply than it can be written again (254 levels), or split."""
+
+    def __init__(self) -> None:
+        super().__init__("/: an object that is not nested deeply was expected")
+
+
 def unpacked(body: bytes, encoding: str | None, limit: int) -> bytes:
     """Undo a ``gzip`` or ``zstd`` content encoding (RFC 9110 §8.4.1, RFC 8878) and a UTF-8 byte order mark.
 
@@ -74,8 +81,15 @@ def decoded(body: bytes) -> object:
 def elements(body: bytes) -> list[bytes]:
     """Split the text of a JSON array, known to be well-formed, into the bytes of its elements.
 
-    Raises ``BodyTooLarge`` for more than 500.
+    Raises ``BodyTooLarge`` for more than 500, and ``TooDeep``.
     """
+    try:
+        return _elements(body)
+    except RecursionError:
+        raise TooDeep from None
+
+
+def _elements(body: bytes) -> list[bytes]:
     text = body.decode()
     scan = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
     found: list[bytes] = []

@@ -245,7 +245,7 @@ async def test_held_for_an_entry_and_voided(world: World) -> None:
 
 
 async def test_one_of_two_that_merge_is_voided(world: World) -> None:
-    """Decision 8: a voiding between claim and entry takes back its own statement, and not the one that it would join."""
+    """Decision 8: a voiding between claim and entry takes back its own statement, not the one that it would join."""
     await world.put()
     first, second = completed(at=MORNING), completed(at=EVENING)
     before(world.a.stores.entries, "write", lambda: world.record(world.b, voided(second["id"])))

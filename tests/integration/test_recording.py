@@ -140,6 +140,12 @@ async def test_an_unknown_actor_is_parked_until_the_member_comes(bridge: Journey
     assert await bridge.services.stores.waiting.count_parked() == 0
 
 
+def nested(levels: int) -> bytes:
+    """A statement, valid else, with an extension of so many levels."""
+    raw = orjson.dumps(completed(activity="course/deep", result={"extensions": {"https://example.org/x": "deep"}}))
+    return raw.replace(b'"deep"', b'{"a":' * levels + b"1" + b"}" * levels)
+
+
 OUTCOMES = {
     "ignored not_completed": [
         completed(result={"completion": False}),
@@ -160,7 +166,13 @@ OUTCOMES = {
         {},
         7,
         None,
+        nested(260),
+        nested(900),
+        b"[" + nested(260) + b"]",
+        b"[" + nested(980) + b"]",
+        b"[" + nested(980).replace(b'"verb"', b'"verbs"') + b"]",
     ],
+    "recorded": [nested(200)],
     "dead-lettered not_json": [b"", b"not json", b'{"id": "\\ud800"}', b"[" * 100_000, b"\xff\xfe"],
     "dead-lettered too_large": [b" " * 20_000_000],
 }
