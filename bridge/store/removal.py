@@ -89,19 +89,14 @@ class Removal:
     async def _own(self, query: Document, keys: Collection[str]) -> None:
         """Erase what a query finds; with ``keys``, only what they sent, and mentions of them in the rest."""
         while rows := [row async for row in self._statements.find(query).limit(AT_ONCE)]:
-            changes: list[UpdateOne] = []
-            for row in rows:
-                mine = not keys or is_own(row.get("raw", b""), keys)
-                if mine:
-                    await self._drop_attachments(row)
-                changes.append(UpdateOne({"_id": row["_id"]}, GONE if mine else _unmentioned(row, keys)))
+            own = {row["_id"]: row for row in rows if not keys or is_own(row.get("raw", b""), keys)}
+            attached = {one["sha2"] for row in own.values() for one in row.get("lrs", {}).get("attached", ())}
+            changes = [
+                UpdateOne({"_id": row["_id"]}, GONE if row["_id"] in own else _unmentioned(row, keys)) for row in rows
+            ]
+            await self._attachments.release(attached, own)  # first, while the rows still lead to them
             await bulk(self._statements, changes)
-
-    async def _drop_attachments(self, row: Document) -> None:
-        for attached in row.get("lrs", {}).get("attached", ()):
-            same = {"lrs.attached.sha2": attached["sha2"], "_id": {"$ne": row["_id"]}}
-            if await self._statements.find_one(same, {"_id": 1}) is None:
-                await self._attachments.delete(attached["sha2"])
+            await self._attachments.release(attached)  # what another erasure left them for has gone meanwhile
 
 
 def _unmentioned(row: Document, keys: Collection[str]) -> Document:

@@ -178,7 +178,7 @@ class Expired:
         async for sha2 in self._unattached(before):
             found += 1
             if remove:
-                await self._attachments.delete(sha2)
+                await self._attachments.release([sha2])
         loose = [file_id async for file_id in self._without_file(before)]
         if remove:
             await self._chunks.delete_many({"files_id": {"$in": loose}})

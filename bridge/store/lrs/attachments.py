@@ -7,7 +7,7 @@ Chunks are written and read one by one, so that no file is ever held whole (the 
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,6 +22,7 @@ class Attachments:
     """The bucket ``lrs_attachments``; the file name is the SHA-2 hash in lower-case hexadecimal."""
 
     def __init__(self, database: Database) -> None:
+        self._statements = database.collection("statements")
         self._files = database.collection("lrs_attachments.files")
         self._chunks = database.collection("lrs_attachments.chunks")
 
@@ -30,8 +31,14 @@ class Attachments:
         await self._files.create_index([("filename", 1), ("uploadDate", 1)], name="filename")
         await self._chunks.create_index([("files_id", 1), ("n", 1)], unique=True, name="chunk")
 
-    async def delete(self, sha2: str) -> None:
-        """Delete data that no statement has any more."""
+    async def release(self, hashes: Iterable[str], leaving: Iterable[str] = ()) -> None:
+        """Delete data that no statement has any more; ``leaving`` are the ids of statements that are about to go."""
+        others = {"_id": {"$nin": list(leaving)}}
+        for sha2 in hashes:
+            if await self._statements.find_one({"lrs.attached.sha2": sha2, **others}, {"_id": 1}) is None:
+                await self._delete(sha2)
+
+    async def _delete(self, sha2: str) -> None:
         async for file in self._files.find({"filename": sha2}, {"_id": 1}):
             await self._chunks.delete_many({"files_id": file["_id"]})
             await self._files.delete_one({"_id": file["_id"]})

@@ -16,7 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from joserfc import jws
 from joserfc.jwk import OctKey, RSAKey
 
-from tests.integration.lrs.client import BOUNDARY, JSON, Lrs, attachment, multipart, new_id, part, statement
+from bridge import wiring
+from bridge.domain.agents import identifier_key
+from tests.integration.lrs.client import BOUNDARY, JSON, Lrs, agent, attachment, multipart, new_id, part, statement
 
 NOTES = b"first\r\n--line\x00\xff"
 SIGNATURE = {
@@ -140,3 +142,15 @@ async def test_a_false_signature_is_refused(lrs: Lrs, key: rsa.RSAPrivateKey) ->
     assert await sent(lrs, given, signed(given, key), contentType="text/plain") == 400
     without = {**given, "attachments": [attachment(b"x", **SIGNATURE, fileUrl="https://files.example.org/x")]}
     assert (await lrs.call("POST", "statements", json=without)).status == 400
+
+
+async def test_an_attachment_goes_with_the_last_who_has_it(lrs: Lrs, services: wiring.Services) -> None:
+    """Data that two statements of an erased person have goes, unless somebody else has it too."""
+    stated = [statement(path=path, attachments=[attachment(NOTES)]) for path in ("book", "film")]
+    for others in (1, 0):
+        theirs = [statement("bob", attachments=[attachment(NOTES)])] * others
+        assert (await lrs.post_parts([*stated, *theirs], [part(NOTES)])).status == 200
+        await services.stores.removal.statements("ada", [identifier_key(agent("ada"))])
+        assert await services.stores.lrs.attachments.has(attachment(NOTES)["sha2"]) is bool(others)
+        await services.stores.removal.statements("bob", [identifier_key(agent("bob"))])
+    assert await services.stores.database.raw["lrs_attachments.chunks"].count_documents({}) == 0
