@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+import orjson
 from bson import ObjectId
+from pymongo import UpdateOne
 
 from bridge.domain.cases import State
 from bridge.domain.dispositions import Disposition, Reason
-from bridge.store.database import Collection, Database, Document, reaches_store
+from bridge.domain.erasing import found_by
+from bridge.domain.lrs.facts import people
+from bridge.store.database import Collection, Database, Document, bulk, reaches_store
 from bridge.store.evidence import Evidence
 from bridge.store.idempotency import KEPT as ANSWERS_KEPT
 from bridge.store.lrs.attachments import Attachments
 from bridge.store.outbox import KEPT as EVENTS_KEPT
 
 AT_ONCE: Final = 500
+TEXTS_AT_ONCE: Final = 100
 
 TOMBSTONE: Final = (
     "_id", "member_id", "source", "draft", "version", "created_at", "updated_at", "deleted_at", "withdrawn_at",
@@ -146,7 +151,10 @@ class Expired:
     async def close_lrs(self, past: Past) -> int:
         """Take statements out of the LRS; one that the worker has settled stays in the ledger."""
         settled = {**past.query, "disposition": {"$exists": True}}
-        kept = (await self._of(past).update_many(settled, {"$unset": {"lrs": ""}})).modified_count
+        rows = self._of(past).find(settled, {"raw": 1, "lrs.keys": 1}, batch_size=TEXTS_AT_ONCE)
+        kept = 0
+        async for piece in _pieces(rows, TEXTS_AT_ONCE):
+            kept += (await bulk(self._of(past), [_closing(row) for row in piece])).modified_count
         return kept + await self.remove(past)
 
     async def strip_entries(self, past: Past, at: datetime) -> int:
@@ -204,6 +212,27 @@ class Expired:
         async for group in self._chunks.aggregate(stages):
             if await files.find_one({"_id": group["_id"]}, {"_id": 1}) is None:
                 yield group["_id"]
+
+
+async def _pieces(rows: AsyncIterable[Document], size: int) -> AsyncGenerator[list[Document]]:
+    piece: list[Document] = []
+    async for row in rows:
+        piece.append(row)
+        if len(piece) == size:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
+
+
+def _closing(row: Document) -> UpdateOne:
+    """Take a statement out of the LRS; who is named is found from now on as in what the queue alone brought.
+
+    A row from which an erasure took somebody meanwhile is left for the next time.
+    """
+    about = sorted(found_by(people(orjson.loads(row["raw"]))))
+    as_read = {"_id": row["_id"], "lrs.keys": row["lrs"]["keys"]}
+    return UpdateOne(as_read, {"$set": {"about": about}, "$unset": {"lrs": ""}})
 
 
 def _tombstone(row: Document) -> Document:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,11 +19,13 @@ from bridge.errors import Conflict, Unavailable
 from bridge.services.feed import Change, MemberLeft, MemberUpserted
 from bridge.services.members import MemberIn
 from bridge.settings import Settings, SettingsError
+from bridge.store import retention as past
 from bridge.store.database import Database
 from bridge.store.erasures import Erasures, WrongErasureKey
 from bridge.store.evidence import Evidence
+from bridge.store.retention import Expired
 from bridge.tokens import dev_token
-from tests.support.life import ACTOR, MARK, MEMBER, OTHER, Life, account_of, life
+from tests.support.life import ACTOR, MAIL, MARK, MEMBER, OTHER, Life, account_of, life, word
 from tests.support.processes import api_process
 from tests.support.statements import activity_of, completed, member
 
@@ -127,6 +130,20 @@ async def test_others_statements_lose_the_mention_alone(lived: Life) -> None:
     assert statement["context"]["instructor"]["account"]["name"] == "erased"
     assert statement["actor"]["account"]["name"] == "2002"
     assert row["member_id"] == OTHER
+
+
+async def test_who_is_named_is_found_after_the_lrs_has_let_go(lived: Life) -> None:
+    """What stays in the ledger after its time in the LRS loses the person, by whom it was and of whom it tells."""
+    told = completed("2002", context={"instructor": {**MAIL, "name": word("teacher")}})
+    own = completed(actor=ACTOR, result={"completion": False, "response": word("unfinished")})
+    for body in (told, own):
+        await lived.lrs.post(body)
+        await lived.bridge.send(body)
+    assert await Expired(lived.bridge.services.stores.database).close_lrs(past.lrs(datetime.now(UTC))[0]) >= 2
+    row = await lived.raw["statements"].find_one({"_id": told["id"]})
+    assert ("lrs" in row, len(row["about"])) == (False, 2)
+    await erase(lived)
+    assert await left_of(lived) == {}
 
 
 async def test_an_open_case_holds_the_erasure_until_it_ends(settings: Settings, tmp_path: Path) -> None:
