@@ -19,6 +19,7 @@ from bridge.store.database import Collection, Database, Document, bulk, reaches_
 from bridge.store.evidence import Evidence
 from bridge.store.idempotency import KEPT as ANSWERS_KEPT
 from bridge.store.lrs.attachments import Attachments
+from bridge.store.lrs.unsent import Unsent
 from bridge.store.outbox import KEPT as EVENTS_KEPT
 
 AT_ONCE: Final = 500
@@ -36,10 +37,11 @@ _TAKEN: Final = (Disposition.RECORDED.value, Disposition.MERGED.value, Dispositi
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Documents of a collection that are past their time."""
+    """Documents of a collection that are past their time; ``sent`` leaves out what the broker is still to get."""
 
     collection: str
     query: Document
+    sent: bool = False
 
 
 def deleted(before: datetime) -> list[Past]:
@@ -67,10 +69,10 @@ def parked(before: datetime) -> Past:
 
 
 def lrs(before: datetime) -> list[Past]:
-    """Return what the LRS keeps: statements that a worker has settled, and documents."""
+    """Return what the LRS keeps: statements, settled by a worker or of verbs that no queue is bound to, and documents."""
     at = int(before.timestamp() * 1_000_000)
     return [
-        Past("statements", {"lrs.here": True, "lrs.at": {"$lt": at}, "disposition": {"$gt": ""}}),
+        Past("statements", {"lrs.here": True, "lrs.at": {"$lt": at}}, sent=True),
         Past("lrs_documents", {"updated_at": {"$lt": before}}),
     ]
 
@@ -117,13 +119,20 @@ class Expired:
         self._database = database
         self._evidence = Evidence(database)
         self._attachments = Attachments(database)
+        self._unsent = Unsent(database)
 
     def _of(self, past: Past) -> Collection:
         return self._database.collection(past.collection)
 
     async def count(self, past: Past) -> int:
         """Return how many documents are past their time."""
-        return await self._of(past).count_documents(past.query)
+        return await self._of(past).count_documents(await self._query(past))
+
+    async def _query(self, past: Past) -> Document:
+        oldest = await self._unsent.oldest() if past.sent else None
+        if oldest is None:
+            return past.query
+        return {"$and": [past.query, {"lrs.at": {"$lt": int(oldest.timestamp()) * 1_000_000}}]}
 
     async def remove(self, past: Past) -> int:
         """Remove them; returns how many."""
@@ -150,12 +159,13 @@ class Expired:
 
     async def close_lrs(self, past: Past) -> int:
         """Take statements out of the LRS; one that the worker has settled stays in the ledger."""
-        settled = {**past.query, "disposition": {"$exists": True}}
+        query = await self._query(past)
+        settled = {**query, "disposition": {"$exists": True}}
         rows = self._of(past).find(settled, {"raw": 1, "lrs.keys": 1}, batch_size=TEXTS_AT_ONCE)
         kept = 0
         async for piece in _pieces(rows, TEXTS_AT_ONCE):
             kept += (await bulk(self._of(past), [_closing(row) for row in piece])).modified_count
-        return kept + await self.remove(past)
+        return kept + await self.remove(Past(past.collection, {**query, "disposition": None}))
 
     async def strip_entries(self, past: Past, at: datetime) -> int:
         """Remove deleted entries with their files; of an automatic one a tombstone stays."""

@@ -45,7 +45,8 @@ async def age(lived: Life) -> None:
         await lived.raw[name].update_many({field: {"$type": "date"}}, {"$set": {field: LONG_AGO}})
     await lived.raw["notices"].update_many({}, {"$set": {"state": "sent"}})
     await lived.raw["statements"].update_many({"lrs": {"$exists": True}}, {"$set": {"lrs.at": 1}})
-    await lived.raw["statements"].update_many({"disposition": None}, {"$set": {"disposition": "parked"}})
+    note = await lived.raw["lrs_unsent"].find_one_and_delete({})
+    await lived.raw["lrs_unsent"].insert_one({**note, "_id": f"{1:020}-x"})
 
 
 async def test_each_class_goes_by_its_period(settings: Settings, tmp_path: Path) -> None:
@@ -55,6 +56,8 @@ async def test_each_class_goes_by_its_period(settings: Settings, tmp_path: Path)
         purging = retention(lived)
         assert not any((await purging.purge(dry_run=True)).values()), "nothing is old yet"
         await age(lived)
+        assert (await purging.purge(dry_run=True))["statements of the LRS"] == 0, "the broker has nothing yet"
+        await lived.raw["lrs_unsent"].delete_many({})
         counted = await purging.purge(dry_run=True)
         before = {name: len(rows) for name, rows in (await lived.everything()).items()}
         removed = await purging.purge(dry_run=False)

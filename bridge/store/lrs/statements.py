@@ -76,7 +76,7 @@ class LrsStatements:
         result = await bulk(self._statements, operations, session)
         if result.inserted_count + result.matched_count + result.upserted_count < len(operations):
             raise Raced
-        return await self._unsent.note([row.statement_id for row in rows], rows[0].at, session)
+        return await self._unsent.note([row.statement_id for row in rows], min(row.at for row in rows), session)
 
     async def one(self, statement_id: str) -> Document | None:
         """Return a stored statement, voided or not."""
