@@ -69,7 +69,7 @@ def parked(before: datetime) -> Past:
 
 
 def lrs(before: datetime) -> list[Past]:
-    """Return what the LRS keeps: statements, settled or of verbs that no queue is bound to, and documents."""
+    """Return what the LRS keeps: statements, whether or not a worker was to settle them, and documents."""
     at = int(before.timestamp() * 1_000_000)
     return [
         Past("statements", {"lrs.here": True, "lrs.at": {"$lt": at}}, sent=True),
