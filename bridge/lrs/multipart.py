@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 
 from bridge.domain.lrs import signatures
 from bridge.domain.lrs.clauses import of_pointer
-from bridge.errors import Malformed, TooLarge
+from bridge.errors import Malformed, TooLarge, Unavailable
 from bridge.lrs.calls import Call, read_all
 from bridge.services.lrs.intake import Incoming, refusal, signed_by
 from bridge.store.lrs.attachments import Attachments
@@ -56,6 +56,16 @@ async def receive(call: Call, parse: Parse, store: Attachments, limits: Limits) 
         raise TooLarge(f"A statement of at most {limits.statement} bytes is taken here.")
     _check_complete(received, call)
     return received
+
+
+async def check_kept(received: Received, store: Attachments) -> None:
+    """Look again, now that the statements are stored: nobody may have removed the attachments meanwhile.
+
+    That is done when an erasure takes the last statement that had the same data.
+    """
+    for sha2 in received.attached:
+        if not await store.has(sha2):
+            raise Unavailable("The data of an attachment was removed while it came; send the same request once more.")
 
 
 def _check_complete(received: Received, call: Call) -> None:
@@ -134,11 +144,7 @@ async def _keep(sha2: str, data: AsyncIterator[bytes], signs: Sequence[Incoming]
         for one in signs:
             _check_signature(signature, one)
         data = _once(signature)
-    if await store.has(sha2):
-        async for _ in data:
-            pass
-    else:
-        await store.put(sha2, data)
+    await store.put(sha2, data)
 
 
 def _check_signature(signature: bytes, one: Incoming) -> None:

@@ -83,6 +83,7 @@ class StatementResource:
         call.credential.need("statements/write")
         received = await multipart.receive(call, parse, self._attachments, self._limits)
         await self._statements.accept(received.incoming, call.credential, call.version, received.attached)
+        await multipart.check_kept(received, self._attachments)
         return [one.statement.get("id", one.statement_id) for one in received.incoming]
 
     async def get(self, call: Call) -> web.StreamResponse:

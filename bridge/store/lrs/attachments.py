@@ -32,29 +32,36 @@ class Attachments:
         await self._chunks.create_index([("files_id", 1), ("n", 1)], unique=True, name="chunk")
 
     async def release(self, hashes: Iterable[str], leaving: Iterable[str] = ()) -> None:
-        """Delete data that no statement has any more; ``leaving`` are the ids of statements that are about to go."""
+        """Delete data that no statement has any more; ``leaving`` are the ids of statements that are about to go.
+
+        It is marked before it is looked for, and who stores a statement looks for the mark afterwards: one of the two
+        sees the other (docs/decisions/0002).
+        """
         others = {"_id": {"$nin": list(leaving)}}
         for sha2 in hashes:
+            files = [file["_id"] async for file in self._files.find({"filename": sha2}, {"_id": 1})]
+            await self._files.update_many({"_id": {"$in": files}}, {"$set": {"going": True}})
             if await self._statements.find_one({"lrs.attached.sha2": sha2, **others}, {"_id": 1}) is None:
-                await self._delete(sha2)
-
-    async def _delete(self, sha2: str) -> None:
-        async for file in self._files.find({"filename": sha2}, {"_id": 1}):
-            await self._chunks.delete_many({"files_id": file["_id"]})
-            await self._files.delete_one({"_id": file["_id"]})
+                await self._chunks.delete_many({"files_id": {"$in": files}})
+                await self._files.delete_many({"_id": {"$in": files}})
+            else:
+                await self._files.update_many({"_id": {"$in": files}}, {"$unset": {"going": ""}})
 
     async def has(self, sha2: str) -> bool:
-        """Say whether the data is there."""
-        return await self._files.find_one({"filename": sha2}, {"_id": 1}) is not None
+        """Say whether the data is there, to stay."""
+        return await self._files.find_one({"filename": sha2, "going": None}, {"_id": 1}) is not None
 
     async def put(self, sha2: str, chunks: AsyncIterator[bytes]) -> None:
-        """Store data as it comes; when ``chunks`` raises, nothing of it stays."""
+        """Store data as it comes, unless it is there by then; when ``chunks`` raises, nothing of it stays."""
         file_id = uuid.uuid4().hex
         try:
             length = await self._write(file_id, chunks)
         except BaseException:
             await self._chunks.delete_many({"files_id": file_id})
             raise
+        if await self.has(sha2):
+            await self._chunks.delete_many({"files_id": file_id})
+            return
         at = datetime.now(UTC)
         facts = {"filename": sha2, "length": length, "chunkSize": CHUNK, "uploadDate": at}
         await self._files.insert_one({"_id": file_id, **facts})
@@ -77,7 +84,7 @@ class Attachments:
 
     async def read(self, sha2: str) -> AsyncGenerator[bytes]:
         """Yield the data in chunks; nothing when it is not there."""
-        file = await self._files.find_one({"filename": sha2}, {"_id": 1})
+        file = await self._files.find_one({"filename": sha2}, {"_id": 1}, sort=[("uploadDate", -1)])
         if file is None:
             return
         async for chunk in self._chunks.find({"files_id": file["_id"]}).sort("n", 1).batch_size(4):

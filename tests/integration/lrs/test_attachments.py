@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -154,3 +156,29 @@ async def test_an_attachment_goes_with_the_last_who_has_it(lrs: Lrs, services: w
         assert await services.stores.lrs.attachments.has(attachment(NOTES)["sha2"]) is bool(others)
         await services.stores.removal.statements("bob", [identifier_key(agent("bob"))])
     assert await services.stores.database.raw["lrs_attachments.chunks"].count_documents({}) == 0
+
+
+async def test_data_that_is_erased_while_it_is_uploaded_is_kept(lrs: Lrs, services: wiring.Services) -> None:
+    """Somebody sends what only a person had who is erased meanwhile: it is stored, or asked for once more."""
+    data, other = NOTES * 20_000, b"other" * 100_000
+    named = [attachment(data), attachment(other)]
+    headers = {"Content-Type": f"multipart/mixed; boundary={BOUNDARY}"}
+
+    async def during(body: bytes, cut: int) -> AsyncGenerator[bytes]:
+        yield body[:cut]
+        await asyncio.sleep(0.5)
+        await services.stores.removal.statements("ada", [identifier_key(agent("ada"))])
+        yield body[cut:]
+
+    for inside, expected in ((data, 200), (other, 503)):
+        assert (await lrs.post_parts(statement(attachments=[attachment(data)]), [part(data)])).status == 200
+        mine = statement("bob", id=new_id(), attachments=named)
+        body = multipart([({"Content-Type": JSON}, orjson.dumps(mine)), part(data), part(other)])
+        sent = during(body, body.index(inside) + 70_000)
+        assert (await lrs.call("POST", "statements", data=sent, headers=headers)).status == expected
+        assert (await lrs.call("POST", "statements", data=body, headers=headers)).status == 200
+        shown = await lrs.call("GET", "statements", {"statementId": mine["id"], "attachments": "true"})
+        assert data in (whole := await shown.read())
+        assert other in whole
+        await services.stores.removal.statements("bob", [identifier_key(agent("bob"))])
+        assert await services.stores.database.raw["lrs_attachments.chunks"].count_documents({}) == 0
