@@ -140,7 +140,9 @@ async def test_who_is_named_is_found_after_the_lrs_has_let_go(lived: Life) -> No
         await lived.lrs.post(body)
         await lived.bridge.send(body)
     await lived.raw["lrs_unsent"].delete_many({})  # the broker has them
-    assert await Expired(lived.bridge.services.stores.database).close_lrs(past.lrs(datetime.now(UTC))[0]) >= 2
+    expired = Expired(lived.bridge.services.stores.database)
+    assert await expired.close_lrs(past.lrs(datetime.now(UTC))[0]) >= 2
+    await expired.orphans(datetime.now(UTC), remove=True)  # attachments, as a purge does next
     row = await lived.raw["statements"].find_one({"_id": told["id"]})
     assert ("lrs" in row, len(row["about"])) == (False, 2)
     await erase(lived)
