@@ -56,6 +56,7 @@ class MemberFeed:
         An erased member is not brought back, and not complained of either (invariant 8).
         """
         if await self._erased(given.member_id):
+            await self._stores.removal.late(given.member_id)  # an earlier try may have been cut off before it did
             return Change.ERASED
         if await self._left_since(given.member_id, given.revision):
             return Change.STALE

@@ -118,9 +118,9 @@ class MemberRecords:
         except IdentifierTaken as error:
             raise _taken(given, error.key) from error
         await self._refuse_erased(member_id)  # while this was written: both write, then read
+        await self._recording.catch_up(member_id)  # after a repeat too: its first try may have been cut off here
         if member is None:
             return None
-        await self._recording.catch_up(member_id)
         return Put(member, created=member["version"] == 1)
 
     async def _refuse_erased(self, member_id: str) -> None:

@@ -145,10 +145,10 @@ class Members:
                 return_document=ReturnDocument.AFTER,
             )
         except DuplicateKeyError as error:
-            key = broken_key(error)
-            if "keys" not in key:
-                return None  # the upsert met the member itself: it has a newer revision, or is being erased
-            raise IdentifierTaken(str(key["keys"])) from error
+            taken = broken_key(error).get("keys", id_key(member_id))
+            if taken == id_key(member_id):  # the upsert met the member itself, by whichever key the store names
+                return None  # it has a newer revision, or is being erased
+            raise IdentifierTaken(str(taken)) from error
         await self.new_epoch()
         return member
 

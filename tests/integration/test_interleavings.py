@@ -17,6 +17,7 @@ import pytest
 from bridge import wiring
 from bridge.domain.arrivals import arrival
 from bridge.errors import Unavailable
+from bridge.services.feed import MemberUpserted
 from bridge.services.members import MemberIn
 from bridge.settings import Settings
 from bridge.store.members import calendar_of
@@ -74,6 +75,18 @@ class World:
     async def put(self, member_id: str = "m-1", name: str = "1001", **extra: Any) -> None:
         """Make a member known, or change one."""
         await self.b.members.put(member_id, MemberIn.model_validate(member(name, **extra)))
+
+    async def erase(self, member_id: str = "m-1") -> None:
+        """Erase a member."""
+        assert (await self.b.erasures.request(member_id, "dpo"))["state"] == "erased"
+
+    async def holding(self, text: str) -> dict[str, list[Any]]:
+        """What holds a text, by collection, but for the event that tells of an erasure."""
+        raw = self.b.stores.database.raw
+        rows = {name: [row async for row in raw[name].find({})] for name in await raw.list_collection_names()}
+        found = {name: [row for row in rows if text in str(row)] for name, rows in rows.items()}
+        told = {name: [row for row in rows if row.get("type") != "member.erased"] for name, rows in found.items()}
+        return {name: rows for name, rows in told.items() if rows}
 
     async def freeze(self) -> None:
         """Freeze the year of ``m-1`` that begins in April 2026, as a submission does."""
@@ -318,3 +331,29 @@ async def test_voided_while_it_is_released(world: World) -> None:
     before(world.b.stores.entries, "write", lambda: world.record(world.a, voided(statement["id"])))
     await world.put()
     assert (await world.log(), (await world.row(statement))["disposition"]) == ([], "withdrawn")
+
+
+def upserted(**extra: Any) -> MemberUpserted:
+    """What the member feed brings of a member."""
+    return MemberUpserted.model_validate({**member(), "member_id": "m-1", "revision": 5, **extra})
+
+
+async def test_a_member_change_is_cut_off_before_the_log_catches_up(world: World) -> None:
+    """Decision 10: its second try releases what is parked, though the member has this revision already."""
+    await world.record(world.a, completed())
+    before(world.b.stores.waiting, "parked_for", be_away)
+    with pytest.raises(Unavailable):
+        await world.b.feed.upserted(upserted())
+    await world.b.feed.upserted(upserted())
+    assert (len(await world.log()), await world.b.stores.waiting.count_parked()) == (1, 0)
+
+
+async def test_a_member_is_erased_during_a_change_that_is_cut_off(world: World) -> None:
+    """Invariant 8: its second try removes what the first wrote after the erasure."""
+    await world.put()
+    before(world.a.stores.members, "put", world.erase)
+    before(world.a.stores.members, "new_epoch", be_away)
+    with pytest.raises(Unavailable):
+        await world.a.feed.upserted(upserted(name="planted"))
+    await world.a.feed.upserted(upserted(name="planted"))
+    assert await world.holding("planted") == {}

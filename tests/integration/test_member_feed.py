@@ -83,8 +83,8 @@ async def test_a_correlation_header_that_is_none_stops_nothing(feed: Feed) -> No
     assert await feed.member("m-1") is not None
 
 
-async def test_an_older_or_equal_revision_is_ignored(feed: Feed) -> None:
-    """Whatever order the messages come in, the newest revision stays."""
+async def test_an_older_or_equal_revision_is_ignored(bridge: Journey, feed: Feed) -> None:
+    """Whatever order the messages come in, the newest revision stays, and no dead letter is made of the others."""
     await feed.send(upserted(revision=5, renewal_date="2026-09-01"))
     await feed.send(*[upserted(revision=number, renewal_date="2026-01-01") for number in (4, 5, 1)])
     found = await feed.member("m-1")
@@ -92,6 +92,7 @@ async def test_an_older_or_equal_revision_is_ignored(feed: Feed) -> None:
     assert (found["renewal_date"], found["revision"]) == ("2026-09-01", 5)
     await feed.send(upserted(revision=6, renewal_date="2026-02-01"))
     assert (await feed.member("m-1") or {})["renewal_date"] == "2026-02-01"
+    assert await bridge.dead_letters() == []
 
 
 async def test_a_member_leaves_and_comes_back(feed: Feed) -> None:
