@@ -119,7 +119,7 @@ class MemberConsumer:
                 log.warning("member change failed", attempts=attempts, **failure(error))
                 if attempts >= self._settings.max_attempts:
                     raise Refused(Reason.EXHAUSTED, f"{_EXHAUSTED}; {attempts} attempts failed", attempts) from None
-            await pauses.wait(self.life.stopping)
+            await pauses.wait()  # a stop hurries nothing: what is not settled in time comes again
 
     async def _apply(self, given: MemberUpserted | MemberLeft) -> Change:
         if isinstance(given, MemberLeft):

@@ -128,7 +128,7 @@ class Worker:
         pauses = Pauses(first=0.05)
         while piece.outcome is None and piece.attempts < self._settings.max_attempts:
             piece.attempts += 1
-            await pauses.wait(self.life.stopping)
+            await pauses.wait()  # a stop hurries nothing: what is not settled in time comes again
             piece.outcome = await self._once_more(piece)
         piece.outcome = piece.outcome or Outcome.dead(
             Reason.EXHAUSTED, f"a statement that can be recorded was expected; {piece.attempts} attempts failed"

@@ -220,6 +220,26 @@ async def test_what_fails_by_itself_is_tried_again_and_then_put_aside(bridge: Jo
     assert (letter.headers["x-reason"], letter.headers["x-attempts"]) == ("exhausted", 3)
 
 
+async def test_a_stop_hurries_no_attempt(bridge: Journey) -> None:
+    """A fault of a tenth of a second, during which the consumer is told to stop, exhausts nothing."""
+    faulty = Faulty(bridge.services.feed, ())
+    consumer = MemberConsumer(bridge.settings, bridge.topology, faulty)
+    over = asyncio.get_running_loop().time() + 0.1
+
+    async def upserted_later(given: MemberUpserted) -> Any:
+        consumer.life.stop()
+        if asyncio.get_running_loop().time() < over:
+            raise RuntimeError
+        return await bridge.services.feed.upserted(given)
+
+    faulty.upserted = upserted_later
+    task = asyncio.create_task(consumer.run())
+    await Feed(bridge).send(upserted())
+    await task
+    assert await bridge.dead_letters() == []
+    assert await bridge.services.stores.members.get("m-1") is not None
+
+
 async def test_a_queue_that_was_deleted_is_declared_again(
     bridge: Journey, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:

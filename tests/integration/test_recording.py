@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import orjson
@@ -12,7 +13,12 @@ import pytest
 import zstandard
 from aiormq import Channel, spec
 
+from bridge import wiring
+from bridge.broker.connection import connection
+from bridge.domain.arrivals import Arrival
 from bridge.domain.dispositions import Disposition, Outcome, Reason
+from bridge.settings import Settings
+from consumers.worker import Worker
 from tests.support.journey import Journey
 from tests.support.statements import account, activity_of, completed, member, voided
 
@@ -274,3 +280,25 @@ async def test_members_without_identifiers_are_no_conflict(bridge: Journey) -> N
     await bridge.add_member("m-2", member(identifiers=[]))
     await bridge.add_member("m-2", member())
     assert words((await bridge.send(completed()))[0]) == "recorded"
+
+
+async def test_a_stop_hurries_no_attempt(settings: Settings) -> None:
+    """Invariant 7: a fault of a tenth of a second, during which the worker is told to stop, exhausts nothing."""
+    async with wiring.services(settings) as services, connection(settings, "test") as opened:
+        await services.stores.prepare()
+        running = Journey(settings, services, await opened.channel(publisher_confirms=True, on_return_raises=True))
+        await running.topology.declare(running.channel)
+        worker = Worker(settings, running.topology, services.recording, running.report)
+        record, over = services.recording.record, asyncio.get_running_loop().time() + 0.1
+
+        async def recorded_later(arrivals: Sequence[Arrival]) -> list[Outcome]:
+            worker.life.stop()
+            if asyncio.get_running_loop().time() < over:
+                raise RuntimeError
+            return await record(arrivals)
+
+        services.recording.record = recorded_later
+        (key,) = await running.publish([completed()])
+        over = asyncio.get_running_loop().time() + 0.1
+        await worker.run()
+        assert words((await running.settled([key]))[0][0]) == "parked"
