@@ -115,7 +115,9 @@ async def _restore(settings: Settings, reader: Reader, newer: Path | None) -> di
 async def _ledger(file: Path | None) -> AsyncGenerator[dict[str, Any]]:
     for line in file.read_bytes().splitlines() if file else ():  # noqa: ASYNC240 - nothing else is going on
         row = orjson.loads(line)
-        yield {name: row[name] for name in ("_id", "keys", "cause", "erased_at")}
+        row.setdefault("requested_at", row["erased_at"])  # a ledger that release 0.1.0 restored did not keep it
+        times = {name: datetime.fromisoformat(row[name]) for name in ("requested_at", "erased_at")}
+        yield {name: row[name] for name in ("_id", "keys", "cause")} | times
 
 
 def erasures() -> None:

@@ -21,6 +21,7 @@ from bridge.errors import Conflict
 from bridge.settings import Settings, load
 from bridge.store.dump import NONE, Dump
 from bridge.store.erasures import WrongErasureKey
+from tests.support.calls import calls
 from tests.support.commands import run
 from tests.support.life import MARK, MEMBER, Life, life
 from tests.support.processes import CLI, environment_of
@@ -133,6 +134,14 @@ async def test_whoever_was_erased_since_is_erased_again(lived: Life, tmp_path: P
     async with wiring.services(restored) as services:
         assert (await services.access.verify()).faults == []
         assert await services.stores.erasures.among([f"member:{MEMBER}"]) == {f"member:{MEMBER}"}
+        async with calls(restored, services, "dpo", "privacy") as call:
+            status, told = await call("POST", f"/v1/members/{MEMBER}/erasure")
+    assert (status, told) == (200, await erasure_of(lived)), "asking again tells what was told before"
+
+
+async def erasure_of(lived: Life) -> dict[str, Any]:
+    """What the data protection team is told of the member's erasure."""
+    return await lived.office.staff("privacy").good("POST", f"/v1/members/{MEMBER}/erasure")
 
 
 async def test_a_wrong_erasure_key_is_refused_with_nothing_written(settings: Settings, tmp_path: Path) -> None:
