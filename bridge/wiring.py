@@ -184,7 +184,7 @@ def build(database: Database, settings: Settings) -> Services:
         erasures=erasures,
         migrations=migrations,
         backups=Backups(stores, migrations, erasures),
-        retention=Retention(database, operations, erasures, settings),
+        retention=Retention(database, intake, operations, erasures, settings),
         lrs=_lrs(stores, settings),
     )
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from bridge.errors import NotFound
 from bridge.services.erasure import RETENTION, Erasures
+from bridge.services.intake import Intake
 from bridge.services.letters import Asked
 from bridge.services.operations import Operations
 from bridge.settings import Settings
@@ -37,8 +38,11 @@ class Class:
 class Retention:
     """Carries the periods out."""
 
-    def __init__(self, database: Database, operations: Operations, erasures: Erasures, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, intake: Intake, operations: Operations, erasures: Erasures, settings: Settings
+    ) -> None:
         self._expired = Expired(database)
+        self._intake = intake
         self._operations = operations
         self._erasures = erasures
         self._settings = settings
@@ -57,7 +61,7 @@ class Retention:
         found = [
             self._dated("members who left", kept.retention_left_days, at, past.left, self._erase_left),
             self._class("deleted plan items", entries[0], expired.remove),
-            self._class("deleted log entries", entries[1], lambda one: expired.strip_entries(one, at)),
+            self._class("deleted log entries", entries[1], lambda one: self._strip(one, at)),
             self._dated("texts of statements", kept.retention_statements_days, at, past.taken, expired.blank),
             self._dated("texts not for the log", kept.retention_ignored_days, at, past.ignored, expired.blank),
             self._dated("parked completions", kept.retention_parked_days, at, past.parked, expired.forget_parked),
@@ -128,3 +132,11 @@ class Retention:
             with suppress(NotFound):
                 erased += (await self._erasures.request(one, RETENTION, cause=RETENTION))["state"] == ERASED
         return erased
+
+    async def _strip(self, what: Past, at: datetime) -> int:
+        """Remove deleted entries, those that are still counted after their members' counts are put right."""
+        for member_id in await self._expired.counted(what):
+            with suppress(NotFound):  # being erased
+                while await self._intake.take_some(member_id):
+                    pass
+        return await self._expired.strip_entries(what, at)

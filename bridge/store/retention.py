@@ -24,6 +24,7 @@ from bridge.store.outbox import KEPT as EVENTS_KEPT
 
 AT_ONCE: Final = 500
 TEXTS_AT_ONCE: Final = 100
+FILES_AT_ONCE: Final = 50
 
 TOMBSTONE: Final = (
     "_id", "member_id", "source", "draft", "version", "created_at", "updated_at", "deleted_at", "withdrawn_at",
@@ -167,17 +168,23 @@ class Expired:
             kept += (await bulk(self._of(past), [_closing(row) for row in piece])).modified_count
         return kept + await self.remove(Past(past.collection, {**query, "disposition": None}))
 
+    async def counted(self, past: Past) -> list[str]:
+        """Return the members in whose tallies such entries still are: withdrawn, and nobody has looked since."""
+        found = self._of(past).find({**past.query, "tallied": {"$gt": ""}}, {"member_id": 1})
+        return sorted({row["member_id"] async for row in found})
+
     async def strip_entries(self, past: Past, at: datetime) -> int:
-        """Remove deleted entries with their files; of an automatic one a tombstone stays."""
-        rows = [row async for row in self._of(past).find(past.query)]
-        for row in rows:
+        """Remove deleted entries with their files; of an automatic one a tombstone stays. One still counted waits."""
+        fields = dict.fromkeys((*TOMBSTONE, "provenance.statement_ids"), 1)
+        done = 0
+        async for row in self._of(past).find({**past.query, "tallied": None}, fields, batch_size=FILES_AT_ONCE):
             await self._evidence.erase(row["member_id"], at, row["_id"])
-            own = {"_id": row["_id"], "member_id": row["member_id"], "deleted_at": row["deleted_at"]}
+            own = {"_id": row["_id"], "member_id": row["member_id"], "deleted_at": row["deleted_at"], "tallied": None}
             if row["source"] == "learning_centre":
-                await self._of(past).replace_one(own, _tombstone(row))
+                done += (await self._of(past).replace_one(own, _tombstone(row))).modified_count
             else:
-                await self._of(past).delete_one(own)
-        return len(rows)
+                done += (await self._of(past).delete_one(own)).deleted_count
+        return done
 
     async def remove_cases(self, past: Past) -> int:
         """Remove cases with what was submitted in them, which goes first."""

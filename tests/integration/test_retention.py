@@ -13,9 +13,10 @@ from bson import ObjectId
 from bridge.services.retention import Retention
 from bridge.settings import Settings
 from bridge.store.inventory import INVENTORY, page
+from tests.support.audit import PERIOD
 from tests.support.commands import run
-from tests.support.life import MARK, MEMBER, OTHER, Life, life
-from tests.support.statements import completed, member
+from tests.support.life import ACTOR, MARK, MEMBER, OTHER, Life, life
+from tests.support.statements import completed, member, voided
 
 ROOT = Path(__file__).parents[2]
 PERIODS = {
@@ -30,7 +31,7 @@ def retention(lived: Life) -> Retention:
     """The service with a period of 30 days for every class."""
     services = lived.bridge.services
     settings = lived.bridge.settings.model_copy(update=PERIODS)
-    return Retention(services.stores.database, services.operations, services.erasures, settings)
+    return Retention(services.stores.database, services.intake, services.operations, services.erasures, settings)
 
 
 async def age(lived: Life) -> None:
@@ -80,6 +81,22 @@ async def test_each_class_goes_by_its_period(settings: Settings, tmp_path: Path)
         assert await lived.raw["submissions"].count_documents({"member_id": MEMBER}) == 0
         assert (await lived.bridge.send(lived.kept))[0].disposition == "duplicate"
         assert (await lived.me.good("GET", "/v1/log?period=all"))["total"] == 3
+
+
+async def test_a_withdrawn_entry_that_was_counted_leaves_no_count(settings: Settings, tmp_path: Path) -> None:
+    """The member has not looked since it was voided: it goes, and their year shows one less all the same."""
+    async with life(settings, tmp_path) as lived:
+        await lived.join()
+        one, two = completed(actor=ACTOR), completed(actor=ACTOR, activity="course/2")
+        await lived.bridge.send(one, two)
+        assert (await lived.me.good("GET", f"/v1/periods/{PERIOD}"))["counts"]["total"] == 2
+        await lived.bridge.send(voided(one["id"]), key="statement.voided")
+        await lived.raw["log_entries"].update_many(
+            {"deleted_at": {"$type": "date"}}, {"$set": {"deleted_at": LONG_AGO}}
+        )
+        assert (await retention(lived).purge(dry_run=False))["deleted log entries"] == 1
+        assert await lived.raw["log_entries"].count_documents({"purged": True}) == 1
+        assert (await lived.me.good("GET", f"/v1/periods/{PERIOD}"))["counts"]["total"] == 1
 
 
 async def test_a_member_who_left_goes_whole(settings: Settings, tmp_path: Path) -> None:
