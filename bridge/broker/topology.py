@@ -18,6 +18,9 @@ DELIVERY_LIMIT = 10_000
 RabbitMQ 4 would drop a message after 20, so a worker killed often enough would lose it.
 """
 
+MOST_KEY_BYTES = 255
+"""Bytes of a routing key; a verb's IRI may be longer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topology:
@@ -125,6 +128,6 @@ class Topology:
 
 
 def routing_key(verb: str) -> str:
-    """Return ``statement.<verb name>`` for a verb's name or IRI."""
+    """Return ``statement.<verb name>`` for a verb's name or IRI, cut to what a key may have (AMQP 0-9-1 §4.2.5.3)."""
     name = verb_name(verb) or verb.rstrip("/").rsplit("/", 1)[-1]
-    return f"statement.{name}"
+    return f"statement.{name}".encode()[:MOST_KEY_BYTES].decode(errors="ignore")

@@ -12,6 +12,7 @@ import structlog
 
 from bridge.broker.publisher import Publisher, publisher
 from bridge.broker.topology import Topology
+from bridge.errors import Unavailable
 from bridge.logs import failure
 from bridge.services.lrs.messages import Stored, messages
 from bridge.settings import Settings
@@ -100,8 +101,7 @@ class Relay:
             self._bytes -= _weight(rows)
             notes.append(note)
             lot += rows
-        await self._publish(out, map(Stored.of_row, lot))
-        return notes
+        return notes if await self._publish(out, map(Stored.of_row, lot)) else []
 
     async def send_stored(self, out: Publisher, before: int) -> int:
         """Publish statements that were noted before a time and are still unsent; returns how many."""
@@ -116,13 +116,25 @@ class Relay:
         """Publish what was stored with a note, unless it was erased or purged meanwhile, and forget the note."""
         rows = await self._store.known(note.statement_ids)
         here = [row for row in rows.values() if "lrs" in row]
-        await self._publish(out, map(Stored.of_document, here))
+        if not await self._publish(out, map(Stored.of_document, here)):
+            return 0
         await self._unsent.sent([note.note_id])
         return len(here)
 
-    async def _publish(self, out: Publisher, statements: Iterable[Stored]) -> None:
+    async def _publish(self, out: Publisher, statements: Iterable[Stored]) -> bool:
+        """Publish statements; False when they themselves are why it fails, which keeps no others waiting.
+
+        Their notes stay, so each is tried alone from then on, and the oldest note tells of it (``Unsent.oldest``).
+        """
         most = self._settings.max_statement_bytes
-        await out.publish(messages(self._topology.statements, statements, most), mandatory=False)
+        try:
+            await out.publish(messages(self._topology.statements, statements, most), mandatory=False)
+        except Unavailable:
+            raise
+        except Exception as error:
+            log.error("statements cannot be brought to the broker", **failure(error))
+            return False
+        return True
 
 
 def _weight(rows: Sequence[Row]) -> int:

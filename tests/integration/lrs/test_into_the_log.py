@@ -15,7 +15,7 @@ from bridge.serve import relaying
 from bridge.services.lrs.relay import microseconds_ago
 from bridge.settings import Settings
 from bridge.store.outbox import events_of
-from tests.integration.lrs.client import Lrs
+from tests.integration.lrs.client import Lrs, statement
 from tests.support.journey import Journey, journey
 from tests.support.statements import completed, member, voided
 
@@ -168,6 +168,45 @@ async def test_a_note_is_there_with_its_statements_or_not_at_all(lrs: Lrs, servi
     assert (await lrs.call("POST", "statements", json=[fresh, other])).status == 409
     notes = await services.stores.lrs.unsent.waiting(microseconds_ago(0), "", 10)
     assert [list(note.statement_ids) for note in notes] == [[given["id"]]]
+
+
+async def test_a_long_verb_stops_nothing(lrs: Lrs, services: wiring.Services, worker: Journey) -> None:
+    """A verb's name that is longer than a routing key may be, in bytes, is cut: its statement goes with the others."""
+    given = completed()
+    long = [statement() | {"verb": {"id": f"https://v.example.org/{name}"}} for name in ("x" * 300, "\u00e9" * 200)]
+    async with relaying(services):
+        ids = await lrs.post([*long, given])
+        await become(services, given["id"], "recorded")
+        async with asyncio.timeout(20):
+            while await services.stores.lrs.unsent.waiting(microseconds_ago(0), "", 1):
+                await asyncio.sleep(0.05)
+    assert len(ids) == 3
+
+
+async def test_a_note_that_fails_by_itself_keeps_no_others_waiting(
+    lrs: Lrs, lrs_settings: Settings, services: wiring.Services, worker: Journey
+) -> None:
+    """Of what is left unsent, a statement that cannot be made a message is passed over, and its note stays."""
+    bad, given = completed(), completed()
+    await lrs.post(bad)
+    await lrs.post(given)
+    rows = services.stores.database.collection("statements")
+    await rows.update_one({"_id": bad["id"]}, {"$set": {"raw": b"{"}})
+    assert services.lrs is not None
+    async with publisher(lrs_settings, "test") as out:
+        assert await services.lrs.relay.send_stored(out, microseconds_ago(0)) == 1
+    await become(services, given["id"], "recorded")
+    (note,) = await services.stores.lrs.unsent.waiting(microseconds_ago(0), "", 10)
+    assert note.statement_ids == [bad["id"]]
+
+
+async def test_the_first_second_of_year_1_stops_nothing(lrs: Lrs, services: wiring.Services, worker: Journey) -> None:
+    """What Go and .NET write for "no time" is before the year 1 west of Greenwich: a dead letter, and the queue goes on."""
+    given = completed(activity="course/9")
+    async with relaying(services):
+        await lrs.post(completed(timestamp="0001-01-01T00:00:00Z"))
+        await lrs.post(given)
+        await become(services, given["id"], "recorded")
 
 
 async def test_what_another_process_left_unsent_is_sent(
