@@ -77,8 +77,8 @@ def meaning(statement: Statement, received_at: datetime, rules: Rules) -> Meanin
     if statement["verb"]["id"] in rules.voiding_verbs:
         return Voiding(str(statement["object"]["id"]).lower())
     try:
-        when = happened_at(statement, received_at)
-    except (ValueError, OverflowError):  # valid, but beyond the years 1 to 9999 in UTC
+        when = happened_at(statement, received_at).astimezone(rules.zone)
+    except (ValueError, OverflowError):  # valid, but beyond the years 1 to 9999 in UTC or here
         return Outcome.dead(Reason.INVALID_STATEMENT, "/timestamp: a time between the years 1 and 9999 was expected")
     return (
         _not_completed(statement, rules)
