@@ -200,6 +200,7 @@ class MemberEvidence:
         """Write a verdict down, frozen or not: it is about safety, and changes nothing that the member wrote."""
 
         async def work(session: Session) -> Document | None:
+            await self._stores.log.of(document["member_id"], session).shown_anew(document["entry_id"])
             return await self._files.judge(document, state, datetime.now(UTC), session)
 
         judged = await self._stores.database.transaction(work)

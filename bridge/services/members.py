@@ -15,7 +15,7 @@ from bridge.domain.periods import Period, check_periods
 from bridge.errors import Conflict, FieldFault, NotFound
 from bridge.services.recording import Recording
 from bridge.services.stores import Stores
-from bridge.store.members import IdentifierTaken
+from bridge.store.members import IdentifierTaken, calendar_of
 
 MEMBER_ID = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$"
 """What a member id may look like: it travels in addresses, log lines and events."""
@@ -113,6 +113,7 @@ class MemberRecords:
         Raises ``Conflict`` when an identifier belongs to another member, or the member was erased (invariant 8).
         """
         await self._refuse_erased(member_id)
+        before = await self._stores.members.get(member_id)
         try:
             member = await self._stores.members.put(member_id, _fields(member_id, given), revision)
         except IdentifierTaken as error:
@@ -121,6 +122,8 @@ class MemberRecords:
         await self._recording.catch_up(member_id)  # after a repeat too: its first try may have been cut off here
         if member is None:
             return None
+        if before is not None and calendar_of(before) != calendar_of(member):
+            await self._stores.plan.of(member_id).shown_anew()  # each shows the years that it touches (R1)
         return Put(member, created=member["version"] == 1)
 
     async def _refuse_erased(self, member_id: str) -> None:

@@ -122,8 +122,9 @@ class Entries:
         )
         if not changed.matched_count:
             flag = {"$set": {"provenance.voided": True}, "$addToSet": {"provenance.voided_ids": statement_id}}
-            changed = await self._entries.update_one(mine, flag)
-        return await self._entries.find_one({"_id": entry_id}) if changed.matched_count else None
+            unflagged = {**mine, "provenance.voided_ids": {"$ne": statement_id}}
+            await self._entries.update_one(unflagged, {**flag, "$inc": {"version": 1}})
+        return await self._entries.find_one(mine)
 
     async def freeze_of(self, member_id: str, entry_id: str) -> Document | None:
         """Return the freeze that holds an entry, or None."""

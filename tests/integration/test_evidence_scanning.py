@@ -101,6 +101,18 @@ async def test_rounds(me: MemberClient, scanner: Clamd) -> None:
     assert await chunks(me) == 3
 
 
+async def test_its_entry_is_shown_anew(me: MemberClient, scanner: Clamd) -> None:
+    """A portal that asks for the entry with its ETag is told when a file has left quarantine."""
+    scanner.mood = "broken"
+    entry = await me.entry()
+    await me.upload(entry, "a.txt", b"hello")
+    before = await me.call("GET", f"/v1/log/{entry}")
+    scanner.mood = "well"
+    assert await me.services.evidence.scan_waiting() == 1
+    after = await me.call("GET", f"/v1/log/{entry}", {"If-None-Match": before.headers["ETag"]})
+    assert after.status == 200
+
+
 async def test_deleted_while_it_waits(me: MemberClient, scanner: Clamd) -> None:
     """A file may be deleted while it is in quarantine; nothing is left to scan."""
     scanner.mood, entry = "broken", await me.entry()

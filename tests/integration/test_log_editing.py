@@ -11,7 +11,7 @@ import pytest
 from tests.support.audit import office
 from tests.support.journey import Journey
 from tests.support.portal import LOG_TEXTS, Portal, full_entry, portal_over
-from tests.support.statements import activity_of, completed, member
+from tests.support.statements import activity_of, completed, member, voided
 
 
 def today() -> date:
@@ -185,6 +185,20 @@ async def test_a_draft_is_there_for_whichever_call_comes_first(bridge: Journey, 
         }
         assert (await sam(*given[what])).status < 300
         assert (await sam("GET", path)).status == (404 if what == "delete" else 200)
+
+
+async def test_an_entry_is_shown_anew_when_its_statement_was_voided(bridge: Journey) -> None:
+    """An entry that the member has changed stays, flagged, and a conditional GET tells of the flag."""
+    await bridge.add_member("m-1", member())
+    statement = completed()
+    (outcome,) = await bridge.send(statement)
+    async with office(bridge.settings, bridge.services) as desk:
+        sam, path = desk.member("m-1"), f"/v1/log/{outcome.entry_id}"
+        tag = (await sam("PATCH", path, {"title": "Mine"})).headers["ETag"]
+        for _ in range(2):  # the second one is a repeat
+            await bridge.send(voided(statement["id"]), key="statement.voided")
+        shown = await sam("GET", path, **{"If-None-Match": tag})
+        assert (shown.status, shown.body["provenance"]["voided"]) == (200, True)
 
 
 async def test_a_certificate_is_a_link_and_never_needed(portal: Portal) -> None:

@@ -10,7 +10,7 @@ import pytest
 from bridge.domain.entries import UNDATED
 from bridge.services.members import MemberIn
 from tests.support.journey import Journey
-from tests.support.portal import Portal, full_entry, portal_over
+from tests.support.portal import Portal, full_entry, full_item, portal_over
 from tests.support.statements import completed, member, voided
 
 NONE = {"total": 0, "draft": 0, "incomplete": 0, "complete": 0, "needs_attention": 0, "waiting": 0}
@@ -97,6 +97,17 @@ async def test_a_new_renewal_date_moves_entries(portal: Portal) -> None:
     assert rows == {"2026-07-01": 1, "2025-07-01": 1}
     assert [row["date"] for row in (await browser.get("/v1/log"))["items"]] == ["2026-08-04"]
     assert (await browser.get("/v1/periods/2025-07-01"))["minutes"] == 60
+
+
+async def test_a_plan_item_is_shown_anew_when_the_years_move(portal: Portal) -> None:
+    """A conditional GET gives the years that an item touches now, and not that nothing changed."""
+    browser = await portal.member()
+    item = await browser.post("/v1/plan", full_item())
+    path = f"/v1/plan/{item['id']}"
+    before = await browser.call("GET", path)
+    await portal.services.members.put("m-1", MemberIn.model_validate(member("account-m-1", renewal_date="2026-06-01")))
+    after = await browser.call("GET", path, if_none_match=before.headers["ETag"])
+    assert (after.status, after.body["period_ids"] != before.body["period_ids"]) == (200, True)
 
 
 async def test_completions_count_as_they_come(bridge: Journey) -> None:

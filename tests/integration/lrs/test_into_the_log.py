@@ -201,7 +201,7 @@ async def test_a_note_that_fails_by_itself_keeps_no_others_waiting(
 
 
 async def test_the_first_second_of_year_1_stops_nothing(lrs: Lrs, services: wiring.Services, worker: Journey) -> None:
-    """What Go and .NET write for "no time" is before the year 1 west of Greenwich: a dead letter, and the queue goes on."""
+    """What Go and .NET write for "no time" is before the year 1 west of Greenwich: a dead letter; the queue goes on."""
     given = completed(activity="course/9")
     async with relaying(services):
         await lrs.post(completed(timestamp="0001-01-01T00:00:00Z"))
