@@ -145,7 +145,7 @@ class Recording:
         marked = await self._stores.statements.voided(settled)
         for target, voiding_id in marked.items():
             await self._voidings.void(target, voiding_id, now())
-        await self._stores.waiting.release(key for key in marked if settled[key].disposition in WAITS)
+        await self._stores.waiting.release([key for key in marked if settled[key].disposition in WAITS])
         rows = await self._stores.statements.known(marked) if marked else {}
         outcomes = {key: _meant(row) for key, row in rows.items()}
         return {key: outcome for key, outcome in outcomes.items() if outcome.disposition is Disposition.WITHDRAWN}
@@ -203,14 +203,22 @@ class Recording:
         frozen = [freeze["period_id"] for freeze in member.get("frozen") or ()]
         waiting = self._stores.waiting
         while ids := await waiting.parked_for(member["keys"], RELEASED_AT_ONCE):
-            if not await self._release(ids):
+            if not await self._release(ids, Disposition.PARKED):
                 break
-        while ids := await waiting.held_for(member_id, frozen, RELEASED_AT_ONCE):
-            if not await self._release(ids):
+        while rows := await waiting.held_for(member_id, frozen, RELEASED_AT_ONCE):
+            if not await self._let_go(rows):
                 break
 
-    async def _release(self, statement_ids: list[str]) -> bool:
-        """Record statements that waited; returns whether any stopped waiting."""
+    async def _let_go(self, held: list[dict[str, Any]]) -> bool:
+        """Record and void what a freeze held; returns whether any of it is held no more."""
+        completions = [row["_id"] for row in held if "target" not in row]
+        voided = await self._voidings.let_go([row for row in held if "target" in row])
+        return await self._release(completions, Disposition.HELD) or voided > 0
+
+    async def _release(self, statement_ids: list[str], waited: Disposition) -> bool:
+        """Record statements that were parked, or held; returns whether any is so no more."""
+        if not statement_ids:
+            return False
         rows = await self._stores.statements.known(statement_ids)
         arrivals = [self._stored(row) for row in rows.values() if row.get("raw") and "voided_by" not in row]
         plan = await plan_for(arrivals, self._stores, self._form, looking=True)
@@ -218,10 +226,11 @@ class Recording:
         await self._stores.statements.settle(outcomes)
         outcomes |= await self._voided(outcomes)
         await self._stores.outbox.add(_events(arrivals, outcomes))
-        still = {key for key, outcome in outcomes.items() if outcome.disposition in WAITS}
-        await self._stores.waiting.release(key for key in statement_ids if key not in still)
+        now_in = {key: outcome.disposition for key, outcome in outcomes.items()}
+        await self._stores.waiting.unpark([key for key in statement_ids if now_in.get(key) != Disposition.PARKED])
+        await self._stores.waiting.let_go([key for key in statement_ids if now_in.get(key) != Disposition.HELD])
         await self._notice_changes(plan, list(outcomes))
-        return len(still) < len(statement_ids)
+        return any(now_in.get(key) != waited for key in statement_ids)
 
     def _stored(self, row: dict[str, Any]) -> Arrival:
         return arrival(orjson.loads(row["raw"]), row["raw"], row["received_at"], self.rules)

@@ -16,8 +16,13 @@ def parked_row(statement_id: str, actor_key: str, at: datetime) -> Document:
 
 
 def held_row(statement_id: str, member_id: str, period_id: str, at: datetime) -> Document:
-    """Make the document of a statement that waits for a freeze to end."""
+    """Make the document of a completion that waits for a freeze to end."""
     return {"_id": statement_id, "member_id": member_id, "period_id": period_id, "at": at}
+
+
+def held_voiding(voiding_id: str, target: str, member_id: str, period_id: str, at: datetime) -> Document:
+    """Make the document of a voiding that waits for a freeze to end; it needs no text of its own then."""
+    return {**held_row(voiding_id, member_id, period_id, at), "target": target}
 
 
 @reaches_store
@@ -51,15 +56,20 @@ class Waiting:
         found = self._parked.find({"actor_key": {"$in": list(actor_keys)}}, {"_id": 1}).sort("at", 1).limit(limit)
         return [row["_id"] async for row in found]
 
-    async def held_for(self, member_id: str, frozen: Iterable[str], limit: int) -> list[str]:
-        """Return ids of a member's held statements whose period is not among the ``frozen`` ones, oldest first."""
+    async def hold_voiding(self, row: Document) -> None:
+        """Add a voiding that waits, or let one that is there wait for another period."""
+        await self._held.replace_one({"_id": row["_id"]}, row, upsert=True)
+
+    async def held_for(self, member_id: str, frozen: Iterable[str], limit: int) -> list[Document]:
+        """Return a member's held statements whose period is not among the ``frozen`` ones, oldest first."""
         query = {"member_id": member_id, "period_id": {"$nin": list(frozen)}}
-        return [row["_id"] async for row in self._held.find(query, {"_id": 1}).sort("at", 1).limit(limit)]
+        return [row async for row in self._held.find(query).sort("at", 1).limit(limit)]
 
     async def count_held(self, member_id: str) -> dict[str, int]:
         """Return period id → number of a member's completions that wait for its freeze to end."""
-        pipeline = [{"$match": {"member_id": member_id}}, {"$group": {"_id": "$period_id", "n": {"$sum": 1}}}]
-        return {group["_id"]: group["n"] async for group in self._held.aggregate(pipeline)}
+        completions = {"$sum": {"$cond": [{"$ifNull": ["$target", False]}, 0, 1]}}  # a null query may defeat the index
+        pipeline = [{"$match": {"member_id": member_id}}, {"$group": {"_id": "$period_id", "n": completions}}]
+        return {group["_id"]: group["n"] async for group in self._held.aggregate(pipeline) if group["n"]}
 
     async def parked(self, limit: int, after: list[Any] | None) -> Listing:
         """Return a page of the parked for operations, those that have waited longest first.
@@ -85,11 +95,20 @@ class Waiting:
         """Remove what waits for any of these actors."""
         await self._parked.delete_many({"actor_key": {"$in": list(actor_keys)}})
 
-    async def release(self, statement_ids: Iterable[str]) -> None:
+    async def release(self, statement_ids: Collection[str]) -> None:
         """Forget that these statements waited."""
-        chosen = {"_id": {"$in": list(statement_ids)}}
-        await self._parked.delete_many(chosen)
-        await self._held.delete_many(chosen)
+        await self.unpark(statement_ids)
+        await self.let_go(statement_ids)
+
+    async def unpark(self, statement_ids: Collection[str]) -> None:
+        """Forget that these statements were parked."""
+        if statement_ids:
+            await self._parked.delete_many({"_id": {"$in": list(statement_ids)}})
+
+    async def let_go(self, statement_ids: Collection[str]) -> None:
+        """Forget that these statements were held."""
+        if statement_ids:
+            await self._held.delete_many({"_id": {"$in": list(statement_ids)}})
 
 
 def _beyond(at: datetime, statement_id: str) -> Document:

@@ -21,7 +21,7 @@ from bridge.services.feed import MemberUpserted
 from bridge.services.members import MemberIn
 from bridge.settings import Settings
 from bridge.store.members import calendar_of
-from tests.support.statements import completed, member, voided
+from tests.support.statements import account, completed, member, voided
 
 REGISTRATION = {"registration": "5e3f5a0e-2f4b-4a8e-9d6f-7a3d1f1b2c3d"}
 MORNING, EVENING = "2026-05-04T08:00:00Z", "2026-05-04T20:00:00Z"
@@ -357,3 +357,64 @@ async def test_a_member_is_erased_during_a_change_that_is_cut_off(world: World) 
         await world.a.feed.upserted(upserted(name="planted"))
     await world.a.feed.upserted(upserted(name="planted"))
     assert await world.holding("planted") == {}
+
+
+async def test_parked_and_held_after_all(world: World) -> None:
+    """Decision 4: what is parked no more since a freeze holds it waits in one place only."""
+    statement = completed()
+    await world.record(world.a, statement)
+    await world.put(identifiers=[])
+    await world.freeze()
+    await world.put()
+    waiting = world.b.stores.waiting
+    assert (await waiting.count_parked(), await waiting.count_held("m-1")) == (0, {"2026-04-01": 1})
+    await world.thaw()
+    assert len(await world.log()) == 1
+
+
+async def test_parked_behind_what_a_freeze_holds(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decision 10: a whole batch that is held keeps nothing that is parked behind it from the log."""
+    monkeypatch.setattr("bridge.services.recording.RELEASED_AT_ONCE", 2)
+    for one in (completed(activity="course/1"), completed(activity="course/2"), completed(at="2026-03-04T10:00:00Z")):
+        await world.record(world.a, one)
+    await world.put(identifiers=[])
+    await world.freeze()
+    await world.put()
+    assert [entry["date"] for entry in await world.log()] == ["2026-03-04"]
+
+
+async def voided_while_frozen(world: World, by: str = "2002") -> None:
+    """An entry of ``m-1`` in a frozen period, and its voiding, sent by ``m-2``."""
+    await world.put()
+    await world.put("m-2", by)
+    statement = completed()
+    await world.record(world.a, statement)
+    await world.take_in()
+    await world.freeze()
+    await world.record(world.a, {**voided(statement["id"]), "actor": account(by)})
+
+
+async def test_a_voiding_that_waits_is_no_completion(world: World) -> None:
+    """Decision 4: a voiding waits for the end of the freeze, and is not counted among the drafts to come."""
+    await voided_while_frozen(world)
+    assert await world.b.stores.waiting.count_held("m-1") == {}
+    await world.thaw()
+    assert await world.log() == []
+
+
+async def test_a_voiding_that_waits_whose_text_is_gone(world: World) -> None:
+    """Decision 8: the voiding takes effect though its sender was erased meanwhile."""
+    await voided_while_frozen(world)
+    await world.erase("m-2")
+    await world.thaw()
+    assert await world.log() == []
+
+
+async def test_a_voiding_that_waits_and_another_freeze(world: World) -> None:
+    """Decision 4: a voiding that meets the next submission while it is let go waits for the end of that."""
+    await voided_while_frozen(world)
+    before(world.b.stores.entries, "withdraw", world.freeze)
+    await world.thaw()
+    assert len(await world.log()) == 1
+    await world.thaw()
+    assert await world.log() == []
