@@ -76,7 +76,7 @@ async def plan_for(arrivals: Sequence[Arrival], stores: Stores, form: Form, *, l
 
 async def _candidates(arrivals: Iterable[Arrival], stores: Stores, plan: Plan) -> list[_Candidate]:
     """Find the members; what has none, or needs none, is settled in the plan."""
-    keys = {one.actor_key for one in arrivals if one.actor_key and not isinstance(one.meaning, Voiding)}
+    keys = {one.actor_key for one in arrivals if one.actor_key}
     members = await stores.members.by_keys(keys)
     erased = await stores.erasures.among(keys - members.keys())
     candidates: list[_Candidate] = []
@@ -94,10 +94,10 @@ def _candidate(one: Arrival, completion: Completion, member: Document) -> _Candi
 
 
 def _without_member(one: Arrival, erased: set[str], plan: Plan) -> Outcome:
-    if isinstance(one.meaning, Voiding):
-        return Outcome(Disposition.WITHDRAWN)
     if one.actor_key in erased:  # whatever else it is: nothing of it is kept
         return Outcome.ignored(Reason.ERASED)
+    if isinstance(one.meaning, Voiding):
+        return Outcome(Disposition.WITHDRAWN)
     if isinstance(one.meaning, Outcome):
         return one.meaning
     plan.parked[one.statement_id] = parked_row(one.statement_id, one.meaning.actor_key, one.received_at)

@@ -81,7 +81,7 @@ class Recording:
         await self._stores.outbox.add_block(_events(fresh, done))
         self._remember(fresh)
         await self._stores.outbox.add(_events([one for one in unfinished if self._may_be_untold(one, plan)], done))
-        await self._notice_changes(plan, list(done))
+        await self._notice_changes(plan, claims)
         return {**plan.outcomes, **done, **repeats}
 
     async def _seen_before(self, arrivals: list[Arrival], plan: Plan) -> tuple[dict[str, Outcome], dict[str, Outcome]]:
@@ -93,8 +93,9 @@ class Recording:
         outcomes: dict[str, Outcome] = {}
         repeats: list[Arrival] = []
         for one in arrivals:
-            outcomes[one.statement_id] = outcome = _known_outcome(one, rows[one.statement_id])
-            if outcome.disposition is Disposition.WITHDRAWN:
+            known, planned = rows[one.statement_id], plan.outcomes[one.statement_id]
+            outcomes[one.statement_id] = outcome = _known_outcome(one, known, planned)
+            if "disposition" not in known and outcome.disposition is not Disposition.DEAD_LETTERED:
                 await self._stores.statements.fill(_row(one, outcome))
                 await self._stores.statements.settle({one.statement_id: outcome})  # one stored over HTTP is full
             elif outcome.disposition is Disposition.DUPLICATE:
@@ -181,10 +182,12 @@ class Recording:
             plan.replace(await plan_for(pending, self._stores, self._form, looking=True), pending)
         raise RuntimeError("a batch could not be placed: its entries keep changing under it")
 
-    async def _notice_changes(self, plan: Plan, ids: list[str]) -> None:
-        """Catch up with members that changed, or became known, while this batch was written."""
+    async def _notice_changes(self, plan: Plan, arrivals: Sequence[Arrival]) -> None:
+        """Catch up with members that changed, became known or were erased while this batch was written."""
         if await self._stores.members.epoch() == plan.epoch:
             return
+        await self._remove_erased(arrivals)
+        ids = [one.statement_id for one in arrivals]
         parked = [plan.parked[key]["actor_key"] for key in ids if key in plan.parked]
         changed = {member["_id"] for member in (await self._stores.members.by_keys(parked)).values()}
         placed = {plan.outcomes[key].member_id for key in ids}
@@ -192,6 +195,14 @@ class Recording:
         current = await self._stores.members.versions(seen)
         for member_id in changed | {key for key, version in seen.items() if current.get(key) != version}:
             await self.catch_up(member_id)
+
+    async def _remove_erased(self, arrivals: Sequence[Arrival]) -> None:
+        """Take whoever was erased out of statements that the erasure came too early for."""
+        named = {key for one in arrivals for key in (*one.mentions, one.actor_key) if key}
+        members = await self._stores.members.by_keys(named)
+        if erased := await self._stores.erasures.among(named - members.keys()):
+            await self._stores.removal.statements("", erased)
+            await self._stores.waiting.forget(erased)
 
     async def catch_up(self, member_id: str) -> None:
         """Bring a log in line with a new calendar, new identifiers or the end of a freeze (R82, decisions 4 and 10)."""
@@ -229,7 +240,7 @@ class Recording:
         now_in = {key: outcome.disposition for key, outcome in outcomes.items()}
         await self._stores.waiting.unpark([key for key in statement_ids if now_in.get(key) != Disposition.PARKED])
         await self._stores.waiting.let_go([key for key in statement_ids if now_in.get(key) != Disposition.HELD])
-        await self._notice_changes(plan, list(outcomes))
+        await self._notice_changes(plan, arrivals)
         return any(now_in.get(key) != waited for key in statement_ids)
 
     def _stored(self, row: dict[str, Any]) -> Arrival:
@@ -245,16 +256,14 @@ def _repeat(one: Arrival, first: Arrival, outcome: Outcome) -> Outcome:
     return Outcome(Disposition.DUPLICATE, entry_id=outcome.entry_id, member_id=outcome.member_id)
 
 
-def _known_outcome(one: Arrival, known: dict[str, Any]) -> Outcome:
+def _known_outcome(one: Arrival, known: dict[str, Any], planned: Outcome) -> Outcome:
     """Return what a statement is that the ledger had already: voided before it came, a repeat, or a conflict."""
     if is_erased(known):
         return Outcome.ignored(Reason.ERASED)
-    if "digest" not in known:
-        return Outcome(Disposition.WITHDRAWN)
-    if known["digest"] != one.digest:
+    if known.get("digest", one.digest) != one.digest:
         return _conflict()
-    if "disposition" not in known:  # stored over HTTP, and voided before the worker came to it
-        return Outcome(Disposition.WITHDRAWN)
+    if "disposition" not in known:  # voided before it came, or stored over HTTP and voided before the worker took it
+        return planned if planned.reason is Reason.ERASED else Outcome(Disposition.WITHDRAWN)
     return Outcome(Disposition.DUPLICATE, entry_id=known.get("entry_id"), member_id=known.get("member_id"))
 
 

@@ -42,13 +42,13 @@ class Voidings:
     async def _withdraw(self, row: Document, voiding_id: str, at: datetime) -> bool:
         member_id, entry_id = row["member_id"], row["entry_id"]
         entry = await self._stores.entries.withdraw(member_id, entry_id, row["_id"], at)
-        if entry is None:
-            return await self._hold(row, voiding_id, at)
-        if entry.get("withdrawn_at"):
+        waits = entry is None and await self._hold(row, voiding_id, at)
+        if entry and entry.get("withdrawn_at"):
             data = {"entry_id": entry_id}
             await self._stores.outbox.add([event(f"log.withdrawn:{entry_id}", "log.withdrawn", member_id, at, data)])
             await self._settle_withdrawn(row)
-        return False
+        await self._stores.removal.late(member_id)  # erased meanwhile: both write, then read
+        return waits
 
     async def _hold(self, row: Document, voiding_id: str, at: datetime) -> bool:
         """Let the voiding of a frozen entry wait for the freeze to end (decision 4); returns whether it is frozen."""

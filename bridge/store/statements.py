@@ -99,7 +99,7 @@ class Statements:
 
     async def fill(self, received: Document) -> None:
         """Complete the row that a voiding made for a statement that had not arrived yet."""
-        facts = {name: value for name, value in received.items() if name != "_id"}
+        facts = {name: value for name, value in _kept(received).items() if name != "_id"}
         await self._statements.update_one({"_id": received["_id"], "digest": None}, {"$set": facts})
 
     async def void(self, target: str, voiding_id: str) -> Document | None:
