@@ -10,7 +10,7 @@ from typing import cast
 
 from aio_pika.abc import AbstractIncomingMessage
 
-from bridge.broker.dead_letters import DeadLetter, Origin
+from bridge.broker.dead_letters import REPLAYED, DeadLetter, Origin
 from bridge.domain import bodies
 from bridge.domain.arrivals import Arrival, arrival
 from bridge.domain.completions import Rules, Statement
@@ -76,7 +76,7 @@ def take_in(message: AbstractIncomingMessage, rules: Rules, limit: int) -> Deliv
 
 def _pieces(delivery: Delivery, rules: Rules, limit: int) -> list[Piece]:
     message, trace = delivery.message, delivery.origin.traceparent
-    redelivered = bool(message.redelivered)
+    redelivered = bool(message.redelivered) or REPLAYED in message.headers
     arrived = partial(arrival, received_at=datetime.now(UTC), rules=rules, redelivered=redelivered, traceparent=trace)
     body = bodies.unpacked(message.body, message.content_encoding, limit)
     value = bodies.decoded(body)

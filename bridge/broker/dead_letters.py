@@ -23,6 +23,9 @@ OURS = ("x-reason", "x-detail", "x-original-", "x-correlation-id", "x-failed-at"
 BROKERS = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-count")
 """How the headers begin that RabbitMQ adds by itself."""
 
+REPLAYED = "x-replayed"
+"""Header of a message that was replayed after it had been cut off, perhaps between two writes of its recording."""
+
 SHORT = 255
 """Bytes of a short string: a property or a routing key (AMQP 0-9-1 §4.2.5.3)."""
 

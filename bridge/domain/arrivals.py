@@ -23,7 +23,7 @@ ASSIGNED_BY_AN_LRS = ("stored", "authority", "version")
 class Arrival:
     """One valid statement on its way into the ledger; ``digest`` tells whether two bodies are the same statement.
 
-    ``redelivered`` says that an earlier delivery of the very same message was cut off.
+    ``redelivered`` says that an earlier delivery of the very same message was cut off, or failed and was replayed.
     ``traceparent`` is the trace that brought it (W3C Trace Context), if any.
     ``actor_key`` is None for a Group; ``mentions`` are the identifier keys of everybody else that is named.
     """

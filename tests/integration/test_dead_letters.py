@@ -26,7 +26,7 @@ from bridge.services.letters import Asked, body_about
 from bridge.services.operations import Operations
 from bridge.settings import Settings
 from tests.support.calls import Calls, calls
-from tests.support.journey import Journey, mirroring, publish_raw
+from tests.support.journey import Journey, journey, mirroring, publish_raw
 from tests.support.statements import HOME, account, activity_of, completed, member
 
 EVERY = Asked()
@@ -176,7 +176,31 @@ async def test_what_rabbitmq_itself_put_aside_is_exhausted(bridge: Journey, ops:
     assert (await ops.replay(Asked(ids=(letter["_id"],)))).replayed == 1
     again = await tapped.get()
     assert (again.body, again.message_id) == (orjson.dumps(statement), "their-own")
-    assert {**again.headers, "timestamp_in_ms": 0} == {"traceparent": "00-1-2-3", "timestamp_in_ms": 0}
+    expected = {"traceparent": "00-1-2-3", "timestamp_in_ms": 0, "x-replayed": True}
+    assert {**again.headers, "timestamp_in_ms": 0} == expected
+
+
+async def test_a_replay_tells_of_a_draft_that_nobody_was_told_of(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exhausted after its draft was written: replayed to a process that knows nothing of it, its event follows."""
+    async with journey(settings) as first:
+        await first.add_member("m-1", member())
+        for name in ("add", "add_block"):
+            monkeypatch.setattr(first.services.stores.outbox, name, _fail)
+        (outcome,) = await first.send(completed())
+        assert outcome.reason == "exhausted"
+        assert len(await first.log("m-1")) == 1
+    async with journey(settings) as second:
+        assert (await second.services.operations.replay(EVERY)).replayed == 1
+        async with asyncio.timeout(30):
+            while not (told := await second.services.stores.outbox.pending(9)):
+                await asyncio.sleep(0.05)
+    assert [row["type"] for row in told] == ["log.drafted"]
+
+
+async def _fail(*_: object) -> None:
+    raise RuntimeError
 
 
 async def test_a_letter_that_nobody_takes_back_stays(bridge: Journey, ops: Operations) -> None:
