@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple, Protocol, cast
@@ -37,7 +37,11 @@ class Compiled(NamedTuple):
 
     fast: jsonschema_rs.Draft202012Validator
     slow: Explaining
+    schema: Mapping[str, Any]
 
+
+LONG = 20_000
+"""Values and characters beyond which a statement is long: ``slow`` takes some microseconds for each."""
 
 _DEFINITIONS: dict[str, Any] = read("definitions.json")
 _FAST_REGISTRY = jsonschema_rs.Registry([(_DEFINITIONS["$id"], _DEFINITIONS)])
@@ -51,6 +55,7 @@ def _compile(name: str) -> Compiled:
     return Compiled(
         jsonschema_rs.Draft202012Validator(schema, registry=_FAST_REGISTRY, pattern_options=engine),
         cast("Explaining", jsonschema.Draft202012Validator(schema, registry=_SLOW_REGISTRY)),
+        schema,
     )
 
 
@@ -70,6 +75,47 @@ def compiled_for(statement: object, spoken: str | None = None) -> Compiled:
     if spoken.startswith("1."):
         return _V1_0_3
     return _V1_0_3 if isinstance(claimed, str) and claimed.startswith("1.") else _V2_0
+
+
+def is_long(value: object) -> bool:
+    """Say whether decoded JSON is too long for ``slow``."""
+    left, waiting = LONG, [value]
+    while waiting and left >= 0:
+        one = waiting.pop()
+        left -= 1
+        if isinstance(one, str):
+            left -= len(one)
+        elif isinstance(one, list):
+            waiting += cast("list[object]", one)
+        elif isinstance(one, dict):
+            waiting += [*cast("dict[object, object]", one).keys(), *cast("dict[object, object]", one).values()]
+    return left < 0
+
+
+def first_error(compiled: Compiled, statement: object) -> ValidationError | None:
+    """Return the first error that ``fast`` comes upon, as ``slow`` tells it; raises ``ValueError`` for what is no JSON.
+
+    ``fast`` says where the keyword is in the schema that its location names; that of a property's name is in the
+    definitions.
+    """
+    try:
+        compiled.fast.validate(statement)
+    except jsonschema_rs.ValidationError as error:
+        base, _, place = (error.absolute_keyword_location or "").partition("#")
+        *parents, keyword = error.schema_path
+        schema: Any = _DEFINITIONS if base == _DEFINITIONS["$id"] else compiled.schema
+        for token in parents:
+            schema = schema[token]
+        return ValidationError(
+            "",
+            validator=str(keyword),
+            path=error.instance_path,
+            instance=error.instance,
+            schema=schema,
+            schema_path=place.split("/"),
+            validator_value=schema[keyword],
+        )
+    return None
 
 
 @cache

@@ -27,8 +27,7 @@ def first_fault(errors: Iterable[ValidationError]) -> Fault | None:
     A wrong objectType comes first, because the other errors may only follow from it; then the outermost; of equals, the
     first in the order of the schema.
     """
-    worst = min(errors, key=_rank, default=None)
-    return None if worst is None else _fault(worst)
+    return fault_of(min(errors, key=_rank, default=None))
 
 
 def pointer(path: Iterable[str | int]) -> str:
@@ -41,7 +40,10 @@ def _rank(error: ValidationError) -> tuple[bool, int]:
     return not (path and path[-1] == "objectType"), len(path)
 
 
-def _fault(error: ValidationError) -> Fault:
+def fault_of(error: ValidationError | None) -> Fault | None:
+    """Return the fault to report of an error, if there is one."""
+    if error is None:
+        return None
     schema = cast("Mapping[str, Any]", error.schema)
     where = pointer(error.absolute_path)
     if missing := _missing(error):

@@ -10,15 +10,16 @@ from __future__ import annotations
 import copy
 import json
 import math
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from schemas.xapi import VERBS, explain, is_valid, verb_name
+from schemas.xapi import VERBS, compiled, explain, is_valid, verb_name
 from schemas.xapi.compiled import compiled_for, read
-from schemas.xapi.faults import pointer
+from schemas.xapi.faults import fault_of, pointer
 
 PUBLISHED = Path(__file__).parents[2].parent / "shared" / "statements"
 SAMPLES: dict[str, Any] = json.loads(Path(__file__).with_suffix(".json").read_bytes())
@@ -116,6 +117,33 @@ def test_one_change_breaks_a_statement(base: str, at: str, value: object, fault:
     statement = changed(base, at, value)
     assert not is_valid(statement)
     assert explain(statement).pointer == fault
+
+
+@pytest.mark.parametrize(("base", "at", "value", "fault"), MUTATIONS)
+def test_a_long_statement_is_explained_alike(
+    base: str, at: str, value: object, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is told of a statement that counts as long is one of its faults, in the same words."""
+    statement = changed(base, at, value)
+    told = explain(statement)
+    assert told.pointer == fault
+    monkeypatch.setattr(compiled, "LONG", 0)
+    assert explain(statement) in [told, *map(fault_of, compiled_for(statement).slow.iter_errors(statement))]
+
+
+@pytest.mark.parametrize(
+    ("related", "fault"),
+    [
+        ([1] * 500_000, "/context/contextActivities/other/0"),
+        ([*[{"id": f"a:{n:x}"} for n in range(100_000)], {"id": 1}], "/context/contextActivities/other/100000/id"),
+        ({"id": "x" * 2_000_000}, "/context/contextActivities/other/id"),
+    ],
+)
+def test_a_fault_of_a_long_statement_is_soon_told(related: object, fault: str) -> None:
+    """Many faults, one after much that is right, and a long text: none costs more than a moment."""
+    began = time.monotonic()
+    assert explain({**VALID["minimal"], "context": {"contextActivities": {"other": related}}}).pointer == fault
+    assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize(("at", "value"), ENGINES_DIFFER)
