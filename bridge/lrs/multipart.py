@@ -52,8 +52,6 @@ async def receive(call: Call, parse: Parse, store: Attachments, limits: Limits) 
         received = await _receive_parts(call, parse, store, limits)
     else:
         raise Malformed(f"Send application/json, or multipart/mixed with attachments ({_CLAUSE}).")
-    if any(len(one.raw) > limits.statement for one in received.incoming):
-        raise TooLarge(f"A statement of at most {limits.statement} bytes is taken here.")
     _check_complete(received, call)
     return received
 

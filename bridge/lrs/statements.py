@@ -70,13 +70,13 @@ class StatementResource:
         """Store one statement under the id that the parameter names."""
         parameters.check(call.params, frozenset(), frozenset({"statementId"}))
         statement_id = parameters.uuid(call.params, "statementId") or ""
-        await self._store(call, lambda body: single(body, call.version, statement_id))
+        await self._store(call, lambda body: single(body, call.version, self._limits.statement, statement_id))
         return web.Response(status=204)
 
     async def post(self, call: Call) -> web.StreamResponse:
         """Store statements, all or none; answers their ids in order."""
         parameters.check(call.params, frozenset())
-        ids = await self._store(call, lambda body: batch(body, call.version))
+        ids = await self._store(call, lambda body: batch(body, call.version, self._limits.statement))
         return web.Response(body=orjson.dumps(ids), content_type="application/json")
 
     async def _store(self, call: Call, parse: multipart.Parse) -> list[str]:

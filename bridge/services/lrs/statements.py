@@ -23,7 +23,7 @@ from bridge.domain.lrs.facts import (
     mention_of_agent,
 )
 from bridge.domain.lrs.likeness import same
-from bridge.errors import Conflict, Forbidden, NotFound
+from bridge.errors import Conflict, Forbidden, NotFound, Unavailable
 from bridge.logs import correlation_id
 from bridge.services.lrs.clock import Clock
 from bridge.services.lrs.credentials import Credential
@@ -112,11 +112,26 @@ class LrsStatements:
         if len(rows) > 1:
             self._relay.offer(await self._store.add(rows), rows)
             await relink(self._store, rows)
-        elif not await self._singles.do(rows[0]):
-            raise Raced
+        else:
+            stored = await self._singles.do(rows[0])
+            if isinstance(stored, Exception):
+                raise stored
+            if not stored:
+                raise Raced
 
-    async def _add_singles(self, rows: Sequence[Row]) -> list[bool]:
-        """Store the statements of several requests together; says which were stored, the first of each id at most."""
+    async def _add_singles(self, rows: Sequence[Row]) -> list[bool | Exception]:
+        """Store the statements of several requests, together unless one of them is why that fails.
+
+        Says which were stored, the first of each id at most, or why not.
+        """
+        try:
+            return [*await self._add_together(rows)]
+        except Unavailable:
+            raise
+        except Exception as error:
+            return [error] if len(rows) == 1 else [one for row in rows for one in await self._add_singles([row])]
+
+    async def _add_together(self, rows: Sequence[Row]) -> list[bool]:
         new = {row.statement_id: row for row in reversed(rows)}
         for _ in range(ROUNDS):
             try:

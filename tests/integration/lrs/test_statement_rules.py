@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
-from tests.integration.lrs.client import Lrs, agent, attachment, new_id, statement
+from bridge.errors import Malformed, TooLarge
+from bridge.services.lrs import intake
+from tests.integration.lrs.client import JSON, Lrs, agent, attachment, new_id, statement
 
+TYPED = {"Content-Type": JSON}
 THING = {"id": "https://things.example.org/book"}
 GROUP = {"objectType": "Group", "member": [agent("ada"), agent("bob")]}
 
@@ -91,3 +95,38 @@ async def test_a_statement_keeps_the_version_it_came_with(lrs: Lrs) -> None:
     """A version given is kept; 1.0.3 assigns 1.0.0 (xAPI-Data §2.4.10)."""
     given, assigned = await lrs.post([statement(version="1.0.2"), statement()])
     assert [(await lrs.get(one))["version"] for one in (given, assigned)] == ["1.0.2", "1.0.0"]
+
+
+def nested(levels: int) -> bytes:
+    """A statement with so many levels: an extension of arrays within each other, beside the three around it."""
+    around = orjson.dumps(statement(result={"extensions": {"https://example.org/deep": "here"}}))
+    return around.replace(b'"here"', b"[" * (levels - 3) + b"]" * (levels - 3))
+
+
+@pytest.mark.parametrize("levels", [intake.DEEPEST + 1, 300, 1010])
+async def test_what_is_nested_too_deep_is_refused(lrs: Lrs, levels: int) -> None:
+    """What could be read and never be written again is 400, alone or in a batch; what is nested less is shown again."""
+    assert (await lrs.call("POST", "statements", data=nested(intake.DEEPEST), headers=TYPED)).status == 200
+    (one,) = await lrs.find()
+    assert (await lrs.get(one, format="canonical"))["id"] == one
+    for body in (nested(levels), b"[" + nested(levels) + b"]"):
+        answer = await lrs.call("POST", "statements", data=body, headers=TYPED)
+        assert (answer.status, "nested" in (await answer.json())["detail"]) == (400, True)
+
+
+async def test_a_statement_that_names_too_many_is_refused(lrs: Lrs) -> None:
+    """More Activities than a row can have keys for are 413, and the words say what to do instead."""
+    many = [{"id": f"a:{n:x}"} for n in range(40_000)]
+    body = orjson.dumps(statement(context={"contextActivities": {"other": many}}))
+    answer = await lrs.call("POST", "statements", data=body, headers=TYPED)
+    assert (answer.status, "send several" in (await answer.json())["detail"]) == (413, True)
+    assert len(await lrs.post([statement(context={"contextActivities": {"other": many[:2900]}})])) == 1
+
+
+def test_a_statement_that_is_too_long_is_refused_for_that_alone() -> None:
+    """Its length is looked at before its rules, which take time to explain."""
+    body = orjson.dumps(statement(extra="x" * 1000))
+    with pytest.raises(TooLarge):
+        intake.batch(body, "1.0.3", 1000)
+    with pytest.raises(Malformed):
+        intake.single(body, "1.0.3", 2000, new_id())

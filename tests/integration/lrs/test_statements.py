@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlencode
 
 import orjson
 import pytest
+from pymongo.errors import PyMongoError
 
+from bridge import wiring
+from bridge.services.lrs import intake
+from bridge.services.lrs.credentials import Credential
 from tests.integration.lrs.client import Lrs, agent, new_id, statement
 
 THROUGH = "X-Experience-API-Consistent-Through"
@@ -113,6 +118,21 @@ async def test_many_at_once_store_each_statement_once(lrs: Lrs) -> None:
         won = (await lrs.get(one["id"]))["actor"] == one["actor"]
         assert found[number::15] == ([200, 200, 409] if won else [409, 409, 200])
     assert sorted(await lrs.find()) == sorted(one["id"] for one in statements)
+
+
+async def test_one_that_cannot_be_stored_takes_no_others_along(services: wiring.Services) -> None:
+    """Requests that share a write answer for themselves: what the store does not take fails alone."""
+    assert services.lrs is not None
+    by = Credential("all", {"objectType": "Agent", **agent("all")}, frozenset(["all"]))
+    (one,), (big,), (other,) = [intake.batch(orjson.dumps(statement(id=new_id())), "1.0.3", 2**20) for _ in range(3)]
+    big = replace(big, raw=bytes(17 * 2**20))
+    accept = services.lrs.statements.accept
+    done = await asyncio.gather(
+        *[accept([given], by, "1.0.3", set()) for given in (one, big, other)], return_exceptions=True
+    )
+    assert [type(result) for result in (done[0], done[2])] == [type(None)] * 2
+    assert isinstance(done[1], PyMongoError)
+    assert len(await services.stores.lrs.statements.known([one.statement_id, other.statement_id])) == 2
 
 
 async def test_formats(lrs: Lrs) -> None:
