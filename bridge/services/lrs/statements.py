@@ -65,6 +65,42 @@ class Shown:
     attached: list[Attached] = field(default_factory=list[Attached])
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """How statements came: with whose credential, in which version, and with the data of which attachments."""
+
+    by: Credential
+    version: str
+    attached: set[str]
+
+    def row(self, one: Incoming, at: int) -> Row:
+        """Return the row of a statement that is stored at a time."""
+        claimed = "1.0.0" if self.version == "1.0.3" else self.version  # xAPI-Data §2.4.10
+        return Row(
+            statement_id=one.statement_id,
+            raw=one.raw,
+            digest=digest({**one.statement, "id": one.statement.get("id", one.statement_id)}),
+            received_at=instant(at),
+            at=at,
+            added=assigned(one.statement, at, self.by.authority, claimed),
+            reshape=needs_reshaping(one.statement),
+            untimed="timestamp" not in one.statement,
+            found_by=facts(one.statement, self.by.authority),
+            by=self.by.key,
+            named=one.named,
+            attached=_attached(one, self.attached),
+            traceparent=tracing.current(),
+            correlation_id=correlation_id(),
+        )
+
+    def row_of_stored(self, row: Row, known: Document, one: Incoming) -> Row:
+        """Return the row of a statement that may have come by the queue before: then its text stays as it is there."""
+        if not known.get("raw"):
+            return row
+        stored = replace(one, raw=known["raw"], statement=orjson.loads(known["raw"]))
+        return replace(self.row(stored, row.at), digest=known["digest"], received_at=known["received_at"])
+
+
 class LrsStatements:
     """The statement resource's use cases; ``relay`` brings what was stored to the broker."""
 
@@ -86,12 +122,13 @@ class LrsStatements:
         firsts = _distinct(await self._of_the_living(incoming))
         if not firsts:
             return
+        sent = _Sent(by, version, attached)
         for number in range(ROUNDS):
             with self._clock.held(len(firsts)) as at:
-                rows = [_row(one, by, version, attached, at + n) for n, one in enumerate(firsts.values())]
+                rows = [sent.row(one, at + n) for n, one in enumerate(firsts.values())]
                 hoping = number == 0 and not any(row.found_by.voids for row in rows)
                 try:
-                    await (self._add_unseen(rows) if hoping else self._add(rows, firsts, by))
+                    await (self._add_unseen(rows) if hoping else self._add(rows, firsts, sent))
                 except Raced:
                     continue
             return
@@ -145,12 +182,16 @@ class LrsStatements:
                     del new[known]
         return [False for _ in rows]
 
-    async def _add(self, rows: list[Row], incoming: Mapping[str, Incoming], by: Credential) -> None:
+    async def _add(self, rows: list[Row], incoming: Mapping[str, Incoming], sent: _Sent) -> None:
         """Store those of the statements that are not here yet; a repeat changes nothing."""
         ids = {row.statement_id for row in rows} | {row.found_by.voids for row in rows if row.found_by.voids}
         known = await self._store.known(ids)
-        fresh = [row for row in rows if _is_fresh(row, known.get(row.statement_id), incoming[row.statement_id])]
-        voided = _voided(rows, known, by)
+        fresh = [
+            sent.row_of_stored(row, known.get(row.statement_id, {}), incoming[row.statement_id])
+            for row in rows
+            if _is_fresh(row, known.get(row.statement_id), incoming[row.statement_id])
+        ]
+        voided = _voided(rows, known, sent.by)
         if fresh:
             self._relay.offer(await self._store.add(fresh, known, voided), fresh)
         await relink(self._store, rows)
@@ -230,26 +271,6 @@ def _distinct(incoming: Sequence[Incoming]) -> dict[str, Incoming]:
     return firsts
 
 
-def _row(one: Incoming, by: Credential, version: str, attached: set[str], at: int) -> Row:
-    claimed = "1.0.0" if version == "1.0.3" else version  # xAPI-Data §2.4.10
-    return Row(
-        statement_id=one.statement_id,
-        raw=one.raw,
-        digest=digest({**one.statement, "id": one.statement.get("id", one.statement_id)}),
-        received_at=instant(at),
-        at=at,
-        added=assigned(one.statement, at, by.authority, claimed),
-        reshape=needs_reshaping(one.statement),
-        untimed="timestamp" not in one.statement,
-        found_by=facts(one.statement, by.authority),
-        by=by.key,
-        named=one.named,
-        attached=_attached(one, attached),
-        traceparent=tracing.current(),
-        correlation_id=correlation_id(),
-    )
-
-
 def _attached(one: Incoming, attached: set[str]) -> tuple[Attached, ...]:
     found = {part["sha2"].lower(): part["contentType"] for part in one.attachments()}
     return tuple(Attached(sha2, kind) for sha2, kind in found.items() if sha2 in attached)
@@ -261,11 +282,13 @@ def _is_fresh(row: Row, known: Document | None, one: Incoming) -> bool:
         return True
     if known["digest"] != row.digest and not _same_as_stored(known, one):
         raise _conflict()
-    return "lrs" not in known and known["digest"] == row.digest
+    return "lrs" not in known
 
 
 def _same_as_stored(known: Document, one: Incoming) -> bool:
-    return bool(known["raw"]) and same(orjson.loads(known["raw"]), one.statement)
+    """Say whether a statement tells the same as a row; one that came without an id has none that others could know."""
+    stored: Document = orjson.loads(known["raw"] or b"{}")
+    return "id" in stored and same(stored, one.statement)
 
 
 def _conflict() -> Conflict:

@@ -7,7 +7,7 @@ time stored in microseconds. Before a statement is stored, its references are (`
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Container, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from pymongo import InsertOne, UpdateOne
@@ -20,6 +20,7 @@ from bridge.store.lrs.search import Search
 from bridge.store.lrs.unsent import Unsent
 from bridge.store.statements import GONE
 
+NOTHING_KNOWN: Final[Mapping[str, Document]] = {}
 NOTHING_VOIDED: Final[Mapping[str, str]] = {}
 
 BATCH = 50
@@ -52,15 +53,18 @@ class LrsStatements:
         return await rows_by_id(self._statements, statement_ids)
 
     async def add(
-        self, rows: Sequence[Row], known: Container[str] = (), voided: Mapping[str, str] = NOTHING_VOIDED
+        self,
+        rows: Sequence[Row],
+        known: Mapping[str, Document] = NOTHING_KNOWN,
+        voided: Mapping[str, str] = NOTHING_VOIDED,
     ) -> str:
         """Store statements, all or none, and the note that they are unsent, whose id is returned (``unsent``).
 
-        ``known`` are the ids that have a row already, which gets what is missing. ``voided`` maps the id of
+        ``known`` are the rows that are there already, which get what is missing. ``voided`` maps the id of
         each statement that is voided now to the one that voids it. Raises ``Raced`` when another came between.
         """
         await self._references.add(_references(rows))
-        operations = [_operation(row, row.statement_id in known) for row in rows]
+        operations = [_operation(row, known.get(row.statement_id)) for row in rows]
         operations += [
             UpdateOne({"_id": target}, {"$set": {"voided_by": by}}, upsert=True) for target, by in voided.items()
         ]
@@ -140,11 +144,11 @@ def _taking(row: Document) -> Document:
     return {"$set": outcome} if row["raw"] else GONE
 
 
-def _operation(row: Row, there: bool) -> InsertOne[Document] | UpdateOne:
-    """Insert a new statement; give a row that the worker or a voiding made what it lacks."""
+def _operation(row: Row, there: Document | None) -> InsertOne[Document] | UpdateOne:
+    """Insert a new statement; give a row that the worker or a voiding made what it lacks, unless it changed since."""
     document = row.document()
-    if not there:
+    if there is None:
         return InsertOne(document)
-    facts: Any = {name: value for name, value in document.items() if name != "_id"}
-    same: list[Document] = [{"digest": None}, {"digest": document["digest"]}]
-    return UpdateOne({"_id": row.statement_id, "lrs": None, "$or": same}, {"$set": facts})
+    lacking: Any = {name: value for name, value in document.items() if there.get(name) != value}
+    as_read = {"lrs": None, "digest": there.get("digest"), "raw": there.get("raw")}
+    return UpdateOne({"_id": row.statement_id, **as_read}, {"$set": lacking})

@@ -140,8 +140,11 @@ async def test_the_queue_and_http_may_bring_the_same_statement(
     await worker.publish([given])
     await become(services, given["id"], "recorded")
     assert await lrs.find() == []
-    await lrs.post(given)
+    await lrs.post({**given, "actor": {**given["actor"], "name": "Ada"}})
     assert await lrs.find() == [given["id"]]
+    shown = await lrs.get(given["id"])
+    assert (shown["actor"], shown["id"]) == (given["actor"], given["id"]), "the text stays as it came first"
+    await lrs.post(given)
     assert (
         await lrs.call("POST", "statements", json={**given, "verb": {"id": "https://v.example.org/x"}})
     ).status == 409
