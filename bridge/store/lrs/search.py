@@ -45,9 +45,10 @@ class Search:
     def stages(self, low: int, high: int, limit: int) -> list[Document]:
         """Return the aggregation for what was stored from ``low`` to before ``high``."""
         first, *others = self.keys
+        # A bound that is exclusive, since ``$gte`` on a descending index loses equal values (docs/decisions/0018).
         rest = [EFFECTIVE, *_each("keys", others), *_each("roles", self.roles), *_each("held", self.held)]
         return [
-            {"$match": {"lrs.here": True, "lrs.keys": first, "lrs.at": {"$gte": low, "$lt": high}}},
+            {"$match": {"lrs.here": True, "lrs.keys": first, "lrs.at": {"$gt": low - 1, "$lt": high}}},
             {"$match": {"$and": [*rest, *self._one_of_chain(), *self._beyond()]}},
             {"$sort": dict.fromkeys(("lrs.at", "_id"), 1 if self.ascending else -1)},
             {"$limit": limit},

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+import pytest
 
 from bridge import wiring
 from tests.integration.lrs.client import Lrs, agent, new_id, statement, voiding
@@ -82,6 +84,20 @@ async def test_pages_neither_repeat_nor_skip_while_others_write(lrs: Lrs) -> Non
     found = await asyncio.gather(write(), *[down(**params) for params in wanted])
     assert found[1:] == [ids[::-1]] * 3
     assert (await lrs.find(limit="7", ascending="true"))[:100] == ids
+
+
+@pytest.mark.parametrize("apart", [0, 1, 1_000_000])
+async def test_pages_neither_repeat_nor_skip_at_equal_times(lrs: Lrs, services: wiring.Services, apart: int) -> None:
+    """Statements of several processes may have one time stored, and times may lie on the edge of a window."""
+    stored = await lrs.post([statement(id=new_id()) for _ in range(12)])
+    now = int(datetime.now(UTC).timestamp() * 1e6)
+    at = {one: now - apart * (number // 3) for number, one in enumerate(stored)}
+    for one, time in at.items():
+        await services.stores.database.raw["statements"].update_one({"_id": one}, {"$set": {"lrs.at": time}})
+    newest = sorted(stored, key=lambda one: (at[one], one), reverse=True)
+    for limit in ("1", "5", "12"):
+        assert await lrs.find(limit=limit) == newest
+        assert await lrs.find(limit=limit, ascending="true") == newest[::-1]
 
 
 async def test_what_comes_by_the_queue_alone_is_not_shown(lrs: Lrs, services: wiring.Services) -> None:
