@@ -37,7 +37,10 @@ class Everything:
         return Member("read-me-first.txt", whole(as_text(self._member["name"], made_at, self._notice)))
 
     async def members(self) -> AsyncGenerator[Member]:
-        """Give who looked at the record, what was submitted, and every collection that holds anything."""
+        """Give who looked at the record, what was submitted, and every collection that holds anything.
+
+        What is attached to the member's own statements is named by its SHA-2 hash, as the statements name it.
+        """
         yield Member("access-history.csv", tables.csv_table(HISTORY, self._history(), bom=True))
         yield Member("access-history.json", tables.json_list(self._history()))
         async for submission in self._all("submissions"):
@@ -46,6 +49,12 @@ class Everything:
         for name in await self._stores.holdings.collections():
             if await self._has(name):
                 yield Member(f"everything/{name}.json", tables.json_list(self._all(name)))
+        attachments, given = self._stores.lrs.attachments, set[str]()
+        async for statement in self._all("statements"):
+            for sha2 in {one["sha2"] for one in statement.get("lrs", {}).get("attached", ())} - given:
+                given.add(sha2)
+                if await attachments.has(sha2):
+                    yield Member(f"attachments/{sha2}", attachments.read(sha2))
 
     async def _has(self, name: str) -> bool:
         async for _ in self._all(name):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import hashlib
 import io
 import json
 import zipfile
@@ -20,7 +21,7 @@ from bridge.store.evidence import CHUNK
 from bridge.store.parked import parked_row
 from bridge.store.times import now
 from bridge.tokens import dev_token
-from tests.integration.lrs.client import Lrs
+from tests.integration.lrs.client import Lrs, attachment, part
 from tests.support.audit import Office, office, open_office
 from tests.support.documents import PDF, PNG
 from tests.support.journey import Journey, mirroring
@@ -256,6 +257,21 @@ async def test_what_the_worker_has_not_settled_is_in_the_copy(settings: Settings
     assert "everything/parked.json" not in theirs
     found = [row["_id"] for row in json.loads(theirs["everything/statements.json"])]
     assert found == sorted([settled, mentions["id"]])
+
+
+async def test_what_is_attached_to_a_statement_is_in_the_copy(settings: Settings, tmp_path: Path) -> None:
+    """The data of the member's own attachments comes once, under the hash that the statements name."""
+    data, others = b"a certificate", b"somebody else's"
+    async with open_office(with_lrs(settings, tmp_path)) as desk:
+        await desk.add_member("m-1", identifiers=[account("1001")])
+        for name, content in (("1001", data), ("1001", data), ("2002", others)):
+            given = {**titled("Read", name), "attachments": [attachment(content)]}
+            answer = await Lrs(desk.client).post_parts(given, [part(content)])
+            assert answer.status == 200
+        files = await copy_of(desk)
+    hashes = [name.removeprefix("attachments/") for name in files if name.startswith("attachments/")]
+    assert hashes == [hashlib.sha256(data).hexdigest()]
+    assert files[f"attachments/{hashes[0]}"] == data
 
 
 def group_of(name: str) -> dict[str, Any]:
