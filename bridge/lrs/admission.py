@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable
 from typing import Final
 
@@ -16,20 +15,21 @@ from bridge.services.lrs.credentials import Credential, Credentials
 SPOKEN: Final = web.RequestKey("lrs_version", str)
 """The version that the answer names."""
 
-LARGEST_FORM: Final = 16 * 2**20
-"""Bytes of a form in the alternate request syntax."""
-
 
 class Admission:
-    """Lets requests through; ``count`` counts a credential's call, and raises when it is one too many."""
+    """Lets requests through; ``count`` counts a credential's call, and raises when it is one too many.
 
-    def __init__(self, credentials: Credentials, count: Callable[[str], None]) -> None:
+    ``largest_form`` is in bytes, of the alternate request syntax.
+    """
+
+    def __init__(self, credentials: Credentials, count: Callable[[str], None], largest_form: int) -> None:
         self._credentials = credentials
         self._count = count
+        self._largest_form = largest_form
 
     async def admit(self, request: web.Request) -> Call:
         """Return the call; raises ``Malformed``, ``Unauthenticated`` or ``RateLimited``."""
-        given = await sent(request, LARGEST_FORM)
+        given = await sent(request, self._largest_form)
         version = version_of(given.headers.get(VERSION_HEADER))
         request[SPOKEN] = version
         credential = await self._credential(given)
@@ -47,7 +47,7 @@ class Admission:
 def _pair(token: str) -> tuple[str, str]:
     try:
         key, colon, secret = base64.b64decode(token.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no Base64, no ASCII, no UTF-8
         key = colon = secret = ""  # nosec B105 - no password
     if not colon:
         raise Unauthenticated("Authorization: Basic must hold key:secret in Base64 (RFC 7617).")

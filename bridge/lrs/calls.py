@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from aiohttp import web
 from multidict import CIMultiDict
@@ -38,6 +39,14 @@ _MOVED: Final = (
 )
 """Form fields that stand for headers in the alternate request syntax (xAPI-Communication §1.3)."""
 
+MOST_FIELDS: Final = 50
+"""Fields of a form: parameters and headers are some twenty."""
+
+FIELD_BYTES: Final = 64 * 2**10
+"""Bytes of a form's fields together, beside ``content``."""
+
+_PIECE: Final = 65536
+
 
 def version_of(spoken: str | None) -> Version:
     """Return the version that a request speaks; raises ``Malformed``."""
@@ -51,7 +60,10 @@ def version_of(spoken: str | None) -> Version:
 
 @dataclass(slots=True)
 class Sent:
-    """What was sent, with the alternate request syntax undone; ``content`` is the body when that held it."""
+    """What was sent, with the alternate request syntax undone; ``content`` is the form's field of that name, encoded.
+
+    It is decoded when it is read: a form may hold the credential, so a stranger's is taken apart too.
+    """
 
     request: web.Request
     method: str
@@ -78,12 +90,7 @@ async def _unfolded(request: web.Request, params: dict[str, str], headers: CIMul
         raise Malformed("Beside method, every parameter goes into the form (xAPI-Communication §1.3).")
     if request.content_type != _FORM:
         raise Malformed(f"The parameter method needs a body of the type {_FORM} (xAPI-Communication §1.3).")
-    try:
-        text = (await read_all(request.content.iter_chunked(65536), limit)).decode()
-        fields = _distinct(parse_qsl(text, keep_blank_values=True, errors="strict"))
-    except UnicodeDecodeError:
-        raise Malformed("The form is not UTF-8 (xAPI-Communication §1.4).") from None
-    content = fields.pop("content", None)
+    fields, content = _fields(await read_all(request.content.iter_chunked(_PIECE), limit))
     headers["Content-Type"] = "application/json"
     for name in _MOVED:
         given = next((field for field in fields if field.lower() == name.lower()), None)
@@ -91,7 +98,23 @@ async def _unfolded(request: web.Request, params: dict[str, str], headers: CIMul
             headers[name] = fields.pop(given)
     if version_of(headers.get(VERSION_HEADER)) != "1.0.3":
         raise Malformed("xAPI 2.0 has no alternate request syntax: send the request itself.")
-    return Sent(request, method, headers, fields, (content or "").encode())
+    return Sent(request, method, headers, fields, content)
+
+
+def _fields(form: bytes) -> tuple[dict[str, str], bytes]:
+    """Return a form's fields and, apart and still encoded, its ``content``; raises ``Malformed`` or ``TooLarge``."""
+    pairs = [part.partition(b"=") for part in form.split(b"&", MOST_FIELDS)]
+    contents = [value for name, _, value in pairs if name == b"content"]
+    others = b"&".join(b"".join(pair) for pair in pairs if pair[0] != b"content")
+    if len(pairs) > MOST_FIELDS or len(contents) > 1:
+        raise Malformed(f"A form has at most {MOST_FIELDS} fields, and one of them is content.")
+    if len(others) > FIELD_BYTES:
+        raise TooLarge(f"At most {FIELD_BYTES} bytes are taken in a form beside its content.")
+    try:
+        fields = _distinct(parse_qsl(others.decode(), keep_blank_values=True, errors="strict"))
+    except UnicodeDecodeError:
+        raise Malformed("The form is not UTF-8 (xAPI-Communication §1.4).") from None
+    return fields, b"".join(contents)
 
 
 def _distinct(pairs: list[tuple[str, str]]) -> dict[str, str]:
@@ -142,8 +165,8 @@ class Call:
     def chunks(self) -> AsyncIterator[bytes]:
         """Return the body as it comes."""
         if self.sent.content is not None:
-            return _one(self.sent.content)
-        return self.sent.request.content.iter_chunked(65536)
+            return _unquoted(self.sent.content)
+        return self.sent.request.content.iter_chunked(_PIECE)
 
     async def body(self, limit: int) -> bytes:
         """Read the body; raises ``TooLarge``."""
@@ -154,5 +177,13 @@ class Call:
         return communication(old, new, self.version)
 
 
-async def _one(content: bytes) -> AsyncIterator[bytes]:
-    yield content
+async def _unquoted(content: bytes) -> AsyncIterator[bytes]:
+    """Yield the value of a form's field decoded, piece by piece and others' work in between."""
+    start = 0
+    while start < len(content):
+        end = start + _PIECE
+        if end < len(content) and b"%" in content[end - 2 : end]:
+            end = content.rindex(b"%", end - 2, end)  # an escape stays whole
+        yield unquote_to_bytes(content[start:end].replace(b"+", b" "))
+        await asyncio.sleep(0)
+        start = end

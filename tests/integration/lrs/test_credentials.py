@@ -29,7 +29,10 @@ def basic(text: str) -> str:
 
 @pytest.mark.parametrize(
     "header",
-    ["", basic("all:wrong"), basic("nobody:secret"), basic("all"), "Basic:all", "Bearer all", "Basic ???", basic(":")],
+    [
+        *("", basic("all:wrong"), basic("nobody:secret"), basic("all"), basic(":")),
+        *("Basic:all", "Bearer all", "Basic ???", "Basic \u00e9\u00e9\u00e9\u00e9", "Basic /w=="),
+    ],
 )
 async def test_who_is_not_known_is_401(lrs: Lrs, header: str) -> None:
     """A missing, malformed or wrong credential is 401 with the way to authenticate, and stores nothing."""
