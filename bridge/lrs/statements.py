@@ -6,11 +6,11 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from email.utils import format_datetime
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import orjson
 from aiohttp import web
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from bridge.domain.lrs import facts
 from bridge.domain.lrs.composing import instant
@@ -23,7 +23,7 @@ from bridge.services.lrs.intake import batch, single
 from bridge.services.lrs.statements import LrsStatements, Shown, View
 from bridge.store.lrs.attachments import Attachments
 from bridge.store.lrs.rows import Attached
-from bridge.store.lrs.search import Search
+from bridge.store.lrs.search import END_OF_TIME, Search
 
 PAGE: Final = 500
 """Statements of one answer, at most."""
@@ -135,21 +135,28 @@ class StatementResource:
         return web.Response(body=body, content_type="application/json", headers=headers)
 
 
+Moment = Annotated[int, Field(ge=-END_OF_TIME, lt=END_OF_TIME)]
+"""Microseconds since 1970, as far as the store can count."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query as it is carried from page to page; it holds hashed keys, and nobody's address."""
+    """A query as it is carried from page to page; it holds hashed keys, and nobody's address.
 
-    keys: tuple[str, ...]
+    It comes back from outside, in a link, and is held to these types then.
+    """
+
+    keys: Annotated[tuple[str, ...], Field(min_length=1)]
     roles: tuple[str, ...]
-    since: int | None
-    until: int | None
+    since: Moment | None
+    until: Moment | None
     ascending: bool
-    limit: int
+    limit: Annotated[int, Field(ge=0)]
     format: Literal["exact", "ids", "canonical"]
     attachments: bool
     narrow: bool
-    after: tuple[int, str] | None = None
-    span: int | None = None
+    after: tuple[Moment, str] | None = None
+    span: Annotated[int, Field(ge=1, lt=END_OF_TIME)] | None = None
 
     def search(self) -> Search:
         """Return the query in the store's terms."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+import base64
+from dataclasses import asdict, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
+from unittest.mock import patch
 from urllib.parse import urlencode
 
 import orjson
@@ -13,6 +16,7 @@ import pytest
 from pymongo.errors import PyMongoError
 
 from bridge import wiring
+from bridge.lrs.statements import Asked
 from bridge.services.lrs import intake
 from bridge.services.lrs.credentials import Credential
 from tests.integration.lrs.client import Lrs, agent, new_id, statement
@@ -245,6 +249,64 @@ async def test_the_alternate_request_syntax(lrs: Lrs) -> None:
     assert await send("GET", {"statementId": one}) == 200
     assert await send("GET", {"limit": "1"}) == 200
     assert (await lrs.call("PUT", "statements", {"method": "POST"}, json=statement())).status == 400
+
+
+async def test_head_in_the_alternate_syntax_has_no_body(lrs: Lrs) -> None:
+    """A form that stands for HEAD is answered with the headers alone, whether it finds something or is refused."""
+    (one,) = await lrs.post(statement())
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    for fields, status in (({"statementId": one}, 200), ({"attachments": "true"}, 200), ({"foo": "1"}, 400)):
+        answer = await lrs.call("POST", "statements?method=HEAD", data=urlencode(fields).encode(), headers=kind)
+        assert (answer.status, await answer.read()) == (status, b""), fields
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        (b"&".join(b"%x=" % n for n in range(100_000)), 400),
+        (b"agent=" + b"%41" * 300_000, 413),
+        (b"content=" + b"%41" * 300_000, 401),
+        (b"content=a&content=b", 400),
+        (b"verb=%ff", 400),
+        (b"verb=\xff", 400),
+    ],
+)
+async def test_a_form_of_a_stranger_costs_little(lrs: Lrs, form: bytes, status: int) -> None:
+    """Before the credential is known, which it may hold, a form is taken apart in a few short fields and no more."""
+    with patch("bridge.lrs.calls.unquote_to_bytes", side_effect=AssertionError):
+        answer = await lrs.call(
+            "POST",
+            "statements?method=PUT",
+            data=form,
+            headers={"Authorization": "", "Content-Type": "application/x-www-form-urlencoded"},
+        )
+    assert answer.status == status
+
+
+def tampered(**changes: Any) -> str:
+    """The text of a ``more`` link in which something was changed."""
+    asked = {**asdict(Asked(("00" * 12,), (), None, None, True, 0, "exact", False, False)), **changes}
+    return base64.urlsafe_b64encode(orjson.dumps(list(asked.values()))).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"keys": []},
+        {"keys": ["xy"]},
+        {"limit": -1},
+        {"since": 2**64 - 1},
+        {"since": 1e300},
+        {"until": -(2**63)},
+        {"after": [2**64 - 1, "x"]},
+        {"span": -1},
+        {"span": 2**63},
+    ],
+)
+async def test_a_link_that_was_tampered_with_is_refused(lrs: Lrs, changes: dict[str, Any]) -> None:
+    """What no answer of ours has held in ``more`` is 400, whatever the store would make of it."""
+    assert (await lrs.call("GET", "statements", {"more": tampered()})).status == 200
+    assert (await lrs.call("GET", "statements", {"more": tampered(**changes)})).status == 400
 
 
 async def test_what_is_not_offered(lrs: Lrs) -> None:
