@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -21,6 +22,7 @@ from bridge.services.lrs.documents import Guard, LrsDocuments, is_json
 from bridge.store.lrs.documents import Kind, Shelf, Stored, document
 
 _SCOPES: Final[Mapping[Kind, Scope]] = {"state": "state", "activity profile": "profile", "agent profile": "profile"}
+_HEADER: Final = re.compile(r"[\t -~]*")
 
 
 class DocumentResource:
@@ -73,7 +75,7 @@ class DocumentResource:
     async def post(self, call: Call) -> web.StreamResponse:
         """Merge a JSON object into the document, or store the document if there is none."""
         shelf, document_id, new = await self._given(call)
-        await self._documents.merge(shelf, document_id, new, precondition(call.headers))
+        await self._documents.merge(shelf, document_id, new, precondition(call.headers), self._limit)
         return web.Response(status=204)
 
     async def delete(self, call: Call) -> web.StreamResponse:
@@ -89,6 +91,8 @@ class DocumentResource:
     async def _given(self, call: Call) -> tuple[Shelf, str, Stored]:
         shelf = self._shelf(call, frozenset({self._id}))
         content_type = call.headers.get("Content-Type", "application/octet-stream")
+        if not _HEADER.fullmatch(content_type):
+            raise Malformed("Content-Type must be printable ASCII, since the document is answered with it.")
         new = document(await call.body(self._limit), content_type)
         if is_json(new):
             _check_json(new)

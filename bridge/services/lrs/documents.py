@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import orjson
 
-from bridge.errors import Conflict, Malformed, NotFound, StaleVersion
+from bridge.errors import Conflict, Malformed, NotFound, StaleVersion, TooLarge
 from bridge.store.lrs.documents import Documents, Shelf, Stored, document
 
 JSON = "application/json"
@@ -97,12 +97,19 @@ class LrsDocuments:
                 return
         raise Conflict("Others keep changing this document; try again.")
 
-    async def merge(self, shelf: Shelf, document_id: str, given: Stored, expected: Precondition) -> None:
-        """Merge a document into the stored one, property by property at the top level (xAPI-Communication §2.2)."""
+    async def merge(
+        self, shelf: Shelf, document_id: str, given: Stored, expected: Precondition, most_bytes: int
+    ) -> None:
+        """Merge a document into the stored one, property by property at the top level (xAPI-Communication §2.2).
+
+        Raises ``TooLarge`` when they have more than ``most_bytes`` together.
+        """
         for _ in range(ROUNDS):
             stored = await self._store.get(shelf, document_id)
             expected.check(stored)
             new = _merged(stored, given)
+            if len(new.content) > most_bytes:
+                raise TooLarge(f"A document has at most {most_bytes} bytes, merged ones too; use several.")
             if await self._store.put(shelf, document_id, new, stored.etag if stored else None):
                 return
         raise Conflict("Others keep changing this document; try again.")
@@ -120,12 +127,15 @@ class LrsDocuments:
 
 
 def _merged(stored: Stored | None, given: Stored) -> Stored:
-    """Return the merged document; raises ``Malformed`` unless both are JSON objects."""
+    """Return the merged document; raises ``Malformed`` unless both are JSON objects that can be written again."""
     addition = _object(given) if stored or is_json(given) else None
     if stored is None or addition is None:
         return given
     base = _object(stored)
-    return document(orjson.dumps(base | addition), stored.content_type)
+    try:
+        return document(orjson.dumps(base | addition), stored.content_type)
+    except TypeError:  # ``orjson`` reads deeper JSON than it writes
+        raise Malformed("A document of JSON that is nested this deep cannot be merged; replace it with PUT.") from None
 
 
 def is_json(one: Stored) -> bool:

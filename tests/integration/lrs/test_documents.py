@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 import orjson
 import pytest
@@ -104,6 +105,37 @@ async def test_post_merges_at_the_top_level(desk: Desk) -> None:
         assert (await desk.call("POST", body=body, Content_Type=kind)).status == 400
     await desk.call("POST", "other", body=b"text", Content_Type="text/plain")
     assert (await desk.call("POST", "other", body=b"{}")).status == 400
+
+
+async def test_what_cannot_be_merged_is_refused(desk: Desk) -> None:
+    """JSON too deep to be written again is 400, what grows too long 413; the document stays as it was."""
+    deep = b'{"a":' + b"[" * 300 + b"]" * 300 + b"}"
+    assert [(await desk.call("POST", body=deep)).status for _ in range(2)] == [204, 400]
+    assert (await desk.read())[0] == deep
+    most = 8 * 2**20  # BRIDGE_LRS_MAX_DOCUMENT_BYTES
+    found = [(await desk.call("POST", "long", body=b'{"%d":"%b"}' % (n, b"x" * 900_000))).status for n in range(10)]
+    assert found == [204] * 9 + [413]
+    assert 9 * 900_000 < len(await (await desk.call("GET", "long")).read()) <= most
+
+
+@pytest.mark.parametrize("kind", ["text/plain\r\nX-Evil: 1", "text/plain\n", "text/\u00e9", "text/\u2028"])
+async def test_a_content_type_that_no_header_can_hold_is_refused(lrs: Lrs, kind: str) -> None:
+    """A form can hold a Content-Type that could not be answered again: it is 400, and nothing is stored."""
+    named, key = RESOURCES["activities/state"]
+    form = urlencode({**named, key: "one", "Content-Type": kind, "content": "text"}).encode()
+    sent = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert (await lrs.call("POST", "activities/state?method=PUT", data=form, headers=sent)).status == 400
+    assert (await lrs.call("GET", "activities/state", {**named, key: "one"})).status == 404
+
+
+async def test_any_content_comes_through_a_form(lrs: Lrs) -> None:
+    """The content of the alternate request syntax is decoded whole, however long, wherever an escape falls (§1.3)."""
+    named, key = RESOURCES["activities/state"]
+    for text in ("a+b c&d=\u00e9%" + "\u20ac" * 50_000, "", "x" + "\u20ac" * 50_000, "xy" + "\u20ac" * 50_000):
+        form = urlencode({**named, key: "one", "Content-Type": "text/plain", "content": text}).encode()
+        sent = {"Content-Type": "application/x-www-form-urlencoded"}
+        assert (await lrs.call("POST", "activities/state?method=PUT", data=form, headers=sent)).status == 204
+        assert await (await lrs.call("GET", "activities/state", {**named, key: "one"})).text() == text
 
 
 async def test_merges_at_the_same_moment_all_count(desk: Desk) -> None:
