@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import orjson
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jws
@@ -23,7 +24,18 @@ CONTENT_TYPE = "application/octet-stream"
 LARGEST = 4 * 2**20
 """Bytes of a signature: it is read into memory, since it holds the statement once more."""
 
-_UNREADABLE = (JoseError, ValueError, TypeError, AttributeError, KeyError, IndexError)
+_UNREADABLE = (
+    JoseError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    KeyError,
+    IndexError,
+    RecursionError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+)
+"""What the libraries raise for a JWS or a certificate that they cannot take apart."""
 
 
 class _Registry(JWSRegistry):

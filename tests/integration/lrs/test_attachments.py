@@ -22,6 +22,7 @@ from bridge import wiring
 from bridge.domain.agents import identifier_key
 from tests.integration.lrs.client import BOUNDARY, JSON, Lrs, agent, attachment, multipart, new_id, part, statement
 
+DEEP = base64.urlsafe_b64encode(b'{"alg":"RS256","x":' + b"[" * 5000 + b"]" * 5000 + b"}").rstrip(b"=")
 NOTES = b"first\r\n--line\x00\xff"
 SIGNATURE = {
     "usageType": "http://adlnet.gov/expapi/attachments/signature",
@@ -105,6 +106,13 @@ def certificate(key: rsa.RSAPrivateKey) -> str:
     return base64.b64encode(built.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)).decode()
 
 
+def changed(key: rsa.RSAPrivateKey, part: str, end: str) -> str:
+    """A certificate of which a part, in hexadecimal, ends otherwise."""
+    der = base64.b64decode(certificate(key)).hex()
+    assert part in der
+    return base64.b64encode(bytes.fromhex(der.replace(part, part[: -len(end)] + end))).decode()
+
+
 def signed(payload: Any, key: rsa.RSAPrivateKey, **header: Any) -> bytes:
     """A signature over a payload."""
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -138,6 +146,9 @@ async def test_a_false_signature_is_refused(lrs: Lrs, key: rsa.RSAPrivateKey) ->
         "another algorithm": hs256,
         "another key than its certificate's": signed(given, other_key, x5c=[certificate(key)]),
         "a certificate that is none": signed(given, key, x5c=["AAAA"]),
+        "a certificate of an unknown kind of key": signed(given, key, x5c=[changed(key, "2a864886f70d010101", "63")]),
+        "a certificate of an unknown version": signed(given, key, x5c=[changed(key, "a003020102", "05")]),
+        "a header nested too deep": b".".join([DEEP, *signed(given, key).split(b".")[1:]]),
     }
     for name, signature in cases.items():
         assert await sent(lrs, given, signature) == 400, name
