@@ -22,7 +22,7 @@ from bridge.services.stores import Stores
 from bridge.services.voiding import Voidings
 from bridge.store.entries import Claim
 from bridge.store.outbox import event
-from bridge.store.statements import is_erased, row
+from bridge.store.statements import is_erased, is_same, row
 from bridge.store.times import now
 
 ROUNDS = 8
@@ -260,7 +260,7 @@ def _known_outcome(one: Arrival, known: dict[str, Any], planned: Outcome) -> Out
     """Return what a statement is that the ledger had already: voided before it came, a repeat, or a conflict."""
     if is_erased(known):
         return Outcome.ignored(Reason.ERASED)
-    if known.get("digest", one.digest) != one.digest:
+    if "digest" in known and not is_same(known, one.digest):
         return _conflict()
     if "disposition" not in known:  # voided before it came, or stored over HTTP and voided before the worker took it
         return planned if planned.reason is Reason.ERASED else Outcome(Disposition.WITHDRAWN)

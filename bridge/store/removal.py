@@ -9,6 +9,7 @@ import orjson
 from pymongo import UpdateOne
 
 from bridge.domain.agents import id_key, tombstone
+from bridge.domain.arrivals import digest
 from bridge.domain.erasing import found_by, is_own, roles_of, without_mention
 from bridge.domain.lrs.facts import people
 from bridge.store.database import Database, Document, bulk, reaches_store
@@ -102,8 +103,10 @@ class Removal:
 def _unmentioned(row: Document, keys: Collection[str]) -> Document:
     """Return the change that takes a person out of another's statement, and out of what it is found by."""
     hidden = [*found_by(keys), *roles_of(keys)]
-    raw = without_mention(row["raw"], keys) if row.get("raw") else row.get("raw", b"")
-    change: Document = {"$set": {"raw": raw}, "$pullAll": {"about": hidden} if "about" in row else {}}
+    change: Document = {"$set": {}, "$pullAll": {"about": hidden} if "about" in row else {}}
+    if row.get("raw"):
+        change["$set"]["raw"] = raw = without_mention(row["raw"], keys)
+        change["$addToSet"] = {"redacted": digest(orjson.loads(raw))}  # one on its way to the worker is no other
     if "lrs" in row:
         change["$pullAll"] |= {"lrs.keys": hidden, "lrs.roles": hidden}
         if chain := row["lrs"].get("chain"):

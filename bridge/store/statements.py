@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from pymongo import UpdateOne
 
@@ -18,7 +19,7 @@ GONE: Document = {
         "disposition": Disposition.IGNORED.value,
         "reason": Reason.ERASED.value,
     },
-    "$unset": dict.fromkeys(("member_id", "entry_id", "lrs", "about"), ""),
+    "$unset": dict.fromkeys(("member_id", "entry_id", "lrs", "about", "redacted"), ""),
 }
 """The change that leaves of a statement that it was here and was erased; even its digest could be guessed at."""
 
@@ -42,6 +43,11 @@ def _kept(row: Document) -> Document:
 def is_erased(known: Document) -> bool:
     """Say whether a row is of a statement that was erased."""
     return known.get("reason") == Reason.ERASED.value
+
+
+def is_same(known: Mapping[str, Any], digest: bytes) -> bool:
+    """Say whether a digest is of the statement that a row holds: as it came, or as erasures left it."""
+    return digest == known["digest"] or digest in known.get("redacted", ())
 
 
 def _settling(outcome: Outcome) -> Document:

@@ -36,6 +36,7 @@ from bridge.store.lrs.rows import Attached, Row
 from bridge.store.lrs.search import Search
 from bridge.store.lrs.statements import LrsStatements as Store
 from bridge.store.lrs.statements import Raced
+from bridge.store.statements import is_same
 
 ROUNDS = 5
 """How often a batch is decided anew when others store the same statements meanwhile."""
@@ -280,7 +281,7 @@ def _is_fresh(row: Row, known: Document | None, one: Incoming) -> bool:
     """Say whether there is something to store; raises ``Conflict`` for another statement under the same id."""
     if known is None or "digest" not in known:
         return True
-    if known["digest"] != row.digest and not _same_as_stored(known, one):
+    if not is_same(known, row.digest) and not _same_as_stored(known, one):
         raise _conflict()
     return "lrs" not in known
 

@@ -18,7 +18,7 @@ from bridge.store.lrs.references import References
 from bridge.store.lrs.rows import Link, Row
 from bridge.store.lrs.search import Search
 from bridge.store.lrs.unsent import Unsent
-from bridge.store.statements import GONE
+from bridge.store.statements import GONE, is_same
 
 NOTHING_KNOWN: Final[Mapping[str, Document]] = {}
 NOTHING_VOIDED: Final[Mapping[str, str]] = {}
@@ -102,9 +102,9 @@ class LrsStatements:
         One that is voided, or another statement under the same id, is left as it is.
         """
         waiting: Document = {"lrs": {"$exists": True}, "disposition": None, "voided_by": None}
-        found = self._statements.find({**_among(rows), **waiting}, {"digest": 1}) if rows else None
-        digests = {row["_id"]: row["digest"] async for row in found} if found else {}
-        mine = [row for row in rows if digests.get(row["_id"]) == row["digest"]]
+        found = self._statements.find({**_among(rows), **waiting}, {"digest": 1, "redacted": 1}) if rows else None
+        there = {row["_id"]: row async for row in found} if found else {}
+        mine = [row for row in rows if row["_id"] in there and is_same(there[row["_id"]], row["digest"])]
         if not mine:
             return set()
         result = await bulk(self._statements, [UpdateOne({"_id": row["_id"], **waiting}, _taking(row)) for row in mine])

@@ -11,11 +11,13 @@ import pytest
 
 from bridge import wiring
 from bridge.broker.publisher import publisher
+from bridge.domain.agents import identifier_key
+from bridge.domain.erasing import NOBODY
 from bridge.serve import relaying
 from bridge.services.lrs.relay import microseconds_ago
 from bridge.settings import Settings
 from bridge.store.outbox import events_of
-from tests.integration.lrs.client import Lrs, statement
+from tests.integration.lrs.client import Lrs, agent, statement
 from tests.support.journey import Journey, journey
 from tests.support.statements import completed, member, voided
 
@@ -225,3 +227,40 @@ async def test_what_another_process_left_unsent_is_sent(
     for one in given:
         await become(services, one["id"], "recorded")
     await drafts(services, 3)
+
+
+async def test_what_an_erasure_redacts_before_it_is_sent_is_recorded(
+    lrs: Lrs, lrs_settings: Settings, services: wiring.Services, worker: Journey
+) -> None:
+    """A completion that names two who are erased while it waits gets into the log, and is known in every telling."""
+    given = completed(context={"instructor": agent("ada"), "team": group("bob")})
+    await lrs.post(given)
+    assert services.lrs is not None
+    tellings = [given]
+    for name in ("ada", "bob"):
+        await services.stores.removal.statements(name, [identifier_key(agent(name))])
+        tellings.append(orjson.loads((await row_of(services, given["id"]))["raw"]))
+    async with publisher(lrs_settings, "test") as out:
+        await services.lrs.relay.send_stored(out, microseconds_ago(0))
+    await become(services, given["id"], "recorded")
+    for telling in tellings:
+        assert [one.disposition for one in await worker.send(telling)] == ["duplicate"]
+        await lrs.post(telling)
+    assert orjson.loads((await row_of(services, given["id"]))["raw"]) == tellings[-1]
+
+
+async def test_what_was_redacted_stays_so_when_it_is_told_again(
+    lrs: Lrs, services: wiring.Services, worker: Journey
+) -> None:
+    """A statement of the queue that named an erased person is taken into the LRS without them."""
+    given = completed(context={"instructor": agent("ada")})
+    await worker.send(given)
+    await services.stores.removal.statements("ada", [identifier_key(agent("ada"))])
+    await lrs.post(given)
+    assert (await lrs.get(given["id"]))["context"]["instructor"] == NOBODY
+    assert await lrs.find(agent=orjson.dumps(agent("ada")).decode(), related_agents="true") == []
+
+
+def group(member: str) -> dict[str, Any]:
+    """A Group that has one member, and no identifier."""
+    return {"objectType": "Group", "member": [agent(member)]}
