@@ -221,10 +221,10 @@ class Recording:
                 break
 
     async def _let_go(self, held: list[dict[str, Any]]) -> bool:
-        """Record and void what a freeze held; returns whether any of it is held no more."""
-        completions = [row["_id"] for row in held if "target" not in row]
+        """Record and then void what a freeze held; returns whether any of it is held no more."""
+        released = await self._release([row["_id"] for row in held if "target" not in row], Disposition.HELD)
         voided = await self._voidings.let_go([row for row in held if "target" in row])
-        return await self._release(completions, Disposition.HELD) or voided > 0
+        return released or voided > 0
 
     async def _release(self, statement_ids: list[str], waited: Disposition) -> bool:
         """Record statements that were parked, or held; returns whether any is so no more."""
