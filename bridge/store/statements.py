@@ -45,6 +45,11 @@ def is_erased(known: Document) -> bool:
     return known.get("reason") == Reason.ERASED.value
 
 
+def is_voiding(claimed: Document) -> bool:
+    """Say whether a row to be claimed is of a voiding, which alone is withdrawn and has no entry."""
+    return claimed["disposition"] == Disposition.WITHDRAWN.value and "entry_id" not in claimed
+
+
 def is_same(known: Mapping[str, Any], digest: bytes) -> bool:
     """Say whether a digest is of the statement that a row holds: as it came, or as erasures left it."""
     return digest == known["digest"] or digest in known.get("redacted", ())
@@ -81,9 +86,12 @@ class Statements:
         await self._statements.create_index("about", sparse=True, name="about")
 
     async def claim(self, rows: list[Document]) -> set[str]:
-        """Write the rows of statements seen for the first time; returns the ids that were there already."""
+        """Write the rows of statements seen for the first time; returns the ids that were there already.
+
+        A voiding that was voided before it came is as if it had not been (xAPI-Data §2.3.2).
+        """
         refused = await insert_new(self._statements, [_kept(row) for row in rows])
-        return {rows[position]["_id"] for position in refused}
+        return {rows[n]["_id"] for n in refused if not (is_voiding(rows[n]) and await self.fill(rows[n]))}
 
     async def known(self, statement_ids: Iterable[str]) -> dict[str, Document]:
         """Return id → row of the statements that are there."""
@@ -103,10 +111,11 @@ class Statements:
         if changes:
             await bulk(self._statements, changes)
 
-    async def fill(self, received: Document) -> None:
-        """Complete the row that a voiding made for a statement that had not arrived yet."""
+    async def fill(self, received: Document) -> bool:
+        """Complete the row that a voiding made for a statement that had not arrived yet; says whether it was so."""
         facts = {name: value for name, value in _kept(received).items() if name != "_id"}
-        await self._statements.update_one({"_id": received["_id"], "digest": None}, {"$set": facts})
+        result = await self._statements.update_one({"_id": received["_id"], "digest": None}, {"$set": facts})
+        return result.matched_count == 1
 
     async def void(self, target: str, voiding_id: str) -> Document | None:
         """Mark a statement as voided, even before it arrives; returns its row.

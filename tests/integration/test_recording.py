@@ -134,6 +134,17 @@ async def test_a_voided_statement_is_withdrawn(bridge: Journey, order: str) -> N
     assert await bridge.log("m-1") == []
 
 
+async def test_a_voiding_that_was_voided_before_it_came_voids(bridge: Journey) -> None:
+    """A voiding cannot be voided (xAPI-Data §2.3.2), whenever it comes."""
+    await bridge.add_member("m-1", member())
+    statement = completed()
+    by = voided(statement["id"])
+    for one in (statement, voided(by["id"]), by):
+        await bridge.send(one)
+    assert await bridge.log("m-1") == []
+    assert [outcome.disposition for outcome in await bridge.send(by, statement)] == [Disposition.DUPLICATE] * 2
+
+
 async def test_an_unknown_actor_is_parked_until_the_member_comes(bridge: Journey) -> None:
     """Decision 10: nothing is lost, and the identifier brings it into the log."""
     statement = completed(actor={"mbox": "mailto:Sam@Example.org"})

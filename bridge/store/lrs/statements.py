@@ -18,7 +18,7 @@ from bridge.store.lrs.references import References
 from bridge.store.lrs.rows import Link, Row
 from bridge.store.lrs.search import Search
 from bridge.store.lrs.unsent import Unsent
-from bridge.store.statements import GONE, is_same
+from bridge.store.statements import GONE, is_same, is_voiding
 
 NOTHING_KNOWN: Final[Mapping[str, Document]] = {}
 NOTHING_VOIDED: Final[Mapping[str, str]] = {}
@@ -99,15 +99,17 @@ class LrsStatements:
     async def take(self, rows: Sequence[Document]) -> set[str]:
         """Settle, as these ledger rows say, statements stored over HTTP that nobody has settled; returns their ids.
 
-        One that is voided, or another statement under the same id, is left as it is.
+        One that is voided, unless it is a voiding itself (xAPI-Data §2.3.2), or another statement under the same id,
+        is left as it is.
         """
-        waiting: Document = {"lrs": {"$exists": True}, "disposition": None, "voided_by": None}
+        waiting: Document = {"lrs": {"$exists": True}, "disposition": None}
         found = self._statements.find({**_among(rows), **waiting}, {"digest": 1, "redacted": 1}) if rows else None
         there = {row["_id"]: row async for row in found} if found else {}
         mine = [row for row in rows if row["_id"] in there and is_same(there[row["_id"]], row["digest"])]
         if not mine:
             return set()
-        result = await bulk(self._statements, [UpdateOne({"_id": row["_id"], **waiting}, _taking(row)) for row in mine])
+        changes = [UpdateOne({"_id": row["_id"], **waiting, **_unless_voided(row)}, _taking(row)) for row in mine]
+        result = await bulk(self._statements, changes)
         if result.matched_count == len(mine):
             return {row["_id"] for row in mine}
         # Another worker took some, or a voiding came: what is settled by now is safe to carry out once more.
@@ -136,6 +138,10 @@ def _references(rows: Iterable[Row]) -> dict[str, str]:
 
 def _among(rows: Sequence[Document]) -> Document:
     return {"_id": {"$in": [row["_id"] for row in rows]}}
+
+
+def _unless_voided(row: Document) -> Document:
+    return {} if is_voiding(row) else {"voided_by": None}
 
 
 def _taking(row: Document) -> Document:

@@ -134,6 +134,22 @@ async def test_a_draft_is_withdrawn_by_a_voiding_over_http(
         await become(services, given["id"], "withdrawn")
 
 
+async def test_a_voiding_that_was_voided_before_it_came_voids(
+    lrs: Lrs, services: wiring.Services, worker: Journey
+) -> None:
+    """A voiding cannot be voided (xAPI-Data §2.3.2), whenever it comes: the draft goes, as ``/xapi/`` says."""
+    given = completed()
+    by = voided(given["id"])
+    async with relaying(services):
+        await lrs.post(given)
+        await drafts(services, 1)
+        await lrs.post(other := voided(by["id"]))
+        await become(services, other["id"], "withdrawn")
+        await lrs.post(by)
+        await become(services, given["id"], "withdrawn")
+    assert (await lrs.call("GET", "statements", {"statementId": given["id"]})).status == 404
+
+
 async def test_the_queue_and_http_may_bring_the_same_statement(
     lrs: Lrs, services: wiring.Services, worker: Journey
 ) -> None:
