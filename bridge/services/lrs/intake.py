@@ -56,7 +56,7 @@ def batch(body: bytes, version: Version, most_bytes: int) -> list[Incoming]:
         parts = bodies.elements(body)
     except bodies.BodyTooLarge as error:
         raise TooLarge(f"{error}; send the rest in another request.") from None
-    except (bodies.UnreadableBody, RecursionError):
+    except bodies.TooDeep:
         raise _too_deep("", version) from None
     found = [_incoming(_decoded(part), part, version, most_bytes, at=f"/{n}") for n, part in enumerate(parts)]
     _check_distinct(found, version)
