@@ -69,8 +69,8 @@ class Removal:
         mentions = list(found_by(keys))
         await self._own({"member_id": member_id}, ())
         await self._own({"about": {"$in": mentions}}, keys)
-        for mention in mentions:  # the embedded store looks a single key up, not a list
-            await self._own({"lrs.here": True, "lrs.keys": mention}, keys)
+        for mention in mentions:  # the embedded store looks a single key up, not a list, and with a range behind it
+            await self._own({"lrs.here": True, "lrs.keys": mention, "lrs.at": {"$gte": 0}}, keys)
 
     async def named(self, stones: Collection[str]) -> set[str]:
         """Return the identifier keys, wherever statements or documents name anybody, whose tombstones are these.
