@@ -299,18 +299,22 @@ def _conflict() -> Conflict:
 
 
 def _voided(rows: Sequence[Row], known: Mapping[str, Document], by: Credential) -> dict[str, str]:
-    """Return target → voiding statement; a voiding statement is not voided (xAPI-Data §2.3.2)."""
+    """Return target → voiding statement; a voiding statement is not voided (xAPI-Data §2.3.2).
+
+    Raises ``Forbidden`` for one that the credential may not make: what is still to come may be another's.
+    """
     voidings = {row.found_by.voids: row.statement_id for row in rows if row.found_by.voids}
     own = {row.statement_id: row for row in rows}
     for target in list(voidings):
         there = known.get(target)
-        if there is not None and "raw" in there and not _may_void(there, by):
-            raise Forbidden("A credential without the scope all voids only what it stored itself.")
+        stored_here = there is not None and "raw" in there
+        if not (by.may("all") or (_is_of(there or {}, by) if stored_here else target in own)):
+            raise Forbidden("A credential without the scope all voids only what it has stored itself.")
         voids = (there or {}).get("lrs", {}).get("voids") or (own[target].found_by.voids if target in own else None)
         if voids:
             del voidings[target]
     return voidings
 
 
-def _may_void(target: Document, by: Credential) -> bool:
-    return by.may("all") or target.get("lrs", {}).get("by") == by.key
+def _is_of(stored: Document, by: Credential) -> bool:
+    return stored.get("lrs", {}).get("by") == by.key

@@ -15,7 +15,7 @@ from bridge import metrics, wiring
 from bridge.api.app import create_app
 from bridge.serve import parts
 from bridge.settings import Settings
-from tests.integration.lrs.client import Lrs, agent, statement, voiding
+from tests.integration.lrs.client import Lrs, agent, new_id, statement, voiding
 from tests.support.scrape import read
 
 ADA = orjson.dumps(agent("ada")).decode()
@@ -89,6 +89,18 @@ async def test_a_credential_voids_only_what_it_stored(lrs: Lrs) -> None:
     assert (await lrs.as_("content").call("POST", "statements", json=voiding(theirs))).status == 403
     await lrs.as_("content").post(voiding(mine))
     assert (await lrs.call("GET", "statements", {"statementId": theirs})).status == 200
+
+
+async def test_what_another_stores_is_not_voided_before_it_comes(lrs: Lrs) -> None:
+    """Nor may a credential without ``all`` void what is still to come, unless it comes in the same batch."""
+    theirs, mine = statement(id=new_id()), statement(id=new_id())
+    assert (await lrs.as_("content").call("POST", "statements", json=voiding(theirs["id"]))).status == 403
+    await lrs.post(theirs)
+    again = await lrs.as_("content").call("POST", "statements", json=[theirs, voiding(theirs["id"])])
+    assert again.status == 403, "theirs sent once more does not become mine"
+    assert (await lrs.call("GET", "statements", {"statementId": str(theirs["id"])})).status == 200
+    await lrs.as_("content").post([mine, voiding(mine["id"])])
+    assert (await lrs.call("GET", "statements", {"voidedStatementId": str(mine["id"])})).status == 200
 
 
 async def test_what_is_known_of_activities_and_agents(lrs: Lrs) -> None:
