@@ -42,6 +42,7 @@ class Model:
         self.entry = ""
         self.reads = 0
         self.asked = False
+        self.granted = 0
 
 
 class AuditMachine(RuleBasedStateMachine):
@@ -126,7 +127,7 @@ class AuditMachine(RuleBasedStateMachine):
     def ask_for_time(self, name: str, until: int) -> None:
         """A member asks for more time, perhaps twice."""
         model = self.models[name]
-        day = self.office.today().toordinal() + until
+        day = self.office.today().toordinal() + until + 41 * model.granted  # later than what was granted before
         body = {"until": f"{self.office.today().fromordinal(day)}", "reason": "Ill."}
         reply = self.wait(self.person(name)("POST", f"/v1/audit/{model.case or 'none'}/extension-requests", body))
         self.expect(reply, 201 if model.state in {"selected", "returned"} and not model.asked else 409)
@@ -141,6 +142,7 @@ class AuditMachine(RuleBasedStateMachine):
         reply = self.wait(self.staff("jo")("POST", path, body))
         possible = model.asked and model.state in {"selected", "returned"}
         self.expect(reply, 404 if not model.case else 200 if possible else 409)
+        model.granted += grants and reply.status == 200
         model.asked = model.asked and reply.status != 200
 
     @rule(name=member_ids, reviewer=reviewers)
