@@ -14,15 +14,24 @@ from typing import Any
 import orjson
 
 from bridge.domain.arrivals import Arrival, arrival
-from bridge.domain.completions import Completion, Rules, Voiding
-from bridge.domain.dispositions import Disposition, Outcome, Reason
+from bridge.domain.completions import Rules, Voiding
+from bridge.domain.dispositions import Disposition, Outcome
 from bridge.domain.forms import Form
+from bridge.services.outcomes import (
+    LOGGED,
+    WAITS,
+    claim_of,
+    events,
+    goes_elsewhere,
+    known_outcome,
+    outcome_of,
+    repeat,
+    row_of,
+    same_work,
+)
 from bridge.services.placing import Plan, plan_for
 from bridge.services.stores import Stores
 from bridge.services.voiding import Voidings
-from bridge.store.entries import Claim
-from bridge.store.outbox import event
-from bridge.store.statements import is_erased, is_same, row
 from bridge.store.times import now
 
 ROUNDS = 8
@@ -33,9 +42,6 @@ RELEASED_AT_ONCE = 200
 
 MOST_TOLD = 10_000
 """Statements remembered as told of."""
-
-LOGGED = frozenset({Disposition.RECORDED, Disposition.MERGED})
-WAITS = frozenset({Disposition.PARKED, Disposition.HELD})
 
 
 class Recording:
@@ -60,13 +66,13 @@ class Recording:
             self._cut_off.update(firsts)
             raise
         self._cut_off.difference_update(firsts)
-        return [_repeat(one, firsts[one.statement_id], outcomes[one.statement_id]) for one in arrivals]
+        return [repeat(one, firsts[one.statement_id], outcomes[one.statement_id]) for one in arrivals]
 
     async def _record_distinct(self, arrivals: list[Arrival]) -> dict[str, Outcome]:
         plan = await plan_for(arrivals, self._stores, self._form)
         claims = [one for one in arrivals if plan.outcomes[one.statement_id].disposition != Disposition.DEAD_LETTERED]
         claimed = dict(plan.outcomes)
-        rows = [_row(one, claimed[one.statement_id]) for one in claims]
+        rows = [row_of(one, claimed[one.statement_id]) for one in claims]
         known = await self._stores.statements.claim(rows)
         # What came over HTTP is in the ledger without a disposition, until it is taken here (docs/decisions/0009).
         known -= await self._stores.lrs.statements.take([row for row in rows if row["_id"] in known])
@@ -77,10 +83,10 @@ class Recording:
         done = await self._carry_out([*fresh, *unfinished], plan)
         changed = {key: outcome for key, outcome in done.items() if outcome != claimed[key]}
         await self._stores.statements.settle(changed)
-        done |= await self._voided({key: one for key, one in done.items() if key in changed or _goes_elsewhere(one)})
-        await self._stores.outbox.add_block(_events(fresh, done))
+        done |= await self._voided({key: one for key, one in done.items() if key in changed or goes_elsewhere(one)})
+        await self._stores.outbox.add_block(events(fresh, done))
         self._remember(fresh)
-        await self._stores.outbox.add(_events([one for one in unfinished if self._may_be_untold(one, plan)], done))
+        await self._stores.outbox.add(events([one for one in unfinished if self._may_be_untold(one, plan)], done))
         await self._notice_changes(plan, claims)
         return {**plan.outcomes, **done, **repeats}
 
@@ -94,9 +100,9 @@ class Recording:
         repeats: list[Arrival] = []
         for one in arrivals:
             known, planned = rows[one.statement_id], plan.outcomes[one.statement_id]
-            outcomes[one.statement_id] = outcome = _known_outcome(one, known, planned)
+            outcomes[one.statement_id] = outcome = known_outcome(one, known, planned)
             if "disposition" not in known and outcome.disposition is not Disposition.DEAD_LETTERED:
-                await self._stores.statements.fill(_row(one, outcome))
+                await self._stores.statements.fill(row_of(one, outcome))
                 await self._stores.statements.settle({one.statement_id: outcome})  # one stored over HTTP is full
             elif outcome.disposition is Disposition.DUPLICATE:
                 repeats.append(one)
@@ -109,8 +115,8 @@ class Recording:
 
         What means something else by now (its member came, a freeze began or ended) is looked for first.
         """
-        meant = {one.statement_id: _meant(rows[one.statement_id]) for one in repeats}
-        others = [one for one in repeats if not _same_work(meant[one.statement_id], plan.outcomes[one.statement_id])]
+        meant = {one.statement_id: outcome_of(rows[one.statement_id]) for one in repeats}
+        others = [one for one in repeats if not same_work(meant[one.statement_id], plan.outcomes[one.statement_id])]
         undone = await self._undone(others, meant) if others else []
         if undone:
             plan.replace(await plan_for(undone, self._stores, self._form, looking=True), undone)
@@ -121,7 +127,7 @@ class Recording:
         """Return those that should be in the log, or wait, and are not there."""
         logged = [one for one in repeats if meant[one.statement_id].disposition in LOGGED]
         waits = [one for one in repeats if meant[one.statement_id].disposition in WAITS]
-        found = await self._stores.entries.holding([_claim(one, meant[one.statement_id]) for one in logged])
+        found = await self._stores.entries.holding([claim_of(one, meant[one.statement_id]) for one in logged])
         there = {key for entry in found.values() for key in entry["provenance"]["statement_ids"]}
         there |= await self._stores.waiting.among([one.statement_id for one in waits])
         return [one for one in (*logged, *waits) if one.statement_id not in there]
@@ -148,7 +154,7 @@ class Recording:
             await self._voidings.void(target, voiding_id, now())
         await self._stores.waiting.release([key for key in marked if settled[key].disposition in WAITS])
         rows = await self._stores.statements.known(marked) if marked else {}
-        outcomes = {key: _meant(row) for key, row in rows.items()}
+        outcomes = {key: outcome_of(row) for key, row in rows.items()}
         return {key: outcome for key, outcome in outcomes.items() if outcome.disposition is Disposition.WITHDRAWN}
 
     def _may_be_untold(self, one: Arrival, plan: Plan) -> bool:
@@ -236,7 +242,7 @@ class Recording:
         outcomes = await self._carry_out(arrivals, plan)
         await self._stores.statements.settle(outcomes)
         outcomes |= await self._voided(outcomes)
-        await self._stores.outbox.add(_events(arrivals, outcomes))
+        await self._stores.outbox.add(events(arrivals, outcomes))
         now_in = {key: outcome.disposition for key, outcome in outcomes.items()}
         await self._stores.waiting.unpark([key for key in statement_ids if now_in.get(key) != Disposition.PARKED])
         await self._stores.waiting.let_go([key for key in statement_ids if now_in.get(key) != Disposition.HELD])
@@ -245,72 +251,3 @@ class Recording:
 
     def _stored(self, row: dict[str, Any]) -> Arrival:
         return arrival(orjson.loads(row["raw"]), row["raw"], row["received_at"], self.rules)
-
-
-def _repeat(one: Arrival, first: Arrival, outcome: Outcome) -> Outcome:
-    """Return the outcome of an arrival whose id may have stood earlier in the same batch (decision 6)."""
-    if one is first or outcome.disposition is Disposition.DEAD_LETTERED:
-        return outcome
-    if one.digest != first.digest:
-        return _conflict()
-    return Outcome(Disposition.DUPLICATE, entry_id=outcome.entry_id, member_id=outcome.member_id)
-
-
-def _known_outcome(one: Arrival, known: dict[str, Any], planned: Outcome) -> Outcome:
-    """Return what a statement is that the ledger had already: voided before it came, a repeat, or a conflict."""
-    if is_erased(known):
-        return Outcome.ignored(Reason.ERASED)
-    if "digest" in known and not is_same(known, one.digest):
-        return _conflict()
-    if "disposition" not in known:  # voided before it came, or stored over HTTP and voided before the worker took it
-        return planned if planned.reason is Reason.ERASED else Outcome(Disposition.WITHDRAWN)
-    return Outcome(Disposition.DUPLICATE, entry_id=known.get("entry_id"), member_id=known.get("member_id"))
-
-
-def _same_work(meant: Outcome, planned: Outcome) -> bool:
-    """Say whether the first delivery meant what this one plans: then doing it again completes it, if it was cut off."""
-    if meant.disposition in LOGGED and planned.disposition in LOGGED:
-        return meant.member_id == planned.member_id
-    return meant.disposition is planned.disposition and meant.disposition is not Disposition.IGNORED
-
-
-def _goes_elsewhere(outcome: Outcome) -> bool:
-    """Say whether a voiding may look before there is anything to find: the statement joins another, or waits."""
-    return outcome.disposition in WAITS or outcome.disposition is Disposition.MERGED
-
-
-def _meant(known: dict[str, Any]) -> Outcome:
-    """Return what became of a statement as the ledger has it."""
-    reason = Reason(known["reason"]) if "reason" in known else None
-    entry_id, member_id = known.get("entry_id"), known.get("member_id")
-    return Outcome(Disposition(known["disposition"]), reason, entry_id=entry_id, member_id=member_id)
-
-
-def _claim(one: Arrival, meant: Outcome) -> Claim:
-    """Return where the entry of a recorded or merged statement is to be found."""
-    merge_keys = one.meaning.merge_keys if isinstance(one.meaning, Completion) else ()
-    return Claim(meant.member_id or "", meant.entry_id or "", tuple(merge_keys))
-
-
-def _conflict() -> Outcome:
-    return Outcome.dead(Reason.CONFLICT, "/id: an id of its own was expected; another statement was recorded under it")
-
-
-def _row(one: Arrival, outcome: Outcome) -> dict[str, Any]:
-    if outcome.reason is Reason.ERASED:
-        return row(one.statement_id, b"", one.digest, one.received_at, outcome)
-    others = one.mentions if outcome.member_id or one.actor_key is None else {*one.mentions, one.actor_key}
-    return row(one.statement_id, one.raw, one.digest, one.received_at, outcome, others)
-
-
-def _events(arrivals: Sequence[Arrival], outcomes: dict[str, Outcome]) -> list[dict[str, Any]]:
-    return [drafted for one in arrivals if (drafted := _drafted(one, outcomes[one.statement_id]))]
-
-
-def _drafted(one: Arrival, outcome: Outcome) -> dict[str, Any] | None:
-    if outcome.disposition is not Disposition.RECORDED or outcome.member_id is None:
-        return None
-    data = {"entry_id": outcome.entry_id, "statement_id": one.statement_id}
-    return event(
-        f"log.drafted:{outcome.entry_id}", "log.drafted", outcome.member_id, one.received_at, data, one.traceparent
-    )

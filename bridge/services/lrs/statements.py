@@ -8,25 +8,21 @@ from typing import Any
 
 import orjson
 
-from bridge import tracing
 from bridge.domain.agents import actor_key
-from bridge.domain.arrivals import digest
 from bridge.domain.lrs import formats
-from bridge.domain.lrs.composing import assigned, exact, instant, moment, needs_reshaping, whole
+from bridge.domain.lrs.composing import exact, moment, whole
 from bridge.domain.lrs.facts import (
     EVERY,
     activities,
     authority_key,
     definition_key,
-    facts,
     mention_of_activity,
     mention_of_agent,
 )
-from bridge.domain.lrs.likeness import same
-from bridge.errors import Conflict, Forbidden, NotFound, Unavailable
-from bridge.logs import correlation_id
+from bridge.errors import Conflict, NotFound, Unavailable
 from bridge.services.lrs.clock import Clock
 from bridge.services.lrs.credentials import Credential
+from bridge.services.lrs.deciding import Sent, distinct, is_fresh, voidings_of
 from bridge.services.lrs.gathering import Gathering
 from bridge.services.lrs.intake import Incoming
 from bridge.services.lrs.links import relink
@@ -36,7 +32,6 @@ from bridge.store.lrs.rows import Attached, Row
 from bridge.store.lrs.search import Search
 from bridge.store.lrs.statements import LrsStatements as Store
 from bridge.store.lrs.statements import Raced
-from bridge.store.statements import is_same
 
 ROUNDS = 5
 """How often a batch is decided anew when others store the same statements meanwhile."""
@@ -66,42 +61,6 @@ class Shown:
     attached: list[Attached] = field(default_factory=list[Attached])
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """How statements came: with whose credential, in which version, and with the data of which attachments."""
-
-    by: Credential
-    version: str
-    attached: set[str]
-
-    def row(self, one: Incoming, at: int) -> Row:
-        """Return the row of a statement that is stored at a time."""
-        claimed = "1.0.0" if self.version == "1.0.3" else self.version  # xAPI-Data §2.4.10
-        return Row(
-            statement_id=one.statement_id,
-            raw=one.raw,
-            digest=digest({**one.statement, "id": one.statement.get("id", one.statement_id)}),
-            received_at=instant(at),
-            at=at,
-            added=assigned(one.statement, at, self.by.authority, claimed),
-            reshape=needs_reshaping(one.statement),
-            untimed="timestamp" not in one.statement,
-            found_by=facts(one.statement, self.by.authority),
-            by=self.by.key,
-            named=one.named,
-            attached=_attached(one, self.attached),
-            traceparent=tracing.current(),
-            correlation_id=correlation_id(),
-        )
-
-    def row_of_stored(self, row: Row, known: Document, one: Incoming) -> Row:
-        """Return the row of a statement that may have come by the queue before: then its text stays as it is there."""
-        if not known.get("raw"):
-            return row
-        stored = replace(one, raw=known["raw"], statement=orjson.loads(known["raw"]))
-        return replace(self.row(stored, row.at), digest=known["digest"], received_at=known["received_at"])
-
-
 class LrsStatements:
     """The statement resource's use cases; ``relay`` brings what was stored to the broker."""
 
@@ -120,10 +79,10 @@ class LrsStatements:
         id, ``Forbidden`` for a voiding that is not the credential's to make.
         """
         by.need("statements/write")
-        firsts = _distinct(await self._of_the_living(incoming))
+        firsts = distinct(await self._of_the_living(incoming))
         if not firsts:
             return
-        sent = _Sent(by, version, attached)
+        sent = Sent(by, version, attached)
         for number in range(ROUNDS):
             with self._clock.held(len(firsts)) as at:
                 rows = [sent.row(one, at + n) for n, one in enumerate(firsts.values())]
@@ -183,16 +142,16 @@ class LrsStatements:
                     del new[known]
         return [False for _ in rows]
 
-    async def _add(self, rows: list[Row], incoming: Mapping[str, Incoming], sent: _Sent) -> None:
+    async def _add(self, rows: list[Row], incoming: Mapping[str, Incoming], sent: Sent) -> None:
         """Store those of the statements that are not here yet; a repeat changes nothing."""
         ids = {row.statement_id for row in rows} | {row.found_by.voids for row in rows if row.found_by.voids}
         known = await self._store.known(ids)
         fresh = [
             sent.row_of_stored(row, known.get(row.statement_id, {}), incoming[row.statement_id])
             for row in rows
-            if _is_fresh(row, known.get(row.statement_id), incoming[row.statement_id])
+            if is_fresh(row, known.get(row.statement_id), incoming[row.statement_id])
         ]
-        voided = _voided(rows, known, sent.by)
+        voided = voidings_of(rows, known, sent.by)
         if fresh:
             self._relay.offer(await self._store.add(fresh, known, voided), fresh)
         await relink(self._store, rows)
@@ -260,61 +219,3 @@ class LrsStatements:
 def _is_voided(row: Document) -> bool:
     """Say whether a statement is voided; a voiding statement never is (xAPI-Data §2.3.2)."""
     return "voided_by" in row and "voids" not in row["lrs"]
-
-
-def _distinct(incoming: Sequence[Incoming]) -> dict[str, Incoming]:
-    """Return the statements by id; an identical repeat within a batch is one statement (xAPI-Data §2.3.1)."""
-    firsts: dict[str, Incoming] = {}
-    for one in incoming:
-        first = firsts.setdefault(one.statement_id, one)
-        if first is not one and not same(first.statement, one.statement):
-            raise _conflict()
-    return firsts
-
-
-def _attached(one: Incoming, attached: set[str]) -> tuple[Attached, ...]:
-    found = {part["sha2"].lower(): part["contentType"] for part in one.attachments()}
-    return tuple(Attached(sha2, kind) for sha2, kind in found.items() if sha2 in attached)
-
-
-def _is_fresh(row: Row, known: Document | None, one: Incoming) -> bool:
-    """Say whether there is something to store; raises ``Conflict`` for another statement under the same id."""
-    if known is None or "digest" not in known:
-        return True
-    if not is_same(known, row.digest) and not _same_as_stored(known, one):
-        raise _conflict()
-    return "lrs" not in known
-
-
-def _same_as_stored(known: Document, one: Incoming) -> bool:
-    """Say whether a statement tells the same as a row; one that came without an id has none that others could know."""
-    stored: Document = orjson.loads(known["raw"] or b"{}")
-    return "id" in stored and same(stored, one.statement)
-
-
-def _conflict() -> Conflict:
-    return Conflict(
-        "Another statement was stored under this id, and a stored statement does not change (xAPI-Data §2.3.1)."
-    )
-
-
-def _voided(rows: Sequence[Row], known: Mapping[str, Document], by: Credential) -> dict[str, str]:
-    """Return target → voiding statement; a voiding statement is not voided (xAPI-Data §2.3.2).
-
-    Raises ``Forbidden`` for one that the credential may not make: what is still to come may be another's.
-    """
-    voidings = {row.found_by.voids: row.statement_id for row in rows if row.found_by.voids}
-    own = {row.statement_id: row for row in rows}
-    for target in list(voidings):
-        there = known.get(target)
-        stored_here = there is not None and "raw" in there
-        if not (by.may("all") or (_is_of(there or {}, by) if stored_here else target in own)):
-            raise Forbidden("A credential without the scope all voids only what it has stored itself.")
-        voids = (there or {}).get("lrs", {}).get("voids") or (own[target].found_by.voids if target in own else None)
-        if voids:
-            del voidings[target]
-    return voidings
-
-
-def _is_of(stored: Document, by: Credential) -> bool:
-    return stored.get("lrs", {}).get("by") == by.key
