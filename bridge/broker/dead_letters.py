@@ -13,7 +13,7 @@ from aio_pika.abc import AbstractIncomingMessage
 
 from bridge import tracing
 from bridge.broker.publisher import Outgoing
-from bridge.broker.topology import Topology
+from bridge.broker.topology import SHORT_STRING, Topology
 from bridge.domain.dispositions import DEAD_LETTER_REASONS, Reason
 from bridge.domain.entries import NAMESPACE
 
@@ -25,9 +25,6 @@ BROKERS = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-
 
 REPLAYED = "x-replayed"
 """Header of a message that was replayed after it had been cut off, perhaps between two writes of its recording."""
-
-SHORT = 255
-"""Bytes of a short string: a property or a routing key (AMQP 0-9-1 §4.2.5.3)."""
 
 _BEGINNING = datetime.fromtimestamp(0, UTC)
 
@@ -155,7 +152,7 @@ def _origin(message: AbstractIncomingMessage, exchange: object, key: object) -> 
 
 def _short(value: object) -> str:
     """Return a header's text, or none where it would not fit the property or the key that it is to be."""
-    return value if isinstance(value, str) and len(value.encode()) <= SHORT else ""
+    return value if isinstance(value, str) and len(value.encode()) <= SHORT_STRING else ""
 
 
 def _time(value: object) -> datetime:

@@ -18,8 +18,8 @@ DELIVERY_LIMIT = 10_000
 RabbitMQ 4 would drop a message after 20, so a worker killed often enough would lose it.
 """
 
-MOST_KEY_BYTES = 255
-"""Bytes of a routing key; a verb's IRI may be longer."""
+SHORT_STRING = 255
+"""Bytes of a short string, as properties and routing keys are (AMQP 0-9-1 §4.2.5.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +128,6 @@ class Topology:
 
 
 def routing_key(verb: str) -> str:
-    """Return ``statement.<verb name>`` for a verb's name or IRI, cut to what a key may have (AMQP 0-9-1 §4.2.5.3)."""
+    """Return ``statement.<verb name>`` for a verb's name or IRI, cut to what a key may have: an IRI may be longer."""
     name = verb_name(verb) or verb.rstrip("/").rsplit("/", 1)[-1]
-    return f"statement.{name}".encode()[:MOST_KEY_BYTES].decode(errors="ignore")
+    return f"statement.{name}".encode()[:SHORT_STRING].decode(errors="ignore")
