@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.context import Call
 from bridge.api.idempotent import attempt
-from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
+from bridge.api.pagination import Page, PageQuery, paged, position
 from bridge.api.parts import AUDIT
 from bridge.api.routing import Answer, Routes
 from bridge.domain.fields import Day
@@ -154,9 +154,8 @@ class Readiness(BaseModel):
 @routes.get("/v1/audit", roles={"member"}, query=PageQuery, answer=Page[AuditCase], summary="My audit cases")
 async def list_audit(call: Call, query: PageQuery) -> dict[str, Any]:
     """Return a page of the member's cases, newest first (R53)."""
-    parse_sort(query.sort, ())
     scope = f"audit:{call.caller.subject}"
-    page = await call.service(AUDIT).list(call.caller.subject, query.limit, decode_cursor(scope, query, place()))
+    page = await call.service(AUDIT).list(call.caller.subject, query.limit, position(scope, query))
     return paged(page, scope, query)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from bridge.api.context import Call
-from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
+from bridge.api.pagination import Page, PageQuery, paged, position
 from bridge.api.parts import NOTICES
 from bridge.api.routing import Routes
 
@@ -41,8 +41,7 @@ class Notice(BaseModel):
 @routes.get("/v1/ops/notices", roles={"ops"}, query=NoticeQuery, answer=Page[Notice], summary="List notices")
 async def list_notices(call: Call, query: NoticeQuery) -> dict[str, Any]:
     """Return a page of notices, so that refusals and bounces are seen."""
-    parse_sort(query.sort, ())
-    page = await call.service(NOTICES).list(query.state, query.limit, decode_cursor("notices", query, place()))
+    page = await call.service(NOTICES).list(query.state, query.limit, position("notices", query))
     return paged(page, "notices", query, lambda notice: {**notice, "id": notice["_id"]})
 
 

@@ -98,6 +98,12 @@ def place(sorts: int = 1) -> tuple[type, ...]:
     return (*(bool, str) * sorts, str)
 
 
+def position(scope: str, query: PageQuery) -> list[Any] | None:
+    """The last row's values in a list that has one order; raises ``ValidationFailed`` for a sort, or a cursor."""
+    parse_sort(query.sort, ())
+    return decode_cursor(scope, query, place())
+
+
 def decode_cursor(scope: str, query: PageQuery, shape: Sequence[type]) -> list[Any] | None:
     """The last row's values, which are of the types of ``shape``, or ``None`` on the first page.
 

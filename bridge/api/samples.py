@@ -43,10 +43,10 @@ class SampleIn(BaseModel):
             raise ValueError(f"renewal_to must be {LONGEST_WINDOW - 1} days or fewer after renewal_from")
         return self
 
-    def draw(self, attempt: Attempt | None) -> Draw:
-        """Return it as the service asks."""
+    def draw(self, made: Attempt | None) -> Draw:
+        """Return it as the service asks; ``made`` is the attempt that the call is."""
         window = Window(self.renewal_from, self.renewal_to, self.minimum_months_registered)
-        return Draw(window, self.rate, self.count, self.seed, attempt)
+        return Draw(window, self.rate, self.count, self.seed, made)
 
 
 class Drawn(BaseModel):

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.context import Call
 from bridge.api.idempotent import attempt
-from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
+from bridge.api.pagination import Page, PageQuery, paged, position
 from bridge.api.parts import ACCESS, SUPPORT
 from bridge.api.routing import Answer, Routes
 from bridge.errors import Conflict
@@ -60,9 +60,8 @@ class AccessRow(BaseModel):
 @routes.get("/v1/support-grants", roles={"member"}, query=PageQuery, answer=Page[Grant], summary="My support grants")
 async def list_grants(call: Call, query: PageQuery) -> dict[str, Any]:
     """Return a page of the member's grants, newest first (R63)."""
-    parse_sort(query.sort, ())
     scope = f"grants:{call.caller.subject}"
-    page = await call.service(SUPPORT).list(call.caller.subject, query.limit, decode_cursor(scope, query, place()))
+    page = await call.service(SUPPORT).list(call.caller.subject, query.limit, position(scope, query))
     return paged(page, scope, query)
 
 
@@ -101,7 +100,6 @@ async def revoke_grant(call: Call) -> None:
 )
 async def list_access(call: Call, query: PageQuery) -> dict[str, Any]:
     """Return a page of who read, or tried to read, the member's record, newest first (R64)."""
-    parse_sort(query.sort, ())
     scope = f"access:{call.caller.subject}"
-    page = await call.service(ACCESS).history(call.caller.subject, query.limit, decode_cursor(scope, query, place()))
+    page = await call.service(ACCESS).history(call.caller.subject, query.limit, position(scope, query))
     return paged(page, scope, query)
