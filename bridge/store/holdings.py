@@ -23,7 +23,7 @@ NOT_THE_MEMBERS: Final = frozenset(
 OWN_USE: Final = dict.fromkeys(
     (
         *("order", "tokens", "listed", "arrived", "tallied", "span", "merge_keys", "keys", "acts", "digest"),
-        *("about", "lrs.keys", "lrs.roles", "lrs.held", "lrs.chain"),  # what names anybody else too
+        *("about", "redacted", "lrs.keys", "lrs.roles", "lrs.held", "lrs.chain"),  # what names anybody else too
     ),
     0,
 )
