@@ -1,0 +1,34 @@
+"""What is told of a dead letter to the one it is about."""
+
+from __future__ import annotations
+
+import gzip
+from typing import Any
+
+import orjson
+import pytest
+
+from bridge.services.letters import body_about
+from tests.support.statements import HOME, completed
+
+MINE = completed("1001")
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "told"),
+    [
+        (orjson.dumps(MINE), None, [MINE]),
+        (gzip.compress(orjson.dumps([MINE, completed("2002"), "1001"])), "gzip", [MINE]),
+        (b'{"member_id": "m-1", "name": "Sam"}', None, [{"member_id": "m-1", "name": "Sam"}]),
+        (orjson.dumps([{**MINE, "member_id": "m-2"}, {**completed("2002"), "member_id": "m-1"}, {}]), None, []),
+        (orjson.dumps(MINE)[:-1], None, None),
+        (orjson.dumps(MINE), "br", None),
+        (orjson.dumps(MINE)[:-1] + b', "deep": ' + b"[" * 500 + b"]" * 500 + b"}", None, None),
+        (None, None, None),
+    ],
+)
+def test_of_a_body_only_what_is_somebodys_own_is_told(body: bytes | None, encoding: str | None, told: Any) -> None:
+    """What names another, or cannot be told whose it is, is left out."""
+    keys = ["member:m-1", f'account:["{HOME}","1001"]']
+    own = body_about({"body": body, "content_encoding": encoding}, keys)
+    assert (None if own is None else [orjson.loads(one) for one in own]) == told
