@@ -125,7 +125,14 @@ class RateLimited(BridgeError):
 
 
 class Unavailable(BridgeError):
-    """A part the service leans on (store, broker) does not answer; the same call may go through later."""
+    """A part the service leans on (store, broker) does not do its work; the same call may go through later.
+
+    ``why`` says in a word or two what keeps it, for operations: never a secret, an address or what was written.
+    """
 
     slug, status, title = "unavailable", 503, "The service cannot answer just now"
     retryable = True
+
+    def __init__(self, detail: str = "", *, why: str = "no answer", retry_after: int | None = None) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.why = why

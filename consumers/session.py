@@ -49,7 +49,7 @@ class Life:
     async def ping(self) -> None:
         """Raise ``Unavailable`` while it does not work, for ``/health/ready``."""
         if self.state != "working":
-            raise Unavailable(f"waiting for {self.state}")
+            raise Unavailable(why=f"waiting for {self.state}")
 
     def stop(self) -> None:
         """Take nothing more, settle what is in hand, and end."""
@@ -82,7 +82,7 @@ class Life:
                 result = await call()
             except Unavailable as error:
                 self.state = "store"
-                log.warning("store away", purpose=self.purpose, **failure(error))
+                log.warning("store away", purpose=self.purpose, why=error.why, **failure(error))
                 await pauses.wait()
             else:
                 self.state = "working"

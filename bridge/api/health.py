@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from bridge.api.auth import PUBLIC
 from bridge.api.context import Call
 from bridge.api.routing import Answer, Routes
+from bridge.errors import Unavailable
 from bridge.metrics import exposition
 
 Ping = Callable[[], Awaitable[object]]
@@ -31,7 +32,7 @@ class Dependency(BaseModel):
 
     state: Literal["up", "down"]
     detail: str | None = Field(
-        default=None, exclude_if=lambda detail: detail is None, description="The kind of failure."
+        default=None, exclude_if=lambda detail: detail is None, description="Why, in a word or two."
     )
 
 
@@ -46,6 +47,10 @@ async def _ask(ping: Ping) -> Dependency:
     try:
         async with asyncio.timeout(PING_TIMEOUT):
             await ping()
+    except Unavailable as error:
+        return Dependency(state="down", detail=error.why)
+    except TimeoutError:
+        return Dependency(state="down", detail="no answer in time")
     except Exception as error:  # whatever it raises, it is down; its words may hold a password
         return Dependency(state="down", detail=type(error).__name__)
     return Dependency(state="up")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +15,9 @@ from bridge.services.stores import Stores
 from bridge.store.schema import VERSION, Schema
 
 log = structlog.get_logger(__name__)
+
+PROOF_HOLDS = 1.0
+"""Seconds for which the store counts as proven."""
 
 
 class NewerDatabase(BridgeError):
@@ -53,6 +58,8 @@ class Migrations:
         self._stores = stores
         self._schema = Schema(stores.database)
         self._checked = False
+        self._proving = asyncio.Lock()
+        self._proven_until = 0.0
 
     async def check_at_start(self) -> None:
         """Check, unless the store is away: then whoever asks for readiness does, before anything is ready."""
@@ -62,8 +69,14 @@ class Migrations:
             log.warning("store away at the start", **failure(error))
 
     async def ping(self) -> None:
-        """Raise ``Unavailable`` when the store does not answer, and what ``check`` does until that has passed once."""
-        await self._stores.database.ping()
+        """Raise ``Unavailable`` when the store takes no write or no read, and what ``check`` does until it has passed.
+
+        A proof holds for a second, however many ask: anybody may, and each proof is a write.
+        """
+        async with self._proving:
+            if time.monotonic() > self._proven_until:
+                await self._stores.database.prove()
+                self._proven_until = time.monotonic() + PROOF_HOLDS
         if not self._checked:
             await self.check()
 

@@ -7,7 +7,8 @@ import functools
 import inspect
 import random
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
+from contextlib import aclosing
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from motor.motor_asyncio import (
@@ -17,26 +18,23 @@ from motor.motor_asyncio import (
     AsyncIOMotorDatabase,
 )
 from pymongo import InsertOne, UpdateOne, WriteConcern
-from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, PyMongoError, WTimeoutError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.results import BulkWriteResult
 
 from bridge.errors import Unavailable
 from bridge.settings import Settings
+from bridge.store.faults import DUPLICATE_KEY, ERRORS, TRANSIENT, WRITE_CONFLICT, is_conflict, is_outage, why
 from bridge.store.monitoring import listeners
 
 Document = dict[str, Any]
 Collection = AsyncIOMotorCollection[Document]
 Session = AsyncIOMotorClientSession
 
-DUPLICATE_KEY = 11000
-"""MongoDB's error code for a broken unique index."""
+__all__ = ["DUPLICATE_KEY", "WRITE_CONFLICT"]  # what collection files ask an answer for
 
-WRITE_CONFLICT = 112
-"""MongoDB's error code for meeting a transaction on the same document; the same write goes through afterwards."""
-
-TRANSIENT = "TransientTransactionError"
-"""MongoDB's label of an error after which a transaction is to be run again."""
+PROBE = "ready_probe"
+"""The row of ``meta`` that proves that the store takes writes."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.2
 """Seconds between two tries of a transaction, at most; it grows while others keep coming between."""
@@ -77,9 +75,17 @@ class Database:
         """The driver's database, for GridFS and commands."""
         return self._database
 
-    async def ping(self) -> None:
-        """Raise ``Unavailable`` when the store does not answer."""
-        await _translated(self._database.command, "ping")
+    async def prove(self) -> None:
+        """Write a row and read it back; raises ``Unavailable`` with why not.
+
+        A ``ping`` is answered with a full disk and without any right, too.
+        """
+        await _translated(self._prove)
+
+    async def _prove(self) -> None:
+        meta = self.collection("meta")
+        await meta.update_one({"_id": PROBE}, {"$inc": {"writes": 1}}, upsert=True)
+        await meta.find_one({"_id": PROBE})
 
     async def transaction(self, work: Callable[[Session], Coroutine[Any, Any, R]]) -> R:
         """Run ``work`` in a transaction, again when another one came between; raises ``Unavailable`` after a while."""
@@ -89,7 +95,7 @@ class Database:
             try:
                 return await self._transaction(work)
             except PyMongoError as error:
-                if not error.has_error_label(TRANSIENT) or time.monotonic() > deadline:
+                if not is_conflict(error) or time.monotonic() > deadline:
                     _raise(error)
             await asyncio.sleep(pause * random.random())  # nosec B311 - spreads load, guards nothing
             pause = min(2 * pause, LONGEST_PAUSE)
@@ -111,30 +117,40 @@ class Database:
 async def _translated(call: Callable[P, Coroutine[Any, Any, R]], *args: P.args, **kwargs: P.kwargs) -> R:
     try:
         return await call(*args, **kwargs)
-    except PyMongoError as error:
-        if error.has_error_label(TRANSIENT):
-            raise  # the transaction is run again
-        _raise(error)
+    except ERRORS as error:
+        _raise_unless_transient(error)
 
 
-def _raise(error: PyMongoError) -> NoReturn:
-    if _is_outage(error):
-        raise Unavailable("The store does not answer; try again shortly.") from error
+async def _translated_rows(
+    call: Callable[P, AsyncGenerator[R]], *args: P.args, **kwargs: P.kwargs
+) -> AsyncGenerator[R]:
+    try:
+        async with aclosing(call(*args, **kwargs)) as rows:
+            async for row in rows:
+                yield row
+    except ERRORS as error:
+        _raise_unless_transient(error)
+
+
+def _raise_unless_transient(error: Exception) -> NoReturn:
+    if isinstance(error, PyMongoError) and error.has_error_label(TRANSIENT):
+        raise error  # the transaction is run again
+    _raise(error)
+
+
+def _raise(error: Exception) -> NoReturn:
+    if is_outage(error):
+        raise Unavailable("The store cannot do this just now; try again shortly.", why=why(error)) from error
     raise error
 
 
-def _is_outage(error: PyMongoError) -> bool:
-    if isinstance(error, BulkWriteError):
-        return bool(error.details and error.details.get("writeConcernErrors"))
-    labelled = error.has_error_label("RetryableWriteError") or error.has_error_label(TRANSIENT)
-    return isinstance(error, ConnectionFailure | WTimeoutError) or labelled
-
-
 def reaches_store(cls: C) -> C:
-    """Turn an outage in any coroutine method of ``cls`` into ``Unavailable``: no driver error leaves the store."""
+    """Turn an outage in any asynchronous method of ``cls`` into ``Unavailable``: no driver error leaves the store."""
     for name, method in list(vars(cls).items()):
         if inspect.iscoroutinefunction(method):
             setattr(cls, name, _guarded(method))
+        elif inspect.isasyncgenfunction(method):
+            setattr(cls, name, _guarded_rows(method))
     return cls
 
 
@@ -142,6 +158,14 @@ def _guarded(method: Callable[..., Coroutine[Any, Any, R]]) -> Callable[..., Cor
     @functools.wraps(method)
     async def call(*args: Any, **kwargs: Any) -> R:
         return await _translated(method, *args, **kwargs)
+
+    return call
+
+
+def _guarded_rows(method: Callable[..., AsyncGenerator[R]]) -> Callable[..., AsyncGenerator[R]]:
+    @functools.wraps(method)
+    def call(*args: Any, **kwargs: Any) -> AsyncGenerator[R]:
+        return _translated_rows(method, *args, **kwargs)
 
     return call
 

@@ -28,6 +28,9 @@ AT_ONCE: Final = 500
 INDEX_NOT_FOUND: Final = 27
 """MongoDB's error code."""
 
+NO_VALIDATORS: Final = frozenset({2, 9, 20, 26, 59, 72, 115, 238, 40415})
+"""Error codes of a server that knows no validators, or not these: anything else is an outage."""
+
 OF_MARKS: Final = frozenset({"lrs_target", "lrs_unsent"})
 """Indexes of 0.1.0 on ``statements`` that nothing looks anything up by any more."""
 
@@ -90,7 +93,9 @@ class Schema:
         command = {"collMod": name, "validator": rule, "validationLevel": "moderate", "validationAction": "error"}
         try:
             await self._database.raw.command(command)
-        except OperationFailure:
+        except OperationFailure as error:
+            if error.code not in NO_VALIDATORS:
+                raise
             return False
         return True
 
