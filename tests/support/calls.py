@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import web
+from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from bridge import wiring
@@ -28,11 +28,18 @@ class Calls:
 
     async def __call__(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Make a call; returns the status and the decoded answer."""
+        async with self._asked(method, path, body) as answer:
+            return answer.status, await answer.json()
+
+    async def status(self, method: str, path: str, body: Any = None) -> int:
+        """Make a call whose answer may be of any kind; returns the status."""
+        async with self._asked(method, path, body) as answer:
+            return answer.status
+
+    def _asked(self, method: str, path: str, body: Any) -> AbstractAsyncContextManager[ClientResponse]:
         token = dev_token(self.settings.local_dir, self.subject, [self.role], DEV_ISSUER, self.settings.auth_audience)
         given: dict[str, Any] = {} if body is None else {"json": body}
-        headers = {"Authorization": f"Bearer {token}"}
-        async with self.client.request(method, path, headers=headers, **given) as answer:
-            return answer.status, await answer.json()
+        return self.client.request(method, path, headers={"Authorization": f"Bearer {token}"}, **given)
 
     def by(self, subject: str, role: str) -> Calls:
         """Return the same API, called by another."""
