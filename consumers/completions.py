@@ -17,6 +17,9 @@ from bridge.domain.completions import Rules, Statement
 from bridge.domain.dispositions import Disposition, Outcome, Reason
 from schemas import xapi
 
+PIECE_BYTES = 4096
+"""What a statement takes beside its text: what it means, and what is to be written."""
+
 
 @dataclass(slots=True)
 class Piece:
@@ -39,6 +42,12 @@ class Delivery:
     message: AbstractIncomingMessage
     origin: Origin
     pieces: list[Piece] = field(default_factory=list[Piece])
+
+    @property
+    def weight(self) -> int:
+        """Bytes of memory that it takes, about: its body as it came, and as it was unpacked and split."""
+        parts = sum(len(piece.arrival.raw) if piece.arrival else len(piece.part or b"") for piece in self.pieces)
+        return len(self.message.body) + parts + PIECE_BYTES * len(self.pieces)
 
     def dispositions(self) -> set[str]:
         """Return what became of the settled pieces."""

@@ -1,7 +1,8 @@
-"""What a consumer has taken and not settled yet, as far as its age goes."""
+"""What a consumer has taken and not settled yet, as far as its age and its weight go."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 
 from aio_pika.abc import AbstractIncomingMessage
@@ -17,19 +18,33 @@ class InHand:
     """
 
     def __init__(self) -> None:
-        self._batches: deque[float | None] = deque()
+        self._batches: deque[tuple[float | None, int]] = deque()
+        self._settled = asyncio.Event()
 
-    def take(self, oldest: AbstractIncomingMessage) -> None:
-        """Note a batch by its oldest message."""
-        self._batches.append(published_at(oldest))
+    def take(self, oldest: AbstractIncomingMessage, weight: int = 0) -> None:
+        """Note a batch by its oldest message, and how many bytes of memory it takes."""
+        self._batches.append((published_at(oldest), weight))
 
     def settle(self) -> None:
         """Note that the oldest batch is settled."""
         self._batches.popleft()
+        self._settled.set()
 
     def clear(self) -> None:
         """Forget what was taken over a connection that is gone: it comes again."""
         self._batches.clear()
+        self._settled.set()
+
+    async def room(self, weight: int, most: int) -> None:
+        """Wait until so much more fits into ``most`` bytes, or nothing is in hand."""
+        while self._batches and self.weight + weight > most:
+            self._settled.clear()
+            await self._settled.wait()
+
+    @property
+    def weight(self) -> int:
+        """Bytes of memory that all in hand takes."""
+        return sum(weight for _, weight in self._batches)
 
     @property
     def waits(self) -> bool:
@@ -39,4 +54,4 @@ class InHand:
     @property
     def since(self) -> float | None:
         """When the oldest in hand was published, in seconds since 1970; None when it does not say, or there is none."""
-        return self._batches[0] if self._batches else None
+        return self._batches[0][0] if self._batches else None

@@ -24,15 +24,15 @@ from bridge.logs import failure
 from bridge.metrics import MEMBER_CHANGES
 from bridge.services.feed import Change, MemberFeed, MemberLeft, MemberUpserted
 from bridge.settings import Settings
-from consumers.delivery import Inbox
 from consumers.in_hand import InHand
+from consumers.inbox import Inbox
 from consumers.pauses import Pauses
 from consumers.session import Life, taking, watch
 
 log = structlog.get_logger(__name__)
 
-PREFETCH = 50
-"""Messages in hand while one is worked on."""
+PREFETCH, WAITING = 50, 8 * 2**20
+"""Messages, and bytes of messages, that wait while one is worked on."""
 
 _QUOTED = re.compile(r" \([^)]*\)")  # the messages about periods name their dates in brackets
 
@@ -67,7 +67,11 @@ class MemberConsumer:
 
     async def _session(self) -> None:
         queue = self._topology.members
-        async with taking(self._settings, self._topology, queue, "members", PREFETCH) as (channel, inbox, publisher):
+        async with taking(self._settings, self._topology, queue, "members", PREFETCH, WAITING) as (
+            channel,
+            inbox,
+            publisher,
+        ):
             self._settling = asyncio.Lock()
             self.in_hand.clear()
             self.life.working()
@@ -80,7 +84,7 @@ class MemberConsumer:
 
     async def _work(self, inbox: Inbox, publisher: Publisher) -> None:
         while True:
-            (message,) = await inbox.batch(1, 1)
+            message = await inbox.next()
             self.in_hand.take(message)
             async with self._settling:  # whoever stops the session waits for it
                 with tracing.span(

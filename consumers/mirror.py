@@ -17,13 +17,13 @@ from bridge.broker.dead_letters import read
 from bridge.broker.topology import Topology
 from bridge.services.operations import Operations
 from bridge.settings import Settings
-from consumers.delivery import Inbox
+from consumers.inbox import Inbox
 from consumers.session import Life, watch_connection
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE, AT_ONCE_BYTES = 50, 16 * 2**20
-"""Letters, and bytes of letters, in hand at most."""
+AT_ONCE, AT_ONCE_BYTES = 50, 8 * 2**20
+"""Letters, and bytes of letters, taken together, and waiting meanwhile; a single one may have more."""
 
 MOST_WAITING = 10_000
 """Letters kept for a mirror that is behind; those beyond it are found by the next comparison."""
@@ -46,7 +46,7 @@ class Mirror:
         async with connection(self._settings, "dead letters") as opened:
             channel = await opened.channel(publisher_confirms=False)
             await self._topology.declare(channel)
-            inbox = Inbox(channel, await self._own_queue(channel), AT_ONCE)
+            inbox = Inbox(channel, await self._own_queue(channel), AT_ONCE, AT_ONCE_BYTES)
             await inbox.open()
             self.life.working()
             await self.life.until_stopped(self._copy(inbox), watch_connection(opened))

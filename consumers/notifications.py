@@ -16,14 +16,14 @@ from bridge.broker.topology import Topology
 from bridge.metrics import NOTICES
 from bridge.services.notices import Claimed, NoticeBoard
 from bridge.settings import Settings
-from consumers.delivery import Inbox
+from consumers.inbox import Inbox
 from consumers.mail import Mailer, Refused, TryLater
 from consumers.session import Life, taking, watch
 
 log = structlog.get_logger(__name__)
 
-PREFETCH = 20
-"""Events in hand while one is worked on."""
+PREFETCH, WAITING = 20, 4 * 2**20
+"""Events, and bytes of events, that wait while one is worked on."""
 
 LOOK_EVERY = 5.0
 """Seconds between two looks for a notice whose time has come; a new event is looked after at once."""
@@ -55,13 +55,13 @@ class Notifier:
 
     async def _session(self) -> None:
         queue = self._topology.notices
-        async with taking(self._settings, self._topology, queue, "notices", PREFETCH) as (channel, inbox, _):
+        async with taking(self._settings, self._topology, queue, "notices", PREFETCH, WAITING) as (channel, inbox, _):
             self.life.working()
             await self.life.until_stopped(self._take(inbox), watch(channel, queue))
 
     async def _take(self, inbox: Inbox) -> None:
         while True:
-            (message,) = await inbox.batch(1, 1)
+            message = await inbox.next()
             event = _event(message)
             if event is None:
                 log.warning("event refused", correlation_id=message.correlation_id)

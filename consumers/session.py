@@ -21,7 +21,7 @@ from bridge.broker.topology import Topology
 from bridge.errors import Unavailable
 from bridge.logs import failure
 from bridge.settings import Settings
-from consumers.delivery import Inbox
+from consumers.inbox import Inbox
 from consumers.pauses import Pauses
 
 log = structlog.get_logger(__name__)
@@ -113,13 +113,13 @@ class Life:
 
 @asynccontextmanager
 async def taking(
-    settings: Settings, topology: Topology, queue: str, purpose: str, prefetch: int
+    settings: Settings, topology: Topology, queue: str, purpose: str, prefetch: int, most_bytes: int
 ) -> AsyncGenerator[tuple[AbstractChannel, Inbox, Publisher]]:
     """Open an inbox on a queue and, over a connection of its own, so that neither blocks the other, a publisher."""
     async with connection(settings, purpose) as incoming, connection(settings, f"{purpose} out") as outgoing:
         channel = await incoming.channel(publisher_confirms=False)
         await topology.declare(channel)
-        inbox = Inbox(channel, await channel.get_queue(queue), prefetch)
+        inbox = Inbox(channel, await channel.get_queue(queue), prefetch, most_bytes)
         await inbox.open()
         yield channel, inbox, await publisher_on(outgoing)
 

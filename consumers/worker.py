@@ -1,8 +1,9 @@
 """The worker: takes statements in batches, records them, settles them; and starts over when a connection breaks.
 
-Two tasks share the work, so that the next batch is decoded and validated while the store works on this one. Nothing is
-acknowledged before its outcome is durable. While the store is away a batch is held in hand and tried again; the broker
-stops delivering once as much is in hand as was asked for, so no delivery is spent on an outage (invariant 7).
+Two tasks share the work, so that the next batch is decoded and validated while the store works on this one; both
+together are bounded by what they take in memory, unpacked. Nothing is acknowledged before its outcome is durable. While
+the store is away a batch is held in hand and tried again; the broker stops delivering once as much is in hand as was
+asked for, so no delivery is spent on an outage (invariant 7).
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 import structlog
+from aio_pika.abc import AbstractIncomingMessage
 
 from bridge.broker.publisher import Publisher
 from bridge.broker.topology import Topology
+from bridge.domain import bodies
 from bridge.domain.arrivals import Arrival
 from bridge.domain.dispositions import Outcome, Reason
 from bridge.logs import failure
 from bridge.services.recording import Recording
 from bridge.settings import Settings
 from consumers.completions import Delivery, Piece, take_in
-from consumers.delivery import Inbox, report, settle
+from consumers.delivery import report, settle
 from consumers.in_hand import InHand
+from consumers.inbox import Inbox, is_suspect
 from consumers.pauses import Pauses
 from consumers.quiet import QuietIntake
 from consumers.session import Life, taking, watch
@@ -29,8 +33,11 @@ from consumers.tracing import processing
 
 log = structlog.get_logger(__name__)
 
-BATCH_BYTES = 4 * 2**20
-"""A batch ends with the message that reaches this, so that large statements, or arrays, do not grow the process."""
+IN_HAND = 12 * 2**20
+"""Bytes of memory of all that was taken and is not settled; a single message may take more."""
+
+WAITING = 32 * 2**20
+"""Bytes of messages that were delivered and not taken; a single one may have more."""
 
 
 class Worker:
@@ -58,7 +65,8 @@ class Worker:
 
     async def _session(self) -> None:
         queue = self._topology.completions
-        async with taking(self._settings, self._topology, queue, "worker", 2 * self._settings.batch_size) as (
+        most = 2 * self._settings.batch_size
+        async with taking(self._settings, self._topology, queue, "worker", most, WAITING) as (
             channel,
             inbox,
             publisher,
@@ -76,7 +84,7 @@ class Worker:
 
             await self.life.until_stopped(
                 self._prepare(inbox, ready),
-                self._record(ready, publisher),
+                self._record(inbox, ready, publisher),
                 watch(channel, queue),
                 *([self._quiet.run(self.life)] if self._quiet else []),
                 settle=settle_in_hand,
@@ -84,20 +92,41 @@ class Worker:
             )
 
     async def _prepare(self, inbox: Inbox, ready: asyncio.Queue[list[Delivery]]) -> None:
-        limit = self._settings.max_statement_bytes
+        over: Delivery | None = None
         while True:
-            messages = await inbox.batch(self._settings.batch_size, BATCH_BYTES)
-            self.in_hand.take(messages[0])
+            message = over.message if over else await inbox.next()
+            suspect = is_suspect(message)
+            await self.in_hand.room(0, 0 if suspect else IN_HAND)
+            first = over or self._taken_in(message)
+            await self.in_hand.room(first.weight, IN_HAND)
+            batch, over = ([first], None) if suspect else self._gathered(inbox, first)
+            self.in_hand.take(message, sum(delivery.weight for delivery in batch))
             if self._quiet:
                 self._quiet.delivered()
-            await ready.put([take_in(message, self._recording.rules, limit) for message in messages])
+            await ready.put(batch)
+            if suspect:
+                await ready.join()
 
-    async def _record(self, ready: asyncio.Queue[list[Delivery]], publisher: Publisher) -> None:
+    def _gathered(self, inbox: Inbox, first: Delivery) -> tuple[list[Delivery], Delivery | None]:
+        """Return a batch of what has arrived by now, and the one message that was taken and is too much for it."""
+        batch, weight, statements = [first], self.in_hand.weight + first.weight, len(first.pieces)
+        while len(batch) < self._settings.batch_size and (message := inbox.waiting()) is not None:
+            delivery = self._taken_in(message)
+            weight, statements = weight + delivery.weight, statements + len(delivery.pieces)
+            if weight > IN_HAND or statements > bodies.MOST_STATEMENTS:
+                return batch, delivery
+            batch.append(delivery)
+        return batch, None
+
+    def _taken_in(self, message: AbstractIncomingMessage) -> Delivery:
+        return take_in(message, self._recording.rules, self._settings.max_statement_bytes)
+
+    async def _record(self, inbox: Inbox, ready: asyncio.Queue[list[Delivery]], publisher: Publisher) -> None:
         while True:
             deliveries = await ready.get()
             with processing(deliveries, self._topology.completions):
                 await self._outcomes([piece for delivery in deliveries for piece in delivery.pieces if piece.arrival])
-                await settle(deliveries, publisher, self._topology)
+                await settle(deliveries, publisher, self._topology, together=inbox.in_order)
             self.in_hand.settle()
             self._report(deliveries)
             if self._quiet:

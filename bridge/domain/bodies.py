@@ -17,6 +17,13 @@ MOST_STATEMENTS = 500
 """Statements that one message may hold (api.md, AMQP in)."""
 
 
+MOST_UNFOLDED = 64 * 2**20
+"""Bytes of memory that a JSON text may become: 8 MB of brackets would become 400."""
+
+UNFOLDED = {b"[": 96, b"{": 250, b",": 80}
+"""What opens a value, or is before the next → bytes that the value takes in memory, measured."""
+
+
 class UnreadableBody(Exception):
     """The body is not JSON in a known encoding; the text says what was expected and quotes nothing."""
 
@@ -70,12 +77,19 @@ _OPENERS: dict[str, Callable[[bytes], BinaryIO]] = {"gzip": _gzip, "zstd": _zstd
 
 
 def decoded(body: bytes) -> object:
-    """Parse JSON; raises ``UnreadableBody``."""
+    """Parse JSON; raises ``UnreadableBody``, or ``BodyTooLarge`` for so many values that they would fill the memory."""
+    if unfolded(body) > MOST_UNFOLDED:
+        raise BodyTooLarge("a body of fewer values was expected")
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         # The decoder's own text can quote the body; where it stumbled cannot.
         raise UnreadableBody(f"JSON was expected; reading failed at character {error.pos}") from None
+
+
+def unfolded(body: bytes) -> int:
+    """Return how many bytes of memory a JSON text becomes at most, about; what stands in strings is counted, too."""
+    return len(body) + sum(size * body.count(mark) for mark, size in UNFOLDED.items())
 
 
 def elements(body: bytes) -> list[bytes]:

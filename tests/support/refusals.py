@@ -76,7 +76,8 @@ class RefusingStore:
         writer.transport.abort()
 
     def _refused(self, body: bytes) -> dict[str, Any] | None:
-        command = bson.decode(body[5 : 5 + struct.unpack_from("<i", body, 5)[0]])
+        text = body[5 : 5 + struct.unpack_from("<i", body, 5)[0]]
+        command = bson.decode(text)  # pyright: ignore[reportUnknownMemberType] - its overloads
         name = next(iter(command))
         if self._refusal is None or name in _ANSWERED:
             return None

@@ -76,6 +76,8 @@ def _decoded(body: bytes) -> object:
         return bodies.decoded(body)
     except bodies.UnreadableBody as error:
         raise Malformed(f"The body is not JSON: {error}.") from None
+    except bodies.BodyTooLarge as error:
+        raise TooLarge(f"{error}.".capitalize()) from None
 
 
 def _incoming(

@@ -1,0 +1,134 @@
+"""What the broker has delivered and nobody has worked on yet, bounded in bytes.
+
+AMQP counts messages, not bytes, so the number asked for follows the size of what comes. Where large messages follow
+small ones all the same, what is too much goes back to the queue, and fewer are asked for.
+
+A message that was in hand when a worker died twice in a row may be why. It is put aside and taken alone, once nothing
+else waits, in no fixed order: whichever of them is to blame, the rest get done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+
+import structlog
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
+
+log = structlog.get_logger(__name__)
+
+AT_FIRST, AT_LEAST = 20, 2
+"""Messages asked for before their size is known, and however large they are."""
+
+DEATHS = 2
+"""Deliveries that came to nothing before a message is taken alone."""
+
+DELIVERIES = "x-delivery-count"
+"""Header of a quorum queue: how often a message was delivered before, and came back."""
+
+
+def is_suspect(message: AbstractIncomingMessage) -> bool:
+    """Say whether a message was in hand at two deaths in a row; a publisher's own word does not count."""
+    count = message.headers.get(DELIVERIES)
+    return bool(message.redelivered) and isinstance(count, int) and count >= DEATHS
+
+
+class Inbox:
+    """Messages of one queue: ``most`` of small ones, fewer of large ones, together ``most_bytes`` or a single one."""
+
+    def __init__(self, channel: AbstractChannel, queue: AbstractQueue, most: int, most_bytes: int) -> None:
+        self._channel = channel
+        self._queue = queue
+        self._most, self._most_bytes = most, most_bytes
+        self._asked = 0
+        self.in_order = True  # until a message is put aside: then one may be open that came before another
+        self._usual = 0.0  # bytes of a message, the last ones counting most
+        self._tag: str | None = None
+        self._is_open = False
+        self._changing = asyncio.Lock()
+        self._messages: deque[AbstractIncomingMessage] = deque()
+        self._suspects: list[AbstractIncomingMessage] = []
+        self._bytes = 0
+        self._arrived = asyncio.Event()
+
+    async def open(self) -> None:
+        """Begin to take messages."""
+        self._is_open = True
+        await self._ask(min(AT_FIRST, self._most))
+
+    async def close(self) -> None:
+        """Stop taking messages; those delivered stay, to be worked on."""
+        self._is_open = False
+        await self._pause()
+
+    async def next(self) -> AbstractIncomingMessage:
+        """Wait for a message; a suspect comes when no other waits."""
+        while not self._messages and not self._suspects:
+            self._arrived.clear()
+            await self._arrived.wait()
+        message = self.waiting() or self._suspect()
+        await self._fit()
+        return message
+
+    def waiting(self) -> AbstractIncomingMessage | None:
+        """Return the next message if one has arrived by now; never a suspect."""
+        return self._taken(self._messages.popleft()) if self._messages else None
+
+    async def batch(self, size: int, weight_limit: int) -> list[AbstractIncomingMessage]:
+        """Wait for a message, then take what has arrived by now, up to ``size`` messages or ``weight_limit`` bytes."""
+        taken = [await self.next()]
+        weight = len(taken[0].body)
+        while len(taken) < size and weight < weight_limit and (message := self.waiting()) is not None:
+            taken.append(message)
+            weight += len(message.body)
+        return taken
+
+    def _suspect(self) -> AbstractIncomingMessage:
+        message = self._suspects.pop(random.randrange(len(self._suspects)))  # nosec B311 - guards nothing
+        log.warning(
+            "message taken alone", correlation_id=message.correlation_id, deliveries=message.headers[DELIVERIES]
+        )
+        return self._taken(message)
+
+    def _taken(self, message: AbstractIncomingMessage) -> AbstractIncomingMessage:
+        self._bytes -= len(message.body)
+        return message
+
+    async def _put(self, message: AbstractIncomingMessage) -> None:
+        size = len(message.body)
+        if self._bytes and self._bytes + size > self._most_bytes:
+            self._usual = max(self._usual, size)
+            await self._pause()
+            await message.nack(requeue=True)
+            return
+        self._bytes += size
+        self._usual = self._usual + (size - self._usual) / 8 if self._usual else size
+        suspect = is_suspect(message)
+        self.in_order = self.in_order and not suspect
+        (self._suspects if suspect else self._messages).append(message)
+        self._arrived.set()
+
+    async def _fit(self) -> None:
+        """Ask for more or fewer when messages of the usual size make a difference of two and more.
+
+        After a pause for what was too much, messages come again once half of the room is free.
+        """
+        wanted = max(AT_LEAST, min(self._most, int(self._most_bytes // max(self._usual, 1))))
+        if not self._is_open or (self._tag is None and self._bytes > self._most_bytes // 2):
+            return
+        if self._tag is None or not self._asked / 2 < wanted < self._asked * 2:
+            await self._pause()
+            await self._ask(wanted)
+
+    async def _pause(self) -> None:
+        async with self._changing:
+            if self._tag is not None:
+                tag, self._tag = self._tag, None
+                await self._queue.cancel(tag)
+
+    async def _ask(self, count: int) -> None:
+        async with self._changing:
+            await self._channel.set_qos(prefetch_count=count)  # holds for consumers that start after it
+            self._asked = count
+            self._tag = await self._queue.consume(self._put)
