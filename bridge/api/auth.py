@@ -76,8 +76,11 @@ def _key_id(token: str) -> str | None:
 
 def _caller(claims: dict[str, Any]) -> Caller:
     subject, roles = claims["sub"], claims.get("roles", [])
+    if not isinstance(subject, str):
+        raise TypeError("sub")
     if not subject or len(subject) > MAX_SUBJECT or "\0" in subject:
         raise ValueError("sub")
+    subject.encode()  # JSON may escape half a surrogate, which is no text: a ValueError, too
     if not isinstance(roles, list) or not all(isinstance(role, str) for role in cast("list[object]", roles)):
         raise TypeError("roles")
     return Caller(subject, ROLES.intersection(cast("list[Role]", roles)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ import orjson
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.jwk import ECKey, Key, KeySet, OKPKey, RSAKey
 
 from bridge import tokens
@@ -53,6 +54,7 @@ async def test_no_token(client: Client) -> None:
         {"sub": ""},
         {"sub": 7},
         {"sub": "x" * 201},
+        {"sub": ["m1"]},
         {"roles": "member"},
         {"roles": [1]},
         {"roles": {"member": True}},
@@ -64,6 +66,15 @@ async def test_bad_claims(client: Client, tmp_path: Path, changed: dict[str, Any
     response = await client.get("/v1/notes", headers=bearer(signed(tmp_path, **changed)))
     await problem(response, 401, "unauthenticated")
     assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize("subject", ["m\ud83d", "\udc00m"], ids=ascii)
+async def test_half_a_surrogate_is_no_subject(client: Client, tmp_path: Path, subject: str) -> None:
+    """JSON may escape what UTF-8 cannot hold; such a subject is 401, not a crash where it is looked up."""
+    key = tokens.dev_key(tmp_path)
+    content = json.dumps(claims(sub=subject)).encode()
+    token = jws.serialize_compact({"alg": "ES256", "kid": key.kid}, content, key)
+    await problem(await client.get("/v1/notes", headers=bearer(token)), 401, "unauthenticated")
 
 
 def _packed(part: bytes) -> str:
