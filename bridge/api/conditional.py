@@ -9,13 +9,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, cast
 
+from bridge.domain.entity_tags import ANY, matches_weakly, read_tags
 from bridge.errors import Malformed, PreconditionRequired, StaleVersion
 
 Expected = frozenset[int] | None
 """The versions a client would accept to change; ``None`` is ``*``: whichever there is."""
 
-_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\U0010ffff]*"'
-_TAGS = re.compile(rf"\s*{_TAG}(?:\s*,\s*{_TAG})*\s*")
 _VERSION = re.compile(r'"(0|[1-9][0-9]{0,17})"')
 
 
@@ -32,11 +31,13 @@ def expected_versions(if_match: str | None) -> Expected:
     """
     if if_match is None:
         raise PreconditionRequired('Send If-Match with the ETag you last read, for example If-Match: "3".')
-    if if_match.strip() == "*":
+    try:
+        tags = read_tags(if_match)
+    except ValueError:
+        raise Malformed('If-Match is not a list of entity tags; write it as If-Match: "3".') from None
+    if ANY in tags:
         return None
-    if not _TAGS.fullmatch(if_match):
-        raise Malformed('If-Match is not a list of entity tags; write it as If-Match: "3".')
-    versions = frozenset(int(match[1]) for tag in _tags(if_match) if (match := _VERSION.fullmatch(tag)))
+    versions = frozenset(int(match[1]) for tag in tags if (match := _VERSION.fullmatch(tag)))
     if not versions:
         raise StaleVersion("If-Match names no version of this; read it again and use the ETag you get.")
     return versions
@@ -49,14 +50,11 @@ def check_version(expected: Expected, current: int) -> None:
 
 
 def not_modified(if_none_match: str | None, tag: str) -> bool:
-    """Whether the client has it already: ``If-None-Match`` is ``*`` or names ``tag`` (weak comparison)."""
-    if if_none_match is None:
+    """Whether the client has it already: ``If-None-Match`` is ``*`` or names ``tag``; what is no list is ignored."""
+    try:
+        return if_none_match is not None and matches_weakly(read_tags(if_none_match), tag)
+    except ValueError:
         return False
-    return if_none_match.strip() == "*" or tag in {found.removeprefix("W/") for found in _tags(if_none_match)}
-
-
-def _tags(header: str) -> list[str]:
-    return re.findall(_TAG, header)
 
 
 def merge_patch(target: Any, patch: Any) -> Any:

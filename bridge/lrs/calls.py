@@ -148,7 +148,7 @@ class Call:
         return self.sent.params
 
     @property
-    def headers(self) -> Mapping[str, str]:
+    def headers(self) -> CIMultiDict[str]:
         """The headers, as sent or from the form."""
         return self.sent.headers
 

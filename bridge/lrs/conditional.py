@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 
+from multidict import CIMultiDict
+
+from bridge.domain.entity_tags import read_tags
 from bridge.errors import Malformed
 from bridge.services.lrs.documents import Precondition
 
-_TAG = re.compile(r'(?:W/)?"([^"]*)"')
+_BARE = re.compile(r"\s*([0-9A-Za-z]+)\s*")
+"""A tag without the quotes that the grammar asks for, which some clients send."""
 
 
-def precondition(headers: Mapping[str, str]) -> Precondition:
+def precondition(headers: CIMultiDict[str]) -> Precondition:
     """Return what the headers expect; raises ``Malformed``."""
     return Precondition(_tags(headers, "If-Match"), _tags(headers, "If-None-Match"))
 
 
-def _tags(headers: Mapping[str, str], name: str) -> frozenset[str] | None:
-    value = headers.get(name)
-    if value is None:
+def _tags(headers: CIMultiDict[str], name: str) -> Sequence[str] | None:
+    if name not in headers:
         return None
-    if value.strip() == "*":
-        return frozenset({"*"})
-    found = frozenset(_TAG.findall(value))
-    # A bare tag, without the quotes that the grammar asks for, is what some clients send.
-    bare = value.strip()
-    if not found and re.fullmatch(r"[0-9A-Za-z]+", bare):
-        return frozenset({bare})
-    if not found:
-        raise Malformed(f'{name} must hold entity tags such as "abc", or * (RFC 9110 §13.1).')
-    return found
+    header = ", ".join(headers.getall(name))
+    if bare := _BARE.fullmatch(header):
+        return [f'"{bare[1]}"']
+    try:
+        return read_tags(header)
+    except ValueError:
+        raise Malformed(f'{name} must hold entity tags such as "abc", or * (RFC 9110 §13.1).') from None

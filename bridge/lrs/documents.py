@@ -43,9 +43,8 @@ class DocumentResource:
             return await self._answer_ids(call)
         shelf = self._shelf(call, frozenset({self._id}))
         found = await self._documents.get(shelf, self._document_id(call))
-        headers = {"ETag": f'"{found.etag}"', "Last-Modified": _http_date(found.updated_at)}
-        none_match = precondition(call.headers).none_match
-        if none_match and none_match & {found.etag, "*"}:
+        headers = {"ETag": found.tag, "Last-Modified": _http_date(found.updated_at)}
+        if precondition(call.headers).is_known(found):
             return web.Response(status=304, headers=headers)
         return web.Response(body=found.content, headers={**headers, "Content-Type": found.content_type})
 

@@ -100,7 +100,7 @@ class StatementResource:
         name = "voidedStatementId" if "voidedStatementId" in call.params else "statementId"
         parameters.check(call.params, _SHOWING, frozenset({name}))
         wanted = parameters.uuid(call.params, name) or ""
-        view = View(_format(call.params), preferred(call.headers))
+        view = View(call.version, _format(call.params), preferred(call.headers))
         found = await self._statements.one(wanted, call.credential, view, voided=name == "voidedStatementId")
         headers = {"Last-Modified": format_datetime(instant(found.at), usegmt=True)}
         return await self._respond(
@@ -115,7 +115,7 @@ class StatementResource:
 
     async def _page(self, call: Call, asked: Asked) -> Page:
         limit = min(asked.limit or PAGE, PAGE)
-        view = View(asked.format, preferred(call.headers))
+        view = View(call.version, asked.format, preferred(call.headers))
         page, size, first, last = Page(), 0, None, None
         async for shown in self._statements.page(asked.search(), call.credential, view, limit + 1):
             if first and last and (len(page.texts) == limit or size > PAGE_BYTES):

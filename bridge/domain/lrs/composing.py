@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +15,8 @@ Part = Mapping[str, Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OVERRULED = ("stored", "authority")
+_LOCAL_TIME = re.compile(rb'"timestamp"\s*:\s*"[^"]*[^"Zz]"')
+_SPEAKS_2 = re.compile(rb'"version"\s*:\s*"2\.')
 
 
 def moment(at: int) -> str:
@@ -70,18 +73,37 @@ def extended(raw: bytes, added: bytes) -> bytes:
     return raw.rstrip()[:-1] + b"," + added + b"}"
 
 
-def exact(raw: bytes, added: bytes, *, reshape: bool) -> bytes:
+def exact(raw: bytes, added: bytes, *, reshape: bool, reader: str) -> bytes:
     """Return the text of ``format=exact``: every byte as received where nothing had to be changed."""
-    return orjson.dumps(whole(raw, added)) if reshape else extended(raw, added)
+    speaks_2 = reader == "2.0.0" or _SPEAKS_2.search(added) or _SPEAKS_2.search(raw)
+    if reshape or (speaks_2 and _LOCAL_TIME.search(raw)):
+        return orjson.dumps(whole(raw, added, reader))
+    return extended(raw, added)
 
 
-def whole(raw: bytes, added: bytes) -> dict[str, Any]:
-    """Return a statement as a value, with what the LRS added and contextActivities as arrays."""
+def whole(raw: bytes, added: bytes, reader: str) -> dict[str, Any]:
+    """Return a statement as a value, with what the LRS added and contextActivities as arrays.
+
+    Times are in UTC for who speaks 2.0, and in what was sent as 2.0 (IEEE 9274.1.1 §4.2.7); 1.0.3 keeps the offset.
+    """
     statement: dict[str, Any] = orjson.loads(raw) | orjson.loads(b"{" + added + b"}")
+    is_utc = reader == "2.0.0" or str(statement["version"]).startswith("2.")
     for one in _levels(statement):
         related = one.get("context", {}).get("contextActivities", {})
         related.update({name: as_list(value) for name, value in related.items()})
+        if is_utc and "timestamp" in one:
+            one["timestamp"] = in_utc(one["timestamp"])
     return statement
+
+
+def in_utc(timestamp: str) -> str:
+    """Return a valid timestamp with the offset Z; one that is in UTC as it is, and one beyond the years 1 to 9999."""
+    if timestamp[-1:] in "Zz":
+        return timestamp
+    try:
+        return moment(microseconds(timestamp))
+    except ValueError:
+        return timestamp
 
 
 def _levels(statement: Part) -> list[Part]:

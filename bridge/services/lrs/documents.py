@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import orjson
 
+from bridge.domain.entity_tags import matches_strongly, matches_weakly
 from bridge.errors import Conflict, Malformed, NotFound, StaleVersion, TooLarge
 from bridge.store.lrs.documents import Documents, Shelf, Stored, document
 
@@ -23,10 +24,10 @@ ROUNDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Precondition:
-    """``If-Match`` and ``If-None-Match`` (RFC 9110 §13.1): tags without quotes, ``*``, or None when not given."""
+    """``If-Match`` and ``If-None-Match`` (RFC 9110 §13.1) as ``read_tags`` gives them; None when not sent."""
 
-    match: frozenset[str] | None = None
-    none_match: frozenset[str] | None = None
+    match: Sequence[str] | None = None
+    none_match: Sequence[str] | None = None
 
     @property
     def given(self) -> bool:
@@ -35,11 +36,14 @@ class Precondition:
 
     def check(self, stored: Stored | None) -> None:
         """Raise ``StaleVersion`` unless the document is as expected."""
-        tags = {stored.etag, "*"} if stored else set[str]()
-        if self.match is not None and not tags & self.match:
+        if self.match is not None and not matches_strongly(self.match, stored and stored.tag):
             raise StaleVersion("The document is not the one that If-Match names; read it again.")
-        if self.none_match is not None and tags & self.none_match:
+        if self.is_known(stored):
             raise StaleVersion("There is a document already, or it is the one that If-None-Match names.")
+
+    def is_known(self, stored: Stored | None) -> bool:
+        """Whether the document is one that ``If-None-Match`` names."""
+        return self.none_match is not None and matches_weakly(self.none_match, stored and stored.tag)
 
 
 class Guard(Enum):

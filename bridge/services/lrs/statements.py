@@ -44,8 +44,12 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How statements are shown; ``languages`` are the reader's, best first, ``definitions`` what was looked up."""
+    """How statements are shown, to who speaks ``version``; ``languages`` are the reader's, best first.
 
+    ``definitions`` is what was looked up.
+    """
+
+    version: str
     format: str = "exact"
     languages: tuple[str, ...] = ()
     definitions: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
@@ -188,8 +192,8 @@ class LrsStatements:
 
     async def _text(self, raw: bytes, added: bytes, reshape: bool, view: View) -> bytes:
         if view.format == "exact":
-            return exact(raw, added, reshape=reshape)
-        statement = whole(raw, added)
+            return exact(raw, added, reshape=reshape, reader=view.version)
+        statement = whole(raw, added, view.version)
         if view.format == "ids":
             return orjson.dumps(formats.ids(statement))
         for activity in activities(statement):

@@ -45,6 +45,11 @@ class Stored:
     etag: str
     updated_at: datetime
 
+    @property
+    def tag(self) -> str:
+        """The entity tag, in its quotes."""
+        return f'"{self.etag}"'
+
 
 @reaches_store
 class Documents:

@@ -79,6 +79,21 @@ async def test_a_document_is_changed_by_who_has_read_it(desk: Desk) -> None:
     assert (await desk.call("PUT", body=b'{"a":3}', If_Match="*")).status == 204
 
 
+@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
+async def test_tags_are_compared_as_the_specification_says(desk: Desk, method: str) -> None:
+    """In quotes an asterisk is a tag like any other; If-Match compares strongly, the other weakly (RFC 9110 §13.1)."""
+    assert (await desk.call("PUT", body=b'{"a":1}', If_None_Match='"*"')).status == 204
+    body, tag = await desk.read()
+    for given in ('"*"', f"W/{tag}", f'"*", W/{tag}', 'W/"*"'):
+        assert (await desk.call(method, body=b'{"a":2}', If_Match=given)).status == 412, given
+    for given in (tag, f"W/{tag}", f'"*", W/{tag}', "*"):
+        assert (await desk.call(method, body=b'{"a":2}', If_None_Match=given)).status == 412, given
+        assert (await desk.call("GET", If_None_Match=given)).status == 304, given
+    assert (await desk.call("GET", If_None_Match='"*"')).status == 200
+    assert await desk.read() == (body, tag)
+    assert (await desk.call(method, body=b'{"a":2}', If_Match=f'W/"x", {tag}')).status == 204
+
+
 @pytest.mark.parametrize(
     ("version", "making", "replacing"),
     [("1.0.3", (204, 400), (204, 409)), ("1.0.1", (204, 204), (204, 409)), ("2.0.0", (204, 204), (409, 409))],

@@ -160,3 +160,22 @@ async def test_a_batch_may_void_what_it_holds(lrs: Lrs) -> None:
         one = statement(id=new_id())
         await lrs.post([one, voiding(one["id"])][::turn])
         assert (await lrs.call("GET", "statements", {"voidedStatementId": one["id"]})).status == 200
+
+
+@pytest.mark.parametrize("form", ["exact", "ids", "canonical"])
+@pytest.mark.parametrize(
+    ("written_in", "read_in", "is_utc"),
+    [("2.0.0", "2.0.0", True), ("2.0.0", "1.0.3", True), ("1.0.3", "2.0.0", True), ("1.0.3", "1.0.3", False)],
+)
+async def test_times_of_2_0_are_answered_in_utc(
+    lrs: Lrs, form: str, written_in: str, read_in: str, is_utc: bool
+) -> None:
+    """2.0 answers every time in UTC, in a SubStatement too; 1.0.3 the offset that was sent (IEEE 9274.1.1 §4.2.7)."""
+    local, utc = "2026-11-20T12:00:00.5+02:00", "2026-11-20T10:00:00.500000Z"
+    planned = {**statement(timestamp=local), "objectType": "SubStatement"}
+    (made,) = await lrs.speaking(written_in).post(statement(object=planned, timestamp=local))
+    reader = lrs.speaking(read_in)
+    listed = await (await reader.call("GET", "statements", {"format": form})).json()
+    for shown in (await reader.get(made, format=form), listed["statements"][0]):
+        assert {shown["timestamp"], shown["object"]["timestamp"]} == {utc if is_utc else local}
+        assert shown["stored"].endswith("Z")

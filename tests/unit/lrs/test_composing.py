@@ -6,9 +6,11 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 
 from bridge.domain.lrs import composing
 from bridge.domain.lrs.clauses import of_pointer
+from bridge.errors import Malformed
 from bridge.lrs.conditional import precondition
 from bridge.lrs.languages import preferred
 
@@ -21,7 +23,7 @@ def test_a_text_is_extended_without_touching_it() -> None:
     statement = orjson.loads(RAW)
     kept = composing.identified(RAW, statement, "one")
     added = composing.assigned(statement, 0, AUTHORITY, "1.0.0")
-    shown = composing.exact(kept, added, reshape=False)
+    shown = composing.exact(kept, added, reshape=False, reader="1.0.3")
     assert RAW.strip()[1:-1] in shown
     assert orjson.loads(shown) == {
         "id": "one",
@@ -72,10 +74,14 @@ def test_preferred_languages(header: str, tags: tuple[str, ...]) -> None:
 
 def test_entity_tags() -> None:
     """Strong, weak and bare tags, lists and the asterisk are read (RFC 9110 §13.1)."""
-    found = precondition({"If-Match": '"a", W/"b"', "If-None-Match": "*"})
-    assert (found.match, found.none_match) == (frozenset({"a", "b"}), frozenset({"*"}))
-    assert precondition({"If-Match": "abc123"}).match == frozenset({"abc123"})
-    assert not precondition({}).given
+    found = precondition(CIMultiDict({"If-Match": '"a", W/"b"', "If-None-Match": "*"}))
+    assert (found.match, found.none_match) == (['"a"', 'W/"b"'], ("*",))
+    assert precondition(CIMultiDict([("If-Match", '"a"'), ("If-Match", '"*"')])).match == ['"a"', '"*"']
+    assert precondition(CIMultiDict({"If-Match": "abc123"})).match == ['"abc123"']
+    assert not precondition(CIMultiDict[str]()).given
+    for wrong in ("", '"a', '"a" "b"', 'a "b"', '*, "a"'):
+        with pytest.raises(Malformed):
+            precondition(CIMultiDict({"If-Match": wrong}))
 
 
 @pytest.mark.parametrize(
