@@ -7,6 +7,7 @@ The table in the README is made from these fields (``settings_table``), so the w
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -22,6 +23,22 @@ Names = Annotated[tuple[str, ...], NoDecode]
 
 class SettingsError(Exception):
     """One or more settings are wrong; the text names each, with its remedy."""
+
+
+_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?")
+_DEFAULT_PORTS = {("http", "80"), ("https", "443")}
+
+
+def _check_origin(origin: str) -> None:
+    """Raise ``ValueError`` for what no browser sends as ``Origin``: scheme, host and port alone, as it writes them."""
+    parts = _ORIGIN.fullmatch(origin)
+    if parts is None:
+        raise ValueError(
+            f"no browser sends this origin: {origin!r}; name each as https://portal.example.org, with its port if it "
+            "has one, in lower case (xn--… for other letters), no path and no slash at the end; * is not offered"
+        )
+    if (parts[1], parts[3]) in _DEFAULT_PORTS or int(parts[3] or 1) > 65535:
+        raise ValueError(f"no browser sends this port: {origin!r}; leave 80 of http and 443 of https away")
 
 
 class _FileSource(PydanticBaseSettingsSource):
@@ -96,7 +113,9 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(1 * 2**20, ge=1024, description="Largest JSON body the API takes.")
     request_timeout: float = Field(30.0, gt=0, description="Seconds an API call may take.")
     rate_limit: str = Field("600/minute", description="Calls per subject; empty turns the limit off.")
-    cors_origins: Names = Field((), description="Origins that a browser may call from.")
+    cors_origins: Names = Field(
+        (), description="Origins that a browser may call from, each as `https://portal.example.org`."
+    )
 
     transfer_timeout: float = Field(300.0, gt=0, le=3000, description="Seconds an upload or a download may take.")
     evidence_max_bytes: int = Field(10 * 2**20, ge=1024, description="Largest file of evidence.")
@@ -204,6 +223,13 @@ class Settings(BaseSettings):
     def _known_zone(cls, value: str) -> str:
         if value not in available_timezones():
             raise ValueError(f"no such time zone: {value}; use an IANA name such as Europe/London")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            _check_origin(origin)
         return value
 
     @property
