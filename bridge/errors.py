@@ -74,6 +74,10 @@ class MethodNotAllowed(BridgeError):
 
     slug, status, title = "method-not-allowed", 405, "This method is not offered here"
 
+    def __init__(self, detail: str = "", *, allow: Sequence[str] = ()) -> None:
+        super().__init__(detail)
+        self.allow = tuple(allow)  # becomes the Allow header (RFC 9110 §10.2.1)
+
 
 class Conflict(BridgeError):
     """The state of things does not allow it."""

@@ -35,6 +35,7 @@ from bridge.api import (
 )
 from bridge.api import log as log_resource
 from bridge.api.app import Parts, create_app, everything
+from bridge.api.connections import Runner, limits_of
 from bridge.api.context import CORRELATION_ID
 from bridge.api.models import models
 from bridge.api.parts import (
@@ -161,12 +162,8 @@ async def serve(settings: Settings) -> None:
     """Run the API; returns after a signal, once open calls have ended or ``shutdown_timeout`` has passed."""
     async with wiring.services(settings) as services, relaying(services):
         await services.migrations.check_at_start()
-        runner = web.AppRunner(
-            create_app(settings, parts(services, settings)),
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=settings.shutdown_timeout,
-        )
+        app = create_app(settings, parts(services, settings))
+        runner = Runner(app, limits_of(settings), shutdown_timeout=settings.shutdown_timeout)
         await runner.setup()
         site = web.TCPSite(runner, settings.http_host, settings.http_port)
         await site.start()

@@ -79,6 +79,13 @@ class Settings(BaseSettings):
     )
     http_host: str = Field("127.0.0.1", description="Address the API listens on.")
     http_port: int = Field(8080, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
+    http_connections: int = Field(
+        1000, ge=10, description="Connections at once; one that waits for nothing makes room for a new one."
+    )
+    http_head_timeout: float = Field(15.0, gt=0, le=300, description="Seconds the head of a request may take to come.")
+    http_idle_timeout: float = Field(
+        75.0, gt=0, description="Seconds a connection is kept open without a request; more than the proxy keeps it."
+    )
     metrics_port: int | None = Field(None, ge=0, le=65535, description="Port for the worker's `/metrics` and health.")
     public_url: str | None = Field(None, description="Where callers reach the API; shown in the OpenAPI document.")
 

@@ -51,7 +51,7 @@ def pattern(path: str, paths: Iterable[str]) -> str:
 def create_app(settings: Settings, parts: Parts) -> web.Application:
     """The application; raises ``SettingsError`` when tokens could not be checked.
 
-    Run it with ``access_log=None``: the line that ``middleware.trace`` writes has no path and no address in it.
+    Run it with ``connections.Runner``: what aiohttp answers by itself would say too much.
     """
     app = web.Application(
         middlewares=[
@@ -65,6 +65,7 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
     )
     resources = everything(parts)
     app[SETTINGS] = settings
+    app[middleware.DRESS] = middleware.Dress(settings.public_url, settings.cors_origins)
     app[auth.GATE] = auth.gate(settings, keys.configured(settings))
     app[openapi.DOCUMENT] = openapi.document(resources, settings.public_url)
     app[docs.PAGE] = docs.docs_page_of(app[openapi.DOCUMENT])
@@ -77,5 +78,5 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
         add(pattern(route.path, paths), serve(route))  # add_get takes HEAD too
     for prefix, mounted in parts.mounts.items():
         app.add_subapp(prefix, mounted)
-    app.on_response_prepare.append(middleware.finish(settings))
+    app.on_response_prepare.append(middleware.finish(app[middleware.DRESS]))
     return app

@@ -19,10 +19,17 @@ from bridge import logs, tracing
 from bridge.api import cors, metrics, problems
 from bridge.api.context import CORRELATION_ID, TRACEPARENT
 from bridge.errors import BridgeError, Malformed
-from bridge.settings import Settings
 from bridge.tracing import Fact
 
 log = structlog.get_logger()
+
+SECURITY_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
 
 _BEGUN: Final = web.RequestKey("begun", bool)  # the answer's first byte may have left
 _CORRELATION = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -35,7 +42,8 @@ _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 @web.middleware
 async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Take or make the correlation id and trace context, and log and count the call by its route template."""
-    parent = _identify(request)
+    identify(request)
+    parent = _parent(request)
     method, route = metrics.method(request), metrics.template(request)
     started, status = time.perf_counter(), 500
     facts: dict[str, Fact] = {"http.request.method": method, "http.route": route}
@@ -57,18 +65,29 @@ async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
                     span.fail()
 
 
-def _identify(request: web.Request) -> str | None:
-    """Give the request its ids; returns the trace that it continues (None: a span of ours begins one)."""
+def identify(request: web.Request) -> None:
+    """Give the request its correlation id and its trace context: as sent, if they are well-formed."""
     correlation = request.headers.get("X-Correlation-Id", "")
     request[CORRELATION_ID] = correlation if _CORRELATION.fullmatch(correlation) else uuid.uuid4().hex
-    given = tracing.valid(request.headers.get(tracing.HEADER))
-    request[TRACEPARENT] = given or _new_traceparent()
-    is_own = given is None and metrics.template(request) not in _UNTRACED and tracing.spans() is not None
+    request[TRACEPARENT] = tracing.valid(request.headers.get(tracing.HEADER)) or _new_traceparent()
+
+
+def _parent(request: web.Request) -> str | None:
+    """The trace that the request continues (None: a span of ours begins one)."""
+    is_given = tracing.valid(request.headers.get(tracing.HEADER)) is not None
+    is_own = not is_given and metrics.template(request) not in _UNTRACED and tracing.spans() is not None
     return None if is_own else request[TRACEPARENT]
 
 
 def _new_traceparent() -> str:
     return f"00-{uuid.uuid4().hex}-{secrets.token_hex(8)}-00"
+
+
+def refuse(request: web.Request, error: web.HTTPException) -> web.Response:
+    """The answer to what aiohttp refuses before the middleware runs, logged and counted as any other."""
+    identify(request)
+    _tell(request, error.status, 0.0)
+    return _answer_http(request, error)
 
 
 def _tell(request: web.Request, status: int, seconds: float) -> None:
@@ -140,31 +159,39 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def finish(settings: Settings) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """The ``on_response_prepare`` signal: headers that every answer carries, streamed ones included."""
-    common = _security_headers(settings)
+class Dress:
+    """Gives an answer the headers that every answer has."""
+
+    def __init__(self, public_url: str | None = None, origins: tuple[str, ...] = ()) -> None:
+        """For a service that is reached at ``public_url``, and called by browsers from ``origins``."""
+        self._common = _security_headers(public_url)
+        self._origins = origins
+
+    def __call__(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Add them."""
+        if CORRELATION_ID not in request:  # refused before the middleware
+            identify(request)
+        for name, value in self._common.items():
+            response.headers.setdefault(name, value)
+        response.headers.update(cors.headers(request, self._origins))
+        response.headers["X-Correlation-Id"] = request[CORRELATION_ID]
+        response.headers["traceparent"] = request[TRACEPARENT]
+        response.headers["Server"] = problems.SERVER
+
+
+DRESS: Final = web.AppKey("dress", Dress)
+
+
+def finish(dress: Dress) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """The ``on_response_prepare`` signal: what every answer carries, streamed ones included."""
 
     async def prepare(request: web.Request, response: web.StreamResponse) -> None:
         request[_BEGUN] = True
-        if CORRELATION_ID not in request:  # refused before the middleware
-            _identify(request)
-        for name, value in common.items():
-            response.headers.setdefault(name, value)
-        response.headers.update(cors.headers(request, settings.cors_origins))
-        response.headers["X-Correlation-Id"] = request[CORRELATION_ID]
-        response.headers["traceparent"] = request[TRACEPARENT]
-        response.headers["Server"] = "cpd-bridge"
+        dress(request, response)
 
     return prepare
 
 
-def _security_headers(settings: Settings) -> dict[str, str]:
-    headers = {
-        "Cache-Control": "no-store",
-        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
-    }
-    is_secure = (settings.public_url or "").startswith("https://")
-    return headers | ({"Strict-Transport-Security": "max-age=31536000"} if is_secure else {})
+def _security_headers(public_url: str | None) -> dict[str, str]:
+    is_secure = (public_url or "").startswith("https://")
+    return SECURITY_HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if is_secure else {})

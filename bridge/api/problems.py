@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 
@@ -19,6 +20,9 @@ from bridge.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
+
+SERVER = "cpd-bridge"
+"""What the header ``Server`` says."""
 
 CONTENT_TYPE = "application/problem+json"
 _OF_STATUS: Mapping[int, type[BridgeError]] = {
@@ -99,6 +103,31 @@ def answer_untyped(request: web.Request, status: int) -> web.Response:
         correlation_id=request[CORRELATION_ID],
     )
     return _response(problem, {})
+
+
+def bare_answer(status: HTTPStatus, detail: str) -> bytes:
+    """A whole answer for a connection that no request came on, after which it is closed."""
+    correlation_id = uuid.uuid4().hex
+    problem = Problem(
+        type="about:blank",
+        title=status.phrase,
+        status=status,
+        detail=detail,
+        instance="/",
+        correlation_id=correlation_id,
+    )
+    body = problem.model_dump_json().encode()
+    headers = {
+        "Content-Type": CONTENT_TYPE,
+        "Content-Length": str(len(body)),
+        "Cache-Control": "no-store",
+        "Connection": "close",
+        "Retry-After": "1",
+        "Server": SERVER,
+        "X-Correlation-Id": correlation_id,
+    }
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"HTTP/1.1 {status.value} {status.phrase}\r\n{lines}\r\n".encode() + body
 
 
 def _response(problem: Problem, headers: Mapping[str, str]) -> web.Response:

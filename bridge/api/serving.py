@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
@@ -14,7 +13,8 @@ from bridge.api.conditional import not_modified
 from bridge.api.context import SETTINGS, Call
 from bridge.api.inputs import NoQuery, read_body, read_query
 from bridge.api.routing import Answer, Route
-from bridge.errors import NotFound, Unavailable
+from bridge.deadlines import deadline
+from bridge.errors import NotFound
 
 MAX_PARAMETER = 200
 """Characters of a path parameter; nothing has a longer id."""
@@ -25,14 +25,8 @@ def serve(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]
 
     async def handle(request: web.Request) -> web.StreamResponse:
         limit = request.app[SETTINGS].request_timeout if route.timed else None
-        clock = asyncio.timeout(limit)
-        try:
-            async with clock:
-                return await _serve(route, request)
-        except TimeoutError:
-            if clock.expired():
-                raise Unavailable(f"This took longer than {limit:g} s; try again.") from None
-            raise
+        async with deadline(limit, "This", "try again"):
+            return await _serve(route, request)
 
     return handle
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.multipart import MultipartReader
 
 from bridge.api.context import SETTINGS, Call
-from bridge.errors import FieldFault, Malformed, TooLarge, Unavailable, UnsupportedMediaType, ValidationFailed
+from bridge.deadlines import deadline
+from bridge.errors import FieldFault, Malformed, TooLarge, UnsupportedMediaType, ValidationFailed
 
 FORM: Final = "multipart/form-data"
 PART: Final = "file"
@@ -43,14 +43,8 @@ class FilePart:
 async def in_time(call: Call) -> AsyncGenerator[None]:
     """Raise ``Unavailable`` when a transfer takes longer than ``transfer_timeout``."""
     limit = call.request.app[SETTINGS].transfer_timeout
-    clock = asyncio.timeout(limit)
-    try:
-        async with clock:
-            yield
-    except TimeoutError:
-        if clock.expired():
-            raise Unavailable(f"This transfer took longer than {limit:g} s; try again on a faster line.") from None
-        raise
+    async with deadline(limit, "This transfer", "try again on a faster line"):
+        yield
 
 
 async def pieces(call: Call) -> AsyncGenerator[bytes]:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 import orjson
 from aiohttp import web
 
-from bridge.errors import BridgeError, Unauthenticated
+from bridge.errors import BridgeError, MethodNotAllowed, Unauthenticated
 
 _BAD_INPUT = frozenset({HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.UNSUPPORTED_MEDIA_TYPE})
 
@@ -31,6 +31,8 @@ def refusal(error: BridgeError, correlation_id: str) -> web.Response:
 
 def _headers(error: BridgeError) -> dict[str, str]:
     headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
+    if isinstance(error, MethodNotAllowed) and error.allow:
+        headers["Allow"] = ", ".join(error.allow)
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = 'Basic realm="xAPI", charset="UTF-8"'
     return headers

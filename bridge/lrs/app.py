@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -10,11 +12,12 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from bridge import logs, metrics
+from bridge.deadlines import deadline
 from bridge.domain.lrs.composing import moment
 from bridge.errors import BridgeError, Forbidden, Malformed, MethodNotAllowed, NotFound, Unauthenticated
 from bridge.lrs import answers
 from bridge.lrs.admission import SPOKEN, Admission, answered_version
-from bridge.lrs.calls import LATEST, VERSION_HEADER, Call, version_of
+from bridge.lrs.calls import LATEST, VERSION_HEADER, Call, method_of, version_of
 from bridge.lrs.documents import DocumentResource
 from bridge.lrs.multipart import Limits
 from bridge.lrs.objects import ObjectResource, about
@@ -33,6 +36,15 @@ OVERHEAD: Final = 4096
 _THROUGH: Final = web.RequestKey("lrs_consistent_through", str)
 _BEGUN: Final = web.RequestKey("lrs_begun", bool)
 
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds that a call may take, and from when it moves files on."""
+
+    call: float
+    files: float
+
+
 Act = Callable[[Call], Awaitable[web.StreamResponse]]
 Count = Callable[[str], None]
 
@@ -45,11 +57,12 @@ def create_lrs(
     ``count`` counts a credential's call, and raises ``RateLimited`` when it is one too many.
     """
     admission = Admission(lrs.credentials, count, max(settings.lrs_max_body_bytes, settings.lrs_max_document_bytes))
+    times = Times(settings.request_timeout, settings.transfer_timeout)
     app = web.Application(middlewares=[_answering(lrs.clock, correlation_id)])
     app.router.add_route("*", "/about", _about)
     for place, methods in _resources(settings, lrs, path).items():
-        app.router.add_route("*", place, _dispatch(methods, admission))
-    app.on_response_prepare.append(_finish)
+        app.router.add_route("*", place, _dispatch(methods, admission, times))
+    app.on_response_prepare.append(_finishing(lrs.clock))
     return app
 
 
@@ -74,8 +87,7 @@ def _methods(resource: DocumentResource) -> Mapping[str, Act]:
 
 
 async def _about(request: web.Request) -> web.StreamResponse:
-    if request.method not in ("GET", "HEAD"):
-        raise MethodNotAllowed("GET and HEAD are offered here.")
+    _check_offered(request.method, ("GET",))
     if request.rel_url.raw_query_string:
         raise Malformed("This resource takes no parameters (xAPI-Communication §2.8).")
     given = request.headers.get(VERSION_HEADER)
@@ -83,15 +95,24 @@ async def _about(request: web.Request) -> web.StreamResponse:
     return await about(request[SPOKEN] != LATEST)
 
 
-def _dispatch(methods: Mapping[str, Act], admission: Admission) -> Handler:
+def _dispatch(methods: Mapping[str, Act], admission: Admission, times: Times) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
-        call = await admission.admit(request)
-        act = methods.get("GET" if call.sent.method == "HEAD" else call.sent.method)
-        if act is None:
-            raise MethodNotAllowed(f"These methods are offered here: {', '.join(methods)}.")
-        return await act(call)
+        method = method_of(request)
+        _check_offered(method, methods)
+        async with deadline(times.call, "This", "try again") as clock:
+            call = await admission.admit(
+                request, lambda: clock.reschedule(asyncio.get_running_loop().time() + times.files)
+            )
+            return await methods["GET" if method == "HEAD" else method](call)
 
     return handle
+
+
+def _check_offered(method: str, methods: Iterable[str]) -> None:
+    """Raise ``MethodNotAllowed`` for a method that a resource does not offer; where there is GET, there is HEAD."""
+    offered = [name for given in methods for name in ((given, "HEAD") if given == "GET" else (given,))]
+    if method not in offered:
+        raise MethodNotAllowed(f"These methods are offered here: {', '.join(offered)}.", allow=offered)
 
 
 def _answering(clock: Clock, correlation_id: web.RequestKey[str]) -> Middleware:
@@ -131,8 +152,13 @@ def _told(error: Exception) -> BridgeError:
     return BridgeError()
 
 
-async def _finish(request: web.Request, response: web.StreamResponse) -> None:
-    request[_BEGUN] = True
-    response.headers[VERSION_HEADER] = request.get(SPOKEN, LATEST)
-    if request.match_info.route.resource and request.path.endswith("/statements"):
-        response.headers[THROUGH_HEADER] = request[_THROUGH]
+def _finishing(clock: Clock) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """The signal that gives an answer its headers, one that was made before the middleware ran included."""
+
+    async def finish(request: web.Request, response: web.StreamResponse) -> None:
+        request[_BEGUN] = True
+        response.headers[VERSION_HEADER] = request.get(SPOKEN) or answered_version(request)
+        if request.path.rstrip("/").endswith("/statements"):
+            response.headers[THROUGH_HEADER] = request.get(_THROUGH) or moment(clock.consistent_through())
+
+    return finish

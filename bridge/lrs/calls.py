@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, unquote_to_bytes
@@ -13,7 +13,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from bridge.domain.lrs.clauses import Version, communication
-from bridge.errors import Malformed, MethodNotAllowed, TooLarge
+from bridge.errors import Malformed, TooLarge
 from bridge.services.lrs.credentials import Credential
 
 VERSION_HEADER: Final = "X-Experience-API-Version"
@@ -27,15 +27,17 @@ _SPOKEN: Final[tuple[tuple[re.Pattern[str], Version], ...]] = (
     (re.compile(r"2\.0(\.[0-9]{1,4})?"), VERSIONS[0]),
 )
 _FORM: Final = "application/x-www-form-urlencoded"
-_MOVED: Final = (
-    "Authorization",
-    VERSION_HEADER,
-    "Content-Type",
-    "Content-Length",
-    "If-Match",
-    "If-None-Match",
-    "Accept",
-    "Accept-Language",
+_MOVED: Final = frozenset(
+    {
+        "authorization",
+        VERSION_HEADER.lower(),
+        "content-type",
+        "content-length",
+        "if-match",
+        "if-none-match",
+        "accept",
+        "accept-language",
+    }
 )
 """Form fields that stand for headers in the alternate request syntax (xAPI-Communication §1.3)."""
 
@@ -44,6 +46,9 @@ MOST_FIELDS: Final = 50
 
 FIELD_BYTES: Final = 64 * 2**10
 """Bytes of a form's fields together, beside ``content``."""
+
+FIRST_PART: Final = FIELD_BYTES + 1024
+"""Bytes of a form within which the credential has to come: more is not taken from who is not known yet."""
 
 _PIECE: Final = 65536
 
@@ -62,7 +67,7 @@ def version_of(spoken: str | None) -> Version:
 class Sent:
     """What was sent, with the alternate request syntax undone; ``content`` is the form's field of that name, encoded.
 
-    It is decoded when it is read: a form may hold the credential, so a stranger's is taken apart too.
+    It is decoded when it is read.
     """
 
     request: web.Request
@@ -72,33 +77,72 @@ class Sent:
     content: bytes | None = None
 
 
-async def sent(request: web.Request, limit: int) -> Sent:
-    """Read the request; raises ``Malformed`` for a parameter given twice."""
-    params = _distinct(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True))
-    headers = CIMultiDict(request.headers)
-    if request.method == "POST" and "method" in params:
-        return await _unfolded(request, params, headers, limit)
-    return Sent(request, request.method, headers, params)
+def is_form(request: web.Request) -> bool:
+    """Say whether a request uses the alternate request syntax (xAPI-Communication §1.3)."""
+    return request.method == "POST" and "method" in request.query
 
 
-async def _unfolded(request: web.Request, params: dict[str, str], headers: CIMultiDict[str], limit: int) -> Sent:
-    """Undo the alternate request syntax: a POST whose form holds headers, parameters and content."""
-    method = params.pop("method")
-    if method not in ("GET", "HEAD", "PUT", "POST", "DELETE"):
-        raise MethodNotAllowed("The parameter method must be GET, HEAD, PUT, POST or DELETE.")
-    if params:
-        raise Malformed("Beside method, every parameter goes into the form (xAPI-Communication §1.3).")
-    if request.content_type != _FORM:
-        raise Malformed(f"The parameter method needs a body of the type {_FORM} (xAPI-Communication §1.3).")
-    fields, content = _fields(await read_all(request.content.iter_chunked(_PIECE), limit))
-    headers["Content-Type"] = "application/json"
-    for name in _MOVED:
-        given = next((field for field in fields if field.lower() == name.lower()), None)
-        if given is not None:
-            headers[name] = fields.pop(given)
-    if version_of(headers.get(VERSION_HEADER)) != "1.0.3":
-        raise Malformed("xAPI 2.0 has no alternate request syntax: send the request itself.")
-    return Sent(request, method, headers, fields, content)
+def method_of(request: web.Request) -> str:
+    """Return the method that is meant."""
+    return request.query["method"] if is_form(request) else request.method
+
+
+def sent(request: web.Request) -> Sent:
+    """Return a request that is no form; raises ``Malformed`` for a parameter given twice."""
+    return Sent(request, request.method, CIMultiDict(request.headers), _params(request))
+
+
+def _params(request: web.Request) -> dict[str, str]:
+    return _distinct(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True))
+
+
+class Form:
+    """The alternate request syntax: a POST whose form holds headers, parameters and content.
+
+    It is read in two parts: whoever sends it is known by the first, of a bounded size, and only then the rest is read.
+    """
+
+    def __init__(self, request: web.Request) -> None:
+        """Begin; raises ``Malformed`` for what is no such form."""
+        params = _params(request)
+        self._request = request
+        self._method = params.pop("method")
+        self._whole = bytearray()
+        if params:
+            raise Malformed("Beside method, every parameter goes into the form (xAPI-Communication §1.3).")
+        if request.content_type != _FORM:
+            raise Malformed(f"The parameter method needs a body of the type {_FORM} (xAPI-Communication §1.3).")
+
+    async def first_headers(self) -> CIMultiDict[str]:
+        """Read the first part; return the headers that stand in it, over those of the request."""
+        await self._read(FIRST_PART)
+        return self._headers(_fields(bytes(self._whole))[0])
+
+    async def rest(self, limit: int) -> Sent:
+        """Read the rest; raises ``TooLarge`` or ``Malformed``."""
+        if (self._request.content_length or 0) > limit:
+            raise TooLarge(f"At most {limit} bytes are taken here.")
+        await self._read(limit + 1)
+        if len(self._whole) > limit:
+            raise TooLarge(f"At most {limit} bytes are taken here.")
+        fields, content = _fields(bytes(self._whole))
+        self._whole.clear()
+        headers = self._headers(fields)
+        if version_of(headers.get(VERSION_HEADER)) != "1.0.3":
+            raise Malformed("xAPI 2.0 has no alternate request syntax: send the request itself.")
+        params = {name: value for name, value in fields.items() if name.lower() not in _MOVED}
+        return Sent(self._request, self._method, headers, params, content)
+
+    async def _read(self, size: int) -> None:
+        """Read until ``size`` bytes are there, or all."""
+        while len(self._whole) < size and (piece := await self._request.content.read(_PIECE)):
+            self._whole += piece
+
+    def _headers(self, fields: Mapping[str, str]) -> CIMultiDict[str]:
+        moved = _distinct([(name.lower(), value) for name, value in fields.items() if name.lower() in _MOVED])
+        headers = CIMultiDict(self._request.headers)
+        headers.update({"Content-Type": "application/json", **{name.title(): value for name, value in moved.items()}})
+        return headers
 
 
 def _fields(form: bytes) -> tuple[dict[str, str], bytes]:
@@ -141,6 +185,8 @@ class Call:
     sent: Sent
     version: Version
     credential: Credential
+    more_time: Callable[[], None] = lambda: None
+    """Gives the call the time that files need, from now on."""
 
     @property
     def params(self) -> Mapping[str, str]:

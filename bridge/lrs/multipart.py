@@ -78,6 +78,7 @@ def _check_complete(received: Received, call: Call) -> None:
 
 
 async def _receive_parts(call: Call, parse: Parse, store: Attachments, limits: Limits) -> Received:
+    call.more_time()
     try:
         reader = MultipartReader(CIMultiDict(call.headers), call.sent.request.content)
         first = _part(await reader.next())
@@ -160,6 +161,7 @@ async def answer(
     call: Call, body: bytes, attached: Sequence[Attached], store: Attachments, headers: Mapping[str, str]
 ) -> web.StreamResponse:
     """Answer statements with the attachments whose data is here, read from the store as they are sent."""
+    call.more_time()
     boundary = uuid.uuid4().hex
     response = web.StreamResponse(headers=headers)
     response.headers["Content-Type"] = f"multipart/mixed; boundary={boundary}"

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from aiohttp import FormData, web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from bridge import wiring
 from bridge.api.app import create_app
@@ -18,6 +18,7 @@ from bridge.services.members import MemberIn
 from bridge.settings import Settings
 from bridge.tokens import DEV_ISSUER, dev_token
 from schemas.audit import DECLARATIONS
+from tests.support.portal import Server
 from tests.support.statements import member
 
 PERIOD, OTHER_PERIOD = "2026-04-01", "2025-04-01"
@@ -147,7 +148,7 @@ class Person:
 @asynccontextmanager
 async def office(settings: Settings, services: wiring.Services) -> AsyncGenerator[Office]:
     """Serve the API over these services meanwhile."""
-    async with TestClient(TestServer(create_app(settings, parts(services, settings)))) as client:
+    async with TestClient(Server(create_app(settings, parts(services, settings)))) as client:
         yield Office(client, services, settings)
 
 

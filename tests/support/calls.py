@@ -15,6 +15,7 @@ from bridge.api.app import create_app
 from bridge.serve import parts
 from bridge.settings import Settings
 from bridge.tokens import DEV_ISSUER, dev_token
+from tests.support.portal import Server
 
 
 @dataclass
@@ -51,5 +52,5 @@ async def calls(
     settings: Settings, services: wiring.Services, subject: str = "operator", role: str = "ops"
 ) -> AsyncGenerator[Calls]:
     """Serve the API over these services meanwhile."""
-    async with TestClient(TestServer(create_app(settings, parts(services, settings)))) as client:
+    async with TestClient(Server(create_app(settings, parts(services, settings)))) as client:
         yield Calls(client, settings, subject, role)

@@ -15,6 +15,8 @@ from multidict import CIMultiDictProxy
 
 from bridge import wiring
 from bridge.api.app import create_app
+from bridge.api.connections import Runner, limits_of
+from bridge.api.context import SETTINGS
 from bridge.serve import parts
 from bridge.services.members import MemberIn
 from bridge.settings import Settings
@@ -27,8 +29,8 @@ Client = TestClient[web.Request, web.Application]
 class Server(TestServer):
     """Serves as in production: a handler runs on when its client has gone."""
 
-    async def _make_runner(self, **options: Any) -> web.BaseRunner:
-        return await super()._make_runner(**{**options, "handler_cancellation": False})
+    async def _make_runner(self, **_options: Any) -> web.BaseRunner:
+        return Runner(self.app, limits_of(self.app[SETTINGS]))
 
 
 LOG_TEXTS = ("description", "reason", "learning", "evaluation", "impact_on_practice")

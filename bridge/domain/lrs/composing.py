@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 from bridge.domain.lrs.facts import as_list
 
 Part = Mapping[str, Any]
+P = TypeVar("P", Mapping[str, Any], dict[str, Any])
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OVERRULED = ("stored", "authority")
@@ -106,9 +107,9 @@ def in_utc(timestamp: str) -> str:
         return timestamp
 
 
-def _levels(statement: Part) -> list[Part]:
+def _levels(statement: P) -> list[P]:
     """Return a statement, and its SubStatement if it has one."""
-    inner: Part = statement["object"]
+    inner: P = statement["object"]
     return [statement, inner] if inner.get("objectType") == "SubStatement" else [statement]
 
 

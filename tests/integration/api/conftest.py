@@ -12,6 +12,7 @@ from bridge import tokens
 from bridge.api.app import Parts, create_app
 from bridge.settings import Settings
 from tests.integration.api.sample import NOTES, PORTAL, Client, Notes, Start, bearer, routes
+from tests.support.portal import Server
 
 
 @pytest.fixture
@@ -24,7 +25,9 @@ async def start(aiohttp_client: Callable[..., Awaitable[Client]], tmp_path: Path
         if "auth_jwks_url" not in given:
             defaults["auth_key_file"] = tmp_path / tokens.PUBLIC_NAME
         settings = Settings(_env_file=None, **{**defaults, **given})  # pyright: ignore[reportCallIssue] - pydantic-settings' own argument
-        return await aiohttp_client(create_app(settings, Parts([routes], {NOTES: Notes()}, given.get("pings", {}))))
+        return await aiohttp_client(
+            Server(create_app(settings, Parts([routes], {NOTES: Notes()}, given.get("pings", {}))))
+        )
 
     return begin
 

@@ -16,6 +16,7 @@ from bridge.serve import parts
 from bridge.services.lrs.credentials import hash_secret
 from bridge.settings import Settings, load
 from tests.integration.lrs.client import Lrs
+from tests.support.portal import Server
 
 SCOPES = {
     "all": ["all"],
@@ -60,4 +61,4 @@ async def lrs(
 ) -> Lrs:
     """A client of ``/xapi/`` with the credential that may do all, speaking 1.0.3."""
     app = create_app(lrs_settings, parts(services, lrs_settings))
-    return Lrs(await aiohttp_client(app))
+    return Lrs(await aiohttp_client(Server(app)))

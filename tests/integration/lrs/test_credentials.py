@@ -16,6 +16,7 @@ from bridge.api.app import create_app
 from bridge.serve import parts
 from bridge.settings import Settings
 from tests.integration.lrs.client import Lrs, agent, new_id, statement, voiding
+from tests.support.portal import Server
 from tests.support.scrape import read
 
 ADA = orjson.dumps(agent("ada")).decode()
@@ -126,7 +127,7 @@ async def test_too_many_calls_are_429(
 ) -> None:
     """Beyond the limit a credential waits as long as it is told, and others do not."""
     limited = lrs_settings.model_copy(update={"lrs_rate_limit": "5/minute"})
-    lrs = Lrs(await aiohttp_client(create_app(limited, parts(services, limited))))
+    lrs = Lrs(await aiohttp_client(Server(create_app(limited, parts(services, limited)))))
     answers = await asyncio.gather(*[lrs.call("GET", "statements") for _ in range(6)])
     refused = [answer for answer in answers if answer.status == 429]
     assert len(refused) == 1

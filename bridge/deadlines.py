@@ -1,0 +1,24 @@
+"""Limits on how long something may take, told as ``Unavailable``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from bridge.errors import Unavailable
+
+
+@asynccontextmanager
+async def deadline(seconds: float | None, what: str, advice: str) -> AsyncGenerator[asyncio.Timeout]:
+    """Raise ``Unavailable`` when the block takes longer; ``None`` is no limit. The clock may be set anew meanwhile."""
+    begun = asyncio.get_running_loop().time()
+    clock = asyncio.timeout(seconds)
+    try:
+        async with clock:
+            yield clock
+    except TimeoutError:
+        if clock.expired():
+            limit = (clock.when() or begun) - begun
+            raise Unavailable(f"{what} took longer than {limit:.3g} s; {advice}.") from None
+        raise
