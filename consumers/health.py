@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from typing import Final
 
 from aiohttp import web
 
+from bridge.api.connections import Limits, Runner
 from bridge.api.health import Ping, readiness
+from bridge.api.middleware import DRESS, Dress, finish
 from bridge.metrics import exposition
+
+LIMITS: Final = Limits(connections=100, head=15.0, idle=75.0, answer=30.0)
 
 
 @asynccontextmanager
@@ -32,7 +37,9 @@ async def health(host: str, port: int, pings: Mapping[str, Ping]) -> AsyncGenera
 
     app = web.Application()
     app.add_routes([web.get("/health/live", live), web.get("/health/ready", ready), web.get("/metrics", metrics)])
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    app[DRESS] = Dress()
+    app.on_response_prepare.append(finish(app[DRESS]))
+    runner = Runner(app, LIMITS)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()
