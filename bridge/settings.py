@@ -143,6 +143,12 @@ class Settings(BaseSettings):
         2 * 2**30, ge=2**30, description="Memory of a process that makes PDFs; it bounds how long a booklet may get."
     )
     export_streams: int = Field(20, ge=1, le=1000, description="ZIP exports under way at once; others get 503.")
+    export_share: int = Field(
+        2,
+        ge=1,
+        description="Of each kind that one subject may have at once; further PDFs wait, a further ZIP gets 429.",
+    )
+    export_stream_timeout: float = Field(1800.0, gt=0, description="Seconds that fetching a ZIP export may take.")
 
     forms_dir: Path | None = Field(
         None, description="Directory with the body's own forms, `plan-1.json` and `log-1.json`; unset uses ours."

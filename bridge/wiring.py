@@ -20,7 +20,7 @@ from bridge.services.backup import Backups
 from bridge.services.comments import MemberComments
 from bridge.services.erasure import Erasures
 from bridge.services.evidence import Limits, MemberEvidence
-from bridge.services.exports import About, Exports
+from bridge.services.exports import About, Exports, SharesOf
 from bridge.services.feed import MemberFeed
 from bridge.services.imports import LogImports
 from bridge.services.intake import Intake, UpToDate
@@ -40,6 +40,7 @@ from bridge.services.reminders import Reminders
 from bridge.services.retention import Retention
 from bridge.services.scanning import Scanner
 from bridge.services.selection import AuditRules, Selection
+from bridge.services.shares import Shares
 from bridge.services.stores import Stores
 from bridge.services.submissions import Submissions
 from bridge.services.support import Support
@@ -180,7 +181,9 @@ def build(database: Database, settings: Settings) -> Services:
         reminders=Reminders(stores, acts, submissions, settings.period_ending_days, today),
         upkeep=Upkeep(stores.schedules, chores(files, erasures)),
         notices=NoticeBoard(stores, settings.portal_url),
-        exports=Exports(stores, chosen, periods, intake, access, renderer(settings), _about(settings)),
+        exports=Exports(
+            stores, chosen, periods, intake, access, renderer(settings), _about(settings), shares(settings)
+        ),
         erasures=erasures,
         migrations=migrations,
         backups=Backups(stores, migrations, erasures),
@@ -215,6 +218,12 @@ def renderer(settings: Settings) -> Renderer:
     return Renderer(
         Bounds(settings.export_workers, settings.export_waiting, settings.export_timeout, settings.export_memory_bytes)
     )
+
+
+def shares(settings: Settings) -> SharesOf:
+    """Return what one subject may have of the exports at once."""
+    share = settings.export_share
+    return SharesOf(Shares(share), Shares(share, settings.export_waiting, settings.export_timeout))
 
 
 def _about(settings: Settings) -> About:

@@ -10,12 +10,13 @@ from typing import Any, Final, Literal
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bridge.api.context import Call
+from bridge.api.context import SETTINGS, Call
 from bridge.api.parts import EXPORTS, REGISTER
 from bridge.api.readers import reader
 from bridge.api.register import READ
 from bridge.api.routing import Routes
 from bridge.api.transfers import attachment
+from bridge.deadlines import deadline
 from bridge.domain.fields import Day
 from bridge.errors import NotFound, TooLarge, Unavailable
 from bridge.services.exports import Archive, Asked, Pdf
@@ -26,11 +27,13 @@ PDF: Final = {"application/pdf": {"type": "string", "contentMediaType": "applica
 ZIP: Final = {"application/zip": {"type": "string", "contentMediaType": "application/zip"}}
 
 STALLED: Final = 60.0
-"""Seconds that a client may take for one piece of an archive; the whole may take as long as it is long."""
+"""Seconds that a client may take for one piece of an archive."""
 
 PRIVATE: Final = {"Cache-Control": "private, no-store"}
 
-TOO_MUCH: Final = "413 for more than one PDF can hold, 503 with `Retry-After` when many are being made."
+TOO_MUCH: Final = (
+    "413 for more than one PDF can hold, 503 with `Retry-After` when many are being made, 429 when many are yours."
+)
 
 
 class ExportQuery(BaseModel):
@@ -167,7 +170,7 @@ async def export_subject_access_of_member(call: Call) -> web.StreamResponse:
 async def get_record_pdf(call: Call) -> web.Response:
     """Return the booklet of a submission, from its snapshot alone (R60, R62, decision 2)."""
     _, snapshot = await call.service(REGISTER).record(call.path["case_id"], reader(call))
-    return _pdf(await call.service(EXPORTS).submission_pdf(snapshot))
+    return _pdf(await call.service(EXPORTS).submission_pdf(snapshot, call.caller.subject))
 
 
 def _pdf(made: Pdf) -> web.Response:
@@ -181,7 +184,8 @@ def _headers(name: str) -> dict[str, str]:
 async def _stream(call: Call, made: Archive) -> web.StreamResponse:
     """Send an archive piece by piece; what fails before the first one is answered as a problem."""
     response = web.StreamResponse(headers={**_headers(made.name), "Content-Type": "application/zip"})
-    async with aclosing(made.pieces) as pieces:
+    limit = call.request.app[SETTINGS].export_stream_timeout
+    async with deadline(limit, "This export", "try again on a faster line"), aclosing(made.pieces) as pieces:
         first = await anext(pieces)
         await response.prepare(call.request)
         with suppress(ConnectionResetError):  # the client has gone, and nobody is left to tell

@@ -80,7 +80,10 @@ class Renderer:
             raise Unavailable("Many PDFs are being made just now; try again shortly.", retry_after=RETRY_AFTER)
         self._waiting += 1
         try:
-            await self._turns.acquire()
+            async with asyncio.timeout(None if patient else self._bounds.seconds):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise Unavailable("Many PDFs are being made just now; try again.", retry_after=RETRY_AFTER) from None
         finally:
             self._waiting -= 1
         try:

@@ -24,6 +24,7 @@ from bridge.services.export_reads import Choice, Reads
 from bridge.services.holdings import Everything
 from bridge.services.intake import Intake
 from bridge.services.periods import Periods
+from bridge.services.shares import Shares
 from bridge.services.stores import Stores
 from bridge.store.members import calendar_of
 from bridge.store.times import now
@@ -42,11 +43,19 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What exports say of the service, and how many archives may be under way."""
+    """What exports say of the service, and how many archives may be under way, in all."""
 
     language: str
     notice: Page
     streams: int
+
+
+@dataclass(frozen=True, slots=True)
+class SharesOf:
+    """What one subject may have of the archives under way, and of the PDFs made or waited for."""
+
+    archives: Shares
+    pdfs: Shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +101,7 @@ class Exports:
         access: AccessHistory,
         renderer: Renderer,
         about: About,
+        shares: SharesOf,
     ) -> None:
         self._stores = stores
         self._forms = forms
@@ -100,33 +110,38 @@ class Exports:
         self._access = access
         self._renderer = renderer
         self._about = about
+        self._shares = shares
         self.streaming = 0
 
     async def log_pdf(self, member_id: str, asked: Asked) -> Pdf:
         """Return the booklet of a log (R71, R72); raises ``NotFound``, ``Unavailable`` or ``TooLarge``."""
         scope = await self._scope(member_id, asked)
-        return Pdf(f"cpd-log-{scope.slug}.pdf", await self._renderer.pdf(self._log(scope)))
+        return Pdf(f"cpd-log-{scope.slug}.pdf", await self._pdf(member_id, self._log(scope)))
 
     async def plan_pdf(self, member_id: str, asked: Asked) -> Pdf:
         """Return the booklet of a plan (R74); raises as ``log_pdf`` does."""
         scope = await self._scope(member_id, asked)
-        return Pdf(f"cpd-plan-{scope.slug}.pdf", await self._renderer.pdf(self._plan(scope)))
+        return Pdf(f"cpd-plan-{scope.slug}.pdf", await self._pdf(member_id, self._plan(scope)))
 
-    async def submission_pdf(self, snapshot: bytes) -> Pdf:
-        """Return the booklet of a submission, made of its canonical text alone (decision 2)."""
+    async def submission_pdf(self, snapshot: bytes, subject: str) -> Pdf:
+        """Return the booklet of a submission, made for ``subject`` of its canonical text alone (decision 2)."""
         submitted = orjson.loads(snapshot)
         lines = booklets.submission_lines(submitted, self._forms, now(), self._about.language)
-        return Pdf(f"cpd-submission-{submitted['receipt']}.pdf", await self._renderer.pdf(lines))
+        return Pdf(f"cpd-submission-{submitted['receipt']}.pdf", await self._pdf(subject, lines))
+
+    async def _pdf(self, subject: str, lines: Lines) -> bytes:
+        async with self._shares.pdfs.turn(subject):
+            return await self._renderer.pdf(lines)
 
     async def log_zip(self, member_id: str, asked: Asked, *, bom: bool) -> Archive:
         """Return the log as a table with a data dictionary (R73); raises ``NotFound``, or ``Unavailable``."""
         scope = await self._scope(member_id, asked)
-        return self._archive(f"cpd-log-{scope.slug}.zip", self._files(scope, bom=bom).log_table())
+        return self._archive(member_id, f"cpd-log-{scope.slug}.zip", self._files(scope, bom=bom).log_table())
 
     async def record_zip(self, member_id: str, asked: Asked, *, bom: bool) -> Archive:
         """Return plan, log, links, comments and cases as tables, data and PDF, with the evidence (R75)."""
         scope = await self._scope(member_id, asked)
-        return self._archive(f"cpd-record-{scope.slug}.zip", self._record(scope, bom=bom))
+        return self._archive(member_id, f"cpd-record-{scope.slug}.zip", self._record(scope, bom=bom))
 
     async def subject_access_zip(self, member_id: str, reader: Reader | None = None) -> Archive:
         """Return everything that is held about a member (UK GDPR art. 15 and 20).
@@ -138,7 +153,7 @@ class Exports:
         if reader is not None:
             await self._access.read(reader, member_id, Right("subject_access"), ("record",))
         scope = await self._scope(member_id, Asked("all", every=True))
-        return self._archive("subject-access.zip", self._everything(scope))
+        return self._archive(reader.subject if reader else member_id, "subject-access.zip", self._everything(scope))
 
     async def close(self) -> None:
         """End the processes that make PDFs."""
@@ -199,18 +214,19 @@ class Exports:
         async for member in everything.members():
             yield member
 
-    def _archive(self, name: str, members: AsyncGenerator[Member]) -> Archive:
+    def _archive(self, subject: str, name: str, members: AsyncGenerator[Member]) -> Archive:
         if self.streaming >= self._about.streams:
             raise Unavailable("Many exports are under way just now; try again shortly.", retry_after=10)
-        return Archive(name, self._counted(members))
+        return Archive(name, self._counted(subject, members))
 
-    async def _counted(self, members: AsyncGenerator[Member]) -> AsyncGenerator[bytes]:
-        self.streaming += 1
-        try:
-            async for piece in archive(members, now()):
-                yield piece
-        finally:
-            self.streaming -= 1
+    async def _counted(self, subject: str, members: AsyncGenerator[Member]) -> AsyncGenerator[bytes]:
+        async with self._shares.archives.turn(subject):
+            self.streaming += 1
+            try:
+                async for piece in archive(members, now()):
+                    yield piece
+            finally:
+                self.streaming -= 1
 
     def _cover(self, title: str, scope: _Scope, facts: list[tuple[str, str]]) -> Document:
         name, language = scope.member["name"], scope.member.get("language") or self._about.language

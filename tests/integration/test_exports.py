@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientError, ClientResponse
 
 from bridge.domain.agents import identifier_key
 from bridge.settings import Settings
@@ -348,6 +348,25 @@ async def test_a_broken_download_breaks_nothing(me: MemberClient) -> None:
         while me.services.exports.streaming:
             await asyncio.sleep(0.05)
     assert "log.csv" in await unpacked(me, "record.zip")
+
+
+async def test_one_who_reads_slowly_shuts_nobody_out(settings: Settings) -> None:
+    """A subject has a share of the archives, a slow one ends in time, and others are served meanwhile."""
+    hasty = settings.model_copy(update={"export_stream_timeout": 3.0, "export_streams": 3})
+    async with serving(hasty) as me:
+        await big_file(me, await complete(me), 40 * 2**20)
+        slow = [await me.call("GET", "/v1/exports/record.zip") for _ in range(2)]
+        refused = await fetched(me, "log.zip")
+        assert (refused.status, refused.headers["Retry-After"]) == (429, "10")
+        other = await me.other()
+        assert (await fetched(other, "log.zip")).status == 200
+        async with asyncio.timeout(20):
+            while me.services.exports.streaming:
+                await asyncio.sleep(0.05)
+        assert (await fetched(me, "log.zip")).status == 200
+        for response in slow:
+            with pytest.raises(ClientError):
+                await response.read()
 
 
 @pytest.fixture

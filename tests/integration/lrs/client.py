@@ -7,7 +7,7 @@ import hashlib
 import uuid
 from collections.abc import AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import IO, Any
 
 import orjson
 from aiohttp import ClientResponse
@@ -40,7 +40,7 @@ class Lrs:
         params: Mapping[str, str] | None = None,
         *,
         json: Any = None,
-        data: bytes | AsyncIterable[bytes] | None = None,
+        data: bytes | IO[bytes] | AsyncIterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> ClientResponse:
         """Make one call."""

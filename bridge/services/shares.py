@@ -1,0 +1,45 @@
+"""A share for each subject of what is costly, so that one caller does not take it all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from bridge.deadlines import deadline
+from bridge.errors import RateLimited
+
+RETRY_AFTER = 10  # seconds
+
+
+class Shares:
+    """At most ``each`` turns of one subject at once; ``waiting`` more of its calls wait, up to ``seconds``."""
+
+    def __init__(self, each: int, waiting: int = 0, seconds: float | None = None) -> None:
+        self._each = each
+        self._waiting = waiting
+        self._seconds = seconds
+        self._turns: dict[str, asyncio.Semaphore] = {}
+        self._callers: Counter[str] = Counter()
+
+    @asynccontextmanager
+    async def turn(self, subject: str) -> AsyncGenerator[None]:
+        """Hold a turn; raises ``RateLimited`` when too many wait, and ``Unavailable`` when that takes too long."""
+        if self._callers[subject] >= self._each + self._waiting:
+            raise RateLimited(
+                f"{self._each} of your exports are under way; let one end, then try again.", retry_after=RETRY_AFTER
+            )
+        self._callers[subject] += 1
+        turns = self._turns.setdefault(subject, asyncio.Semaphore(self._each))
+        try:
+            async with deadline(self._seconds, "Waiting for your other exports", "try again"):
+                await turns.acquire()
+            try:
+                yield
+            finally:
+                turns.release()
+        finally:
+            self._callers[subject] -= 1
+            if not self._callers[subject]:
+                del self._callers[subject], self._turns[subject]
