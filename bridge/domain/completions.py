@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, cast
+from urllib.parse import unquote
 
 from bridge.domain import agents, durations, languages, markup
 from bridge.domain.dispositions import Outcome, Reason
@@ -147,11 +149,30 @@ def _completion(statement: Statement, when: datetime, rules: Rules) -> Completio
 
 
 def _words(language_map: Mapping[str, str] | None, rules: Rules) -> str:
-    chosen = languages.pick(language_map or {}, rules.languages)
-    return "" if chosen is None else markup.readable(chosen)
+    """Return the best text that shows something once its markup is gone; "" without one (decision 12)."""
+    texts = map(markup.readable, languages.ranked(language_map or {}, rules.languages))
+    return next(filter(markup.is_visible, texts), "")
 
 
 def last_segment(iri: str) -> str:
-    """Return the last non-empty segment of an IRI, the title of an activity without a name (decision 12)."""
-    parts = [part for part in iri.replace("#", "/").split("/") if part]
-    return parts[-1] if parts else iri
+    """Return the last segment of an IRI's path that shows something, decoded: a title without a name (decision 12).
+
+    Query and fragment are no part of it (RFC 3986 §3.3). Without such a segment it is the host, or else the scheme.
+    """
+    parts = _IRI.match(iri)
+    assert parts is not None  # it takes any text
+    segments = [markup.readable(_unescaped(part)) for part in parts["path"].split("/") if part not in _DOTS]
+    host = (parts["authority"] or "").rpartition("@")[2]
+    return next(filter(markup.is_visible, (*reversed(segments), host)), parts["scheme"])
+
+
+_IRI = re.compile(r"(?P<scheme>[^:/?#]*:?)(?://(?P<authority>[^/?#]*))?(?P<path>[^?#]*)")  # RFC 3986, appendix B
+_DOTS = ("", ".", "..")
+
+
+def _unescaped(segment: str) -> str:
+    """Return a segment with its percent escapes undone, or as it is when they are not UTF-8."""
+    try:
+        return unquote(segment, errors="strict")
+    except UnicodeDecodeError:
+        return segment

@@ -7,23 +7,27 @@ from functools import lru_cache
 
 
 def pick(language_map: Mapping[str, str], preferred: Sequence[str]) -> str | None:
-    """The text for a reader of the preferred languages (best first), or ``None`` when every text is blank.
+    """The text for a reader of the preferred languages (best first), or ``None`` when every text is blank."""
+    return next(ranked({tag: text for tag, text in language_map.items() if text.strip()}, preferred), None)
+
+
+def ranked(language_map: Mapping[str, str], preferred: Sequence[str]) -> Iterator[str]:
+    """Every text, from the best for a reader of the preferred languages on.
 
     Per language: each tag, shortened from the right (RFC 4647 §3.4), then any other variety of that language. Then
-    ``und``, then the first text there is. Case does not matter, nor an underscore for the hyphen.
+    ``und``, then the others as they come. Case does not matter, nor an underscore for the hyphen.
     """
-    texts: dict[str, str] = {}
+    texts: dict[str, list[str]] = {}
     for tag, text in language_map.items():
-        if text.strip():
-            texts.setdefault(_normal(tag), text)
-    chosen = _chosen(tuple(texts), tuple(preferred))
-    return None if chosen is None else texts[chosen]
+        texts.setdefault(_normal(tag), []).append(text)
+    return (text for tag in _ranking(tuple(texts), tuple(preferred)) for text in texts[tag])
 
 
 @lru_cache(maxsize=1024)
-def _chosen(available: tuple[str, ...], preferred: tuple[str, ...]) -> str | None:
-    """Choose among tags: the maps of one catalogue have the same few."""
-    return next((tag for tag in _candidates([_normal(tag) for tag in preferred], available) if tag in available), None)
+def _ranking(available: tuple[str, ...], preferred: tuple[str, ...]) -> tuple[str, ...]:
+    """Rank tags: the maps of one catalogue have the same few."""
+    candidates = dict.fromkeys(_candidates([_normal(tag) for tag in preferred], available))
+    return tuple(tag for tag in candidates if tag in available)
 
 
 def _candidates(preferred: Sequence[str], available: Iterable[str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from collections.abc import Iterator
 from html.entities import html5
 from typing import NamedTuple
@@ -56,6 +57,11 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _BLANKS = re.compile(r"[^\S\n]+")
 _GAP = re.compile(f"[ \n{_LINE}{_PARAGRAPH}{_ITEM}]+")
 
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs", "Mn", "Me"})
+# What shows nothing though its category does not say so: the Hangul fillers, the empty Braille pattern and musical
+# note head, stand-ins for what is lost, and what Unicode reserves for more of the kind (Default_Ignorable_Code_Point).
+_FILLER = re.compile("[\u115f\u1160\u2065\u2800\u3164\uffa0\ufff0-\ufff8\ufffc\ufffd\U0001d159\U000e0000-\U000e0fff]")
+
 
 class _Tag(NamedTuple):
     start: int
@@ -80,6 +86,15 @@ def readable(text: str) -> str:
             last_closing[tag.name] = tag.start
     newline = " " if breaks_lines else "\n"
     return _laid_out("".join(_pieces(text, newline, last_closing)))
+
+
+def is_visible(text: str) -> bool:
+    """Say whether a text shows anything: more than blanks, controls, joiners, marks without a letter, and fillers."""
+    return any(map(_shows, text))
+
+
+def _shows(character: str) -> bool:
+    return unicodedata.category(character) not in _UNSEEN and not _FILLER.match(character)
 
 
 def _clean(text: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from bridge.domain.languages import pick
+from bridge.domain import markup
+from bridge.domain.languages import ranked
 from bridge.domain.lrs.facts import IDENTIFIERS, activities, mention_of_agent, related_agents
 
 Part = Mapping[str, Any]
@@ -69,7 +70,8 @@ def _component(component: Part, languages: Sequence[str]) -> dict[str, Any]:
 
 
 def _one(texts: Mapping[str, str], languages: Sequence[str]) -> dict[str, str]:
-    chosen = pick({tag: tag for tag, text in texts.items() if text.strip()}, languages)
+    tags = ranked({tag: tag for tag in texts}, languages)
+    chosen = next((tag for tag in tags if markup.is_visible(markup.readable(texts[tag]))), None)
     return dict(texts) if chosen is None else {chosen: texts[chosen]}
 
 
