@@ -7,21 +7,16 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-import orjson
-
 from bridge.domain.agents import actor_key
-from bridge.domain.bodies import TooDeep
+from bridge.domain.comparison import digest
 from bridge.domain.completions import Meaning, Rules, Statement, meaning
 from bridge.domain.entries import NAMESPACE
 from bridge.domain.lrs.facts import is_activity, people
 
-ASSIGNED_BY_AN_LRS = ("stored", "authority", "version")
-"""What a forwarding LRS may set differently each time without making it another statement (xAPI-Data §2.3.1)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One valid statement on its way into the ledger; ``digest`` tells whether two bodies are the same statement.
+    """One valid statement on its way into the ledger; ``digest`` tells whether two are the same (``comparison``).
 
     ``redelivered`` says that an earlier delivery of the very same message was cut off, or failed and was replayed.
     ``traceparent`` is the trace that brought it (W3C Trace Context), if any.
@@ -73,15 +68,3 @@ def _others(statement: Statement, actor: str | None) -> frozenset[str]:
     if "context" not in statement and actor is not None and is_activity(statement["object"]):
         return frozenset()
     return frozenset(key for key in people(statement) if key != actor)
-
-
-def digest(statement: Statement) -> bytes:
-    """Return a SHA-256 over the statement's facts, blind to key order and to what an LRS assigns.
-
-    Raises ``TooDeep``.
-    """
-    facts = {name: value for name, value in statement.items() if name not in ASSIGNED_BY_AN_LRS}
-    try:
-        return hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).digest()
-    except orjson.JSONEncodeError:  # read from JSON, so that nothing else of it cannot be written
-        raise TooDeep from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bridge.domain import comparison
 from bridge.domain.arrivals import Arrival
 from bridge.domain.completions import Completion
 from bridge.domain.dispositions import Disposition, Outcome, Reason
@@ -20,7 +21,7 @@ def repeat(one: Arrival, first: Arrival, outcome: Outcome) -> Outcome:
     """Return the outcome of an arrival whose id may have stood earlier in the same batch (decision 6)."""
     if one is first or outcome.disposition is Disposition.DEAD_LETTERED:
         return outcome
-    if one.digest != first.digest:
+    if not comparison.is_same(one.digest, first.digest):
         return _conflict()
     return Outcome(Disposition.DUPLICATE, entry_id=outcome.entry_id, member_id=outcome.member_id)
 

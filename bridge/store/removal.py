@@ -9,7 +9,7 @@ import orjson
 from pymongo import UpdateOne
 
 from bridge.domain.agents import id_key, tombstone
-from bridge.domain.arrivals import digest
+from bridge.domain.comparison import digest
 from bridge.domain.erasing import found_by, is_own, roles_of, without_mention
 from bridge.domain.lrs.facts import people
 from bridge.store.database import Database, Document, bulk, reaches_store

@@ -8,6 +8,7 @@ from typing import Any
 
 from pymongo import UpdateOne
 
+from bridge.domain import comparison
 from bridge.domain.dispositions import Disposition, Outcome, Reason
 from bridge.domain.erasing import found_by
 from bridge.store.database import Database, Document, bulk, insert_new, reaches_store, rows_by_id
@@ -52,7 +53,7 @@ def is_voiding(claimed: Document) -> bool:
 
 def is_same(known: Mapping[str, Any], digest: bytes) -> bool:
     """Say whether a digest is of the statement that a row holds: as it came, or as erasures left it."""
-    return digest == known["digest"] or digest in known.get("redacted", ())
+    return any(comparison.is_same(digest, own) for own in (known["digest"], *known.get("redacted", ())))
 
 
 def _settling(outcome: Outcome) -> Document:

@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import struct
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -15,12 +15,13 @@ from aiormq import Channel, spec
 
 from bridge import wiring
 from bridge.broker.connection import connection
+from bridge.broker.dead_letters import REPLAYED
 from bridge.domain.arrivals import Arrival
 from bridge.domain.dispositions import Disposition, Outcome, Reason
 from bridge.settings import Settings
 from consumers.worker import Worker
 from tests.support.journey import Journey
-from tests.support.statements import account, activity_of, completed, member, voided
+from tests.support.statements import HOME, account, activity_of, completed, member, voided
 
 
 def words(outcome: Outcome) -> str:
@@ -54,6 +55,46 @@ async def test_the_same_statement_again_changes_nothing(bridge: Journey) -> None
     again = await bridge.send({**statement, "stored": "2026-05-04T11:00:00Z"})
     assert [words(one) for one in (*first, *again)] == ["recorded", "duplicate", "duplicate"]
     assert len(await bridge.log("m-1")) == 1
+
+
+def respelt() -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Pairs of a statement and the same spelt otherwise, each pair of another course."""
+    ways: list[dict[str, Any]] = [
+        {"timestamp": "2026-05-04T11:00:00.000+01:00"},
+        {"context": {"contextActivities": {"grouping": {"id": f"{HOME}/site"}}}},
+        {"actor": {**account("1001"), "objectType": "Agent", "name": "Sam"}},
+        {"id": "6E2F1F2A-0A52-4F0E-9D2F-5A1F9D6F0C01"},
+        {"result": {"completion": True, "score": {"scaled": 1.0}}},
+        {"authority": account("lrs"), "stored": "2026-05-04T10:00:01Z", "version": "1.0.0"},
+        {"timestamp": None},
+    ]
+    firsts = [
+        completed(
+            activity=f"course/{number}",
+            result={"completion": True, "score": {"scaled": 1}},
+            context={"contextActivities": {"grouping": [{"id": f"{HOME}/site"}]}},
+            **({"id": way["id"].lower()} if "id" in way else {}),
+        )
+        for number, way in enumerate(ways)
+    ]
+    pairs = [(first, first | way) for first, way in zip(firsts, ways, strict=True)]
+    return [(first, {name: part for name, part in other.items() if part}) for first, other in pairs]
+
+
+@pytest.mark.parametrize("where", ["the queue", "an array", "a replay"])
+async def test_the_same_statement_spelt_otherwise_is_a_duplicate(bridge: Journey, where: str) -> None:
+    """Decision 6, xAPI-Data §2.3.1: what an LRS may have caused is no other body; by whatever way it comes."""
+    await bridge.add_member("m-1", member())
+    pairs = respelt()
+    if where == "an array":
+        (outcomes,) = await bridge.settled(await bridge.publish([[one for pair in pairs for one in pair]]))
+        first, second = outcomes[::2], outcomes[1::2]
+    else:
+        options = {"headers": {REPLAYED: True}} if where == "a replay" else {}
+        first = await bridge.send(*[one for one, _ in pairs])
+        second = await bridge.send(*[one for _, one in pairs], **options)
+    assert [words(one) for one in (*first, *second)] == ["recorded"] * len(pairs) + ["duplicate"] * len(pairs)
+    assert len(await bridge.log("m-1")) == len(pairs)
 
 
 class AsWritten(spec.Basic.Properties):

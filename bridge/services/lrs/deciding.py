@@ -9,10 +9,9 @@ from typing import Any
 import orjson
 
 from bridge import tracing
-from bridge.domain.arrivals import digest
-from bridge.domain.lrs.composing import assigned, instant, needs_reshaping
+from bridge.domain.comparison import digest, same
+from bridge.domain.lrs.composing import assigned, identified, instant, needs_reshaping
 from bridge.domain.lrs.facts import facts
-from bridge.domain.lrs.likeness import same
 from bridge.errors import Conflict, Forbidden
 from bridge.logs import correlation_id
 from bridge.services.lrs.credentials import Credential
@@ -37,7 +36,7 @@ class Sent:
         return Row(
             statement_id=one.statement_id,
             raw=one.raw,
-            digest=digest({**one.statement, "id": one.statement.get("id", one.statement_id)}),
+            digest=digest(one.statement),
             received_at=instant(at),
             at=at,
             added=assigned(one.statement, at, self.by.authority, claimed),
@@ -55,7 +54,8 @@ class Sent:
         """Return the row of a statement that may have come by the queue before: then its text stays as it is there."""
         if not known.get("raw"):
             return row
-        stored = replace(one, raw=known["raw"], statement=orjson.loads(known["raw"]))
+        statement = orjson.loads(known["raw"])
+        stored = replace(one, raw=identified(known["raw"], statement, row.statement_id), statement=statement)
         return replace(self.row(stored, row.at), digest=known["digest"], received_at=known["received_at"])
 
 
@@ -74,19 +74,13 @@ def _attached(one: Incoming, attached: set[str]) -> tuple[Attached, ...]:
     return tuple(Attached(sha2, kind) for sha2, kind in found.items() if sha2 in attached)
 
 
-def is_fresh(row: Row, known: Document | None, one: Incoming) -> bool:
+def is_fresh(row: Row, known: Document | None) -> bool:
     """Say whether there is something to store; raises ``Conflict`` for another statement under the same id."""
     if known is None or "digest" not in known:
         return True
-    if not is_same(known, row.digest) and not _same_as_stored(known, one):
+    if not is_same(known, row.digest):
         raise _conflict()
     return "lrs" not in known
-
-
-def _same_as_stored(known: Document, one: Incoming) -> bool:
-    """Say whether a statement tells the same as a row; one that came without an id has none that others could know."""
-    stored: Document = orjson.loads(known["raw"] or b"{}")
-    return "id" in stored and same(stored, one.statement)
 
 
 def _conflict() -> Conflict:

@@ -153,7 +153,7 @@ class LrsStatements:
         fresh = [
             sent.row_of_stored(row, known.get(row.statement_id, {}), incoming[row.statement_id])
             for row in rows
-            if is_fresh(row, known.get(row.statement_id), incoming[row.statement_id])
+            if is_fresh(row, known.get(row.statement_id))
         ]
         voided = voidings_of(rows, known, sent.by)
         if fresh:

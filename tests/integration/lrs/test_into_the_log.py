@@ -169,6 +169,28 @@ async def test_the_queue_and_http_may_bring_the_same_statement(
     await drafts(services, 1)
 
 
+async def test_the_two_ways_know_a_statement_spelt_otherwise(
+    lrs: Lrs, services: wiring.Services, worker: Journey
+) -> None:
+    """By the queue before or after ``/xapi/``, with its id or without: one statement (xAPI-Data §2.3.1)."""
+    given, other = completed(result={"score": {"scaled": 1}}), completed(activity="course/2")
+    respelt = {"timestamp": "2026-05-04T11:00:00.000+01:00", "result": {"score": {"scaled": 1.0}}}
+    await worker.send(given)
+    assert await lrs.post({**given, **respelt, "id": given["id"].upper()}) == [given["id"].upper()]
+    async with relaying(services):
+        await lrs.post(other)
+        await become(services, other["id"], "recorded")
+    await worker.send({**other, "timestamp": "2026-05-04T11:00:00.000+01:00"})
+    unnamed = {name: value for name, value in completed(activity="course/3").items() if name != "id"}
+    (outcome,) = await worker.send(unnamed)
+    (entry,) = [one for one in await worker.log("m1") if one["_id"] == outcome.entry_id]
+    (its_id,) = entry["provenance"]["statement_ids"]
+    await lrs.post({**unnamed, "id": its_id})
+    assert (await lrs.get(its_id))["id"] == its_id
+    assert await worker.dead_letters() == []
+    await drafts(services, 3)
+
+
 async def test_the_same_statement_from_two_requests_at_once_is_recorded(
     lrs: Lrs, services: wiring.Services, worker: Journey
 ) -> None:

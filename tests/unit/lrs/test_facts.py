@@ -1,13 +1,10 @@
-"""What statements are found by, and when two are the same."""
+"""What statements are found by."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from bridge.domain.lrs import facts
-from bridge.domain.lrs.likeness import same
 
 ADA, BOB, LRS = ({"mbox": f"mailto:{name}@example.org"} for name in ("ada", "bob", "lrs"))
 STATEMENT: dict[str, Any] = {
@@ -49,38 +46,3 @@ def test_what_a_statement_refers_to_and_voids() -> None:
     voiding = facts.facts({**STATEMENT, "object": ref, "verb": {"id": "http://adlnet.gov/expapi/verbs/voided"}}, LRS)
     assert (plain.target, plain.voids) == (ref["id"].lower(), None)
     assert (voiding.target, voiding.voids) == (ref["id"].lower(), ref["id"].lower())
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"id": "ae2f7f3a-7c4b-4c8a-9b5e-1f3b6d1c2a30", "stored": "2026-01-01T00:00:00Z", "authority": LRS},
-        {"verb": {**STATEMENT["verb"], "display": {"en": "read"}}},
-        {"object": {"objectType": "Activity", "id": "https://t.example.org/1"}},
-        {"actor": {**ADA, "objectType": "Agent", "name": "Ada"}},
-        {"timestamp": "2026-01-01T00:00:00Z"},
-        {"context": {"contextActivities": {"parent": []}}, "attachments": []},
-    ],
-)
-def test_the_same_told_otherwise(other: dict[str, Any]) -> None:
-    """What an LRS assigns, what only describes, and empty lists make no other statement."""
-    filled: dict[str, Any] = STATEMENT | ({"context": {}} if "context" in other else {})
-    assert same(filled, {**filled, **other})
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"actor": BOB},
-        {"verb": {"id": "https://v.example.org/burnt"}},
-        {"object": {"id": "https://t.example.org/2"}},
-        {"object": {"objectType": "Agent", **ADA}},
-        {"result": {"completion": True}},
-        {"result": {"duration": "PT1.13S"}},
-        {"timestamp": "2026-01-01T00:00:01Z"},
-    ],
-)
-def test_another_statement(other: dict[str, Any]) -> None:
-    """Another fact makes another statement."""
-    whole = {**STATEMENT, "timestamp": "2026-01-01T00:00:00Z", "result": {"duration": "PT1.12S"}}
-    assert not same(whole, {**whole, **other})
