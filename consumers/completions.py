@@ -11,7 +11,7 @@ from typing import cast
 from aio_pika.abc import AbstractIncomingMessage
 
 from bridge.broker.dead_letters import REPLAYED, DeadLetter, Origin
-from bridge.domain import bodies
+from bridge.domain import bodies, decoding, splitting, unpacking
 from bridge.domain.arrivals import Arrival, arrival
 from bridge.domain.completions import Rules, Statement
 from bridge.domain.dispositions import Disposition, Outcome, Reason
@@ -76,10 +76,8 @@ def take_in(message: AbstractIncomingMessage, rules: Rules, limit: int) -> Deliv
         delivery.pieces = _pieces(delivery, rules, limit)
     except bodies.BodyTooLarge as error:
         delivery.pieces = [Piece(None, outcome=Outcome.dead(Reason.TOO_LARGE, str(error)))]
-    except bodies.TooDeep as error:
-        delivery.pieces = [_invalid(None, str(error))]
     except bodies.UnreadableBody as error:
-        delivery.pieces = [Piece(None, outcome=Outcome.dead(Reason.NOT_JSON, str(error)))]
+        delivery.pieces = [_no_json(None, str(error))]
     return delivery
 
 
@@ -87,21 +85,27 @@ def _pieces(delivery: Delivery, rules: Rules, limit: int) -> list[Piece]:
     message, trace = delivery.message, delivery.origin.traceparent
     redelivered = bool(message.redelivered) or REPLAYED in message.headers
     arrived = partial(arrival, received_at=datetime.now(UTC), rules=rules, redelivered=redelivered, traceparent=trace)
-    body = bodies.unpacked(message.body, message.content_encoding, limit)
-    value = bodies.decoded(body)
-    if not isinstance(value, list):
-        return [_piece(value, body, None, arrived)]
-    return [_piece(bodies.decoded(part), part, part, arrived) for part in bodies.elements(body)]
+    body = unpacking.unpacked(message.body, limit, message.content_encoding, message.content_type)
+    if not splitting.is_array(body):
+        return [_piece(body, None, arrived)]
+    return [_piece(part, part, arrived) for part in splitting.elements(body)]
 
 
-def _piece(value: object, raw: bytes, part: bytes | None, arrived: Callable[[Statement, bytes], Arrival]) -> Piece:
+def _piece(raw: bytes, part: bytes | None, arrived: Callable[[Statement, bytes], Arrival]) -> Piece:
+    try:
+        value = decoding.decoded(raw)
+    except bodies.UnreadableBody as error:
+        return _no_json(part, str(error))
+    except decoding.Unkeepable as error:
+        return _invalid(part, str(error))
     if not xapi.is_valid(value):
         fault = xapi.explain(value)
         return _invalid(part, f"{fault.pointer or '/'}: {fault.expected}")
-    try:
-        return Piece(part, arrived(cast("Statement", value), raw))
-    except bodies.TooDeep as error:
-        return _invalid(part, str(error))
+    return Piece(part, arrived(cast("Statement", value), raw))
+
+
+def _no_json(part: bytes | None, detail: str) -> Piece:
+    return Piece(part, outcome=Outcome.dead(Reason.NOT_JSON, detail))
 
 
 def _invalid(part: bytes | None, detail: str) -> Piece:

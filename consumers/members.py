@@ -17,7 +17,7 @@ from bridge.api import faults
 from bridge.broker.dead_letters import DeadLetter, Origin
 from bridge.broker.publisher import Publisher
 from bridge.broker.topology import Topology
-from bridge.domain import bodies
+from bridge.domain import bodies, decoding, unpacking
 from bridge.domain.dispositions import Reason
 from bridge.errors import Conflict
 from bridge.logs import failure
@@ -141,17 +141,18 @@ def read(message: AbstractIncomingMessage, limit: int) -> MemberUpserted | Membe
     if model is None:
         raise Refused(Reason.INVALID_STATEMENT, "/: the routing key member.upserted or member.left was expected")
     try:
-        value = bodies.decoded(bodies.unpacked(message.body, message.content_encoding, limit))
+        body = unpacking.unpacked(message.body, limit, message.content_encoding, message.content_type)
+        value = decoding.decoded(body)
     except bodies.BodyTooLarge as error:
         raise Refused(Reason.TOO_LARGE, str(error)) from None
     except bodies.UnreadableBody as error:
         raise Refused(Reason.NOT_JSON, str(error)) from None
+    except decoding.Unkeepable as error:
+        raise Refused(Reason.INVALID_STATEMENT, str(error)) from None
     try:
         return model.model_validate_json(orjson.dumps(value), strict=True)
     except ValidationError as error:
         raise Refused(Reason.INVALID_STATEMENT, _fault(error, value, model)) from None
-    except orjson.JSONEncodeError:
-        raise Refused(Reason.INVALID_STATEMENT, str(bodies.TooDeep())) from None
 
 
 def _fault(error: ValidationError, value: Any, model: type[MemberUpserted | MemberLeft]) -> str:

@@ -46,7 +46,7 @@ def arrival(
     """Take in a valid statement.
 
     One without an id gets the id that its bytes determine, so that a redelivery is recognised
-    (docs/decisions/0003). Raises ``TooDeep``.
+    (docs/decisions/0003).
     """
     given = statement.get("id")
     actor = actor_key(statement["actor"])

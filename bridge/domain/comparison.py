@@ -29,7 +29,6 @@ from typing import Any, Final, cast
 
 import orjson
 
-from bridge.domain.bodies import TooDeep
 from bridge.domain.lrs.facts import as_list
 
 Part = Mapping[str, Any]
@@ -49,7 +48,7 @@ _text = partial(orjson.dumps, option=orjson.OPT_SORT_KEYS)
 
 
 def same(statement: Part, other: Part) -> bool:
-    """Say whether two valid statements are the same one; raises ``TooDeep``."""
+    """Say whether two valid statements are the same one."""
     return is_same(digest(statement), digest(other))
 
 
@@ -63,12 +62,8 @@ def is_same(one: bytes, other: bytes) -> bool:
 def digest(statement: Part) -> bytes:
     """Return the SHA-256 of a valid statement's canonical form, and after it, if it has one, the instant of it.
 
-    The ledger keeps it: another canonical form needs a migration. Raises ``TooDeep``.
+    The ledger keeps it: another canonical form needs a migration.
     """
-    try:
-        orjson.dumps(statement)
-    except orjson.JSONEncodeError:  # read from JSON, so that nothing else of it cannot be written
-        raise TooDeep from None
     facts = _statement(statement)
     instant: int | None = facts.pop("timestamp", None)
     hashed = hashlib.sha256(_text(facts)).digest()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any, cast
+from datetime import UTC, datetime
 
-from bridge.domain import bodies
+from bridge.domain import decoding, splitting
+from bridge.domain.bodies import UnreadableBody
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,37 +19,39 @@ class Result:
 
 
 def statement_result(body: bytes) -> Result:
-    """Read a StatementResult; raises ``UnreadableBody`` or ``BodyTooLarge``."""
-    value = bodies.decoded(body)
-    if not isinstance(value, dict):
-        raise bodies.UnreadableBody("a StatementResult, which is an object, was expected")
-    found = cast("dict[str, Any]", value)
-    statements, more = found.get("statements"), found.get("more", "")
-    if not isinstance(statements, list) or not isinstance(more, str):
-        raise bodies.UnreadableBody("a StatementResult with statements, a list, and more, a text, was expected")
-    listed = cast("list[Any]", statements)
-    last = cast("dict[str, Any]", listed[-1]).get("stored") if listed and isinstance(listed[-1], dict) else None
-    return Result(bodies.elements(_statements(body.decode())), more, last if isinstance(last, str) else None)
+    """Read a StatementResult; raises ``UnreadableBody`` or ``BodyTooLarge``.
+
+    It is not looked into the statements: one that cannot be read is for whoever takes it to refuse, and ends no page.
+    """
+    page = splitting.members(body)
+    more = _text(page.get("more", b'""'))
+    if more is None or not splitting.is_array(page.get("statements", b"")):
+        raise UnreadableBody("a StatementResult with statements, a list, and more, a text, was expected")
+    statements = splitting.elements(page["statements"])
+    return Result(statements, more, next(filter(None, map(_stored, reversed(statements))), None))
 
 
-def _statements(text: str) -> bytes:
-    """Return the text of the ``statements`` property: a decoder would change numbers; the last of several counts."""
-    scan = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
-    found = ""
-    position = _skip(text, text.index("{") + 1)
-    while text[position] != "}":
-        name, end = scan(text, position)
-        start = _skip(text, _skip(text, end) + 1)  # past the colon
-        end = scan(text, start)[1]
-        if name == "statements":
-            found = text[start:end]
-        position = _skip(text, end)
-        if text[position] == ",":
-            position = _skip(text, position + 1)
-    return found.encode()
+def _stored(statement: bytes) -> str | None:
+    """Return when a statement was stored, if that can be read."""
+    try:
+        stored = _text(splitting.members(statement).get("stored", b"null"))
+    except UnreadableBody:
+        return None
+    return stored if stored and moment(stored) else None
 
 
-def _skip(text: str, position: int) -> int:
-    while text[position] in " \t\r\n":
-        position += 1
-    return position
+def moment(text: str) -> datetime | None:
+    """Return an ISO 8601 time, without a zone in UTC, as xAPI has it; None for what is none."""
+    try:
+        time = datetime.fromisoformat(text)
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _text(part: bytes) -> str | None:
+    try:
+        value = decoding.decoded(part)
+    except (UnreadableBody, decoding.Unkeepable):
+        return None
+    return value if isinstance(value, str) else None

@@ -11,8 +11,8 @@ from typing import Any, cast
 
 import orjson
 
-from bridge.broker.dead_letters import Letter
-from bridge.domain import agents, bodies
+from bridge.broker.dead_letters import DeadLetter, Letter
+from bridge.domain import agents, bodies, decoding, unpacking
 from bridge.domain.masking import masked
 from bridge.errors import FieldFault, ValidationFailed
 from bridge.store.dead_letters import LARGEST_BODY, Row
@@ -65,7 +65,7 @@ def row(one: Letter) -> Row:
         "failed_at": letter.failed_at.isoformat(),
         "attempts": letter.attempts,
     }
-    return Row(one.id, letter.body, facts, list(dict.fromkeys(_about(letter.body, letter.origin.content_encoding))))
+    return Row(one.id, letter.body, facts, list(dict.fromkeys(_about(letter))))
 
 
 def body_shown(letter: Mapping[str, Any], *, reveal: bool) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def body_shown(letter: Mapping[str, Any], *, reveal: bool) -> dict[str, Any]:
     if letter["body"] is None:
         return {"body": None, "shown": "not_kept"}
     try:
-        value = _not_deep(_decoded(letter["body"], letter["content_encoding"]))
+        value = _not_deep(_decoded(letter["body"], letter["content_encoding"], letter["content_type"]))
     except (bodies.UnreadableBody, bodies.BodyTooLarge):
         text = letter["body"].decode("utf-8", "backslashreplace")
         return {"body": text, "shown": "revealed"} if reveal else {"body": None, "shown": "unreadable"}
@@ -91,7 +91,7 @@ def body_about(letter: Mapping[str, Any], keys: Collection[str]) -> list[str] | 
     if letter["body"] is None:
         return None
     try:
-        found = _objects(_decoded(letter["body"], letter["content_encoding"]))
+        found = _objects(_decoded(letter["body"], letter["content_encoding"], letter["content_type"]))
         return [orjson.dumps(one).decode() for one in found if _is_about(one, keys)]
     except (bodies.UnreadableBody, bodies.BodyTooLarge, orjson.JSONEncodeError):
         return None
@@ -102,8 +102,8 @@ def _is_about(one: Mapping[str, Any], keys: Collection[str]) -> bool:
     return bool(whom) and whom.issubset(keys)
 
 
-def _decoded(body: bytes, encoding: str | None) -> Any:
-    return bodies.decoded(bodies.unpacked(body, encoding, LARGEST_BODY))
+def _decoded(body: bytes, content_encoding: str | None, content_type: str | None) -> Any:
+    return decoding.lenient(unpacking.unpacked(body, LARGEST_BODY, content_encoding, content_type))
 
 
 def _not_deep(value: Any) -> Any:
@@ -122,10 +122,10 @@ def _children(value: Any) -> Iterable[Any]:
     return cast("list[Any]", value) if isinstance(value, list) else ()
 
 
-def _about(body: bytes, encoding: str | None) -> Iterator[str]:
-    """Yield the keys of those whom a body is about, as far as it can be read."""
+def _about(letter: DeadLetter) -> Iterator[str]:
+    """Yield the keys of those whom a letter's body is about, as far as it can be read."""
     try:
-        value = _decoded(body, encoding)
+        value = _decoded(letter.body, letter.origin.content_encoding, letter.origin.content_type)
     except (bodies.UnreadableBody, bodies.BodyTooLarge):
         return
     for one in _objects(value):

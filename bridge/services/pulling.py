@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncGenerator, Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from bridge.broker.publisher import Outgoing, Publisher
 from bridge.broker.topology import Topology, routing_key
+from bridge.domain.results import moment
 from bridge.errors import NotFound
 from bridge.services.remote_lrs import Page, RemoteLrs
 from bridge.store.pulls import Cursor, Pulls
@@ -81,15 +82,10 @@ class Pulling:
 def _through(page: Page, before: str | None) -> str | None:
     """Return up to when everything is published: the last statement, or less when the LRS vouches for less."""
     reached = page.result.last_stored or before
-    times = [_time(text) for text in (reached, page.consistent_through) if text]
+    times = [time for text in (reached, page.consistent_through) if text and (time := moment(text))]
     return min(times).isoformat() if reached and times else before
 
 
 def _earlier(since: str | None) -> str | None:
-    return (_time(since) - OVERLAP).isoformat().replace("+00:00", "Z") if since else None
-
-
-def _time(text: str) -> datetime:
-    """Read an ISO 8601 time; without a zone it is taken for UTC, as xAPI has it."""
-    time = datetime.fromisoformat(text)
-    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    time = moment(since) if since else None
+    return (time - OVERLAP).isoformat().replace("+00:00", "Z") if time else None

@@ -11,16 +11,20 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any, cast
 
+from schemas import property_names
 from schemas.xapi.compiled import compiled_for, first_error, fits_part, is_long, read
-from schemas.xapi.faults import Fault, fault_of, first_fault
+from schemas.xapi.faults import Fault, fault_of, first_fault, pointer
 from schemas.xapi.rules import broken
 
-__all__ = ["VERBS", "Fault", "explain", "fits_part", "is_valid", "verb_name"]
+__all__ = ["PROPERTIES", "VERBS", "Fault", "explain", "fits_part", "is_valid", "pointer", "verb_name"]
 
 VERBS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {name: tuple(iris) for name, iris in read("verbs.json").items()}
 )
 """Verb name to the IRIs that mean it, the canonical one first."""
+
+PROPERTIES = frozenset(property_names(read("definitions.json")))
+"""Every name that the specification gives to a property of a statement or of one of its parts."""
 
 MOST_FAULTS = 1000
 """Faults of which the one to tell of is chosen."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import zlib
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
@@ -124,7 +125,10 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "a bad identifier": (upserted(identifiers=[account("1"), {"mbox": "tomorrow"}]), "invalid_statement", "/identifi"),
     "no object": ([1, 2], "invalid_statement", "/:"),
     "a revision as text": (upserted() | {"revision": "7"}, "invalid_statement", "/revision:"),
-    "too deep": (b"[" * 900 + b"]" * 900, "invalid_statement", "/:"),
+    "too deep": (b"[" * 900 + b"]" * 900, "invalid_statement", "/0/0"),
+    "half an emoji": (b'{"member_id": "m-1", "name": "half \\ud83d"}', "invalid_statement", "/name:"),
+    "a number beyond a float": (b'{"member_id": "m-1", "revision": 1e400}', "invalid_statement", "/revision:"),
+    "packed and not said": (gzip.compress(b"{}", mtime=0), "not_json", "JSON was expected; the body looks like gzip"),
 }
 
 
@@ -165,9 +169,13 @@ async def test_an_identifier_of_another_member_is_a_conflict(bridge: Journey, fe
 
 
 async def test_a_packed_body_is_unpacked(feed: Feed) -> None:
-    """The feed takes gzip as the statements' queue does."""
-    await feed.send(gzip.compress(orjson.dumps(upserted())), content_encoding="gzip")
+    """The feed takes what the statements' queue does, whatever properties the client sets."""
+    body, wide = orjson.dumps(upserted()), orjson.dumps(upserted(revision=3)).decode().encode("utf-16")
+    await feed.send(gzip.compress(body), content_encoding="gzip:UTF-8")
     assert await feed.member("m-1") is not None
+    await feed.send(zlib.compress(orjson.dumps(upserted(revision=2))), content_encoding="DEFLATE")
+    await feed.send(wide, content_type="application/json; charset=UTF-16")
+    assert (await feed.member("m-1") or {})["revision"] == 3
 
 
 class Faulty(MemberFeed):

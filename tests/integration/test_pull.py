@@ -93,6 +93,39 @@ async def test_statements_come_byte_for_byte(bridge: Journey, lrs: Lrs) -> None:
     assert (await tapped.get()).body == raw
 
 
+ODD = (rb'"half \ud83d"', b"1e400", b"[" * 300 + b"]" * 300, b'"caf\xe9"', b"NaN", b'"a\nb"')
+
+
+async def test_a_statement_that_cannot_be_read_ends_no_pull(bridge: Journey, puller: Puller) -> None:
+    """It is published as it is, wherever on its page, for the worker to put aside; what comes after it is brought."""
+    bad: list[bytes] = []
+    for number, odd in zip((0, 2, 4, 6, 8, 9), ODD, strict=True):
+        raw = puller.lrs.raw[number]
+        puller.lrs.raw[number] = raw.replace(b'"stored"', b'"result": {"response": ' + odd + b'}, "stored"')
+        bad.append(puller.lrs.raw[number])
+    puller.lrs.store(completed(activity="course/99"), "2026-05-04T11:00:00Z")
+    assert await puller() == 11
+    async with asyncio.timeout(30):
+        while len(await bridge.log("m-1")) < 5:
+            await asyncio.sleep(0.02)
+    assert [bytes(letter.body) for letter in await bridge.dead_letters()] == bad
+    assert await puller() <= 2, "only what was stored within the overlap"
+
+
+async def test_a_page_tells_how_far_it_went_though_its_last_cannot_be_read(lrs: Lrs) -> None:
+    """The latest time that can be read counts; what is no time is passed over."""
+    lrs.raw = [
+        orjson.dumps({**completed(), "stored": "2026-05-04T10:00:07"}),
+        orjson.dumps({**completed(), "stored": "2026-05-04T10:00:08Z"}).replace(b'"stored"', b'"x": NaN, "stored"'),
+        orjson.dumps({**completed(), "stored": "soon"}),
+        orjson.dumps({**completed(), "stored": "0001-01-01T00:00:00+05:00"}),
+    ]
+    lrs.page = 4
+    async with reading(lrs) as remote:
+        page = await remote.page(remote.first(COMPLETED, None))
+    assert (len(page.result.statements), page.result.last_stored) == (4, "2026-05-04T10:00:08Z")
+
+
 class Killed(Exception):
     """The process ends here."""
 

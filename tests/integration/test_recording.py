@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import struct
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -229,9 +230,12 @@ OUTCOMES = {
         b"[" + nested(260) + b"]",
         b"[" + nested(980) + b"]",
         b"[" + nested(980).replace(b'"verb"', b'"verbs"') + b"]",
+        nested(5000),
+        b'{"id": "\\ud800"}',
+        b'{"id": 1e400}',
     ],
     "recorded": [nested(200)],
-    "dead-lettered not_json": [b"", b"not json", b'{"id": "\\ud800"}', b"[" * 100_000, b"\xff\xfe"],
+    "dead-lettered not_json": [b"", b"not json", b'{"id": NaN}', b"[" * 100_000, b"\xff\xfe"],
     "dead-lettered too_large": [b" " * 20_000_000],
 }
 
@@ -275,6 +279,35 @@ async def test_a_bad_statement_in_an_array_fails_alone(bridge: Journey) -> None:
     assert len(await bridge.log("m-1")) == 4
 
 
+ODD: dict[bytes, str] = {
+    rb'"cut off \ud83d"': "dead-lettered invalid_statement",
+    b"1e400": "dead-lettered invalid_statement",
+    b"[" * 300 + b"]" * 300: "dead-lettered invalid_statement",
+    b"[" * 1500 + b"]" * 1500: "dead-lettered invalid_statement",
+    b"NaN": "dead-lettered not_json",
+    b'"caf\xe9"': "dead-lettered not_json",
+    b'"a\nb"': "dead-lettered not_json",
+    b'{"a": 1, "a": 2}': "recorded",
+    b"123456789012345678901234567890": "recorded",
+}
+PLACE = "/result/extensions/https:~1~1e.org~1x"
+
+
+async def test_an_element_that_cannot_be_read_costs_the_others_nothing(bridge: Journey) -> None:
+    """Each is judged by itself, and its dead letter has its bytes and says where in it the fault is."""
+    await bridge.add_member("m-1", member())
+    parts: list[bytes] = []
+    for number, odd in enumerate(ODD):
+        extended = completed(activity=f"odd/{number}", result={"extensions": {"https://e.org/x": "here"}})
+        parts += [orjson.dumps(completed(activity=f"course/{number}")), orjson.dumps(extended).replace(b'"here"', odd)]
+    (outcomes,) = await bridge.settled(await bridge.publish([b"[" + b",\n ".join(parts) + b"]"]))
+    assert [words(one) for one in outcomes] == [word for expected in ODD.values() for word in ("recorded", expected)]
+    dead = {bytes(letter.body): str(letter.headers["x-detail"]) for letter in await bridge.dead_letters()}
+    bad = [part for part, outcome in zip(parts, outcomes, strict=True) if words(outcome) != "recorded"]
+    assert list(dead) == bad
+    assert all(detail.startswith(PLACE) for detail in dead.values())
+
+
 async def test_an_array_holds_up_to_500(bridge: Journey) -> None:
     """500 statements in one message are recorded; 501 are one dead letter."""
     await bridge.add_member("m-1", member())
@@ -287,14 +320,54 @@ async def test_an_array_holds_up_to_500(bridge: Journey) -> None:
     assert len(await bridge.log("m-1")) == 500
 
 
-@pytest.mark.parametrize(("encoding", "packed"), [("gzip", gzip.compress), ("zstd", zstandard.compress)])
+@pytest.mark.parametrize(
+    ("encoding", "packed"), [("gzip", gzip.compress), ("zstd", zstandard.compress), ("deflate", zlib.compress)]
+)
 async def test_a_packed_body_is_unpacked(bridge: Journey, encoding: str, packed: Callable[[bytes], bytes]) -> None:
-    """Gzip and zstd are taken; what is not packed as it says is a dead letter, byte for byte; a bomb is too large."""
+    """Gzip, zstd and deflate are taken; what is not packed so is a dead letter, byte for byte; a bomb is too large."""
     await bridge.add_member("m-1", member())
     bodies = [packed(orjson.dumps(completed())), b"{}", packed(b" " * 50_000_000)]
     outcomes = await bridge.send(*bodies, content_encoding=encoding)
     assert [words(one) for one in outcomes] == ["recorded", "dead-lettered not_json", "dead-lettered too_large"]
     assert sorted(letter.body for letter in await bridge.dead_letters()) == sorted(bodies[1:])
+
+
+PROPERTIES: list[tuple[str | None, str | None, Callable[[bytes], bytes], str]] = [
+    ("application/json", "UTF-8", bytes, ""),
+    ("application/json", "utf8", bytes, ""),
+    ("application/json", "binary", bytes, ""),
+    ("application/json", "us-ascii", bytes, ""),
+    ("application/json", "GZIP", gzip.compress, ""),
+    ("application/json", "x-gzip", gzip.compress, ""),
+    ("application/json", "gzip:UTF-8", gzip.compress, ""),
+    ("application/json", "gzip,UTF-8", gzip.compress, ""),
+    ("application/json", "deflate", zlib.compress, ""),
+    ("application/json; charset=utf-8", None, bytes, ""),
+    ("text/plain", "UTF-8", bytes, ""),
+    ("application/octet-stream", None, bytes, ""),
+    (None, None, bytes, ""),
+    ("application/json", "utf-16", lambda body: body.decode().encode("utf-16"), ""),
+    ("application/json; charset=utf-16", None, lambda body: body.decode().encode("utf-16"), ""),
+    ("application/json", "br", lambda _: b"\x0b\x02packed", "gzip, deflate or zstd"),
+    ("application/json", "gzip", bytes, "not gzip"),
+    ("application/json", None, gzip.compress, "set the content encoding gzip"),
+]
+
+
+async def test_the_properties_that_clients_set_are_understood(bridge: Journey) -> None:
+    """Each is recorded, or a dead letter with the properties it came with that says what would be taken."""
+    await bridge.add_member("m-1", member())
+    sent: list[str] = []
+    for number, (content_type, encoding, packed, _) in enumerate(PROPERTIES):
+        body = packed(orjson.dumps(completed(activity=f"course/{number}")))
+        options = {"content_type": content_type, "content_encoding": encoding}
+        sent += await bridge.publish([body], **options)
+    outcomes = [words(one) for (one,) in await bridge.settled(sent)]
+    assert outcomes == ["dead-lettered not_json" if told else "recorded" for *_, told in PROPERTIES]
+    refused = [one for one in PROPERTIES if one[3]]
+    for letter, (_, encoding, _, told) in zip(await bridge.dead_letters(), refused, strict=True):
+        assert told in str(letter.headers["x-detail"])
+        assert letter.content_encoding == encoding
 
 
 async def test_a_statement_without_an_id_is_known_by_its_bytes(bridge: Journey) -> None:

@@ -13,6 +13,8 @@ import orjson
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from bridge.domain import decoding
+
 
 @dataclass
 class Lrs:
@@ -47,7 +49,7 @@ class Lrs:
         if refused is not None:
             return refused
         query = request.query
-        chosen = [raw for raw in self.raw if self._fits(orjson.loads(raw), query)]
+        chosen = [raw for raw in self.raw if self._fits(decoding.lenient(raw), query)]
         start = int(query.get("from", "0"))
         part = chosen[start : start + self.page]
         more = ""
@@ -70,7 +72,7 @@ class Lrs:
             request.transport.abort()
         return None if status == 200 else web.Response(status=status or 500)
 
-    def _fits(self, statement: dict[str, Any], query: Any) -> bool:
+    def _fits(self, statement: Any, query: Any) -> bool:
         since = query.get("since", "")
         return statement["verb"]["id"] == query["verb"] and statement["stored"] > since
 

@@ -23,6 +23,8 @@ MINE = completed("1001")
         (orjson.dumps([{**MINE, "member_id": "m-2"}, {**completed("2002"), "member_id": "m-1"}, {}]), None, []),
         (orjson.dumps(MINE)[:-1], None, None),
         (orjson.dumps(MINE), "br", None),
+        (orjson.dumps(MINE).decode().encode("utf-16"), "utf-16", [MINE]),
+        (orjson.dumps(MINE)[:-1] + b', "half": "\\ud83d"}', None, [{**MINE, "half": "?"}]),
         (orjson.dumps(MINE)[:-1] + b', "deep": ' + b"[" * 500 + b"]" * 500 + b"}", None, None),
         (None, None, None),
     ],
@@ -30,5 +32,5 @@ MINE = completed("1001")
 def test_of_a_body_only_what_is_somebodys_own_is_told(body: bytes | None, encoding: str | None, told: Any) -> None:
     """What names another, or cannot be told whose it is, is left out."""
     keys = ["member:m-1", f'account:["{HOME}","1001"]']
-    own = body_about({"body": body, "content_encoding": encoding}, keys)
+    own = body_about({"body": body, "content_encoding": encoding, "content_type": None}, keys)
     assert (None if own is None else [orjson.loads(one) for one in own]) == told

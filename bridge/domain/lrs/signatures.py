@@ -6,7 +6,6 @@ import base64
 from collections.abc import Mapping
 from typing import Any, cast
 
-import orjson
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -16,7 +15,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 from joserfc.jws import JWSRegistry
 
-from bridge.domain.bodies import TooDeep
+from bridge.domain import decoding
+from bridge.domain.bodies import UnreadableBody
 from bridge.domain.comparison import SIGNATURE, same
 from schemas import xapi
 
@@ -27,6 +27,8 @@ LARGEST = 4 * 2**20
 
 _UNREADABLE = (
     JoseError,
+    UnreadableBody,
+    decoding.Unkeepable,
     ValueError,
     TypeError,
     AttributeError,
@@ -67,12 +69,12 @@ def check(signature: bytes, statement: Mapping[str, Any]) -> None:
     try:
         compact = jws.extract_compact(signature.strip(), registry=_REGISTRY)
         header = cast("Mapping[str, Any]", compact.headers())
-        payload: Any = orjson.loads(compact.payload)
+        payload = decoding.decoded(compact.payload)
     except _UNREADABLE:
         raise BadSignature("a JWS in compact form, whose payload is the statement, was expected") from None
     if header.get("alg") not in ALGORITHMS:
         raise BadSignature(f"one of the algorithms {', '.join(ALGORITHMS)} was expected")
-    if not (_is_statement(payload) and _same(cast("dict[str, Any]", payload), statement)):
+    if not (_is_statement(payload) and same(cast("dict[str, Any]", payload), statement)):
         raise BadSignature("a payload that is this statement was expected")
     if header.get("x5c"):
         _verify(signature.strip(), header)
@@ -80,13 +82,6 @@ def check(signature: bytes, statement: Mapping[str, Any]) -> None:
 
 def _is_statement(payload: object) -> bool:
     return any(xapi.is_valid(payload, version) for version in ("1.0.3", "2.0.0"))
-
-
-def _same(payload: Mapping[str, Any], statement: Mapping[str, Any]) -> bool:
-    try:
-        return same(payload, statement)
-    except TooDeep:  # the payload is: the statement would have been refused
-        return False
 
 
 def _verify(signature: bytes, header: Mapping[str, Any]) -> None:

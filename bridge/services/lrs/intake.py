@@ -8,18 +8,13 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, cast
 
-import orjson
-
-from bridge.domain import bodies
+from bridge.domain import bodies, decoding, splitting
 from bridge.domain.lrs import signatures
 from bridge.domain.lrs.clauses import Version, of_pointer
 from bridge.domain.lrs.composing import identified
 from bridge.domain.lrs.facts import activities, people
 from bridge.errors import FieldFault, Malformed, TooLarge
 from schemas import xapi
-
-DEEPEST = 252
-"""Objects and arrays within each other in a statement; ``orjson`` reads more, and writes two more."""
 
 MOST_NAMED = 3000
 """Activities and Agents that a statement names: each is a key of its row, and of the rows that refer to it."""
@@ -49,43 +44,46 @@ def batch(body: bytes, version: Version, most_bytes: int) -> list[Incoming]:
 
     ``most_bytes`` is what one statement may have.
     """
-    value = _decoded(body)
-    if not isinstance(value, list):
-        return [_incoming(value, body, version, most_bytes)]
+    if not splitting.is_array(body):
+        return [_incoming(body, version, most_bytes)]
     try:
-        parts = bodies.elements(body)
+        parts = splitting.elements(body)
     except bodies.BodyTooLarge as error:
         raise TooLarge(f"{error}; send the rest in another request.") from None
-    except bodies.TooDeep:
-        raise _too_deep("", version) from None
-    found = [_incoming(_decoded(part), part, version, most_bytes, at=f"/{n}") for n, part in enumerate(parts)]
+    except bodies.UnreadableBody as error:
+        raise _no_json(error, "") from None
+    found = [_incoming(part, version, most_bytes, at=f"/{number}") for number, part in enumerate(parts)]
     _check_distinct(found, version)
     return found
 
 
 def single(body: bytes, version: Version, most_bytes: int, statement_id: str) -> list[Incoming]:
     """Read the statement of a PUT; raises as ``batch`` does, and ``Malformed`` for another id than the request's."""
-    value = _decoded(body)
-    if isinstance(value, list):
+    if splitting.is_array(body):
         raise Malformed(f"PUT takes one statement; send an array by POST ({of_pointer('', version)}).")
-    return [_incoming(value, body, version, most_bytes, statement_id.lower())]
+    return [_incoming(body, version, most_bytes, statement_id.lower())]
 
 
-def _decoded(body: bytes) -> object:
+def _decoded(raw: bytes, version: Version, at: str) -> object:
     try:
-        return bodies.decoded(body)
+        return decoding.decoded(raw)
+    except decoding.Unkeepable as error:
+        raise refusal(f"{at}{error.pointer}", error.expected, of_pointer(error.pointer, version)) from None
     except bodies.UnreadableBody as error:
-        raise Malformed(f"The body is not JSON: {error}.") from None
+        raise _no_json(error, at) from None
     except bodies.BodyTooLarge as error:
         raise TooLarge(f"{error}.".capitalize()) from None
 
 
-def _incoming(
-    value: object, raw: bytes, version: Version, most_bytes: int, asked: str | None = None, at: str = ""
-) -> Incoming:
+def _no_json(error: bodies.UnreadableBody, at: str) -> Malformed:
+    told = str(error)  # it may begin with a pointer of its own
+    return Malformed(f"The body is not JSON: {at}{told if told.startswith('/') or not at else ': ' + told}.")
+
+
+def _incoming(raw: bytes, version: Version, most_bytes: int, asked: str | None = None, at: str = "") -> Incoming:
     if len(raw) > most_bytes:
         raise TooLarge(f"A statement of at most {most_bytes} bytes is taken here.")
-    _check_depth(value, at, version)
+    value = _decoded(raw, version, at)
     if not xapi.is_valid(value, version):
         fault = xapi.explain(value, version)
         raise refusal(f"{at}{fault.pointer}", fault.expected, of_pointer(fault.pointer, version))
@@ -99,18 +97,6 @@ def _incoming(
         raise refusal(f"{at}/id", "the id that the parameter statementId names", of_pointer("/id", version))
     chosen = asked or (given or str(uuid.uuid4())).lower()
     return Incoming(chosen, identified(raw, statement, chosen), statement, bool(asked or given))
-
-
-def _check_depth(value: object, at: str, version: Version) -> None:
-    """Raise ``Malformed`` for what can be read, and not be written again with an array more around a part of it."""
-    try:
-        orjson.dumps([[value]])
-    except TypeError:
-        raise _too_deep(at, version) from None
-
-
-def _too_deep(at: str, version: Version) -> Malformed:
-    return refusal(at, f"JSON that is nested at most {DEEPEST} levels deep", of_pointer("", version))
 
 
 def _check_distinct(found: Sequence[Incoming], version: Version) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from bridge.domain.decoding import DEEPEST
 from bridge.errors import Malformed, TooLarge
 from bridge.services.lrs import intake
 from tests.integration.lrs.client import JSON, Lrs, agent, attachment, new_id, statement
@@ -103,15 +104,37 @@ def nested(levels: int) -> bytes:
     return around.replace(b'"here"', b"[" * (levels - 3) + b"]" * (levels - 3))
 
 
-@pytest.mark.parametrize("levels", [intake.DEEPEST + 1, 300, 1010])
+@pytest.mark.parametrize("levels", [DEEPEST + 1, 300, 1010])
 async def test_what_is_nested_too_deep_is_refused(lrs: Lrs, levels: int) -> None:
     """What could be read and never be written again is 400, alone or in a batch; what is nested less is shown again."""
-    assert (await lrs.call("POST", "statements", data=nested(intake.DEEPEST), headers=TYPED)).status == 200
+    assert (await lrs.call("POST", "statements", data=nested(DEEPEST), headers=TYPED)).status == 200
     (one,) = await lrs.find()
     assert (await lrs.get(one, format="canonical"))["id"] == one
     for body in (nested(levels), b"[" + nested(levels) + b"]"):
         answer = await lrs.call("POST", "statements", data=body, headers=TYPED)
         assert (answer.status, "nested" in (await answer.json())["detail"]) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        (rb'"cut off \ud83d"', "whole characters"),
+        (b"1e400", "64-bit float"),
+        (b"[" * 300 + b"]" * 300, "nested"),
+        (b"NaN", "JSON was expected"),
+        (b'"caf\xe9"', "JSON was expected"),
+    ],
+)
+async def test_what_cannot_be_read_is_refused_with_its_place(lrs: Lrs, odd: bytes, told: str) -> None:
+    """One of a batch, or alone: 400 for the whole, that names the statement and the part (IEEE 9274.1.1 §4.1.6.1)."""
+    place = "/result/extensions/https:~1~1e.org~1x"
+    one = orjson.dumps(statement(result={"extensions": {"https://e.org/x": "here"}})).replace(b'"here"', odd)
+    batch = b"[" + orjson.dumps(statement()) + b"," + one + b"]"
+    for version, body, at in (("1.0.3", batch, "/1"), ("2.0.0", batch, "/1"), ("1.0.3", one, "")):
+        answer = await lrs.speaking(version).call("POST", "statements", data=body, headers=TYPED)
+        detail = (await answer.json())["detail"]
+        assert (answer.status, f"{at}{place}" in detail, told in detail) == (400, True, True), detail
+    assert await lrs.find() == []
 
 
 async def test_a_statement_that_names_too_many_is_refused(lrs: Lrs) -> None:

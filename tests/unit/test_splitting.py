@@ -1,0 +1,138 @@
+"""JSON text taken apart byte for byte, and each part judged by itself."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.domain import decoding, splitting
+from bridge.domain.bodies import BodyTooLarge, UnreadableBody
+from bridge.domain.decoding import Unkeepable
+from bridge.domain.results import statement_result
+from tests.support.statements import completed
+
+PLACE = "/result/extensions/https:~1~1e.org~1x"
+TOO_DEEP = b"[" * 300 + b"]" * 300
+
+
+def holding(part: bytes) -> bytes:
+    """A statement, valid else, whose extension is this text."""
+    raw = orjson.dumps(completed(result={"extensions": {"https://e.org/x": "here"}}))
+    return raw.replace(b'"here"', part)
+
+
+JSON_ALL_THE_SAME = {
+    "half an emoji": rb'"cut off \ud83d"',
+    "the other half": rb'"\ude00 x"',
+    "half an emoji in a name": rb'{"\ud83d": 1}',
+    "half an emoji deep inside": b"[" * 30 + rb'"\ud83d"' + b"]" * 30,
+    "a number beyond a float": b"1e400",
+    "a negative one": b"-1.5E+999",
+    "a number of 5000 digits": b"9" * 5000,
+    "a number deep inside": b'{"Sam Smith": [1e999]}',
+    "deep nesting": TOO_DEEP,
+    "deeper than the reader": b'{"a":' * 1100 + b"1" + b"}" * 1100,
+    "very deep nesting": b"[" * 100_000 + b"]" * 100_000,
+}
+NO_JSON = {
+    "NaN": b"NaN",
+    "infinity": b"-Infinity",
+    "a newline in a text": b'"a\nb"',
+    "no UTF-8": b'"caf\xe9"',
+    "half an emoji in bytes": b'"\xed\xa0\xbd"',
+    "a comma too many": b"[1,]",
+    "no value": b"",
+    "a word": b"None",
+    "a bad escape": rb'"\x41"',
+    "a leading zero": b"007",
+}
+TAKEN = {
+    "a name twice": b'{"a": 1, "a": "]}"}',
+    "a large whole number": b"123456789012345678901234567890",
+    "a tiny number": b"1e-400",
+    "brackets and quotes in texts": rb'"]},{[\"\\"',
+    "a whole emoji": rb'"\ud83d\ude00"',
+    "nothing": rb'"\u0000"',
+    "some depth": b"[" * 200 + b"]" * 200,
+}
+
+
+@pytest.mark.parametrize("part", [*JSON_ALL_THE_SAME.values(), *NO_JSON.values(), *TAKEN.values()])
+def test_whatever_an_element_holds_it_is_told_from_its_neighbours(part: bytes) -> None:
+    """Each element comes byte for byte, wherever it stands."""
+    odd, plain = holding(part), orjson.dumps(completed())
+    for around in ([odd, plain, plain], [plain, odd, plain], [plain, plain, odd], [odd], [odd, odd]):
+        assert splitting.elements(b" [ " + b" ,\r\n".join(around) + b" ]\n") == around
+    page = b'{"more": "", "statements": [' + plain + b", " + odd + b"]}"
+    assert statement_result(page).statements == [plain, odd]
+
+
+@pytest.mark.parametrize("what", JSON_ALL_THE_SAME)
+def test_what_is_json_and_cannot_be_kept_says_where(what: str) -> None:
+    """The pointer leads to the part, and no further than names that tell of nobody."""
+    with pytest.raises(Unkeepable) as refused:
+        decoding.decoded(holding(JSON_ALL_THE_SAME[what]))
+    assert refused.value.pointer.startswith(PLACE)
+    assert "Sam" not in str(refused.value)
+
+
+@pytest.mark.parametrize("what", [name for name in NO_JSON if name != "no value"])
+def test_what_is_no_json_says_where_reading_failed(what: str) -> None:
+    """It is not taken for JSON that cannot be kept."""
+    with pytest.raises(UnreadableBody, match=f"{PLACE}.* JSON was expected; reading failed at character"):
+        decoding.decoded(holding(NO_JSON[what]))
+
+
+@pytest.mark.parametrize("what", TAKEN)
+def test_unusual_json_is_taken(what: str) -> None:
+    """What can be read and kept is read."""
+    raw = holding(TAKEN[what])
+    assert decoding.decoded(raw) == orjson.loads(raw)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b" ", b"[", b"[1", b"[1,]", b"[,1]", b"[1,,2]", b"[1]]", b"[1] x", b"[1}", b'["a]', b'[{"a": [1}]', b"{}"],
+)
+def test_what_cannot_be_taken_apart_is_unreadable(body: bytes) -> None:
+    """There is no telling where a part ends."""
+    with pytest.raises(UnreadableBody):
+        splitting.elements(body)
+
+
+def test_what_is_too_much_is_said() -> None:
+    """501 are too many, 500 are not; a long body of brackets alone is soon done with."""
+    assert len(splitting.elements(orjson.dumps([1] * 500))) == 500
+    with pytest.raises(BodyTooLarge):
+        splitting.elements(orjson.dumps([1] * 501))
+    with pytest.raises(UnreadableBody):
+        splitting.elements(b"[" + b'{"a":' * 1_000_000)
+
+
+values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=15,
+)
+
+
+@given(listed=st.lists(values, max_size=5), indent=st.sampled_from([None, 1, "\t"]), ascii_only=st.booleans())
+def test_the_parts_are_the_elements(listed: list[Any], indent: int | str | None, *, ascii_only: bool) -> None:
+    """Of any array and any object, however it is written, as Python's own reader has them."""
+    text = json.dumps(listed, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    assert [json.loads(part) for part in splitting.elements(text)] == listed
+    named = {str(number): value for number, value in enumerate(listed)}
+    text = json.dumps(named, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    assert {name: json.loads(part) for name, part in splitting.members(text).items()} == named
+
+
+def test_what_is_shown_of_a_body_has_gaps() -> None:
+    """A dead letter is shown, and found by whom it is about, though it could not be taken."""
+    told = decoding.lenient(holding(rb'["half \ud83d", NaN, 1e400, 12345678901234567890123, 5]'))
+    assert isinstance(told, dict)
+    assert told["result"]["extensions"]["https://e.org/x"] == ["half ?", None, None, 1.2345678901234568e22, 5]
