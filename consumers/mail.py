@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 from aiosmtplib import SMTP
 
-from bridge.domain.notices import message_id
+from bridge.domain.mailboxes import mailbox
+from bridge.domain.notices import Letter, message_id
 from bridge.services.notices import Claimed
 from bridge.settings import Settings, SettingsError
 from bridge.store.times import now
@@ -83,16 +84,14 @@ class Mailer:
 
     def __init__(self, settings: Settings, url: str, data_timeout: float = DATA_TIMEOUT) -> None:
         self._server = Server.at(url)
-        self._sender = parseaddr(settings.smtp_from)
-        if "@" not in self._sender[1]:
-            raise SettingsError("BRIDGE_SMTP_FROM: give an address, as My CPD <no-reply@example.org>.")
+        self._sender = sender(settings.smtp_from)
         self._start_tls = START_TLS[settings.smtp_tls]
         self._timeout = settings.smtp_timeout
         self._data_timeout = data_timeout
 
     def message_id(self, notice_id: str) -> str:
         """Return the Message-ID of a notice, the same at every try."""
-        return message_id(notice_id, self._sender[1].rpartition("@")[2])
+        return message_id(notice_id, self._sender.domain)
 
     async def send(self, claimed: Claimed) -> str:
         """Hand a notice over and return its Message-ID; raises ``Refused`` or ``TryLater``."""
@@ -135,21 +134,21 @@ class Mailer:
 
     async def _hand_over(self, client: SMTP, claimed: Claimed, mark: str) -> None:
         await client.ehlo()
-        international = not claimed.address.isascii()
-        if international and not client.supports_extension("smtputf8"):
-            raise Refused("address not supported")
+        recipient = recipient_for(claimed.address, international=client.supports_extension("smtputf8"))
+        international = not recipient.isascii()
         options = ["SMTPUTF8", "BODY=8BITMIME"] if international else []
         encoding = "utf-8" if international else "ascii"
-        await client.mail(self._sender[1], options=options, encoding=encoding)
-        await client.rcpt(claimed.address, encoding=encoding)
-        message = self._message(claimed, mark)
+        await client.mail(self._sender.addr_spec, options=options, encoding=encoding)
+        await client.rcpt(recipient, encoding=encoding)
+        message = self.message(claimed.letter, recipient, mark)
         policy = SMTP_POLICY.clone(utf8=international)
         await client.data(message.as_bytes(policy=policy), timeout=self._data_timeout)
 
-    def _message(self, claimed: Claimed, mark: str) -> EmailMessage:
-        letter, message = claimed.letter, EmailMessage(policy=SMTP_POLICY)
-        message["From"] = Address(self._sender[0], addr_spec=self._sender[1])
-        message["To"] = claimed.address
+    def message(self, letter: Letter, recipient: str, mark: str) -> EmailMessage:
+        """Return a letter as it is handed over; ``recipient`` is what ``recipient_for`` gave."""
+        message = EmailMessage(policy=SMTP_POLICY)
+        message["From"] = self._sender
+        message["To"] = _address(recipient)
         message["Subject"] = letter.subject
         message["Date"] = format_datetime(now())
         message["Message-ID"] = mark
@@ -158,6 +157,37 @@ class Mailer:
         message.add_alternative(letter.html, subtype="html")
         message["Content-Language"] = letter.language  # last: it would be taken for the first part's
         return message
+
+
+def sender(text: str) -> Address:
+    """Read ``BRIDGE_SMTP_FROM``: one mailbox, with a name or without; raises ``SettingsError``."""
+    name, bracket, address = text.rpartition("<") if text.endswith(">") else ("", "", text)
+    try:
+        return _address(_in_ascii(address.removesuffix(">") if bracket else address), name.strip().strip('"'))
+    except ValueError:
+        raise SettingsError("BRIDGE_SMTP_FROM: give one address, as My CPD <no-reply@example.org>.") from None
+
+
+def _address(address: str, name: str = "") -> Address:
+    """Return an address that ``mailbox`` has read, for a header: it is not read once more."""
+    username, _, domain = address.rpartition("@")
+    return Address(name, username, domain)
+
+
+def _in_ascii(address: str) -> str:
+    """Return an address as every mail server takes it; raises ``ValueError``."""
+    in_ascii = mailbox(address).ascii_email
+    if in_ascii is None:
+        raise ValueError("an address in ASCII was expected")
+    return in_ascii
+
+
+def recipient_for(address: str, *, international: bool) -> str:
+    """Return the address as this server takes it; raises ``Refused``, also for what is not one mailbox."""
+    try:
+        return mailbox(address).normalized if international else _in_ascii(address)
+    except ValueError:
+        raise Refused("address not supported") from None
 
 
 def _status(error: aiosmtplib.SMTPResponseException) -> str:

@@ -19,6 +19,7 @@ from bridge.broker.publisher import Publisher
 from bridge.broker.topology import Topology
 from bridge.domain import bodies, decoding, unpacking
 from bridge.domain.dispositions import Reason
+from bridge.domain.fields import whole_numbers
 from bridge.errors import Conflict
 from bridge.logs import failure
 from bridge.metrics import MEMBER_CHANGES
@@ -149,8 +150,13 @@ def read(message: AbstractIncomingMessage, limit: int) -> MemberUpserted | Membe
         raise Refused(Reason.NOT_JSON, str(error)) from None
     except decoding.Unkeepable as error:
         raise Refused(Reason.INVALID_STATEMENT, str(error)) from None
+    return checked(value, model)
+
+
+def checked(value: Any, model: type[MemberUpserted | MemberLeft]) -> MemberUpserted | MemberLeft:
+    """Check decoded JSON, as ``schemas/messages/member.json`` describes it; raises ``Refused``."""
     try:
-        return model.model_validate_json(orjson.dumps(value), strict=True)
+        return model.model_validate_json(orjson.dumps(whole_numbers(value)), strict=True)
     except ValidationError as error:
         raise Refused(Reason.INVALID_STATEMENT, _fault(error, value, model)) from None
 

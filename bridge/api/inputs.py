@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from types import NoneType
-from typing import Any, TypeVar, cast, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
 import orjson
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bridge.api import faults
+from bridge.domain.fields import whole_numbers
 from bridge.errors import FieldFault, Malformed, TooLarge, UnsupportedMediaType, ValidationFailed
 
 M = TypeVar("M", bound=BaseModel)
@@ -21,7 +22,6 @@ JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?")
-_EXACT = 2**53  # above, a float no longer says which whole number was meant
 _TRUTH = {"true": True, "false": False}
 
 
@@ -60,21 +60,12 @@ async def _whole_body(request: web.Request) -> bytes:
 
 def _strict_json(raw: bytes) -> tuple[Any, bytes]:
     try:
-        data = _whole(orjson.loads(raw))
+        data = whole_numbers(orjson.loads(raw))
         return data, orjson.dumps(data)
     except orjson.JSONDecodeError as error:
         raise Malformed(f"The body is not JSON (RFC 8259): see line {error.lineno}, column {error.colno}.") from None
     except (RecursionError, orjson.JSONEncodeError):
         raise Malformed("The body is nested too deeply.") from None
-
-
-def _whole(value: Any) -> Any:
-    """The value with 30.0 as 30: to JSON Schema both are integers, to pydantic's strict mode only the second."""
-    if isinstance(value, float):
-        return int(value) if value.is_integer() and abs(value) < _EXACT else value
-    if isinstance(value, dict):
-        return {name: _whole(part) for name, part in cast("dict[str, Any]", value).items()}
-    return [_whole(part) for part in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
 def _check_media_type(request: web.Request) -> None:

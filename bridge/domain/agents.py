@@ -61,6 +61,14 @@ def tombstone(secret: bytes, key: str) -> str:
 def _keys(agent: Mapping[str, Any]) -> Iterator[str]:
     yield identifier_key(agent)
     if "mbox" in agent:
-        # The sender hashed the address in the case they had it in: as the CRM has it, or in lower case.
-        for address in (agent["mbox"], agent["mbox"].lower()):
-            yield f"mbox_sha1sum:{sha1(address.encode(), usedforsecurity=False).hexdigest()}"
+        for mbox in _spellings(agent["mbox"]):
+            yield f"mbox_sha1sum:{sha1(mbox.encode(), usedforsecurity=False).hexdigest()}"
+
+
+def _spellings(mbox: str) -> tuple[str, ...]:
+    """The spellings of a mailbox that a sender may have hashed.
+
+    As the membership system has it; as the standard asks, the domain alone in lower case; all in lower case.
+    """
+    local_part, at, domain = mbox.rpartition("@")
+    return (mbox, f"{local_part}{at}{domain.lower()}", mbox.lower())

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import Annotated, Any, Final, cast
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 from pydantic_core import PydanticCustomError
 
+ONE_LINE: Final[dict[str, Any]] = {"not": {"pattern": r"\n"}}
+"""Goes with a pattern in a JSON Schema: ``$`` also matches before a last line feed in some engines, in ours not."""
+
+_EXACT = 2**53  # from there on, a float no longer says which whole number was meant
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
+
+
+def whole_numbers(value: Any) -> Any:
+    """Return decoded JSON with 30.0 as 30: both are integers to JSON Schema, only 30 to pydantic's strict mode."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < _EXACT else value
+    if isinstance(value, dict):
+        return {name: whole_numbers(part) for name, part in cast("dict[str, Any]", value).items()}
+    return [whole_numbers(part) for part in cast("list[Any]", value)] if isinstance(value, list) else value
+
 
 # Both parse the text themselves: what a validator hands on, pydantic's strict mode wants as the type itself.
 

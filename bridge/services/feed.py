@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 from pydantic.json_schema import models_json_schema
 
 from bridge.domain import agents
-from bridge.services.members import MEMBER_ID, Input, MemberIn, MemberRecords
+from bridge.domain.fields import ONE_LINE
+from bridge.domain.identifiers import Input
+from bridge.services.members import MEMBER_ID, MemberIn, MemberRecords
 from bridge.services.stores import Stores
 
-LARGEST_REVISION = 2**53
-"""Above it, JSON readers no longer agree on which whole number was meant."""
+LARGEST_REVISION = 2**53 - 1
+"""Above it, JSON readers no longer agree on which whole number was meant (RFC 8259 §6)."""
+
+MemberId = Annotated[str, Field(pattern=MEMBER_ID, json_schema_extra=ONE_LINE)]
 
 
 class MemberUpserted(MemberIn):
     """The body of ``member.upserted``: a whole member, as ``PUT /v1/members/{id}`` takes it, with id and revision."""
 
-    member_id: str = Field(pattern=MEMBER_ID)
+    member_id: MemberId
     revision: int = Field(ge=0, le=LARGEST_REVISION, description="Grows with each change of the member.")
 
     def member(self) -> MemberIn:
@@ -31,7 +35,7 @@ class MemberUpserted(MemberIn):
 class MemberLeft(Input):
     """The body of ``member.left``."""
 
-    member_id: str = Field(pattern=MEMBER_ID)
+    member_id: MemberId
     revision: int = Field(ge=0, le=LARGEST_REVISION, description="Grows with each change of the member.")
 
 

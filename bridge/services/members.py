@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from bridge.domain import agents
-from bridge.domain.fields import Day
+from bridge.domain.fields import ONE_LINE, Day
+from bridge.domain.identifiers import Identifier, Input
+from bridge.domain.mailboxes import EmailAddress
 from bridge.domain.periods import Period, check_periods
 from bridge.errors import Conflict, FieldFault, NotFound
 from bridge.services.recording import Recording
@@ -21,38 +23,6 @@ MEMBER_ID = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$"
 """What a member id may look like: it travels in addresses, log lines and events."""
 
 
-class Input(BaseModel):
-    """What comes from outside: a field that is not known is a fault."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class Account(Input):
-    """An account on an existing system (xAPI-Data §2.4.2.4)."""
-
-    home_page: str = Field(alias="homePage", pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$", max_length=2000)
-    name: str = Field(min_length=1, max_length=500)
-
-
-class Identifier(Input):
-    """One inverse functional identifier, as in an xAPI Agent: exactly one of the four."""
-
-    account: Account | None = None
-    mbox: str | None = Field(None, pattern=r"^mailto:[^\s@]+@[^\s@]+$", max_length=500)
-    mbox_sha1sum: str | None = Field(None, pattern=r"^[0-9a-fA-F]{40}$")
-    openid: str | None = Field(None, pattern=r"^https?://\S+$", max_length=2000)
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if len(self.model_fields_set) != 1 or None in (getattr(self, name) for name in self.model_fields_set):
-            raise ValueError("give exactly one of account, mbox, mbox_sha1sum or openid")
-        return self
-
-    def agent(self) -> dict[str, Any]:
-        """Return it as in an xAPI Agent."""
-        return self.model_dump(by_alias=True, exclude_none=True)
-
-
 class PeriodIn(Input):
     """A membership year as the membership system lists it, both days inclusive."""
 
@@ -60,16 +30,28 @@ class PeriodIn(Input):
     end: Day
 
 
+ONE_CALENDAR: dict[str, Any] = {
+    "oneOf": [
+        {"required": [here], "properties": {here: {"type": kind}, absent: {"type": "null"}}}
+        for here, kind, absent in (("renewal_date", "string", "periods"), ("periods", "array", "renewal_date"))
+    ]
+}
+"""What the schema of a member says beside its properties."""
+
+
 class MemberIn(Input):
     """A member as ``PUT /v1/members/{id}`` and the member feed bring it."""
 
+    model_config = ConfigDict(json_schema_extra=ONE_CALENDAR)
+
     name: str = Field(min_length=1, max_length=500, description="Shown to the member.")
-    email: str | None = Field(None, max_length=320, pattern=r"^[^\s@]+@[^\s@]+$", description="For audit notices.")
+    email: EmailAddress | None = Field(None, description="For audit notices.")
     language: str | None = Field(
         None,
         max_length=35,
         pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$",
         description="For e-mail to the member (BCP 47), such as `cy`.",
+        json_schema_extra=ONE_LINE,
     )
     registered: bool = Field(description="On the Register: changes guidance, never access (R80).")
     registered_since: Day | None = Field(None, description="First day on the Register.")
@@ -80,7 +62,7 @@ class MemberIn(Input):
     @model_validator(mode="after")
     def _one_calendar(self) -> Self:
         if (self.renewal_date is None) == (self.periods is None):
-            raise ValueError("give either renewal_date or periods, not both")
+            raise ValueError("Give either renewal_date or periods, not both.")
         check_periods([Period(period.start, period.end) for period in self.periods or ()])
         return self
 

@@ -12,11 +12,21 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from schemas import property_names
-from schemas.xapi.compiled import compiled_for, first_error, fits_part, is_long, read
+from schemas.xapi.compiled import compiled_for, first_error, fits_part, is_long, part_schema, read
 from schemas.xapi.faults import Fault, fault_of, first_fault, pointer
 from schemas.xapi.rules import broken
 
-__all__ = ["PROPERTIES", "VERBS", "Fault", "explain", "fits_part", "is_valid", "pointer", "verb_name"]
+__all__ = [
+    "PROPERTIES",
+    "VERBS",
+    "Fault",
+    "explain",
+    "fits_part",
+    "is_valid",
+    "part_schema",
+    "pointer",
+    "verb_name",
+]
 
 VERBS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {name: tuple(iris) for name, iris in read("verbs.json").items()}

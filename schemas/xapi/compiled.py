@@ -132,3 +132,20 @@ def fits_part(name: str, value: object) -> bool:
         return _part(name).is_valid(value)
     except ValueError:  # as in ``is_valid``: no JSON
         return False
+
+
+def part_schema(name: str) -> dict[str, Any]:
+    """Return what ``definitions.json`` says of ``name`` as a schema of its own, its title as the description."""
+    return cast("dict[str, Any]", _whole(_DEFINITIONS["$defs"][name]))
+
+
+def _whole(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_whole(part) for part in cast("list[Any]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    parts = cast("dict[str, Any]", schema)
+    if "$ref" in parts:
+        return _whole(_DEFINITIONS["$defs"][parts["$ref"].rpartition("/")[2]])
+    names = {"title": "description"}
+    return {names.get(name, name): _whole(part) for name, part in parts.items() if name != "$comment"}

@@ -77,6 +77,26 @@ async def test_a_member_comes_and_what_was_parked_is_recorded(bridge: Journey, f
     assert ledger[statement["id"]]["disposition"] == "recorded"
 
 
+async def test_the_hash_that_the_standard_asks_for_names_the_member(bridge: Journey, feed: Feed) -> None:
+    """xAPI-Data 2.4.2.3: of the local part as it is and the domain in lower case, however the feed writes them."""
+    await feed.send(upserted(identifiers=[{"mbox": "mailto:Bug.One@Example.org"}]))
+    (outcome,) = await bridge.send(completed(actor={"mbox_sha1sum": "b27f8a9e317da11661bcf5e6ceb8195e25a1c256"}))
+    assert outcome.disposition.value == "recorded"
+
+
+async def test_a_revision_is_a_whole_number_however_it_is_written(feed: Feed) -> None:
+    """JSON Schema takes 7.0 as an integer, and so do we."""
+    await feed.send(upserted() | {"revision": 7.0})
+    assert (await feed.member("m-1") or {})["revision"] == 7
+
+
+async def test_a_long_identifier_is_no_fault(bridge: Journey, feed: Feed) -> None:
+    """Statements have no bound for one, so that neither has the feed."""
+    await feed.send(upserted(name="n" * 50_000))
+    (outcome,) = await bridge.send(completed("n" * 50_000))
+    assert outcome.disposition.value == "recorded"
+
+
 async def test_a_correlation_header_that_is_none_stops_nothing(feed: Feed) -> None:
     """What would not fit the property is not taken for a correlation id; the message after it is taken in."""
     await feed.send(b"no JSON", headers={"x-correlation-id": "x" * 300})

@@ -274,3 +274,16 @@ def test_a_wrong_address_of_the_server_is_a_setting_to_mend(settings: Settings, 
     """A URL that is none of smtp and smtps is named at start."""
     with pytest.raises(SettingsError, match="BRIDGE_SMTP_URL"):
         Mailer(settings, url)
+
+
+@pytest.mark.parametrize("address", ["a,b@example.org", "evil>b@example.org", "a@example.org\r\nBcc: b@example.org"])
+async def test_nothing_is_sent_to_what_is_not_one_mailbox(desk: Desk, address: str) -> None:
+    """An address that an earlier release stored is read as strictly as a new one."""
+    await desk.office.add_member(email="sam@example.org")
+    await desk.office.services.stores.database.collection("members").update_one(
+        {"_id": "m-1"}, {"$set": {"email": address}}
+    )
+    async with desk.notifier():
+        await desk.office.staff().select()
+        await desk.settled("selected", "refused")
+    assert desk.post.delivered == []

@@ -135,6 +135,32 @@ async def test_a_renewal_date_is_a_date(portal: Portal, day: Any) -> None:
     assert (answer.status, answer.body["errors"][0]["pointer"]) == (422, "/renewal_date")
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "pointer"),
+    [
+        ("identifiers", [{"mbox": "mailto:a,b@example.org"}], "/identifiers/0/mbox"),
+        ("identifiers", [{"mbox": "mailto:a@example.org?x=1"}], "/identifiers/0/mbox"),
+        (
+            "identifiers",
+            [{"openid": "urn:x"}, {"account": {"homePage": "http:x", "name": ""}}],
+            "/identifiers/1/account/homePage",
+        ),
+        ("identifiers", [{"openid": "https://id.example.org/é"}], "/identifiers/0/openid"),
+        ("identifiers", [{"mbox_sha1sum": "0"}], "/identifiers/0/mbox_sha1sum"),
+        ("identifiers", [{"mbox": None}], "/identifiers/0"),
+        ("email", "evil>b@c.d", "/email"),
+    ],
+)
+async def test_what_names_a_member_is_checked_by_its_field(
+    portal: Portal, field: str, value: Any, pointer: str
+) -> None:
+    """422 names the field, and the message what was expected: no identifier that a statement could not carry."""
+    body = member("m-9", **{field: value})
+    answer = await portal.browser("p", "platform").call("PUT", "/v1/members/m-9", body)
+    (error,) = answer.body["errors"]
+    assert (answer.status, error["pointer"], error["message"][:5]) == (422, pointer, "Give ")
+
+
 async def test_who_i_am(portal: Portal) -> None:
     """R12, R49, R65, R80, R88: the member, what applies to them, the current period and where help is."""
     browser = await portal.member()

@@ -10,6 +10,8 @@ import pytest
 from bridge.domain.agents import actor_key, hashed, identifier_key, member_keys, tombstone
 
 AS_GIVEN = sha1(b"mailto:Ann@Example.org").hexdigest()
+BY_THE_STANDARD = "b27f8a9e317da11661bcf5e6ceb8195e25a1c256"
+"""Of ``mailto:Bug.One@example.org``, the local part as it is and the domain in lower case, worked out elsewhere."""
 LOWER = sha1(b"mailto:ann@example.org").hexdigest()
 
 
@@ -39,12 +41,19 @@ def test_an_agent_without_identifier_is_refused():
         identifier_key({"name": "Ann"})
 
 
+@pytest.mark.parametrize("domain", ["Example.org", "example.org", "EXAMPLE.ORG"])
+def test_a_mailbox_identifies_by_the_hash_that_the_standard_asks_for(domain: str):
+    """Whatever case the membership system writes the domain in (xAPI-Data 2.4.2.3)."""
+    assert f"mbox_sha1sum:{BY_THE_STANDARD}" in member_keys([{"mbox": f"mailto:Bug.One@{domain}"}])
+
+
 def test_a_mailbox_also_identifies_by_its_hashes():
-    """A statement may carry the SHA-1 of the address as it was given or in lower case; each key comes once."""
+    """A statement may carry the SHA-1 of the address in any usual case; each key comes once."""
     both = member_keys([{"mbox": "mailto:Ann@Example.org"}, {"mbox_sha1sum": LOWER}, {"openid": "https://id.example"}])
     assert both == (
         "mbox:mailto:ann@example.org",
         f"mbox_sha1sum:{AS_GIVEN}",
+        f"mbox_sha1sum:{sha1(b'mailto:Ann@example.org').hexdigest()}",
         f"mbox_sha1sum:{LOWER}",
         "openid:https://id.example",
     )
