@@ -46,7 +46,8 @@ class LogQuery(PageQuery):
     q: str = Field(
         "",
         max_length=200,
-        description="Words, each the beginning of a word in any text of the entry; case and accents do not matter.",
+        description="Words, each the beginning of a word in any text of the entry or in the label of a choice; case "
+        "and accents do not matter. Codes, dates, numbers and choices by default are not searched.",
     )
     date_from: Day | None = Field(None, description="The first day, included.")
     date_to: Day | None = Field(None, description="The last day, included.")

@@ -41,7 +41,8 @@ class PlanQuery(PageQuery):
     q: str = Field(
         "",
         max_length=200,
-        description="Words, each the beginning of a word in any text of the item; case and accents do not matter.",
+        description="Words, each the beginning of a word in any text of the item or in the label of a choice; case "
+        "and accents do not matter. Codes, dates, numbers and choices by default are not searched.",
     )
     status: Status | None = Field(None, description="What became of it.")
     complete: bool | None = Field(None, description="Whether every needed field is filled (R11).")

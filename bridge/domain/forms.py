@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.errors import NotFound
-from schemas.forms import FORMS
+from schemas.forms import DEFAULT_LOG_TYPE, FORMS
 
 CORE: Mapping[str, Mapping[str, str]] = {
     "log": {"title": "text", "type": "choice", "date": "date", "description": "long_text"},
@@ -18,6 +18,8 @@ CORE: Mapping[str, Mapping[str, str]] = {
 STATUSES = ("planned", "in_progress", "done", "not_pursued", "carried_forward")
 """What the status of a plan item may be (R14); the contract names them, so every form offers them."""
 
+DEFAULTS: Mapping[str, Mapping[str, str]] = {"log": {"type": DEFAULT_LOG_TYPE}, "plan": {"status": "planned"}}
+"""Choices that the service makes where nobody did, by form and field."""
 
 RESERVED = frozenset(
     (
@@ -55,6 +57,10 @@ class FormField:
     max_length: int | None
     choices: tuple[Choice, ...]
     order: int
+
+    def label_of(self, value: object) -> str:
+        """What a person reads for one of the choices; empty for what is none."""
+        return next((choice.label for choice in self.choices if choice.value == value), "")
 
 
 @dataclass(frozen=True, slots=True)

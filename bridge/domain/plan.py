@@ -27,7 +27,7 @@ def new_item(member_id: str, values: Values, form: forms.Form, at: datetime) -> 
     item: Document = {
         "_id": str(uuid.uuid4()),
         "member_id": member_id,
-        "status": "planned",
+        **forms.DEFAULTS["plan"],
         **{name: value for name, value in values.items() if value is not None},
         "form_version": form.version,
         "log_ids": [],
@@ -40,7 +40,7 @@ def new_item(member_id: str, values: Values, form: forms.Form, at: datetime) -> 
 
 def changed(item: Document, changes: Values, form: forms.Form) -> Document:
     """Return an item after a member's change; without a status it is planned again."""
-    return listed({"status": "planned", **patched(item, changes)}, form)
+    return listed({**forms.DEFAULTS["plan"], **patched(item, changes)}, form)
 
 
 def listed(item: Document, form: forms.Form) -> Document:

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, cast
 
 from bridge.domain import keywords
-from bridge.domain.forms import Form, FormField
+from bridge.domain.forms import DEFAULTS, Form, FormField
 from bridge.errors import FieldFault
 
 Values = Mapping[str, Any]
@@ -16,6 +16,9 @@ Document = dict[str, Any]
 
 LAST = "\U0010ffff"
 """Sorts after every id; put after a text, after everything that begins with it."""
+
+WRITTEN = frozenset({"string", "text", "long_text", "url", "tags"})
+"""Types of fields that hold words of the member's own."""
 
 RESTORABLE_DAYS = 30
 """How long a deleted record can be brought back (decision 5)."""
@@ -41,13 +44,18 @@ def order_key(value: object) -> Document:
 
 
 def _texts(form: Form, values: Values) -> Iterator[str]:
-    """What a keyword search looks through: every field that holds words (R20)."""
+    """What a keyword search looks through: words as a person reads them, so the label of a choice and no date (R20).
+
+    A choice that the service made by default is left out: it would find nearly every record.
+    """
     for field in form.fields:
         value = values.get(field.name)
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, list):
-            yield from (str(part) for part in cast("list[object]", value))
+        parts = cast("list[object]", value) if isinstance(value, list) else [value]
+        if field.choices:
+            default = DEFAULTS[form.name].get(field.name)
+            yield from (field.label_of(part) for part in parts if part != default)
+        elif field.type in WRITTEN:
+            yield from (part for part in parts if isinstance(part, str))
 
 
 def values_of(form: Form, record: Values) -> Document:

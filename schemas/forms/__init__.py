@@ -81,10 +81,11 @@ def _without_scheme(iri: str) -> str:
 
 
 _ACTIVITY_TYPES = _read(_HERE / "activity-types.json")
-_DEFAULT: str = _ACTIVITY_TYPES["default"]
+DEFAULT_LOG_TYPE: str = _ACTIVITY_TYPES["default"]
+"""The log type of a completion whose activity type says nothing."""
 _LOG_TYPES: dict[str, str] = {_without_scheme(iri): log_type for iri, log_type in _ACTIVITY_TYPES["types"].items()}
 
 
 def log_type(activity_type_iri: str | None) -> str:
     """The log type of an xAPI activity type; the default for a type that is not listed, or none."""
-    return _LOG_TYPES.get(_without_scheme(activity_type_iri or ""), _DEFAULT)
+    return _LOG_TYPES.get(_without_scheme(activity_type_iri or ""), DEFAULT_LOG_TYPE)

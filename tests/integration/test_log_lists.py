@@ -15,7 +15,7 @@ from tests.support.portal import Browser, Portal, full_entry
 Row = dict[str, Any]
 
 WORDS = ("grief", "Group", "garden", "Überblick", "supervision", "Super", "child", "Café", "éclair", "naïve")
-TYPES = ("course", "other", "reading_and_research", None)
+TYPES = ("course", "other", "reading_and_research", "learning_centre_content", None)
 DAYS = ("2026-05-04", "2026-05-04", "2026-06-30", "2026-11-01", "2026-03-31", "2025-04-01", "2024-02-29", None)
 PERIODS = ("current", "all", "2026-04-01", "2025-04-01", "2023-04-01")
 SORTS = ("date", "title", "type", "complete")
@@ -46,12 +46,14 @@ def folded(text: str) -> str:
 
 def has(row: Row, q: str) -> bool:
     """Whether each word of ``q`` begins a word of any text of the entry."""
-    texts = folded(" ".join(str(value) for name, value in row.items() if isinstance(value, str) and name in TEXTS))
+    label = LABELS.get(row["type"], "")
+    texts = folded(" ".join([label, *(str(row[name]) for name in TEXTS if isinstance(row[name], str))]))
     words = texts.replace(".", " ").replace("_", " ").replace("-", " ").split()
     return all(any(word.startswith(term) for word in words) for term in folded(q).split())
 
 
-TEXTS = {"title", "type", "date", "description", "reason", "learning", "evaluation", "impact_on_practice", "reference"}
+TEXTS = {"title", "description", "reason", "learning", "evaluation", "impact_on_practice", "reference"}
+LABELS = {"course": "Course", "reading_and_research": "Reading and research", "other": "Other"}
 
 MEANS: dict[str, Callable[[Row, Any], bool]] = {
     "q": has,
@@ -65,7 +67,7 @@ MEANS: dict[str, Callable[[Row, Any], bool]] = {
     "linked": lambda row, flag: bool(row["plan_ids"]) is flag,
 }
 OFFERED: dict[str, tuple[Any, ...]] = {
-    "q": ("gri", "GROUP", "uber", "super", "cafe ecl", "my", "L1", "nothing"),
+    "q": ("gri", "GROUP", "uber", "super", "cafe ecl", "my", "L1", "research gr", "learning", "2026", "nothing"),
     "date_from": ("2025-04-01", "2026-05-04", "2026-12-01"),
     "date_to": ("2026-05-04", "2025-04-01"),
     "type": ("course", "other"),
