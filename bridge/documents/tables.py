@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 import orjson
 
+from bridge.domain import cells
 from bridge.domain.forms import Form
 
 Row = Mapping[str, Any]
 
 BOM: Final = b"\xef\xbb\xbf"
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet read a cell as a formula (OWASP, CSV injection)."""
 
 ENTRY_FACTS: Final = {
     "complete": "true when the record is finished and no needed field is empty",
@@ -63,9 +60,9 @@ DICTIONARY: Final = ("table", "column", "label", "type", "needed_for_complete", 
 
 async def csv_table(names: Sequence[str], rows: AsyncIterable[Row], *, bom: bool) -> AsyncGenerator[bytes]:
     """Give a table with a header row; ``bom`` puts a byte order mark first, which Excel wants to see UTF-8."""
-    yield (BOM if bom else b"") + _line(names)
+    yield (BOM if bom else b"") + cells.row(names).encode()
     async for row in rows:
-        yield _line([cell(row.get(name)) for name in names])
+        yield cells.row([cell(row.get(name)) for name in names]).encode()
 
 
 async def json_list(rows: AsyncIterable[Row]) -> AsyncGenerator[bytes]:
@@ -83,9 +80,8 @@ def dumped(value: Any) -> bytes:
 
 
 def cell(value: Any) -> str:
-    """Return what a cell says, a formula disarmed by a leading apostrophe."""
-    text = _text(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    """Return what a cell says, guarded where a spreadsheet might calculate it."""
+    return cells.guarded(_text(value))
 
 
 def _text(value: Any) -> str:
@@ -98,12 +94,6 @@ def _text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "; ".join(_text(part) for part in cast("list[Any]", value))
     return dumped(value).decode() if isinstance(value, dict) else str(value)
-
-
-def _line(cells: Iterable[str]) -> bytes:
-    out = io.StringIO(newline="")
-    csv.writer(out).writerow(cells)
-    return out.getvalue().encode()
 
 
 def _other(value: object) -> Any:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bridge.domain.cells import row, unguarded
 from bridge.domain.forms import Form, FormField
 from bridge.errors import FieldFault, Malformed, TooLarge, ValidationFailed
 
@@ -31,7 +32,6 @@ _SEVERAL: Final = {"tags", "choices"}
 _WRITTEN: Final = {"text", "long_text"}  # kept byte for byte
 _TRUTH: Final = {"true": True, "yes": True, "false": False, "no": False}
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
-_GUARDED = re.compile(r"'(?=[=+\-@\t\r])")  # what spreadsheets are kept from calculating is exported with a quote
 _HEADER = 1
 _SHOWN = 100  # characters of an unknown column's name that are repeated
 
@@ -52,7 +52,7 @@ def columns(form: Form) -> list[FormField]:
 
 def template(form: Form) -> str:
     """The file that a member fills in: the header row."""
-    return ",".join(column.name for column in columns(form)) + "\r\n"
+    return row(column.name for column in columns(form))
 
 
 def in_row(number: int, fault: FieldFault) -> FieldFault:
@@ -135,7 +135,7 @@ def _row(number: int, cells: Sequence[str], header: Sequence[FormField]) -> Row:
         if not cell.strip():
             continue
         try:
-            values[column.name] = _value(column, cell[1:] if _GUARDED.match(cell) else cell)
+            values[column.name] = _value(column, unguarded(cell))
         except ValueError as error:
             faults.append(in_row(number, FieldFault(f"/{column.name}", column.label, str(error))))
     return Row(number, values, tuple(faults))

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.documents import tables
+from bridge.domain import cells
 from bridge.domain.forms import STANDARD
 
 
@@ -28,20 +29,38 @@ async def table(rows: Iterable[Any], names: list[str], *, bom: bool = False) -> 
     return b"".join([piece async for piece in tables.csv_table(names, rows_of(rows), bom=bom)])
 
 
-@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])
-def test_formulas_are_disarmed(begin: str) -> None:
-    """A cell that a spreadsheet would run begins with an apostrophe (OWASP)."""
-    assert tables.cell(f"{begin}cmd|' /C calc'!A0") == f"'{begin}cmd|' /C calc'!A0"
+BEFORE = ["", " ", "\u00a0", "\u3000", "\ufeff", "\u200b", "\x00", "\t", "\r", "\n", "'"]
+SIGNS = ["=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\ufe66", "\ufe62", "\ufe63", "\ufe6b", "\u2212"]
 
 
-@given(st.text())
-def test_cells_lose_nothing(text: str) -> None:
-    """Whatever is typed comes back, with at most an apostrophe before it, and never as a formula."""
-    out = io.StringIO(newline="")
-    csv.writer(out).writerow([tables.cell(text), "x"])
-    ((shown, _),) = list(csv.reader(io.StringIO(out.getvalue(), newline="")))
-    assert shown in {text, f"'{text}"}
-    assert not shown.startswith(tables.FORMULA)
+@pytest.mark.parametrize("sign", SIGNS)
+@pytest.mark.parametrize("before", [*BEFORE, "''"])
+def test_formulas_are_disarmed(before: str, sign: str) -> None:
+    """A cell that a spreadsheet would run begins with an apostrophe (OWASP): in any width, after what nobody sees."""
+    text = f"{before}{sign}cmd|' /C calc'!A0"
+    assert tables.cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["\tx", "\rx", "\nx", "'\nx"])
+def test_a_cell_does_not_begin_with_a_break(text: str) -> None:
+    """What follows it might be read as a cell of its own."""
+    assert tables.cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["", "'tis", "a=b", "1-2", "\u2013 dash", "\u60b2\u50b7", "'", " 5", "\u200fx"])
+def test_what_is_no_formula_stays_as_it_is(text: str) -> None:
+    """No apostrophe where none is needed."""
+    assert tables.cell(text) == text
+
+
+@given(st.lists(st.text() | st.text(st.sampled_from([*BEFORE[1:], *SIGNS, '"', ";", ",", "x"])), min_size=1))
+def test_cells_lose_nothing(texts: list[str]) -> None:
+    """Whatever is typed comes back from a file, each cell of which is in quotes, and as it was from an import."""
+    line = cells.row([tables.cell(text) for text in texts])
+    (shown,) = list(csv.reader(io.StringIO(line, newline="")))
+    assert [cells.unguarded(cell) for cell in shown] == texts
+    assert not any(cell.lstrip()[:1] in tuple("=+-@") for cell in shown if cell.strip())
+    assert line == ",".join('"' + cell.replace('"', '""') + '"' for cell in shown) + "\r\n"
 
 
 async def test_one_row_a_record_in_utf8() -> None:
@@ -52,7 +71,7 @@ async def test_one_row_a_record_in_utf8() -> None:
         {"a": datetime(2026, 1, 2, tzinfo=UTC)},
     ]
     text = await table(rows, ["a", "b"], bom=True)
-    assert text.startswith(b"\xef\xbb\xbfa,b\r\n")
+    assert text.startswith(b'\xef\xbb\xbf"a","b"\r\n')
     read = list(csv.reader(io.StringIO(text.decode("utf-8-sig"), newline="")))
     assert read[1:] == [['one, "two"\nthree', ""], ["true", "x; y"], ["2026-01-02T00:00:00.000Z", ""]]
 
