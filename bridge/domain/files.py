@@ -1,17 +1,14 @@
 """Which files may be evidence: the kinds taken, and a look at each file as it passes, never holding it (R66).
 
 The ending of the name says what a file claims to be, its content has to bear that out (OWASP, file upload). An archive
-is only listed, never unpacked, so that it cannot blow up here.
+is listed, and of its parts only those that can name code are read, so that it cannot blow up here.
 """
 
 from __future__ import annotations
 
 import codecs
 import hashlib
-import io
 import re
-import struct
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,6 +16,8 @@ from typing import Any, Final
 from filetype.types.archive import Pdf  # pyright: ignore[reportMissingTypeStubs] - the package has no types
 from filetype.types.image import Jpeg, Png  # pyright: ignore[reportMissingTypeStubs] - the package has no types
 
+from bridge.domain import macros
+from bridge.domain.macros import HasMacros, NotAnArchive, Part
 from bridge.errors import FieldFault, TooLarge, UnsupportedMediaType, ValidationFailed
 
 HEAD: Final = 4096
@@ -61,7 +60,8 @@ _ZIP = b"PK\x03\x04"
 # first one's data descriptor. Without that, the mark of a template begins in the same way.
 _ODT_MARK = re.compile(rb"PK\x03\x04.{22}\x08\x00..mimetype" + re.escape(ODT.media_type.encode()) + rb"PK", re.DOTALL)
 _DOCX_PARTS: Final = {"[Content_Types].xml", "word/document.xml"}  # ECMA-376 part 2 §10.1.2.2, part 1 §11.3.10
-_MACROS = "word/vbaProject.bin"
+_READ: Final = {DOCX: macros.to_read_of_word, ODT: macros.to_read_of_open_document}
+"""Kinds that are archives, and which of their parts can name code."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f]")
 # Control characters, and those that turn the direction of what follows: "report<U+202E>fdp.exe" would read as a PDF.
@@ -111,9 +111,33 @@ class Inspector:
             raise ValidationFailed("The file is empty.", faults=[_fault("The file is empty: choose another one.")])
         self._check_head()
         self._look_on(b"", final=True)
-        if self._kind is DOCX and not _is_word_document(self._tail):
-            raise self._not_as_named()
         return Facts(self._name, self._kind.media_type, self._size, self._digest.hexdigest())
+
+    def to_read(self) -> list[Part]:
+        """Return the parts to read again once all of the file has passed, for ``look_inside``; few, and often none.
+
+        Raises ``UnsupportedMediaType`` for what the list of contents shows.
+        """
+        if self._kind not in _READ:
+            return []
+        try:
+            listed = macros.parts(self._tail, self._size)
+            if self._kind is DOCX and not {part.name for part in listed} >= _DOCX_PARTS:
+                raise self._not_as_named()
+            return _READ[self._kind](listed)
+        except NotAnArchive:
+            raise self._not_as_named() from None
+        except HasMacros:
+            raise self._with_macros() from None
+
+    def look_inside(self, part: Part, raw: bytes) -> None:
+        """Look at a part, given the file's bytes from its start on; raises ``UnsupportedMediaType``."""
+        try:
+            macros.refuse_macros(part, raw)
+        except NotAnArchive:
+            raise self._not_as_named() from None
+        except HasMacros:
+            raise self._with_macros() from None
 
     def _check_head(self) -> None:
         signed = next((kind for kind, matcher in _SIGNED.items() if matcher.match(self._head)), None)
@@ -125,7 +149,7 @@ class Inspector:
 
     def _look_on(self, data: bytes, *, final: bool = False) -> None:
         """Go on with what cannot be told from the beginning: text throughout, and an archive's list at its end."""
-        if self._kind is DOCX:
+        if self._kind in _READ:
             self._tail = (self._tail + data)[-TAIL:]
         if self._kind is TXT:
             try:
@@ -134,6 +158,10 @@ class Inspector:
                 raise self._not_as_named() from None
             if _CONTROL.search(text):
                 raise self._not_as_named()
+
+    def _with_macros(self) -> UnsupportedMediaType:
+        message = f"This file has macros or scripts: save it without them, or as a PDF. Taken are: {TAKEN}."
+        return UnsupportedMediaType(message, faults=[_fault(message)])
 
     def _not_as_named(self) -> UnsupportedMediaType:
         message = f"The name of this file says {self._kind.label}, but its content says otherwise. Taken are: {TAKEN}."
@@ -170,15 +198,6 @@ def _kind_of(name: str) -> Kind:
         message = f"Files with this ending are not taken. Taken are: {TAKEN}."
         raise UnsupportedMediaType(message, faults=[_fault(message)])
     return kind
-
-
-def _is_word_document(tail: bytes) -> bool:
-    """Whether an archive's list of contents, at its end, is a Word document's, and one without macros."""
-    try:
-        names = set(zipfile.ZipFile(io.BytesIO(tail)).namelist())
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError, struct.error):
-        return False
-    return names >= _DOCX_PARTS and _MACROS not in names
 
 
 def _fault(message: str) -> FieldFault:

@@ -5,6 +5,7 @@ Nothing is ever attached by itself, and no entry needs any evidence to be comple
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from dataclasses import dataclass
@@ -168,7 +169,11 @@ class MemberEvidence:
                 number += 1
         if held:
             await self._files.write(file_id, number, bytes(held))
-        return inspector.finish()
+        facts = inspector.finish()
+        for part in inspector.to_read():
+            raw = await self._files.piece(file_id, part.start, part.length)
+            await asyncio.to_thread(inspector.look_inside, part, raw)  # some hundred ms for the longest
+        return facts
 
     async def _keep(self, act: Act, entry_id: str, file_id: str, facts: Facts) -> Document:
         await _changing(act, entry_id)

@@ -79,6 +79,12 @@ class Evidence:
         """Write one chunk: each of ``CHUNK`` bytes but the last."""
         await self._chunks.insert_one({"files_id": file_id, "n": number, "data": data})
 
+    async def piece(self, file_id: str, start: int, length: int) -> bytes:
+        """Return ``length`` bytes of what was written from ``start`` on; fewer where it ends."""
+        first, last = start // CHUNK, (start + length - 1) // CHUNK
+        chunks = [await self._chunk(file_id, number) for number in range(first, last + 1)]
+        return b"".join(chunks)[start - first * CHUNK :][:length]
+
     async def keep(self, document: Document, session: Session) -> None:
         """Make announced chunks evidence; raises ``Unavailable`` when they were given up meanwhile."""
         taken = await self._loose.delete_one({"_id": document["_id"], "given_up": None}, session=session)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zipfile
 
 import pytest
 from hypothesis import given
@@ -16,12 +17,15 @@ from tests.support import documents
 LIMIT = 2**20
 
 
-def inspect(name: str, content: bytes, piece: int = 1000, limit: int = LIMIT) -> Facts:
+def inspect(name: str, content: bytes, piece: int = 10_000, limit: int = LIMIT) -> Facts:
     """Let a file pass in pieces."""
     inspector = Inspector(name, limit)
     for start in range(0, len(content), piece):
         inspector.take(content[start : start + piece])
-    return inspector.finish()
+    facts = inspector.finish()
+    for part in inspector.to_read():
+        inspector.look_inside(part, content[part.start :][: part.length])
+    return facts
 
 
 @pytest.mark.parametrize(
@@ -47,8 +51,94 @@ def test_taken(name: str, content: bytes, media_type: str, piece: int) -> None:
 
 def test_word_documents_are_known_by_their_list_of_contents() -> None:
     """A Word document is one whatever comes first in it, and however large that is."""
-    large = documents.docx(**{"word/media/image1.png": os.urandom(600_000)})
+    large = documents.docx({"word/media/image1.png": os.urandom(600_000)})
     assert inspect("a.docx", large).media_type.endswith("wordprocessingml.document")
+
+
+PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+VBA = "http://schemas.microsoft.com/office/2006/relationships/vbaProject"
+MAIN = "application/vnd.ms-word.document.macroEnabled.main+xml"
+PROJECT = "application/vnd.ms-office.vbaProject"
+LINK = '<a xlink:href="vnd.sun.star.script:Standard.Module1.Main?language=Basic&amp;location=application"/>'
+LONG = "".join(f"<p>{number}</p>" for number in range(40_000))
+OF_WORD: dict[str, dict[str, str | bytes]] = {
+    "the usual name": {"word/vbaProject.bin": b"x"},
+    "in other letters": {"WORD/VBAPROJECT.BIN": b"x"},
+    "the project's data": {"word/vbaData.xml": b"x"},
+    "another name, by its type": {"x": b"x", "[Content_Types].xml": documents.content_types("/x", PROJECT)},
+    "the main part's type": {"[Content_Types].xml": documents.content_types("/word/document.xml", MAIN)},
+    "another name, by its relationship": {
+        "x.bin": b"x",
+        "word/_rels/document.xml.rels": documents.relationship(VBA, "/x.bin"),
+    },
+    "in UTF-16": {"word/_rels/document.xml.rels": documents.relationship(VBA, "x").encode("utf-16")},
+    "with references": {"_rels/.rels": documents.relationship(VBA.replace("vba", "&#118;b&#x61;"), "x")},
+    "a name in other letters": {"word/_RELS/document.xml.RELS": documents.relationship(VBA, "x")},
+    "a name with an escape": {"word/_rels/document.xml.%72els": documents.relationship(VBA, "x")},
+    "a name with backslashes": {"word\\_rels\\document.xml.rels": documents.relationship(VBA, "x")},
+    "after much else": {
+        "a.bin": os.urandom(300_000),
+        "_rels/.rels": documents.relationship(VBA, "x"),
+        "b.bin": os.urandom(300_000),
+    },
+    "in a document inside": {
+        "[Content_Types].xml": documents.content_types("/y", "application/vnd.ms-excel.sheet.macroEnabled.12")
+    },
+}
+OF_OPEN_DOCUMENT: dict[str, dict[str, str | bytes]] = {
+    "Basic": {"Basic/Standard/Module1.xml": "<x/>"},
+    "Python": {"Scripts/python/x.py": "print()"},
+    "a dialogue": {"Dialogs/Standard/Dialog1.xml": "<x/>"},
+    "in other letters": {"BASIC/x.xml": "<x/>"},
+    "in an object": {"Object 1/Basic/x.xml": "<x/>"},
+    "an event": {"content.xml": documents.content('<script:event-listener script:language="ooo:script"/>')},
+    "a script": {"content.xml": documents.content("<office:script/>")},
+    "a link": {"content.xml": documents.content(LINK)},
+    "an event of a style": {"styles.xml": documents.content("<script:event-listener/>")},
+    "after a long text": {"content.xml": documents.content(LONG + LINK)},
+}
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [*(("a.docx", parts) for parts in OF_WORD.values()), *(("a.odt", parts) for parts in OF_OPEN_DOCUMENT.values())],
+    ids=[*(f"docx {what}" for what in OF_WORD), *(f"odt {what}" for what in OF_OPEN_DOCUMENT)],
+)
+def test_macros_are_refused(name: str, parts: dict[str, str | bytes], packing: int) -> None:
+    """Whatever their parts are called, the person is told how to send the document without them."""
+    made = documents.docx(parts, packing) if name == "a.docx" else documents.odt(parts=parts, packing=packing)
+    with pytest.raises(UnsupportedMediaType, match="has macros or scripts: save it without them"):
+        inspect(name, made)
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_documents_without_macros_are_taken(packing: int) -> None:
+    """Links and words that only sound like it, a long text, and pictures before and after."""
+    link = documents.relationship(f"{documents.RELATIONSHIPS}/hyperlink", "https://example.org/vbaProject.bin?macro=1")
+    pictures = {"word/media/1.png": os.urandom(300_000), "word/_rels/document.xml.rels": link}
+    assert inspect("a.docx", documents.docx({**pictures, "word/media/2.png": os.urandom(300_000)}, packing))
+    words = documents.content(LONG + '<a xlink:href="https://example.org/script:x">macro: a script</a>')
+    assert inspect(
+        "a.odt", documents.odt(parts={"content.xml": words, "Pictures/1.png": os.urandom(300_000)}, packing=packing)
+    )
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"_rels/.rels": "<not XML"},
+        {"_rels/.rels": '<!DOCTYPE x [<!ENTITY y "z">]><x>&y;</x>'},
+        {"_rels/.rels": " " * 40_000_000},
+        {"[Content_Types].xml/[0].piece": "<x/>"},
+        {"_rels/.rels": os.urandom(5_000_000)},
+    ],
+    ids=["no XML", "a DTD", "a bomb", "in pieces", "too long"],
+)
+def test_what_cannot_be_read_is_refused(parts: dict[str, str | bytes]) -> None:
+    """A document whose parts do not say what they are is none that a word processor wrote."""
+    with pytest.raises(UnsupportedMediaType, match="its content says otherwise"):
+        inspect("a.docx", documents.docx(parts, zipfile.ZIP_DEFLATED), LIMIT, 10 * LIMIT)
 
 
 @pytest.mark.parametrize(
@@ -73,8 +163,8 @@ def test_word_documents_are_known_by_their_list_of_contents() -> None:
         ("a.odt", documents.odt(documents.ODT_TYPE + "-template")),
         ("a.odt", documents.archive({"content.xml": "", "mimetype": documents.ODT_TYPE})),
         ("a.docx", documents.archive({"xl/workbook.xml": "", "[Content_Types].xml": ""})),
-        ("a.docx", documents.docx(**{"word/vbaProject.bin": b"macro"})),
         ("a.docx", documents.docx()[:-5]),
+        ("a.odt", documents.odt()[:-5]),
         ("a.docx", b"PK\x03\x04" + bytes(100)),
     ],
 )
