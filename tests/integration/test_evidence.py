@@ -102,6 +102,9 @@ async def test_stored_as_gridfs(me: MemberClient) -> None:
     assert stored.filename == item["id"]
 
 
+VBA = documents.relationship("http://schemas.microsoft.com/office/2006/relationships/vbaProject", "x")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
@@ -110,6 +113,8 @@ async def test_stored_as_gridfs(me: MemberClient) -> None:
         ("a.png", PDF, "content"),
         ("a.txt", b"\xff\xfe", "content"),
         ("a.docx", documents.odt(), "content"),
+        ("a.docx", documents.docx({"_rels/.rels": VBA, "word/a.png": bytes(400_000)}), "macros"),
+        ("a.docx", documents.docx({"word/a.png": bytes(250_000), "_rels/.rels": VBA, "b": bytes(300_000)}), "macros"),
     ],
 )
 async def test_kinds(me: MemberClient, name: str, content: bytes, told: str) -> None:
@@ -118,6 +123,12 @@ async def test_kinds(me: MemberClient, name: str, content: bytes, told: str) -> 
     assert told in problem["detail"]
     assert "PDF (.pdf)" in problem["errors"][0]["message"]
     assert await left_over(me) == [0, 0, 0]
+
+
+async def test_a_document_of_several_chunks_is_read_again_and_kept(me: MemberClient) -> None:
+    """What its parts say is found wherever they are, and nothing is amiss."""
+    content = documents.docx({"word/a.png": bytes(250_000), "_rels/.rels": "<x/>", "b": bytes(300_000)})
+    assert (await kept(await me.upload(await me.entry(), "a.docx", content)))["size"] == len(content)
 
 
 async def test_size_limit(me: MemberClient) -> None:

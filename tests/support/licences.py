@@ -27,6 +27,7 @@ NOT_SHIPPED = {"SecantusDB": "GPL-2.0-only AND CC-BY-4.0"}
 """Under another licence, and never part of what is shipped: a process of its own in development and tests."""
 
 _SAME = {
+    "The Unlicense (Unlicense)": "Unlicense",
     "3-Clause BSD License": "BSD-3-Clause",
     "Apache": "Apache-2.0",
     "Apache License 2.0": "Apache-2.0",
