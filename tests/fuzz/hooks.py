@@ -6,6 +6,7 @@ import re
 from typing import Any, Final
 
 import schemathesis
+from hypothesis import strategies as st
 
 RULES: Final = {
     ("", r"\?cursor"): "a cursor is one that this list gave out",
@@ -27,6 +28,26 @@ RULES: Final = {
     ("POST /v1/imports/log", "/(file|rows/.*)"): "a CSV file fits its template",
 }
 """Part of an operation's name, and pattern of the pointers → the rule."""
+
+WORDS: Final = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=8)
+DRAWN: Final = {
+    "mbox": st.builds("mailto:{}@{}.example.org".format, WORDS, WORDS),
+    "openid": st.builds("https://{}.example.org/{}".format, WORDS, WORDS),
+    "homePage": st.builds("https://{}.example.org/{}".format, WORDS, WORDS),
+}
+"""Identifiers of members as a format each, since to draw one by its pattern takes a second."""
+
+for name, drawn in DRAWN.items():
+    schemathesis.openapi.format(name, drawn)
+
+
+@schemathesis.hook  # pyright: ignore[reportUnknownMemberType] - its hooks may return anything
+def before_load_schema(_context: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
+    """Name those formats."""
+    for model in ("Identifier", "Account"):
+        properties = raw_schema["components"]["schemas"][model]["properties"]
+        for name in DRAWN.keys() & properties.keys():
+            properties[name]["format"] = name
 
 
 @schemathesis.check
