@@ -360,8 +360,7 @@ async def test_the_properties_that_clients_set_are_understood(bridge: Journey) -
     sent: list[str] = []
     for number, (content_type, encoding, packed, _) in enumerate(PROPERTIES):
         body = packed(orjson.dumps(completed(activity=f"course/{number}")))
-        options = {"content_type": content_type, "content_encoding": encoding}
-        sent += await bridge.publish([body], **options)
+        sent += await bridge.publish([body], content_type=content_type, content_encoding=encoding)
     outcomes = [words(one) for (one,) in await bridge.settled(sent)]
     assert outcomes == ["dead-lettered not_json" if told else "recorded" for *_, told in PROPERTIES]
     refused = [one for one in PROPERTIES if one[3]]

@@ -125,15 +125,15 @@ def test_the_same_told_otherwise(path: str, value: Any) -> None:
     assert same(other, WHOLE)
 
 
-@pytest.mark.parametrize(
-    "respelt",
-    [
-        lambda text: text.replace(b"2.5", b"25e-1").replace(b"[1,", b"[1.0,"),
-        lambda text: text.replace(b"ada@", b"\\u0061da@"),
-        lambda text: text.replace(b",", b" ,\n"),
-        lambda text: orjson.dumps(dict(reversed(orjson.loads(text).items()))),
-    ],
-)
+RESPELT: list[Callable[[bytes], bytes]] = [
+    lambda text: text.replace(b"2.5", b"25e-1").replace(b"[1,", b"[1.0,"),
+    lambda text: text.replace(b"ada@", b"\\u0061da@"),
+    lambda text: text.replace(b",", b" ,\n"),
+    lambda text: orjson.dumps(dict(reversed(orjson.loads(text).items()))),
+]
+
+
+@pytest.mark.parametrize("respelt", RESPELT)
 def test_how_json_is_written_does_not_count(respelt: Callable[[bytes], bytes]) -> None:
     """Numbers, escapes, blanks and the order of properties."""
     text = respelt(orjson.dumps(WHOLE))
@@ -141,36 +141,36 @@ def test_how_json_is_written_does_not_count(respelt: Callable[[bytes], bytes]) -
     assert same(WHOLE, orjson.loads(text))
 
 
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        ("actor", ADA),
-        ("actor/mbox", "mailto:team@example.org"),
-        ("actor/member", [ADA]),
-        ("actor/member", [ADA, BOB, BOB]),
-        ("verb/id", "https://v.example.org/Read"),
-        ("object", {"objectType": "Agent", **ADA}),
-        ("object", THING),
-        ("object/timestamp", ...),
-        ("object/timestamp", "2026-05-04T10:00:00.001Z"),
-        ("timestamp", "2026-05-04T10:00:00.124Z"),
-        ("timestamp", "0001-01-01T00:00:00+01:00"),
-        ("result/completion", True),
-        ("result/score/raw", 3.1),
-        ("result/response", ...),
-        ("result/duration", "PT1.13S"),
-        ("result/duration", "PT0M1.12S"),
-        ("result/extensions", {"https://e.example.org/x": {"n": [2.5, 1, None, {}, True]}}),
-        ("result/extensions", {"https://e.example.org/x": {"n": [1, 2.5, None, {}, 1]}}),
-        ("result/extensions", {"https://e.example.org/x": {"n": [1, 2.5, None, [], True]}}),
-        ("context/registration", UUID.replace("a", "b")),
-        ("context/platform", "x"),
-        ("context/contextActivities/category", [THING]),
-        ("context/contextAgents/1/agent", LRS),
-        ("attachments", [FILE]),
-        ("attachments/0/length", 6),
-    ],
-)
+ANOTHER: list[tuple[str, Any]] = [
+    ("actor", ADA),
+    ("actor/mbox", "mailto:team@example.org"),
+    ("actor/member", [ADA]),
+    ("actor/member", [ADA, BOB, BOB]),
+    ("verb/id", "https://v.example.org/Read"),
+    ("object", {"objectType": "Agent", **ADA}),
+    ("object", THING),
+    ("object/timestamp", ...),
+    ("object/timestamp", "2026-05-04T10:00:00.001Z"),
+    ("timestamp", "2026-05-04T10:00:00.124Z"),
+    ("timestamp", "0001-01-01T00:00:00+01:00"),
+    ("result/completion", True),
+    ("result/score/raw", 3.1),
+    ("result/response", ...),
+    ("result/duration", "PT1.13S"),
+    ("result/duration", "PT0M1.12S"),
+    ("result/extensions", {"https://e.example.org/x": {"n": [2.5, 1, None, {}, True]}}),
+    ("result/extensions", {"https://e.example.org/x": {"n": [1, 2.5, None, {}, 1]}}),
+    ("result/extensions", {"https://e.example.org/x": {"n": [1, 2.5, None, [], True]}}),
+    ("context/registration", UUID.replace("a", "b")),
+    ("context/platform", "x"),
+    ("context/contextActivities/category", [THING]),
+    ("context/contextAgents/1/agent", LRS),
+    ("attachments", [FILE]),
+    ("attachments/0/length", 6),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), ANOTHER)
 def test_another_statement(path: str, value: Any) -> None:
     """Another fact makes another statement."""
     assert not same(WHOLE, changed(path, value))
