@@ -113,7 +113,9 @@ class Settings(BaseSettings):
     clock_skew: int = Field(86_400, ge=0, description="How far ahead of now a timestamp may lie before it is rejected.")
 
     batch_size: int = Field(100, ge=1, le=5000, description="Messages the worker takes at once, at most.")
-    max_statement_bytes: int = Field(8 * 2**20, ge=1024, description="Largest message body, packed or unpacked.")
+    max_statement_bytes: int = Field(
+        8 * 2**20, ge=1024, description="Largest message body, packed or unpacked; RabbitMQ 4 takes 16 MiB."
+    )
     max_attempts: int = Field(8, ge=1, description="Tries of a statement that fails by itself, before `exhausted`.")
     shutdown_timeout: float = Field(20.0, gt=0, description="Seconds to settle what is in hand on SIGTERM.")
 

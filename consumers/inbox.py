@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import deque
+from contextlib import suppress
 
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
@@ -23,6 +25,9 @@ AT_FIRST, AT_LEAST = 20, 2
 
 DEATHS = 2
 """Deliveries that came to nothing before a message is taken alone."""
+
+QUIET = 0.5
+"""Seconds without another message before one of those put aside is taken."""
 
 DELIVERIES = "x-delivery-count"
 """Header of a quorum queue: how often a message was delivered before, and came back."""
@@ -51,6 +56,7 @@ class Inbox:
         self._suspects: list[AbstractIncomingMessage] = []
         self._bytes = 0
         self._arrived = asyncio.Event()
+        self._arrived_at = 0.0
 
     async def open(self) -> None:
         """Begin to take messages."""
@@ -63,10 +69,13 @@ class Inbox:
         await self._pause()
 
     async def next(self) -> AbstractIncomingMessage:
-        """Wait for a message; a suspect comes when no other waits."""
-        while not self._messages and not self._suspects:
+        """Wait for a message; a suspect comes when no other has for a while."""
+        while not self._messages and (not self._suspects or self._since_the_last() < QUIET):
             self._arrived.clear()
-            await self._arrived.wait()
+            await self._fit()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(QUIET if self._suspects else None):
+                    await self._arrived.wait()
         message = self.waiting() or self._suspect()
         await self._fit()
         return message
@@ -83,6 +92,9 @@ class Inbox:
             taken.append(message)
             weight += len(message.body)
         return taken
+
+    def _since_the_last(self) -> float:
+        return time.monotonic() - self._arrived_at
 
     def _suspect(self) -> AbstractIncomingMessage:
         message = self._suspects.pop(random.randrange(len(self._suspects)))  # nosec B311 - guards nothing
@@ -101,12 +113,14 @@ class Inbox:
             self._usual = max(self._usual, size)
             await self._pause()
             await message.nack(requeue=True)
+            self._arrived.set()  # all others may be taken by now, and who waits has to ask again
             return
         self._bytes += size
         self._usual = self._usual + (size - self._usual) / 8 if self._usual else size
         suspect = is_suspect(message)
         self.in_order = self.in_order and not suspect
         (self._suspects if suspect else self._messages).append(message)
+        self._arrived_at = time.monotonic()
         self._arrived.set()
 
     async def _fit(self) -> None:
@@ -129,6 +143,8 @@ class Inbox:
 
     async def _ask(self, count: int) -> None:
         async with self._changing:
+            if not self._is_open:
+                return
             await self._channel.set_qos(prefetch_count=count)  # holds for consumers that start after it
             self._asked = count
             self._tag = await self._queue.consume(self._put)

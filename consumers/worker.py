@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 IN_HAND = 12 * 2**20
 """Bytes of memory of all that was taken and is not settled; a single message may take more."""
 
-WAITING = 32 * 2**20
+WAITING = 16 * 2**20
 """Bytes of messages that were delivered and not taken; a single one may have more."""
 
 

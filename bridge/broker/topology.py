@@ -18,6 +18,9 @@ DELIVERY_LIMIT = 10_000
 RabbitMQ 4 would drop a message after 20, so a worker killed often enough would lose it.
 """
 
+MESSAGE_BYTES = 16 * 2**20
+"""Largest message that RabbitMQ 4 takes, unless told otherwise (``max_message_size``); what is larger is refused."""
+
 SHORT_STRING = 255
 """Bytes of a short string, as properties and routing keys are (AMQP 0-9-1 §4.2.5.3)."""
 

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import structlog
+
 from bridge import logs, wiring
+from bridge.broker.topology import MESSAGE_BYTES
 from bridge.settings import Settings, load
+
+log = structlog.get_logger(__name__)
 
 
 def configured() -> Settings:
     """Return the checked settings, with logging set up by them; raises ``SettingsError``."""
     settings = load()
     logs.configure(settings.log_level)
+    _warn(settings)
     wiring.rules(settings)
     return settings
+
+
+def _warn(settings: Settings) -> None:
+    """Tell of settings that may stand and cannot work everywhere."""
+    if settings.max_statement_bytes > MESSAGE_BYTES:
+        log.warning(
+            "statements allowed that RabbitMQ 4 takes none of",
+            setting="BRIDGE_MAX_STATEMENT_BYTES",
+            most=MESSAGE_BYTES,
+            remedy="lower it, or raise max_message_size in rabbitmq.conf",
+        )

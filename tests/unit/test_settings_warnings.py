@@ -1,0 +1,19 @@
+"""Settings that may stand, and cannot work everywhere, are told of at the start."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.broker.topology import MESSAGE_BYTES
+from bridge.commands.common import configured
+
+
+@pytest.mark.parametrize(("most", "warned"), [(MESSAGE_BYTES, False), (MESSAGE_BYTES + 1, True)])
+def test_statements_larger_than_the_broker_takes(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], most: int, warned: bool
+) -> None:
+    """A limit above that of RabbitMQ 4 is a warning that names the setting and the remedy."""
+    monkeypatch.setenv("BRIDGE_MAX_STATEMENT_BYTES", str(most))
+    configured()
+    said = capfd.readouterr().err
+    assert ("BRIDGE_MAX_STATEMENT_BYTES" in said and "max_message_size" in said) is warned
