@@ -71,8 +71,8 @@ def _limited(worker: Running) -> Running:
 
 
 def _pid(worker: Running) -> int:
-    assert worker.process._keeper is not None
-    keeper = worker.process._keeper.pid
+    assert worker.process._keeper is not None  # pyright: ignore[reportPrivateUsage] - nobody else asks
+    keeper = worker.process._keeper.pid  # pyright: ignore[reportPrivateUsage] - as above
     return int(Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()[0])
 
 
