@@ -102,8 +102,13 @@ def read(message: AbstractIncomingMessage) -> Letter:
     """Read a message of the dead-letter queue, whoever put it there: the worker, RabbitMQ itself, or a stranger."""
     headers = cast("Mapping[str, Any]", message.headers)
     letter = _ours(message, headers) if _reason(headers) else _brokers(message, headers)
+    return identified(letter, message.message_id)
+
+
+def identified(letter: DeadLetter, message_id: str | None) -> Letter:
+    """Return a letter with its id, which follows from its message's id and from what it is."""
     place = f"{letter.origin.exchange}/{letter.origin.routing_key}"
-    seed = f"{message.message_id}/{letter.failed_at.isoformat()}/{place}/{hashlib.sha256(letter.body).hexdigest()}"
+    seed = f"{message_id}/{letter.failed_at.isoformat()}/{place}/{hashlib.sha256(letter.body).hexdigest()}"
     return Letter(str(uuid.uuid5(NAMESPACE, f"letter/{seed}")), letter)
 
 

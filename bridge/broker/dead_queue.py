@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Any
 
@@ -21,7 +21,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 from aio_pika.exceptions import ChannelNotFoundEntity, DeliveryError
 
 from bridge.broker.connection import AWAY, connection
-from bridge.broker.dead_letters import BROKERS, OURS, REPLAYED, Letter, read
+from bridge.broker.dead_letters import BROKERS, OURS, REPLAYED, Letter, identified, read
 from bridge.broker.locks import take_within
 from bridge.broker.publisher import CONFIRM_TIMEOUT, stamped
 from bridge.broker.topology import Topology
@@ -53,7 +53,14 @@ class Fate(Enum):
     DISCARD = auto()
 
 
-Judge = Callable[[Letter], Awaitable[Fate]]
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """What a pass does with a letter that stays: its body becomes another, of plain JSON."""
+
+    body: bytes
+
+
+Judge = Callable[[Letter], Awaitable[Fate | Rewrite]]
 
 
 @dataclass(slots=True)
@@ -63,11 +70,13 @@ class Swept:
     replayed: list[str] = field(default_factory=list[str])
     discarded: list[str] = field(default_factory=list[str])
     refused: list[str] = field(default_factory=list[str])
+    rewritten: list[Letter] = field(default_factory=list[Letter])
+    """As they are now; each has another id than before."""
 
     @property
     def settled(self) -> int:
         """How many letters it dealt with."""
-        return len(self.replayed) + len(self.discarded) + len(self.refused)
+        return len(self.replayed) + len(self.discarded) + len(self.refused) + len(self.rewritten)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +172,10 @@ class _Pass:
                 await message.ack()
         return done.count(False)
 
-    async def _carry_out(self, message: AbstractIncomingMessage, letter: Letter, fate: Fate) -> bool:
+    async def _carry_out(self, message: AbstractIncomingMessage, letter: Letter, fate: Fate | Rewrite) -> bool:
         """Return whether the message may now be taken off the queue."""
+        if isinstance(fate, Rewrite):
+            return await self._rewrite(message, letter, fate.body)
         if fate is Fate.REPLAY:
             sent = await self._put_back(message, letter)
             (self._swept.replayed if sent else self._swept.refused).append(letter.id)
@@ -190,10 +201,20 @@ class _Pass:
 
     async def _renew(self, message: AbstractIncomingMessage) -> bool:
         """Write a letter anew, by the exchange: by its queue's name would need the right to write to any queue."""
+        await self._publish_again(message, _copy(message, _without(message, BROKERS[3:]), message.message_id))
+        return True
+
+    async def _rewrite(self, message: AbstractIncomingMessage, letter: Letter, body: bytes) -> bool:
         copy = _copy(message, _without(message, BROKERS[3:]), message.message_id)
+        copy.body, copy.content_type, copy.content_encoding = body, "application/json", None
+        await self._publish_again(message, copy)
+        origin = replace(letter.letter.origin, content_type=copy.content_type, content_encoding=None)
+        self._swept.rewritten.append(identified(replace(letter.letter, body=body, origin=origin), message.message_id))
+        return True
+
+    async def _publish_again(self, message: AbstractIncomingMessage, copy: Message) -> None:
         exchange = await self._out.get_exchange(self._topology.dead_letters, ensure=False)
         await exchange.publish(copy, message.routing_key or "", mandatory=True, timeout=CONFIRM_TIMEOUT)
-        return True
 
     async def _give_back(self) -> None:
         """Close the channels, first to last, each once the letters of the one before are ready again.

@@ -176,5 +176,5 @@ def _with(act: Callable[[Operations], Awaitable[R]]) -> R:
 
 def _facts(letter: dict[str, Any]) -> dict[str, Any]:
     """Return what is shown of a letter beside its body."""
-    hidden = {"_id", "about", "order", "copies", "mirrored_at", "body", "shown"}
+    hidden = {"_id", "about", "owners", "named", "order", "copies", "mirrored_at", "body", "shown"}
     return {"id": letter["_id"], **{name: value for name, value in letter.items() if name not in hidden}}

@@ -11,7 +11,8 @@ from bridge.domain.agents import actor_key
 from bridge.domain.comparison import digest
 from bridge.domain.completions import Meaning, Rules, Statement, meaning
 from bridge.domain.entries import NAMESPACE
-from bridge.domain.lrs.facts import is_activity, people
+from bridge.domain.lrs.facts import is_activity
+from bridge.domain.people import people
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,6 @@ def arrival(
 
 def _others(statement: Statement, actor: str | None) -> frozenset[str]:
     """Return the identifier keys of whoever is named beside the actor; of most statements that is nobody."""
-    if "context" not in statement and actor is not None and is_activity(statement["object"]):
+    if not ("context" in statement or "authority" in statement) and actor and is_activity(statement["object"]):
         return frozenset()
     return frozenset(key for key in people(statement) if key != actor)

@@ -7,10 +7,11 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
-from bridge.domain.lrs.facts import IDENTIFIERS, mention_of_agent
+from bridge.domain.lrs.facts import mention_of_agent
 from bridge.lrs import parameters
 from bridge.lrs.calls import LATEST, Call
 from bridge.services.lrs.statements import LrsStatements
+from schemas.xapi.people import IDENTIFIERS
 
 OLDER: Final = ("1.0.0", "1.0.1", "1.0.2", "1.0.3")
 """What a client that speaks 1.0.x may be told: 2.0.0 is no version that its specification knows (§2.8)."""

@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 
 from bridge.domain.lrs.composing import microseconds
-from bridge.domain.lrs.facts import IDENTIFIERS
 from bridge.errors import FieldFault, Malformed
 from schemas.xapi import fits_part
+from schemas.xapi.people import IDENTIFIERS
 
 
 def refuse(name: str, expected: str) -> Malformed:

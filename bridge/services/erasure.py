@@ -9,20 +9,20 @@ erasure is held, with the reason, and is carried out by itself when the case end
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Collection, Sequence
+from collections.abc import AsyncIterable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
 
 from bridge.domain.agents import id_key
 from bridge.domain.cases import is_open
+from bridge.domain.subjects import DataSubject
 from bridge.errors import NotFound, Unavailable
 from bridge.logs import failure
-from bridge.services.letters import Asked
 from bridge.services.operations import Operations
 from bridge.services.stores import Stores
+from bridge.services.subjects import data_subject, stranger
 from bridge.store.database import Session
 from bridge.store.erasures import ERASED, HELD, RUNNING
 from bridge.store.outbox import event
@@ -37,15 +37,6 @@ RETENTION: Final = "retention"
 
 PATIENCE: Final = 20.0
 """Seconds that a caller waits; what is not done by then is finished by the worker."""
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Whom an erasure is about: the row of the ledger, the member id, and the identifier keys, the id's among them."""
-
-    erasure_id: str
-    member_id: str
-    keys: tuple[str, ...]
 
 
 class Erasures:
@@ -90,16 +81,15 @@ class Erasures:
         for row in erased.values():
             if (known := await self._ledger.get(row["_id"])) is None or known["state"] != ERASED:
                 await self._ledger.put({**row, "state": ERASED})
-        found = [person async for person in self._members() if person.erasure_id in erased]
-        for person in found:
-            await self._remove(person)
+        found = [subject async for subject in self._members() if subject.own_stone in erased]
+        for subject in found:
+            await self._remove(subject)
         await self._remove_strangers({stone for row in erased.values() for stone in row["keys"]})
         return len(found)
 
-    async def _members(self) -> AsyncIterable[Person]:
+    async def _members(self) -> AsyncIterable[DataSubject]:
         async for member in self._stores.members.every():
-            keys = (*member["keys"], *member.get("erasing", ()))
-            yield Person(await self._ledger.tombstone(id_key(member["_id"])), member["_id"], keys)
+            yield await data_subject(self._stores, member["_id"], member)
 
     async def _remove_strangers(self, stones: Collection[str]) -> None:
         """Remove what was stored under identifiers that no restored member has: they came after the backup."""
@@ -107,7 +97,7 @@ class Erasures:
         await self._stores.members.epoch()
         keys = named - (await self._stores.members.by_keys(named)).keys()
         if keys:
-            await self._remove_identified("", sorted(keys))
+            await self._remove_identified(await stranger(self._stores, keys))
 
     async def _begun(self, member_id: str, by: str, cause: str) -> Document:
         """Begin an erasure, or hold it, in one transaction with the look at the member and their cases."""
@@ -140,43 +130,43 @@ class Erasures:
             await self._ledger.put(held, session)
             return held
         keys = await self._ledger.stones(row["member_id"], (member or {}).get("keys", ()))
+        keys += [stone for stone in await self._former(member or {}) if stone not in keys]
         running = {**row, "state": RUNNING, "held": None, "begun_at": now(), "keys": keys}
         await self._stores.members.withhold(row["member_id"], session)
         await self._ledger.put(running, session)
         return running
 
+    async def _former(self, member: Document) -> list[str]:
+        """Return the tombstones of what a member once had, and nobody has now: another's are kept out of the ledger."""
+        former = [one["stone"] for one in member.get("former", ())]
+        tenures = await self._stores.members.tenures(former)
+        return [stone for stone in former if all(tenure.until for tenure in tenures[stone])]
+
     async def _carried_out(self, row: Document) -> Document:
         if row["state"] != RUNNING:
             return row
         member = await self._stores.members.get(row["member_id"]) or {}
-        keys = (id_key(row["member_id"]), *member.get("erasing", ()))
-        person = Person(row["_id"], row["member_id"], keys)
-        await self._discard_letters(person)
-        await self._remove(person)
+        subject = await data_subject(self._stores, row["member_id"], member)
+        await self._operations.erase(subject)
+        await self._remove(subject)
         done = await self._end(row)
         log.info("member erased", erasure_id=row["_id"])
         return done
 
-    async def _discard_letters(self, person: Person) -> None:
-        """First of all, as letters are found by the member's keys."""
-        while (await self._operations.discard(Asked(member_id=person.member_id))).more:
-            pass
-
-    async def _remove(self, person: Person) -> None:
-        """Remove a person everywhere but in the ledger; each part is safe to do again."""
-        member_id, stores = person.member_id, self._stores
+    async def _remove(self, subject: DataSubject) -> None:
+        """Remove a person everywhere but in the ledger and the queue; each part is safe to do again."""
+        member_id, stores = subject.member_id, self._stores
         await stores.evidence.erase(member_id, now())
-        await self._remove_identified(member_id, [key for key in person.keys if key != id_key(member_id)])
-        await stores.dead_letters.forget_about(person.keys)
-        await stores.samples.disown(member_id, f"erased:{person.erasure_id}")
+        await self._remove_identified(subject)
+        await stores.dead_letters.forget_naming(subject)
+        await stores.samples.disown(member_id, f"erased:{subject.own_stone}")
         await stores.removal.records(member_id)
         await stores.departures.forget(member_id)
         await stores.members.remove(member_id)
 
-    async def _remove_identified(self, member_id: str, identifiers: Sequence[str]) -> None:
-        await self._stores.removal.statements(member_id, identifiers)
-        await self._stores.lrs.documents.erase(identifiers)
-        await self._stores.waiting.forget(identifiers)
+    async def _remove_identified(self, subject: DataSubject) -> None:
+        await self._stores.removal.statements(subject)
+        await self._stores.lrs.documents.erase(subject)
 
     async def _end(self, row: Document) -> Document:
         """Take the member's id out of the ledger and tell of the erasure, in one act, once."""

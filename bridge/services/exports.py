@@ -26,6 +26,7 @@ from bridge.services.intake import Intake
 from bridge.services.periods import Periods
 from bridge.services.shares import Shares
 from bridge.services.stores import Stores
+from bridge.services.subjects import data_subject
 from bridge.store.members import calendar_of
 from bridge.store.times import now
 
@@ -205,7 +206,8 @@ class Exports:
         return years
 
     async def _everything(self, scope: _Scope) -> AsyncGenerator[Member]:
-        everything = Everything(self._stores, self._access, scope.member, self._about.notice)
+        subject = await data_subject(self._stores, scope.member["_id"], scope.member)
+        everything = Everything(self._stores, self._access, scope.member, subject, self._about.notice)
         yield everything.first_page()
         lines = self._notice(scope)
         yield await self._files(scope, bom=True).pdf("read-me-first.pdf", self._renderer.pdf(lines, patient=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,10 @@ import orjson
 
 from bridge.broker.dead_letters import DeadLetter, Letter
 from bridge.domain import agents, bodies, decoding, unpacking
+from bridge.domain.erasing import alone
 from bridge.domain.masking import masked
+from bridge.domain.people import anybody_in, keys_of, without
+from bridge.domain.subjects import DataSubject
 from bridge.errors import FieldFault, ValidationFailed
 from bridge.store.dead_letters import LARGEST_BODY, Row
 
@@ -65,7 +68,44 @@ def row(one: Letter) -> Row:
         "failed_at": letter.failed_at.isoformat(),
         "attempts": letter.attempts,
     }
-    return Row(one.id, letter.body, facts, list(dict.fromkeys(_about(letter))))
+    statements = _read(letter.body, letter.origin.content_encoding, letter.origin.content_type)
+    about = dict.fromkeys(key for part in statements for key in _owners(part))
+    named = dict.fromkeys(key for part in statements for person in anybody_in(part) for key in keys_of(person.agent))
+    return Row(one.id, letter.body, facts, list(about), list(named))
+
+
+def without_person(letter: DeadLetter, subject: DataSubject) -> bytes | None:
+    """Return the body of a letter without a person, or None when nothing is left.
+
+    Their own statements and messages go whole. What cannot be read is as it was: nobody is found in it; what names the
+    person and is nested too deep to be written again goes.
+    """
+    try:
+        return _without(_decoded(letter.body, letter.origin.content_encoding, letter.origin.content_type), letter, subject)
+    except (bodies.UnreadableBody, bodies.BodyTooLarge):
+        return letter.body
+    except (RecursionError, orjson.JSONEncodeError):
+        return None
+
+
+def _without(value: Any, letter: DeadLetter, subject: DataSubject) -> bytes | None:
+    if isinstance(value, list):
+        parts = cast("list[Any]", value)
+        kept = [_unnamed(part, subject, letter.failed_at) for part in parts if not _is_own(part, subject, letter)]
+        return orjson.dumps(kept) if kept else None
+    return None if _is_own(value, subject, letter) else orjson.dumps(_unnamed(value, subject, letter.failed_at))
+
+
+def _is_own(part: Any, subject: DataSubject, letter: DeadLetter) -> bool:
+    return any(_is_theirs(key, subject, letter.failed_at) for one in _objects(part) for key in _owners(one))
+
+
+def _unnamed(part: Any, subject: DataSubject, at: datetime) -> Any:
+    return without(part, lambda key: subject.is_key(key, at))
+
+
+def _is_theirs(key: str, subject: DataSubject, at: datetime) -> bool:
+    return key == agents.id_key(subject.member_id) or subject.is_key(key, at)
 
 
 def body_shown(letter: Mapping[str, Any], *, reveal: bool) -> dict[str, Any]:
@@ -83,8 +123,8 @@ def body_shown(letter: Mapping[str, Any], *, reveal: bool) -> dict[str, Any]:
     return {"body": value, "shown": "revealed"} if reveal else {"body": masked(value), "shown": "masked"}
 
 
-def body_about(letter: Mapping[str, Any], keys: Collection[str]) -> list[str] | None:
-    """Return the JSON of each statement or message in a letter's body that is about these keys' owner, and nobody else.
+def body_about(letter: Mapping[str, Any], subject: DataSubject) -> list[str] | None:
+    """Return the JSON of each statement or message in a letter's body that is about a person, and nobody else.
 
     None where it cannot be told: the body was not kept, is not JSON, or is nested too deeply to be written.
     """
@@ -92,14 +132,29 @@ def body_about(letter: Mapping[str, Any], keys: Collection[str]) -> list[str] | 
         return None
     try:
         found = _objects(_decoded(letter["body"], letter["content_encoding"], letter["content_type"]))
-        return [orjson.dumps(one).decode() for one in found if _is_about(one, keys)]
+        at = datetime.fromisoformat(letter["failed_at"])
+        return [orjson.dumps(one).decode() for one in found if _is_about(one, subject, at)]
     except (bodies.UnreadableBody, bodies.BodyTooLarge, orjson.JSONEncodeError):
         return None
 
 
-def _is_about(one: Mapping[str, Any], keys: Collection[str]) -> bool:
-    whom = set(_about_object(one))
-    return bool(whom) and whom.issubset(keys)
+def told_of(letter: Mapping[str, Any], subject: DataSubject) -> list[dict[str, Any]]:
+    """Return where in a letter that is another's a person is named, and how: nothing else of it is theirs."""
+    if not letter:
+        return []
+    at = datetime.fromisoformat(letter["failed_at"])
+    return [
+        {"place": person.pointer, "named": alone(person.agent)}
+        for one in _read(letter["body"] or b"", letter["content_encoding"], letter["content_type"])
+        if not _is_about(one, subject, at)
+        for person in anybody_in(one)
+        if any(subject.is_key(key, at) for key in keys_of(person.agent))
+    ]
+
+
+def _is_about(one: Mapping[str, Any], subject: DataSubject, at: datetime) -> bool:
+    whom = set(_owners(one))
+    return bool(whom) and all(_is_theirs(key, subject, at) for key in whom)
 
 
 def _decoded(body: bytes, content_encoding: str | None, content_type: str | None) -> Any:
@@ -122,14 +177,12 @@ def _children(value: Any) -> Iterable[Any]:
     return cast("list[Any]", value) if isinstance(value, list) else ()
 
 
-def _about(letter: DeadLetter) -> Iterator[str]:
-    """Yield the keys of those whom a letter's body is about, as far as it can be read."""
+def _read(body: bytes, content_encoding: str | None, content_type: str | None) -> list[dict[str, Any]]:
+    """Return the statements or messages that a body holds, as far as it can be read."""
     try:
-        value = _decoded(letter.body, letter.origin.content_encoding, letter.origin.content_type)
+        return list(_objects(_decoded(body, content_encoding, content_type)))
     except (bodies.UnreadableBody, bodies.BodyTooLarge):
-        return
-    for one in _objects(value):
-        yield from _about_object(one)
+        return []
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:
@@ -139,10 +192,10 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
             yield cast("dict[str, Any]", one)
 
 
-def _about_object(one: Mapping[str, Any]) -> Iterator[str]:
-    if isinstance(one.get("member_id"), str):
-        yield agents.id_key(one["member_id"])
-    try:
-        yield agents.identifier_key(one["actor"])
-    except (KeyError, TypeError, ValueError, AttributeError):  # the letter may be here because its actor is no Agent
-        return
+def _owners(one: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the keys of those whose a statement, a member's message or an event (by its ``subject``) is."""
+    for name in ("member_id", "subject"):
+        if isinstance(one.get(name), str):
+            yield agents.id_key(one[name])
+    if isinstance(one.get("actor"), dict):  # the letter may be here because its actor is no Agent
+        yield from keys_of(one["actor"])

@@ -12,13 +12,14 @@ from typing import Any
 import structlog
 
 from bridge.broker.dead_letters import Letter
-from bridge.broker.dead_queue import AT_ONCE, DeadQueue, Fate, QueueState
+from bridge.broker.dead_queue import AT_ONCE, DeadQueue, Fate, QueueState, Rewrite
 from bridge.domain.access import Reader, Right
-from bridge.domain.agents import id_key
+from bridge.domain.subjects import DataSubject
 from bridge.errors import NotFound
 from bridge.services.access import AccessHistory
-from bridge.services.letters import Asked, body_shown, failed, row
+from bridge.services.letters import Asked, body_shown, failed, row, without_person
 from bridge.services.stores import Stores
+from bridge.services.subjects import data_subject
 from bridge.store.dead_letters import Chosen
 from bridge.store.listing import Listing, Sort
 
@@ -99,6 +100,28 @@ class Operations:
         """Remove letters for good."""
         return await self._deal_with(asked, Fate.DISCARD)
 
+    async def erase(self, subject: DataSubject) -> None:
+        """Discard a person's dead letters, and take the person out of everybody else's, in the queue and the mirror."""
+        settled = 1
+        while settled:
+            await self.refresh()
+            copies = await self._letters.copies(Chosen(naming=subject), MOST_AT_ONCE)
+            settled = await self._erase(subject, copies) if copies else 0
+
+    async def _erase(self, subject: DataSubject, copies: Mapping[str, int]) -> int:
+        async def judge(one: Letter) -> Fate | Rewrite:
+            body = without_person(one.letter, subject) if one.id in copies else one.letter.body
+            if body is None:
+                return Fate.DISCARD
+            return Fate.KEEP if body == one.letter.body else Rewrite(body)
+
+        swept = await self._queue.sweep(judge, sum(copies.values()))
+        await self._letters.forget(copies)
+        await self.note(swept.rewritten)
+        await self._letters.set_copies(Counter(one.id for one in swept.rewritten))
+        log.info("dead letters erased", discarded=len(swept.discarded), rewritten=len(swept.rewritten))
+        return swept.settled
+
     async def _deal_with(self, asked: Asked, fate: Fate) -> Done:
         await self.refresh()
         copies = await self._letters.copies(await self._chosen(asked), MOST_AT_ONCE)
@@ -119,10 +142,8 @@ class Operations:
         about = None if asked.member_id is None else await self._about(asked.member_id)
         return Chosen(asked.ids, asked.reason, failed(asked.older_than), failed(asked.younger_than), about)
 
-    async def _about(self, member_id: str) -> Sequence[str]:
-        member = await self._stores.members.get(member_id)
-        known = member or {}
-        return [id_key(member_id), *known.get("keys", ()), *known.get("erasing", ())]
+    async def _about(self, member_id: str) -> DataSubject:
+        return await data_subject(self._stores, member_id, await self._stores.members.get(member_id) or {})
 
     async def note(self, letters: Sequence[Letter]) -> None:
         """Add letters, as they are written, to the mirror."""

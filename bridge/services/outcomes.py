@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bridge.domain import comparison
+from bridge.domain.agents import tombstone
 from bridge.domain.arrivals import Arrival
 from bridge.domain.completions import Completion
 from bridge.domain.dispositions import Disposition, Outcome, Reason
@@ -66,12 +67,13 @@ def _conflict() -> Outcome:
     return Outcome.dead(Reason.CONFLICT, "/id: an id of its own was expected; another statement was recorded under it")
 
 
-def row_of(one: Arrival, outcome: Outcome) -> dict[str, Any]:
+def row_of(one: Arrival, outcome: Outcome, secret: bytes) -> dict[str, Any]:
     """Return the ledger's row of a statement; of one that was erased there is no text."""
     if outcome.reason is Reason.ERASED:
         return row(one.statement_id, b"", one.digest, one.received_at, outcome)
     others = one.mentions if outcome.member_id or one.actor_key is None else {*one.mentions, one.actor_key}
-    return row(one.statement_id, one.raw, one.digest, one.received_at, outcome, others)
+    stones = [tombstone(secret, key) for key in others]
+    return row(one.statement_id, one.raw, one.digest, one.received_at, outcome, stones)
 
 
 def events(arrivals: Sequence[Arrival], outcomes: dict[str, Outcome]) -> list[dict[str, Any]]:

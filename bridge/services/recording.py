@@ -31,6 +31,7 @@ from bridge.services.outcomes import (
 )
 from bridge.services.placing import Plan, plan_for
 from bridge.services.stores import Stores
+from bridge.services.subjects import stranger
 from bridge.services.voiding import Voidings
 from bridge.store.times import now
 
@@ -72,7 +73,8 @@ class Recording:
         plan = await plan_for(arrivals, self._stores, self._form)
         claims = [one for one in arrivals if plan.outcomes[one.statement_id].disposition != Disposition.DEAD_LETTERED]
         claimed = dict(plan.outcomes)
-        rows = [row_of(one, claimed[one.statement_id]) for one in claims]
+        secret = await self._stores.erasures.key.get()
+        rows = [row_of(one, claimed[one.statement_id], secret) for one in claims]
         known = await self._stores.statements.claim(rows)
         # What came over HTTP is in the ledger without a disposition, until it is taken here (docs/decisions/0009).
         known -= await self._stores.lrs.statements.take([row for row in rows if row["_id"] in known])
@@ -102,7 +104,7 @@ class Recording:
             known, planned = rows[one.statement_id], plan.outcomes[one.statement_id]
             outcomes[one.statement_id] = outcome = known_outcome(one, known, planned)
             if "disposition" not in known and outcome.disposition is not Disposition.DEAD_LETTERED:
-                await self._stores.statements.fill(row_of(one, outcome))
+                await self._stores.statements.fill(row_of(one, outcome, await self._stores.erasures.key.get()))
                 await self._stores.statements.settle({one.statement_id: outcome})  # one stored over HTTP is full
             elif outcome.disposition is Disposition.DUPLICATE:
                 repeats.append(one)
@@ -207,8 +209,7 @@ class Recording:
         named = {key for one in arrivals for key in (*one.mentions, one.actor_key) if key}
         members = await self._stores.members.by_keys(named)
         if erased := await self._stores.erasures.among(named - members.keys()):
-            await self._stores.removal.statements("", erased)
-            await self._stores.waiting.forget(erased)
+            await self._stores.removal.statements(await stranger(self._stores, erased))
 
     async def catch_up(self, member_id: str) -> None:
         """Bring a log in line with a new calendar, new identifiers or the end of a freeze (R82, decisions 4 and 10)."""

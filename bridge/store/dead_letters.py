@@ -9,7 +9,10 @@ from typing import Any
 
 from pymongo import UpdateOne
 
+from bridge.domain.agents import tombstone
+from bridge.domain.subjects import ALWAYS, DataSubject, Span
 from bridge.store.database import Database, Document, bulk, insert_new, reaches_store
+from bridge.store.erasures import ErasureKey
 from bridge.store.listing import Listing, Sort, Wanted, number_of, order_index, rows_of
 
 SORTABLE = frozenset({"failed_at", "reason"})
@@ -21,13 +24,17 @@ LARGEST_BODY = 8 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which letters: all conditions that are given hold. Times are of the failure; ``about`` is any of these keys."""
+    """Which letters: all conditions that are given hold. Times are of the failure.
+
+    ``about`` is the person whose statement or message it is, ``naming`` one who is named in it anywhere.
+    """
 
     ids: Sequence[str] | None = None
     reason: str | None = None
     before: datetime | None = None
     after: datetime | None = None
-    about: Sequence[str] | None = None
+    about: DataSubject | None = None
+    naming: DataSubject | None = None
 
     def query(self) -> Document:
         """Return it as the store asks."""
@@ -37,27 +44,50 @@ class Chosen:
             "_id": None if self.ids is None else {"$in": list(self.ids)},
             "reason": self.reason,
             "failed_at": given or None,
-            "about": None if self.about is None else {"$in": list(self.about)},
         }
-        return {name: value for name, value in conditions.items() if value is not None}
+        people = [whose(name, subject) for name, subject in (("owners", self.about), ("named", self.naming)) if subject]
+        chosen = {name: value for name, value in conditions.items() if value is not None}
+        return {**chosen, **({"$and": people} if people else {})}
+
+
+def whose(name: str, subject: DataSubject) -> Document:
+    """Return the query of letters with a person's tombstone in a field, of times at which the identifier was theirs."""
+    always = [stone for stone, spans in subject.spans.items() if tuple(spans) == ALWAYS]
+    clauses: list[Document] = [{name: {"$in": [subject.own_stone, *always]}}]
+    for stone, spans in subject.spans.items():
+        if stone not in always:
+            clauses += [{name: stone, **_within(span)} for span in spans]
+    return {"$or": clauses} if len(clauses) > 1 else clauses[0]
+
+
+def _within(span: Span) -> Document:
+    bounds = {"$gt": span.after, "$lte": span.until}
+    given = {operator: at.isoformat() for operator, at in bounds.items() if at is not None}
+    return {"failed_at": given} if given else {}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A letter to keep; ``facts`` have ``failed_at`` (ISO 8601, UTC) and ``reason`` among them."""
+    """A letter to keep; ``facts`` have ``failed_at`` (ISO 8601, UTC) and ``reason`` among them.
+
+    ``about`` are the keys of those whose it is, identified or by member id; ``named`` of everybody whom it names.
+    """
 
     letter_id: str
     body: bytes
     facts: Mapping[str, Any]
     about: Sequence[str]
+    named: Sequence[str] = ()
 
-    def document(self) -> Document:
+    def document(self, secret: bytes) -> Document:
         """Return what lists are made from: all but the body."""
         return {
             "_id": self.letter_id,
             **self.facts,
             "size": len(self.body),
             "about": list(self.about),
+            "owners": [tombstone(secret, key) for key in self.about],
+            "named": [tombstone(secret, key) for key in dict.fromkeys((*self.about, *self.named))],
             "order": {name: {"empty": False, "key": self.facts[name]} for name in sorted(SORTABLE)},
             "copies": 1,
             "mirrored_at": datetime.now(UTC),
@@ -74,18 +104,21 @@ class DeadLetters:
     def __init__(self, database: Database) -> None:
         self._letters = database.collection("dead_letters")
         self._bodies = database.collection("dead_letter_bodies")
+        self._key = ErasureKey(database)
 
     async def prepare(self) -> None:
         """Create the indexes."""
         for name in SORTABLE:
             await self._letters.create_index(order_index(name=name), name=name)
-        await self._letters.create_index("about", name="about")
+        for name in ("owners", "named"):
+            await self._letters.create_index(name, name=name)
 
     async def put(self, rows: Sequence[Row]) -> None:
         """Add letters; those that are there stay as they are."""
         kept = [row for row in rows if len(row.body) <= LARGEST_BODY]
         await insert_new(self._bodies, [{"_id": row.letter_id, "body": row.body} for row in kept])
-        await insert_new(self._letters, [row.document() for row in rows])
+        secret = await self._key.get()
+        await insert_new(self._letters, [row.document(secret) for row in rows])
 
     async def set_copies(self, copies: Mapping[str, int]) -> None:
         """Correct how often each of these letters lies in the queue."""
@@ -136,9 +169,9 @@ class DeadLetters:
         await self._letters.delete_many(chosen)
         await self._bodies.delete_many(chosen)
 
-    async def forget_about(self, about: Sequence[str]) -> None:
-        """Remove letters about any of these, in the queue or not."""
-        chosen = Chosen(about=about).query()
+    async def forget_naming(self, subject: DataSubject) -> None:
+        """Remove letters that name a person, in the queue or not."""
+        chosen = Chosen(naming=subject).query()
         await self.forget([row["_id"] async for row in self._letters.find(chosen, {"_id": 1})])
 
     async def others(self, letter_ids: Iterable[str], mirrored_before: datetime) -> list[str]:

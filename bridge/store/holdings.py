@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
-from bridge.domain.agents import id_key
-from bridge.domain.erasing import found_by, is_own
+from bridge.domain.erasing import is_own, mention, named_keys
+from bridge.domain.subjects import DataSubject
 from bridge.store.database import Database, Document, reaches_store
 
 NOT_THE_MEMBERS: Final = frozenset(
@@ -29,26 +29,13 @@ OWN_USE: Final = dict.fromkeys(
 )
 """Fields that the store reckons from the others, to find and sort by."""
 
-KEYED_BY_MEMBER: Final = frozenset({"members", "departures"})
+STONES: Final = frozenset({"stones", "stone", "owners", "named"})
+"""Fields with tombstones, of whoever a document names."""
 
-FILED_UNDER: Final = {"lrs_documents": "agent", "parked": "actor_key", "dead_letters": "about"}
-"""Collection → the field with the keys of those whom a document is about, identified or by member id."""
+KEYED_BY_MEMBER: Final = frozenset({"members", "departures"})
 
 AT_ONCE: Final = 100
 """Ids that are read at once; documents are read one by one, as the largest have 16 MB."""
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Whose data: the member id, and the canonical identifiers that an LRS knows the same person by."""
-
-    member_id: str
-    keys: tuple[str, ...]
-
-    @property
-    def about(self) -> list[str]:
-        """What letters about the person are filed under."""
-        return [id_key(self.member_id), *self.keys]
 
 
 @reaches_store
@@ -63,10 +50,10 @@ class Holdings:
         names = await self._database.raw.list_collection_names()
         return sorted(name for name in names if name not in NOT_THE_MEMBERS and not name.startswith("system."))
 
-    async def ids(self, name: str, person: Person, after: Any = None) -> list[Any]:
+    async def ids(self, name: str, subject: DataSubject, after: Any = None) -> list[Any]:
         """Return ids, after one, of what may be about a person in a collection, deleted or not; none at the end."""
         found: set[Any] = set()
-        for seek in _found_by(name, person):
+        for seek in _found_by(name, subject):
             found.update(await self._ids(name, seek, {} if after is None else {"_id": {"$gt": after}}))
         return sorted(found)[:AT_ONCE]
 
@@ -81,10 +68,12 @@ class Holdings:
         ]
         return [row["_id"] async for row in self._database.collection(name).aggregate(stages)]
 
-    async def read(self, name: str, person: Person, document_id: Any) -> Document | None:
+    async def read(self, name: str, subject: DataSubject, document_id: Any) -> Document | None:
         """Return a document without what is of the store's own use, or None when it is gone or not the person's."""
         document = await self._database.collection(name).find_one({"_id": document_id}, OWN_USE)
-        return document if document and (name != "statements" or _is_theirs(document, person)) else None
+        if document is None or not _is_theirs(name, document, subject):
+            return None
+        return {field: value for field, value in document.items() if field not in STONES}
 
     async def files(self, member_id: str) -> list[Document]:
         """Return what is known of each of a member's files, in the order they were uploaded."""
@@ -92,20 +81,35 @@ class Holdings:
         return [document async for document in found.sort([("order.uploaded_at.key", 1), ("_id", 1)])]
 
 
-def _found_by(name: str, person: Person) -> list[Document]:
+def _found_by(name: str, subject: DataSubject) -> list[Document]:
     """Return queries that together find what is about a person: an ``$or`` of them would read the whole collection."""
-    if name in FILED_UNDER:
-        return [{FILED_UNDER[name]: {"$in": person.about}}]
-    own = {"_id" if name in KEYED_BY_MEMBER else "member_id": person.member_id}
-    if name != "statements":
-        return [own]
-    mentions = found_by(person.keys)
-    over_http = [{"lrs.here": True, "lrs.keys": mention, "lrs.at": {"$gte": 0}} for mention in mentions]
-    return [own, {"about": {"$in": mentions}}, *over_http]
+    stones = list(subject.spans)
+    match name:
+        case "lrs_documents":
+            return [{"stone": {"$in": stones}}, {"agent": {"$in": list(subject.keys)}}]
+        case "dead_letters":
+            return [{"named": {"$in": [subject.own_stone, *stones]}}]
+        case "parked":
+            return [{"actor_key": {"$in": list(subject.keys)}}]
+        case "audit_samples":
+            return [{"population": subject.member_id}]
+        case "statements":
+            return [{"member_id": subject.member_id}, {"about": {"$in": [mention(stone) for stone in stones]}}]
+        case _:
+            return [{"_id" if name in KEYED_BY_MEMBER else "member_id": subject.member_id}]
 
 
-def _is_theirs(statement: Document, person: Person) -> bool:
-    """Say whether a statement is a person's: the member's whom it was settled for; else its actor's."""
-    if "member_id" in statement:
-        return statement["member_id"] == person.member_id
-    return is_own(statement.get("raw", b""), person.keys)
+def _is_theirs(name: str, document: Document, subject: DataSubject) -> bool:
+    """Say whether what was found is a person's: an identifier may have been another's at the time."""
+    match name:
+        case "statements":
+            return is_own(document, subject) or bool(named_keys(document, subject))
+        case "lrs_documents":
+            return subject.is_key(document["agent"], document["updated_at"])
+        case "parked":
+            return subject.is_key(document["actor_key"], document["at"])
+        case "dead_letters":
+            at = datetime.fromisoformat(document["failed_at"])
+            return any(stone == subject.own_stone or subject.is_stone(stone, at) for stone in document["named"])
+        case _:
+            return True

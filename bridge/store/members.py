@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from bridge.domain.agents import id_key
+from bridge.domain.agents import id_key, tombstone
 from bridge.domain.periods import MembershipCalendar, Period
+from bridge.domain.subjects import Tenure
+from bridge.store import times
 from bridge.store.database import Database, Document, Session, broken_key, reaches_store
+from bridge.store.erasures import ErasureKey
 
 MOST_RECENT = 20_000
 REMEMBERED_FOR = 10.0
@@ -75,6 +78,8 @@ class Members:
     """The ``members`` collection: ``_id`` is the member id, ``keys`` the canonical identifiers, unique over all."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
+        self._key = ErasureKey(database)
         self._members = database.collection("members")
         self._meta = database.collection("meta")
         self._recent = Recent()
@@ -82,6 +87,8 @@ class Members:
     async def prepare(self) -> None:
         """Create the indexes."""
         await self._members.create_index("keys", unique=True, name="keys")
+        await self._members.create_index("stones", sparse=True, name="stones")
+        await self._members.create_index("former.stone", sparse=True, name="former")
 
     async def get(self, member_id: str, session: Session | None = None) -> Document | None:
         """Return a member, or None."""
@@ -137,12 +144,10 @@ class Members:
 
         With a ``revision``, an older or equal one changes nothing and returns None. Raises ``IdentifierTaken``.
         """
+        stones = await self._stones(fields["keys"])
         try:
-            member = await self._members.find_one_and_update(
-                {"_id": member_id, "erasing": {"$exists": False}, **_newer(revision)},
-                _change(fields, revision),
-                upsert=True,
-                return_document=ReturnDocument.AFTER,
+            member = await self._database.transaction(
+                lambda session: self._put(member_id, {**fields, "stones": stones}, revision, session)
             )
         except DuplicateKeyError as error:
             taken = broken_key(error).get("keys", id_key(member_id))
@@ -152,9 +157,36 @@ class Members:
         await self.new_epoch()
         return member
 
+    async def _put(self, member_id: str, fields: Mapping[str, Any], revision: int | None, session: Session) -> Document:
+        before = await self.touch(member_id, session) or {}
+        former = given_up(before, fields["stones"], times.now())
+        return await self._members.find_one_and_update(
+            {"_id": member_id, "erasing": {"$exists": False}, **_newer(revision)},
+            _change({**fields, "former": former} if former else fields, revision),
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+            session=session,
+        )
+
+    async def _stones(self, keys: Iterable[str]) -> list[str]:
+        secret = await self._key.get()
+        return [tombstone(secret, key) for key in keys]
+
+    async def tenures(self, stones: Collection[str]) -> dict[str, list[Tenure]]:
+        """Return tombstone → everybody's time with the identifier, for those that anybody has or had."""
+        found: dict[str, list[Tenure]] = {}
+        wanted, fields = {"$in": list(stones)}, {"stones": 1, "former": 1}
+        async for member in self._members.find({"stones": wanted}, fields):
+            for stone in member["stones"]:
+                found.setdefault(stone, []).append(Tenure(member["_id"]))
+        async for member in self._members.find({"former.stone": wanted}, fields):
+            for one in member["former"]:
+                found.setdefault(one["stone"], []).append(Tenure(member["_id"], one["until"]))
+        return {stone: tenures for stone, tenures in found.items() if stone in stones}
+
     async def every(self) -> AsyncGenerator[Document]:
         """Yield every member's id and keys."""
-        async for member in self._members.find({}, {"keys": 1, "erasing": 1}):
+        async for member in self._members.find({}, {"keys": 1, "erasing": 1, "former": 1}):
             yield member
 
     async def withhold(self, member_id: str, session: Session) -> None:
@@ -163,7 +195,9 @@ class Members:
         if member is None or "erasing" in member:
             return
         own = id_key(member_id)
-        change = {"$set": {"keys": [own], "erasing": [key for key in member["keys"] if key != own]}}
+        former = given_up(member, [], times.now())
+        kept = {"erasing": [key for key in member["keys"] if key != own], "stones": [], "former": former}
+        change = {"$set": {"keys": [own], **kept}}
         await self._members.update_one({"_id": member_id}, {**change, "$inc": {"version": 1}}, session=session)
         await self.new_epoch(session)
 
@@ -176,6 +210,12 @@ class Members:
         """Note that a member left; an older revision changes nothing."""
         await self._members.update_one({"_id": member_id, **_newer(revision)}, _change({"left_at": at}, revision))
         await self.new_epoch()
+
+
+def given_up(member: Document, stones: Collection[str], at: datetime) -> list[Document]:
+    """Return a member's former identifiers once they have these; each with the time that they had it until."""
+    gone = [stone for stone in member.get("stones", ()) if stone not in stones]
+    return [*member.get("former", ()), *({"stone": stone, "until": at} for stone in gone)]
 
 
 def _newer(revision: int | None) -> Document:

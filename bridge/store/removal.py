@@ -10,8 +10,19 @@ from pymongo import UpdateOne
 
 from bridge.domain.agents import id_key, tombstone
 from bridge.domain.comparison import digest
-from bridge.domain.erasing import found_by, is_own, roles_of, without_mention
-from bridge.domain.lrs.facts import people
+from bridge.domain.erasing import (
+    actor_keys,
+    facts_of,
+    found_by,
+    is_own,
+    mention,
+    mentions,
+    named_keys,
+    redacted,
+    settled_actor,
+)
+from bridge.domain.people import people
+from bridge.domain.subjects import DataSubject
 from bridge.store.database import Database, Document, bulk, reaches_store
 from bridge.store.erasures import Erasures
 from bridge.store.inventory import BY_MEMBER
@@ -59,18 +70,26 @@ class Removal:
         if not await self._erasures.among([id_key(member_id)]):
             return
         await self.records(member_id, FROM_THE_QUEUE)
-        await self._own({"member_id": member_id}, ())
+        await self._erase({"member_id": member_id}, DataSubject(member_id, await self._erasures.key.get(), {}))
         member = await self._members.get(member_id)
         if member is not None and "erasing" not in member:
             await self._members.remove(member_id)
 
-    async def statements(self, member_id: str, keys: Collection[str]) -> None:
-        """Leave of a person's statements that they were erased, and take the person out of those of others."""
-        mentions = list(found_by(keys))
-        await self._own({"member_id": member_id}, ())
-        await self._own({"about": {"$in": mentions}}, keys)
-        for mention in mentions:  # the embedded store looks a single key up, not a list, and with a range behind it
-            await self._own({"lrs.here": True, "lrs.keys": mention, "lrs.at": {"$gte": 0}}, keys)
+    async def statements(self, subject: DataSubject) -> None:
+        """Leave of a person's statements that they were erased, take them out of those of others, and what waits."""
+        if subject.member_id:
+            await self._erase({"member_id": subject.member_id}, subject)
+        keys = await self._erase({"about": {"$in": [mention(stone) for stone in subject.spans]}}, subject)
+        for known in found_by({*keys, *subject.keys}):  # what refers to theirs, too
+            # The embedded store looks a single key up, not a list, and with a range behind it.
+            await self._erase({"lrs.here": True, "lrs.keys": known, "lrs.at": {"$gte": 0}}, subject)
+        await self._forget_parked({*keys, *subject.keys}, subject)
+
+    async def _forget_parked(self, keys: Collection[str], subject: DataSubject) -> None:
+        parked = self._database.collection("parked")
+        found = parked.find({"actor_key": {"$in": list(keys)}}, {"actor_key": 1, "at": 1})
+        theirs = [row["_id"] async for row in found if subject.is_key(row["actor_key"], row["at"])]
+        await parked.delete_many({"_id": {"$in": theirs}})
 
     async def named(self, stones: Collection[str]) -> set[str]:
         """Return the identifier keys, wherever statements or documents name anybody, whose tombstones are these.
@@ -87,31 +106,44 @@ class Removal:
             names |= set(people(orjson.loads(row["raw"]))) if row.get("raw") else set()
         return {name for name in names if tombstone(secret, name) in stones}
 
-    async def _own(self, query: Document, keys: Collection[str]) -> None:
-        """Erase what a query finds; with ``keys``, only what they sent, and mentions of them in the rest."""
-        while rows := [row async for row in self._statements.find(query).limit(AT_ONCE)]:
-            own = {row["_id"]: row for row in rows if not keys or is_own(row.get("raw", b""), keys)}
-            attached = {one["sha2"] for row in own.values() for one in row.get("lrs", {}).get("attached", ())}
-            changes = [
-                UpdateOne({"_id": row["_id"]}, GONE if row["_id"] in own else _unmentioned(row, keys)) for row in rows
-            ]
-            await self._attachments.release(attached, own)  # first, while the rows still lead to them
+    async def _erase(self, query: Document, subject: DataSubject) -> set[str]:
+        """Erase the person's own of what a query finds, and take them out of the rest; returns the keys of those."""
+        ids = [row["_id"] async for row in self._statements.find(query, {"_id": 1})]
+        keys: set[str] = set()
+        for start in range(0, len(ids), AT_ONCE):
+            chosen = self._statements.find({"_id": {"$in": ids[start : start + AT_ONCE]}})
+            keys |= await self._erase_rows([row async for row in chosen], subject)
+        return keys
+
+    async def _erase_rows(self, rows: Sequence[Document], subject: DataSubject) -> set[str]:
+        own = [row for row in rows if is_own(row, subject)]
+        ids = {row["_id"] for row in own}
+        named = {row["_id"]: named_keys(row, subject) for row in rows if row["_id"] not in ids}
+        gone = [UpdateOne({"_id": statement_id}, GONE) for statement_id in ids]
+        unnamed = [_unnamed(row, named[row["_id"]], subject) for row in rows if row["_id"] in named]
+        attached = {part["sha2"] for row in own for part in row.get("lrs", {}).get("attached", ())}
+        await self._attachments.release(attached, ids)  # first, while the rows still lead to them
+        if changes := [*gone, *(change for change in unnamed if change is not None)]:
             await bulk(self._statements, changes)
-            await self._attachments.release(attached)  # what another erasure left them for has gone meanwhile
+        await self._attachments.release(attached)  # what another erasure left them for has gone meanwhile
+        return {key for keys in named.values() for key in keys} | {key for row in own for key in actor_keys(row)}
 
 
-def _unmentioned(row: Document, keys: Collection[str]) -> Document:
+def _unnamed(row: Document, named: Collection[str], subject: DataSubject) -> UpdateOne | None:
     """Return the change that takes a person out of another's statement, and out of what it is found by."""
-    hidden = [*found_by(keys), *roles_of(keys)]
-    change: Document = {"$set": {}, "$pullAll": {"about": hidden} if "about" in row else {}}
-    if row.get("raw"):
-        change["$set"]["raw"] = raw = without_mention(row["raw"], keys)
-        change["$addToSet"] = {"redacted": digest(orjson.loads(raw))}  # one on its way to the worker is no other
+    known = {*named, *subject.keys_at(subject.keys, row["received_at"])} - settled_actor(row)
+    hidden, about = facts_of(known), mentions(subject.secret, known)
+    change: Document = {"$set": {}, "$pullAll": {"about": about} if "about" in row else {}}
+    for name, text in (redacted(row, named) if named else {}).items():
+        change["$set"]["raw" if name == "raw" else f"lrs.{name}"] = text
+        if name == "raw":
+            change["$addToSet"] = {"redacted": digest(orjson.loads(text))}  # one on its way to the worker is no other
     if "lrs" in row:
-        change["$pullAll"] |= {"lrs.keys": hidden, "lrs.roles": hidden}
+        change["$pullAll"] |= {f"lrs.{name}": hidden for name in ("keys", "roles", "held")}
         if chain := row["lrs"].get("chain"):
             change["$set"]["lrs.chain"] = [_unchained(link, hidden) for link in chain]
-    return change
+    change = {operator: fields for operator, fields in change.items() if fields}
+    return UpdateOne({"_id": row["_id"]}, change) if change else None
 
 
 def _unchained(link: Document, hidden: Sequence[bytes]) -> Document:

@@ -13,9 +13,10 @@ from pymongo import UpdateOne
 
 from bridge.domain.cases import State
 from bridge.domain.dispositions import Disposition, Reason
-from bridge.domain.erasing import found_by
-from bridge.domain.lrs.facts import people
+from bridge.domain.erasing import mentions
+from bridge.domain.people import people
 from bridge.store.database import Collection, Database, Document, bulk, reaches_store
+from bridge.store.erasures import ErasureKey
 from bridge.store.evidence import Evidence
 from bridge.store.idempotency import KEPT as ANSWERS_KEPT
 from bridge.store.lrs.attachments import Attachments
@@ -119,6 +120,7 @@ class Expired:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._evidence = Evidence(database)
+        self._key = ErasureKey(database)
         self._attachments = Attachments(database)
         self._unsent = Unsent(database)
 
@@ -165,7 +167,8 @@ class Expired:
         rows = self._of(past).find(settled, {"raw": 1, "lrs.keys": 1}, batch_size=TEXTS_AT_ONCE)
         kept = 0
         async for piece in _pieces(rows, TEXTS_AT_ONCE):
-            kept += (await bulk(self._of(past), [_closing(row) for row in piece])).modified_count
+            secret = await self._key.get()
+            kept += (await bulk(self._of(past), [_closing(row, secret) for row in piece])).modified_count
         return kept + await self.remove(Past(past.collection, {**query, "disposition": None}))
 
     async def counted(self, past: Past) -> list[str]:
@@ -242,12 +245,12 @@ async def _pieces(rows: AsyncIterable[Document], size: int) -> AsyncGenerator[li
         yield piece
 
 
-def _closing(row: Document) -> UpdateOne:
+def _closing(row: Document, secret: bytes) -> UpdateOne:
     """Take a statement out of the LRS; who is named is found from now on as in what the queue alone brought.
 
     A row from which an erasure took somebody meanwhile is left for the next time.
     """
-    about = sorted(found_by(people(orjson.loads(row["raw"]))))
+    about = mentions(secret, people(orjson.loads(row["raw"])))
     as_read = {"_id": row["_id"], "lrs.keys": row["lrs"]["keys"]}
     return UpdateOne(as_read, {"$set": {"about": about}, "$unset": {"lrs": ""}})
 

@@ -10,9 +10,10 @@ from pymongo import UpdateOne
 from pymongo.errors import OperationFailure
 
 from bridge.domain.agents import actor_key
-from bridge.domain.erasing import found_by
-from bridge.domain.lrs.facts import people
+from bridge.domain.erasing import mentions
+from bridge.domain.people import people
 from bridge.store.database import Collection, Database, Document, bulk, reaches_store
+from bridge.store.erasures import ErasureKey
 from bridge.store.lrs.references import References
 from bridge.store.lrs.unsent import Unsent
 
@@ -65,6 +66,7 @@ class Schema:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._meta = database.collection("meta")
+        self._key = ErasureKey(database)
 
     async def version(self) -> int | None:
         """Return the database's version; None for one that nobody has written to."""
@@ -103,7 +105,10 @@ class Schema:
         """Step to 2: let statements that 0.1.0 wrote be found by whoever they name; returns how many changed."""
         changed = 0
         async for rows in self._unnamed():
-            updates = [UpdateOne({"_id": row["_id"]}, {"$set": {"about": _about(row)}}) for row in rows]
+            secret = await self._key.get()
+            updates = [
+                UpdateOne({"_id": row["_id"]}, {"$set": {"about": mentions(secret, _named(row))}}) for row in rows
+            ]
             await bulk(self._database.collection("statements"), updates)
             changed += len(updates)
         return changed
@@ -143,7 +148,7 @@ class Schema:
             if not rows:
                 return
             after = rows[-1]["_id"]
-            if needing := [row for row in rows if row.get("raw") and _about(row)]:
+            if needing := [row for row in rows if row.get("raw") and _named(row)]:
                 yield needing
 
 
@@ -155,9 +160,9 @@ async def _without_index(collection: Collection, name: str) -> None:
             raise
 
 
-def _about(row: Document) -> list[bytes]:
+def _named(row: Document) -> set[str]:
     statement = orjson.loads(row["raw"])
     named = set(people(statement))
     if row.get("member_id"):
         named -= {actor_key(statement["actor"]) or ""}
-    return sorted(found_by(named))
+    return named

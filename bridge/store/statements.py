@@ -10,7 +10,7 @@ from pymongo import UpdateOne
 
 from bridge.domain import comparison
 from bridge.domain.dispositions import Disposition, Outcome, Reason
-from bridge.domain.erasing import found_by
+from bridge.domain.erasing import mention
 from bridge.store.database import Database, Document, bulk, insert_new, reaches_store, rows_by_id
 
 GONE: Document = {
@@ -26,13 +26,13 @@ GONE: Document = {
 
 
 def row(
-    statement_id: str, raw: bytes, digest: bytes, received_at: datetime, outcome: Outcome, people: Collection[str] = ()
+    statement_id: str, raw: bytes, digest: bytes, received_at: datetime, outcome: Outcome, stones: Collection[str] = ()
 ) -> Document:
     """Make the ledger's document of a statement: the raw bytes and the few indexed facts beside them.
 
-    ``people`` are the identifier keys of those it names whom ``member_id`` does not lead to; an erasure finds it by.
+    ``stones`` are the tombstones of those it names whom ``member_id`` does not lead to; an erasure finds it by.
     """
-    about = {"about": sorted(found_by(people))} if people else {}
+    about = {"about": sorted(map(mention, stones))} if stones else {}
     received = {"_id": statement_id, "raw": raw, "digest": digest, "received_at": received_at}
     return {**received, **_settled(outcome), **about}
 

@@ -8,6 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
+from bridge.domain.agents import tombstone
+from bridge.domain.subjects import ALWAYS, DataSubject
 from bridge.services.letters import body_about
 from tests.support.statements import HOME, completed
 
@@ -31,6 +33,8 @@ MINE = completed("1001")
 )
 def test_of_a_body_only_what_is_somebodys_own_is_told(body: bytes | None, encoding: str | None, told: Any) -> None:
     """What names another, or cannot be told whose it is, is left out."""
-    keys = ["member:m-1", f'account:["{HOME}","1001"]']
-    own = body_about({"body": body, "content_encoding": encoding, "content_type": None}, keys)
+    stone = tombstone(b"secret", f'account:["{HOME}","1001"]')
+    subject = DataSubject("m-1", b"secret", {stone: ALWAYS})
+    letter = {"body": body, "content_encoding": encoding, "content_type": None}
+    own = body_about({**letter, "failed_at": "2026-05-04T10:00:00+00:00"}, subject)
     assert (None if own is None else [orjson.loads(one) for one in own]) == told

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from bridge.domain.agents import identifier_key
+from bridge.domain.people import keys_of, named_in
 from schemas.xapi import VERBS
 
 Part = Mapping[str, Any]
-
-IDENTIFIERS = ("mbox", "mbox_sha1sum", "openid", "account")
-_CONTEXT_AGENTS = (("contextAgents", "agent"), ("contextGroups", "group"))
 
 
 def key(kind: str, value: str = "") -> bytes:
@@ -100,8 +98,9 @@ def _mentioned(statement: Part, authority: Part) -> Iterator[bytes]:
     registration = statement.get("context", {}).get("registration")
     if registration:
         yield registration_key(registration)
-    for agent in (authority, *related_agents(statement)):
-        yield from (key("agent", identity) for identity in _identities(agent))
+    for agent in related_agents(statement):
+        yield from (key("agent", identity) for identity in keys_of(agent))
+    yield from (key("agent", identity) for identity in _identities(authority))
     for activity in activities(statement):
         yield mention_of_activity(activity["id"])
 
@@ -145,25 +144,12 @@ def _agents_of(statement: Part) -> Iterator[dict[str, Any]]:
 
 
 def related_agents(statement: Part) -> Iterator[dict[str, Any]]:
-    """Yield every Agent and Group in a statement and in its SubStatement, without the members of Groups."""
-    yield from _agents_of(statement)
-    context = statement.get("context", {})
-    yield from (context[name] for name in ("instructor", "team") if name in context)
-    for name, inner in _CONTEXT_AGENTS:
-        yield from (one[inner] for one in context.get(name, ()))
-    if statement["object"].get("objectType") == "SubStatement":
-        yield from related_agents(statement["object"])
-
-
-def people(statement: Part) -> Iterator[str]:
-    """Yield the identifier key of every Agent and Group that a statement names."""
-    for agent in related_agents(statement):
-        yield from _identities(agent)
+    """Yield every Agent and Group in a statement and in its SubStatement; its authority is who the LRS says it is."""
+    return (agent for place, agent in named_in(statement) if place[0] != "authority")
 
 
 def _identities(agent: Part) -> Iterator[str]:
     """Yield the identity of an Agent or Group and of each member: a Group matches what its members match."""
-    if any(name in agent for name in IDENTIFIERS):
-        yield identifier_key(agent)
+    yield from keys_of(agent)
     for member in agent.get("member", ()):
         yield from _identities(member)

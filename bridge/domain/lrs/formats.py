@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bridge.domain import markup
 from bridge.domain.languages import ranked
-from bridge.domain.lrs.facts import IDENTIFIERS, activities, mention_of_agent, related_agents
+from bridge.domain.lrs.facts import activities, mention_of_agent, related_agents
+from bridge.domain.people import named_in
+from schemas.xapi.people import IDENTIFIERS
 
 Part = Mapping[str, Any]
 
@@ -19,7 +21,7 @@ def ids(statement: dict[str, Any]) -> dict[str, Any]:
     """Reduce, in place, every Agent, Activity, Verb and Group to what identifies it."""
     for activity in activities(statement):
         _keep(activity, ("id",))
-    for agent in (*related_agents(statement), *([statement["authority"]] if "authority" in statement else ())):
+    for _, agent in list(named_in(statement)):
         _identify(agent)
     _keep(statement["verb"], ("id",))
     if statement["object"].get("objectType") == "SubStatement":
@@ -91,13 +93,7 @@ def definitions_in(statement: Part) -> dict[str, Part]:
 
 def names_of(statement: Part, agent: bytes) -> list[str]:
     """Return the names that a statement gives to the Agent whose mentions have this key."""
-    return [one["name"] for one in _all_agents(statement) if "name" in one and _is(one, agent)]
-
-
-def _all_agents(statement: Part) -> Iterator[dict[str, Any]]:
-    for agent in related_agents(statement):
-        yield agent
-        yield from agent.get("member", ())
+    return [one["name"] for one in related_agents(statement) if "name" in one and _is(one, agent)]
 
 
 def _is(agent: Part, wanted: bytes) -> bool:

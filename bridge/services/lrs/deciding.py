@@ -10,6 +10,7 @@ import orjson
 
 from bridge import tracing
 from bridge.domain.comparison import digest, same
+from bridge.domain.erasing import everybody
 from bridge.domain.lrs.composing import assigned, identified, instant, needs_reshaping
 from bridge.domain.lrs.facts import facts
 from bridge.errors import Conflict, Forbidden
@@ -43,6 +44,7 @@ class Sent:
             reshape=needs_reshaping(one.statement),
             untimed="timestamp" not in one.statement,
             found_by=facts(one.statement, self.by.authority),
+            people=frozenset(everybody(one.statement, self.by.authority)),
             by=self.by.key,
             named=one.named,
             attached=_attached(one, self.attached),

@@ -12,7 +12,8 @@ from bridge.domain import bodies, decoding, splitting
 from bridge.domain.lrs import signatures
 from bridge.domain.lrs.clauses import Version, of_pointer
 from bridge.domain.lrs.composing import identified
-from bridge.domain.lrs.facts import activities, people
+from bridge.domain.lrs.facts import activities
+from bridge.domain.people import people
 from bridge.errors import FieldFault, Malformed, TooLarge
 from schemas import xapi
 

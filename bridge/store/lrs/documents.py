@@ -11,7 +11,10 @@ from typing import Literal
 import orjson
 from pymongo.errors import DuplicateKeyError
 
+from bridge.domain.agents import tombstone
+from bridge.domain.subjects import DataSubject
 from bridge.store.database import Database, Document, reaches_store
+from bridge.store.erasures import ErasureKey
 
 Kind = Literal["state", "activity profile", "agent profile"]
 
@@ -57,11 +60,13 @@ class Documents:
 
     def __init__(self, database: Database) -> None:
         self._documents = database.collection("lrs_documents")
+        self._key = ErasureKey(database)
 
     async def prepare(self) -> None:
-        """Create the indexes; an agent alone finds what an erasure removes."""
+        """Create the indexes; a tombstone finds what is about a person, by whatever identifier they had."""
         await self._documents.create_index([("activity", 1), ("agent", 1), ("kind", 1)], name="activity")
         await self._documents.create_index([("agent", 1), ("kind", 1)], name="agent")
+        await self._documents.create_index("stone", name="stone")
 
     async def get(self, shelf: Shelf, document_id: str) -> Stored | None:
         """Return a document."""
@@ -77,6 +82,7 @@ class Documents:
             "kind": shelf.kind,
             "activity": shelf.activity,
             "agent": shelf.agent,
+            "stone": shelf.agent and tombstone(await self._key.get(), shelf.agent),
             "registration": shelf.registration,
             "document_id": document_id,
             "content": new.content,
@@ -106,9 +112,12 @@ class Documents:
         latest = max((row["updated_at"] for row in rows), default=None)
         return sorted({row["document_id"] for row in rows}), latest
 
-    async def erase(self, agents: Sequence[str]) -> None:
-        """Delete every document of a person, by the keys of their Agents."""
-        await self._documents.delete_many({"agent": {"$in": list(agents)}})
+    async def erase(self, subject: DataSubject) -> None:
+        """Delete every document of a person, under whatever identifier they had when it was changed last."""
+        for query in ({"stone": {"$in": list(subject.spans)}}, {"agent": {"$in": list(subject.keys)}}):
+            found = self._documents.find(query, {"agent": 1, "updated_at": 1})
+            theirs = [row["_id"] async for row in found if subject.is_key(row["agent"], row["updated_at"])]
+            await self._documents.delete_many({"_id": {"$in": theirs}})
 
     async def clear(self, shelf: Shelf) -> None:
         """Delete every document of a shelf."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from bridge.domain.erasing import mentions
 from bridge.domain.lrs.facts import EVERY, Facts
 from bridge.store.database import Document
 
@@ -30,6 +31,7 @@ class Row:
     """One statement on its way in.
 
     ``at`` is the time stored, in microseconds since 1970; ``named`` tells that its sender chose its id.
+    ``people`` are the identifier keys of everybody it names, in its text or by what the LRS adds.
     ``traceparent`` and ``correlation_id`` are those of the request that brought it, for the message that takes it on.
     """
 
@@ -42,6 +44,7 @@ class Row:
     reshape: bool
     untimed: bool
     found_by: Facts
+    people: frozenset[str]
     by: str
     named: bool
     attached: tuple[Attached, ...] = ()
@@ -68,7 +71,8 @@ class Row:
         }
         return {name: value for name, value in facts.items() if value is not None}
 
-    def document(self) -> Document:
+    def document(self, secret: bytes) -> Document:
         """Return the ledger's document; without a disposition, until the worker has settled it."""
-        received = {"raw": self.raw, "digest": self.digest, "received_at": self.received_at}
+        about = mentions(secret, self.people)
+        received = {"raw": self.raw, "digest": self.digest, "received_at": self.received_at, "about": about}
         return {"_id": self.statement_id, **received, "lrs": self.facts()}

@@ -14,6 +14,7 @@ from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from bridge.store.database import Database, Document, Session, bulk, duplicates, reaches_store, rows_by_id
+from bridge.store.erasures import ErasureKey
 from bridge.store.lrs.references import References
 from bridge.store.lrs.rows import Link, Row
 from bridge.store.lrs.search import Search
@@ -40,6 +41,7 @@ class LrsStatements:
         self._statements = database.collection("statements")
         self._references = References(database)
         self._unsent = Unsent(database)
+        self._key = ErasureKey(database)
 
     async def prepare(self) -> None:
         """Create the indexes."""
@@ -64,7 +66,8 @@ class LrsStatements:
         each statement that is voided now to the one that voids it. Raises ``Raced`` when another came between.
         """
         await self._references.add(_references(rows))
-        operations = [_operation(row, known.get(row.statement_id)) for row in rows]
+        secret = await self._key.get()
+        operations = [_operation(row.document(secret), known.get(row.statement_id)) for row in rows]
         operations += [
             UpdateOne({"_id": target}, {"$set": {"voided_by": by}}, upsert=True) for target, by in voided.items()
         ]
@@ -150,11 +153,10 @@ def _taking(row: Document) -> Document:
     return {"$set": outcome} if row["raw"] else GONE
 
 
-def _operation(row: Row, there: Document | None) -> InsertOne[Document] | UpdateOne:
+def _operation(document: Document, there: Document | None) -> InsertOne[Document] | UpdateOne:
     """Insert a new statement; give a row that the worker or a voiding made what it lacks, unless it changed since."""
-    document = row.document()
     if there is None:
         return InsertOne(document)
     lacking: Any = {name: value for name, value in document.items() if there.get(name) != value}
     as_read = {"lrs": None, "digest": there.get("digest"), "raw": there.get("raw")}
-    return UpdateOne({"_id": row.statement_id, **as_read}, {"$set": lacking})
+    return UpdateOne({"_id": document["_id"], **as_read}, {"$set": lacking})
