@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeVar, get_args
 
@@ -46,6 +46,13 @@ class Call:
     request: web.Request
     caller: Caller
     path: Mapping[str, str]
+    before_leaving: Callable[[], Awaitable[None]] | None = None
+    """What is to be done once there is something to show, and before any of it leaves."""
+
+    async def release(self) -> None:
+        """Do what is to be done before anything leaves; a handler that streams calls it itself."""
+        if self.before_leaving is not None:
+            await self.before_leaving()
 
     @property
     def correlation_id(self) -> str:

@@ -137,6 +137,7 @@ async def get_evidence(call: Call) -> web.StreamResponse:
 
 async def send_file(call: Call, document: dict[str, Any], content: AsyncGenerator[bytes]) -> web.StreamResponse:
     """Answer with one file as an attachment, or 304 to a client that has it."""
+    await call.release()
     tag = etag(document["version"])
     if not_modified(call.request.headers.get("If-None-Match"), tag):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Final
 
 from bridge.api import comments, evidence, log, me, plan
@@ -32,6 +32,9 @@ PARTS: Final[Mapping[str, str]] = {
 }
 """The member's read calls that support may make → what the access history calls the part."""
 
+STREAMED: Final = "evidence"
+"""The part whose handler sends its answer itself."""
+
 _MEMBER = "/v1/members/{member_id}"
 
 
@@ -50,15 +53,23 @@ def _for_support(route: Route) -> Route:
 
 
 def _admitted(handler: Handler, part: str) -> Handler:
-    """Let the support team call a member's handler in the member's place."""
+    """Let the support team call a member's handler in the member's place.
+
+    The read is noted once there is something to show, so that what was not found is not told as read.
+    """
 
     @wraps(handler)
     async def read(call: Call, *given: Any, **named: Any) -> Any:
-        member_id = call.path["member_id"]
-        item = next((value for name, value in call.path.items() if name != "member_id"), None)
-        await call.service(SUPPORT).admit(member_id, reader(call), (part,), item)
+        support, member_id = call.service(SUPPORT), call.path["member_id"]
+        await support.check(member_id)
         own = {name: value for name, value in call.path.items() if name != "member_id"}
-        return await handler(replace(call, caller=Caller(member_id, frozenset({"member"})), path=own), *given, **named)
+        item = next(iter(own.values()), None)
+        admit = partial(support.admit, member_id, reader(call), (part,), item)
+        theirs = replace(call, caller=Caller(member_id, frozenset({"member"})), path=own, before_leaving=admit)
+        answer = await handler(theirs, *given, **named)
+        if part != STREAMED:
+            await theirs.release()
+        return answer
 
     return read
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
+from schemas.xapi.people import IDENTIFIERS, PROPERTIES
+
 MASK = "•••"
 
 READABLE = frozenset(
@@ -45,7 +47,35 @@ def masked(value: Any, *, readable: bool = False) -> Any:
 
 
 def _property(key: str, value: Any) -> Any:
-    return hidden(value) if key in HIDDEN else masked(value, readable=key in READABLE)
+    if key in HIDDEN:
+        return hidden(value)
+    is_person = key in PROPERTIES and not (key == "object" and _is_thing(value))
+    return _person(value) if is_person else masked(value, readable=key in READABLE)
+
+
+def _is_thing(value: Any) -> bool:
+    """Say whether a statement's object is something else than a person, such as an Activity."""
+    if not isinstance(value, dict):
+        return False
+    thing = cast("dict[str, Any]", value)
+    kind = thing.get("objectType", "Activity" if "id" in thing else "Agent")
+    return kind in {"Activity", "StatementRef", "SubStatement"} and not any(name in thing for name in IDENTIFIERS)
+
+
+def _person(value: Any) -> Any:
+    """Mask whoever is named, in whatever form: of an Agent or a Group only its type and where its account is show."""
+    if isinstance(value, dict):
+        return {_key(key): _of_person(key, part) for key, part in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_person(part) for part in cast("list[Any]", value)]
+    return hidden(value)
+
+
+def _of_person(key: str, value: Any) -> Any:
+    is_type = key == "objectType" and value in ("Agent", "Group")
+    if is_type or key == "homePage":
+        return masked(value, readable=is_type)
+    return _person(value) if key in {"account", *PROPERTIES} else hidden(value)
 
 
 def hidden(value: Any) -> Any:

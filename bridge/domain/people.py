@@ -126,11 +126,11 @@ def without(value: Any, is_theirs: Naming) -> Any:
 def _listed(value: Any, is_theirs: Naming) -> Any:
     if not isinstance(value, list):
         return without(value, is_theirs)
-    others = [part for part in cast("list[Any]", value) if not (isinstance(part, dict) and _is_named(part, is_theirs))]  # pyright: ignore[reportUnknownArgumentType] - any JSON
-    return [without(part, is_theirs) for part in others]
+    parts = cast("list[Any]", value)
+    return [without(part, is_theirs) for part in parts if not (isinstance(part, dict) and _is_named(part, is_theirs))]
 
 
-def _is_named(value: Part, is_theirs: Naming) -> bool:
+def _is_named(value: Any, is_theirs: Naming) -> bool:
     return any(is_theirs(key) for key in keys_of(value))
 
 

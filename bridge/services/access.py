@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import structlog
@@ -21,6 +21,7 @@ from bridge.domain.access import (
     row_hash,
     team,
 )
+from bridge.domain.agents import id_key
 from bridge.services.stores import Stores
 from bridge.store.listing import Listing
 
@@ -58,11 +59,19 @@ class AccessHistory:
         await self._add(Access(reader, member_id, right, parts, item if item and AN_ID.fullmatch(item) else None))
 
     async def denied(self, reader: Reader, named: Mapping[str, str], status: int) -> None:
-        """Note that a caller was refused; ``named`` holds the ids in the address, by what they are ids of."""
+        """Note that a caller was refused; ``named`` holds the ids in the address, by what they are ids of.
+
+        Nothing that the caller typed is kept.
+        """
         member_id = await self._about(named)
-        others = [value for name, value in named.items() if name != "member_id"]  # whose id an erasure takes off
-        item = next((value for value in reversed(others) if AN_ID.fullmatch(value)), None)
+        item = named.get("case_id") if member_id else None  # of a case there is; anything else may be somebody's words
         await self._add(Access(reader, member_id, NO_RIGHT, item=item, status=status))
+
+    async def refused(self, member_id: str) -> AsyncGenerator[Row]:
+        """Yield the member's own calls that were refused, oldest first."""
+        stone = await self._stores.erasures.tombstone(id_key(member_id))
+        async for row in self._stores.access_log.by_subject(stone):
+            yield {name: row[name] for name in ("at", "call", "status")}
 
     async def history(self, member_id: str, limit: int, after: list[Any] | None) -> Listing:
         """Return a page of who read a member's record, newest first, in plain words."""
@@ -80,9 +89,17 @@ class AccessHistory:
         return verdict
 
     async def _add(self, access: Access) -> None:
-        row = await self._stores.access_log.add(access)
+        named = replace(access.reader, subject=await self._subject(access.reader))
+        row = await self._stores.access_log.add(replace(access, reader=named))
         # Where application logs are kept elsewhere, these lines are witnesses that the log's owner cannot change.
         log.info("access noted", chain=row["chain"], seq=row["seq"], hash=row["hash"])
+
+    async def _subject(self, reader: Reader) -> str:
+        """Return a caller as the log has them: staff by the token's subject, a member by tombstone, as everywhere."""
+        is_staff = any(role != "member" for role in reader.roles) and "member" not in reader.roles
+        if is_staff and await self._stores.members.get(reader.subject) is None:
+            return reader.subject
+        return await self._stores.erasures.tombstone(id_key(reader.subject))
 
     async def _about(self, named: Mapping[str, str]) -> str | None:
         """Return the member whose record was asked for, or None when the address names nobody who is known."""

@@ -147,14 +147,15 @@ class Exports:
     async def subject_access_zip(self, member_id: str, reader: Reader | None = None) -> Archive:
         """Return everything that is held about a member (UK GDPR art. 15 and 20).
 
-        ``reader`` is who asks when it is not the member: noted before anything is read. Raises ``NotFound``.
+        ``reader`` is who asks when it is not the member: noted before anything leaves. Raises ``NotFound``.
         """
         if await self._stores.members.get(member_id) is None:
             raise NotFound("There is no such member.")
+        scope = await self._scope(member_id, Asked("all", every=True))
+        made = self._archive(reader.subject if reader else member_id, "subject-access.zip", self._everything(scope))
         if reader is not None:
             await self._access.read(reader, member_id, Right("subject_access"), ("record",))
-        scope = await self._scope(member_id, Asked("all", every=True))
-        return self._archive(reader.subject if reader else member_id, "subject-access.zip", self._everything(scope))
+        return made
 
     async def close(self) -> None:
         """End the processes that make PDFs."""

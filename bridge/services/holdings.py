@@ -47,6 +47,7 @@ class Everything:
         """
         yield Member("access-history.csv", tables.csv_table(HISTORY, self._history(), bom=True))
         yield Member("access-history.json", tables.json_list(self._history()))
+        yield Member("refused-calls.json", tables.json_list(self._access.refused(self._subject.member_id)))
         async for submission in self._all("submissions"):
             text = await self._stores.submissions.text(self._subject.member_id, submission["_id"])
             yield Member(f"submissions/{submission['_id']}.json", whole(text))

@@ -90,8 +90,9 @@ class Register:
         submission = await self._readable(case_id)
         if evidence_id not in submission["evidence"]:
             raise NotFound("There is no such file in this submission.")
+        found = await self._evidence.content(submission["member_id"], evidence_id)
         await self._noted(reader, submission, ("evidence",), evidence_id)
-        return await self._evidence.content(submission["member_id"], evidence_id)
+        return found
 
     async def decide(self, case_id: str, made: Decision, by: str, attempt: Attempt | None) -> Document:
         """Carry out a decision and return the case as it was then.

@@ -55,8 +55,12 @@ class Support:
         if await self._stores.grants.revoke(member_id, grant_id, now()) is None:
             raise NotFound("You have given no such permission.")
 
+    async def check(self, member_id: str) -> None:
+        """Raise ``NotFound`` unless the member has given a grant that is live."""
+        await self._live(member_id)
+
     async def admit(self, member_id: str, reader: Reader, parts: tuple[str, ...], item: str | None) -> None:
-        """Let a reader in by the member's live grant, once the read is noted; raises ``NotFound`` without one."""
+        """Let what was read leave by the live grant, once the read is noted; raises ``NotFound`` without one."""
         grant = await self._live(member_id)
         await self._access.read(reader, member_id, Right("support_grant", grant["_id"]), parts, item)
         await self._live(member_id)  # it may have been revoked while the read was noted

@@ -6,6 +6,7 @@ head, so that writers in any process come one after another, and a row is durabl
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from bridge.domain.access import BEGINNING, CHAINS, Access, chain_of, content, linked, order
@@ -33,6 +34,7 @@ class AccessLog:
         """Create the indexes, and the head of every chain: one that is missing later was removed."""
         await self._rows.create_index([("chain", 1), ("seq", 1)], unique=True, name="chain")
         await self._rows.create_index(order_index("member_key", name="at"), name="by_member_key")
+        await self._rows.create_index([("subject", 1), ("at", 1)], name="by_subject")
         await insert_new(self._heads, [{"_id": chain, "seq": 0, "hash": BEGINNING} for chain in range(CHAINS)])
 
     async def add(self, access: Access) -> Document:
@@ -54,6 +56,11 @@ class AccessLog:
         """Return a page of the rows about a member, newest first; sorted, as no index has two keys in one order."""
         keys = await self._erasures.row_keys(member_id)
         return await page_of(self._rows, Wanted({"member_key": {"$in": keys}}, {}, _ORDER, limit, after, sorts=True))
+
+    async def by_subject(self, subject: str) -> AsyncGenerator[Document]:
+        """Yield the rows of one caller, oldest first."""
+        async for row in self._rows.find({"subject": subject}).sort("at", 1):
+            yield row
 
     async def head(self, chain: int) -> Document | None:
         """Return a chain's head, ``{seq, hash}``, or None."""
