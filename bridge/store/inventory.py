@@ -29,6 +29,7 @@ class Erasure(StrEnum):
     TEXT = "the person's statements lose all but their id; those of others lose the mention"
     FILES = "the member's files are removed, with their chunks"
     PERSON = "what is filed under the person's identifiers is removed"
+    LETTERS = "the person's own go, in the queue too; those of others lose the mention"
     LAST = "the member is removed, last of all"
     KEYED = "nothing: it names the member by a keyed tombstone, as the ledger of erasures does"
     ALIAS = "an alias stands in the member's place"
@@ -68,7 +69,7 @@ _record = (RECORD, CONTRACT, MEMBERSHIP)
 
 INVENTORY: Final[Mapping[str, Kept]] = {
     "members": Kept(
-        "name, e-mail address, language, identifiers, membership year, registration",
+        "name, e-mail address, language, identifiers (former ones as keyed hashes), membership year, registration",
         *_record, Erasure.LAST, days="retention_left_days",
     ),
     "departures": Kept("ids of members who left before they were known", RUNNING, INTEREST, "the member is known",
@@ -100,9 +101,9 @@ INVENTORY: Final[Mapping[str, Kept]] = {
     "parked": Kept("ids of statements that wait for their actor to be known, with the identifier", RECORDING,
                    INTEREST, "it was parked", Erasure.PERSON, days="retention_parked_days"),
     "dead_letters": Kept("what could not be taken: reason and place", RUNNING, INTEREST, "it failed",
-                         Erasure.PERSON, days="retention_dead_letters_days"),
+                         Erasure.LETTERS, days="retention_dead_letters_days"),
     "dead_letter_bodies": Kept("what could not be taken: the message", RUNNING, INTEREST, "it failed",
-                               Erasure.PERSON, days="retention_dead_letters_days"),
+                               Erasure.LETTERS, days="retention_dead_letters_days"),
     "lrs_documents": Kept("state and profile documents of content", "running content", CONTRACT,
                           "it was changed last", Erasure.PERSON, days="retention_lrs_days"),
     "lrs_references": Kept("ids of statements that refer to others", RECORDING, NO_BASIS, "always", Erasure.NONE,
@@ -115,7 +116,8 @@ INVENTORY: Final[Mapping[str, Kept]] = {
                                    "no statement has it any more", Erasure.TEXT),
     "outbox": Kept("events: ids, states and dates", RUNNING, CONTRACT, "7 days after delivery",
                    Erasure.BY_MEMBER, Personal.PSEUDONYMOUS),
-    "access_log": Kept("who read whose record, by which right; ids only", "proof of who looked", DUTY,
+    "access_log": Kept("who read whose record, by which right: staff by id, members by tombstone; of a refused call "
+                       "nothing that was typed", "proof of who looked", DUTY,
                        "never: it only grows", Erasure.KEYED, Personal.PSEUDONYMOUS),
     "erasures": Kept("tombstones of erased members", "keeping erased what was erased", DUTY,
                      "never: backups may be restored", Erasure.TOMBSTONE, Personal.PSEUDONYMOUS),

@@ -205,13 +205,45 @@ async def test_denials_are_noted(desk: Office) -> None:
         assert (await person("GET", path)).status in {403, 404}
     rows = [row async for row in desk.services.stores.database.collection("access_log").find({}).sort("at", 1)]
     key, _ = await desk.services.stores.erasures.row_keys("m-1")
+    kims, _ = await desk.services.stores.erasures.row_keys("m-2")
     assert [(row["subject"], row["status"], row["member_key"]) for row in rows] == [
-        ("m-2", 404, None), ("m-2", 403, key), ("staff-1", 403, None),
+        (kims, 404, None), (kims, 403, key), ("staff-1", 403, None),
         ("staff-1", 404, key), ("staff-1", 404, None),
     ]  # fmt: skip
     told = await history(sam)
     assert [row["reader"] for row in told] == ["the support team", "a member"]
     assert await history(kim) == []
+
+
+@pytest.mark.parametrize("path", ["/v1/log/my-divorce", "/v1/members/m-2/plan", "/v1/members/Sam/log/my-divorce"])
+@pytest.mark.parametrize("role", ["member", "nobody", "support"])
+async def test_nothing_of_a_refused_call_names_anybody(desk: Office, path: str, role: str) -> None:
+    """A member who calls is in the log by tombstone, whatever the role; nothing that anybody typed is; it is told."""
+    await desk.add_member("m-2")
+    assert (await desk.staff(role, subject="m-2")("GET", path)).status in {403, 404}
+    rows = [row async for row in desk.services.stores.database.raw["access_log"].find({})]
+    assert len(rows) == 1
+    assert not any(holds(rows, word) for word in ("m-2", "divorce", "Sam"))
+    assert [row["status"] async for row in desk.services.access.refused("m-2")] == [rows[0]["status"]]
+    assert [row async for row in desk.services.access.refused("m-1")] == []
+
+
+async def test_what_was_not_found_was_not_read(desk: Office) -> None:
+    """A support call that ends in 404, 409 or 422 shows nothing, and is not told as a read."""
+    sam, helper = await desk.add_member(), desk.staff("support")
+    ids = await sam.record()
+    files = desk.services.stores.database.collection("evidence.files")
+    await files.update_one({"_id": ids["file"]}, {"$set": {"state": "rejected"}})
+    await sam.good("POST", "/v1/support-grants", {"reason": "Help.", "hours": 1})
+    paths = (
+        "log/none", "plan/none", "periods/none", "evidence/none", "log/none/evidence", "log?period=1999-01-01",
+        "log?sort=nonsense", "log?cursor=nonsense", f"evidence/{ids['file']}", "periods/none/comments",
+    )  # fmt: skip
+    for path in paths:
+        assert (await helper("GET", f"/v1/members/m-1/{path}")).status in {400, 404, 409, 422}, path
+    assert not any(row["allowed"] for row in await history(sam))
+    await helper.good("GET", f"/v1/members/m-1/log/{ids['entry']}")
+    assert [row["parts"] for row in await history(sam) if row["allowed"]] == [["log_entry"]]
 
 
 READER = Reader("staff-1", ("register",), "GET /v1/register/cases/{case_id}/record", "c-1")

@@ -59,7 +59,7 @@ def forms(word: str) -> dict[str, dict[str, Any]]:
 
 def naming(place: Place, agent: dict[str, Any], **extra: Any) -> dict[str, Any]:
     """A valid 2.0 statement, of somebody else if it can be, that names an Agent in one place."""
-    statement = completed("2002", version="2.0.0", **extra)
+    statement = completed("2002", **{"version": "2.0.0", **extra})
     if place[0] == "object" and place not in {("object",), ("object", "member", "*")}:
         statement["object"] = {"objectType": "SubStatement", **{k: statement[k] for k in ("actor", "verb", "object")}}
     _put(statement, place, agent)
