@@ -81,7 +81,9 @@ def without_person(letter: DeadLetter, subject: DataSubject) -> bytes | None:
     person and is nested too deep to be written again goes.
     """
     try:
-        return _without(_decoded(letter.body, letter.origin.content_encoding, letter.origin.content_type), letter, subject)
+        return _without(
+            _decoded(letter.body, letter.origin.content_encoding, letter.origin.content_type), letter, subject
+        )
     except (bodies.UnreadableBody, bodies.BodyTooLarge):
         return letter.body
     except (RecursionError, orjson.JSONEncodeError):
