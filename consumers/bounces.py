@@ -18,6 +18,10 @@ from bridge.settings import Settings
 MOST: Final = 10 * 2**20
 """Bytes read of a message: what comes back has at most the notice in it."""
 
+MOST_PARTS: Final = 100
+"""Parts of a message, within each other or beside: a notification has about five, and the parser goes down by calls."""
+
+_PART = re.compile(rb"(?:^|[\r\n])content-type:", re.IGNORECASE)
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 _MESSAGE_ID = re.compile(rb"^Message-ID:\s*(<[^<>\s]+>)", re.IGNORECASE | re.MULTILINE)
 
@@ -32,6 +36,8 @@ class Bounce:
 
 def read(raw: bytes) -> Bounce | None:
     """Read a notification that says that delivery failed; None for any other message, such as a holiday reply."""
+    if len(_PART.findall(raw)) > MOST_PARTS:
+        return None
     message = message_from_bytes(raw, policy=policy.default)
     status = next((status for part in message.walk() for status in _failures(part)), None)
     if status is None:

@@ -13,6 +13,7 @@ from joserfc.jwt import JWTClaimsRegistry
 from bridge.api.context import ANONYMOUS, CALLER, ROLES, Caller, Role
 from bridge.api.keys import Keys
 from bridge.api.rates import RateLimit
+from bridge.domain.nesting import check_encoded
 from bridge.errors import Forbidden, Unauthenticated
 from bridge.settings import Settings, SettingsError
 
@@ -26,7 +27,7 @@ ALGORITHMS: Final = frozenset(
 MAX_SUBJECT: Final = 200  # characters, as for any id in a path
 
 # What a token from elsewhere may do to the libraries that read it, besides failing the signature.
-_UNREADABLE = (JoseError, ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError)
+_UNREADABLE = (JoseError, ValueError, TypeError, AttributeError, KeyError, OverflowError)
 
 
 class _Registry(JWSRegistry):
@@ -70,7 +71,10 @@ class Verifier:
 
 
 def _key_id(token: str) -> str | None:
-    kid = jws.extract_compact(token.encode("ascii"), registry=_REGISTRY).headers().get("kid")
+    compact = token.encode("ascii")
+    for part in compact.split(b".")[:2]:  # header and claims
+        check_encoded(part)
+    kid = jws.extract_compact(compact, registry=_REGISTRY).headers().get("kid")
     return kid if isinstance(kid, str) else None
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bridge.api import faults
 from bridge.domain.fields import whole_numbers
+from bridge.domain.nesting import is_deep
 from bridge.errors import FieldFault, Malformed, TooLarge, UnsupportedMediaType, ValidationFailed
 
 M = TypeVar("M", bound=BaseModel)
@@ -60,12 +61,13 @@ async def _whole_body(request: web.Request) -> bytes:
 
 def _strict_json(raw: bytes) -> tuple[Any, bytes]:
     try:
-        data = whole_numbers(orjson.loads(raw))
-        return data, orjson.dumps(data)
+        read = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise Malformed(f"The body is not JSON (RFC 8259): see line {error.lineno}, column {error.colno}.") from None
-    except (RecursionError, orjson.JSONEncodeError):
-        raise Malformed("The body is nested too deeply.") from None
+    if is_deep(read):
+        raise Malformed("The body is nested too deeply.")
+    data = whole_numbers(read)
+    return data, orjson.dumps(data)
 
 
 def _check_media_type(request: web.Request) -> None:

@@ -15,11 +15,9 @@ import orjson
 
 from bridge.domain import splitting
 from bridge.domain.bodies import BodyTooLarge, UnreadableBody
+from bridge.domain.nesting import DEEPEST
 from schemas import property_names, xapi
 from schemas.messages import MEMBER
-
-DEEPEST: Final = 252
-"""Objects and arrays within each other in a statement or message; ``orjson`` reads more, and writes two more."""
 
 _LEVELS, _LENGTH = 8, 2**18
 """Levels, and bytes, in which the place of a fault is looked for: a statement has as many levels of its own."""

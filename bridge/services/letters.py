@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,7 @@ from bridge.broker.dead_letters import DeadLetter, Letter
 from bridge.domain import agents, bodies, decoding, unpacking
 from bridge.domain.erasing import alone
 from bridge.domain.masking import masked
+from bridge.domain.nesting import is_deep
 from bridge.domain.people import anybody_in, keys_of, without
 from bridge.domain.subjects import DataSubject
 from bridge.errors import FieldFault, ValidationFailed
@@ -81,13 +82,10 @@ def without_person(letter: DeadLetter, subject: DataSubject) -> bytes | None:
     person and is nested too deep to be written again goes.
     """
     try:
-        return _without(
-            _decoded(letter.body, letter.origin.content_encoding, letter.origin.content_type), letter, subject
-        )
+        value = _decoded(letter.body, letter.origin.content_encoding, letter.origin.content_type)
     except (bodies.UnreadableBody, bodies.BodyTooLarge):
         return letter.body
-    except (RecursionError, orjson.JSONEncodeError):
-        return None
+    return None if is_deep(value) else _without(value, letter, subject)
 
 
 def _without(value: Any, letter: DeadLetter, subject: DataSubject) -> bytes | None:
@@ -163,28 +161,18 @@ def _decoded(body: bytes, content_encoding: str | None, content_type: str | None
     return decoding.lenient(unpacking.unpacked(body, LARGEST_BODY, content_encoding, content_type))
 
 
-def _not_deep(value: Any) -> Any:
-    """Return decoded JSON as it is; raises ``UnreadableBody`` for more than ``DEEPEST`` levels."""
-    level = [value]
-    for _ in range(DEEPEST):
-        level = [child for one in level for child in _children(one)]
-    if level:
-        raise bodies.UnreadableBody(f"at most {DEEPEST} levels of nesting were expected")
-    return value
-
-
-def _children(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return cast("dict[str, Any]", value).values()
-    return cast("list[Any]", value) if isinstance(value, list) else ()
-
-
 def _read(body: bytes, content_encoding: str | None, content_type: str | None) -> list[dict[str, Any]]:
     """Return the statements or messages that a body holds, as far as it can be read."""
     try:
         return list(_objects(_decoded(body, content_encoding, content_type)))
     except (bodies.UnreadableBody, bodies.BodyTooLarge):
         return []
+
+
+def _not_deep(value: Any) -> Any:
+    if is_deep(value, DEEPEST):
+        raise bodies.UnreadableBody(f"at most {DEEPEST} levels of nesting were expected")
+    return value
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:

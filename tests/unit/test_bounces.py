@@ -42,6 +42,11 @@ def report(action: str = "failed", status: str = "5.1.1", returned: str = "messa
     return REPORT.format(action=action, status=status, returned=returned).encode()
 
 
+PARTS = (b'Content-Type: (a report) multipart/report; boundary="b"\n\n--b\n', b"content-type: message/rfc822\r\n\r\n")
+DEEP = [report().replace(b"Content-Type: text/plain", part * 3000) for part in PARTS]
+"""Parts within each other, more than a parser goes down."""
+
+
 @pytest.mark.parametrize("returned", ["message/rfc822", "text/rfc822-headers"])
 def test_a_failure_is_read(returned: str) -> None:
     """The notice is known by its Message-ID, whether the whole mail came back or its headers."""
@@ -55,10 +60,17 @@ def test_a_failure_without_a_code_is_a_failure() -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [report(action="delayed"), report(action="delivered"), b"", b"\xff\xfe", b"Subject: I am away\n\nUntil Monday."],
+    [
+        report(action="delayed"),
+        report(action="delivered"),
+        b"",
+        b"\xff\xfe",
+        b"Subject: I am away\n\nUntil Monday.",
+        *DEEP,
+    ],
 )
 def test_what_is_no_failure(raw: bytes) -> None:
-    """A delay, a receipt, a holiday reply, or no mail at all is not a bounce."""
+    """A delay, a receipt, a holiday reply, what is made of countless parts, or no mail at all is not a bounce."""
     assert read(raw) is None
 
 

@@ -18,6 +18,7 @@ from joserfc.jws import JWSRegistry
 from bridge.domain import decoding
 from bridge.domain.bodies import UnreadableBody
 from bridge.domain.comparison import SIGNATURE, same
+from bridge.domain.nesting import check_encoded
 from schemas import xapi
 
 ALGORITHMS = ("RS256", "RS384", "RS512")
@@ -34,7 +35,6 @@ _UNREADABLE = (
     AttributeError,
     KeyError,
     IndexError,
-    RecursionError,
     UnsupportedAlgorithm,
     x509.InvalidVersion,
 )
@@ -67,6 +67,7 @@ def signature_hashes(statement: Mapping[str, Any]) -> list[str]:
 def check(signature: bytes, statement: Mapping[str, Any]) -> None:
     """Raise ``BadSignature`` unless it is a JWS over ``statement``, and true to the certificate it names, if any."""
     try:
+        check_encoded(signature.strip().partition(b".")[0])
         compact = jws.extract_compact(signature.strip(), registry=_REGISTRY)
         header = cast("Mapping[str, Any]", compact.headers())
         payload = decoding.decoded(compact.payload)

@@ -58,6 +58,7 @@ async def test_no_token(client: Client) -> None:
         {"roles": "member"},
         {"roles": [1]},
         {"roles": {"member": True}},
+        pytest.param({"deep": orjson.loads(b"[" * 300 + b"]" * 300)}, id="deep"),
     ],
     ids=str,
 )

@@ -23,7 +23,6 @@ from bridge.domain.agents import identifier_key
 from bridge.services.subjects import stranger
 from tests.integration.lrs.client import BOUNDARY, JSON, Lrs, agent, attachment, multipart, new_id, part, statement
 
-DEEP = base64.urlsafe_b64encode(b'{"alg":"RS256","x":' + b"[" * 5000 + b"]" * 5000 + b"}").rstrip(b"=")
 NOTES = b"first\r\n--line\x00\xff"
 SIGNATURE = {
     "usageType": "http://adlnet.gov/expapi/attachments/signature",
@@ -122,6 +121,11 @@ def signed(payload: Any, key: rsa.RSAPrivateKey, **header: Any) -> bytes:
     return jws.serialize_compact(protected, orjson.dumps(payload), RSAKey.import_key(pem), algorithms).encode()
 
 
+def deep(levels: int) -> bytes:
+    """A header that is JSON, and nested."""
+    return base64.urlsafe_b64encode(b'{"alg":"RS256","x":' + b"[" * levels + b"]" * levels + b"}").rstrip(b"=")
+
+
 async def sent(lrs: Lrs, given: dict[str, Any], signature: bytes, **extra: Any) -> int:
     """Send a statement with its signature; returns the status."""
     whole = {**given, "attachments": [attachment(signature, **{**SIGNATURE, **extra})]}
@@ -149,7 +153,10 @@ async def test_a_false_signature_is_refused(lrs: Lrs, key: rsa.RSAPrivateKey) ->
         "a certificate that is none": signed(given, key, x5c=["AAAA"]),
         "a certificate of an unknown kind of key": signed(given, key, x5c=[changed(key, "2a864886f70d010101", "63")]),
         "a certificate of an unknown version": signed(given, key, x5c=[changed(key, "a003020102", "05")]),
-        "a header nested too deep": b".".join([DEEP, *signed(given, key).split(b".")[1:]]),
+        **{
+            f"a header nested {levels} deep": b".".join([deep(levels), *signed(given, key).split(b".")[1:]])
+            for levels in (253, 900, 5000, 200_000)
+        },
     }
     for name, signature in cases.items():
         assert await sent(lrs, given, signature) == 400, name
