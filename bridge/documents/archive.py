@@ -22,7 +22,8 @@ UNKNOWN_SIZE: Final = 2**31
 
 COMPRESSION: Final = 6
 LONGEST_NAME: Final = 120
-DEVICE: Final = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+LONGEST_ENDING: Final = 20
+DEVICE: Final = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³]) *(\..*)?", re.IGNORECASE)
 """Names that Windows takes for a device."""
 
 
@@ -89,5 +90,6 @@ def safe_name(name: str) -> str:
     plain = unicodedata.normalize("NFC", name)
     kept = "".join(c if c.isalnum() or unicodedata.category(c).startswith("M") or c in " ._-()" else "_" for c in plain)
     stem, dot, ending = kept.strip(" ._").rpartition(".")
-    short = f"{stem[: LONGEST_NAME - len(ending) - 1]}{dot}{ending[:20]}" if stem else ending[:LONGEST_NAME]
+    room = LONGEST_NAME - LONGEST_ENDING - len(dot)
+    short = (f"{stem[:room]}{dot}{ending[:LONGEST_ENDING]}" if stem else ending[:LONGEST_NAME]).rstrip(" .")
     return f"_{short}" if DEVICE.fullmatch(short) else short or "file"
