@@ -1,6 +1,7 @@
-"""The licence list, ``docs/licences.md``: made from what is installed (``make licences``), compared by a test.
+"""The licence list, ``docs/licences.md``, of all that is pinned: made by ``make licences``, compared by a test.
 
-pip-licenses reads each package's own words; this file only gives different words for one licence the same name.
+pip-licenses reads each package's own words; this file only gives different words for one licence the same name. A
+Python or a system installs some of the pins: the licences of the others are kept as another one has read them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ ALLOWED = frozenset(
 )  # fmt: skip
 """What a dependency may be under: permissive, or copyleft by the file alone (MPL-2.0)."""
 
-NOT_SHIPPED = {"SecantusDB": "GPL-2.0-only AND CC-BY-4.0"}
+NOT_SHIPPED = {"secantusdb": "GPL-2.0-only AND CC-BY-4.0"}
 """Under another licence, and never part of what is shipped: a process of its own in development and tests."""
 
 _SAME = {
@@ -48,8 +49,11 @@ _READ = {
 }
 """Packages whose metadata name no licence, or not which, by the licence file that they carry."""
 
-_OTHER_PLATFORMS = frozenset({"colorama"})
-"""Pinned for Windows alone, so not installed where this runs: BSD-3-Clause by its project's word."""
+UNREAD = "to be read where it is installed"
+"""Stands for the licence of a new pin for another Python or system: ``make licences`` there reads it."""
+
+
+_PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, order=True)
@@ -71,22 +75,37 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def pins(file: str) -> list[tuple[str, str]]:
+    """The name and version of each pin, for whatever Python and system, by name."""
+    text = (REPOSITORY / "deploy" / "requirements" / file).read_text()
+    return sorted((canonical(name), version) for name, version in _PIN.findall(text))
+
+
 def pinned(file: str) -> set[str]:
     """The names that a file of pins holds."""
-    text = (REPOSITORY / "deploy" / "requirements" / file).read_text()
-    return {canonical(name) for name in re.findall(r"^([A-Za-z0-9._-]+)==", text, re.MULTILINE)} - _OTHER_PLATFORMS
+    return {name for name, _ in pins(file)}
 
 
-def installed() -> list[Licensed]:
-    """Every pinned package, by name; what else lies in the environment is not ours to list."""
+def licensed() -> list[Licensed]:
+    """Every pin with its licence; what else lies in the environment is not ours to list."""
+    known = _listed() | _installed()
+    return [Licensed(*pin, known.get(pin, UNREAD)) for pin in pins("dev.txt")]
+
+
+def _listed() -> dict[tuple[str, str], str]:
+    """The licences that the list has."""
+    rows = re.findall(r"^\| (\S+) \| (\S+) \| (.+) \|$", FILE.read_text(), re.MULTILINE)
+    return {(name, version): licence for name, version, licence in rows}
+
+
+def _installed() -> dict[tuple[str, str], str]:
+    """The licences of what is installed."""
     argv = [sys.executable, "-m", "piplicenses", "--from=mixed", "--format=json", "--with-system"]
-    found = json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)
-    wanted = pinned("dev.txt")
-    return sorted(
-        (Licensed(one["Name"], one["Version"], _expression(one["Name"], one["License"])) for one in found
-         if canonical(one["Name"]) in wanted),
-        key=lambda one: canonical(one.name),
-    )  # fmt: skip
+    packages = json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)
+    return {
+        (name := canonical(package["Name"]), package["Version"]): _expression(name, package["License"])
+        for package in packages
+    }
 
 
 def _expression(name: str, told: str) -> str:
@@ -99,25 +118,25 @@ def _expression(name: str, told: str) -> str:
 def document() -> str:
     """The whole of ``docs/licences.md``."""
     shipped = pinned("run.txt")
-    everything = installed()
+    everything = licensed()
     return "\n".join(
         [
             "# Licences",
             "",
-            "Made by `make licences`; a test compares it with what is installed, and refuses a licence that is not on",
-            "the list in `tests/support/licences.py`. The fonts that three packages bring (`deckr-fonts`,",
-            "`justmytype-intl-cjk`, `pymupdf-fonts`) are under the SIL Open Font License 1.1. `colorama`",
-            "(BSD-3-Clause) is pinned for Windows alone.",
+            "Made by `make licences`; a test compares it with the pins and what is installed, and refuses a licence",
+            "that is not on the list in `tests/support/licences.py`. Of two versions of a package, one is for newer",
+            "Pythons. The fonts that three packages bring (`deckr-fonts`, `justmytype-intl-cjk`, `pymupdf-fonts`) are",
+            "under the SIL Open Font License 1.1. `colorama` and `pywin32` are pinned for Windows alone.",
             "",
             "## In the image",
             "",
-            *_table([one for one in everything if canonical(one.name) in shipped]),
+            *_table([one for one in everything if one.name in shipped]),
             "",
             "## For development and tests alone",
             "",
             "SecantusDB is under the GPL: a program of its own, never imported and never shipped.",
             "",
-            *_table([one for one in everything if canonical(one.name) not in shipped]),
+            *_table([one for one in everything if one.name not in shipped]),
             "",
         ]
     )
