@@ -5,7 +5,8 @@ SHELL := /bin/bash
 .PHONY: help install demo run test check bench bench-lrs faults fuzz soak sbom licences audit image-check pins clean
 
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 PACKAGES := bridge consumers deploy schemas
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST_ARGS ?=
@@ -13,10 +14,10 @@ PYTEST_ARGS ?=
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: .venv/.package ## Make the virtual environment in .venv (again only when its pins changed)
+install: $(VENV)/.package ## Make the virtual environment in .venv (again only when its pins changed)
 
-.venv/bin/python:
-	@echo "Making the virtual environment in .venv …"
+$(BIN)/python:
+	@echo "Making the virtual environment in $(VENV) …"
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed; name one: make install PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	@if ! $(PYTHON) -c 'import ensurepip' 2>/dev/null; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -25,14 +26,14 @@ install: .venv/.package ## Make the virtual environment in .venv (again only whe
 	    echo "This Python has no venv. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; \
 	  fi; \
 	fi
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv $(VENV)
 
-.venv/.pins: deploy/requirements/dev.txt | .venv/bin/python
+$(VENV)/.pins: deploy/requirements/dev.txt | $(BIN)/python
 	@echo "Installing the pinned dependencies …"
 	@$(PIP) install --require-hashes -r $<
 	@touch $@
 
-.venv/.package: pyproject.toml .venv/.pins
+$(VENV)/.package: pyproject.toml $(VENV)/.pins
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
