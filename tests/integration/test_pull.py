@@ -105,10 +105,12 @@ async def test_a_statement_that_cannot_be_read_ends_no_pull(bridge: Journey, pul
         bad.append(puller.lrs.raw[number])
     puller.lrs.store(completed(activity="course/99"), "2026-05-04T11:00:00Z")
     assert await puller() == 11
+    letters: list[bytes] = []
     async with asyncio.timeout(30):
-        while len(await bridge.log("m-1")) < 5:
+        while len(letters) < len(bad) or len(await bridge.log("m-1")) < 5:
             await asyncio.sleep(0.02)
-    assert [bytes(letter.body) for letter in await bridge.dead_letters()] == bad
+            letters += [bytes(letter.body) for letter in await bridge.dead_letters()]
+    assert letters == bad
     assert await puller() <= 2, "only what was stored within the overlap"
 
 
