@@ -7,6 +7,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -106,22 +107,28 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
     """Turn whatever goes wrong into a problem document; a 500 is logged, and tells the caller nothing."""
     try:
         return await handler(request)
-    except web.HTTPException as error:
-        if error.status < 400:
+    except Exception as error:
+        if isinstance(error, web.HTTPException) and error.status < HTTPStatus.BAD_REQUEST:
             raise
+        try:
+            return _answer(request, error)
+        finally:
+            logs.release(error)
+
+
+def _answer(request: web.Request, error: Exception) -> web.Response:
+    if isinstance(error, web.RequestPayloadError):
+        return problems.answer(request, Malformed("The body broke off, or is not in the encoding it names."))
+    if isinstance(error, web.HTTPException):
         _check_not_begun(request)
         return _answer_http(request, error)
-    except web.RequestPayloadError:
-        return problems.answer(request, Malformed("The body broke off, or is not in the encoding it names."))
-    except BridgeError as error:
-        if error.status >= 500:
-            log.warning("request_failed", slug=error.slug, **logs.failure(error))
-        _check_not_begun(request)
-        return problems.answer(request, error)
-    except Exception as error:
-        log.error("request_crashed", **logs.failure(error))  # noqa: TRY400 - frames and type, never the exception's words
-        _check_not_begun(request)
-        return problems.answer(request, BridgeError())
+    if not isinstance(error, BridgeError):
+        log.error("request_crashed", **logs.failure(error))  # frames and type, never the exception's words
+        error = BridgeError()
+    elif error.status >= 500:
+        log.warning("request_failed", slug=error.slug, **logs.failure(error))
+    _check_not_begun(request)
+    return problems.answer(request, error)
 
 
 def _answer_http(request: web.Request, error: web.HTTPException) -> web.Response:

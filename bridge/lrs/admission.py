@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import Final
 
 from aiohttp import web
@@ -34,6 +35,32 @@ STRANGERS: Final = 256
 """Forms of callers not yet known that are read at once, each up to its first part; others wait."""
 
 
+BODIES: Final = 4
+"""Bodies of the largest size that are in hand at once; others wait, and are not read meanwhile."""
+
+
+class Room:
+    """Bytes that may be held at once."""
+
+    def __init__(self, size: int) -> None:
+        self._size = self._free = size
+        self._freed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def held(self, size: int) -> AsyncGenerator[None]:
+        """Hold so many bytes, once they are free."""
+        size = min(size, self._size)
+        async with self._freed:
+            await self._freed.wait_for(lambda: self._free >= size)
+            self._free -= size
+        try:
+            yield
+        finally:
+            self._free += size
+            async with self._freed:
+                self._freed.notify_all()
+
+
 class Admission:
     """Lets requests through; ``count`` counts a credential's call, and raises when it is one too many.
 
@@ -45,20 +72,29 @@ class Admission:
         self._count = count
         self._largest_form = largest_form
         self._strangers = asyncio.Semaphore(STRANGERS)
+        self._room = Room(BODIES * largest_form)
 
-    async def admit(self, request: web.Request, more_time: Callable[[], None]) -> Call:
-        """Return the call; raises ``Malformed``, ``TooLarge``, ``Unauthenticated`` or ``RateLimited``."""
+    @asynccontextmanager
+    async def admitted(self, request: web.Request, more_time: Callable[[], None]) -> AsyncGenerator[Call]:
+        """Give the call, with room for its body.
+
+        Raises ``Malformed``, ``TooLarge``, ``Unauthenticated`` or ``RateLimited``.
+        """
+        length = request.content_length if request.content_length is not None else self._largest_form
+        size = min(length, self._largest_form) if request.body_exists else 0
         if is_form(request):
             form = Form(request)
             credential = await self._sender(form)
-            given = await form.rest(self._largest_form)
-            version = self._version(request, given)
+            async with self._room.held(size):
+                given = await form.rest(self._largest_form)
+                yield Call(given, self._version(request, given), credential, more_time)
         else:
             given = sent(request)
             version = self._version(request, given)
             credential = await self._credential(given.headers)
             self._count(credential.key)
-        return Call(given, version, credential, more_time)
+            async with self._room.held(size):
+                yield Call(given, version, credential, more_time)
 
     async def _sender(self, form: Form) -> Credential:
         async with self._strangers:

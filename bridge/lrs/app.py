@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import structlog
@@ -99,13 +100,17 @@ def _dispatch(methods: Mapping[str, Act], admission: Admission, times: Times) ->
     async def handle(request: web.Request) -> web.StreamResponse:
         method = method_of(request)
         _check_offered(method, methods)
-        async with deadline(times.call, "This", "try again") as clock:
-            call = await admission.admit(
-                request, lambda: clock.reschedule(asyncio.get_running_loop().time() + times.files)
-            )
+        async with (
+            deadline(times.call, "This", "try again") as clock,
+            admission.admitted(request, partial(_give, clock, times.files)) as call,
+        ):
             return await methods["GET" if method == "HEAD" else method](call)
 
     return handle
+
+
+def _give(clock: asyncio.Timeout, seconds: float) -> None:
+    clock.reschedule(asyncio.get_running_loop().time() + seconds)
 
 
 def _check_offered(method: str, methods: Iterable[str]) -> None:
@@ -128,7 +133,9 @@ def _answering(clock: Clock, correlation_id: web.RequestKey[str]) -> Middleware:
             told = _told(error)
             if isinstance(told, Unauthenticated | Forbidden):
                 metrics.denied(told.slug, "lrs")
-            return _shortened(request, answers.refusal(told, request[correlation_id]))
+            answer = _shortened(request, answers.refusal(told, request[correlation_id]))
+            logs.release(error)
+            return answer
 
     return middleware
 
