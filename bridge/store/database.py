@@ -121,17 +121,6 @@ async def _translated(call: Callable[P, Coroutine[Any, Any, R]], *args: P.args, 
         _raise_unless_transient(error)
 
 
-async def _translated_rows(
-    call: Callable[P, AsyncGenerator[R]], *args: P.args, **kwargs: P.kwargs
-) -> AsyncGenerator[R]:
-    try:
-        async with aclosing(call(*args, **kwargs)) as rows:
-            async for row in rows:
-                yield row
-    except ERRORS as error:
-        _raise_unless_transient(error)
-
-
 def _raise_unless_transient(error: Exception) -> NoReturn:
     if isinstance(error, PyMongoError) and error.has_error_label(TRANSIENT):
         raise error  # the transaction is run again
@@ -164,8 +153,13 @@ def _guarded(method: Callable[..., Coroutine[Any, Any, R]]) -> Callable[..., Cor
 
 def _guarded_rows(method: Callable[..., AsyncGenerator[R]]) -> Callable[..., AsyncGenerator[R]]:
     @functools.wraps(method)
-    def call(*args: Any, **kwargs: Any) -> AsyncGenerator[R]:
-        return _translated_rows(method, *args, **kwargs)
+    async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[R]:
+        try:
+            async with aclosing(method(*args, **kwargs)) as rows:
+                async for row in rows:
+                    yield row
+        except ERRORS as error:
+            _raise_unless_transient(error)
 
     return call
 
