@@ -75,7 +75,7 @@ def take_in(message: AbstractIncomingMessage, rules: Rules, limit: int) -> Deliv
     try:
         delivery.pieces = _pieces(delivery, rules, limit)
     except bodies.BodyTooLarge as error:
-        delivery.pieces = [Piece(None, outcome=Outcome.dead(Reason.TOO_LARGE, str(error)))]
+        delivery.pieces = [_too_large(None, str(error))]
     except bodies.UnreadableBody as error:
         delivery.pieces = [_no_json(None, str(error))]
     return delivery
@@ -94,6 +94,8 @@ def _pieces(delivery: Delivery, rules: Rules, limit: int) -> list[Piece]:
 def _piece(raw: bytes, part: bytes | None, arrived: Callable[[Statement, bytes], Arrival]) -> Piece:
     try:
         value = decoding.decoded(raw)
+    except bodies.BodyTooLarge as error:
+        return _too_large(part, str(error))
     except bodies.UnreadableBody as error:
         return _no_json(part, str(error))
     except decoding.Unkeepable as error:
@@ -102,6 +104,10 @@ def _piece(raw: bytes, part: bytes | None, arrived: Callable[[Statement, bytes],
         fault = xapi.explain(value)
         return _invalid(part, f"{fault.pointer or '/'}: {fault.expected}")
     return Piece(part, arrived(cast("Statement", value), raw))
+
+
+def _too_large(part: bytes | None, detail: str) -> Piece:
+    return Piece(part, outcome=Outcome.dead(Reason.TOO_LARGE, detail))
 
 
 def _no_json(part: bytes | None, detail: str) -> Piece:

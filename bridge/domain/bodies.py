@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+MOST_UNFOLDED: Final = 64 * 2**20
+"""Bytes of memory that a JSON text may become: 8 MB of brackets would become 400."""
+
+UNFOLDED: Final = {b"[": 96, b"{": 250, b",": 80}
+"""What opens a value, or is before the next → bytes that the value takes in memory, measured."""
+
+FEWER: Final = "a body of fewer values was expected"
+
 MOST_STATEMENTS = 500
 """Statements that one message may hold (api.md, AMQP in)."""
 
@@ -12,3 +22,8 @@ class UnreadableBody(Exception):
 
 class BodyTooLarge(Exception):
     """The body, or what it unpacks to, or the number of statements, is over the limit."""
+
+
+def is_heavy(body: bytes) -> bool:
+    """Say whether a JSON text has so many values that they would fill the memory; marks in strings are counted, too."""
+    return len(body) + sum(size * body.count(mark) for mark, size in UNFOLDED.items()) > MOST_UNFOLDED

@@ -14,19 +14,13 @@ from typing import Any, Final, NoReturn
 import orjson
 
 from bridge.domain import splitting
-from bridge.domain.bodies import BodyTooLarge, UnreadableBody
+from bridge.domain.bodies import FEWER, BodyTooLarge, UnreadableBody, is_heavy
 from bridge.domain.nesting import DEEPEST
 from schemas import property_names, xapi
 from schemas.messages import MEMBER
 
 _LEVELS, _LENGTH = 8, 2**18
 """Levels, and bytes, in which the place of a fault is looked for: a statement has as many levels of its own."""
-
-MOST_UNFOLDED: Final = 64 * 2**20
-"""Bytes of memory that a JSON text may become: 8 MB of brackets would become 400."""
-
-UNFOLDED: Final = {b"[": 96, b"{": 250, b",": 80}
-"""What opens a value, or is before the next → bytes that the value takes in memory, measured."""
 
 _KNOWN: Final = xapi.PROPERTIES | frozenset(property_names(MEMBER))
 _DEEP: Final = f"JSON that is nested at most {DEEPEST} levels deep"
@@ -48,8 +42,8 @@ def decoded(body: bytes) -> object:
 
     Raises ``BodyTooLarge`` for so many values that they would fill the memory.
     """
-    if unfolded(body) > MOST_UNFOLDED:
-        raise BodyTooLarge("a body of fewer values was expected")
+    if is_heavy(body):
+        raise BodyTooLarge(FEWER)
     try:
         return _loaded(body)
     except orjson.JSONDecodeError as error:
@@ -59,13 +53,10 @@ def decoded(body: bytes) -> object:
         raise Unkeepable(_place(body)[0], _DEEP) from None
 
 
-def unfolded(body: bytes) -> int:
-    """Return how many bytes of memory a JSON text becomes at most, about; what stands in strings is counted, too."""
-    return len(body) + sum(size * body.count(mark) for mark, size in UNFOLDED.items())
-
-
 def lenient(body: bytes) -> object:
     """Parse JSON as far as it can be shown: what ``decoded`` refuses has gaps. Raises ``UnreadableBody``."""
+    if is_heavy(body):
+        raise UnreadableBody(FEWER)
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from bridge.domain.bodies import MOST_STATEMENTS, BodyTooLarge, UnreadableBody
+from bridge.domain.bodies import FEWER, MOST_STATEMENTS, BodyTooLarge, UnreadableBody, is_heavy
 
 MOST_BRACKETS: Final = 300_000
 """Brackets that are counted in a part which the scanner cannot read: a stranger's body takes no long time."""
@@ -46,13 +46,21 @@ def is_balanced(body: bytes) -> bool:
 
 
 def elements(body: bytes, most: int | None = MOST_STATEMENTS) -> list[bytes]:
-    """Return the elements of an array; raises ``UnreadableBody``, and ``BodyTooLarge`` for more than ``most``."""
-    text = _text(body)
+    """Return the elements of an array; raises ``UnreadableBody``, and ``BodyTooLarge`` for more than ``most``.
+
+    One that would fill the memory is split by its brackets, as far as they can be counted.
+    """
+    heavy, text = is_heavy(body), _text(body)
     found: list[bytes] = []
-    for start, end in _parts(text, "[", "]"):
-        if len(found) == most:
-            raise BodyTooLarge(f"at most {most} statements in one message were expected")
-        found.append(_bytes(text[start:end]))
+    try:
+        for start, end in _parts(text, "[", "]", _end_by_brackets if heavy else _end):
+            if len(found) == most:
+                raise BodyTooLarge(f"at most {most} statements in one message were expected")
+            found.append(_bytes(text[start:end]))
+    except UnreadableBody:
+        if heavy:
+            raise BodyTooLarge(FEWER) from None
+        raise
     return found
 
 
@@ -60,7 +68,7 @@ def members(body: bytes) -> dict[str, bytes]:
     """Return the members of an object, of several with one name the last; raises ``UnreadableBody``."""
     text = _text(body)
     found: dict[str, bytes] = {}
-    for start, end in _parts(text, "{", "}"):
+    for start, end in _parts(text, "{", "}", _end):
         name, after = _scanned(text, start)
         if not isinstance(name, str):
             raise _unreadable(start)
@@ -86,12 +94,12 @@ def _skip(text: str, position: int) -> int:
     return blanks.end()
 
 
-def _parts(text: str, opening: str, closing: str) -> Iterator[tuple[int, int]]:
+def _parts(text: str, opening: str, closing: str, end_of: Callable[[str, int], int]) -> Iterator[tuple[int, int]]:
     """Yield where each part between the outermost brackets begins and ends, without the blanks around it."""
     position = _past(text, 0, opening)
     if text[position : position + 1] != closing:
         while True:
-            end = _end(text, position)
+            end = end_of(text, position)
             yield position, end
             position = _skip(text, end)
             if text[position : position + 1] == closing:

@@ -110,8 +110,14 @@ def test_what_is_too_much_is_said() -> None:
     assert len(splitting.elements(orjson.dumps([1] * 500))) == 500
     with pytest.raises(BodyTooLarge):
         splitting.elements(orjson.dumps([1] * 501))
-    with pytest.raises(UnreadableBody):
+    with pytest.raises(BodyTooLarge):
         splitting.elements(b"[" + b'{"a":' * 1_000_000)
+
+
+def test_a_part_that_would_fill_the_memory_costs_the_others_nothing() -> None:
+    """It is split off without being read: by brackets, of which commas and numbers have none."""
+    wide = b"[%s]" % b",".join([b"0.5"] * 1_000_000)
+    assert splitting.elements(b'["good", %s, {"a": "]"}]' % wide) == [b'"good"', wide, b'{"a": "]"}']
 
 
 values: st.SearchStrategy[Any] = st.recursive(
