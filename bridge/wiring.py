@@ -22,8 +22,8 @@ from bridge.services.erasure import Erasures
 from bridge.services.evidence import Limits, MemberEvidence
 from bridge.services.exports import About, Exports, SharesOf
 from bridge.services.feed import MemberFeed
+from bridge.services.follow_ups import FollowUps
 from bridge.services.imports import LogImports
-from bridge.services.intake import Intake, UpToDate
 from bridge.services.links import Links
 from bridge.services.log import Log
 from bridge.services.lrs import credentials
@@ -63,7 +63,6 @@ class Services:
     members: MemberRecords
     periods: Periods
     forms: Forms
-    intake: Intake
     plan: Plan
     log: Log
     links: Links
@@ -78,6 +77,7 @@ class Services:
     selection: Selection
     register: Register
     submissions: Submissions
+    follow_ups: FollowUps
     reminders: Reminders
     upkeep: Upkeep
     notices: NoticeBoard
@@ -145,14 +145,13 @@ def build(database: Database, settings: Settings) -> Services:
     chosen = forms(settings)
     recording = Recording(stores, rules(settings), chosen.current("log"))
     acts = Acts(stores)
-    intake = Intake(stores, acts, chosen)
-    up_to_date = UpToDate(stores, intake, acts)
-    periods = Periods(stores, intake, today)
-    members = MemberRecords(stores, recording)
-    log = Log(stores, up_to_date, chosen, periods, intake)
-    files = evidence(stores, up_to_date, settings)
+    follow_ups = FollowUps(stores, recording)
+    periods = Periods(stores, today)
+    members = MemberRecords(stores, follow_ups)
+    log = Log(stores, acts, chosen, periods)
+    files = evidence(stores, acts, settings)
     access = AccessHistory(stores)
-    submissions = Submissions(stores, recording, chosen)
+    submissions = Submissions(stores, chosen)
     audit_rules = _audit_rules(settings)
     operations = Operations(stores, DeadQueue(settings, topology(settings)), access)
     erasures = Erasures(stores, operations)
@@ -163,31 +162,29 @@ def build(database: Database, settings: Settings) -> Services:
         members,
         periods,
         forms=chosen,
-        intake=intake,
         plan=Plan(stores, acts, chosen, periods),
         log=log,
-        links=Links(up_to_date),
-        comments=MemberComments(stores, up_to_date, periods),
+        links=Links(acts),
+        comments=MemberComments(stores, acts, periods),
         evidence=files,
         imports=LogImports(acts, log, chosen, periods),
         feed=MemberFeed(stores, members),
         operations=operations,
         access=access,
         support=Support(stores, acts, access),
-        audit=MemberAudit(stores, acts, intake, submissions, today),
+        audit=MemberAudit(stores, acts, submissions, today),
         selection=Selection(stores, acts, audit_rules, today),
-        register=Register(stores, acts, submissions, access, files, audit_rules, today),
+        register=Register(stores, acts, submissions, follow_ups, access, files, audit_rules, today),
         submissions=submissions,
-        reminders=Reminders(stores, acts, submissions, settings.period_ending_days, today),
+        follow_ups=follow_ups,
+        reminders=Reminders(stores, acts, follow_ups, settings.period_ending_days, today),
         upkeep=Upkeep(stores.schedules, chores(files, erasures)),
         notices=NoticeBoard(stores, settings.portal_url),
-        exports=Exports(
-            stores, chosen, periods, intake, access, renderer(settings), _about(settings), shares(settings)
-        ),
+        exports=Exports(stores, chosen, periods, access, renderer(settings), _about(settings), shares(settings)),
         erasures=erasures,
         migrations=migrations,
         backups=Backups(stores, migrations, erasures),
-        retention=Retention(database, intake, operations, erasures, settings),
+        retention=Retention(database, acts, operations, erasures, settings),
         lrs=_lrs(stores, settings),
     )
 
@@ -231,7 +228,7 @@ def _about(settings: Settings) -> About:
     return About(settings.languages[0], page, settings.export_streams)
 
 
-def evidence(stores: Stores, acts: UpToDate, settings: Settings) -> MemberEvidence:
+def evidence(stores: Stores, acts: Acts, settings: Settings) -> MemberEvidence:
     """Build the evidence service, with the scanner that the settings name."""
     limits = Limits(file=settings.evidence_max_bytes, member=settings.evidence_quota_bytes)
     scanner = Scanner(settings.clamd_url, settings.clamd_timeout) if settings.clamd_url else None

@@ -18,7 +18,6 @@ from consumers.members import MemberConsumer
 from consumers.meter import Meter
 from consumers.mirror import Mirror
 from consumers.notifications import Notifier
-from consumers.quiet import QuietIntake
 from consumers.reminders import Clock
 from consumers.worker import Worker
 
@@ -38,7 +37,7 @@ async def work(settings: Settings) -> None:
     async with wiring.services(settings) as services, AsyncExitStack() as stack:
         await services.migrations.check_at_start()
         topology = wiring.topology(settings)
-        statements = Worker(settings, topology, services.recording, quiet=QuietIntake(services.intake))
+        statements = Worker(settings, topology, services.recording)
         members = MemberConsumer(settings, topology, services.feed)
         relay = Relay(settings, topology, services.stores.outbox)
         mirror = Mirror(settings, topology, services.operations)

@@ -4,8 +4,9 @@ One relay works at a time. It holds a lock that lives and dies with the very con
 (``bridge.broker.locks``): when another relay has the lock, this one's connection is gone at the broker, and nothing
 it had still to say can arrive late and out of order. The others ask for the lock now and then, and are ready to follow.
 
-In order per member: events are read in the order they were written, and of each member one at a time is on its way; the
-next goes out once the broker has confirmed it. Whatever fails begins again with what is not noted as delivered.
+In order per member: events are read member by member, each member's in the order they were written, and of each member
+one at a time is on its way; the next goes out once the broker has confirmed it. The members are gone through in a
+round, so that none waits for the backlog of another. Whatever fails begins again with what is still there.
 
 The relay never stands in the way of recording: it rests twice as long as it works, and looks less often while idle.
 """
@@ -30,7 +31,7 @@ from bridge.broker.publisher import Outgoing, Publisher
 from bridge.broker.topology import Topology
 from bridge.metrics import EVENTS
 from bridge.settings import Settings
-from bridge.store.outbox import Outbox, events_of
+from bridge.store.outbox import Outbox
 from consumers.session import Life, publisher_on, watch_connection
 
 log = structlog.get_logger(__name__)
@@ -38,8 +39,8 @@ log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/cloudevents+json"
 """CloudEvents 1.0, JSON format, structured content mode."""
 
-AT_ONCE = 50
-"""Rows of the outbox, each an event or a block of them, read and marked together."""
+AT_ONCE = 200
+"""Events read, and removed, together."""
 
 SHORTEST, LONGEST = 0.02, 1.0
 """Seconds between two looks at the outbox: it begins with the shortest and doubles while there is nothing."""
@@ -56,6 +57,7 @@ class Relay:
         self._topology = topology
         self._outbox = outbox
         self._in_hand = asyncio.Lock()
+        self._beyond = ""  # where the round through the members goes on
         self.life = Life("events out")
 
     async def run(self) -> None:
@@ -90,17 +92,21 @@ class Relay:
             await asyncio.sleep(rest if published else pause)
 
     async def _publish(self, publisher: Publisher) -> int:
-        """Publish what waits, up to ``AT_ONCE`` rows, and note it as delivered; returns how many rows that were."""
-        rows = await self.life.patiently(lambda: self._outbox.pending(AT_ONCE))
-        events = [event for row in rows for event in events_of(row)]
+        """Publish what waits, up to ``AT_ONCE`` events, and remove it; returns how many events that were."""
+        beyond = self._beyond
+        events = await self.life.patiently(lambda: self._outbox.pending(AT_ONCE, beyond))
+        if not events and beyond:  # the end of a round
+            self._beyond = ""
+            return await self._publish(publisher)
         for together in rounds(events):
             # Nobody has to listen: an event that no queue takes has been delivered to all who wanted it.
             await publisher.publish([self._outgoing(row) for row in together], mandatory=False)
-        if rows:
-            await self.life.patiently(lambda: self._outbox.delivered(rows))
+        if events:
+            await self.life.patiently(lambda: self._outbox.delivered(events))
+            self._beyond = events[-1]["member_id"] if len(events) == AT_ONCE else ""
         for event in events:
             EVENTS.labels(event["type"]).inc()
-        return len(rows)
+        return len(events)
 
     def _outgoing(self, row: dict[str, Any]) -> Outgoing:
         body = orjson.dumps(cloud_event(row, self._settings.event_source))

@@ -17,17 +17,13 @@ from aio_pika.abc import AbstractIncomingMessage
 from bridge.broker.publisher import Publisher
 from bridge.broker.topology import Topology
 from bridge.domain import bodies
-from bridge.domain.arrivals import Arrival
-from bridge.domain.dispositions import Outcome, Reason
-from bridge.logs import failure
 from bridge.services.recording import Recording
 from bridge.settings import Settings
-from consumers.completions import Delivery, Piece, take_in
+from consumers.completions import Delivery, take_in
 from consumers.delivery import report, settle
 from consumers.in_hand import InHand
 from consumers.inbox import Inbox, is_suspect
-from consumers.pauses import Pauses
-from consumers.quiet import QuietIntake
+from consumers.recorder import Recorder
 from consumers.session import Life, taking, watch
 from consumers.tracing import processing
 
@@ -49,13 +45,11 @@ class Worker:
         topology: Topology,
         recording: Recording,
         report: Callable[[Sequence[Delivery]], None] = report,
-        quiet: QuietIntake | None = None,
     ) -> None:
         self._settings = settings
         self._topology = topology
         self._recording = recording
         self._report = report
-        self._quiet = quiet
         self.life = Life("statements")
         self.in_hand = InHand()
 
@@ -72,8 +66,6 @@ class Worker:
             publisher,
         ):
             self.in_hand.clear()
-            if self._quiet:
-                self._quiet.begin()
             self.life.working()
             log.info("worker ready", queue=queue)
             ready: asyncio.Queue[list[Delivery]] = asyncio.Queue(maxsize=1)
@@ -86,7 +78,6 @@ class Worker:
                 self._prepare(inbox, ready),
                 self._record(inbox, ready, publisher),
                 watch(channel, queue),
-                *([self._quiet.run(self.life)] if self._quiet else []),
                 settle=settle_in_hand,
                 within=self._settings.shutdown_timeout,
             )
@@ -101,8 +92,6 @@ class Worker:
             await self.in_hand.room(first.weight, IN_HAND)
             batch, over = ([first], None) if suspect else self._gathered(inbox, first)
             self.in_hand.take(message, sum(delivery.weight for delivery in batch))
-            if self._quiet:
-                self._quiet.delivered()
             await ready.put(batch)
             if suspect:
                 await ready.join()
@@ -122,55 +111,13 @@ class Worker:
         return take_in(message, self._recording.rules, self._settings.max_statement_bytes)
 
     async def _record(self, inbox: Inbox, ready: asyncio.Queue[list[Delivery]], publisher: Publisher) -> None:
+        settings = self._settings
+        recorder = Recorder(self._recording, self.life, settings.batch_size, settings.max_attempts)
         while True:
             deliveries = await ready.get()
             with processing(deliveries, self._topology.completions):
-                await self._outcomes([piece for delivery in deliveries for piece in delivery.pieces if piece.arrival])
+                await recorder.record([piece for delivery in deliveries for piece in delivery.pieces if piece.arrival])
                 await settle(deliveries, publisher, self._topology, together=inbox.in_order)
             self.in_hand.settle()
             self._report(deliveries)
-            if self._quiet:
-                self._quiet.settled(piece.outcome for one in deliveries for piece in one.pieces if piece.outcome)
             ready.task_done()
-
-    async def _outcomes(self, pieces: Sequence[Piece]) -> None:
-        """Give each piece its outcome: together, or, when that fails, in halves down to the one that is to blame."""
-        arrivals = [piece.arrival for piece in pieces if piece.arrival]
-        if not arrivals:
-            return
-        try:
-            outcomes = await self._recorded(arrivals)
-        except Exception as error:  # whatever a statement provokes must not stop the queue
-            log.warning("batch failed", size=len(arrivals), **failure(error))
-            await self._apart(pieces)
-            return
-        for piece, outcome in zip(pieces, outcomes, strict=True):
-            piece.outcome = outcome
-
-    async def _apart(self, pieces: Sequence[Piece]) -> None:
-        middle = len(pieces) // 2
-        if middle:
-            await self._outcomes(pieces[:middle])
-            await self._outcomes(pieces[middle:])
-            return
-        (piece,) = pieces
-        pauses = Pauses(first=0.05)
-        while piece.outcome is None and piece.attempts < self._settings.max_attempts:
-            piece.attempts += 1
-            await pauses.wait()  # a stop hurries nothing: what is not settled in time comes again
-            piece.outcome = await self._once_more(piece)
-        piece.outcome = piece.outcome or Outcome.dead(
-            Reason.EXHAUSTED, f"a statement that can be recorded was expected; {piece.attempts} attempts failed"
-        )
-
-    async def _once_more(self, piece: Piece) -> Outcome | None:
-        assert piece.arrival is not None
-        try:
-            return (await self._recorded([piece.arrival]))[0]
-        except Exception as error:  # counted as an attempt by the caller
-            log.warning("statement failed", statement_id=piece.arrival.statement_id, **failure(error))
-            return None
-
-    async def _recorded(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
-        """Record, and while the store is away wait and try again: an outage is no statement's fault."""
-        return await self.life.patiently(lambda: self._recording.record(arrivals))

@@ -142,7 +142,7 @@ def _completion(statement: Statement, when: datetime, rules: Rules) -> Completio
         activity_type=definition.get("type"),
         title=_words(definition.get("name"), rules) or last_segment(activity["id"]),
         description=_words(definition.get("description"), rules),
-        day=when.astimezone(rules.zone).date(),
+        day=when.date(),
         minutes=None if duration is None else durations.minutes(duration),
         registration=context["registration"].lower() if "registration" in context else None,
     )

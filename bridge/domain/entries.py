@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -18,9 +19,6 @@ NAMESPACE = uuid.UUID("6d0c8a52-6f0b-5c39-9d53-0a4f6a1d1c53")
 
 SORTABLE = ("title", "type", "date", "complete")
 """What the log can be sorted by (R22)."""
-
-UNDATED = "undated"
-"""The tally of entries without a date: they belong to no period, and are shown with the current one (R76)."""
 
 NOT_COPIED = ("date", "start_date", "reference")
 """Fields that a copy leaves empty: the new activity is on another day, and has a number of its own (R77)."""
@@ -38,11 +36,11 @@ def automatic_draft(
     statement_id: str,
     received_at: datetime,
     form: forms.Form,
+    number: int,
 ) -> Document:
     """Make the draft entry of a completion (R27-R30): pre-filled facts, the reflections left to the member.
 
-    ``arrived`` says that it is not in any list yet: its number, its sort keys and its search tokens follow when the
-    member's record is next looked at (``services.intake``), so that recording is quick.
+    ``number`` is the next of the member's log (R48).
     """
     values = _fitting(
         form,
@@ -63,21 +61,55 @@ def automatic_draft(
         "original_title": values["title"],
         "original_description": values["description"],
     }
-    return {
+    draft = {
         "_id": entry_id(member_id, statement_id),
         "member_id": member_id,
+        "reference": f"L{number}",
         **values,
         "source": "learning_centre",
         "draft": True,
         "form_version": form.version,
+        "plan_ids": [],
         "provenance": provenance,
         "merge_keys": completion.merge_keys,
         "version": 1,
         "created_at": received_at,
         "updated_at": received_at,
-        "arrived": True,
-        **derived(values, draft=True, form=form, calendar=calendar),
     }
+    return listed(draft, form, calendar)
+
+
+def joined(entry: Document, statement_id: str, merge_keys: Sequence[str]) -> Document:
+    """Return an entry with one more statement behind it, and its keys (decision 7)."""
+    provenance = entry["provenance"]
+    statement_ids = [*provenance["statement_ids"], statement_id]
+    return {
+        **entry,
+        "provenance": {**provenance, "statement_ids": statement_ids},
+        "merge_keys": [*entry.get("merge_keys", ()), *merge_keys],
+        "version": entry["version"] + 1,
+    }
+
+
+def is_untouched(entry: Document, statement_id: str) -> bool:
+    """Say whether an entry is a draft that no other statement stands behind and no member has changed (decision 8)."""
+    return entry.get("touched_at") is None and entry["provenance"]["statement_ids"] == [statement_id]
+
+
+def withdrawn(entry: Document, at: datetime) -> Document:
+    """Return the tombstone of an entry whose statement was voided; the same activity may make another (decision 8)."""
+    rest = {name: value for name, value in entry.items() if name not in {"merge_keys", "listed"}}
+    return {**rest, "deleted_at": at, "withdrawn_at": at, "updated_at": at, "version": entry["version"] + 1}
+
+
+def flagged(entry: Document, statement_id: str) -> Document:
+    """Return an entry that says that a statement behind it was voided (decision 8)."""
+    provenance = entry["provenance"]
+    voided_ids = provenance.get("voided_ids", [])
+    if statement_id in voided_ids:
+        return entry
+    flags = {"voided": True, "voided_ids": [*voided_ids, statement_id]}
+    return {**entry, "provenance": {**provenance, **flags}, "version": entry["version"] + 1}
 
 
 def new_entry(
@@ -121,7 +153,7 @@ def changed(
 def listed(entry: Document, form: forms.Form, calendar: MembershipCalendar) -> Document:
     """Return a live entry with all that lists need: what is derived, sort keys, search tokens."""
     known = derived(entry, draft=entry["draft"], form=form, calendar=calendar)
-    full = {**{name: value for name, value in entry.items() if name != "arrived"}, **known, "listed": True}
+    full = {**entry, **known, "linked": bool(entry.get("plan_ids")), "listed": True}
     return {**full, **findable(form, full, SORTABLE)}
 
 
@@ -146,25 +178,11 @@ def copied(entry: Values, form: forms.Form) -> Document:
     return {f.name: entry[f.name] for f in form.fields if f.name in entry and f.name not in NOT_COPIED}
 
 
-def facts(entry: Values) -> dict[str, int]:
-    """Return what a listed entry adds to the tally of its period, as path → number."""
-    state = "draft" if entry["draft"] else "complete" if entry["complete"] else "incomplete"
-    found = {
-        state: 1,
-        "unlinked": 0 if entry.get("plan_ids") else 1,
-        "minutes": entry.get("minutes") or 0,
-        f"types.{entry.get('type') or 'none'}.{state}": 1,
-        f"days.{entry.get('date') or 'none'}": 1,
-    }
-    return {path: number for path, number in found.items() if number}
-
-
 def _fitting(form: forms.Form, values: dict[str, Any]) -> Document:
     """Keep what the form has room for, cut to what a member could save; the ledger keeps the whole."""
     fitting: Document = {}
-    for name, value in values.items():
-        field = form.field(name)
-        choices = {choice.value for choice in field.choices} if field else set[str]()
-        if field is not None and value is not None and (not choices or value in choices):
-            fitting[name] = value[: field.max_length] if isinstance(value, str) else value
+    for field in form.fields:
+        value = values.get(field.name)
+        if value is not None and (not field.choices or any(choice.value == value for choice in field.choices)):
+            fitting[field.name] = value[: field.max_length] if isinstance(value, str) else value
     return fitting

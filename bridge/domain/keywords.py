@@ -34,12 +34,11 @@ def tokens(texts: Iterable[str]) -> list[str]:
     a word inside it is found.
     """
     found: dict[str, None] = {}
-    for text in texts:
-        for run, unspaced in _runs(text):
-            found.update(dict.fromkeys(_windows(run) if unspaced else (run[:MAX_TOKEN],)))
-            if len(found) >= MAX_TOKENS:
-                return sorted(list(found)[:MAX_TOKENS])
-    return sorted(found)
+    for run, unspaced in _runs("\n".join(texts)):
+        found.update(dict.fromkeys(_windows(run)) if unspaced else {run[:MAX_TOKEN]: None})
+        if len(found) >= MAX_TOKENS:
+            break
+    return sorted(list(found)[:MAX_TOKENS])
 
 
 def query_terms(q: str) -> list[str]:
@@ -56,6 +55,9 @@ def query_terms(q: str) -> list[str]:
 def _runs(text: str) -> Iterator[tuple[str, bool]]:
     """The normalised runs of letters and digits, and whether each is of a script without spaces."""
     for word in _WORD.findall(_normal(text)):
+        if word.isascii():
+            yield word, False
+            continue
         for index, run in enumerate(_UNSPACED.split(word)):
             if run:
                 yield run, index % 2 == 1  # split puts what the group matched at the odd places

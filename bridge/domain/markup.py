@@ -51,6 +51,7 @@ _TAG = re.compile(
     r"""|<(?P<end>/?)(?P<name>[a-z][a-z0-9:]*+)(?=[\s/>])(?P<rest>(?:=\s*+"[^"<]*+"|=\s*+'[^'<]*+'|[^<>])*+)>""",
     re.IGNORECASE,
 )
+_PLAIN = re.compile(r"[!-%'-;=?-~]++(?: [!-%'-;=?-~]++)*+")  # ASCII words: no tag, no entity, single blanks
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _NEWLINE = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
@@ -77,6 +78,8 @@ def readable(text: str) -> str:
     heads go with what they hold, if they are closed. Newlines stay unless the markup itself breaks lines. Entities
     count only with their semicolon, so that ``?a=1&copy=2`` stays. The result is never longer than the input.
     """
+    if _PLAIN.fullmatch(text):
+        return text
     text = _clean(text)
     breaks_lines = False
     last_closing: dict[str, int] = {}

@@ -38,9 +38,12 @@ def order_key(value: object) -> Document:
     Case and accents do not count, as in a printed index.
     """
     text = "" if value is None else str(value)
-    folded = text if text.isascii() else unicodedata.normalize("NFKD", text)
-    key = "".join(c for c in folded if not unicodedata.combining(c)).casefold().strip()[:200]
+    key = (text if text.isascii() else _without_accents(text)).casefold().strip()[:200]
     return {"empty": not key, "key": key}
+
+
+def _without_accents(text: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 
 def _texts(form: Form, values: Values) -> Iterator[str]:
@@ -50,6 +53,8 @@ def _texts(form: Form, values: Values) -> Iterator[str]:
     """
     for field in form.fields:
         value = values.get(field.name)
+        if value is None:
+            continue
         parts = cast("list[object]", value) if isinstance(value, list) else [value]
         if field.choices:
             default = DEFAULTS[form.name].get(field.name)

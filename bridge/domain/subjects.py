@@ -6,9 +6,10 @@ from then on; what nobody has any more stays with whoever had it last.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from bridge.domain.agents import id_key, tombstone
 
@@ -78,3 +79,9 @@ class DataSubject:
     def keys_at(self, keys: Iterable[str], at: datetime) -> frozenset[str]:
         """Return those of identifier keys that were this person's at a time."""
         return frozenset(key for key in keys if self.is_key(key, at))
+
+
+def given_up(member: Mapping[str, Any], stones: Collection[str], at: datetime) -> list[dict[str, Any]]:
+    """Return a member's former identifiers once they have these; each with the time that they had it until."""
+    gone = [stone for stone in member.get("stones", ()) if stone not in stones]
+    return [*member.get("former", ()), *({"stone": stone, "until": at} for stone in gone)]

@@ -116,12 +116,11 @@ class StatementResource:
     async def _page(self, call: Call, asked: Asked) -> Page:
         limit = min(asked.limit or PAGE, PAGE)
         view = View(call.version, asked.format, preferred(call.headers))
-        page, size, first, last = Page(), 0, None, None
+        page, size, last = Page(), 0, None
         async for shown in self._statements.page(asked.search(), call.credential, view, limit + 1):
-            if first and last and (len(page.texts) == limit or size > PAGE_BYTES):
-                page.more = asked.packed(first, last)
+            if last and (len(page.texts) == limit or size > PAGE_BYTES):
+                page.more = asked.packed(last)
                 break
-            first = first or shown
             page.texts.append(shown.text)
             page.attached += shown.attached if asked.attachments else ()
             size, last = size + len(shown.text), shown
@@ -154,19 +153,16 @@ class Asked:
     limit: Annotated[int, Field(ge=0)]
     format: Literal["exact", "ids", "canonical"]
     attachments: bool
-    narrow: bool
     after: tuple[Moment, str] | None = None
-    span: Annotated[int, Field(ge=1, lt=END_OF_TIME)] | None = None
 
     def search(self) -> Search:
         """Return the query in the store's terms."""
         keys, roles = (tuple(bytes.fromhex(key) for key in names) for names in (self.keys, self.roles))
-        return Search(keys, roles, (), self.since, self.until, self.ascending, self.after, self.span, self.narrow)
+        return Search(keys, roles, (), self.since, self.until, self.ascending, self.after)
 
-    def packed(self, first: Shown, last: Shown) -> str:
+    def packed(self, last: Shown) -> str:
         """Return the query for what comes after a page, as text for a link."""
-        after = (last.at, last.statement_id)
-        going_on = replace(self, after=after, span=abs(last.at - first.at) + 1)
+        going_on = replace(self, after=(last.at, last.statement_id))
         return base64.urlsafe_b64encode(orjson.dumps(astuple(going_on))).decode().rstrip("=")
 
 
@@ -194,7 +190,6 @@ def _asked(params: Mapping[str, str]) -> Asked:
         limit=parameters.number(params, "limit"),
         format=_format(params),
         attachments=parameters.flag(params, "attachments"),
-        narrow="agent" in params or "registration" in params,
     )
 
 

@@ -32,6 +32,9 @@ DENIALS: Final = Counter(
 STORE_SECONDS: Final = Histogram(
     "cpd_bridge_store_command_seconds", "Seconds that MongoDB took for a command.", ("command",), buckets=_FAST
 )
+CONFLICTS: Final = Counter(
+    "cpd_bridge_store_conflicts_total", "Transactions run again because another one changed the same documents."
+)
 STORE_FAILURES: Final = Counter(
     "cpd_bridge_store_command_failures_total", "MongoDB commands that failed.", ("command",)
 )

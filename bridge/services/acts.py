@@ -1,25 +1,27 @@
-"""What a person does to one member's record, done whole or not at all, one act after another.
+"""What changes one member's record, done whole or not at all, one act after another (docs/decisions/0020).
 
 Each act is a transaction that first touches the member's document. So two acts on one record never overlap, an act
-never overlaps the freeze of a submission (invariant 4), and what it read is still true when it is written. The
-worker's drafts do not go this way: see ``recording``.
+never overlaps the freeze of a submission (invariant 4) or a batch of the worker's, and what it read is still true when
+it is written.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import count
 from typing import Any, Literal, TypeVar
 from weakref import WeakValueDictionary
 
+from bridge import tracing
+from bridge.domain.calendars import calendar_of, frozen_on
+from bridge.domain.events import event
 from bridge.domain.periods import MembershipCalendar
 from bridge.errors import NotFound, RecordFrozen
 from bridge.services.stores import Stores
 from bridge.store.database import Session
-from bridge.store.members import calendar_of, frozen_on
-from bridge.store.outbox import event
 from bridge.store.records import MemberRecords
 from bridge.store.times import now
 
@@ -34,6 +36,7 @@ class Act:
     member: dict[str, Any]
     session: Session
     at: datetime
+    _events: Iterator[int] = field(default_factory=lambda: count(1))
 
     @property
     def member_id(self) -> str:
@@ -68,10 +71,12 @@ class Act:
 
     async def announce(self, kind: str, key: str, data: dict[str, Any]) -> None:
         """Tell of the change in the same act; ``key`` makes the event's id, ``data`` holds ids, states and dates."""
-        await self.stores.outbox.add([event(f"{kind}:{key}", kind, self.member_id, self.at, data)], self.session)
+        place = (self.member["acts"], next(self._events))
+        row = event(kind, key, self.member_id, place, self.at, data, tracing.current())
+        await self.stores.outbox.add([row], self.session)
 
 
-def refuse_frozen(freeze: dict[str, Any] | None) -> None:
+def refuse_frozen(freeze: Mapping[str, Any] | None) -> None:
     """Raise ``RecordFrozen``, naming the case and since when, for a freeze; do nothing for None."""
     if freeze:
         since = f"{freeze['since']:%Y-%m-%dT%H:%M:%SZ}"
@@ -81,20 +86,16 @@ def refuse_frozen(freeze: dict[str, Any] | None) -> None:
         )
 
 
-class Unlisted(NotFound):
-    """A draft of the worker that is in no list yet; whoever meets one takes it in and looks again (``intake``)."""
-
-
 class Acts:
     """Runs acts.
 
     Those on one record wait in line here, since transactions that meet only undo each other, and with twenty at once
-    one of them may not get through in time. Between processes the store decides. Acts ``beside`` share the lines.
+    one of them may not get through in time. Between processes the store decides.
     """
 
-    def __init__(self, stores: Stores, beside: Acts | None = None) -> None:
+    def __init__(self, stores: Stores) -> None:
         self._stores = stores
-        self.lines: WeakValueDictionary[str, asyncio.Lock] = beside.lines if beside else WeakValueDictionary()
+        self._lines: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def run(self, member_id: str, work: Callable[[Act], Coroutine[Any, Any, R]]) -> R:
         """Run ``work`` in a transaction of its own, tried again when another act came between.
@@ -108,5 +109,5 @@ class Acts:
                 raise NotFound("There is no record for you yet: the membership system has not told us of you.")
             return await work(Act(self._stores, member, session, now()))
 
-        async with self.lines.setdefault(member_id, asyncio.Lock()):
+        async with self._lines.setdefault(member_id, asyncio.Lock()):
             return await self._stores.database.transaction(act)

@@ -12,7 +12,6 @@ from bridge.domain.languages import pick
 from bridge.errors import Conflict, FieldFault, NotFound, NotSelected, ValidationFailed
 from bridge.services.acts import Act, Acts
 from bridge.services.idempotency import Attempt, once
-from bridge.services.intake import Intake
 from bridge.services.stores import Stores
 from bridge.services.submissions import Submissions
 from bridge.store.cases import CaseFilter
@@ -29,12 +28,9 @@ _NEWEST_FIRST: Sort = [("selected_at", True)]
 class MemberAudit:
     """What a member may do in a case; ``today`` gives the local day."""
 
-    def __init__(
-        self, stores: Stores, acts: Acts, intake: Intake, submissions: Submissions, today: Callable[[], date]
-    ) -> None:
+    def __init__(self, stores: Stores, acts: Acts, submissions: Submissions, today: Callable[[], date]) -> None:
         self._stores = stores
         self._acts = acts
-        self._intake = intake
         self._submissions = submissions
         self._today = today
 
@@ -56,9 +52,6 @@ class MemberAudit:
         Raises ``NotSelected`` without a case, or for one that has ended, ``NotFound`` when the id is of no case of the
         member's, and ``ValidationFailed`` unless every declaration is accepted.
         """
-        member = await self._stores.members.get(member_id)
-        if member is not None:
-            await self._intake.settle(member)
 
         async def work(act: Act) -> Document:
             case = await self._own(member_id, case_id, act.session)
@@ -88,9 +81,6 @@ class MemberAudit:
     async def readiness(self, member_id: str, case_id: str) -> Document:
         """Return what an assessor will find missing in a case's period; raises ``NotFound`` or ``NotSelected``."""
         case = await self._own(member_id, case_id)
-        member = await self._stores.members.get(member_id)
-        if member is not None:
-            await self._intake.settle(member)
         return {"case_id": case_id, "period_id": case["period_id"], **await self._submissions.readiness(case)}
 
     async def _own(self, member_id: str, case_id: str, session: Session | None = None) -> Document:

@@ -9,7 +9,7 @@ from typing import Any
 from bridge.domain.forms import Form
 from bridge.domain.records import RESTORABLE_DAYS, misfits
 from bridge.errors import Conflict, FieldFault, NotFound, ValidationFailed
-from bridge.services.acts import Act, Unlisted, refuse_frozen
+from bridge.services.acts import Act, refuse_frozen
 from bridge.store.records import MemberRecords
 
 Document = dict[str, Any]
@@ -18,19 +18,11 @@ Check = Callable[[int], None]
 
 
 async def found(records: MemberRecords, record_id: str, kind: str) -> Document:
-    """Return a live record; raises ``NotFound``, or ``Unlisted`` for a draft that has just arrived."""
+    """Return a live record; raises ``NotFound``."""
     record = await records.get(record_id)
     if record is None:
-        await refuse_unlisted(records, record_id)
         raise NotFound(f"There is no such {kind} in your record.")
     return record
-
-
-async def refuse_unlisted(records: MemberRecords, record_id: str) -> None:
-    """Raise ``Unlisted`` for a draft that has arrived and is in no list yet."""
-    record = await records.get_any(record_id)
-    if record is not None and record.get("arrived") and not record.get("deleted_at"):
-        raise Unlisted("This completion has only just come: ask again.")
 
 
 async def found_to_change(records: MemberRecords, record_id: str, kind: str, check: Check) -> Document:

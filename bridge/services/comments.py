@@ -7,17 +7,16 @@ from datetime import date
 from functools import partial
 from typing import Any
 
+from bridge.domain.calendars import calendar_of
 from bridge.domain.periods import Period
 from bridge.domain.records import order_key
 from bridge.errors import FieldFault, ValidationFailed
 from bridge.services.acts import Act, Acts
-from bridge.services.changes import refuse_unlisted
 from bridge.services.idempotency import Attempt, once
 from bridge.services.periods import Periods
 from bridge.services.stores import Stores
 from bridge.store.database import Document
 from bridge.store.listing import Listing, Sort
-from bridge.store.members import calendar_of
 
 SORTABLE = ("created_at",)
 
@@ -74,6 +73,5 @@ def _middle(period: Period) -> date:
 async def _check_reference(act: Act, item_id: str) -> None:
     if await act.log.get(item_id) or await act.plan.get(item_id):
         return
-    await refuse_unlisted(act.log, item_id)
     message = "There is no plan item or log entry with this id in your record: leave it out, or check the id."
     raise ValidationFailed(message, faults=[FieldFault("/refers_to", "Refers to", message)])

@@ -15,9 +15,11 @@ from typing import Any, Final
 
 import structlog
 
+from bridge import tracing
 from bridge.domain.agents import id_key
 from bridge.domain.cases import is_open
-from bridge.domain.subjects import DataSubject
+from bridge.domain.events import event
+from bridge.domain.subjects import DataSubject, given_up
 from bridge.errors import NotFound, Unavailable
 from bridge.logs import failure
 from bridge.services.operations import Operations
@@ -25,7 +27,6 @@ from bridge.services.stores import Stores
 from bridge.services.subjects import data_subject, stranger
 from bridge.store.database import Session
 from bridge.store.erasures import ERASED, HELD, RUNNING
-from bridge.store.outbox import event
 from bridge.store.times import now
 
 log = structlog.get_logger(__name__)
@@ -94,8 +95,7 @@ class Erasures:
     async def _remove_strangers(self, stones: Collection[str]) -> None:
         """Remove what was stored under identifiers that no restored member has: they came after the backup."""
         named = await self._stores.removal.named(stones)
-        await self._stores.members.epoch()
-        keys = named - (await self._stores.members.by_keys(named)).keys()
+        keys = named - (await self._stores.identifiers.owners(named)).keys()
         if keys:
             await self._remove_identified(await stranger(self._stores, keys))
 
@@ -132,7 +132,7 @@ class Erasures:
         keys = await self._ledger.stones(row["member_id"], (member or {}).get("keys", ()))
         keys += [stone for stone in await self._former(member or {}) if stone not in keys]
         running = {**row, "state": RUNNING, "held": None, "begun_at": now(), "keys": keys}
-        await self._stores.members.withhold(row["member_id"], session)
+        await self._withhold(row["member_id"], member, session)
         await self._ledger.put(running, session)
         return running
 
@@ -141,6 +141,19 @@ class Erasures:
         former = [one["stone"] for one in member.get("former", ())]
         tenures = await self._stores.members.tenures(former)
         return [stone for stone in former if all(tenure.until for tenure in tenures[stone])]
+
+    async def _withhold(self, member_id: str, member: Document | None, session: Session) -> None:
+        """Take a member's identifiers out of use, so that nothing new finds them; they are kept beside until the end.
+
+        Whoever brings or parks something under one of them meets this transaction there.
+        """
+        own = id_key(member_id)
+        await self._stores.identifiers.seek([own], session)
+        if member is not None and "erasing" not in member:
+            keys = [key for key in member["keys"] if key != own]
+            await self._stores.identifiers.forget(keys, member_id, session)
+            kept = {"erasing": keys, "stones": [], "former": given_up(member, [], now())}
+            await self._stores.members.change(member_id, {"$set": {"keys": [own], **kept}}, session)
 
     async def _carried_out(self, row: Document) -> Document:
         if row["state"] != RUNNING:
@@ -167,6 +180,8 @@ class Erasures:
     async def _remove_identified(self, subject: DataSubject) -> None:
         await self._stores.removal.statements(subject)
         await self._stores.lrs.documents.erase(subject)
+        own = [id_key(subject.member_id)] if subject.member_id else []
+        await self._stores.identifiers.forget([*own, *subject.keys], subject.member_id)
 
     async def _end(self, row: Document) -> Document:
         """Take the member's id out of the ledger and tell of the erasure, in one act, once."""
@@ -180,8 +195,9 @@ class Erasures:
             done: Document = {**kept, "state": ERASED, "erased_at": at}
             await self._ledger.put(done, session)
             told = {"erased_at": at.isoformat()}
-            told_by = event(f"member.erased:{row['_id']}", "member.erased", row["member_id"], at, told)
-            await self._stores.outbox.add([told_by], session)
+            # The member's own count is gone with the member, and so are all other events.
+            erased = event("member.erased", row["_id"], row["member_id"], (0, 0), at, told, tracing.current())
+            await self._stores.outbox.add([erased], session)
             return done
 
         return await self._stores.database.transaction(end)

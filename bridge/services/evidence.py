@@ -15,20 +15,20 @@ from typing import Any, Final
 
 import structlog
 
+from bridge.domain.calendars import frozen_on
 from bridge.domain.files import Facts, Inspector, check_room
 from bridge.errors import Conflict, NotFound, Unavailable
 from bridge.logs import failure
-from bridge.services.acts import Act, refuse_frozen
+from bridge.services.acts import Act, Acts, refuse_frozen
 from bridge.services.changes import Check, found
 from bridge.services.idempotency import Attempt, once
-from bridge.services.intake import UpToDate, save_entries
 from bridge.services.log import KIND
+from bridge.services.record import save_entries
 from bridge.services.scanning import Scanner
 from bridge.services.stores import Stores
 from bridge.store.database import Document, Session
 from bridge.store.evidence import CHUNK, CLEAN, QUARANTINED, REJECTED, file_document, item
 from bridge.store.listing import Listing, Sort
-from bridge.store.members import frozen_on
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +69,7 @@ class Upload:
 class MemberEvidence:
     """Takes, gives and deletes a member's files; without a ``scanner`` every file is clean."""
 
-    def __init__(self, stores: Stores, acts: UpToDate, limits: Limits, scanner: Scanner | None) -> None:
+    def __init__(self, stores: Stores, acts: Acts, limits: Limits, scanner: Scanner | None) -> None:
         self._stores = stores
         self._files = stores.evidence
         self._acts = acts
@@ -220,7 +220,7 @@ class MemberEvidence:
             log.warning("loose file left", evidence_id=file_id, **failure(error))
 
     async def _entry(self, member_id: str, entry_id: str) -> Document:
-        return await self._acts.look(member_id, lambda: found(self._stores.log.of(member_id), entry_id, KIND))
+        return await found(self._stores.log.of(member_id), entry_id, KIND)
 
 
 async def _changing(act: Act, entry_id: str) -> None:

@@ -106,7 +106,7 @@ async def _pages(
     after: list[Any] | None = None
     while True:
         wanted = Wanted({}, query, [(order, False)], AT_ONCE, after, fields=fields)
-        page = await records.page(wanted, total=0)
+        page = await records.page(wanted, counts=False)
         yield page.items
         if (after := page.next) is None:
             return

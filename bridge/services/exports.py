@@ -12,7 +12,7 @@ from bridge.documents.archive import Member, archive
 from bridge.documents.notice import Page
 from bridge.documents.rendering import Renderer
 from bridge.domain.access import Reader, Right
-from bridge.domain.entries import UNDATED
+from bridge.domain.calendars import calendar_of
 from bridge.domain.forms import Forms
 from bridge.domain.periods import Elapsed, Period, day_in_words
 from bridge.errors import NotFound, Unavailable
@@ -22,12 +22,10 @@ from bridge.services.booklets import Document, Lines
 from bridge.services.export_files import RecordFiles
 from bridge.services.export_reads import Choice, Reads
 from bridge.services.holdings import Everything
-from bridge.services.intake import Intake
 from bridge.services.periods import Periods
 from bridge.services.shares import Shares
 from bridge.services.stores import Stores
 from bridge.services.subjects import data_subject
-from bridge.store.members import calendar_of
 from bridge.store.times import now
 
 COMPLETED, EVERY = "Completed entries only", "All entries, drafts included"
@@ -98,7 +96,6 @@ class Exports:
         stores: Stores,
         forms: Forms,
         periods: Periods,
-        intake: Intake,
         access: AccessHistory,
         renderer: Renderer,
         about: About,
@@ -107,7 +104,6 @@ class Exports:
         self._stores = stores
         self._forms = forms
         self._periods = periods
-        self._intake = intake
         self._access = access
         self._renderer = renderer
         self._about = about
@@ -163,7 +159,6 @@ class Exports:
 
     async def _scope(self, member_id: str, asked: Asked) -> _Scope:
         member = await self._periods.member(member_id)
-        await self._intake.settle(member)
         if asked.days is not None:
             first, last = asked.days
             label = f"{day_in_words(first)} to {day_in_words(last)}"
@@ -172,8 +167,7 @@ class Exports:
         if asked.period == "all":
             return _Scope(member, Choice(complete=not asked.every), "All years", "all-years", None)
         period = self._periods.resolve(calendar_of(member), asked.period)
-        keys = self._periods.tallied(member, asked.period) or set[str]()
-        periods = tuple(None if key == UNDATED else key for key in sorted(keys))
+        periods = tuple(self._periods.chosen(member, asked.period) or ())
         choice = Choice(period, periods, complete=not asked.every)
         return _Scope(member, choice, period.label, period.id, period.elapsed(self._periods.today()))
 

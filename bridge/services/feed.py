@@ -60,28 +60,19 @@ class MemberFeed:
         An erased member is not brought back, and not complained of either (invariant 8).
         """
         if await self._erased(given.member_id):
-            await self._stores.removal.late(given.member_id)  # an earlier try may have been cut off before it did
             return Change.ERASED
-        if await self._left_since(given.member_id, given.revision):
-            return Change.STALE
         put = await self._records.put(given.member_id, given.member(), given.revision)
-        if await self._left_since(given.member_id, given.revision):  # while this was written: both write, then read
-            await self._records.leave(given.member_id, await self._stores.departures.revision(given.member_id))
         return Change.STALE if put is None else Change.APPLIED
 
     async def left(self, given: MemberLeft) -> Change:
         """Note that a member left, also one of whom nothing was heard yet."""
         if await self._erased(given.member_id):
             return Change.ERASED
-        await self._stores.departures.note(given.member_id, given.revision)
         await self._records.leave(given.member_id, given.revision)
         return Change.APPLIED
 
     async def _erased(self, member_id: str) -> bool:
         return bool(await self._stores.erasures.among([agents.id_key(member_id)]))
-
-    async def _left_since(self, member_id: str, revision: int) -> bool:
-        return await self._stores.departures.revision(member_id) >= revision
 
 
 def schema() -> dict[str, Any]:

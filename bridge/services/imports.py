@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from bridge.domain import entries
+from bridge.domain.calendars import frozen_on
 from bridge.domain.csv_import import MAX_FAULTS, in_row, refuse
 from bridge.domain.forms import Form, Forms
 from bridge.errors import FieldFault, RecordFrozen
@@ -16,7 +17,6 @@ from bridge.services.acts import Act, Acts
 from bridge.services.idempotency import Attempt, once
 from bridge.services.log import Log
 from bridge.services.periods import Periods
-from bridge.store.members import frozen_on
 
 Document = dict[str, Any]
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from bridge.services.acts import Act, Acts, refuse_frozen
 from bridge.services.changes import found
-from bridge.services.intake import save_entries
+from bridge.services.record import save_entries, save_items
 from bridge.store.records import MemberRecords
 
 Document = dict[str, Any]
@@ -54,14 +54,9 @@ async def _both(act: Act, entry_id: str, plan_id: str) -> tuple[Document, Docume
 
 
 async def _put(act: Act, entry: Document, plan_ids: list[str], item: Document, log_ids: list[str]) -> None:
-    await save_entries(act, [(entry, {**entry, "plan_ids": plan_ids, "touched_at": act.at})])
+    linked = {"plan_ids": plan_ids, "linked": bool(plan_ids), "touched_at": act.at}
+    await save_entries(act, [(entry, {**entry, **linked})])
     await save_items(act, [(item, {**item, "log_ids": log_ids})])
-
-
-async def save_items(act: Act, pairs: list[tuple[Document, Document]]) -> None:
-    """Write plan items; each pair is an item before and after, and the version goes up."""
-    bumped = [(before, {**after, "version": before["version"] + 1, "updated_at": act.at}) for before, after in pairs]
-    await act.plan.save(bumped)
 
 
 async def let_go(act: Act, others: MemberRecords, other_ids: Iterable[str], side: Side, record_id: str) -> None:
@@ -87,7 +82,10 @@ async def take_back(act: Act, others: MemberRecords, other_ids: Iterable[str], s
 
 
 async def _save(act: Act, side: Side, pairs: list[tuple[Document, Document]]) -> None:
-    await (save_entries if side == "plan_ids" else save_items)(act, pairs)
+    if side == "log_ids":
+        await save_items(act, pairs)
+    else:
+        await save_entries(act, [(before, {**after, "linked": bool(after["plan_ids"])}) for before, after in pairs])
 
 
 def without(ids: Iterable[str], gone: str) -> list[str]:

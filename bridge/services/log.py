@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-from bridge.domain import entries, tallies
-from bridge.domain.entries import UNDATED
+from bridge.domain import entries
 from bridge.domain.forms import Forms
 from bridge.domain.keywords import query_terms
 from bridge.services.acts import Act, Acts
@@ -21,9 +20,9 @@ from bridge.services.changes import (
     refuse_misfits,
 )
 from bridge.services.idempotency import Attempt, once
-from bridge.services.intake import Intake, save_entries
 from bridge.services.links import let_go, take_back
 from bridge.services.periods import Periods
+from bridge.services.record import save_entries
 from bridge.services.stores import Stores
 from bridge.store.listing import Listing, Sort, Wanted
 
@@ -32,9 +31,6 @@ Source = Literal["manual", "import"]
 
 KIND = "log entry"
 """What a person calls it."""
-
-FEW = 500
-"""A period with up to so many entries is read whole and sorted; a longer one in the order of an index."""
 
 ROW = ("title", "type", "date", "draft", "complete", "source", "reference", "frozen", "version", "plan_ids")
 """What is read of an entry for a list: texts may be long, and are not shown there (R23)."""
@@ -69,19 +65,18 @@ class LogFilter:
         if self.needs_attention is not None:
             clauses.append({"complete": not self.needs_attention})
         if self.linked is not None:
-            clauses.append({"plan_ids": {"$ne": []} if self.linked else []})
+            clauses.append({"linked": self.linked})
         return {"$and": clauses} if clauses else {}
 
 
 class Log:
     """Reads and changes a member's log entries."""
 
-    def __init__(self, stores: Stores, acts: Acts, forms: Forms, periods: Periods, intake: Intake) -> None:
+    def __init__(self, stores: Stores, acts: Acts, forms: Forms, periods: Periods) -> None:
         self._stores = stores
         self._acts = acts
         self._forms = forms
         self._periods = periods
-        self._intake = intake
 
     async def list(self, member_id: str, wanted: LogFilter, sort: Sort, limit: int, after: list[Any] | None) -> Listing:
         """Return a page of the member's entries; raises ``NotFound`` for an unknown period.
@@ -89,26 +84,17 @@ class Log:
         The current period's list has undated entries too, so that they are not lost from sight (R76).
         """
         member = await self._periods.member(member_id)
-        await self._intake.settle(member)
-        chosen = self._periods.tallied(member, wanted.period)
-        held = list(
-            (await self._stores.tallies.of(member_id, chosen, days=bool(sort) and sort[0][0] == "date")).values()
-        )
-        rest, terms = wanted.rest(), query_terms(wanted.q)
+        chosen = self._periods.chosen(member, wanted.period)
+        terms = query_terms(wanted.q)
         if wanted.q and not terms:
             return Listing([], None, 0)
-        total = sum(tallies.counts(tally, 0)["total"] for tally in held)
-        plain = not rest and not terms
-        seek = _period_ids(chosen)
-        asked = Wanted(seek, rest, sort, limit, after, sorts=bool(seek), fields=ROW)
-        if plain and (not seek or total > FEW):
-            start, stops = _pieces(held, sort, limit, after)
-            asked = Wanted({}, seek, sort, limit, start, stops, fields=ROW)
-        return await self._stores.log.of(member_id).page(asked, terms, total if plain else None)
+        seek: Document = {} if chosen is None else {"period_id": {"$in": chosen}}
+        asked = Wanted(seek, wanted.rest(), sort, limit, after, sorts=chosen is not None, fields=ROW)
+        return await self._stores.log.of(member_id).page(asked, terms)
 
     async def get(self, member_id: str, entry_id: str) -> Document:
         """Return one entry of the member with its ``evidence``; raises ``NotFound``."""
-        await self._intake.settle(await self._periods.member(member_id))
+        await self._periods.member(member_id)
         return await self._whole(await found(self._stores.log.of(member_id), entry_id, KIND))
 
     async def _whole(self, entry: Document) -> Document:
@@ -142,9 +128,8 @@ class Log:
             entry = entries.new_entry(
                 act.member_id, numbered, draft=draft, source=source, form=form, calendar=act.calendar, at=act.at
             )
-            made.append({**entry, "tallied": tallies.tally_of(entry)})
+            made.append(entry)
         await act.log.add(made)
-        await act.stores.tallies.add(act.member_id, tallies.moves((None, entry) for entry in made), act.session)
         for entry in made:
             await _announce_completed(act, {}, entry)
         return made
@@ -201,16 +186,9 @@ class Log:
             after = {name: value for name, value in before.items() if name != "deleted_at"}
             form = self._forms.form("log", before["form_version"])
             restored = entries.listed({**after, "plan_ids": plan_ids, "touched_at": act.at}, form, act.calendar)
-            return await self._save(act, before, await self._numbered(act, restored))
+            return await self._save(act, before, restored)
 
         return await self._whole(await self._acts.run(member_id, work))
-
-    async def _numbered(self, act: Act, entry: Document) -> Document:
-        """Give an entry that was deleted before it was ever listed its number."""
-        if "reference" in entry or entry["source"] != "learning_centre":
-            return entry
-        (number,) = await act.numbers("log", 1)
-        return {**entry, "reference": f"L{number}"}
 
     async def copy(self, member_id: str, entry_id: str, attempt: Attempt | None) -> Document:
         """Make a new draft from an entry (R77): its texts, without days, number, evidence, links or provenance."""
@@ -226,21 +204,3 @@ async def _announce_completed(act: Act, before: Document, after: Document) -> No
     if after["complete"] and not before.get("complete"):
         data = {"entry_id": after["_id"], "date": after.get("date")}
         await act.announce("log.completed", f"{after['_id']}:{after['version']}", data)
-
-
-def _period_ids(chosen: set[str] | None) -> Document:
-    """Return the query of some tallies' entries; none when all are chosen."""
-    if chosen is None:
-        return {}
-    return {"period_id": {"$in": [None if key == UNDATED else key for key in sorted(chosen)]}}
-
-
-def _pieces(
-    held: list[Document], sort: Sort, limit: int, after: list[Any] | None
-) -> tuple[list[Any] | None, list[tuple[str, str]]]:
-    """Return where to start in a list by date, and where to stop on the way; no stops for another list."""
-    if len(sort) != 1 or sort[0][0] != "date" or (after is not None and after[0] is not False):
-        return after, []
-    place = None if after is None else (str(after[1]), str(after[2]))
-    start, stops = tallies.pieces(held, sort[0][1], place, limit + 1)
-    return None if start is None else [False, *start], stops

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from bridge.domain import agents
+from bridge.domain.calendars import calendar_of
 from bridge.domain.fields import ONE_LINE, Day
 from bridge.domain.identifiers import Identifier, Input
 from bridge.domain.mailboxes import EmailAddress
 from bridge.domain.periods import Period, check_periods
+from bridge.domain.subjects import given_up
 from bridge.errors import Conflict, FieldFault, NotFound
-from bridge.services.recording import Recording
+from bridge.services.follow_ups import FollowUps
 from bridge.services.stores import Stores
-from bridge.store.members import IdentifierTaken, calendar_of
+from bridge.store.database import Session
+from bridge.store.identifiers import IdentifierTaken
+from bridge.store.times import now
 
 MEMBER_ID = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$"
 """What a member id may look like: it travels in addresses, log lines and events."""
@@ -78,9 +81,9 @@ class Put:
 class MemberRecords:
     """Creates and changes members; their logs follow."""
 
-    def __init__(self, stores: Stores, recording: Recording) -> None:
+    def __init__(self, stores: Stores, follow_ups: FollowUps) -> None:
         self._stores = stores
-        self._recording = recording
+        self._follow_ups = follow_ups
 
     async def get(self, member_id: str) -> dict[str, Any]:
         """Return a member; raises ``NotFound``."""
@@ -89,39 +92,88 @@ class MemberRecords:
             raise NotFound("There is no such member.")
         return member
 
-    async def put(self, member_id: str, given: MemberIn, revision: int | None = None) -> Put | None:
+    async def put(self, member_id: str, body: MemberIn, revision: int | None = None) -> Put | None:
         """Store a member, then bring the log in line; None when ``revision`` is not newer than the one stored.
 
         Raises ``Conflict`` when an identifier belongs to another member, or the member was erased (invariant 8).
         """
-        await self._refuse_erased(member_id)
-        before = await self._stores.members.get(member_id)
         try:
-            member = await self._stores.members.put(member_id, _fields(member_id, given), revision)
+            put = await self._stores.database.transaction(lambda session: self._put(member_id, body, revision, session))
         except IdentifierTaken as error:
-            raise _taken(given, error.key) from error
-        await self._refuse_erased(member_id)  # while this was written: both write, then read
-        await self._recording.catch_up(member_id)  # after a repeat too: its first try may have been cut off here
-        if member is None:
-            return None
-        if before is not None and calendar_of(before) != calendar_of(member):
-            await self._stores.plan.of(member_id).shown_anew()  # each shows the years that it touches (R1)
-        return Put(member, created=member["version"] == 1)
+            raise _taken(body, error.key) from error
+        await self._follow_ups.run_for_a_while(member_id)
+        return put
 
-    async def _refuse_erased(self, member_id: str) -> None:
-        """Raise ``Conflict`` for a member who was erased, and leave nothing of them behind."""
-        if await self._stores.erasures.among([agents.id_key(member_id)]):
-            await self._stores.removal.late(member_id)
+    async def _put(self, member_id: str, body: MemberIn, revision: int | None, session: Session) -> Put | None:
+        """Write a member, what follows from that, and the identifiers, on which whoever parks a statement meets it."""
+        before = await self._stores.members.touch(member_id, session)
+        await self._refuse_erased(member_id, before, session)
+        if not await self._is_newer(member_id, before, revision, session):
+            return None
+        fields = _fields(member_id, body)
+        secret = await self._stores.erasures.key.get()
+        stones = [agents.tombstone(secret, key) for key in fields["keys"]]
+        former = given_up(before or {}, stones, now())
+        version = (before or {}).get("version", 0) + 1
+        member = {**fields, "_id": member_id, "version": version, "stones": stones, "former": former}
+        numbered = member if revision is None else {**member, "revision": revision}
+        await self._stores.identifiers.assign(member_id, fields["keys"], session)
+        given_back = set((before or {}).get("keys", ())) - set(fields["keys"])
+        await self._stores.identifiers.forget(given_back, member_id, session)
+        await self._stores.members.put(numbered, session)
+        await self._follow(before, numbered, session)
+        stored = await self._stores.members.get(member_id, session)
+        assert stored is not None, "it was written just now"
+        return Put(stored, created=before is None)
+
+    async def _is_newer(
+        self, member_id: str, before: dict[str, Any] | None, revision: int | None, session: Session
+    ) -> bool:
+        if revision is None:
+            return True
+        left = await self._stores.departures.revision(member_id, session)
+        return revision > max(left, (before or {}).get("revision", -1))
+
+    async def _follow(self, before: dict[str, Any] | None, member: dict[str, Any], session: Session) -> None:
+        """Write down what the change leads to: statements that waited, entries and plan items in other years."""
+        member_id, at = member["_id"], now()
+        moved = before is not None and calendar_of(before) != calendar_of({**before, **member})
+        if moved:
+            await self._stores.plan.of(member_id, session).shown_anew()  # each shows the years that it touches (R1)
+        if moved or await self._stores.waiting.parked_for(member["keys"], 1, session):
+            await self._stores.follow_ups.add(member_id, at, session, refile=moved)
+
+    async def _refuse_erased(self, member_id: str, member: dict[str, Any] | None, session: Session) -> None:
+        is_going = member is not None and "erasing" in member
+        if is_going or await self._stores.erasures.among([agents.id_key(member_id)], session):
             raise Conflict("This member was erased and cannot be brought back under this id.")
 
-    async def leave(self, member_id: str, revision: int | None = None) -> None:
-        """Note that a member left; the record stays until retention or an erasure ends it."""
-        await self._stores.members.leave(member_id, datetime.now(UTC), revision)
+    async def leave(self, member_id: str, revision: int | None = None) -> bool:
+        """Note that a member left, also one who is not known yet; the record stays until retention or an erasure.
+
+        Returns whether it was news: an older revision changes nothing.
+        """
+
+        async def work(session: Session) -> bool:
+            member = await self._stores.members.touch(member_id, session)
+            await self._refuse_erased(member_id, member, session)
+            if revision is not None:
+                await self._stores.departures.note(member_id, revision, session)
+                # Whoever brings this member meets it here, if there is no member's document to meet on.
+                await self._stores.identifiers.seek([agents.id_key(member_id)], session)
+            known = (member or {}).get("revision")
+            if member is None or (revision is not None and known is not None and known >= revision):
+                return False
+            left = {"left_at": now(), **({} if revision is None else {"revision": revision})}
+            await self._stores.members.change(member_id, {"$set": left}, session)
+            return True
+
+        return await self._stores.database.transaction(work)
 
 
 def _fields(member_id: str, given: MemberIn) -> dict[str, Any]:
     identifiers = [identifier.agent() for identifier in given.identifiers]
-    # No list of keys is empty, as a unique index takes one empty list only.
+    # The id has a key as well: who brings a member and who erases one meet on it, if there is no member to meet on.
     keys = [agents.id_key(member_id), *agents.member_keys(identifiers)]
     dumped = given.model_dump(mode="json", exclude={"identifiers"})
     return {**dumped, "identifiers": identifiers, "keys": keys, "left_at": None}

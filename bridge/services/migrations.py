@@ -73,12 +73,12 @@ class Migrations:
 
         A proof holds for a second, however many ask: anybody may, and each proof is a write.
         """
+        if not self._checked:
+            await self.check()  # first: a database of a later release is not written to
         async with self._proving:
             if time.monotonic() > self._proven_until:
                 await self._stores.database.prove()
                 self._proven_until = time.monotonic() + PROOF_HOLDS
-        if not self._checked:
-            await self.check()
 
     async def check(self) -> None:
         """Refuse to serve a database that is newer or half restored; tell of one that is to be migrated.
@@ -100,15 +100,15 @@ class Migrations:
         return await self._schema.version()
 
     async def run(self) -> Migrated:
-        """Create indexes and validators, take the steps that are left, note the version; again, it changes nothing."""
+        """Create indexes and validators, take the steps that are left, note the version; again, it changes nothing.
+
+        There is no step yet. One is a method of ``Schema`` that goes in pieces and is safe to repeat, called here for a
+        version below its own; ``changed`` counts the documents that it changed.
+        """
         version = await self._schema.version()
         if version is not None and version > VERSION:
             raise NewerDatabase(version)
         await self._stores.prepare()
         done = Migrated(version, without_validator=await self._schema.validate())
-        if version is None or version < 2:
-            done.changed += await self._schema.name_people()
-            await self._schema.note_lrs()
-        done.changed += await self._schema.key_accesses()  # each time: the release before may have gone on meanwhile
         await self._schema.reached(VERSION)
         return done

@@ -85,9 +85,8 @@ class Operations:
         return {**letter, **body_shown(letter, reveal=reveal_to is not None)}
 
     async def _note_reveal(self, letter: Mapping[str, Any], reader: Reader) -> None:
-        await self._stores.members.epoch()
-        members = await self._stores.members.by_keys(letter["about"])
-        about = sorted({member["_id"] for member in members.values()}) or [None]
+        owners = await self._stores.identifiers.owners(letter["about"])
+        about = sorted(set(owners.values())) or [None]
         for member_id in about:
             right = Right("operations", letter["_id"])
             await self._access.read(reader, member_id, right, ("dead_letter",), letter["_id"])

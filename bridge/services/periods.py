@@ -2,48 +2,29 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from bridge.domain import tallies
+from bridge.domain import counts
 from bridge.domain.actions import actions
-from bridge.domain.entries import UNDATED
+from bridge.domain.calendars import calendar_of, frozen_on
+from bridge.domain.counts import COUNTED_BY, Group
 from bridge.domain.periods import MembershipCalendar, Period
 from bridge.domain.plan import DROPPED
 from bridge.errors import NotFound
-from bridge.services.intake import Intake
 from bridge.services.stores import Stores
-from bridge.store.members import calendar_of, frozen_on
 from bridge.store.records import touching
 
 Document = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    """A member with what is known of each period: tallies, and completions that wait for a freeze to end."""
-
-    member: Document
-    tallies: Mapping[str, Document]
-    waiting: Mapping[str, int]
-
-    @property
-    def calendar(self) -> MembershipCalendar:
-        return calendar_of(self.member)
-
-    def tally(self, period: Period) -> Document:
-        return self.tallies.get(period.id, {})
-
-
 class Periods:
     """Reads a member's membership years; ``today`` gives the local day."""
 
-    def __init__(self, stores: Stores, intake: Intake, today: Callable[[], date]) -> None:
+    def __init__(self, stores: Stores, today: Callable[[], date]) -> None:
         self._stores = stores
-        self._intake = intake
         self.today = today
 
     async def member(self, member_id: str) -> Document:
@@ -58,34 +39,42 @@ class Periods:
 
         One of the member's audit cases, ``cases``, is something too: an empty year can be submitted.
         """
-        counted = await self._counted(member_id)
-        first = min([self._first_day(counted), *(date.fromisoformat(case["start"]) for case in cases)])
-        periods = counted.calendar.between(first, self.today())
-        return [self._shown(period, counted) for period in periods]
+        member = await self.member(member_id)
+        of_period: defaultdict[str | None, list[Group]] = defaultdict(list)
+        for group in await self._groups(member_id):
+            of_period[group.period_id].append(group)
+        held = await self._stores.waiting.count_held(member_id)
+        known = [date.fromisoformat(key) for key in of_period if key]
+        first = min([self._first_day(member, known), *(date.fromisoformat(case["start"]) for case in cases)])
+        periods = calendar_of(member).between(first, self.today())
+        return [self._shown(period, member, of_period[period.id], held) for period in periods]
 
     async def one(self, member_id: str, period_id: str, cases: Sequence[Document] = ()) -> Document:
         """Return one period by id or ``current`` (R17, R18); raises ``NotFound``.
 
         ``cases`` are the member's audit cases; they decide what can be submitted.
         """
-        counted = await self._counted(member_id)
-        period = self.resolve(counted.calendar, period_id)
-        tally, shown = counted.tally(period), self._shown(period, counted)
+        member = await self.member(member_id)
+        period = self.resolve(calendar_of(member), period_id)
+        groups = await self._groups(member_id, [period.id, None])
+        own = [group for group in groups if group.period_id is not None]
+        held = await self._stores.waiting.count_held(member_id)
+        shown = self._shown(period, member, own, held)
         plan = self._stores.plan.of(member_id)
         open_items: Document = {"log_ids": [], "status": {"$ne": DROPPED}, **touching(period)}
         return {
             **shown,
             "elapsed": period.elapsed(self.today()),
-            "undated": tallies.counts(counted.tallies.get(UNDATED, {}), 0)["total"] if shown["current"] else 0,
-            "minutes": int(tally.get("minutes", 0)),
-            "by_type": tallies.by_type(tally),
+            "undated": counts.total(groups) - counts.total(own) if shown["current"] else 0,
+            "minutes": counts.minutes(own),
+            "by_type": counts.by_type(own),
             "plan": {
                 "total": await plan.number({}, touching(period)),
                 "incomplete": await plan.number({}, {"complete": False, **touching(period)}),
             },
             "unlinked": {
                 "planned_not_logged": await plan.number({}, open_items),
-                "logged_not_planned": int(tally.get("unlinked", 0)),
+                "logged_not_planned": counts.unlinked(own),
             },
             "actions": actions(period, frozen=shown["frozen"], cases=cases),
         }
@@ -97,32 +86,33 @@ class Periods:
             raise NotFound("You have no such period.")
         return period
 
-    def tallied(self, member: Document, period_id: str) -> set[str] | None:
-        """Return the tallies that a choice of period names; None is all. The current one has the undated entries too.
+    def chosen(self, member: Document, period_id: str) -> list[str | None] | None:
+        """Return the period ids of the entries that a choice of period names; None is all of them.
 
-        Raises ``NotFound`` for an unknown period.
+        The current one has the undated entries too, which are in no period (R76). Raises ``NotFound`` for an unknown
+        period.
         """
         if period_id == "all":
             return None
         period = self.resolve(calendar_of(member), period_id)
-        return {period.id, UNDATED} if period_id == "current" else {period.id}
+        return [period.id, None] if period_id == "current" else [period.id]
 
-    async def _counted(self, member_id: str) -> _Counted:
-        member = await self.member(member_id)
-        arrived = await self._intake.settle(member)
-        held = await self._stores.waiting.count_held(member_id)
-        return _Counted(member, await self._stores.tallies.of(member_id), arrived + Counter(held))
+    async def _groups(self, member_id: str, period_ids: Iterable[str | None] | None = None) -> list[Group]:
+        rows = await self._stores.log.of(member_id).groups(COUNTED_BY, "minutes", period_ids)
+        return [
+            Group(**{name: row[name] for name in COUNTED_BY}, entries=row["n"], minutes=row["total"]) for row in rows
+        ]
 
-    def _first_day(self, counted: _Counted) -> date:
-        held = [period for period, tally in counted.tallies.items() if tallies.counts(tally, 0)["total"]]
-        texts = [*(period for period in held if period != UNDATED), counted.member.get("registered_since")]
-        known = [date.fromisoformat(text) for text in texts if text]
-        known += [period.start for period in counted.calendar.periods]
-        known += [counted.calendar.renewal] if counted.calendar.renewal else []
+    def _first_day(self, member: Document, starts: Iterable[date]) -> date:
+        """Return the first day to show: of what was logged, the Register, the listed years, or the renewal date."""
+        calendar, since = calendar_of(member), member.get("registered_since")
+        known = [*starts, *([date.fromisoformat(since)] if since else [])]
+        known += [period.start for period in calendar.periods]
+        known += [calendar.renewal] if calendar.renewal else []
         return min([day for day in known if day <= self.today()], default=self.today())
 
-    def _shown(self, period: Period, counted: _Counted) -> Document:
-        freeze = frozen_on(counted.member, period.start)
+    def _shown(self, period: Period, member: Document, groups: Iterable[Group], waiting: Mapping[str, int]) -> Document:
+        freeze = frozen_on(member, period.start)
         return {
             "id": period.id,
             "label": period.label,
@@ -131,5 +121,5 @@ class Periods:
             "current": period.contains(self.today()),
             "frozen": freeze is not None,
             "frozen_since": freeze["since"] if freeze else None,
-            "counts": tallies.counts(counted.tally(period), counted.waiting.get(period.id, 0)),
+            "counts": counts.counts(groups, waiting.get(period.id, 0)),
         }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.domain import plan
+from bridge.domain.calendars import calendar_of
 from bridge.domain.forms import Forms
 from bridge.domain.keywords import query_terms
 from bridge.domain.periods import Period
@@ -20,11 +21,11 @@ from bridge.services.changes import (
     refuse_misfits,
 )
 from bridge.services.idempotency import Attempt, once
-from bridge.services.links import let_go, save_items, take_back
+from bridge.services.links import let_go, take_back
 from bridge.services.periods import Periods
+from bridge.services.record import save_items
 from bridge.services.stores import Stores
 from bridge.store.listing import Listing, Sort, Wanted
-from bridge.store.members import calendar_of
 from bridge.store.records import touching
 
 Document = dict[str, Any]

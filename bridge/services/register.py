@@ -14,7 +14,9 @@ from bridge.errors import Conflict, FieldFault, NotFound, ValidationFailed
 from bridge.services.access import AccessHistory
 from bridge.services.acts import Act, Acts
 from bridge.services.audit import event_data
+from bridge.services.audit_years import release_year
 from bridge.services.evidence import MemberEvidence
+from bridge.services.follow_ups import FollowUps
 from bridge.services.idempotency import Attempt, once
 from bridge.services.selection import AuditRules, said
 from bridge.services.stores import Stores
@@ -55,6 +57,7 @@ class Register:
         stores: Stores,
         acts: Acts,
         submissions: Submissions,
+        follow_ups: FollowUps,
         access: AccessHistory,
         evidence: MemberEvidence,
         settings: AuditRules,
@@ -63,6 +66,7 @@ class Register:
         self._stores = stores
         self._acts = acts
         self._submissions = submissions
+        self._follow_ups = follow_ups
         self._access = access
         self._evidence = evidence
         self._settings = settings
@@ -106,8 +110,7 @@ class Register:
             return await once(act, attempt, lambda: self._decide(act, case_id, made, by))
 
         decided = await self._acts.run(case["member_id"], work)
-        if decided.get("thawing"):
-            await self._submissions.catch_up_soon(decided)
+        await self._follow_ups.run_for_a_while(case["member_id"])
         return await self._with_submission(decided)
 
     async def _with_submission(self, case: Document) -> Document:
@@ -161,8 +164,7 @@ class Register:
         move = MOVES[made.decision]
         state = rules.after(case["state"], move)
         fields: Document = {"state": state.value, **({"feedback": made.feedback} if made.feedback else {})}
-        if await self._submissions.let_go(act, case):
-            fields["thawing"] = act.at
+        await self._submissions.thaw(act, case)
         unset: Document = {}
         if state is State.RETURNED:
             due = made.due_date or max(rules.due_of(case), self._today() + timedelta(days=self._settings.return_days))
@@ -170,6 +172,7 @@ class Register:
         else:
             fields |= {"closed_at": act.at, "outcome": made.outcome}
             unset = {"$unset": {"open": ""}}
+            await release_year(act, case)
         change = {"$set": fields, "$push": {"history": rules.step(move, by, act.at)}, **unset}
         case = await self._stores.cases.change(case, change, act.session)
         await act.announce(ANNOUNCED.get(state, "audit.closed"), f"{case['_id']}:{case['version']}", event_data(case))

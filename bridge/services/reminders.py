@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, Final
 
 from bridge.domain import cases as rules
+from bridge.domain.calendars import calendar_of
 from bridge.domain.cases import AWAITED, REMIND_AT
+from bridge.domain.events import event
+from bridge.domain.periods import Period
 from bridge.services.acts import Act, Acts
 from bridge.services.audit import event_data
+from bridge.services.follow_ups import FollowUps
 from bridge.services.stores import Stores
-from bridge.services.submissions import Submissions
-from bridge.store.members import calendar_of
-from bridge.store.outbox import event
+from bridge.store.database import Session
 from bridge.store.times import now
 
 Document = dict[str, Any]
@@ -33,17 +36,17 @@ class Reminders:
     """Finds what is due; ``today`` gives the local day."""
 
     def __init__(
-        self, stores: Stores, acts: Acts, submissions: Submissions, ending_days: int, today: Callable[[], date]
+        self, stores: Stores, acts: Acts, follow_ups: FollowUps, ending_days: int, today: Callable[[], date]
     ) -> None:
         self._stores = stores
         self._acts = acts
-        self._submissions = submissions
+        self._follow_ups = follow_ups
         self._ending = timedelta(days=ending_days)
         self._today = today
 
     async def run(self) -> None:
         """Do whatever is due now; doing it again changes nothing."""
-        await self._submissions.catch_up_left_behind()
+        await self._follow_ups.resume()
         await self.remind()
         await self.announce_endings()
 
@@ -84,11 +87,20 @@ class Reminders:
 
     async def _announce(self, ends: set[date]) -> int:
         last, announced = "", 0
-        while members := await self._stores.schedules.members(last, AT_ONCE):
-            events = [found for member in members for found in _endings(member, ends)]
-            await self._stores.outbox.add(events)
-            last, announced = members[-1]["_id"], announced + len(events)
-        return announced
+        while True:
+            some = partial(self._some, last, ends)
+            members, events = await self._stores.database.transaction(some)
+            if not members:
+                return announced
+            last, announced = members[-1]["_id"], announced + events
+
+    async def _some(self, beyond: str, ends: set[date], session: Session) -> tuple[list[Document], int]:
+        """Announce the endings of the next members; returns these members and the number of events."""
+        members = await self._stores.members.in_order(beyond, AT_ONCE, session)
+        endings = [(member, period) for member in members if (period := _ending(member, ends))]
+        await self._stores.members.save([(member, _announced(member, period)) for member, period in endings], session)
+        await self._stores.outbox.add([_ending_event(member, period) for member, period in endings], session)
+        return members, len(endings)
 
 
 def _days_since(done: str | None, today: date) -> list[date]:
@@ -97,16 +109,21 @@ def _days_since(done: str | None, today: date) -> list[date]:
     return [today - timedelta(days=back) for back in range(min(missed, MOST_DAYS))]
 
 
-def _endings(member: Document, ends: set[date]) -> list[Document]:
+def _ending(member: Document, ends: set[date]) -> Period | None:
+    """Return the membership year of a member that ends on one of these days, unless that was announced before."""
     calendar = calendar_of(member)
     periods = [period for day in ends if (period := calendar.period_for(day)).end == day]
-    return [
-        event(
-            f"{TASK}:{member['_id']}:{period.id}",
-            TASK,
-            member["_id"],
-            now(),
-            {"period_id": period.id, "end": f"{period.end}"},
-        )
-        for period in periods
-    ]
+    announced = member.get("ending_announced", "")
+    return max(
+        (period for period in periods if f"{period.end}" > announced), key=lambda period: period.end, default=None
+    )
+
+
+def _announced(member: Document, period: Period) -> Document:
+    """Return a member, touched, of whom it is known that the end of this year was announced."""
+    return {**member, "acts": member["acts"] + 1, "ending_announced": f"{period.end}"}
+
+
+def _ending_event(member: Document, period: Period) -> Document:
+    key, place = f"{member['_id']}:{period.id}", (member["acts"] + 1, 1)
+    return event(TASK, key, member["_id"], place, now(), {"period_id": period.id, "end": f"{period.end}"})

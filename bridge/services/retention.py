@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bridge.errors import NotFound
+from bridge.services.acts import Act, Acts
 from bridge.services.erasure import RETENTION, Erasures
-from bridge.services.intake import Intake
 from bridge.services.letters import Asked
 from bridge.services.operations import Operations
 from bridge.settings import Settings
 from bridge.store import retention as past
-from bridge.store.database import Database
+from bridge.store.database import Database, Document
 from bridge.store.erasures import ERASED
 from bridge.store.retention import Expired, Past
 from bridge.store.times import now
@@ -39,10 +39,10 @@ class Retention:
     """Carries the periods out."""
 
     def __init__(
-        self, database: Database, intake: Intake, operations: Operations, erasures: Erasures, settings: Settings
+        self, database: Database, acts: Acts, operations: Operations, erasures: Erasures, settings: Settings
     ) -> None:
         self._expired = Expired(database)
-        self._intake = intake
+        self._acts = acts
         self._operations = operations
         self._erasures = erasures
         self._settings = settings
@@ -134,9 +134,13 @@ class Retention:
         return erased
 
     async def _strip(self, what: Past, at: datetime) -> int:
-        """Remove deleted entries, those that are still counted after their members' counts are put right."""
-        for member_id in await self._expired.counted(what):
+        """Remove deleted entries with their files, each in an act: who restores one meanwhile keeps it."""
+        stripped = 0
+        for row in await self._expired.deleted_entries(what):
             with suppress(NotFound):  # being erased
-                while await self._intake.take_some(member_id):
-                    pass
-        return await self._expired.strip_entries(what, at)
+
+                async def work(act: Act, row: Document = row) -> int:
+                    return await self._expired.strip_entry(row, at, act.session)
+
+                stripped += await self._acts.run(row["member_id"], work)
+        return stripped

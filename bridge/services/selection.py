@@ -12,6 +12,7 @@ from typing import Any
 from bridge.domain import cases as rules
 from bridge.domain import sampling
 from bridge.domain.agents import hashed
+from bridge.domain.calendars import calendar_of
 from bridge.domain.cases import State
 from bridge.domain.entries import NAMESPACE
 from bridge.domain.periods import Period
@@ -19,10 +20,10 @@ from bridge.domain.sampling import Window
 from bridge.errors import Conflict, FieldFault, NotFound, ValidationFailed
 from bridge.services.acts import Act, Acts
 from bridge.services.audit import event_data
+from bridge.services.audit_years import keep_year
 from bridge.services.idempotency import Attempt, claim, once
 from bridge.services.stores import Stores
 from bridge.store.cases import AlreadySelected
-from bridge.store.members import calendar_of
 from bridge.store.times import now
 
 Document = dict[str, Any]
@@ -111,7 +112,8 @@ class Selection:
         self, act: Act, case_id: str, period: Period, due: date, by: str, sample_id: str | None
     ) -> Document:
         reviewed = await self._stores.cases.of_member(act.member_id, act.session)
-        if any(case["period_id"] == period.id and case["state"] != State.WITHDRAWN for case in reviewed):
+        days = {"start": period.start.isoformat(), "end": period.end.isoformat()}
+        if any(_overlap(days, case) and case["state"] != State.WITHDRAWN for case in reviewed):
             raise Conflict("This membership year of the member is in an audit case already.")
         if any(map(rules.is_open, reviewed)):
             raise Conflict("The member is in an audit case that goes on; a second one would have to wait for its end.")
@@ -122,6 +124,7 @@ class Selection:
             await self._stores.cases.add(case, act.session)
         except AlreadySelected:
             raise Conflict("The member is in an audit case that goes on.") from None
+        await keep_year(act, case)
         await act.announce("audit.selected", case_id, event_data(case))
         return case
 
@@ -167,7 +170,7 @@ class Selection:
         return {
             member_id: period
             for member_id, period in found.items()
-            if member_id not in busy and (member_id, period["period_id"]) not in reviewed
+            if member_id not in busy and not any(_overlap(period, case) for case in reviewed.get(member_id, ()))
         }
 
     async def _open_drawn(self, one: Document, sample: Document, due: date, by: str) -> Document | None:
@@ -192,6 +195,11 @@ def _sample_id(seed: str, wanted: Draw) -> str:
     window = wanted.window
     said = (seed, window.renewal_from, window.renewal_to, window.minimum_months, wanted.rate, wanted.count)
     return str(uuid.uuid5(NAMESPACE, "sample/" + "/".join(map(str, said))))
+
+
+def _overlap(days: Document, case: Document) -> bool:
+    """Say whether a case is of some of these days: years may have moved since it was opened."""
+    return case["start"] <= days["end"] and case["end"] >= days["start"]
 
 
 def _case_id(sample_id: str, member_id: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.domain import entries, plan
+from bridge.domain.counts import COUNTED_BY
 from bridge.store.access_log import AccessLog
 from bridge.store.cases import Cases, Samples
 from bridge.store.comments import Comments
@@ -14,9 +15,11 @@ from bridge.store.departures import Departures
 from bridge.store.entries import Entries
 from bridge.store.erasures import Erasures
 from bridge.store.evidence import Evidence
+from bridge.store.follow_ups import FollowUps
 from bridge.store.grants import Grants
 from bridge.store.holdings import Holdings
 from bridge.store.idempotency import Answers
+from bridge.store.identifiers import Identifiers
 from bridge.store.lrs.stores import LrsStores
 from bridge.store.measured import Measured
 from bridge.store.members import Members
@@ -29,7 +32,6 @@ from bridge.store.removal import Removal
 from bridge.store.schedules import Schedules
 from bridge.store.statements import Statements
 from bridge.store.submissions import Freezes, Submissions
-from bridge.store.tallies import Tallies
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class Stores:
     pulls: Pulls
     log: Records
     plan: Records
-    tallies: Tallies
+    identifiers: Identifiers
+    follow_ups: FollowUps
     cases: Cases
     samples: Samples
     submissions: Submissions
@@ -83,9 +86,10 @@ class Stores:
             DeadLetters(database),
             Departures(database),
             Pulls(database),
-            Records(database, "log_entries", entries.SORTABLE, also=("period_id",)),
+            Records(database, "log_entries", entries.SORTABLE, (*COUNTED_BY, "minutes")),
             Records(database, "plan_items", plan.SORTABLE),
-            Tallies(database),
+            Identifiers(database),
+            FollowUps(database),
             Cases(database),
             Samples(database),
             Submissions(database),
@@ -117,7 +121,8 @@ class Stores:
             self.pulls,
             self.log,
             self.plan,
-            self.tallies,
+            self.identifiers,
+            self.follow_ups,
             self.cases,
             self.samples,
             self.submissions,

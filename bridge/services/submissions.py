@@ -1,38 +1,26 @@
 """Sending a period to the Register team: the snapshot and the freeze in one act, and the freeze's end (R55-R60).
 
-The act touches the member first, as every act does; so no edit, link, comment or upload overlaps it, and what is
-frozen is exactly what was sent (invariant 4). The worker's drafts are in no list until an act takes them in, and none
-does while their day is frozen.
+The act touches the member first, as every change does; so no edit, link, comment, upload or completion overlaps it, and
+what is frozen is exactly what was sent (invariant 4).
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import uuid
-from contextlib import suppress
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from bridge.domain.cases import FROZEN
 from bridge.domain.forms import Forms
 from bridge.domain.periods import Period
-from bridge.domain.snapshots import canonical, digest, readiness, snapshot
-from bridge.errors import BridgeError, Unavailable
+from bridge.domain.snapshots import Scope, canonical, digest, readiness, snapshot
+from bridge.errors import BridgeError
 from bridge.services.acts import Act
-from bridge.services.intake import refile
-from bridge.services.recording import Recording
+from bridge.services.record import save_entries
 from bridge.services.stores import Stores
-from bridge.store.times import now
 
 Document = dict[str, Any]
-
-LEFT_BEHIND = timedelta(minutes=1)
-"""After this time, whoever ended a freeze and has not let go what waited will not do it any more."""
-
-
-PATIENCE = 10.0
-"""Seconds that a decision waits for what was held; thousands may have been."""
 
 
 class Tampered(BridgeError):
@@ -44,16 +32,14 @@ class Tampered(BridgeError):
 class Submissions:
     """Freezes what is submitted, keeps it, and lets it go."""
 
-    def __init__(self, stores: Stores, recording: Recording, forms: Forms) -> None:
+    def __init__(self, stores: Stores, forms: Forms) -> None:
         self._stores = stores
-        self._recording = recording
         self._forms = forms
 
     async def take(self, act: Act, case: Document, declared: list[Document]) -> Document:
         """Take the snapshot of a case's period and freeze its scope; returns the submission: its id is the receipt."""
         member_id, session = act.member_id, act.session
-        await refile(act, _period(case))
-        scope = await self._stores.freezes.scope(member_id, case["start"], case["end"], session)
+        scope = await self._scope(act, case)
         receipt = _receipt()
         about = {**_about(act, case, receipt), "declarations": declared}
         text = canonical(snapshot(about, scope, self._forms))
@@ -70,30 +56,21 @@ class Submissions:
         await self._stores.freezes.freeze(member_id, scope, _mark(case, act.at), session)
         return submission
 
-    async def let_go(self, act: Act, case: Document) -> bool:
-        """End the freeze of a case, in the act that moves it on; returns whether there was one."""
-        if case["state"] not in FROZEN:
-            return False
-        await self._stores.freezes.thaw(act.member_id, case["_id"], act.session)
-        return True
+    async def _scope(self, act: Act, case: Document) -> Scope:
+        """Return what a case covers, each entry in its period: a calendar that moved may not have come to it yet."""
+        days = (act.member_id, case["start"], case["end"])
+        scope = await self._stores.freezes.scope(*days, act.session)
+        elsewhere = [entry for entry in scope.log if entry.get("period_id") != case["period_id"]]
+        if not elsewhere:
+            return scope
+        await save_entries(act, [(entry, {**entry, "period_id": case["period_id"]}) for entry in elsewhere])
+        return await self._stores.freezes.scope(*days, act.session)
 
-    async def catch_up(self, case: Document) -> None:
-        """Let held completions become drafts (decision 4), once the act that ended the freeze is done."""
-        await self._recording.catch_up(case["member_id"])
-        await self._stores.cases.thawed(case["_id"])
-
-    async def catch_up_soon(self, case: Document) -> None:
-        """Do so for a while: whoever decided is waiting, and the worker's clock does what is left."""
-        with suppress(TimeoutError, Unavailable):
-            async with asyncio.timeout(PATIENCE):
-                await self.catch_up(case)
-
-    async def catch_up_left_behind(self) -> int:
-        """Do so for cases that were left in between; returns how many there were."""
-        cases = await self._stores.cases.thawing(now() - LEFT_BEHIND)
-        for case in cases:
-            await self.catch_up(case)
-        return len(cases)
+    async def thaw(self, act: Act, case: Document) -> None:
+        """End the freeze of a case, in the act that moves it on; what was held becomes drafts after it (decision 4)."""
+        if case["state"] in FROZEN:
+            await self._stores.freezes.thaw(act.member_id, case["_id"], act.session)
+            await self._stores.follow_ups.add(act.member_id, act.at, act.session)
 
     async def text(self, submission: Document) -> bytes:
         """Return the canonical text of a submission; raises ``Tampered`` when it does not match its digest."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from pymongo import ReturnDocument
@@ -51,7 +51,6 @@ class Cases:
         )
         await self._cases.create_index([("member_id", 1), ("selected_at", -1)], name="member")
         await self._cases.create_index([("state", 1), ("due_date", 1)], name="due")
-        await self._cases.create_index("thawing", sparse=True, name="thawing")
         for name in SORTABLE:
             await self._cases.create_index(order_index(name=name), name=f"by_{name}")
 
@@ -96,19 +95,13 @@ class Cases:
         query = {"member_id": {"$in": list(members)}, "open": True, "sample_id": {"$ne": but_sample}}
         return {case["member_id"] async for case in self._cases.find(query, {"member_id": 1})}
 
-    async def reviewed(self, but_sample: str) -> set[tuple[str, str]]:
-        """Return (member id, period id) of every case that was not withdrawn, those of ``but_sample`` aside."""
+    async def reviewed(self, but_sample: str) -> dict[str, list[Document]]:
+        """Return member id → the days of their cases that were not withdrawn, those of ``but_sample`` aside."""
         query = {"state": {"$ne": "withdrawn"}, "sample_id": {"$ne": but_sample}}
-        found = self._cases.find(query, {"member_id": 1, "period_id": 1})
-        return {(case["member_id"], case["period_id"]) async for case in found}
-
-    async def thawing(self, before: datetime) -> list[Document]:
-        """Return cases whose freeze ended before a time and whose held completions may still wait."""
-        return [case async for case in self._cases.find({"thawing": {"$lt": before}})]
-
-    async def thawed(self, case_id: str) -> None:
-        """Note that what was held for a case has been let go."""
-        await self._cases.update_one({"_id": case_id}, {"$unset": {"thawing": ""}})
+        days: dict[str, list[Document]] = {}
+        async for case in self._cases.find(query, {"member_id": 1, "start": 1, "end": 1}):
+            days.setdefault(case["member_id"], []).append(case)
+        return days
 
 
 @reaches_store

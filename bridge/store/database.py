@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import itertools
 import random
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
@@ -23,8 +24,18 @@ from pymongo.read_concern import ReadConcern
 from pymongo.results import BulkWriteResult
 
 from bridge.errors import Unavailable
+from bridge.metrics import CONFLICTS
 from bridge.settings import Settings
-from bridge.store.faults import DUPLICATE_KEY, ERRORS, TRANSIENT, WRITE_CONFLICT, is_conflict, is_outage, why
+from bridge.store.faults import (
+    DUPLICATE_KEY,
+    ERRORS,
+    TRANSIENT,
+    WRITE_CONFLICT,
+    is_conflict,
+    is_duplicate,
+    is_outage,
+    why,
+)
 from bridge.store.monitoring import listeners
 
 Document = dict[str, Any]
@@ -42,6 +53,14 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.2
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C", bound=type)
+
+
+class AlreadyThere(Exception):
+    """A transaction would have broken a unique key: somebody was quicker, or what it took for new is not."""
+
+
+class Busy(Exception):
+    """A transaction kept meeting others on the same documents; nothing of it was written."""
 
 
 class Database:
@@ -87,18 +106,28 @@ class Database:
         await meta.update_one({"_id": PROBE}, {"$inc": {"writes": 1}}, upsert=True)
         await meta.find_one({"_id": PROBE})
 
-    async def transaction(self, work: Callable[[Session], Coroutine[Any, Any, R]]) -> R:
-        """Run ``work`` in a transaction, again when another one came between; raises ``Unavailable`` after a while."""
+    async def transaction(self, work: Callable[[Session], Coroutine[Any, Any, R]], tries: int | None = None) -> R:
+        """Run ``work`` in a transaction, again when it met another one on the same document.
+
+        Raises ``AlreadyThere`` for a broken unique key, ``Busy`` after so many ``tries``; without a number of tries
+        ``Unavailable`` after a while.
+        """
         deadline = time.monotonic() + self._patience
         pause = FIRST_PAUSE
-        while True:
+        for number in itertools.count(1):
             try:
                 return await self._transaction(work)
             except PyMongoError as error:
-                if not is_conflict(error) or time.monotonic() > deadline:
+                if is_duplicate(error):
+                    raise AlreadyThere from error
+                if not is_conflict(error) or (tries is None and time.monotonic() > deadline):
                     _raise(error)
+                CONFLICTS.inc()
+                if number == tries:
+                    raise Busy from error
             await asyncio.sleep(pause * random.random())  # nosec B311 - spreads load, guards nothing
             pause = min(2 * pause, LONGEST_PAUSE)
+        raise AssertionError("the loop ends by what is in it")
 
     async def _transaction(self, work: Callable[[Session], Coroutine[Any, Any, R]]) -> R:
         async with await self.client.start_session() as session:
@@ -189,12 +218,6 @@ async def bulk(
     """Run one unordered bulk write (inserts run before updates); raises the driver's ``BulkWriteError``."""
     write = collection.bulk_write  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - its `let`
     return await write(list(operations), ordered=False, session=session)
-
-
-def plainly(collection: Collection) -> Collection:
-    """Return a collection to explain a query of: that takes no read concern (MongoDB's ``explain``)."""
-    options = collection.with_options  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - its codec
-    return options(read_concern=ReadConcern())
 
 
 def duplicates(error: BulkWriteError) -> dict[int, Document]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.store.database import Database, reaches_store
+from bridge.store.database import Database, Session, reaches_store
 
 
 @reaches_store
@@ -15,13 +15,15 @@ class Departures:
     async def prepare(self) -> None:
         """Nothing: it is read by id alone."""
 
-    async def note(self, member_id: str, revision: int) -> None:
+    async def note(self, member_id: str, revision: int, session: Session | None = None) -> None:
         """Note that a member left, unless a newer revision says so already."""
-        await self._departures.update_one({"_id": member_id}, {"$max": {"revision": revision}}, upsert=True)
+        await self._departures.update_one(
+            {"_id": member_id}, {"$max": {"revision": revision}}, upsert=True, session=session
+        )
 
-    async def revision(self, member_id: str) -> int:
+    async def revision(self, member_id: str, session: Session | None = None) -> int:
         """Return the revision by which a member left, or -1."""
-        row = await self._departures.find_one({"_id": member_id})
+        row = await self._departures.find_one({"_id": member_id}, session=session)
         return int(row["revision"]) if row else -1
 
     async def forget(self, member_id: str) -> None:

@@ -84,13 +84,13 @@ class Erasures:
         """Return the tombstone of an identifier key."""
         return tombstone(await self.key.get(), key)
 
-    async def among(self, keys: Iterable[str]) -> set[str]:
+    async def among(self, keys: Iterable[str], session: Session | None = None) -> set[str]:
         """Return those of the identifier keys that belong to an erased person."""
         wanted = list(keys)
         if not wanted:
             return set()
         secret = await self.key.get()
-        found = await self._holding(stones := {tombstone(secret, key): key for key in wanted})
+        found = await self._holding(stones := {tombstone(secret, key): key for key in wanted}, session)
         return {stones[stone] for stone in found}
 
     async def row_keys(self, member_id: str) -> list[str]:
@@ -124,7 +124,7 @@ class Erasures:
         async for row in self._erasures.find({"state": ERASED}).sort("_id", 1):
             yield row
 
-    async def _holding(self, stones: Iterable[str]) -> set[str]:
+    async def _holding(self, stones: Iterable[str], session: Session | None) -> set[str]:
         wanted = set(stones)
-        found = self._erasures.find({"keys": {"$in": list(wanted)}}, {"keys": 1})
+        found = self._erasures.find({"keys": {"$in": list(wanted)}}, {"keys": 1}, session=session)
         return {key async for erasure in found for key in erasure["keys"] if key in wanted}

@@ -100,16 +100,21 @@ class Evidence:
             await self._chunks.delete_many({"files_id": file_id})
             await self._loose.delete_one({"_id": file_id})
 
-    async def erase(self, member_id: str, at: datetime, entry_id: str | None = None) -> None:
-        """Remove every file of a member, or of one entry, and what is left of uploads; safe to break off and repeat."""
-        chosen = {"member_id": member_id, **({} if entry_id is None else {"entry_id": entry_id})}
-        async for file in self._files.find(chosen, {"_id": 1}):
-            row = {"_id": file["_id"], "member_id": member_id, "at": at, "given_up": True}
-            await self._loose.replace_one({"_id": file["_id"]}, row, upsert=True)
-            await self._files.delete_one({"_id": file["_id"]})
-        gone = {} if entry_id is None else {"given_up": True}
-        async for row in self._loose.find({"member_id": member_id, **gone}, {"_id": 1}):
+    async def erase(self, member_id: str, at: datetime) -> None:
+        """Remove every file of a member, and what is left of uploads; safe to break off and repeat."""
+        await self._release({"member_id": member_id}, at, None)
+        async for row in self._loose.find({"member_id": member_id}, {"_id": 1}):
             await self.discard(row["_id"])
+
+    async def erase_of_entry(self, member_id: str, entry_id: str, at: datetime, session: Session) -> None:
+        """Remove the files of an entry in a transaction; the sweep removes their content after it."""
+        await self._release({"member_id": member_id, "entry_id": entry_id}, at, session)
+
+    async def _release(self, chosen: Document, at: datetime, session: Session | None) -> None:
+        async for file in self._files.find(chosen, {"member_id": 1}, session=session):
+            row = {"_id": file["_id"], "member_id": file["member_id"], "at": at, "given_up": True}
+            await self._loose.replace_one({"_id": file["_id"]}, row, upsert=True, session=session)
+            await self._files.delete_one({"_id": file["_id"]}, session=session)
 
     async def loose_before(self, at: datetime, limit: int) -> list[str]:
         """Return the ids of chunks that were announced before a time and are not evidence, oldest first."""

@@ -75,6 +75,11 @@ def is_conflict(error: PyMongoError) -> bool:
     return error.has_error_label(TRANSIENT) or (isinstance(error, OperationFailure) and WRITE_CONFLICT in codes(error))
 
 
+def is_duplicate(error: PyMongoError) -> bool:
+    """Say whether a write failed by a broken unique key and nothing else."""
+    return isinstance(error, OperationFailure) and codes(error) == {DUPLICATE_KEY}
+
+
 def codes(error: OperationFailure) -> set[int | None]:
     """Return the codes of an answer; of a bulk write those of each of its faults, and never none at all."""
     if isinstance(error, BulkWriteError):

@@ -16,13 +16,12 @@ NOT_THE_MEMBERS: Final = frozenset(
         "evidence.chunks",  # shown as files
         "dead_letter_bodies",  # shown with their letters, as far as they are about the member
         "idempotency",  # answers already given, each a copy of what is shown elsewhere
-        "tallies",  # sums of what is shown elsewhere
     }
 )
 
 OWN_USE: Final = dict.fromkeys(
     (
-        *("order", "tokens", "listed", "arrived", "tallied", "span", "merge_keys", "keys", "acts", "digest"),
+        *("order", "tokens", "listed", "linked", "span", "merge_keys", "keys", "acts", "digest", "ending_announced"),
         *("about", "redacted", "lrs.keys", "lrs.roles", "lrs.held", "lrs.chain"),  # what names anybody else too
     ),
     0,

@@ -10,14 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.domain.records import LAST
 from bridge.store.database import Collection, Document
+from bridge.store.ranges import up_to
 
 Sort = list[tuple[str, bool]]
 """Sort names, each with whether it descends; the names are those of the ``order`` sub-document."""
-
-Place = tuple[str, str]
-"""A place in a list with a lone sort: a sort key and an id, of a row or between two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +30,8 @@ class Listing:
 class Wanted:
     """Which documents, in which order: ``after`` is a position that a page gave as ``next``.
 
-    ``stops`` are places, in order, up to which to read first: the embedded store reads the whole of a range, however
-    few rows are asked for, and is spared a long one. ``sorts`` says that what ``seek`` finds is few enough to be sorted
-    then; else an index is read in its order. ``fields`` are those to read, all when empty.
+    ``sorts`` says that what ``seek`` finds is few enough to be sorted then; else an index is read in its order.
+    ``fields`` are those to read, all when empty.
     """
 
     seek: Document
@@ -43,7 +39,6 @@ class Wanted:
     sort: Sort
     limit: int
     after: list[Any] | None = None
-    stops: Sequence[Place] = ()
     sorts: bool = False
     fields: Sequence[str] = field(default=())
 
@@ -66,43 +61,28 @@ async def rows_of(collection: Collection, wanted: Wanted) -> tuple[list[Document
 
 
 async def _by_one(collection: Collection, wanted: Wanted) -> list[Document]:
-    """Read rows with a value in index order, piece by piece, then those without: neither direction needs sorting."""
-    found: list[Document] = []
-    place = None if wanted.after is None else (wanted.after[1], wanted.after[2])
-    if wanted.after is None or not wanted.after[0]:
-        for stop in (*wanted.stops, None):
-            found += await _filled(collection, wanted, place, stop, len(found))
-            place = stop
-            if len(found) > wanted.limit:
-                return found
-    return found + await _unfilled(collection, wanted, len(found))
+    """Read rows with a value in index order, then those without: so neither direction needs sorting."""
+    filled = [] if wanted.after is not None and wanted.after[0] else await _filled(collection, wanted)
+    return filled if len(filled) > wanted.limit else filled + await _unfilled(collection, wanted, len(filled))
 
 
-async def _filled(
-    collection: Collection, wanted: Wanted, start: Place | None, stop: Place | None, have: int
-) -> list[Document]:
-    """Read rows that have a value of the sort name: those beyond ``start``, up to and with ``stop``."""
+async def _filled(collection: Collection, wanted: Wanted) -> list[Document]:
+    """Read rows that have a value of the sort name, beyond a position."""
     ((name, descending),) = wanted.sort
-    key, way = f"order.{name}.key", -1 if descending else 1
-    beyond, until = ("$lt", "$gte") if descending else ("$gt", "$lte")
+    key, way, beyond = f"order.{name}.key", -1 if descending else 1, "$lt" if descending else "$gt"
     rest = [wanted.rest]
-    for place, here, there in ((start, beyond, beyond), (stop, until.removesuffix("e"), until)):
-        if place is not None:
-            rest.append({"$or": [{key: {here: place[0]}}, {key: place[0], "_id": {there: place[1]}}]})
-    seek: Document = {**wanted.seek, f"order.{name}.empty": False, key: _between(start, stop, descending)}
-    if start is not None and stop is not None and start[0] == stop[0]:
-        seek |= {key: start[0], "_id": {beyond: start[1], until: stop[1]}}
-    return await _read(collection, wanted, seek, rest, [(key, way), ("_id", way)], have)
+    if wanted.after is not None:
+        _, last, last_id = wanted.after
+        rest.append({"$or": [{key: {beyond: last}}, {key: last, "_id": {beyond: last_id}}]})
+    seek: Document = {**wanted.seek, f"order.{name}.empty": False, key: _from(wanted.after, descending=descending)}
+    return await _read(collection, wanted, seek, rest, [(key, way), ("_id", way)])
 
 
-def _between(start: Place | None, stop: Place | None, descending: bool) -> Document:
-    """Return the range of keys from one place to another; a place before or after every id leaves its key out.
-
-    It ends beyond the greatest key, not with it: the embedded store leaves out what is equal to the end of a range.
-    """
-    low, high = (stop, start) if descending else (start, stop)
-    least = "" if low is None else low[0] + (LAST if low[1] == LAST else "")
-    return {"$gte": least, **({} if high is None else {"$lt": high[0] + (LAST if high[1] else "")})}
+def _from(after: list[Any] | None, *, descending: bool) -> Document:
+    """Return the range of keys from a position on, the position's own key among them."""
+    if after is None:
+        return {"$gte": ""}
+    return up_to(after[1]) if descending else {"$gte": after[1]}
 
 
 async def _unfilled(collection: Collection, wanted: Wanted, have: int) -> list[Document]:
@@ -136,10 +116,11 @@ async def _read(
     return [document async for document in collection.aggregate(stages)]
 
 
-async def number_of(collection: Collection, seek: Document, rest: Document) -> int:
-    """Return how many documents there are."""
+async def number_of(collection: Collection, seek: Document, rest: Document, index: str | None = None) -> int:
+    """Return how many documents there are, read by an ``index`` when one is named."""
     stages: list[Document] = [{"$match": seek}, *([{"$match": rest}] if rest else []), {"$count": "n"}]
-    return sum([row["n"] async for row in collection.aggregate(stages)])
+    hint = {} if index is None else {"hint": index}
+    return sum([row["n"] async for row in collection.aggregate(stages, **hint)])
 
 
 def _keys(sort: Sort) -> list[tuple[str, int]]:

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from bridge.store.database import Database, Document, insert_new, reaches_store, rows_by_id
+from bridge.domain.changes import Changes
+from bridge.store.database import Database, Document, Session, reaches_store
 from bridge.store.listing import Listing
-
-
-def parked_row(statement_id: str, actor_key: str, at: datetime) -> Document:
-    """Make the document of a statement that waits for its actor to become known."""
-    return {"_id": statement_id, "actor_key": actor_key, "at": at}
-
-
-def held_row(statement_id: str, member_id: str, period_id: str, at: datetime) -> Document:
-    """Make the document of a completion that waits for a freeze to end."""
-    return {"_id": statement_id, "member_id": member_id, "period_id": period_id, "at": at}
-
-
-def held_voiding(voiding_id: str, target: str, member_id: str, period_id: str, at: datetime) -> Document:
-    """Make the document of a voiding that waits for a freeze to end; it needs no text of its own then."""
-    return {**held_row(voiding_id, member_id, period_id, at), "target": target}
+from bridge.store.writing import write
 
 
 @reaches_store
@@ -39,31 +26,22 @@ class Waiting:
         await self._parked.create_index([("at", 1), ("_id", 1)], name="age")
         await self._held.create_index([("member_id", 1), ("period_id", 1)], name="period")
 
-    async def park(self, rows: list[Document]) -> None:
-        """Add parked statements; those there already stay as they are."""
-        await insert_new(self._parked, rows)
+    async def write(self, parked: Changes, held: Changes, session: Session) -> None:
+        """Write what waits from now on, and remove what does no more."""
+        await write(self._parked, parked, session)
+        await write(self._held, held, session)
 
-    async def hold(self, rows: list[Document]) -> None:
-        """Add held statements; those there already stay as they are."""
-        await insert_new(self._held, rows)
+    async def parked_for(self, actor_keys: Iterable[str], limit: int, session: Session | None = None) -> list[Document]:
+        """Return statements parked for any of these actors, oldest first."""
+        found = self._parked.find({"actor_key": {"$in": list(actor_keys)}}, session=session)
+        return [row async for row in found.sort("at", 1).limit(limit)]
 
-    async def among(self, statement_ids: Collection[str]) -> set[str]:
-        """Return those of the statements that wait."""
-        return {key for rows in (self._parked, self._held) for key in await rows_by_id(rows, statement_ids)}
-
-    async def parked_for(self, actor_keys: Iterable[str], limit: int) -> list[str]:
-        """Return ids of statements parked for any of these actors, oldest first."""
-        found = self._parked.find({"actor_key": {"$in": list(actor_keys)}}, {"_id": 1}).sort("at", 1).limit(limit)
-        return [row["_id"] async for row in found]
-
-    async def hold_voiding(self, row: Document) -> None:
-        """Add a voiding that waits, or let one that is there wait for another period."""
-        await self._held.replace_one({"_id": row["_id"]}, row, upsert=True)
-
-    async def held_for(self, member_id: str, frozen: Iterable[str], limit: int) -> list[Document]:
+    async def held_for(
+        self, member_id: str, frozen: Iterable[str], limit: int, session: Session | None = None
+    ) -> list[Document]:
         """Return a member's held statements whose period is not among the ``frozen`` ones, oldest first."""
         query = {"member_id": member_id, "period_id": {"$nin": list(frozen)}}
-        return [row async for row in self._held.find(query).sort("at", 1).limit(limit)]
+        return [row async for row in self._held.find(query, session=session).sort("at", 1).limit(limit)]
 
     async def count_held(self, member_id: str) -> dict[str, int]:
         """Return period id → number of a member's completions that wait for its freeze to end."""
@@ -94,21 +72,6 @@ class Waiting:
     async def forget(self, actor_keys: Iterable[str]) -> None:
         """Remove what waits for any of these actors."""
         await self._parked.delete_many({"actor_key": {"$in": list(actor_keys)}})
-
-    async def release(self, statement_ids: Collection[str]) -> None:
-        """Forget that these statements waited."""
-        await self.unpark(statement_ids)
-        await self.let_go(statement_ids)
-
-    async def unpark(self, statement_ids: Collection[str]) -> None:
-        """Forget that these statements were parked."""
-        if statement_ids:
-            await self._parked.delete_many({"_id": {"$in": list(statement_ids)}})
-
-    async def let_go(self, statement_ids: Collection[str]) -> None:
-        """Forget that these statements were held."""
-        if statement_ids:
-            await self._held.delete_many({"_id": {"$in": list(statement_ids)}})
 
 
 def _beyond(at: datetime, statement_id: str) -> Document:

@@ -8,7 +8,7 @@ from typing import Final
 import orjson
 from pymongo import UpdateOne
 
-from bridge.domain.agents import id_key, tombstone
+from bridge.domain.agents import tombstone
 from bridge.domain.comparison import digest
 from bridge.domain.erasing import (
     actor_keys,
@@ -27,14 +27,10 @@ from bridge.store.database import Database, Document, bulk, reaches_store
 from bridge.store.erasures import Erasures
 from bridge.store.inventory import BY_MEMBER
 from bridge.store.lrs.attachments import Attachments
-from bridge.store.members import Members
 from bridge.store.statements import GONE
 
 AT_ONCE: Final = 100
 """Statements that are read and written at once: the largest may have 16 MB each."""
-
-FROM_THE_QUEUE: Final = ("log_entries", "held", "outbox")
-"""Collections that a batch under way may still write to when its member is erased."""
 
 
 @reaches_store
@@ -44,7 +40,6 @@ class Removal:
     def __init__(self, database: Database, erasures: Erasures) -> None:
         self._database = database
         self._erasures = erasures
-        self._members = Members(database)
         self._statements = database.collection("statements")
         self._attachments = Attachments(database)
 
@@ -59,21 +54,6 @@ class Removal:
     async def _events(self, member_id: str) -> None:
         outbox = self._database.collection("outbox")
         await outbox.delete_many({"member_id": member_id, "type": {"$ne": "member.erased"}})
-        await outbox.update_many({"block.member_id": member_id}, {"$pull": {"block": {"member_id": member_id}}})
-
-    async def late(self, member_id: str) -> None:
-        """Remove what came for an erased member while the erasure went on; nothing for anybody else.
-
-        Who writes for a member looks again afterwards whether the member changed, so that nothing is left
-        (docs/decisions/0002).
-        """
-        if not await self._erasures.among([id_key(member_id)]):
-            return
-        await self.records(member_id, FROM_THE_QUEUE)
-        await self._erase({"member_id": member_id}, DataSubject(member_id, await self._erasures.key.get(), {}))
-        member = await self._members.get(member_id)
-        if member is not None and "erasing" not in member:
-            await self._members.remove(member_id)
 
     async def statements(self, subject: DataSubject) -> None:
         """Leave of a person's statements that they were erased, take them out of those of others, and what waits."""

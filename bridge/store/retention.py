@@ -15,13 +15,13 @@ from bridge.domain.cases import State
 from bridge.domain.dispositions import Disposition, Reason
 from bridge.domain.erasing import mentions
 from bridge.domain.people import people
-from bridge.store.database import Collection, Database, Document, bulk, reaches_store
+from bridge.store.database import Collection, Database, Document, Session, bulk, reaches_store
 from bridge.store.erasures import ErasureKey
 from bridge.store.evidence import Evidence
 from bridge.store.idempotency import KEPT as ANSWERS_KEPT
+from bridge.store.identifiers import Identifiers
 from bridge.store.lrs.attachments import Attachments
 from bridge.store.lrs.unsent import Unsent
-from bridge.store.outbox import KEPT as EVENTS_KEPT
 
 AT_ONCE: Final = 500
 TEXTS_AT_ONCE: Final = 100
@@ -109,7 +109,6 @@ def expired(at: datetime) -> list[Past]:
     """Return what the database removes by itself, where it is slow to or does not."""
     return [
         Past("idempotency", {"at": {"$lt": at - ANSWERS_KEPT}}),
-        Past("outbox", {"delivered_at": {"$lt": at - EVENTS_KEPT}}),
     ]
 
 
@@ -123,6 +122,7 @@ class Expired:
         self._key = ErasureKey(database)
         self._attachments = Attachments(database)
         self._unsent = Unsent(database)
+        self._identifiers = Identifiers(database)
 
     def _of(self, past: Past) -> Collection:
         return self._database.collection(past.collection)
@@ -154,11 +154,18 @@ class Expired:
         """Forget statements that waited in vain: one that comes again is parked anew."""
         ids = await self.ids(past)
         for start in range(0, len(ids), AT_ONCE):
-            chosen = {"_id": {"$in": ids[start : start + AT_ONCE]}}
-            alone = {**chosen, "disposition": Disposition.PARKED.value, "lrs": None}
-            await self._database.collection("statements").delete_many(alone)
-            await self._of(past).delete_many(chosen)
+            some = ids[start : start + AT_ONCE]
+            await self._database.transaction(lambda session, some=some: self._forget_parked(some, session))
         return len(ids)
+
+    async def _forget_parked(self, statement_ids: list[str], session: Session) -> None:
+        parked = self._database.collection("parked")
+        chosen = {"_id": {"$in": statement_ids}}
+        actors = [row["actor_key"] async for row in parked.find(chosen, {"actor_key": 1}, session=session)]
+        alone = {**chosen, "disposition": Disposition.PARKED.value, "lrs": None}
+        await self._database.collection("statements").delete_many(alone, session=session)
+        await parked.delete_many(chosen, session=session)
+        await self._identifiers.forget(actors, session=session)
 
     async def close_lrs(self, past: Past) -> int:
         """Take statements out of the LRS; one that the worker has settled stays in the ledger."""
@@ -171,23 +178,25 @@ class Expired:
             kept += (await bulk(self._of(past), [_closing(row, secret) for row in piece])).modified_count
         return kept + await self.remove(Past(past.collection, {**query, "disposition": None}))
 
-    async def counted(self, past: Past) -> list[str]:
-        """Return the members in whose tallies such entries still are: withdrawn, and nobody has looked since."""
-        found = self._of(past).find({**past.query, "tallied": {"$gt": ""}}, {"member_id": 1})
-        return sorted({row["member_id"] async for row in found})
+    async def deleted_entries(self, past: Past) -> list[Document]:
+        """Return id and member of the deleted entries that are past their time."""
+        found = self._of(past).find(past.query, {"member_id": 1, "deleted_at": 1})
+        return [{**row, "collection": past.collection} async for row in found]
 
-    async def strip_entries(self, past: Past, at: datetime) -> int:
-        """Remove deleted entries with their files; of an automatic one a tombstone stays. One still counted waits."""
+    async def strip_entry(self, row: Document, at: datetime, session: Session) -> int:
+        """Remove a deleted entry with its files; of an automatic one a tombstone stays. One restored since stays."""
+        entries = self._database.collection(row["collection"])
+        own = {name: row[name] for name in ("_id", "member_id", "deleted_at")}
         fields = dict.fromkeys((*TOMBSTONE, "provenance.statement_ids"), 1)
-        done = 0
-        async for row in self._of(past).find({**past.query, "tallied": None}, fields, batch_size=FILES_AT_ONCE):
-            await self._evidence.erase(row["member_id"], at, row["_id"])
-            own = {"_id": row["_id"], "member_id": row["member_id"], "deleted_at": row["deleted_at"], "tallied": None}
-            if row["source"] == "learning_centre":
-                done += (await self._of(past).replace_one(own, _tombstone(row))).modified_count
-            else:
-                done += (await self._of(past).delete_one(own)).deleted_count
-        return done
+        entry = await entries.find_one(own, fields, session=session)
+        if entry is None:
+            return 0
+        await self._evidence.erase_of_entry(row["member_id"], row["_id"], at, session)
+        if entry["source"] == "learning_centre":
+            await entries.replace_one(own, _tombstone(entry), session=session)
+        else:
+            await entries.delete_one(own, session=session)
+        return 1
 
     async def remove_cases(self, past: Past) -> int:
         """Remove cases with what was submitted in them, which goes first."""

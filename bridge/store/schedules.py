@@ -19,7 +19,6 @@ class Schedules:
 
     def __init__(self, database: Database) -> None:
         self._schedules = database.collection("schedules")
-        self._members = database.collection("members")
 
     async def prepare(self) -> None:
         """No index is needed beside the one on ``_id``."""
@@ -37,9 +36,3 @@ class Schedules:
     async def done(self, task: str, day: str) -> None:
         """Note that a task is done for a day."""
         await self._schedules.update_one({"_id": task}, {"$set": {"done": day}, "$unset": {"leased_until": ""}})
-
-    async def members(self, beyond: str, limit: int) -> list[Document]:
-        """Return members who have not left, in the order of their ids, with what their years follow from."""
-        fields = {"renewal_date": 1, "periods": 1}
-        found = self._members.find({"_id": {"$gt": beyond}, "left_at": None}, fields).sort("_id", 1).limit(limit)
-        return [member async for member in found]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from bridge.domain.snapshots import Scope
 from bridge.store.database import Collection, Database, Document, Session, reaches_store
 from bridge.store.evidence import item
-from bridge.store.listing import LAST
-from bridge.store.members import Members
+from bridge.store.ranges import up_to
 from bridge.store.records import LISTED
 
 CHUNK = 2**20
@@ -57,15 +56,11 @@ class Freezes:
         self._comments = database.collection("comments")
         self._files = database.collection("evidence.files")
         self._members = database.collection("members")
-        self._epochs = Members(database)
 
     async def scope(self, member_id: str, start: str, end: str, session: Session | None = None) -> Scope:
-        """Return what lies in a period, by its first and last day: entries by their date, and what goes with them.
-
-        A draft that the worker wrote and nobody has taken in is in no list, and so not here either.
-        """
+        """Return what lies in a period, by its first and last day: entries by their date, and what goes with them."""
         mine: Document = {"member_id": member_id, **LISTED}
-        dated = {**mine, "order.date.empty": False, "order.date.key": {"$gte": start, "$lt": end + LAST}}
+        dated = {**mine, "order.date.empty": False, "order.date.key": up_to(end, start)}
         log = await _found(self._log, dated, "order.date.key", session)
         linked = sorted({plan_id for entry in log for plan_id in entry.get("plan_ids") or ()})
         in_period = {"span.first": {"$lte": end}, "span.last": {"$gte": start}}
@@ -96,9 +91,8 @@ class Freezes:
         await self._touch(member_id, {"$pull": {"frozen": {"case_id": case_id}}}, session)
 
     async def _touch(self, member_id: str, change: Document, session: Session) -> None:
-        """Change the member's freezes; the new version makes the worker look again (``services.recording``)."""
+        """Change the member's freezes."""
         await self._members.update_one({"_id": member_id}, {**change, "$inc": {"version": 1}}, session=session)
-        await self._epochs.new_epoch(session)
 
     async def _evidence(
         self, member_id: str, log: list[Document], session: Session | None

@@ -30,7 +30,7 @@ async def submit_button(person: Person, period_id: str = PERIOD) -> tuple[bool, 
 
 
 async def test_a_moved_year_does_not_take_the_submit_button_away(office: Office) -> None:
-    """R26, R54, R82: a case is of days, so each year that has some of them offers to submit it, empty or not."""
+    """R26, R54, R82: the year of a case stands while the case goes on, and offers to submit it, empty or not."""
     sam = await office.add_member()
     await office.staff().select(period=OTHER_PERIOD)
     body = MemberIn.model_validate(member("m-1", renewal_date="2026-06-01"))
@@ -38,7 +38,7 @@ async def test_a_moved_year_does_not_take_the_submit_button_away(office: Office)
     periods = [row["id"] for row in (await sam.good("GET", "/v1/periods"))["items"]]
     buttons = {period: await submit_button(sam, period) for period in periods}
     off = (False, "not_selected")
-    assert buttons == {"2026-06-01": off, "2025-06-01": (True, None), "2024-06-01": (True, None)}
+    assert {period for period, button in buttons.items() if button != off} == {OTHER_PERIOD}
 
 
 async def test_a_case_from_selection_to_outcome(office: Office) -> None:

@@ -7,8 +7,7 @@ import random
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -18,8 +17,9 @@ from jsonschema import Draft202012Validator
 
 from bridge import wiring
 from bridge.domain.arrivals import arrival
+from bridge.domain.events import event
 from bridge.settings import Settings
-from bridge.store.outbox import Outbox, event
+from bridge.store.outbox import Outbox
 from consumers.events import MEDIA_TYPE, Relay
 from schemas.messages import EVENT
 from tests.support.calls import calls
@@ -76,7 +76,15 @@ async def relaying(settings: Settings, outbox: Outbox) -> AsyncGenerator[Relay]:
 
 def row(member_id: str, number: int) -> dict[str, Any]:
     """The member's event of this number."""
-    return event(f"{member_id}:{number:04}", "log.completed", member_id, datetime.now(UTC), {"number": number})
+    return event(
+        "log.completed", f"{member_id}:{number:04}", member_id, (number, 1), datetime.now(UTC), {"number": number}
+    )
+
+
+async def add(bridge: Journey, rows: list[dict[str, Any]]) -> None:
+    """Write events, as an act does."""
+    stores = bridge.services.stores
+    await stores.database.transaction(lambda session: stores.outbox.add(rows, session))
 
 
 def in_order(events: list[dict[str, Any]]) -> bool:
@@ -113,12 +121,12 @@ async def test_a_recorded_completion_is_told(bridge: Journey, listener: Listener
     assert (told["subject"], told["data"]["statement_id"]) == ("m-1", statement["id"])
 
 
-async def test_a_block_is_told_in_order_and_gone(bridge: Journey, listener: Listener) -> None:
-    """Events written as one row go out one by one, each member's in order, and the row goes when all are confirmed."""
+async def test_a_members_own_count_orders_events_not_clocks(bridge: Journey, listener: Listener) -> None:
+    """Two machines with clocks a second apart: what a member's document counted first is published first."""
+    slow, fast = datetime.now(UTC), datetime.now(UTC) + timedelta(seconds=1)
+    rows = [{**row(f"m-{number % 3}", number // 3), "at": fast if number // 3 % 2 else slow} for number in range(90)]
+    await add(bridge, [rows[number] for number in random.sample(range(90), 90)])
     outbox = bridge.services.stores.outbox
-    rows = [row(f"m-{number % 3}", number // 3) for number in range(90)]
-    await outbox.add_block(rows[:45])
-    await outbox.add_block(rows[45:])
     assert (await outbox.lag()).count == 90
     async with relaying(bridge.settings, outbox):
         events = await listener.until(lambda events: distinct(events) == len(rows))
@@ -129,23 +137,26 @@ async def test_a_block_is_told_in_order_and_gone(bridge: Journey, listener: List
     assert await bridge.services.stores.database.raw["outbox"].count_documents({}) == 0
 
 
-async def test_what_was_cut_off_is_told_when_it_comes_again(bridge: Journey, listener: Listener) -> None:
-    """A draft whose event got lost with the process is announced by a redelivery to the next, and by no other."""
+async def test_a_batch_that_was_cut_off_is_told_once(bridge: Journey, listener: Listener) -> None:
+    """A batch that ended before its commit left nothing; the redelivery writes the draft and its event, once."""
     await bridge.add_member("m-1", member())
     statement = orjson.dumps(completed())
-    services = bridge.services
+    services, outbox = bridge.services, bridge.services.stores.outbox
     first = arrival(orjson.loads(statement), statement, datetime.now(UTC), services.recording.rules)
-    await services.recording.record([first])
-    await services.stores.database.raw["outbox"].delete_many({})  # as if the process had ended before the last write
-    again = replace(first, redelivered=True)
-    for repeat in (first, again):  # this process knows that it has told of it
-        await services.recording.record([repeat])
-    assert (await services.stores.outbox.lag()).count == 0
-    async with wiring.services(bridge.settings) as following:
-        await following.recording.record([again])
-    async with relaying(bridge.settings, services.stores.outbox):
-        (told,) = await listener.until(bool)
-    assert told["type"] == "log.drafted"
+    add_events = outbox.add
+
+    async def fail(*_: object) -> None:
+        raise RuntimeError
+
+    object.__setattr__(outbox, "add", fail)
+    with pytest.raises(RuntimeError):
+        await services.recording.record([first])
+    object.__setattr__(outbox, "add", add_events)
+    assert await bridge.log("m-1") == []
+    for disposition in ("recorded", "duplicate"):
+        (outcome,) = await services.recording.record([first])
+        assert outcome.disposition == disposition
+    assert [row["type"] for row in await outbox.pending(9)] == ["log.drafted"]
 
 
 async def test_two_relays_keep_the_order_per_member(bridge: Journey, listener: Listener) -> None:
@@ -154,7 +165,7 @@ async def test_two_relays_keep_the_order_per_member(bridge: Journey, listener: L
     rows = [row(f"m-{number % 7}", number // 7) for number in range(700)]
     async with relaying(bridge.settings, outbox), relaying(bridge.settings, outbox):
         for start in range(0, len(rows), 50):
-            await outbox.add(rows[start : start + 50])
+            await add(bridge, rows[start : start + 50])
             async with relaying(bridge.settings, outbox):
                 await asyncio.sleep(random.uniform(0, 0.05))
         events = await listener.until(lambda events: distinct(events) == len(rows))
@@ -166,11 +177,11 @@ async def test_the_second_relay_follows_when_the_first_is_gone(bridge: Journey, 
     """One relay publishes at a time; when its connection ends, another takes over and nothing is left out."""
     outbox = bridge.services.stores.outbox
     async with relaying(bridge.settings, outbox):
-        await outbox.add([row("m-1", 0)])
+        await add(bridge, [row("m-1", 0)])
         await listener.until(lambda events: len(events) == 1)
         second = relaying(bridge.settings, outbox)
         await second.__aenter__()
-    await outbox.add([row("m-1", 1)])
+    await add(bridge, [row("m-1", 1)])
     events = await listener.until(lambda events: len(events) == 2)
     await second.__aexit__(None, None, None)
     assert [one["data"]["number"] for one in events] == [0, 1]
@@ -195,7 +206,7 @@ class Forgetful:
 async def test_an_event_comes_again_rather_than_never(bridge: Journey, listener: Listener) -> None:
     """Cut off between publishing and noting it, the relay publishes again, in order."""
     outbox = bridge.services.stores.outbox
-    await outbox.add([row("m-1", number) for number in range(30)])
+    await add(bridge, [row("m-1", number) for number in range(30)])
     forgetful: Any = Forgetful(outbox)
     async with relaying(bridge.settings, forgetful):
         events = await listener.until(lambda events: len(events) > 60)
@@ -216,7 +227,7 @@ async def test_a_cut_connection_loses_and_disorders_nothing(bridge: Journey, lis
         through = type(bridge.settings.amqp_url)(url.replace(f":{port}", f":{between.port}"))
         async with relaying(bridge.settings.model_copy(update={"amqp_url": through}), outbox):
             for start in range(0, len(rows), 60):
-                await outbox.add(rows[start : start + 60])
+                await add(bridge, rows[start : start + 60])
                 reached = start + 20
                 await listener.until(lambda events, reached=reached: distinct(events) >= reached)
                 between.cut()
@@ -231,7 +242,7 @@ async def test_the_api_writes_while_the_broker_is_absent(settings: Settings) -> 
         await services.stores.prepare()
         async with relaying(nowhere, services.stores.outbox):
             assert (await call("PUT", "/v1/members/m-1", member()))[0] == 201
-            await services.stores.outbox.add([row("m-1", 0)])
+            await services.stores.database.transaction(lambda s: services.stores.outbox.add([row("m-1", 0)], s))
             assert (await call("PUT", "/v1/members/m-1", member(registered=False)))[0] == 200
         lag = await services.stores.outbox.lag()
     assert (lag.count, 0 <= lag.age < 60) == (1, True)

@@ -16,9 +16,9 @@ import pytest
 from aiohttp import ClientError, ClientResponse
 
 from bridge.domain.agents import identifier_key
+from bridge.domain.waiting import parked_row
 from bridge.settings import Settings
 from bridge.store.evidence import CHUNK
-from bridge.store.parked import parked_row
 from bridge.store.times import now
 from bridge.tokens import dev_token
 from tests.integration.lrs.client import Lrs, attachment, part
@@ -248,7 +248,8 @@ async def test_what_the_worker_has_not_settled_is_in_the_copy(settings: Settings
         await Lrs(desk.client).post(mine)
         rows = desk.services.stores.database.raw["statements"]
         await rows.update_one({"_id": settled}, {"$set": {"member_id": "m-2"}})
-        await desk.services.stores.waiting.park([parked_row(mine[0]["id"], identifier_key(mine[0]["actor"]), now())])
+        waits = parked_row(mine[0]["id"], identifier_key(mine[0]["actor"]), now())
+        await desk.services.stores.database.raw["parked"].insert_one(waits)
         files = await copy_of(desk)
         theirs = await copy_of(desk, "m-2")
     found = [row["_id"] for row in json.loads(files["everything/statements.json"])]

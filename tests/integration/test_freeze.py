@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from aiohttp import FormData
 
+from bridge.services import follow_ups
 from bridge.services.members import MemberIn
 from bridge.settings import Settings
 from tests.support.audit import BEFORE, IN_PERIOD, OTHER_PERIOD, PERIOD, Office, Person, office, open_office
@@ -125,6 +127,8 @@ async def test_a_changed_renewal_date_moves_nothing_frozen(desk: Office) -> None
     assert (await sam.good("GET", f"/v1/log/{free}"))["period_id"] == "2024-07-01"
     assert (await sam("PATCH", f"/v1/log/{free}", {"date": IN_PERIOD})).problem == "record-frozen"
     await team.decide(case, "return")
+    assert (await sam.good("GET", f"/v1/log/{ids['entry']}"))["period_id"] == PERIOD
+    await team.decide(case, "withdraw")
     assert (await sam.good("GET", f"/v1/log/{ids['entry']}"))["period_id"] == "2025-07-01"
 
 
@@ -171,14 +175,14 @@ async def test_a_moved_year_does_not_hide_what_is_frozen(desk: Office) -> None:
 
 
 async def test_a_year_that_moved_is_submitted_as_it_was(desk: Office) -> None:
-    """R82, decision 1: submitting makes the case's days a year again, and what is beside them is nowhere lost."""
+    """R82, decision 1: the case's days stay a year until it ends, and what is beside them is nowhere lost."""
     sam, team = await desk.add_member(), desk.staff()
     case = await team.select(period=OTHER_PERIOD)
     inside = {await sam.entry(day) for day in ("2025-04-01", "2025-07-04", "2026-03-31")}
     after, before = await sam.entry("2026-04-01"), await sam.entry("2025-03-31")
     await move_years(desk, "2026-06-01")
-    moved = {"2026-06-01": (False, 0), "2025-06-01": (False, 3), "2024-06-01": (False, 2)}
-    assert await years(sam) == moved
+    open_year = {"2026-06-01": (False, 0), "2026-04-01": (False, 1), OTHER_PERIOD: (False, 3), "2024-06-01": (False, 1)}
+    assert await years(sam) == open_year
     assert (await sam.submit(case))["counts"]["log"] == 3
     kept = {"2026-06-01": (False, 0), "2026-04-01": (False, 1), OTHER_PERIOD: (True, 3), "2024-06-01": (False, 1)}
     assert await years(sam) == kept
@@ -187,12 +191,12 @@ async def test_a_year_that_moved_is_submitted_as_it_was(desk: Office) -> None:
     record = (await team.good("GET", f"/v1/register/cases/{case}/record"))["log"]
     assert {entry["period_id"] for entry in record} == {OTHER_PERIOD}
     await sam.good("PATCH", f"/v1/log/{after}", {"title": "Still mine to change"})
-    for end in ("return", "close"):
-        await team.decide(case, end)
-        assert await years(sam) == moved
-        if end == "return":
-            await sam.submit(case)
-            assert await years(sam) == kept
+    await team.decide(case, "return")
+    assert await years(sam) == open_year
+    await sam.submit(case)
+    assert await years(sam) == kept
+    await team.decide(case, "close")
+    assert await years(sam) == {"2026-06-01": (False, 0), "2025-06-01": (False, 3), "2024-06-01": (False, 2)}
 
 
 async def test_what_waits_for_a_moved_year_is_counted_there(bridge: Journey) -> None:
@@ -240,15 +244,35 @@ async def test_what_arrives_meanwhile_waits(bridge: Journey) -> None:
         assert sorted(len(entry["provenance"]["statement_ids"]) for entry in entries) == [1, 2]
 
 
-async def test_an_act_that_died_before_letting_go_is_made_good(desk: Office) -> None:
-    """Decision 4: the freeze's end and what was held are two steps; the worker's clock finishes the second."""
+async def test_what_a_kill_left_of_a_freezes_end_is_made_good(
+    desk: Office, bridge: Journey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Decision 4: what was held is written down as work in the act that ends the freeze; the worker's clock does it."""
     sam, team = await desk.add_member(), desk.staff()
     case = await team.select()
     await sam.submit(case)
+    (held,) = await bridge.send(completed("m-1", at=f"{IN_PERIOD}T10:00:00Z"))
+    assert held.disposition == "held"
+    monkeypatch.setattr(follow_ups, "PATIENCE", 0)
     await team.decide(case, "close")
-    cases = desk.services.stores.database.collection("audit_cases")
-    assert await cases.count_documents({"thawing": {"$exists": True}}) == 0
-    long_ago = (await cases.find_one({"_id": case}) or {})["selected_at"].replace(year=2020)
-    await cases.update_one({"_id": case}, {"$set": {"thawing": long_ago}})
-    assert await desk.services.submissions.catch_up_left_behind() == 1
-    assert await desk.services.submissions.catch_up_left_behind() == 0
+    assert [entry["source"] for entry in await bridge.log("m-1")] == []
+    monkeypatch.setattr(follow_ups, "LEFT_BEHIND", timedelta(0))
+    assert await desk.services.follow_ups.resume() == 1
+    assert await desk.services.follow_ups.resume() == 0
+    assert [entry["source"] for entry in await bridge.log("m-1")] == ["learning_centre"]
+
+
+async def test_the_year_of_a_case_stands_from_its_opening_to_its_end(desk: Office) -> None:
+    """R82: a calendar that moves while a case is only selected leaves the case its year, and moves entries after it."""
+    sam, team = await desk.add_member(), desk.staff()
+    entry = await sam.entry(IN_PERIOD)
+    case = await team.select()
+    moved = MemberIn.model_validate(member("m-1", renewal_date="2026-07-01"))
+    await desk.services.members.put("m-1", moved)
+    assert (await sam.good("GET", f"/v1/periods/{PERIOD}"))["counts"]["total"] == 1
+    assert (await sam.good("GET", f"/v1/log/{entry}"))["period_id"] == PERIOD
+    await team.decide(case, "withdraw")
+    assert (await sam.good("GET", f"/v1/log/{entry}"))["period_id"] == "2025-07-01"
+    assert (await sam("GET", f"/v1/periods/{PERIOD}")).status == 404
+    window = {"member_id": "m-1", "period_id": "2025-07-01"}
+    assert (await team("POST", "/v1/register/cases", window)).status == 201

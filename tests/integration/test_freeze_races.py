@@ -14,7 +14,6 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.store.times import now
 from tests.support.audit import BEFORE, DECLARED, IN_PERIOD, PERIOD, Office, Reply, office
 from tests.support.journey import Journey
 from tests.support.statements import completed, member
@@ -96,9 +95,7 @@ class Race:
 
     async def let_go(self) -> None:
         """Do what the worker's clock does, should the machine have been too busy for the decision to wait for it."""
-        services = self.worker.services
-        for left in await services.stores.cases.thawing(now()):
-            await services.submissions.catch_up(left)
+        await self.worker.services.follow_ups.run(self.name)
 
     async def frozen_scope(self) -> dict[str, Any]:
         """What the member reads of the scope now."""

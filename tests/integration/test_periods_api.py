@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from bridge.domain.entries import UNDATED
 from bridge.services.members import MemberIn
 from tests.support.journey import Journey
 from tests.support.portal import Portal, full_entry, full_item, portal_over
@@ -71,7 +70,7 @@ async def test_each_action_says_whether_and_why_not(portal: Portal) -> None:
     assert all(actions[name]["enabled"] for name in list(actions)[:4])
 
 
-@pytest.mark.parametrize("period_id", ["2026-04-02", "tomorrow", "0000-00-00", "UNDATED", UNDATED, "all"])
+@pytest.mark.parametrize("period_id", ["2026-04-02", "tomorrow", "0000-00-00", "UNDATED", "undated", "all"])
 async def test_an_unknown_period_is_not_found(portal: Portal, period_id: str) -> None:
     """A period is named by its first day, or as the current one."""
     browser = await portal.member()

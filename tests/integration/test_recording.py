@@ -7,6 +7,7 @@ import gzip
 import struct
 import zlib
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import orjson
@@ -17,7 +18,7 @@ from aiormq import Channel, spec
 from bridge import wiring
 from bridge.broker.connection import connection
 from bridge.broker.dead_letters import REPLAYED
-from bridge.domain.arrivals import Arrival
+from bridge.domain.arrivals import Arrival, arrival
 from bridge.domain.dispositions import Disposition, Outcome, Reason
 from bridge.settings import Settings
 from consumers.worker import Worker
@@ -174,6 +175,20 @@ async def test_a_voided_statement_is_withdrawn(bridge: Journey, order: str) -> N
     assert await bridge.log("m-1") == []
     assert words((await bridge.send(statement))[0]) == "duplicate"
     assert await bridge.log("m-1") == []
+
+
+@pytest.mark.parametrize("known", [0, 1, 2], ids=["one batch", "completed before", "voided before"])
+async def test_the_same_completed_again_after_a_voiding_makes_another_entry(bridge: Journey, known: int) -> None:
+    """Decision 8: whatever of it comes in one batch, nothing joins what was withdrawn."""
+    await bridge.add_member("m-1", member())
+    first, again = completed(), completed()
+    recording, at = bridge.services.recording, datetime.now(UTC)
+    statements = [first, voided(first["id"]), again]
+    arrivals = [arrival(one, orjson.dumps(one), at, recording.rules) for one in statements]
+    for batch in (arrivals[:known], arrivals[known:]):
+        await recording.record(batch)
+    (entry,) = await bridge.log("m-1")
+    assert entry["provenance"]["statement_ids"] == [again["id"]]
 
 
 async def test_a_voiding_that_was_voided_before_it_came_voids(bridge: Journey) -> None:
@@ -415,11 +430,11 @@ async def test_a_stop_hurries_no_attempt(settings: Settings) -> None:
         worker = Worker(settings, running.topology, services.recording, running.report)
         record, over = services.recording.record, asyncio.get_running_loop().time() + 0.1
 
-        async def recorded_later(arrivals: Sequence[Arrival]) -> list[Outcome]:
+        async def recorded_later(arrivals: Sequence[Arrival], *, tries: int | None = None) -> list[Outcome]:
             worker.life.stop()
             if asyncio.get_running_loop().time() < over:
                 raise RuntimeError
-            return await record(arrivals)
+            return await record(arrivals, tries=tries)
 
         services.recording.record = recorded_later
         (key,) = await running.publish([completed()])

@@ -25,7 +25,7 @@ async def office(settings: Settings) -> AsyncGenerator[Office]:
 def at(office: Office, day: date) -> Reminders:
     """The clock of a worker that was started on a day."""
     stores = office.services.stores
-    return Reminders(stores, Acts(stores), office.services.submissions, 30, lambda: day)
+    return Reminders(stores, Acts(stores), office.services.follow_ups, 30, lambda: day)
 
 
 async def events(office: Office, kind: str) -> list[dict[str, Any]]:

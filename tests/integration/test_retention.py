@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
+from bridge.services.acts import Acts
 from bridge.services.retention import Retention
 from bridge.settings import Settings
 from bridge.store.inventory import INVENTORY, page
@@ -31,7 +32,7 @@ def retention(lived: Life) -> Retention:
     """The service with a period of 30 days for every class."""
     services = lived.bridge.services
     settings = lived.bridge.settings.model_copy(update=PERIODS)
-    return Retention(services.stores.database, services.intake, services.operations, services.erasures, settings)
+    return Retention(services.stores.database, Acts(services.stores), services.operations, services.erasures, settings)
 
 
 async def age(lived: Life) -> None:

@@ -17,10 +17,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from bridge import wiring
 from bridge.domain.arrivals import arrival
+from bridge.domain.calendars import calendar_of
 from bridge.domain.dispositions import Disposition
 from bridge.services.members import MemberIn
 from bridge.settings import Settings, load
-from bridge.store.members import calendar_of
 from deploy.dev.services import Services
 from tests.support.statements import completed, member, voided
 
@@ -53,9 +53,8 @@ class Arrivals(RuleBasedStateMachine):
 
     async def _empty(self) -> None:
         database = self.services.stores.database
-        for name in set(await database.raw.list_collection_names()) - {"meta"}:  # what tells of changes goes on
+        for name in set(await database.raw.list_collection_names()) - {"meta"}:  # the key of tombstones stays
             await database.collection(name).delete_many({})
-        await self.services.stores.members.new_epoch()
 
     async def _record(self, *statements: dict[str, Any]) -> list[Disposition]:
         rules = self.services.recording.rules
@@ -145,8 +144,8 @@ class Arrivals(RuleBasedStateMachine):
         freeze = {**mark, "start": period.start.isoformat(), "end": period.end.isoformat()}
         entries, members = stores.database.collection("log_entries"), stores.database.collection("members")
         await entries.update_many({"member_id": name, "period_id": period.id}, {"$set": {"frozen": mark}})
-        await members.update_one({"_id": name}, {"$set": {"frozen": [freeze]}, "$inc": {"version": 1}})
-        await stores.members.new_epoch()
+        frozen = {"frozen": [freeze], "in_audit": [freeze]}
+        await members.update_one({"_id": name}, {"$set": frozen, "$inc": {"version": 1}})
         self.snapshots[name] = [one for one in await self._all(name) if one.get("frozen")]
 
     @rule(name=names)
@@ -159,9 +158,11 @@ class Arrivals(RuleBasedStateMachine):
         stores = self.services.stores
         entries, members = stores.database.collection("log_entries"), stores.database.collection("members")
         await entries.update_many({"member_id": name}, {"$unset": {"frozen": ""}})
-        await members.update_one({"_id": name}, {"$set": {"frozen": []}, "$inc": {"version": 1}})
-        await stores.members.new_epoch()
-        await self.services.recording.catch_up(name)
+        opened: dict[str, list[Any]] = {"frozen": [], "in_audit": []}
+        await members.update_one({"_id": name}, {"$set": opened, "$inc": {"version": 1}})
+        at = datetime.now(UTC)
+        await stores.database.transaction(lambda session: stores.follow_ups.add(name, at, session, refile=True))
+        await self.services.follow_ups.run(name)
 
     @invariant()
     def nothing_frozen_changes(self) -> None:

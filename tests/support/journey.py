@@ -21,7 +21,6 @@ from bridge.services.members import MemberIn
 from bridge.settings import Settings
 from consumers.completions import Delivery
 from consumers.mirror import Mirror
-from consumers.quiet import QuietIntake
 from consumers.worker import Worker
 
 
@@ -89,24 +88,20 @@ class Journey:
 
 
 @asynccontextmanager
-async def journey(settings: Settings, quiet: float | None = None) -> AsyncGenerator[Journey]:
-    """Run a worker in this process meanwhile; it takes drafts in after ``quiet`` seconds, if that is given."""
+async def journey(settings: Settings) -> AsyncGenerator[Journey]:
+    """Run a worker in this process meanwhile."""
     async with wiring.services(settings) as services, connection(settings, "test") as opened:
         await services.stores.prepare()
         channel = await opened.channel(publisher_confirms=True, on_return_raises=True)
         running = Journey(settings, services, channel)
         await running.topology.declare(channel)
-        worker = Worker(settings, running.topology, services.recording, running.report, _taking_in(services, quiet))
+        worker = Worker(settings, running.topology, services.recording, running.report)
         task = asyncio.create_task(worker.run())
         try:
             yield running
         finally:
             worker.life.stop()
             await task
-
-
-def _taking_in(services: wiring.Services, quiet: float | None) -> QuietIntake | None:
-    return None if quiet is None else QuietIntake(services.intake, quiet)
 
 
 @asynccontextmanager

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
+from bridge.domain.events import event
 from bridge.services.feed import schema
-from bridge.store.outbox import event
 from consumers.events import cloud_event, rounds
 from schemas.messages import EVENT, MEMBER
 from tests.support.statements import member
@@ -39,7 +39,7 @@ def test_the_feeds_schema_takes_what_the_feed_takes() -> None:
 def row(number: int, member_id: str = "m-1", **data: Any) -> dict[str, Any]:
     """An outbox row."""
     at = datetime(2026, 5, 4, 10, 0, 0, 123000, tzinfo=UTC)
-    return event(f"log.drafted:{number}", "log.drafted", member_id, at, data)
+    return event("log.drafted", str(number), member_id, (number, 1), at, data)
 
 
 def test_an_event_fits_its_schema() -> None:

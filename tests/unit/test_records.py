@@ -26,8 +26,7 @@ def finds(q: str, record: Document) -> bool:
 def automatic(title: str, activity_type: str | None = None) -> Document:
     """An entry that a completion made, as lists hold it."""
     completion = Completion("k", "https://learn.example.org/1", activity_type, title, "", NOON.date(), 90, None)
-    draft = entries.automatic_draft(completion, "m-1", CALENDAR, "s-1", NOON, current("log"))
-    return entries.listed({**draft, "reference": "L1"}, current("log"), CALENDAR)
+    return entries.automatic_draft(completion, "m-1", CALENDAR, "s-1", NOON, current("log"), 1)
 
 
 @pytest.mark.parametrize("title", ["apple", "Banana", "2 things"])

@@ -11,6 +11,7 @@ import orjson
 from bridge import tracing
 from bridge.domain.comparison import digest, same
 from bridge.domain.erasing import everybody
+from bridge.domain.ledger import is_same
 from bridge.domain.lrs.composing import assigned, identified, instant, needs_reshaping
 from bridge.domain.lrs.facts import facts
 from bridge.errors import Conflict, Forbidden
@@ -18,7 +19,6 @@ from bridge.logs import correlation_id
 from bridge.services.lrs.credentials import Credential
 from bridge.services.lrs.intake import Incoming
 from bridge.store.lrs.rows import Attached, Row
-from bridge.store.statements import is_same
 
 Document = Mapping[str, Any]
 

@@ -215,7 +215,7 @@ class LrsStatements:
     async def known_names(self, agent: bytes) -> list[str]:
         """Return the names that the newest statements give to the Agent whose mentions have the key ``agent``."""
         names: dict[str, None] = {}
-        async for row in self._store.find(Search((agent,), narrow=True), DEFINITIONS_READ):
+        async for row in self._store.find(Search((agent,)), DEFINITIONS_READ):
             names.update(dict.fromkeys(formats.names_of(orjson.loads(row["raw"]), agent)))
         return list(names)
 

@@ -1,4 +1,4 @@
-"""Which statements refer to a statement: noted before they are stored, so that whichever comes last finds the other."""
+"""Which statements refer to a statement: noted with those that refer, so that whichever comes last finds the other."""
 
 from __future__ import annotations
 
@@ -6,23 +6,27 @@ from collections.abc import Iterable, Mapping
 
 from pymongo import UpdateOne
 
-from bridge.store.database import Database, bulk, reaches_store
+from bridge.store.database import Database, Session, bulk, reaches_store
 
 
 @reaches_store
 class References:
-    """The ``lrs_references`` collection: ``_id`` is the statement referred to, ``by`` the ids of those that refer."""
+    """The ``lrs_references`` collection: a row a reference; ``_id`` is the statement that refers, ``to`` the other."""
 
     def __init__(self, database: Database) -> None:
         self._references = database.collection("lrs_references")
 
-    async def add(self, references: Mapping[str, str]) -> None:
+    async def prepare(self) -> None:
+        """Create the indexes."""
+        await self._references.create_index("to", name="to")
+
+    async def add(self, references: Mapping[str, str], session: Session) -> None:
         """Note that each statement (the key) refers to another (the value); doing it again changes nothing."""
-        changes = [UpdateOne({"_id": to}, {"$addToSet": {"by": key}}, upsert=True) for key, to in references.items()]
+        changes = [UpdateOne({"_id": key}, {"$set": {"to": to}}, upsert=True) for key, to in references.items()]
         if changes:
-            await bulk(self._references, changes)
+            await bulk(self._references, changes, session)
 
     async def to(self, statement_ids: Iterable[str]) -> set[str]:
         """Return the ids of the statements that refer to any of these."""
-        found = self._references.find({"_id": {"$in": list(statement_ids)}})
-        return {key async for row in found for key in row["by"]}
+        found = self._references.find({"to": {"$in": list(statement_ids)}}, {"_id": 1})
+        return {row["_id"] async for row in found}

@@ -1,25 +1,18 @@
-"""Queries for statements, in the two parts that the embedded store needs (see ``store.listing``): seek, and the rest.
-
-A page is read in windows of time, each wider than the one before: the embedded store reads the whole of a range, which
-for a broad query is every statement. To MongoDB, which stops at the limit, they cost a short query or two.
-"""
+"""Queries for statements, in the two parts that the embedded store needs (see ``store.listing``)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from bridge.domain.lrs.facts import EVERY
 from bridge.store.database import Document
+from bridge.store.ranges import between
 
 EFFECTIVE: Final[Document] = {"$or": [{"voided_by": None}, {"lrs.voids": {"$exists": True}}]}
 """Not voided: a voiding statement cannot be voided itself (xAPI-Data §2.3.2)."""
 
-FIRST_WINDOW: Final = 1_000_000
-"""Microseconds that the first window of a broad query spans, when nothing is known of how dense the statements lie."""
-
-WIDENED: Final = 16
 END_OF_TIME: Final = 2**62
 SHOWN: Final = dict.fromkeys(("raw", "lrs.at", "lrs.added", "lrs.reshape", "lrs.untimed", "lrs.attached"), 1)
 
@@ -28,8 +21,8 @@ SHOWN: Final = dict.fromkeys(("raw", "lrs.at", "lrs.added", "lrs.reshape", "lrs.
 class Search:
     """A query: statements with all of ``keys`` and ``roles``, their own or of one they refer to, and all of ``held``.
 
-    ``since`` is exclusive, ``until`` inclusive; ``after`` is the last statement of the page before, which spanned
-    ``span`` microseconds. The first key is looked up; ``narrow`` says that few statements have it, as with an Agent's.
+    ``since`` is exclusive, ``until`` inclusive; ``after`` is the last statement of the page before. The first key is
+    looked up: it should be the one that the fewest statements have.
     """
 
     keys: tuple[bytes, ...] = (EVERY,)
@@ -39,38 +32,21 @@ class Search:
     until: int | None = None
     ascending: bool = False
     after: tuple[int, str] | None = None
-    span: int | None = None
-    narrow: bool = False
 
-    def stages(self, low: int, high: int, limit: int) -> list[Document]:
-        """Return the aggregation for what was stored from ``low`` to before ``high``."""
+    def stages(self, limit: int) -> list[Document]:
+        """Return the aggregation for up to ``limit`` statements."""
         first, *others = self.keys
-        # A bound that is exclusive, since ``$gte`` on a descending index loses equal values (docs/decisions/0018).
         rest = [EFFECTIVE, *_each("keys", others), *_each("roles", self.roles), *_each("held", self.held)]
         return [
-            {"$match": {"lrs.here": True, "lrs.keys": first, "lrs.at": {"$gt": low - 1, "$lt": high}}},
+            {"$match": {"lrs.here": True, "lrs.keys": first, "lrs.at": between(*self._bounds())}},
             {"$match": {"$and": [*rest, *self._one_of_chain(), *self._beyond()]}},
             {"$sort": dict.fromkeys(("lrs.at", "_id"), 1 if self.ascending else -1)},
             {"$limit": limit},
             {"$project": SHOWN},
         ]
 
-    def windows(self, now: int) -> Iterator[tuple[int, int]]:
-        """Yield windows, each beginning where the one before ended, in the direction of the order."""
-        low, high = self._bounds()
-        width = 2 * self.span if self.span else FIRST_WINDOW
-        last = min(high, now)
-        while not self.narrow and width < last - low:
-            if self.ascending:
-                yield low, low + width
-                low += width
-            else:
-                yield last - width, high
-                high = last = last - width
-            width *= WIDENED
-        yield low, high
-
     def _bounds(self) -> tuple[int, int]:
+        """Return the first time, and the first one beyond the last."""
         low = 0 if self.since is None else self.since + 1
         high = END_OF_TIME if self.until is None else self.until + 1
         if self.after is not None:

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from bridge.store.database import Database
 from bridge.store.lrs.attachments import Attachments
 from bridge.store.lrs.documents import Documents
+from bridge.store.lrs.references import References
 from bridge.store.lrs.statements import LrsStatements
 from bridge.store.lrs.unsent import Unsent
 
 
 @dataclass(frozen=True, slots=True)
 class LrsStores:
-    """Statements, those still to be sent, documents and attachments."""
+    """Statements, their references, those still to be sent, documents and attachments."""
 
     statements: LrsStatements
+    references: References
     unsent: Unsent
     documents: Documents
     attachments: Attachments
@@ -23,9 +25,15 @@ class LrsStores:
     @classmethod
     def over(cls, database: Database) -> LrsStores:
         """Build the stores over one database."""
-        return cls(LrsStatements(database), Unsent(database), Documents(database), Attachments(database))
+        return cls(
+            LrsStatements(database),
+            References(database),
+            Unsent(database),
+            Documents(database),
+            Attachments(database),
+        )
 
     async def prepare(self) -> None:
         """Create every index; doing it again changes nothing."""
-        for store in (self.statements, self.documents, self.attachments):
+        for store in (self.statements, self.references, self.documents, self.attachments):
             await store.prepare()

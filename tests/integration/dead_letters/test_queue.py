@@ -46,8 +46,8 @@ async def test_a_replay_puts_the_message_back_as_it_was(bridge: Journey, ops: Op
     await bridge.settled([key])
     tapped = await bridge.channel.declare_queue(exclusive=True)
     await tapped.bind(bridge.topology.statements, "#")
-    await bridge.services.stores.database.raw.drop_collection("statements")
-    await bridge.services.stores.database.raw.drop_collection("log_entries")
+    for name in ("statements", "log_entries", "outbox"):
+        await bridge.services.stores.database.raw.drop_collection(name)
     del bridge.outcomes[key]
     done = await ops.replay(Asked(reason="conflict"))
     ((outcome,),) = await bridge.settled([key])
@@ -146,23 +146,23 @@ async def test_what_rabbitmq_itself_put_aside_is_exhausted(bridge: Journey, ops:
     assert {**again.headers, "timestamp_in_ms": 0} == expected
 
 
-async def test_a_replay_tells_of_a_draft_that_nobody_was_told_of(
+async def test_a_replay_of_what_failed_is_recorded_and_told(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exhausted after its draft was written: replayed to a process that knows nothing of it, its event follows."""
+    """What failed until it was exhausted left nothing in the log; replayed when it works again, it is all there."""
     async with journey(settings) as first:
         await first.add_member("m-1", member())
-        for name in ("add", "add_block"):
-            monkeypatch.setattr(first.services.stores.outbox, name, _fail)
+        monkeypatch.setattr(first.services.stores.outbox, "add", _fail)
         (outcome,) = await first.send(completed())
         assert outcome.reason == "exhausted"
-        assert len(await first.log("m-1")) == 1
+        assert await first.log("m-1") == []
     async with journey(settings) as second:
         assert (await second.services.operations.replay(EVERY)).replayed == 1
         async with asyncio.timeout(30):
-            while not (told := await second.services.stores.outbox.pending(9)):
+            while not (events := await second.services.stores.outbox.pending(9)):
                 await asyncio.sleep(0.05)
-    assert [row["type"] for row in told] == ["log.drafted"]
+        assert len(await second.log("m-1")) == 1
+    assert [row["type"] for row in events] == ["log.drafted"]
 
 
 async def _fail(*_: object) -> None:

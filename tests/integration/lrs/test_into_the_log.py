@@ -17,7 +17,6 @@ from bridge.serve import relaying
 from bridge.services.lrs.relay import microseconds_ago
 from bridge.services.subjects import stranger
 from bridge.settings import Settings
-from bridge.store.outbox import events_of
 from tests.integration.lrs.client import Lrs, agent, statement
 from tests.support.journey import Journey, journey
 from tests.support.statements import completed, member, voided
@@ -46,7 +45,7 @@ async def row_of(services: wiring.Services, statement_id: str) -> dict[str, Any]
 async def drafts(services: wiring.Services, number: int) -> None:
     """Wait until the member's log has so many new drafts."""
     async with asyncio.timeout(20):
-        while len(await services.stores.log.of("m1").arrived()) != number:
+        while len(await services.stores.log.of("m1").every()) != number:
             await asyncio.sleep(0.05)
 
 
@@ -74,7 +73,7 @@ async def test_the_trace_of_a_call_goes_on_into_the_event(lrs: Lrs, services: wi
         async with asyncio.timeout(20):
             while not (waiting := await services.stores.outbox.pending(10)):
                 await asyncio.sleep(0.05)
-    assert [event["traceparent"] for row in waiting for event in events_of(row)] == [trace]
+    assert [event["traceparent"] for event in waiting] == [trace]
 
 
 async def test_a_batch_travels_as_one_message_under_its_calls_id(
@@ -119,7 +118,7 @@ async def test_what_is_voided_before_the_worker_sees_it_is_withdrawn(
         async with asyncio.timeout(20):
             while "disposition" not in await row_of(services, by["id"]):
                 await asyncio.sleep(0.05)
-    assert await services.stores.log.of("m1").arrived() == []
+    assert await services.stores.log.of("m1").every() == []
 
 
 async def test_a_draft_is_withdrawn_by_a_voiding_over_http(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,6 @@ from bridge.services.lrs import credentials
 from bridge.services.lrs.clock import Clock
 from bridge.services.lrs.gathering import Gathering
 from bridge.settings import SettingsError
-from bridge.store.lrs.search import Search
 
 ENTRY: dict[str, Any] = {
     "key": "content",
@@ -112,17 +110,3 @@ async def test_a_lot_that_fails_fails_each_and_not_the_next() -> None:
     assert [type(one) for one in results] == [ConnectionError] * 3
     failing = False
     assert await gathering.do(1) == 1
-
-
-@pytest.mark.parametrize("ascending", [True, False])
-@pytest.mark.parametrize("span", [None, 5, 10**9])
-@pytest.mark.parametrize("narrow", [True, False])
-def test_windows_cover_a_range_without_a_gap(ascending: bool, span: int | None, narrow: bool) -> None:
-    """Whatever their widths, windows follow each other from one end of the range to the other."""
-    search = Search(since=10**6, until=10**15, ascending=ascending, span=span, narrow=narrow)
-    windows = list(search.windows(10**15))
-    ordered = windows if ascending else windows[::-1]
-    assert ordered[0][0] == 10**6 + 1
-    assert ordered[-1][1] == 10**15 + 1
-    assert all(one[1] == other[0] for one, other in itertools.pairwise(ordered))
-    assert (len(windows) == 1) is narrow

@@ -1,0 +1,70 @@
+"""What a membership year shows of its log: numbers of entries by state and type, and minutes (R19, R45, R47)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+STATES = ("draft", "incomplete", "complete")
+"""The three states of an entry (R38): draft; finished, but with gaps; complete."""
+
+COUNTED_BY = ("period_id", "type", "draft", "complete", "linked")
+"""The fields of an entry that it is counted by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Entries that are counted alike: how many, and their minutes."""
+
+    period_id: str | None
+    type: str | None
+    draft: bool
+    complete: bool
+    linked: bool
+    entries: int
+    minutes: int
+
+    @property
+    def state(self) -> str:
+        """Draft, incomplete or complete."""
+        return "draft" if self.draft else "complete" if self.complete else "incomplete"
+
+
+def total(groups: Iterable[Group]) -> int:
+    """Return the number of entries."""
+    return sum(group.entries for group in groups)
+
+
+def counts(groups: Iterable[Group], waiting: int) -> dict[str, int]:
+    """Return what a period shows: ``{total, draft, incomplete, complete, needs_attention, waiting}``."""
+    of_state = _by_state(groups)
+    needing = of_state["draft"] + of_state["incomplete"]
+    return {**of_state, "total": needing + of_state["complete"], "needs_attention": needing, "waiting": waiting}
+
+
+def by_type(groups: Sequence[Group]) -> dict[str, dict[str, int]]:
+    """Return type → ``{total, draft, incomplete, complete}``, for types that have entries (R45)."""
+    names = sorted({group.type or "none" for group in groups})
+    return {name: _of_type([group for group in groups if (group.type or "none") == name]) for name in names}
+
+
+def minutes(groups: Iterable[Group]) -> int:
+    """Return the minutes of all entries."""
+    return sum(group.minutes for group in groups)
+
+
+def unlinked(groups: Iterable[Group]) -> int:
+    """Return the number of entries without a link to the plan (R47)."""
+    return total(group for group in groups if not group.linked)
+
+
+def _of_type(groups: Sequence[Group]) -> dict[str, int]:
+    return {"total": total(groups), **_by_state(groups)}
+
+
+def _by_state(groups: Iterable[Group]) -> dict[str, int]:
+    states: Counter[str] = Counter()
+    for group in groups:
+        states[group.state] += group.entries
+    return {state: states[state] for state in STATES}
