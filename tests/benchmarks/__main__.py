@@ -1,186 +1,116 @@
-"""``make bench``: the bare loop and the real worker on the same statements, then the latency to a readable draft.
+"""``make bench``: the worker beside the floor, and what people wait for; ``python -m tests.benchmarks saves`` for one.
 
-Everything stays on the loopback and ends by itself. Prints statements/s, the ratio, CPU per statement and peak memory
-of the process (Linux, from /proc), and the latency from publish to a draft that can be read.
+Everything stays on the loopback and ends by itself; each figure has a store of its own, so that none meets what another
+left. ``BENCH_STATEMENTS`` is the length of the backlog (20,000), ``BENCH_MONGO_URL`` a MongoDB to use instead of the
+embedded one. CPU and memory are the process's own (Linux, from /proc).
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
-import subprocess
+import random
+import statistics
 import sys
-import time
-import uuid
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import orjson
-
-from bridge import wiring
-from bridge.broker.connection import connection
-from bridge.broker.publisher import Outgoing, Publisher, publisher
-from bridge.domain.entries import entry_id
-from bridge.services.members import MemberIn
-from bridge.settings import Settings, load
-from bridge.store.database import Collection
 from deploy.dev.services import services
-from tests.support.processes import CLI, environment_of
-from tests.support.statements import completed, member
-from tests.support.stream import publish
+from tests.benchmarks.latency import latency
+from tests.benchmarks.measured import WORKER, Backlog, Figures, work_off
+from tests.benchmarks.pages import pages
+from tests.benchmarks.saves import saves
+from tests.benchmarks.world import world
 
 TOTAL = int(os.environ.get("BENCH_STATEMENTS", "20000"))
-MEMBERS = 1000
 RUNS = 3
-PER_SECOND = 50
-LATENCY_FOR = 20  # seconds
-TICKS = os.sysconf("SC_CLK_TCK")
+FLOOR = (sys.executable, "-m", "tests.benchmarks.floor")
 
 
-@dataclass(frozen=True)
-class Figures:
-    """What one run took: seconds of wall clock and CPU, and MiB of memory at its peak."""
-
-    per_second: float
-    cpu: float
-    peak: float
-
-    def line(self, name: str) -> str:
-        """One line of the result."""
-        return (
-            f"{name:<12} {self.per_second:8.0f} statements/s {self.cpu * 1e6:6.0f} us CPU/statement "
-            f"{self.peak:6.0f} MiB peak"
-        )
-
-
-def cpu_of(pid: int) -> float:
-    """CPU seconds that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+async def floor(amqp_url: str, directory: Path) -> None:
+    """Print how the worker does beside the same writes without rules, in turns."""
+    backlog = Backlog([number % 1000 for number in range(TOTAL)])
+    found: list[tuple[Figures, Figures]] = []
+    for number in range(RUNS):
+        async with world(amqp_url, directory, f"floor_{number}", 1000) as own:
+            beside = await work_off(own, backlog, FLOOR)
+        async with world(amqp_url, directory, f"worker_{number}", 1000) as own:
+            figures = await work_off(own, backlog)
+        found.append((figures, beside))
+        _say(beside.line("floor"), figures.line("worker"))
+    speed = statistics.median(figures.per_second / beside.per_second for figures, beside in found)
+    cpu = statistics.median(figures.cpu / beside.cpu for figures, beside in found)
+    _say(f"worker / floor, median of {RUNS}: speed {speed:.2f} (wanted 0.8 at least), CPU {cpu:.2f} (1.6 at most)")
 
 
-def peak_of(pid: int) -> float:
-    """MiB of resident memory at a process's peak."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+async def to_readable(amqp_url: str, directory: Path) -> None:
+    """Print how long a completion takes from being published to being readable."""
+    async with world(amqp_url, directory, "latency", 1000) as own:
+        times = await latency(own, per_second=50, seconds=20)
+    _say(f"publish to readable at 50/s: {_percentiles(times)} (p99: 100 at most)")
 
 
-@asynccontextmanager
-async def prepared(settings: Settings) -> AsyncGenerator[wiring.Services]:
-    """Declare the queue, make the indexes and the members."""
-    async with wiring.services(settings) as built, connection(settings, "bench") as opened:
-        await wiring.topology(settings).declare(await opened.channel())
-        await built.migrations.run()
-        await asyncio.gather(
-            *(
-                built.members.put(f"m-{number}", MemberIn.model_validate(member(str(number))))
-                for number in range(MEMBERS)
-            )
-        )
-        yield built
+async def people(amqp_url: str, directory: Path) -> None:
+    """Print how long saves take while completions of the same members are being written."""
+    async with world(amqp_url, directory, "saves", 10_000) as own:
+        done = await saves(own, Backlog([number % 10_000 for number in range(TOTAL)]), rounds=60)
+    _say(
+        f"{len(done.times)} saves under a backlog over 10,000 members: {done.failed} failed (0), "
+        f"{_percentiles(done.times)} (p99: 1000 at most); "
+        f"conflicts: {done.api_conflicts:.0f} of the API, {done.worker_conflicts:.0f} of the worker"
+    )
 
 
-async def throughput(settings: Settings, argv: list[str], collection: str, named: Callable[[str, str], str]) -> Figures:
-    """Fill the queue, start the process on it, and measure from the end of its first tenth until everything is written.
-
-    ``named`` gives the id of what is written of a member's statement. Looking on is by id: counting reads a collection
-    whole, and was most of what the embedded store did here.
-    """
-    statements = [completed(str(number % MEMBERS), f"course/{number}") for number in range(TOTAL)]
-    ids = [named(f"m-{number % MEMBERS}", one["id"]) for number, one in enumerate(statements)]
-    async with prepared(settings) as built:
-        written = built.stores.database.collection(collection)
-        await publish(settings, [orjson.dumps(one) for one in statements])
-        process = subprocess.Popen(argv, env=environment_of(settings, BRIDGE_LOG_LEVEL="warning"))
-        try:
-            tenth = TOTAL // 10
-            await _there(written, ids[tenth - 1])
-            begun, cpu = time.monotonic(), cpu_of(process.pid)
-            await _there(written, ids[-1])
-            took, used, done = time.monotonic() - begun, cpu_of(process.pid) - cpu, TOTAL - tenth
-            while await written.estimated_document_count() < TOTAL:  # a batch beside the last may end after it
-                await asyncio.sleep(0.1)
-            return Figures(done / took, used / done, peak_of(process.pid))
-        finally:
-            process.send_signal(signal.SIGTERM)
-            await asyncio.to_thread(process.wait, 60)
+async def workers(amqp_url: str, directory: Path) -> None:
+    """Print how several workers on one queue do beside one."""
+    for members, wanted in ((100_000, {2: 0.85, 4: 0.85}), (2_000, {2: 0.7})):
+        chance = random.Random(members)
+        backlog = Backlog([chance.randrange(members) for _ in range(20_000)])
+        alone = 1.0
+        for count in (1, *wanted):
+            async with world(amqp_url, directory, f"workers_{members}_{count}", members) as own:
+                figures = await work_off(own, backlog, WORKER, count)
+            alone = figures.per_second if count == 1 else alone
+            share = f"{figures.per_second / alone:.2f} of one (wanted {wanted[count]})" if count > 1 else ""
+            _say(figures.line(f"{count} worker{'s' * (count > 1)} over {members:,} members"), share)
 
 
-async def _there(written: Collection, document_id: str) -> None:
-    while await written.find_one({"_id": document_id}, {"_id": 1}) is None:
-        await asyncio.sleep(0.005)
+async def portal(amqp_url: str, directory: Path) -> None:
+    """Print what calls of the portal take with a long log, nothing else running."""
+    for number, most in ((100, 25), (1000, 120)):
+        async with world(amqp_url, directory, f"pages_{number}", 1) as own:
+            times = await pages(own, number)
+        told = ", ".join(f"{name} {milliseconds:.0f} ms" for name, milliseconds in times.items())
+        _say(f"{number} entries in the current period, p50 ({most} at most): {told}")
 
 
-async def latency(settings: Settings) -> list[float]:
-    """Publish at a steady pace; milliseconds from each publish until the draft can be read."""
-    async with prepared(settings) as built, publisher(settings, "bench") as out:
-        process = subprocess.Popen([str(CLI), "worker"], env=environment_of(settings, BRIDGE_LOG_LEVEL="warning"))
-        try:
-            exchange = wiring.topology(settings).statements
-            await _seen(built, {await _sent(out, exchange, -1): time.monotonic()}, 1)  # the worker is up
-            waiting: dict[str, float] = {}
-            total = PER_SECOND * LATENCY_FOR
-            looking = asyncio.create_task(_seen(built, waiting, total))
-            begun = time.monotonic()
-            for number in range(total):
-                await asyncio.sleep(max(0.0, begun + number / PER_SECOND - time.monotonic()))
-                at = time.monotonic()
-                waiting[await _sent(out, exchange, number)] = at
-            return sorted(await looking)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            await asyncio.to_thread(process.wait, 60)
+PARTS: Mapping[str, Callable[[str, Path], Awaitable[None]]] = {
+    "floor": floor,
+    "latency": to_readable,
+    "saves": people,
+    "workers": workers,
+    "portal": portal,
+}
 
 
-async def _sent(out: Publisher, exchange: str, number: int) -> str:
-    """Publish a statement; returns the id that its draft will have."""
-    name = str(number % MEMBERS)
-    statement = completed(name, f"late/{number}/{uuid.uuid4()}")
-    await out.publish([Outgoing(exchange, "statement.completed", orjson.dumps(statement))])
-    return entry_id(f"m-{name}", statement["id"])
+def _percentiles(times: Sequence[float]) -> str:
+    ordered = sorted(times)
+    return f"p50 {ordered[len(ordered) // 2]:.0f} ms, p99 {ordered[len(ordered) * 99 // 100]:.0f} ms"
 
 
-async def _seen(built: wiring.Services, waiting: dict[str, float], total: int) -> list[float]:
-    """Look for what waits, all in one read as that costs little, until ``total`` were seen; milliseconds each."""
-    entries = built.stores.database.collection("log_entries")
-    taken: list[float] = []
-    while len(taken) < total:
-        rows = [row["_id"] async for row in entries.find({"_id": {"$in": list(waiting)}}, {"_id": 1})]
-        now = time.monotonic()
-        taken += [(now - waiting.pop(row)) * 1000 for row in rows]
-        await asyncio.sleep(0.005)
-    return taken
+def _say(*lines: str) -> None:
+    print(*[line for line in lines if line], sep="\n", flush=True)
 
 
-async def main() -> None:
-    """Run everything and print the figures."""
+async def main(names: Sequence[str]) -> None:
+    """Measure the parts that are named, or all."""
+    load = ", ".join(f"{load:.1f}" for load in os.getloadavg())
+    _say(f"load of the machine before: {load}")
     with TemporaryDirectory() as directory, services(Path(directory), private=True) as running:
-
-        def settings(name: str) -> Settings:
-            return load(
-                mongo_url=running.mongo_url,
-                mongo_database=f"bench_{name}",
-                amqp_url=running.amqp_url,
-                amqp_namespace=f"bench-{name}.",
-                local_dir=Path(directory),
-            )
-
-        ratios: list[float] = []
-        for number in range(RUNS):
-            bare_argv = [sys.executable, "-m", "tests.benchmarks.bare_loop", str(TOTAL)]
-            bare = await throughput(settings(f"bare-{number}"), bare_argv, "bare_entries", lambda _, of: of)
-            real = await throughput(settings(f"real-{number}"), [str(CLI), "worker"], "log_entries", entry_id)
-            ratios.append(real.per_second / bare.per_second)
-            print(bare.line("bare loop"), real.line("worker"), f"ratio        {ratios[-1]:8.2f}", sep="\n", flush=True)
-        times = await latency(settings("latency"))
-        p50, p99 = times[len(times) // 2], times[len(times) * 99 // 100]
-        print(f"latency at {PER_SECOND}/s: p50 {p50:.0f} ms, p99 {p99:.0f} ms")
-        print(f"median ratio {sorted(ratios)[len(ratios) // 2]:.2f}")
+        for name in names or PARTS:
+            await PARTS[name](running.amqp_url, Path(directory))
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(sys.argv[1:]))

@@ -1,0 +1,154 @@
+"""The floor to measure the worker against: the same writes, without the rules (design.md, Speed).
+
+It takes statements off the same queue and writes the same documents to the same indexes in the same transactions, the
+members touched first, and publishes the same events. It validates, reads and decides nothing: each document is a copy
+of what the product made of a first statement, with the ids and the merge key of this one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
+from pymongo import WriteConcern
+from pymongo.read_concern import ReadConcern
+
+from bridge import wiring
+from bridge.broker.connection import connection
+from bridge.broker.publisher import Outgoing, Publisher, publisher
+from bridge.domain.arrivals import arrival
+from bridge.running import run
+from bridge.serve import stop_signal
+from bridge.settings import Settings, load
+from consumers.events import AT_ONCE, MEDIA_TYPE, REST, SHORTEST, cloud_event
+from tests.support.statements import completed
+
+Document = dict[str, Any]
+Database = AsyncIOMotorDatabase[Document]
+
+DURABLE = WriteConcern(w="majority", j=True)
+WRITTEN = ("log_entries", "statements", "outbox")
+
+
+@dataclass(frozen=True)
+class Templates:
+    """The documents that a statement makes, and the event that is published of it."""
+
+    entry: Document
+    row: Document
+    event: Document
+    body: Document
+
+    def documents(self, statement_id: str, member_id: str, activity: str, raw: bytes) -> list[Document]:
+        """Return the documents of a statement, in the order of ``WRITTEN``."""
+        own = {"_id": statement_id, "member_id": member_id}
+        provenance = {**self.entry["provenance"], "statement_ids": [statement_id]}
+        data = {"entry_id": statement_id, "statement_id": statement_id}
+        return [
+            {**self.entry, **own, "merge_keys": [f"day:2026-05-04:{activity}"], "provenance": provenance},
+            {**self.row, **own, "entry_id": statement_id, "raw": raw},
+            {**self.event, "_id": f"log.drafted:{statement_id}", "member_id": member_id, "data": data},
+        ]
+
+    def message(self, event: Document, exchange: str) -> Outgoing:
+        """Return the message of an event."""
+        body = {**self.body, "id": event["_id"], "subject": event["member_id"], "data": event["data"]}
+        return Outgoing(exchange, event["type"], orjson.dumps(body), message_id=event["_id"], content_type=MEDIA_TYPE)
+
+
+async def templates(settings: Settings) -> Templates:
+    """Record a statement as the product does, and take what it wrote."""
+    statement = completed("0", "the/floor's/own")
+    raw = orjson.dumps(statement)
+    async with wiring.services(settings) as services:
+        database = services.stores.database.raw
+        await services.recording.record([arrival(statement, raw, datetime.now(UTC), services.recording.rules)])
+        entry, row, event = [await database[name].find_one({"member_id": "m-0"}) for name in WRITTEN]
+        assert entry
+        assert row
+        assert event
+        for name in WRITTEN:
+            await database[name].delete_many({"member_id": "m-0"})
+    return Templates(entry, row, event, cloud_event({**event, "at": event["at"].replace(tzinfo=UTC)}, "urn:floor"))
+
+
+async def write(database: Database, made: Templates, messages: Sequence[AbstractIncomingMessage]) -> None:
+    """Write what a batch makes, in one transaction."""
+    touched: Counter[str] = Counter()
+    documents: list[list[Document]] = []
+    for message in messages:
+        statement = orjson.loads(message.body)
+        member_id = f"m-{statement['actor']['account']['name']}"
+        touched[member_id] += 1
+        documents.append(made.documents(statement["id"], member_id, statement["object"]["id"], message.body))
+    alike: dict[int, list[str]] = {}
+    for member_id, drafts in touched.items():
+        alike.setdefault(drafts, []).append(member_id)
+    async with (
+        await database.client.start_session() as session,
+        session.start_transaction(read_concern=ReadConcern("snapshot"), write_concern=DURABLE),
+    ):
+        for drafts, member_ids in alike.items():
+            change = {"$inc": {"acts": 1, "numbers.log": drafts}}
+            await database["members"].update_many({"_id": {"$in": member_ids}}, change, session=session)
+        for name, together in zip(WRITTEN, zip(*documents, strict=True), strict=True):
+            await database[name].insert_many(list(together), session=session)
+
+
+async def record(settings: Settings, database: Database, made: Templates, channel: AbstractChannel) -> None:
+    """Take batches of what has arrived, write each and acknowledge it."""
+    arrived: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
+    await channel.set_qos(prefetch_count=2 * settings.batch_size)
+    await (await channel.get_queue(wiring.topology(settings).completions)).consume(arrived.put)
+    while True:
+        batch = [await arrived.get()]
+        while len(batch) < settings.batch_size and not arrived.empty():
+            batch.append(arrived.get_nowait())
+        await write(database, made, batch)
+        await batch[-1].ack(multiple=True)
+
+
+async def relay(settings: Settings, database: Database, made: Templates, publisher: Publisher) -> None:
+    """Publish what the outbox holds and remove it, at the worker's pace."""
+    exchange = wiring.topology(settings).events
+    outbox = database["outbox"]
+    while True:
+        began = asyncio.get_running_loop().time()
+        found = outbox.find({"member_id": {"$gt": ""}}).sort([("member_id", 1), ("act", 1), ("n", 1)]).limit(AT_ONCE)
+        events = [event async for event in found]
+        if events:
+            await publisher.publish([made.message(event, exchange) for event in events], mandatory=False)
+            await outbox.delete_many({"_id": {"$in": [event["_id"] for event in events]}})
+        await asyncio.sleep(max(SHORTEST, REST * (asyncio.get_running_loop().time() - began)))
+
+
+async def work() -> None:
+    """Work until SIGTERM."""
+    settings = load()
+    made = await templates(settings)
+    client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(settings.mongo_url.get_secret_value(), tz_aware=True)
+    database = client.get_database(settings.mongo_database, write_concern=DURABLE)
+    async with connection(settings, "floor") as incoming, publisher(settings, "floor out") as out:
+        channel = await incoming.channel(publisher_confirms=False)
+        tasks = [
+            asyncio.create_task(record(settings, database, made, channel)),
+            asyncio.create_task(relay(settings, database, made, out)),
+        ]
+        stopping = asyncio.create_task(stop_signal())
+        await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task.done():
+                task.result()
+            task.cancel()
+    client.close()
+
+
+if __name__ == "__main__":
+    run(work())

@@ -1,0 +1,101 @@
+"""A store and a queue of a benchmark's own, with members in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bridge import wiring
+from bridge.broker.connection import connection
+from bridge.domain import agents
+from bridge.services.members import MemberIn
+from bridge.settings import Settings, load
+from bridge.tokens import DEV_ISSUER, PUBLIC_NAME, dev_key
+from deploy.dev import mongo
+from tests.support.statements import account, member
+
+INSERTED_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class World:
+    """The settings of every process, and services to look on with."""
+
+    settings: Settings
+    services: wiring.Services
+    directory: Path
+
+    @property
+    def raw(self) -> Any:
+        """The driver's database."""
+        return self.services.stores.database.raw
+
+
+@asynccontextmanager
+async def world(amqp_url: str, directory: Path, name: str, members: int) -> AsyncGenerator[World]:
+    """Make the indexes, the queue, and the members ``m-0`` and so on."""
+    with _store(directory / name) as mongo_url:
+        async with _filled(mongo_url, amqp_url, directory, name, members) as made:
+            yield made
+
+
+@contextmanager
+def _store(directory: Path) -> Generator[str]:
+    """Give the store that ``BENCH_MONGO_URL`` names, else an embedded one, which forgets nothing that was dropped."""
+    if url := os.environ.get("BENCH_MONGO_URL"):
+        yield url
+        return
+    store = mongo.find(None, directory, directory)
+    store.start()
+    try:
+        yield store.url
+    finally:
+        store.stop()
+
+
+@asynccontextmanager
+async def _filled(mongo_url: str, amqp_url: str, directory: Path, name: str, members: int) -> AsyncGenerator[World]:
+    dev_key(directory)
+    settings = load(
+        mongo_url=mongo_url,
+        mongo_database=f"bench_{name}",
+        amqp_url=amqp_url,
+        amqp_namespace=f"bench-{name.replace('_', '-')}.",
+        auth_issuer=DEV_ISSUER,
+        auth_key_file=directory / PUBLIC_NAME,
+        local_dir=directory,
+        rate_limit="",
+    )
+    async with wiring.services(settings) as services, connection(settings, "bench") as opened:
+        channel = await opened.channel()
+        await wiring.topology(settings).declare(channel)
+        await services.migrations.run()
+        await _put_members(services, members)
+        yield World(settings, services, directory)
+        await wiring.topology(settings).delete(channel)
+        if "BENCH_MONGO_URL" in os.environ:
+            await services.stores.database.client.drop_database(settings.mongo_database)
+
+
+async def _put_members(services: wiring.Services, count: int) -> None:
+    """Bring one member as the membership system does, and insert the others as copies of what that made."""
+    raw = services.stores.database.raw
+    await services.members.put("m-0", MemberIn.model_validate(member("0")))
+    template = await raw["members"].find_one({"_id": "m-0"})
+    assert template is not None
+    for start in range(1, count, INSERTED_AT_ONCE):
+        members = [_copy(template, number) for number in range(start, min(start + INSERTED_AT_ONCE, count))]
+        await raw["members"].insert_many(members)
+        await raw["identifiers"].insert_many(
+            [{"_id": key, "member_id": document["_id"]} for document in members for key in document["keys"]]
+        )
+
+
+def _copy(template: dict[str, Any], number: int) -> dict[str, Any]:
+    member_id, identifiers = f"m-{number}", [account(str(number))]
+    keys = [agents.id_key(member_id), *agents.member_keys(identifiers)]
+    return {**template, "_id": member_id, "identifiers": identifiers, "keys": keys}
