@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
 
 from bridge import wiring
@@ -27,6 +28,9 @@ from tests.support.life import MARK
 from tests.support.log_lines import collected_lines
 from tests.support.portal import Portal, portal_over
 from tests.support.rules import RULES, without_test
+
+hypothesis_settings.register_profile("any machine", deadline=None)
+hypothesis_settings.load_profile("any machine")
 
 SHARED = Path(__file__).parents[2] / "shared" / "statements"
 

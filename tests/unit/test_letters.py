@@ -20,7 +20,7 @@ MINE = completed("1001")
     ("body", "encoding", "told"),
     [
         (orjson.dumps(MINE), None, [MINE]),
-        (gzip.compress(orjson.dumps([MINE, completed("2002"), "1001"])), "gzip", [MINE]),
+        (gzip.compress(orjson.dumps([MINE, completed("2002"), "1001"]), mtime=0), "gzip", [MINE]),
         (b'{"member_id": "m-1", "name": "Sam"}', None, [{"member_id": "m-1", "name": "Sam"}]),
         (orjson.dumps([{**MINE, "member_id": "m-2"}, {**completed("2002"), "member_id": "m-1"}, {}]), None, []),
         (orjson.dumps(MINE)[:-1], None, None),
