@@ -84,14 +84,16 @@ def take_in(message: AbstractIncomingMessage, rules: Rules, limit: int) -> Deliv
 def _pieces(delivery: Delivery, rules: Rules, limit: int) -> list[Piece]:
     message, trace = delivery.message, delivery.origin.traceparent
     redelivered = bool(message.redelivered) or REPLAYED in message.headers
-    arrived = partial(arrival, received_at=datetime.now(UTC), rules=rules, redelivered=redelivered, traceparent=trace)
+    make_arrival = partial(
+        arrival, received_at=datetime.now(UTC), rules=rules, redelivered=redelivered, traceparent=trace
+    )
     body = unpacking.unpacked(message.body, limit, message.content_encoding, message.content_type)
     if not splitting.is_array(body):
-        return [_piece(body, None, arrived)]
-    return [_piece(part, part, arrived) for part in splitting.elements(body)]
+        return [_piece(body, None, make_arrival)]
+    return [_piece(part, part, make_arrival) for part in splitting.elements(body)]
 
 
-def _piece(raw: bytes, part: bytes | None, arrived: Callable[[Statement, bytes], Arrival]) -> Piece:
+def _piece(raw: bytes, part: bytes | None, make_arrival: Callable[[Statement, bytes], Arrival]) -> Piece:
     try:
         value = decoding.decoded(raw)
     except bodies.BodyTooLarge as error:
@@ -103,7 +105,7 @@ def _piece(raw: bytes, part: bytes | None, arrived: Callable[[Statement, bytes],
     if not xapi.is_valid(value):
         fault = xapi.explain(value)
         return _invalid(part, f"{fault.pointer or '/'}: {fault.expected}")
-    return Piece(part, arrived(cast("Statement", value), raw))
+    return Piece(part, make_arrival(cast("Statement", value), raw))
 
 
 def _too_large(part: bytes | None, detail: str) -> Piece:

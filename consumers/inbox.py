@@ -55,8 +55,8 @@ class Inbox:
         self._messages: deque[AbstractIncomingMessage] = deque()
         self._suspects: list[AbstractIncomingMessage] = []
         self._bytes = 0
-        self._arrived = asyncio.Event()
-        self._arrived_at = 0.0
+        self._has_message = asyncio.Event()
+        self._last_at = 0.0
 
     async def open(self) -> None:
         """Begin to take messages."""
@@ -71,21 +71,21 @@ class Inbox:
     async def next(self) -> AbstractIncomingMessage:
         """Wait for a message; a suspect comes when no other has for a while."""
         while not self._messages and (not self._suspects or self._since_the_last() < QUIET):
-            self._arrived.clear()
+            self._has_message.clear()
             await self._fit()
             with suppress(TimeoutError):
                 async with asyncio.timeout(QUIET if self._suspects else None):
-                    await self._arrived.wait()
+                    await self._has_message.wait()
         message = self.waiting() or self._suspect()
         await self._fit()
         return message
 
     def waiting(self) -> AbstractIncomingMessage | None:
-        """Return the next message if one has arrived by now; never a suspect."""
+        """Return the next message if one has come by now; never a suspect."""
         return self._taken(self._messages.popleft()) if self._messages else None
 
     async def batch(self, size: int, weight_limit: int) -> list[AbstractIncomingMessage]:
-        """Wait for a message, then take what has arrived by now, up to ``size`` messages or ``weight_limit`` bytes."""
+        """Wait for a message, then take what has come by now, up to ``size`` messages or ``weight_limit`` bytes."""
         taken = [await self.next()]
         weight = len(taken[0].body)
         while len(taken) < size and weight < weight_limit and (message := self.waiting()) is not None:
@@ -94,7 +94,7 @@ class Inbox:
         return taken
 
     def _since_the_last(self) -> float:
-        return time.monotonic() - self._arrived_at
+        return time.monotonic() - self._last_at
 
     def _suspect(self) -> AbstractIncomingMessage:
         message = self._suspects.pop(random.randrange(len(self._suspects)))  # nosec B311 - guards nothing
@@ -113,15 +113,15 @@ class Inbox:
             self._usual = max(self._usual, size)
             await self._pause()
             await message.nack(requeue=True)
-            self._arrived.set()  # all others may be taken by now, and who waits has to ask again
+            self._has_message.set()  # all others may be taken by now, and who waits has to ask again
             return
         self._bytes += size
         self._usual = self._usual + (size - self._usual) / 8 if self._usual else size
         suspect = is_suspect(message)
         self.in_order = self.in_order and not suspect
         (self._suspects if suspect else self._messages).append(message)
-        self._arrived_at = time.monotonic()
-        self._arrived.set()
+        self._last_at = time.monotonic()
+        self._has_message.set()
 
     async def _fit(self) -> None:
         """Ask for more or fewer when messages of the usual size make a difference of two and more.

@@ -37,7 +37,7 @@ class Notifier:
         self._topology = topology
         self._board = board
         self._mailer = mailer
-        self._arrived = asyncio.Event()
+        self._has_event = asyncio.Event()
         self._in_hand = asyncio.Lock()
         self.life = Life("notices")
         self._sending = Life("mail")
@@ -71,7 +71,7 @@ class Notifier:
             with tracing.span(f"process {self._topology.notices}", "consumer", Origin.of(message).traceparent):
                 await self.life.patiently(lambda said=said: self._board.take(*said))
             await message.ack()
-            self._arrived.set()
+            self._has_event.set()
 
     async def _send_session(self) -> None:
         self._in_hand = asyncio.Lock()
@@ -82,13 +82,13 @@ class Notifier:
 
     async def _send_all(self) -> None:
         while True:
-            self._arrived.clear()
+            self._has_event.clear()
             NOTICES.labels("uncertain").inc(await self._sending.patiently(self._board.give_up_claims))
             while await self._send_next():
                 pass
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY):
-                    await self._arrived.wait()
+                    await self._has_event.wait()
 
     async def _send_next(self) -> bool:
         async with self._in_hand:  # whoever stops waits for it

@@ -97,7 +97,7 @@ class Worker:
                 await ready.join()
 
     def _gathered(self, inbox: Inbox, first: Delivery) -> tuple[list[Delivery], Delivery | None]:
-        """Return a batch of what has arrived by now, and the one message that was taken and is too much for it."""
+        """Return a batch of what has come by now, and the one message that was taken and is too much for it."""
         batch, weight, statements = [first], self.in_hand.weight + first.weight, len(first.pieces)
         while len(batch) < self._settings.batch_size and (message := inbox.waiting()) is not None:
             delivery = self._taken_in(message)

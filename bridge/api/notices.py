@@ -30,7 +30,7 @@ class Notice(BaseModel):
     kind: str = Field(description="The event that it tells of.")
     member_id: str
     state: State = Field(
-        description="`uncertain`: the sender died after handing it over, so that it may or may not have arrived."
+        description="`uncertain`: the sender died after handing it over, so that it may or may not have been sent."
     )
     status: str | None = Field(description="The last SMTP code, or a word for what went wrong.")
     attempts: int

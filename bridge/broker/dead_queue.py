@@ -153,13 +153,13 @@ class _Pass:
         channel = await self._opened.channel(publisher_confirms=False)
         await channel.set_qos(prefetch_count=AT_ONCE)
         queue = await channel.get_queue(self._topology.dead_queue, ensure=False)
-        arrived: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
-        tag = await queue.consume(arrived.put)
+        incoming: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
+        tag = await queue.consume(incoming.put)
         messages: list[AbstractIncomingMessage] = []
         with suppress(TimeoutError):
             while len(messages) < AT_ONCE:
                 async with asyncio.timeout(PATIENCE if len(messages) < expected else SILENCE):
-                    messages.append(await arrived.get())
+                    messages.append(await incoming.get())
         await queue.cancel(tag)
         return channel, messages
 

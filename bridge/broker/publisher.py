@@ -63,7 +63,7 @@ class Publisher:
         self._channel = channel
 
     async def publish(self, messages: Sequence[Outgoing], *, mandatory: bool = True) -> None:
-        """Publish in order and wait for every confirm; raises ``Unavailable``, and then any may have arrived.
+        """Publish in order and wait for every confirm; raises ``Unavailable``, and then any may have come.
 
         ``mandatory``: a message that no queue takes is an error.
         """

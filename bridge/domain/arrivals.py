@@ -1,4 +1,4 @@
-"""A statement as it arrived: its bytes, its identity, and what it means."""
+"""A statement as it came: its bytes, its identity, and what it means."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def _answering(clock: Clock, correlation_id: web.RequestKey[str]) -> Middleware:
         except Exception as error:
             if request.get(_BEGUN, False):
                 raise  # the host breaks the connection
-            told = _told(error)
+            told = _as_bridge_error(error)
             if isinstance(told, Unauthenticated | Forbidden):
                 metrics.denied(told.slug, "lrs")
             answer = _shortened(request, answers.refusal(told, request[correlation_id]))
@@ -147,7 +147,7 @@ def _shortened(request: web.Request, answer: web.StreamResponse) -> web.StreamRe
     return answer
 
 
-def _told(error: Exception) -> BridgeError:
+def _as_bridge_error(error: Exception) -> BridgeError:
     """Return the error to tell of; one that is not ours is logged without its words."""
     if isinstance(error, BridgeError):
         return error

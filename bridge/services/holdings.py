@@ -70,7 +70,7 @@ class Everything:
     async def _all(self, name: str) -> AsyncGenerator[Document]:
         async for document in self._found(name):
             if name != "statements" or is_own(document, self._subject):
-                yield await self._told(name, document)
+                yield await self._as_shown(name, document)
 
     async def _mentions(self) -> AsyncGenerator[Document]:
         """Give where others' statements name the member, and how: the rest of each is its actor's."""
@@ -88,7 +88,7 @@ class Everything:
                     yield document
             after = ids[-1]
 
-    async def _told(self, name: str, document: Document) -> Document:
+    async def _as_shown(self, name: str, document: Document) -> Document:
         """Leave out who in a team did something (the member is told the team, R62); add to a letter its body."""
         if name == "dead_letters":
             letter = await self._stores.dead_letters.get(document["_id"])
