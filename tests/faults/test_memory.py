@@ -43,8 +43,8 @@ def _statement(inner: bytes) -> bytes:
 
 
 def _filled(unit: bytes) -> bytes:
-    """A JSON array of 8 MB, of nothing but this."""
-    return b"[" + b",".join([unit] * (ROOM // (len(unit) + 1) - 200)) + b"]"
+    """A JSON array of nearly 8 MB, of nothing but this."""
+    return b"[" + b",".join([unit] * ((ROOM - 4096) // (len(unit) + 1))) + b"]"
 
 
 KINDS: dict[str, tuple[Callable[[], bytes], Pack, str | None, int, str]] = {
