@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, cast
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 from pydantic_core import PydanticCustomError
 
-ONE_LINE: Final[dict[str, Any]] = {"not": {"pattern": r"\n"}}
+ONE_LINE: Final[dict[str, Any]] = {"not": {"type": "string", "pattern": r"\n"}}
 """Goes with a pattern in a JSON Schema: ``$`` also matches before a last line feed in some engines, in ours not."""
 
 _EXACT = 2**53  # from there on, a float no longer says which whole number was meant

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from bridge.domain import entries, plan
 from bridge.domain.counts import COUNTED_BY
@@ -20,6 +20,7 @@ from bridge.store.grants import Grants
 from bridge.store.holdings import Holdings
 from bridge.store.idempotency import Answers
 from bridge.store.identifiers import Identifiers
+from bridge.store.inventory import INVENTORY
 from bridge.store.lrs.stores import LrsStores
 from bridge.store.measured import Measured
 from bridge.store.members import Members
@@ -105,31 +106,9 @@ class Stores:
         )
 
     async def prepare(self) -> None:
-        """Create every index; doing it again changes nothing."""
-        for store in (
-            self.members,
-            self.statements,
-            self.entries,
-            self.waiting,
-            self.outbox,
-            self.erasures,
-            self.answers,
-            self.comments,
-            self.evidence,
-            self.dead_letters,
-            self.departures,
-            self.pulls,
-            self.log,
-            self.plan,
-            self.identifiers,
-            self.follow_ups,
-            self.cases,
-            self.samples,
-            self.submissions,
-            self.grants,
-            self.access_log,
-            self.notices,
-            self.schedules,
-            self.lrs,
-        ):
-            await store.prepare()
+        """Create every index and collection; doing it again changes nothing."""
+        for part in fields(self):
+            store = getattr(self, part.name)
+            if hasattr(store, "prepare"):
+                await store.prepare()
+        await self.database.create(INVENTORY)

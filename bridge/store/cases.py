@@ -112,9 +112,6 @@ class Samples:
         self._samples = database.collection("audit_samples")
         self._members = database.collection("members")
 
-    async def prepare(self) -> None:
-        """No index is needed beside the one on ``_id``."""
-
     async def registered(self) -> list[Document]:
         """Return every member on the Register who has not left, with what the population is chosen by."""
         fields = {"renewal_date": 1, "periods": 1, "registered_since": 1}

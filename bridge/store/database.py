@@ -9,7 +9,7 @@ import itertools
 import random
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from motor.motor_asyncio import (
@@ -19,7 +19,7 @@ from motor.motor_asyncio import (
     AsyncIOMotorDatabase,
 )
 from pymongo import InsertOne, UpdateOne, WriteConcern
-from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+from pymongo.errors import BulkWriteError, CollectionInvalid, DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.results import BulkWriteResult
 
@@ -93,6 +93,12 @@ class Database:
     def raw(self) -> AsyncIOMotorDatabase[Document]:
         """The driver's database, for GridFS and commands."""
         return self._database
+
+    async def create(self, names: Iterable[str]) -> None:
+        """Create the collections that are not there: a transaction that creates one conflicts with every other."""
+        for name in sorted(set(names) - set(await self._database.list_collection_names())):
+            with suppress(CollectionInvalid):  # another process was faster
+                await self._database.create_collection(name)
 
     async def prove(self) -> None:
         """Write a row and read it back; raises ``Unavailable`` with why not.

@@ -28,9 +28,6 @@ class Identifiers:
     def __init__(self, database: Database) -> None:
         self._identifiers = database.collection("identifiers")
 
-    async def prepare(self) -> None:
-        """No index is needed beside the one on ``_id``."""
-
     async def owners(self, keys: Iterable[str], session: Session | None = None) -> dict[str, str]:
         """Return identifier key → member id of those that somebody has."""
         found = self._identifiers.find({"_id": {"$in": sorted(set(keys))}}, session=session)

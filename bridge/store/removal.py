@@ -25,6 +25,7 @@ from bridge.domain.people import people
 from bridge.domain.subjects import DataSubject
 from bridge.store.database import Database, Document, bulk, reaches_store
 from bridge.store.erasures import Erasures
+from bridge.store.identifiers import Identifiers
 from bridge.store.inventory import BY_MEMBER
 from bridge.store.lrs.attachments import Attachments
 from bridge.store.statements import GONE
@@ -42,6 +43,7 @@ class Removal:
         self._erasures = erasures
         self._statements = database.collection("statements")
         self._attachments = Attachments(database)
+        self._identifiers = Identifiers(database)
 
     async def records(self, member_id: str, names: Sequence[str] = BY_MEMBER) -> None:
         """Remove what is stored under a member id; the event that tells of the erasure stays until it is delivered."""
@@ -68,8 +70,9 @@ class Removal:
     async def _forget_parked(self, keys: Collection[str], subject: DataSubject) -> None:
         parked = self._database.collection("parked")
         found = parked.find({"actor_key": {"$in": list(keys)}}, {"actor_key": 1, "at": 1})
-        theirs = [row["_id"] async for row in found if subject.is_key(row["actor_key"], row["at"])]
-        await parked.delete_many({"_id": {"$in": theirs}})
+        theirs = {row["_id"]: row["actor_key"] async for row in found if subject.is_key(row["actor_key"], row["at"])}
+        await parked.delete_many({"_id": {"$in": list(theirs)}})
+        await self._identifiers.forget(theirs.values())
 
     async def named(self, stones: Collection[str]) -> set[str]:
         """Return the identifier keys, wherever statements or documents name anybody, whose tombstones are these.

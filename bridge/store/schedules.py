@@ -20,9 +20,6 @@ class Schedules:
     def __init__(self, database: Database) -> None:
         self._schedules = database.collection("schedules")
 
-    async def prepare(self) -> None:
-        """No index is needed beside the one on ``_id``."""
-
     async def claim(self, task: str, day: str, at: datetime, lease: timedelta) -> Document | None:
         """Take on a task for a day; None when it is done, or another worker is at it and its lease has not run out."""
         due = {"_id": task, "done": {"$not": {"$gte": day}}, "leased_until": {"$not": {"$gt": at}}}

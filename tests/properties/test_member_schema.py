@@ -102,6 +102,7 @@ def bodies(draw: st.DrawFn) -> dict[str, Any]:
 @example({**WHOLE, "revision": 7.0}, "member.upserted")
 @example({"member_id": "m-1", "revision": 7.0}, "member.left")
 @example({**WHOLE, "periods": None}, "member.upserted")
+@example({**WHOLE, "email": None, "language": None}, "member.upserted")
 @example({**WHOLE, "identifiers": [{"mbox": None}]}, "member.upserted")
 @example({**WHOLE, "identifiers": [{}]}, "member.upserted")
 def test_the_feed_takes_what_its_schema_takes(body: dict[str, Any], key: str) -> None:

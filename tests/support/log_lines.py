@@ -13,14 +13,22 @@ from bridge import logs
 
 
 @contextmanager
-def collected_lines(least: str = "info") -> Generator[io.BytesIO]:
-    """The JSON lines of everything logged meanwhile, at this level."""
-    stream, root = io.BytesIO(), logging.getLogger()
+def own_logging() -> Generator[None]:
+    """The logging may be set up otherwise meanwhile, as on a stream that pytest closes with its test."""
+    root = logging.getLogger()
     handlers, level = root.handlers, root.level
-    logs.configure(least, stream)
     try:
-        yield stream
+        yield
     finally:
         root.handlers = handlers
         root.setLevel(level)
         structlog.reset_defaults()
+
+
+@contextmanager
+def collected_lines(least: str = "info") -> Generator[io.BytesIO]:
+    """The JSON lines of everything logged meanwhile, at this level."""
+    stream = io.BytesIO()
+    with own_logging():
+        logs.configure(least, stream)
+        yield stream

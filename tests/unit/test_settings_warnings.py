@@ -6,6 +6,7 @@ import pytest
 
 from bridge.broker.topology import MESSAGE_BYTES
 from bridge.commands.common import configured
+from tests.support.log_lines import own_logging
 
 
 @pytest.mark.parametrize(("most", "warned"), [(MESSAGE_BYTES, False), (MESSAGE_BYTES + 1, True)])
@@ -14,6 +15,7 @@ def test_statements_larger_than_the_broker_takes(
 ) -> None:
     """A limit above that of RabbitMQ 4 is a warning that names the setting and the remedy."""
     monkeypatch.setenv("BRIDGE_MAX_STATEMENT_BYTES", str(most))
-    configured()
+    with own_logging():
+        configured()
     said = capfd.readouterr().err
     assert ("BRIDGE_MAX_STATEMENT_BYTES" in said and "max_message_size" in said) is warned
