@@ -20,7 +20,7 @@ from bridge.commands.lrs_credential import lrs_credential
 from bridge.commands.pull import pull
 from bridge.commands.purge import purge
 from bridge.errors import BridgeError
-from bridge.running import run
+from bridge.runtime import run
 from bridge.settings import Settings, SettingsError, load
 from bridge.tokens import DEV_ISSUER, dev_token
 

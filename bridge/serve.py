@@ -25,7 +25,6 @@ from bridge.api import (
     me,
     members,
     notices,
-    openapi,
     ops,
     plan,
     register,
@@ -35,10 +34,13 @@ from bridge.api import (
 )
 from bridge.api import log as log_resource
 from bridge.api.app import Parts, create_app, everything
-from bridge.api.connections import Runner, limits_of
-from bridge.api.context import CORRELATION_ID
-from bridge.api.models import models
-from bridge.api.parts import (
+from bridge.api.http import openapi
+from bridge.api.http.connections import Runner, limits_of
+from bridge.api.http.context import CORRELATION_ID
+from bridge.api.http.models import models
+from bridge.api.http.rates import RateLimit
+from bridge.api.http.routing import Routes
+from bridge.api.http.service_keys import (
     ACCESS,
     AUDIT,
     COMMENTS,
@@ -58,10 +60,8 @@ from bridge.api.parts import (
     SELECTION,
     SUPPORT,
 )
-from bridge.api.rates import RateLimit
-from bridge.api.routing import Routes
 from bridge.broker.connection import ping
-from bridge.domain.forms import Forms
+from bridge.domain.record.forms import Forms
 from bridge.lrs.app import MOUNT, create_lrs
 from bridge.settings import Settings
 

@@ -7,44 +7,44 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from bridge.broker.dead_queue import DeadQueue
+from bridge.broker.dead_letter_queue import DeadQueue
 from bridge.broker.topology import Topology
+from bridge.clients.clamd import Scanner
 from bridge.documents.notice import first_page
 from bridge.documents.rendering import Bounds, Renderer
-from bridge.domain.completions import Rules, verb_iris
-from bridge.domain.forms import STANDARD, Forms
-from bridge.services.access import AccessHistory
-from bridge.services.acts import Acts
-from bridge.services.audit import MemberAudit
-from bridge.services.backup import Backups
-from bridge.services.comments import MemberComments
-from bridge.services.erasure import Erasures
-from bridge.services.evidence import Limits, MemberEvidence
-from bridge.services.exports import About, Exports, SharesOf
-from bridge.services.feed import MemberFeed
-from bridge.services.follow_ups import FollowUps
-from bridge.services.imports import LogImports
-from bridge.services.links import Links
-from bridge.services.log import Log
+from bridge.domain.record.forms import STANDARD, Forms
+from bridge.domain.statements.completions import Rules, verb_iris
+from bridge.services.access.access_log import AccessHistory
+from bridge.services.access.grants import Support
+from bridge.services.audit.cases import MemberAudit
+from bridge.services.audit.register import Register
+from bridge.services.audit.selection import AuditRules, Selection
+from bridge.services.audit.submissions import Submissions
+from bridge.services.exports.exports import About, Exports, SharesOf
 from bridge.services.lrs import credentials
-from bridge.services.lrs.family import LrsServices
-from bridge.services.members import MemberRecords
-from bridge.services.migrations import Migrations
-from bridge.services.notices import NoticeBoard
-from bridge.services.operations import Operations
-from bridge.services.periods import Periods
-from bridge.services.plan import Plan
-from bridge.services.recording import Recording
-from bridge.services.register import Register
-from bridge.services.reminders import Reminders
-from bridge.services.retention import Retention
-from bridge.services.scanning import Scanner
-from bridge.services.selection import AuditRules, Selection
+from bridge.services.lrs.services import LrsServices
+from bridge.services.members.feed import MemberFeed
+from bridge.services.members.members import MemberRecords
+from bridge.services.members.notices import NoticeBoard
+from bridge.services.members.reminders import Reminders
+from bridge.services.operations.backup import Backups
+from bridge.services.operations.dead_letters import Operations
+from bridge.services.operations.migrations import Migrations
+from bridge.services.operations.periodic_jobs import Chore, Upkeep
+from bridge.services.privacy.erasure import Erasures
+from bridge.services.privacy.retention import Retention
+from bridge.services.record.comments import MemberComments
+from bridge.services.record.evidence import Limits, MemberEvidence
+from bridge.services.record.imports import LogImports
+from bridge.services.record.links import Links
+from bridge.services.record.log import Log
+from bridge.services.record.periods import Periods
+from bridge.services.record.plan import Plan
 from bridge.services.shares import Shares
+from bridge.services.statements.follow_ups import FollowUps
+from bridge.services.statements.recording import Recording
 from bridge.services.stores import Stores
-from bridge.services.submissions import Submissions
-from bridge.services.support import Support
-from bridge.services.upkeep import Chore, Upkeep
+from bridge.services.unit_of_work import Acts
 from bridge.settings import Settings, SettingsError
 from bridge.store.database import Database
 from bridge.store.inventory import in_words

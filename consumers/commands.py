@@ -8,17 +8,17 @@ from contextlib import AsyncExitStack
 from bridge import tracing, wiring
 from bridge.broker.topology import Topology
 from bridge.cli import configured
-from bridge.running import run
+from bridge.clients.smtp import Mailer
+from bridge.runtime import run
 from bridge.serve import stop_signal
 from bridge.settings import Settings
+from consumers.dead_letter_mirror import Mirror
 from consumers.events import Relay
 from consumers.health import health
-from consumers.mail import Mailer
 from consumers.members import MemberConsumer
-from consumers.meter import Meter
-from consumers.mirror import Mirror
+from consumers.metrics_collector import Meter
 from consumers.notifications import Notifier
-from consumers.reminders import Clock
+from consumers.scheduler import Clock
 from consumers.worker import Worker
 
 

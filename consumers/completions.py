@@ -11,10 +11,10 @@ from typing import cast
 from aio_pika.abc import AbstractIncomingMessage
 
 from bridge.broker.dead_letters import REPLAYED, DeadLetter, Origin
-from bridge.domain import bodies, decoding, splitting, unpacking
-from bridge.domain.arrivals import Arrival, arrival
-from bridge.domain.completions import Rules, Statement
-from bridge.domain.dispositions import Disposition, Outcome, Reason
+from bridge.domain.statements import bodies, decoding, splitting, unpacking
+from bridge.domain.statements.arrivals import Arrival, arrival
+from bridge.domain.statements.completions import Rules, Statement
+from bridge.domain.statements.dispositions import Disposition, Outcome, Reason
 from schemas import xapi
 
 PIECE_BYTES = 4096

@@ -31,8 +31,8 @@ from bridge.broker.publisher import Outgoing, Publisher
 from bridge.broker.topology import Topology
 from bridge.metrics import EVENTS
 from bridge.settings import Settings
-from bridge.store.outbox import Outbox
-from consumers.session import Life, publisher_on, watch_connection
+from bridge.store.statements.outbox import Outbox
+from consumers.supervisor import Life, publisher_on, watch_connection
 
 log = structlog.get_logger(__name__)
 

@@ -13,22 +13,22 @@ from aio_pika.abc import AbstractIncomingMessage
 from pydantic import ValidationError
 
 from bridge import tracing
-from bridge.api import faults
+from bridge.api.http import validation_errors as faults
 from bridge.broker.dead_letters import DeadLetter, Origin
 from bridge.broker.publisher import Publisher
 from bridge.broker.topology import Topology
-from bridge.domain import bodies, decoding, unpacking
-from bridge.domain.dispositions import Reason
 from bridge.domain.fields import whole_numbers
+from bridge.domain.statements import bodies, decoding, unpacking
+from bridge.domain.statements.dispositions import Reason
 from bridge.errors import Conflict
 from bridge.logs import failure
 from bridge.metrics import MEMBER_CHANGES
-from bridge.services.feed import Change, MemberFeed, MemberLeft, MemberUpserted
+from bridge.services.members.feed import Change, MemberFeed, MemberLeft, MemberUpserted
 from bridge.settings import Settings
-from consumers.in_hand import InHand
+from consumers.backoff import Pauses
+from consumers.in_flight import InHand
 from consumers.inbox import Inbox
-from consumers.pauses import Pauses
-from consumers.session import Life, taking, watch
+from consumers.supervisor import Life, taking, watch
 
 log = structlog.get_logger(__name__)
 

@@ -13,12 +13,13 @@ from aio_pika.abc import AbstractIncomingMessage
 from bridge import tracing
 from bridge.broker.dead_letters import Origin
 from bridge.broker.topology import Topology
+from bridge.clients.smtp import Mailer, Refused, TryLater
+from bridge.domain.members.notices import Claimed
 from bridge.metrics import NOTICES
-from bridge.services.notices import Claimed, NoticeBoard
+from bridge.services.members.notices import NoticeBoard
 from bridge.settings import Settings
 from consumers.inbox import Inbox
-from consumers.mail import Mailer, Refused, TryLater
-from consumers.session import Life, taking, watch
+from consumers.supervisor import Life, taking, watch
 
 log = structlog.get_logger(__name__)
 

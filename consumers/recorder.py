@@ -12,14 +12,14 @@ from typing import Final
 
 import structlog
 
-from bridge.domain.arrivals import Arrival
-from bridge.domain.dispositions import Outcome, Reason
+from bridge.domain.statements.arrivals import Arrival
+from bridge.domain.statements.dispositions import Outcome, Reason
 from bridge.logs import failure
-from bridge.services.recording import Recording
+from bridge.services.statements.recording import Recording
 from bridge.store.database import Busy
+from consumers.backoff import Pauses
 from consumers.completions import Piece
-from consumers.pauses import Pauses
-from consumers.session import Life
+from consumers.supervisor import Life
 
 log = structlog.get_logger(__name__)
 

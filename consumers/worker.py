@@ -16,15 +16,15 @@ from aio_pika.abc import AbstractIncomingMessage
 
 from bridge.broker.publisher import Publisher
 from bridge.broker.topology import Topology
-from bridge.domain import bodies
-from bridge.services.recording import Recording
+from bridge.domain.statements import bodies
+from bridge.services.statements.recording import Recording
 from bridge.settings import Settings
 from consumers.completions import Delivery, take_in
-from consumers.delivery import report, settle
-from consumers.in_hand import InHand
+from consumers.in_flight import InHand
 from consumers.inbox import Inbox, is_suspect
 from consumers.recorder import Recorder
-from consumers.session import Life, taking, watch
+from consumers.settling import report, settle
+from consumers.supervisor import Life, taking, watch
 from consumers.tracing import processing
 
 log = structlog.get_logger(__name__)

@@ -10,10 +10,12 @@ from typing import Any
 
 from aiohttp import web
 
-from bridge.api import auth, cors, docs, health, keys, middleware, openapi, pages, readers
-from bridge.api.context import SETTINGS
-from bridge.api.routing import Routes
-from bridge.api.serving import serve
+from bridge.api import pages
+from bridge.api.http import access_audit as readers
+from bridge.api.http import auth, cors, docs, health, keys, middleware, openapi
+from bridge.api.http.context import SETTINGS
+from bridge.api.http.routing import Routes
+from bridge.api.http.serving import serve
 from bridge.settings import Settings
 
 

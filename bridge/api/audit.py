@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bridge.api.context import Call
-from bridge.api.idempotent import attempt
-from bridge.api.pagination import Page, PageQuery, paged, position
-from bridge.api.parts import AUDIT
-from bridge.api.routing import Answer, Routes
+from bridge.api.http.context import Call
+from bridge.api.http.idempotent import attempt
+from bridge.api.http.pagination import Page, PageQuery, paged, position
+from bridge.api.http.routing import Answer, Routes
+from bridge.api.http.service_keys import AUDIT
 from bridge.domain.fields import Day
 from bridge.errors import Conflict, NotSelected
 

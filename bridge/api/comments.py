@@ -7,13 +7,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bridge.api.context import Call
-from bridge.api.idempotent import attempt
-from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
-from bridge.api.parts import COMMENTS
-from bridge.api.routing import Answer, Routes
+from bridge.api.http.context import Call
+from bridge.api.http.idempotent import attempt
+from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
+from bridge.api.http.routing import Answer, Routes
+from bridge.api.http.service_keys import COMMENTS
 from bridge.errors import Conflict, RecordFrozen
-from bridge.services.comments import SORTABLE
+from bridge.services.record.comments import SORTABLE
 
 routes = Routes("Comments", "Notes about a membership year. Posted, they stay: nothing changes or deletes one (R51).")
 

@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from bridge.api.context import Call
-from bridge.api.parts import ERASURES
-from bridge.api.routing import Answer, Routes
+from bridge.api.http.context import Call
+from bridge.api.http.routing import Answer, Routes
+from bridge.api.http.service_keys import ERASURES
 
 routes = Routes("Privacy", "What the data protection team does.")
 

@@ -11,17 +11,17 @@ from typing import Any, Literal
 from aiohttp import web
 from pydantic import BaseModel, Field
 
-from bridge.api.conditional import check_version, etag, not_modified
-from bridge.api.context import SETTINGS, Call
-from bridge.api.idempotent import attempt
-from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
-from bridge.api.parts import EVIDENCE
-from bridge.api.routing import Answer, Routes
-from bridge.api.transfers import FORM, attachment, file_part, in_time, send
-from bridge.domain.files import KINDS, TAKEN
+from bridge.api.http.conditional import check_version, etag, not_modified
+from bridge.api.http.context import SETTINGS, Call
+from bridge.api.http.idempotent import attempt
+from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
+from bridge.api.http.routing import Answer, Routes
+from bridge.api.http.service_keys import EVIDENCE
+from bridge.api.http.transfers import FORM, attachment, file_part, in_time, send
+from bridge.domain.record.files import KINDS, TAKEN
 from bridge.errors import Conflict, RecordFrozen
-from bridge.services.evidence import SORTABLE, Upload
-from bridge.store.evidence import item
+from bridge.services.record.evidence import SORTABLE, Upload
+from bridge.store.record.evidence import item
 
 routes = Routes("Evidence", "Files that the member adds to a log entry by hand; none is ever needed (R66-R69).")
 

@@ -10,16 +10,16 @@ from typing import Any, Final, Literal
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bridge.api.context import SETTINGS, Call
-from bridge.api.parts import EXPORTS, REGISTER
-from bridge.api.readers import reader
+from bridge.api.http.access_audit import reader
+from bridge.api.http.context import SETTINGS, Call
+from bridge.api.http.routing import Routes
+from bridge.api.http.service_keys import EXPORTS, REGISTER
+from bridge.api.http.transfers import attachment
 from bridge.api.register import READ
-from bridge.api.routing import Routes
-from bridge.api.transfers import attachment
 from bridge.deadlines import deadline
 from bridge.domain.fields import Day
 from bridge.errors import NotFound, TooLarge, Unavailable
-from bridge.services.exports import Archive, Asked, Pdf
+from bridge.services.exports.exports import Archive, Asked, Pdf
 
 routes = Routes("Exports", "Copies to keep: PDF booklets and data files. They work while the record is frozen (R75).")
 

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from bridge.api.context import ROLES, Call
-from bridge.api.parts import FORMS
-from bridge.api.routing import Answer, Routes
+from bridge.api.http.context import ROLES, Call
+from bridge.api.http.routing import Answer, Routes
+from bridge.api.http.service_keys import FORMS
 from bridge.domain.fields import Day
-from bridge.domain.forms import FormField, Forms
+from bridge.domain.record.forms import FormField, Forms
 
 routes = Routes("Forms", "The fields of the plan and of the log, as versioned data.")
 

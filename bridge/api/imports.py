@@ -10,19 +10,19 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, Field, ValidationError
 
-from bridge.api import faults
-from bridge.api.context import SETTINGS, Call
 from bridge.api.forms import with_fields
-from bridge.api.idempotent import attempt
+from bridge.api.http import validation_errors as faults
+from bridge.api.http.context import SETTINGS, Call
+from bridge.api.http.idempotent import attempt
+from bridge.api.http.routing import Answer, Routes
+from bridge.api.http.service_keys import FORMS, IMPORTS
+from bridge.api.http.transfers import FORM, attachment, file_part, in_time, pieces
 from bridge.api.log import LogEntryIn
-from bridge.api.parts import FORMS, IMPORTS
-from bridge.api.routing import Answer, Routes
-from bridge.api.transfers import FORM, attachment, file_part, in_time, pieces
-from bridge.domain.csv_import import Row, in_row, read, refuse, template
-from bridge.domain.files import in_words
-from bridge.domain.forms import Forms
+from bridge.domain.record.csv_import import Row, in_row, read, refuse, template
+from bridge.domain.record.files import in_words
+from bridge.domain.record.forms import Forms
 from bridge.errors import Conflict, FieldFault, RecordFrozen, TooLarge, UnsupportedMediaType
-from bridge.services.imports import NewEntry
+from bridge.services.record.imports import NewEntry
 
 routes = Routes("Imports", "Log entries from a file.")
 

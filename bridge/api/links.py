@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bridge.api.context import Call
-from bridge.api.parts import LINKS
-from bridge.api.routing import Routes
+from bridge.api.http.context import Call
+from bridge.api.http.routing import Routes
+from bridge.api.http.service_keys import LINKS
 from bridge.errors import RecordFrozen
 
 routes = Routes("Links", "Many to many, between log entries and plan items.")

@@ -7,17 +7,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bridge.api.conditional import check_version
-from bridge.api.context import Call
 from bridge.api.evidence import EvidenceItem
-from bridge.api.idempotent import attempt
-from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
-from bridge.api.parts import LOG
-from bridge.api.routing import Answer, Routes
-from bridge.domain.entries import SORTABLE
+from bridge.api.http.conditional import check_version
+from bridge.api.http.context import Call
+from bridge.api.http.idempotent import attempt
+from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
+from bridge.api.http.routing import Answer, Routes
+from bridge.api.http.service_keys import LOG
 from bridge.domain.fields import Day
+from bridge.domain.record.entries import SORTABLE
 from bridge.errors import Conflict, NotFound, RecordFrozen
-from bridge.services.log import LogFilter
+from bridge.services.record.log import LogFilter
 
 routes = Routes("Log", "Completed CPD, recorded by itself or by hand.")
 

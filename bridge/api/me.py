@@ -8,10 +8,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from bridge.api.audit import AuditCase
-from bridge.api.context import SETTINGS, Call
-from bridge.api.parts import AUDIT, PERIODS
-from bridge.api.routing import Routes
-from bridge.services.audit import shown
+from bridge.api.http.context import SETTINGS, Call
+from bridge.api.http.routing import Routes
+from bridge.api.http.service_keys import AUDIT, PERIODS
+from bridge.services.audit.cases import shown
 
 routes = Routes("Member", "The member's own membership years.")
 

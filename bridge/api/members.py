@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from bridge.api.context import Call
-from bridge.api.parts import MEMBERS
-from bridge.api.routing import Answer, Routes
+from bridge.api.http.context import Call
+from bridge.api.http.routing import Answer, Routes
+from bridge.api.http.service_keys import MEMBERS
 from bridge.errors import Conflict, FieldFault, ValidationFailed
-from bridge.services.members import MEMBER_ID, MemberIn, PeriodIn, is_member_id
+from bridge.services.members.members import MEMBER_ID, MemberIn, PeriodIn, is_member_id
 
 routes = Routes("Members", "Fed by the membership system.")
 

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from bridge.api.context import Call
-from bridge.api.pagination import Page, PageQuery, paged, position
-from bridge.api.parts import NOTICES
-from bridge.api.routing import Routes
+from bridge.api.http.context import Call
+from bridge.api.http.pagination import Page, PageQuery, paged, position
+from bridge.api.http.routing import Routes
+from bridge.api.http.service_keys import NOTICES
 
 routes = Routes("Notices", "E-mail to members about the audit: ids, states and codes, never an address or a word.")
 

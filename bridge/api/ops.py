@@ -9,16 +9,16 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bridge.api.context import Call
-from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
-from bridge.api.parts import OPERATIONS
-from bridge.api.readers import reader
-from bridge.api.routing import Routes
-from bridge.domain.dispositions import DEAD_LETTER_REASONS
-from bridge.services.letters import AGE, Asked
-from bridge.services.members import MEMBER_ID
-from bridge.services.operations import MOST_AT_ONCE, Done
-from bridge.store.dead_letters import SORTABLE
+from bridge.api.http.access_audit import reader
+from bridge.api.http.context import Call
+from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
+from bridge.api.http.routing import Routes
+from bridge.api.http.service_keys import OPERATIONS
+from bridge.domain.statements.dispositions import DEAD_LETTER_REASONS
+from bridge.services.members.members import MEMBER_ID
+from bridge.services.operations.dead_letters import MOST_AT_ONCE, Done
+from bridge.services.operations.letters import AGE, Asked
+from bridge.store.operations.dead_letters import SORTABLE
 
 routes = Routes("Operations", "What waits, what got stuck, and how to set it going again.")
 

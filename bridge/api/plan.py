@@ -7,16 +7,16 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bridge.api.conditional import check_version
-from bridge.api.context import Call
-from bridge.api.idempotent import attempt
-from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
-from bridge.api.parts import PLAN
-from bridge.api.routing import Answer, Routes
+from bridge.api.http.conditional import check_version
+from bridge.api.http.context import Call
+from bridge.api.http.idempotent import attempt
+from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
+from bridge.api.http.routing import Answer, Routes
+from bridge.api.http.service_keys import PLAN
 from bridge.domain.fields import Day
-from bridge.domain.plan import SORTABLE
+from bridge.domain.record.plan import SORTABLE
 from bridge.errors import Conflict, NotFound, RecordFrozen
-from bridge.services.plan import PlanFilter
+from bridge.services.record.plan import PlanFilter
 
 routes = Routes("Plan", "CPD needs and what the member plans to do about them; several a year.")
 

@@ -11,20 +11,20 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.audit import Counts, Extension, State
-from bridge.api.conditional import not_modified
-from bridge.api.context import Call
 from bridge.api.evidence import send_file
-from bridge.api.idempotent import attempt
-from bridge.api.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
-from bridge.api.parts import REGISTER, SELECTION
-from bridge.api.readers import reader
-from bridge.api.routing import Answer, Routes
+from bridge.api.http.access_audit import reader
+from bridge.api.http.conditional import not_modified
+from bridge.api.http.context import Call
+from bridge.api.http.idempotent import attempt
+from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
+from bridge.api.http.routing import Answer, Routes
+from bridge.api.http.service_keys import REGISTER, SELECTION
 from bridge.domain.fields import Day
-from bridge.domain.files import KINDS
+from bridge.domain.record.files import KINDS
 from bridge.errors import Conflict
-from bridge.services.members import MEMBER_ID
-from bridge.services.register import Decision
-from bridge.store.cases import SORTABLE, CaseFilter
+from bridge.services.audit.register import Decision
+from bridge.services.members.members import MEMBER_ID
+from bridge.store.audit.cases import SORTABLE, CaseFilter
 
 routes = Routes("Register", "The Register Audit, for the team that runs it.")
 

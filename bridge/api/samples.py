@@ -7,15 +7,15 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bridge.api.context import Call
-from bridge.api.idempotent import attempt
-from bridge.api.parts import SELECTION
+from bridge.api.http.context import Call
+from bridge.api.http.idempotent import attempt
+from bridge.api.http.routing import Routes
+from bridge.api.http.service_keys import SELECTION
 from bridge.api.register import CaseRow, case_row
-from bridge.api.routing import Routes
+from bridge.domain.audit.sampling import LONGEST_WINDOW, Window
 from bridge.domain.fields import Day
-from bridge.domain.sampling import LONGEST_WINDOW, Window
+from bridge.services.audit.selection import Draw
 from bridge.services.idempotency import Attempt
-from bridge.services.selection import Draw
 
 routes = Routes("Register")
 

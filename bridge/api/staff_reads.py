@@ -12,10 +12,10 @@ from functools import partial, wraps
 from typing import Any, Final
 
 from bridge.api import comments, evidence, log, me, plan
-from bridge.api.context import Call, Caller
-from bridge.api.parts import SUPPORT
-from bridge.api.readers import reader
-from bridge.api.routing import Handler, Route, Routes
+from bridge.api.http.access_audit import reader
+from bridge.api.http.context import Call, Caller
+from bridge.api.http.routing import Handler, Route, Routes
+from bridge.api.http.service_keys import SUPPORT
 
 routes = Routes("Support", "A member's record, for the support team, while the member lets them.")
 

@@ -14,8 +14,8 @@ from aio_pika.abc import AbstractIncomingMessage
 from bridge import tracing
 from bridge.broker.publisher import Outgoing
 from bridge.broker.topology import SHORT_STRING, Topology
-from bridge.domain.dispositions import DEAD_LETTER_REASONS, Reason
-from bridge.domain.entries import NAMESPACE
+from bridge.domain.record.entries import NAMESPACE
+from bridge.domain.statements.dispositions import DEAD_LETTER_REASONS, Reason
 
 OURS = ("x-reason", "x-detail", "x-original-", "x-correlation-id", "x-failed-at", "x-attempts")
 """How the headers begin that make a message a dead letter; a replay leaves them out."""

@@ -12,7 +12,7 @@ import typer
 
 from bridge import wiring
 from bridge.commands.common import configured
-from bridge.services.access import Verdict
+from bridge.services.access.access_log import Verdict
 from bridge.settings import Settings
 
 Noted = Annotated[

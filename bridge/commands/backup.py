@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bridge import wiring
 from bridge.commands.common import configured
 from bridge.documents.backups import Reader, writing
-from bridge.services.backup import Progress as Told
+from bridge.services.operations.backup import Progress as Told
 from bridge.settings import Settings
 
 log = structlog.get_logger(__name__)

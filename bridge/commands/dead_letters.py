@@ -17,10 +17,10 @@ from rich.table import Table
 
 from bridge import wiring
 from bridge.commands.common import configured
-from bridge.domain.access import Reader
-from bridge.domain.dispositions import DEAD_LETTER_REASONS
-from bridge.services.letters import AGE, Asked
-from bridge.services.operations import Done, Operations
+from bridge.domain.privacy.access import Reader
+from bridge.domain.statements.dispositions import DEAD_LETTER_REASONS
+from bridge.services.operations.dead_letters import Done, Operations
+from bridge.services.operations.letters import AGE, Asked
 
 app = typer.Typer(no_args_is_help=True, help="List, show, replay and discard what could not be taken.")
 

@@ -13,10 +13,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bridge import wiring
 from bridge.broker.publisher import publisher
+from bridge.clients.lrs import RemoteLrs, remote_lrs
 from bridge.commands.common import configured
-from bridge.domain.completions import verb_iris
-from bridge.services.pulling import Pulling
-from bridge.services.remote_lrs import RemoteLrs, remote_lrs
+from bridge.domain.statements.completions import verb_iris
+from bridge.services.statements.pulling import Pulling
 from bridge.settings import Settings
 
 Version = Literal["1.0.3", "2.0"]

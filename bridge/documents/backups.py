@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, Final, cast
 import orjson
 import zstandard
 
-from bridge.documents.sealing import AGE, WrongKey, opened, sealed
+from bridge.documents.encryption import AGE, WrongKey, opened, sealed
 from bridge.errors import BridgeError
 
 FORMAT: Final = 1

@@ -3,7 +3,7 @@
 What goes in, one object a line (``Header`` first, then any number of the others, in the order they are to appear):
 
     {"header": {...}}    see ``Header``
-    {"form": {...}}      a version of a form (``bridge.domain.forms.Form``), before the first record made with it
+    {"form": {...}}      a version of a form (``bridge.domain.record.forms.Form``), before the first record made with it
     {"note": {...}}      ``title`` and ``text``: what is said about the booklet itself
     {"entry": {...}}     a log entry as stored, with ``plan`` (linked items: reference, title) and ``evidence``
     {"item": {...}}      a plan item as stored, with ``log`` (linked entries: reference, title)
@@ -20,9 +20,9 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from bridge.documents import words
-from bridge.documents.passages import Paragraph, Passages, is_blank
-from bridge.domain.forms import Form
+from bridge.documents import formatting as words
+from bridge.documents.text_runs import Paragraph, Passages, is_blank
+from bridge.domain.record.forms import Form
 
 Record = Mapping[str, Any]
 

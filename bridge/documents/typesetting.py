@@ -10,9 +10,9 @@ import orjson
 import typst
 
 from bridge.documents import fonts
-from bridge.documents.binding import bind, page_count
 from bridge.documents.booklet import Composer, Sections, in_parts
-from bridge.documents.passages import PLAIN, Passages, marks_among
+from bridge.documents.pdf_merge import bind, page_count
+from bridge.documents.text_runs import PLAIN, Passages, marks_among
 
 TEMPLATE: Final = Path(__file__).with_name("booklet.typ")
 STANDARDS: Final[list[typst.PDFStandard]] = ["ua-1", "a-2a"]

@@ -14,7 +14,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from bridge import logs, metrics
 from bridge.deadlines import deadline
-from bridge.domain.lrs.composing import moment
+from bridge.domain.lrs.serialization import moment
 from bridge.errors import BridgeError, Forbidden, Malformed, MethodNotAllowed, NotFound, Unauthenticated
 from bridge.lrs import answers
 from bridge.lrs.admission import SPOKEN, Admission, answered_version
@@ -23,8 +23,8 @@ from bridge.lrs.documents import DocumentResource
 from bridge.lrs.multipart import Limits
 from bridge.lrs.objects import ObjectResource, about
 from bridge.lrs.statements import StatementResource
-from bridge.services.lrs.clock import Clock
-from bridge.services.lrs.family import LrsServices
+from bridge.services.lrs.services import LrsServices
+from bridge.services.lrs.timestamps import Clock
 from bridge.settings import Settings
 
 log = structlog.get_logger(__name__)

@@ -11,8 +11,8 @@ from typing import Final
 import orjson
 from aiohttp import web
 
-from bridge.domain.agents import identifier_key
-from bridge.domain.lrs.composing import instant
+from bridge.domain.lrs.serialization import instant
+from bridge.domain.statements.agents import identifier_key
 from bridge.errors import Malformed
 from bridge.lrs import parameters
 from bridge.lrs.calls import VERSION_HEADER, Call

@@ -13,10 +13,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict
 
 from bridge.domain.lrs import signatures
-from bridge.domain.lrs.clauses import of_pointer
+from bridge.domain.lrs.parsing import Incoming, refusal, signed_by
+from bridge.domain.lrs.spec_refs import of_pointer
 from bridge.errors import Malformed, TooLarge, Unavailable
 from bridge.lrs.calls import Call, read_all
-from bridge.services.lrs.intake import Incoming, refusal, signed_by
 from bridge.store.lrs.attachments import Attachments
 from bridge.store.lrs.rows import Attached
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
-from bridge.domain.lrs.facts import mention_of_agent
+from bridge.domain.lrs.index_keys import mention_of_agent
 from bridge.lrs import parameters
 from bridge.lrs.calls import LATEST, Call
 from bridge.services.lrs.statements import LrsStatements

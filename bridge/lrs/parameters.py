@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from bridge.domain.lrs.composing import microseconds
+from bridge.domain.lrs.serialization import microseconds
 from bridge.errors import FieldFault, Malformed
 from schemas.xapi import fits_part
 from schemas.xapi.people import IDENTIFIERS

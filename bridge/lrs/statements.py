@@ -12,14 +12,14 @@ import orjson
 from aiohttp import web
 from pydantic import Field, TypeAdapter
 
-from bridge.domain.lrs import facts
-from bridge.domain.lrs.composing import instant
+from bridge.domain.lrs import index_keys as facts
+from bridge.domain.lrs.parsing import batch, single
+from bridge.domain.lrs.serialization import instant
 from bridge.errors import Malformed
 from bridge.lrs import multipart, parameters
 from bridge.lrs.calls import Call
 from bridge.lrs.languages import preferred
 from bridge.lrs.multipart import Limits
-from bridge.services.lrs.intake import batch, single
 from bridge.services.lrs.statements import LrsStatements, Shown, View
 from bridge.store.lrs.attachments import Attachments
 from bridge.store.lrs.rows import Attached

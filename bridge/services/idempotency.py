@@ -22,7 +22,7 @@ from datetime import datetime
 from typing import Any
 
 from bridge.errors import Conflict
-from bridge.services.acts import Act
+from bridge.services.unit_of_work import Act
 from bridge.store.idempotency import Answers
 
 Document = dict[str, Any]

@@ -4,35 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from bridge.domain import entries, plan
-from bridge.domain.counts import COUNTED_BY
-from bridge.store.access_log import AccessLog
-from bridge.store.cases import Cases, Samples
-from bridge.store.comments import Comments
+from bridge.domain.record import entries, plan
+from bridge.domain.record.counts import COUNTED_BY
+from bridge.store.access.access_log import AccessLog
+from bridge.store.access.grants import Grants
+from bridge.store.audit.cases import Cases, Samples
+from bridge.store.audit.submissions import Freezes, Submissions
 from bridge.store.database import Database
-from bridge.store.dead_letters import DeadLetters
-from bridge.store.departures import Departures
-from bridge.store.entries import Entries
-from bridge.store.erasures import Erasures
-from bridge.store.evidence import Evidence
-from bridge.store.follow_ups import FollowUps
-from bridge.store.grants import Grants
-from bridge.store.holdings import Holdings
 from bridge.store.idempotency import Answers
-from bridge.store.identifiers import Identifiers
 from bridge.store.inventory import INVENTORY
 from bridge.store.lrs.stores import LrsStores
-from bridge.store.measured import Measured
-from bridge.store.members import Members
-from bridge.store.notices import Notices
-from bridge.store.outbox import Outbox
-from bridge.store.parked import Waiting
-from bridge.store.pulls import Pulls
-from bridge.store.records import Records
-from bridge.store.removal import Removal
-from bridge.store.schedules import Schedules
-from bridge.store.statements import Statements
-from bridge.store.submissions import Freezes, Submissions
+from bridge.store.members.departures import Departures
+from bridge.store.members.identifiers import Identifiers
+from bridge.store.members.members import Members
+from bridge.store.members.notices import Notices
+from bridge.store.operations.dead_letters import DeadLetters
+from bridge.store.operations.schedules import Schedules
+from bridge.store.operations.stats import Measured
+from bridge.store.privacy.erasure import Removal
+from bridge.store.privacy.erasures import Erasures
+from bridge.store.privacy.subject_access import Holdings
+from bridge.store.record.comments import Comments
+from bridge.store.record.entries import Entries
+from bridge.store.record.evidence import Evidence
+from bridge.store.record.records import Records
+from bridge.store.statements.follow_ups import FollowUps
+from bridge.store.statements.ledger import Statements
+from bridge.store.statements.outbox import Outbox
+from bridge.store.statements.pulls import Pulls
+from bridge.store.statements.waiting import Waiting
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.domain.records import LAST
+from bridge.domain.record.records import LAST
 from bridge.store.database import Document
 
 

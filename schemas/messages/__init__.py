@@ -1,6 +1,6 @@
 """What goes over the wire beside statements: the member feed in (``member.json``) and our events out (``event.json``).
 
-``member.json`` is made from the models that read the feed (``bridge.services.feed``); a test keeps the two the same.
+``member.json`` is made from the models that read the feed (``bridge.services.members.feed``); a test compares them.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ from pymongo.read_concern import ReadConcern
 from bridge import wiring
 from bridge.broker.connection import connection
 from bridge.broker.publisher import Outgoing, Publisher, publisher
-from bridge.domain.arrivals import arrival
-from bridge.running import run
+from bridge.domain.statements.arrivals import arrival
+from bridge.runtime import run
 from bridge.serve import stop_signal
 from bridge.settings import Settings, load
 from consumers.events import AT_ONCE, MEDIA_TYPE, REST, SHORTEST, cloud_event

@@ -10,7 +10,7 @@ import orjson
 
 from bridge import wiring
 from bridge.broker.publisher import Outgoing, Publisher, publisher
-from bridge.domain.entries import entry_id
+from bridge.domain.record.entries import entry_id
 from tests.benchmarks.measured import WORKER, children
 from tests.benchmarks.world import World
 from tests.support.statements import completed

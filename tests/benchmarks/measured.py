@@ -14,7 +14,7 @@ from pathlib import Path
 
 import orjson
 
-from bridge.domain.entries import entry_id
+from bridge.domain.record.entries import entry_id
 from bridge.settings import PREFIX
 from deploy.dev.ports import free_port
 from tests.benchmarks.world import World

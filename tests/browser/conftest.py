@@ -15,7 +15,7 @@ from playwright.async_api import Browser
 
 from bridge.broker.dead_letters import DeadLetter, Origin
 from bridge.broker.publisher import Publisher
-from bridge.domain.dispositions import Reason
+from bridge.domain.statements.dispositions import Reason
 from bridge.tokens import dev_token
 from tests.support.audit import Office, office
 from tests.support.browser import Window, browser, window

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bridge.domain.dispositions import Reason
-from bridge.services import operations
+from bridge.domain.statements.dispositions import Reason
+from bridge.services.operations import dead_letters as operations
 from tests.browser.conftest import Desk
 from tests.support.browser import Window
 from tests.support.statements import completed, member

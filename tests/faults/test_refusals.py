@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from bridge import wiring
 from bridge.broker.publisher import Outgoing, publisher
-from bridge.services.members import MemberIn
+from bridge.services.members.members import MemberIn
 from bridge.settings import Settings
 from deploy.dev import mongo
 from deploy.dev.services import Services

@@ -16,7 +16,7 @@ from typing import Any, get_args
 import orjson
 import pytest
 
-from bridge.api.context import Role
+from bridge.api.http.context import Role
 from bridge.tokens import dev_token
 from tests.support.audit import Office, office
 from tests.support.journey import Journey

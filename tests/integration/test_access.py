@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bridge import wiring
-from bridge.domain.access import CHAINS, Access, Reader, Right
+from bridge.domain.privacy.access import CHAINS, Access, Reader, Right
 from bridge.settings import Settings
 from tests.support.audit import PERIOD, SECRET, Office, Person, open_office
 from tests.support.life import holds

@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from bridge import wiring
-from bridge.domain.access import Reader, Right
+from bridge.domain.privacy.access import Reader, Right
 from bridge.settings import Settings
 from tests.support.audit import office
 from tests.support.processes import CLI, environment_of, worker_process

@@ -16,11 +16,11 @@ from pymongo import MongoClient
 
 from bridge import wiring
 from bridge.documents.backups import BadBackup, Reader, Writer, writing
-from bridge.documents.sealing import pyrage
+from bridge.documents.encryption import pyrage
 from bridge.errors import Conflict
 from bridge.settings import Settings, load
-from bridge.store.dump import NONE, Dump
-from bridge.store.erasures import WrongErasureKey
+from bridge.store.operations.dump import NONE, Dump
+from bridge.store.privacy.erasures import WrongErasureKey
 from tests.support.calls import calls
 from tests.support.commands import run
 from tests.support.life import MARK, MEMBER, Life, life

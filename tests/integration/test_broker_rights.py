@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from bridge import wiring
 from bridge.broker.connection import connection
-from bridge.broker.dead_queue import RENEW_AT, DeadQueue, Fate
+from bridge.broker.dead_letter_queue import RENEW_AT, DeadQueue, Fate
 from bridge.broker.publisher import Outgoing, publisher
 from bridge.errors import Unavailable
 from bridge.settings import Settings

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bridge.services.members import MemberIn
+from bridge.services.members.members import MemberIn
 from bridge.settings import Settings
-from bridge.store.comments import Comments
+from bridge.store.record.comments import Comments
 from tests.support.member_client import BEFORE, YEAR, MemberClient, serving
 from tests.support.statements import member
 

@@ -14,16 +14,16 @@ import pytest
 from aiohttp import ClientError, ClientSession
 from structlog.testing import capture_logs
 
-from bridge.domain.dispositions import Disposition, Outcome, Reason
+from bridge.domain.statements.dispositions import Disposition, Outcome, Reason
 from bridge.errors import Conflict, Unavailable
-from bridge.services.feed import Change, MemberLeft, MemberUpserted
-from bridge.services.members import MemberIn
+from bridge.services.members.feed import Change, MemberLeft, MemberUpserted
+from bridge.services.members.members import MemberIn
 from bridge.settings import Settings, SettingsError
-from bridge.store import retention as past
 from bridge.store.database import Database
-from bridge.store.erasures import Erasures, WrongErasureKey
-from bridge.store.evidence import Evidence
-from bridge.store.retention import Expired
+from bridge.store.privacy import retention as past
+from bridge.store.privacy.erasures import Erasures, WrongErasureKey
+from bridge.store.privacy.retention import Expired
+from bridge.store.record.evidence import Evidence
 from bridge.tokens import dev_token
 from tests.support.life import ACTOR, MAIL, MARK, MEMBER, OTHER, Life, account_of, life, word
 from tests.support.processes import api_process

@@ -16,10 +16,10 @@ from aio_pika.abc import AbstractIncomingMessage
 from jsonschema import Draft202012Validator
 
 from bridge import wiring
-from bridge.domain.arrivals import arrival
 from bridge.domain.events import event
+from bridge.domain.statements.arrivals import arrival
 from bridge.settings import Settings
-from bridge.store.outbox import Outbox
+from bridge.store.statements.outbox import Outbox
 from consumers.events import MEDIA_TYPE, Relay
 from schemas.messages import EVENT
 from tests.support.calls import calls

@@ -14,7 +14,7 @@ from aiohttp import ClientResponse, FormData
 from motor.motor_asyncio import AsyncIOMotorGridFSBucket
 
 from bridge.errors import Unavailable
-from bridge.services.evidence import GIVEN_UP_AFTER, Upload
+from bridge.services.record.evidence import GIVEN_UP_AFTER, Upload
 from bridge.settings import Settings
 from tests.support import documents
 from tests.support.member_client import BEFORE, MemberClient, serving

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.services import evidence
+from bridge.services.record import evidence
 from bridge.settings import Settings
 from tests.support.clamd import VIRUS, Clamd, Mood, clamd
 from tests.support.member_client import MemberClient, serving

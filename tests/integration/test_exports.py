@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from aiohttp import ClientError, ClientResponse
 
-from bridge.domain.agents import identifier_key
-from bridge.domain.waiting import parked_row
+from bridge.domain.statements.agents import identifier_key
+from bridge.domain.statements.waiting import parked_row
 from bridge.settings import Settings
-from bridge.store.evidence import CHUNK
+from bridge.store.record.evidence import CHUNK
 from bridge.store.times import now
 from bridge.tokens import dev_token
 from tests.integration.lrs.client import Lrs, attachment, part

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from pymongo import monitoring
 
-from bridge.domain.arrivals import arrival
+from bridge.domain.statements.arrivals import arrival
 from deploy.dev.service import External
 from deploy.dev.services import Services
 from tests.support.costs import CALLS, LongLog, fill, milliseconds

@@ -14,8 +14,8 @@ from prometheus_client import REGISTRY
 
 from bridge.broker.publisher import Outgoing, Publisher
 from bridge.errors import Unavailable
-from bridge.services.feed import MemberFeed, MemberLeft, MemberUpserted
-from bridge.services.letters import Asked
+from bridge.services.members.feed import MemberFeed, MemberLeft, MemberUpserted
+from bridge.services.operations.letters import Asked
 from consumers.members import MemberConsumer
 from tests.support.journey import Journey
 from tests.support.statements import account, completed, member
@@ -272,7 +272,7 @@ async def test_a_queue_that_was_deleted_is_declared_again(
     bridge: Journey, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The watchdog notices, and the feed goes on."""
-    monkeypatch.setattr("consumers.session.WATCH_EVERY", 0.1)
+    monkeypatch.setattr("consumers.supervisor.WATCH_EVERY", 0.1)
     await feed.send(upserted("m-1"))
     await bridge.channel.queue_delete(bridge.topology.members)
     async with asyncio.timeout(30):

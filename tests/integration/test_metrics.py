@@ -19,14 +19,14 @@ from aio_pika.abc import AbstractIncomingMessage
 from bridge import metrics, wiring
 from bridge.broker.connection import connection
 from bridge.broker.publisher import PUBLISHED_AT, Outgoing, Publisher
-from bridge.domain.dispositions import possible
+from bridge.domain.statements.dispositions import possible
 from bridge.metrics import readings
-from bridge.services.members import MemberIn
+from bridge.services.members.members import MemberIn
 from bridge.settings import Settings
 from bridge.tokens import dev_token
-from consumers.in_hand import InHand
-from consumers.meter import READ_EVERY, Meter, rest
-from consumers.session import Life
+from consumers.in_flight import InHand
+from consumers.metrics_collector import READ_EVERY, Meter, rest
+from consumers.supervisor import Life
 from tests.support.journey import publish_raw
 from tests.support.monitoring import named_metrics
 from tests.support.processes import api_process, worker_process

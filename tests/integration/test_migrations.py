@@ -10,8 +10,8 @@ import pytest
 from pymongo.errors import WriteError
 
 from bridge import wiring
-from bridge.services.members import MemberIn
-from bridge.services.migrations import NewerDatabase
+from bridge.services.members.members import MemberIn
+from bridge.services.operations.migrations import NewerDatabase
 from bridge.settings import Settings
 from bridge.store.schema import VALIDATORS, VERSION
 from tests.support.commands import run

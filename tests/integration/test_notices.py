@@ -13,9 +13,9 @@ import pytest
 from pydantic import SecretStr
 
 from bridge import wiring
+from bridge.clients.smtp import Mailer
 from bridge.settings import Settings, SettingsError
 from consumers.events import Relay
-from consumers.mail import Mailer
 from consumers.notifications import Notifier
 from tests.support.audit import SECRET, Office, office
 from tests.support.smtp import Mood, Post, post_office

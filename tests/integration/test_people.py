@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.services.letters import Asked
+from bridge.services.operations.letters import Asked
 from bridge.settings import Settings
 from schemas import xapi
 from tests.support.life import MARK, MEMBER, OTHER, Life, holds, life

@@ -15,8 +15,8 @@ from aiohttp import ClientSession
 
 from bridge import wiring
 from bridge.settings import Settings, load
+from consumers.dead_letter_mirror import Mirror
 from consumers.events import Relay
-from consumers.mirror import Mirror
 from tests.support.audit import Office, Reply
 from tests.support.commands import run
 from tests.support.journey import Journey, publish_raw

@@ -14,9 +14,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge.broker.publisher import Publisher, publisher
+from bridge.clients import lrs as remote_lrs
 from bridge.errors import BridgeError, Conflict, Forbidden, Malformed, Unavailable
-from bridge.services import remote_lrs
-from bridge.services.pulling import Pulling
+from bridge.services.statements.pulling import Pulling
 from tests.support.commands import run
 from tests.support.journey import Journey
 from tests.support.lrs import Lrs, serving

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bridge.services.acts import Acts
-from bridge.services.reminders import Reminders
+from bridge.services.members.reminders import Reminders
+from bridge.services.unit_of_work import Acts
 from bridge.settings import Settings
 from tests.support.audit import Office, open_office
 

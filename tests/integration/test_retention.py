@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from bridge.services.acts import Acts
-from bridge.services.retention import Retention
+from bridge.services.privacy.retention import Retention
+from bridge.services.unit_of_work import Acts
 from bridge.settings import Settings
 from bridge.store.inventory import INVENTORY, page
 from tests.support.audit import PERIOD

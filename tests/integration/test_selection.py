@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bridge.domain.sampling import draw
+from bridge.domain.audit.sampling import draw
 from bridge.settings import Settings
 from tests.support.audit import Office, open_office
 

@@ -23,10 +23,10 @@ from bridge.api.app import create_app
 from bridge.errors import Unavailable
 from bridge.serve import parts, resources
 from bridge.settings import Settings
-from bridge.store.access_log import AccessLog
+from bridge.store.access.access_log import AccessLog
 from bridge.store.database import Database
-from bridge.store.erasures import Erasures
 from bridge.store.lrs.search import Search
+from bridge.store.privacy.erasures import Erasures
 from bridge.tokens import dev_token
 from deploy.dev.ports import free_port
 from tests.integration.lrs.client import Lrs, agent, new_id

@@ -9,8 +9,9 @@ import pytest
 
 from bridge import wiring
 from bridge.errors import Unavailable
-from bridge.services import evidence, upkeep
-from bridge.services.upkeep import Chore, Upkeep, stretch_of
+from bridge.services.operations import periodic_jobs as upkeep
+from bridge.services.operations.periodic_jobs import Chore, Upkeep, stretch_of
+from bridge.services.record import evidence
 from bridge.settings import Settings
 from tests.support.clamd import clamd
 from tests.support.member_client import serving

@@ -11,12 +11,12 @@ import orjson
 from hypothesis import given, strategies
 
 from bridge import wiring
-from bridge.domain import forms
-from bridge.domain.arrivals import arrival
-from bridge.domain.completions import Completion
-from bridge.domain.dispositions import Outcome, Reason
-from bridge.domain.entries import automatic_draft
-from bridge.domain.periods import MembershipCalendar
+from bridge.domain.record import forms
+from bridge.domain.record.entries import automatic_draft
+from bridge.domain.record.periods import MembershipCalendar
+from bridge.domain.statements.arrivals import arrival
+from bridge.domain.statements.completions import Completion
+from bridge.domain.statements.dispositions import Outcome, Reason
 from bridge.settings import load
 from schemas import xapi
 from tests.support.statements import completed

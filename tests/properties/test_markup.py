@@ -8,7 +8,7 @@ import unicodedata
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bridge.domain.markup import DROPPED, LAYOUT, readable
+from bridge.domain.record.markup import DROPPED, LAYOUT, readable
 
 ELEMENTS = sorted(name for name in LAYOUT if name[0].isalpha())
 TAGS = [form.format(name) for name in ELEMENTS for form in ("<{}>", "</{}>", "<{}/>", '<{} class="x">')]

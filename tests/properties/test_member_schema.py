@@ -9,7 +9,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
-from bridge.domain.mailboxes import SCHEMA, normal_form
+from bridge.domain.members.mailboxes import SCHEMA, normal_form
 from consumers.members import BODIES, Refused, checked
 from schemas.messages import MEMBER
 from schemas.xapi import is_valid

@@ -11,7 +11,7 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from bridge import wiring
-from bridge.broker.dead_queue import DeadQueue
+from bridge.broker.dead_letter_queue import DeadQueue
 from bridge.settings import Settings
 
 EVERY = 2.0

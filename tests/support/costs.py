@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from bridge.services.acts import Act, Acts
+from bridge.services.unit_of_work import Act, Acts
 from tests.support.portal import Answer, Browser, Portal, full_entry
 
 AT_ONCE = 500

@@ -13,7 +13,7 @@ import orjson
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bridge.domain import decoding
+from bridge.domain.statements import decoding
 
 
 @dataclass

@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from bridge.domain.actions import actions, why_not_submit
-from bridge.domain.periods import Period
+from bridge.domain.record.actions import actions, why_not_submit
+from bridge.domain.record.periods import Period
 
 PERIOD = Period(date(2026, 4, 1), date(2027, 3, 31))
 DAYS = {"start": "2026-04-01", "end": "2027-03-31"}

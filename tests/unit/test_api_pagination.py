@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.api.pagination import PageQuery, decode_cursor, encode_cursor, parse_sort, place
+from bridge.api.http.pagination import PageQuery, decode_cursor, encode_cursor, parse_sort, place
 from bridge.errors import ValidationFailed
 
 

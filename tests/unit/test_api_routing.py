@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bridge.api.auth import PUBLIC
-from bridge.api.context import Call
-from bridge.api.openapi import describe
-from bridge.api.routing import Routes
+from bridge.api.http.auth import PUBLIC
+from bridge.api.http.context import Call
+from bridge.api.http.openapi import describe
+from bridge.api.http.routing import Routes
 
 
 class Open(BaseModel):

@@ -11,7 +11,7 @@ import orjson
 import pytest
 from joserfc import jwt
 
-from bridge.api import keys
+from bridge.api.http import keys
 from bridge.settings import SettingsError
 from bridge.tokens import DEV_ISSUER, PRIVATE_NAME, PUBLIC_NAME, dev_key, dev_token
 

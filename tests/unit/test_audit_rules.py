@@ -14,12 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain import cases, notices
-from bridge.domain.access import TEAMS
-from bridge.domain.cases import OPEN, Move, State
-from bridge.domain.periods import MembershipCalendar, Period
-from bridge.domain.sampling import Window, audited_period, draw, population_digest, size_of
-from bridge.domain.snapshots import canonical
+from bridge.domain.audit import cases
+from bridge.domain.audit.cases import OPEN, Move, State
+from bridge.domain.audit.sampling import Window, audited_period, draw, population_digest, size_of
+from bridge.domain.audit.snapshots import canonical
+from bridge.domain.members import notices
+from bridge.domain.privacy.access import TEAMS
+from bridge.domain.record.periods import MembershipCalendar, Period
 from bridge.errors import Conflict
 from schemas.audit import DECLARATIONS
 from schemas.notices import TEMPLATES

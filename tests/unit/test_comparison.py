@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.domain.comparison import SIGNATURE, digest, is_same, same
+from bridge.domain.statements.comparison import SIGNATURE, digest, is_same, same
 from schemas import xapi
 
 ADA, BOB, LRS = ({"mbox": f"mailto:{name}@example.org"} for name in ("ada", "bob", "lrs"))

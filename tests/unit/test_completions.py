@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from bridge import wiring
-from bridge.domain.completions import Completion, last_segment, meaning
 from bridge.domain.lrs import formats
+from bridge.domain.statements.completions import Completion, last_segment, meaning
 from bridge.settings import load
 from tests.support.statements import completed
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.documents.passages import INVISIBLE, LONG_WORD, Paragraph, Passages, is_blank
+from bridge.documents.text_runs import INVISIBLE, LONG_WORD, Paragraph, Passages, is_blank
 
 EVERYTHING = frozenset(range(0x110000))
 PASSAGES = Passages(EVERYTHING, "\u0301\u0323")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain.files import MAX_NAME, Facts, Inspector, check_room, in_words, safe_name
+from bridge.domain.record.files import MAX_NAME, Facts, Inspector, check_room, in_words, safe_name
 from bridge.errors import BridgeError, TooLarge, UnsupportedMediaType, ValidationFailed
 from tests.support import documents
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.api.transfers import attachment
-from bridge.domain.files import safe_name
+from bridge.api.http.transfers import attachment
+from bridge.domain.record.files import safe_name
 
 # RFC 6266 §4.1 with RFC 8187 §3.2.1: a quoted string without escapes, then ASCII letters and percent-encoded bytes.
 GRAMMAR = re.compile(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bridge.clients.clamd import Scanner
 from bridge.errors import Unavailable
-from bridge.services.scanning import Scanner
 from bridge.settings import SettingsError, load
 from tests.support.clamd import VIRUS, Clamd, Mood, clamd
 

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bridge.domain.mailboxes import normal_form
-from bridge.domain.notices import Letter
-from bridge.services.members import MemberIn
+from bridge.clients.smtp import Mailer, Refused, recipient_for, sender
+from bridge.domain.members.mailboxes import normal_form
+from bridge.domain.members.notices import Letter
+from bridge.services.members.members import MemberIn
 from bridge.settings import SettingsError, load
-from consumers.mail import Mailer, Refused, recipient_for, sender
 from tests.support.statements import member
 
 PLANTED = (

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from bridge.domain.markup import readable
+from bridge.domain.record.markup import readable
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain.masking import MASK, masked
+from bridge.domain.privacy.masking import MASK, masked
 from tests.support.statements import completed
 
 

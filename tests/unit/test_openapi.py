@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bridge.api.app import pattern
-from bridge.domain.forms import STANDARD
+from bridge.domain.record.forms import STANDARD
 from bridge.serve import reference
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "openapi.json"

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from bridge.domain.periods import MembershipCalendar, Period, check_periods
+from bridge.domain.record.periods import MembershipCalendar, Period, check_periods
 
 YEAR = Period(date(2025, 4, 1), date(2026, 3, 31))
 LEAP_DAY = MembershipCalendar(renewal=date(2024, 2, 29))

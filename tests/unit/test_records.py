@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bridge.domain import entries, plan
-from bridge.domain.completions import Completion
-from bridge.domain.forms import Choice, FormField, current
-from bridge.domain.keywords import query_terms
-from bridge.domain.periods import MembershipCalendar
-from bridge.domain.records import Document, findable
+from bridge.domain.record import entries, plan
+from bridge.domain.record.forms import Choice, FormField, current
+from bridge.domain.record.periods import MembershipCalendar
+from bridge.domain.record.records import Document, findable
+from bridge.domain.record.search import query_terms
+from bridge.domain.statements.completions import Completion
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 CALENDAR = MembershipCalendar(NOON.date())

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain import decoding, splitting
-from bridge.domain.bodies import BodyTooLarge, UnreadableBody
-from bridge.domain.decoding import Unkeepable
-from bridge.domain.results import statement_result
+from bridge.domain.statements import decoding, splitting
+from bridge.domain.statements.bodies import BodyTooLarge, UnreadableBody
+from bridge.domain.statements.decoding import Unkeepable
+from bridge.domain.statements.results import statement_result
 from tests.support.statements import completed
 
 PLACE = "/result/extensions/https:~1~1e.org~1x"

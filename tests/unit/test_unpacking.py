@@ -10,8 +10,8 @@ from functools import partial
 import pytest
 import zstandard
 
-from bridge.domain.bodies import BodyTooLarge, UnreadableBody
-from bridge.domain.unpacking import unpacked
+from bridge.domain.statements.bodies import BodyTooLarge, UnreadableBody
+from bridge.domain.statements.unpacking import unpacked
 
 TEXT = '{"name": "Gofal a Diogelu, café 🎓"}'
 BODY = TEXT.encode()

@@ -10,10 +10,10 @@ from typing import Final
 
 from aiohttp import web
 
-from bridge.api.auth import PUBLIC
-from bridge.api.conditional import not_modified
-from bridge.api.context import Call
-from bridge.api.routing import Routes
+from bridge.api.http.auth import PUBLIC
+from bridge.api.http.conditional import not_modified
+from bridge.api.http.context import Call
+from bridge.api.http.routing import Routes
 from bridge.errors import NotFound
 
 routes = Routes("Service")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bridge.domain import markup
-from bridge.domain.languages import ranked
-from bridge.domain.lrs.facts import activities, mention_of_agent, related_agents
-from bridge.domain.people import named_in
+from bridge.domain.lrs.index_keys import activities, mention_of_agent, related_agents
+from bridge.domain.privacy.people import named_in
+from bridge.domain.record import markup
+from bridge.domain.statements.languages import ranked
 from schemas.xapi.people import IDENTIFIERS
 
 Part = Mapping[str, Any]

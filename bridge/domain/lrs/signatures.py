@@ -15,10 +15,10 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 from joserfc.jws import JWSRegistry
 
-from bridge.domain import decoding
-from bridge.domain.bodies import UnreadableBody
-from bridge.domain.comparison import SIGNATURE, same
-from bridge.domain.nesting import check_encoded
+from bridge.domain.statements import decoding
+from bridge.domain.statements.bodies import UnreadableBody
+from bridge.domain.statements.comparison import SIGNATURE, same
+from bridge.domain.statements.nesting import check_encoded
 from schemas import xapi
 
 ALGORITHMS = ("RS256", "RS384", "RS512")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.domain.lrs.facts import EVERY
+from bridge.domain.lrs.index_keys import EVERY
 from bridge.store.lrs.rows import Link, Row
 from bridge.store.lrs.statements import LrsStatements
 

@@ -15,8 +15,8 @@ import orjson
 
 from bridge.broker.publisher import Outgoing
 from bridge.broker.topology import routing_key
-from bridge.domain.bodies import MOST_STATEMENTS
-from bridge.domain.lrs.composing import published
+from bridge.domain.lrs.serialization import published
+from bridge.domain.statements.bodies import MOST_STATEMENTS
 from bridge.store.lrs.rows import Row
 
 MOST_BYTES = 256 * 2**10

@@ -8,10 +8,8 @@ from typing import Any
 
 import orjson
 
-from bridge.domain.agents import actor_key
 from bridge.domain.lrs import formats
-from bridge.domain.lrs.composing import exact, moment, whole
-from bridge.domain.lrs.facts import (
+from bridge.domain.lrs.index_keys import (
     EVERY,
     activities,
     authority_key,
@@ -19,19 +17,21 @@ from bridge.domain.lrs.facts import (
     mention_of_activity,
     mention_of_agent,
 )
+from bridge.domain.lrs.parsing import Incoming
+from bridge.domain.lrs.serialization import exact, moment, whole
+from bridge.domain.statements.agents import actor_key
 from bridge.errors import Conflict, NotFound, Unavailable
-from bridge.services.lrs.clock import Clock
+from bridge.services.lrs.batching import Gathering
 from bridge.services.lrs.credentials import Credential
-from bridge.services.lrs.deciding import Sent, distinct, is_fresh, voidings_of
-from bridge.services.lrs.gathering import Gathering
-from bridge.services.lrs.intake import Incoming
 from bridge.services.lrs.links import relink
 from bridge.services.lrs.relay import Relay
-from bridge.store.erasures import Erasures
+from bridge.services.lrs.storing import Sent, distinct, is_fresh, voidings_of
+from bridge.services.lrs.timestamps import Clock
 from bridge.store.lrs.rows import Attached, Row
 from bridge.store.lrs.search import Search
 from bridge.store.lrs.statements import LrsStatements as Store
 from bridge.store.lrs.statements import Raced
+from bridge.store.privacy.erasures import Erasures
 
 ROUNDS = 5
 """How often a batch is decided anew when others store the same statements meanwhile."""

@@ -11,10 +11,10 @@ from typing import Literal
 import orjson
 from pymongo.errors import DuplicateKeyError
 
-from bridge.domain.agents import tombstone
-from bridge.domain.subjects import DataSubject
+from bridge.domain.privacy.subjects import DataSubject
+from bridge.domain.statements.agents import tombstone
 from bridge.store.database import Database, Document, reaches_store
-from bridge.store.erasures import ErasureKey
+from bridge.store.privacy.erasures import ErasureKey
 
 Kind = Literal["state", "activity profile", "agent profile"]
 

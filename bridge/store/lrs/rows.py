@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from bridge.domain.erasing import mentions
-from bridge.domain.lrs.facts import EVERY, Facts
+from bridge.domain.lrs.index_keys import EVERY, Facts
+from bridge.domain.privacy.redaction import mentions
 from bridge.store.database import Document
 
 

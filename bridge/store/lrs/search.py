@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.domain.lrs.facts import EVERY
+from bridge.domain.lrs.index_keys import EVERY
 from bridge.store.database import Document
 from bridge.store.ranges import between
 

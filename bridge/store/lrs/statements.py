@@ -12,11 +12,11 @@ from typing import Any, Final
 from pymongo import InsertOne, UpdateOne
 
 from bridge.store.database import AlreadyThere, Database, Document, Session, bulk, reaches_store, rows_by_id
-from bridge.store.erasures import ErasureKey
 from bridge.store.lrs.references import References
 from bridge.store.lrs.rows import Link, Row
 from bridge.store.lrs.search import Search
 from bridge.store.lrs.unsent import Unsent
+from bridge.store.privacy.erasures import ErasureKey
 
 NOTHING_KNOWN: Final[Mapping[str, Document]] = {}
 NOTHING_VOIDED: Final[Mapping[str, str]] = {}

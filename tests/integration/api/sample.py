@@ -15,11 +15,11 @@ from joserfc import jwt
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge import tokens
-from bridge.api.auth import PUBLIC
-from bridge.api.conditional import check_version
-from bridge.api.context import Call
-from bridge.api.pagination import Page, PageQuery, decode_cursor, encode_cursor, parse_sort
-from bridge.api.routing import Answer, Routes
+from bridge.api.http.auth import PUBLIC
+from bridge.api.http.conditional import check_version
+from bridge.api.http.context import Call
+from bridge.api.http.pagination import Page, PageQuery, decode_cursor, encode_cursor, parse_sort
+from bridge.api.http.routing import Answer, Routes
 from bridge.domain.fields import Day
 from bridge.errors import Conflict, NotFound, RecordFrozen
 

@@ -9,7 +9,7 @@ import socket
 import orjson
 import pytest
 
-from bridge.api.connections import Connection
+from bridge.api.http.connections import Connection
 from consumers.health import health
 from tests.integration.api.sample import Client, Start, raw
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from bridge.api import reference
+from bridge.api.http import reference
 from tests.integration.api.sample import SECRET, Client, Start, problem, raw
 
 

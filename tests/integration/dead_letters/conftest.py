@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from bridge.services.operations import Operations
+from bridge.services.operations.dead_letters import Operations
 from tests.support.calls import Calls, calls
 from tests.support.journey import Journey, mirroring
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import orjson
 
-from bridge.services.letters import Asked
-from bridge.services.operations import Operations
+from bridge.services.operations.dead_letters import Operations
+from bridge.services.operations.letters import Asked
 from tests.support.journey import Journey
 from tests.support.statements import completed
 

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge import wiring
-from bridge.services.operations import Operations
+from bridge.services.operations.dead_letters import Operations
 from bridge.settings import Settings
 from tests.integration.dead_letters.letters import bad, ids
 from tests.support.calls import Calls, calls

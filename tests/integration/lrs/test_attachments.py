@@ -19,8 +19,8 @@ from joserfc import jws
 from joserfc.jwk import OctKey, RSAKey
 
 from bridge import wiring
-from bridge.domain.agents import identifier_key
-from bridge.services.subjects import stranger
+from bridge.domain.statements.agents import identifier_key
+from bridge.services.privacy.subjects import stranger
 from tests.integration.lrs.client import BOUNDARY, JSON, Lrs, agent, attachment, multipart, new_id, part, statement
 
 NOTES = b"first\r\n--line\x00\xff"

@@ -11,11 +11,11 @@ import pytest
 
 from bridge import wiring
 from bridge.broker.publisher import publisher
-from bridge.domain.agents import identifier_key
-from bridge.domain.erasing import NOBODY
+from bridge.domain.privacy.redaction import NOBODY
+from bridge.domain.statements.agents import identifier_key
 from bridge.serve import relaying
 from bridge.services.lrs.relay import microseconds_ago
-from bridge.services.subjects import stranger
+from bridge.services.privacy.subjects import stranger
 from bridge.settings import Settings
 from tests.integration.lrs.client import Lrs, agent, statement
 from tests.support.journey import Journey, journey

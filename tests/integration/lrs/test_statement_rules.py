@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.domain.nesting import DEEPEST
+from bridge.domain.lrs import parsing as intake
+from bridge.domain.statements.nesting import DEEPEST
 from bridge.errors import Malformed, TooLarge
-from bridge.services.lrs import intake
 from tests.integration.lrs.client import JSON, Lrs, agent, attachment, new_id, statement
 
 TYPED = {"Content-Type": JSON}

@@ -16,8 +16,8 @@ import pytest
 from pymongo.errors import PyMongoError
 
 from bridge import wiring
+from bridge.domain.lrs import parsing as intake
 from bridge.lrs.statements import Asked
-from bridge.services.lrs import intake
 from bridge.services.lrs.credentials import Credential
 from tests.integration.lrs.client import Lrs, agent, new_id, statement
 

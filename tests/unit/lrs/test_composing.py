@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from bridge.domain.lrs import composing
-from bridge.domain.lrs.clauses import of_pointer
+from bridge.domain.lrs import serialization as composing
+from bridge.domain.lrs.spec_refs import of_pointer
 from bridge.errors import Malformed
 from bridge.lrs.conditional import precondition
 from bridge.lrs.languages import preferred

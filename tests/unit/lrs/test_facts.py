@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bridge.domain.lrs import facts
+from bridge.domain.lrs import index_keys as facts
 
 ADA, BOB, LRS = ({"mbox": f"mailto:{name}@example.org"} for name in ("ada", "bob", "lrs"))
 STATEMENT: dict[str, Any] = {

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.domain.bodies import MOST_STATEMENTS
+from bridge.domain.statements.bodies import MOST_STATEMENTS
 from bridge.services.lrs import messages as module
 from bridge.services.lrs.messages import Stored, messages
 from tests.support.statements import completed, voided

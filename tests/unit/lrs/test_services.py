@@ -12,8 +12,8 @@ import pytest
 
 from bridge.errors import Forbidden, Unauthenticated
 from bridge.services.lrs import credentials
-from bridge.services.lrs.clock import Clock
-from bridge.services.lrs.gathering import Gathering
+from bridge.services.lrs.batching import Gathering
+from bridge.services.lrs.timestamps import Clock
 from bridge.settings import SettingsError
 
 ENTRY: dict[str, Any] = {

@@ -1,0 +1,1 @@
+"""HTTP: routing, authentication, pagination, problems and the OpenAPI document."""

@@ -1,0 +1,64 @@
+"""The documentation: the reference as a page, and a line about each problem type."""
+
+from __future__ import annotations
+
+import hashlib
+from html import escape
+from pathlib import Path
+from typing import Final
+
+import orjson
+from aiohttp import web
+
+from bridge.api.http import openapi
+from bridge.api.http.auth import PUBLIC
+from bridge.api.http.context import Call
+from bridge.api.http.problems import kinds
+from bridge.api.http.reference import page, reference
+from bridge.api.http.routing import Routes
+from bridge.api.pages import PageFile, files_of
+from bridge.errors import NotFound
+
+routes = Routes("Service")
+
+FILES: Final = files_of(Path(__file__).parents[1] / "pages" / "docs")
+PAGE: Final = web.AppKey("docs", PageFile)
+
+
+def docs_page_of(document: openapi.Document) -> PageFile:
+    """Make the page of the document that the service gives."""
+    return _page(reference(orjson.loads(document.content)))
+
+
+def _page(text: str) -> PageFile:
+    content = text.encode()
+    return PageFile(content, "text/html", f'"{hashlib.sha256(content).hexdigest()[:16]}"')
+
+
+@routes.get(
+    "/docs", roles=PUBLIC, gives={"text/html": {"type": "string"}}, etag=True, summary="This reference as a page"
+)
+async def docs_page(call: Call) -> web.Response:
+    """The page; it has no script, and everything it loads comes from this service."""
+    return call.service(PAGE).answer(call)
+
+
+@routes.get("/docs/{file}", roles=PUBLIC, gives={"*/*": {}}, hidden=True, summary="A file of the page")
+async def docs_file(call: Call) -> web.Response:
+    """One of the few files that the page loads; any other name is not found."""
+    found = FILES.get(call.path["file"])
+    if found is None:
+        raise NotFound("The documentation page has no such file.")
+    return found.answer(call)
+
+
+@routes.get(
+    "/problems/{slug}", roles=PUBLIC, gives={"text/html": {"type": "string"}}, summary="What a problem type means"
+)
+async def problem_page(call: Call) -> web.Response:
+    """A line about one problem type, so that its ``type`` leads somewhere (RFC 9457 §3.1.1)."""
+    kind = next((kind for kind in kinds() if kind.slug == call.path["slug"]), None)
+    if kind is None:
+        raise NotFound("There is no such problem type.")
+    told = f"<p>Status {kind.status}. {escape((kind.__doc__ or '').replace('``', ''))}</p>"
+    return _page(page(kind.title, f'<main id="main"><h1>{escape(kind.title)}</h1>{told}</main>', "../")).answer(call)

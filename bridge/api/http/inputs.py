@@ -1,0 +1,131 @@
+"""Reads a request's query and body into pydantic models, and tells what is wrong field by field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_origin
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bridge.api.http import validation_errors as faults
+from bridge.domain.fields import whole_numbers
+from bridge.domain.statements.nesting import is_deep
+from bridge.errors import FieldFault, Malformed, TooLarge, UnsupportedMediaType, ValidationFailed
+
+M = TypeVar("M", bound=BaseModel)
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?")
+_TRUTH = {"true": True, "false": False}
+
+
+class NoQuery(BaseModel):
+    """The query of a route that takes no parameters."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def media_types(method: str) -> tuple[str, ...]:
+    """The media types of a body that ``method`` takes; the first is the one to use."""
+    return (MERGE_PATCH, JSON) if method == "PATCH" else (JSON,)
+
+
+async def read_body(request: web.Request, model: type[M], shown: frozenset[str] = frozenset()) -> M:
+    """The JSON body as ``model``; ``shown`` are the fields an answer has, which are read-only when not in the model.
+
+    Raises ``UnsupportedMediaType``, ``TooLarge``, ``Malformed`` (not strict JSON) or ``ValidationFailed``.
+    """
+    _check_media_type(request)
+    if (request.content_length or 0) > request.client_max_size:
+        raise TooLarge(f"The body may be up to {request.client_max_size} bytes.")
+    data, clean = _strict_json(await _whole_body(request))
+    try:
+        return model.model_validate_json(clean, strict=True)
+    except ValidationError as error:
+        raise ValidationFailed("See errors for each field.", faults=faults.of_body(error, data, model, shown)) from None
+
+
+async def _whole_body(request: web.Request) -> bytes:
+    try:
+        return await request.read()
+    except ConnectionResetError:  # the client has gone: no fault of ours, and nobody is left to tell
+        raise Malformed("The body broke off.") from None
+
+
+def _strict_json(raw: bytes) -> tuple[Any, bytes]:
+    try:
+        read = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise Malformed(f"The body is not JSON (RFC 8259): see line {error.lineno}, column {error.colno}.") from None
+    if is_deep(read):
+        raise Malformed("The body is nested too deeply.")
+    data = whole_numbers(read)
+    return data, orjson.dumps(data)
+
+
+def _check_media_type(request: web.Request) -> None:
+    taken = media_types(request.method)
+    if "Content-Type" not in request.headers or request.content_type not in taken:
+        raise UnsupportedMediaType(f"Send the body as Content-Type: {' or '.join(taken)}.")
+    if (request.charset or "utf-8").lower() not in {"utf-8", "utf8"}:
+        raise UnsupportedMediaType("Send the body in UTF-8 (RFC 8259 §8.1).")
+
+
+def read_query(request: web.Request, model: type[M]) -> M:
+    """The query parameters as ``model``; raises ``ValidationFailed`` naming each that is wrong, unknown or repeated."""
+    fields = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+    values: dict[str, Any] = {}
+    repeated: list[FieldFault] = []
+    for name in dict.fromkeys(request.query):
+        given = request.query.getall(name)
+        if is_many(fields.get(name)):
+            values[name] = [_typed(text, fields[name]) for text in given]
+        else:
+            values[name] = _typed(given[0], fields.get(name))
+            repeated += [faults.repeated(name, model)] if len(given) > 1 else []
+    return _validated(values, model, repeated)
+
+
+def _validated(values: Mapping[str, Any], model: type[M], found: Sequence[FieldFault]) -> M:
+    try:
+        query = model.model_validate_json(orjson.dumps(values), strict=True)
+    except ValidationError as error:
+        found = [*found, *faults.of_query(error, model)]
+    else:
+        if not found:
+            return query
+    raise ValidationFailed("See errors for each parameter.", faults=found)
+
+
+def _typed(text: str, annotation: Any) -> Any:
+    """The JSON value that ``text`` stands for: a query is all text, so that the field's type has to say."""
+    leaves = _leaves(annotation)
+    if bool in leaves and text in _TRUTH:
+        return _TRUTH[text]
+    if int in leaves and _WHOLE.fullmatch(text):
+        return int(text)
+    if float in leaves and _NUMBER.fullmatch(text):
+        return float(text)
+    if _NUMBER.fullmatch(text) and any(isinstance(leaf, type) and issubclass(leaf, date) for leaf in leaves):
+        return False  # pydantic would read the number as seconds since 1970
+    return text
+
+
+def is_many(annotation: Any) -> bool:
+    """Whether a field takes its parameter more than once."""
+    origin = get_origin(annotation)
+    if origin in {list, tuple, set, frozenset}:
+        return True
+    return any(is_many(part) for part in get_args(annotation))
+
+
+def _leaves(annotation: Any) -> set[Any]:
+    parts = get_args(annotation)
+    return set[Any]().union(*(_leaves(part) for part in parts)) if parts else {annotation} - {NoneType, Ellipsis}

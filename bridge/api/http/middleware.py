@@ -1,0 +1,204 @@
+"""What every request goes through: a correlation id, a log line, a count, and a problem document when it fails."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from structlog.contextvars import bound_contextvars
+
+from bridge import logs, tracing
+from bridge.api.http import cors, metrics, problems
+from bridge.api.http.context import CORRELATION_ID, TRACEPARENT
+from bridge.errors import BridgeError, Malformed
+from bridge.tracing import Fact
+
+log = structlog.get_logger()
+
+SECURITY_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+_BEGUN: Final = web.RequestKey("begun", bool)  # the answer's first byte may have left
+_CORRELATION = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_UNTRACED: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
+"""What is asked every few seconds begins no trace of its own."""
+
+_BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+@web.middleware
+async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Take or make the correlation id and trace context, and log and count the call by its route template."""
+    identify(request)
+    parent = _parent(request)
+    method, route = metrics.method(request), metrics.template(request)
+    started, status = time.perf_counter(), 500
+    facts: dict[str, Fact] = {"http.request.method": method, "http.route": route}
+    with tracing.span(f"{method} {route}", "server", parent, facts) as span:
+        request[TRACEPARENT] = span.traceparent or request[TRACEPARENT]
+        with bound_contextvars(correlation_id=request[CORRELATION_ID], traceparent=request[TRACEPARENT]):
+            try:
+                response = await handler(request)
+                status = response.status
+            except web.HTTPException as redirect:
+                status = redirect.status
+                raise
+            else:
+                return response
+            finally:
+                _tell(request, status, time.perf_counter() - started)
+                span.note("http.response.status_code", status)
+                if status >= 500:
+                    span.fail()
+
+
+def identify(request: web.Request) -> None:
+    """Give the request its correlation id and its trace context: as sent, if they are well-formed."""
+    correlation = request.headers.get("X-Correlation-Id", "")
+    request[CORRELATION_ID] = correlation if _CORRELATION.fullmatch(correlation) else uuid.uuid4().hex
+    request[TRACEPARENT] = tracing.valid(request.headers.get(tracing.HEADER)) or _new_traceparent()
+
+
+def _parent(request: web.Request) -> str | None:
+    """The trace that the request continues (None: a span of ours begins one)."""
+    is_given = tracing.valid(request.headers.get(tracing.HEADER)) is not None
+    is_own = not is_given and metrics.template(request) not in _UNTRACED and tracing.spans() is not None
+    return None if is_own else request[TRACEPARENT]
+
+
+def _new_traceparent() -> str:
+    return f"00-{uuid.uuid4().hex}-{secrets.token_hex(8)}-00"
+
+
+def refuse(request: web.Request, error: web.HTTPException) -> web.Response:
+    """The answer to what aiohttp refuses before the middleware runs, logged and counted as any other."""
+    identify(request)
+    _tell(request, error.status, 0.0)
+    return _answer_http(request, error)
+
+
+def _tell(request: web.Request, status: int, seconds: float) -> None:
+    metrics.count(request, status, seconds)
+    log.info(
+        "http_request",
+        method=metrics.method(request),
+        route=metrics.template(request),
+        status=status,
+        ms=round(seconds * 1000, 1),
+    )
+
+
+@web.middleware
+async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn whatever goes wrong into a problem document; a 500 is logged, and tells the caller nothing."""
+    try:
+        return await handler(request)
+    except Exception as error:
+        if isinstance(error, web.HTTPException) and error.status < HTTPStatus.BAD_REQUEST:
+            raise
+        try:
+            return _answer(request, error)
+        finally:
+            logs.release(error)
+
+
+def _answer(request: web.Request, error: Exception) -> web.Response:
+    if isinstance(error, web.RequestPayloadError):
+        return problems.answer(request, Malformed("The body broke off, or is not in the encoding it names."))
+    if isinstance(error, web.HTTPException):
+        _check_not_begun(request)
+        return _answer_http(request, error)
+    if not isinstance(error, BridgeError):
+        log.error("request_crashed", **logs.failure(error))  # frames and type, never the exception's words
+        error = BridgeError()
+    elif error.status >= 500:
+        log.warning("request_failed", slug=error.slug, **logs.failure(error))
+    _check_not_begun(request)
+    return problems.answer(request, error)
+
+
+def _answer_http(request: web.Request, error: web.HTTPException) -> web.Response:
+    known = problems.of_http(error)
+    if known is None:
+        return problems.answer_untyped(request, error.status)
+    allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+    return problems.answer(request, known, allow)
+
+
+def _check_not_begun(request: web.Request) -> None:
+    """Break the connection when the answer has begun, so that the client sees it is not whole."""
+    if not request.get(_BEGUN, False):
+        return
+    if request.transport is not None:
+        request.transport.abort()
+    raise ConnectionResetError("the answer failed after it had begun")
+
+
+@web.middleware
+async def refuse_malformed(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse a request target that is not percent-encoded UTF-8, or hides a NUL."""
+    target = request.raw_path
+    decoded = unquote_to_bytes(target.encode("utf-8", "surrogateescape"))
+    if _BAD_PERCENT.search(target) or b"\0" in decoded or not _is_utf8(decoded):
+        raise Malformed("The address is not percent-encoded UTF-8 (RFC 3986 §2.1).")
+    return await handler(request)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+class Dress:
+    """Gives an answer the headers that every answer has."""
+
+    def __init__(self, public_url: str | None = None, origins: tuple[str, ...] = ()) -> None:
+        """For a service that is reached at ``public_url``, and called by browsers from ``origins``."""
+        self._common = _security_headers(public_url)
+        self._origins = origins
+
+    def __call__(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Add them."""
+        if CORRELATION_ID not in request:  # refused before the middleware
+            identify(request)
+        for name, value in self._common.items():
+            response.headers.setdefault(name, value)
+        response.headers.update(cors.headers(request, self._origins))
+        response.headers["X-Correlation-Id"] = request[CORRELATION_ID]
+        response.headers["traceparent"] = request[TRACEPARENT]
+        response.headers["Server"] = problems.SERVER
+
+
+DRESS: Final = web.AppKey("dress", Dress)
+
+
+def finish(dress: Dress) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """The ``on_response_prepare`` signal: what every answer carries, streamed ones included."""
+
+    async def prepare(request: web.Request, response: web.StreamResponse) -> None:
+        request[_BEGUN] = True
+        dress(request, response)
+
+    return prepare
+
+
+def _security_headers(public_url: str | None) -> dict[str, str]:
+    is_secure = (public_url or "").startswith("https://")
+    return SECURITY_HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if is_secure else {})

@@ -1,0 +1,215 @@
+"""The API reference as a page for people: HTML made of the OpenAPI document, without a script.
+
+Headings, lists and tables only, so that a keyboard, a screen reader and the browser's own search are all it takes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any, Final
+
+import orjson
+
+from bridge.api.http.schemas import NO_NUL, REF
+
+Json = Mapping[str, Any]
+
+_CODE: Final = re.compile(r"`+([^`]+)`+")
+_PAGE: Final = """<!doctype html>
+<html lang="en-GB">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<link rel="icon" type="image/svg+xml" href="{up}ops/icon.svg">
+<link rel="stylesheet" href="{up}ops/base.css">
+<link rel="stylesheet" href="{up}docs/docs.css">
+</head>
+<body>
+<a class="skip" href="#main">Skip to the content</a>
+{body}
+</body>
+</html>
+"""
+_FACTS: Final = (
+    "format", "pattern", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+    "minItems", "maxItems", "contentMediaType",
+)  # fmt: skip
+
+
+def page(title: str, body: str, up: str = "") -> str:
+    """A whole page; ``body`` is HTML with a ``main``, ``up`` the way to the service's root."""
+    return _PAGE.format(title=escape(title), body=body, up=up)
+
+
+def reference(document: Json) -> str:
+    """The page that tells what an OpenAPI 3.1 document of this service does."""
+    groups = {tag["name"]: (tag, _operations(document, tag["name"])) for tag in document["tags"]}
+    info, models = document["info"], document["components"]["schemas"]
+    start = (
+        f"<header><h1>{escape(info['title'])} <span>API {escape(info['version'])}</span></h1></header>"
+        f'<div class="sides"><nav aria-label="Contents">{_contents(groups, models)}</nav><main id="main" tabindex="-1">'
+        f"<p>{_text(info['summary'])} The same as data: <a href='openapi.json'>OpenAPI 3.1</a>.</p>"
+        "<p>Send a token as <code>Authorization: Bearer …</code>; each operation names the roles that may call it.</p>"
+    )
+    told = "".join(_group(tag, found, document) for tag, found in groups.values())
+    shapes = "".join(_model(name, models[name]) for name in sorted(models))
+    return page(
+        f"{info['title']} API", f'{start}{told}<section><h2 id="models">Models</h2>{shapes}</section></main></div>'
+    )
+
+
+def _operations(document: Json, tag: str) -> list[tuple[str, str, Json]]:
+    return [
+        (method.upper(), path, operation)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if tag in operation["tags"]
+    ]
+
+
+def _contents(groups: Mapping[str, tuple[Json, Sequence[tuple[str, str, Json]]]], models: Json) -> str:
+    def link(name: str, text: str) -> str:
+        return f'<li><a href="#{escape(name)}">{escape(text)}</a></li>'
+
+    def fold(name: str, links: Iterable[str]) -> str:
+        return f"<details><summary>{escape(name)}</summary><ul>{''.join(links)}</ul></details>"
+
+    told = [
+        fold(name, [link(o["operationId"], o["summary"]) for *_, o in found]) for name, (_, found) in groups.items()
+    ]
+    return "".join([*told, fold("Models", [link(f"model-{name}", name) for name in sorted(models)])])
+
+
+def _group(tag: Json, operations: Sequence[tuple[str, str, Json]], document: Json) -> str:
+    told = "".join(_operation(*one, document) for one in operations)
+    return f"<section><h2>{escape(tag['name'])}</h2><p>{_text(tag.get('description', ''))}</p>{told}</section>"
+
+
+def _operation(method: str, path: str, operation: Json, document: Json) -> str:
+    roles = [role for need in operation["security"] for role in need["bearer"]]
+    who = f"Roles: {', '.join(map(escape, roles))}." if roles else "Needs no token."
+    return (
+        f'<article class="card"><h3 id="{operation["operationId"]}" tabindex="-1">{escape(operation["summary"])}</h3>'
+        f'<p class="call"><b class="{method.lower()}">{method}</b> <code>{escape(path)}</code></p>'
+        f"<p>{_text(operation.get('description', ''))} <span class='quiet'>{who}</span></p>"
+        f"{_parameters(operation, document)}{_body(operation)}{_responses(operation, document)}</article>"
+    )
+
+
+def _parameters(operation: Json, document: Json) -> str:
+    rows = [_parameter(_resolved(one, document)) for one in operation["parameters"]]
+    return _table("Parameters", ("Name", "Type", "What it is"), rows)
+
+
+def _parameter(one: Json) -> Sequence[str]:
+    name = _name(one["name"], required=one.get("required", False))
+    where = f"{name} <span class=quiet>in the {escape(one['in'])}</span>"
+    return where, _type(one["schema"]), _text(one.get("description", ""))
+
+
+def _body(operation: Json) -> str:
+    content: Json = operation.get("requestBody", {}).get("content", {})
+    kinds = " or ".join(f"<code>{escape(kind)}</code>" for kind in content)
+    shapes = {orjson.dumps(media): media for media in content.values()}.values()
+    told = "".join(f"<p>{_type(media['schema'])}</p>{_example(media)}" for media in shapes)
+    return f"<h4>Body</h4><p>{kinds}</p>{told}" if content else ""
+
+
+def _example(media: Json) -> str:
+    if "example" not in media:
+        return ""
+    shown = orjson.dumps(media["example"], option=orjson.OPT_INDENT_2).decode()
+    return f'<p class="quiet">For example:</p><pre>{escape(shown)}</pre>'
+
+
+def _responses(operation: Json, document: Json) -> str:
+    found = {status: _resolved(told, document) for status, told in operation["responses"].items()}
+    rows = [
+        (f"<code>{status}</code>", _text(told["description"]), " or ".join(_kinds(told.get("content", {}))))
+        for status, told in sorted(found.items())
+    ]
+    return _table("Answers", ("Status", "Meaning", "Content"), rows)
+
+
+def _kinds(content: Json) -> Iterable[str]:
+    for kind, media in content.items():
+        is_json = kind.endswith("json")
+        yield _type(media.get("schema", {})) if is_json else f"<code>{escape(kind)}</code>"
+
+
+def _model(name: str, schema: Json) -> str:
+    told = f"<p>{_text(schema.get('description', ''))}</p>{_properties(schema)}"
+    return f'<article class="card"><h3 id="model-{escape(name)}" tabindex="-1">{escape(name)}</h3>{told}</article>'
+
+
+def _properties(schema: Json) -> str:
+    needed = schema.get("required", ())
+    rows = [
+        (_name(name, required=name in needed), _type(part), _text(part.get("description", "")))
+        for name, part in schema.get("properties", {}).items()
+    ]
+    return _table("Fields", ("Name", "Type", "What it is"), rows)
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ""
+    head = "".join(f'<th scope="col">{column}</th>' for column in columns)
+    lines = "".join(
+        f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>' for row in rows
+    )
+    return f"<h4>{title}</h4><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
+
+
+def _name(name: str, *, required: bool) -> str:
+    return f"<code>{escape(name)}</code>{' <span class=needed>needed</span>' if required else ''}"
+
+
+def _type(schema: Json) -> str:
+    """What a schema takes, in a line; a model is a link to it."""
+    if "$ref" in schema:
+        name = escape(str(schema["$ref"]).removeprefix(REF))
+        return f'<a href="#model-{name}">{name}</a>'
+    if "anyOf" in schema:
+        return " or ".join(_type(part) for part in schema["anyOf"]) + _default(schema)
+    if "enum" in schema or "const" in schema:
+        return ", ".join(_value(value) for value in schema.get("enum", [schema.get("const")])) + _default(schema)
+    facts = [f"{name} {_value(schema[name])}" for name in _FACTS if schema.get(name, NO_NUL) != NO_NUL]
+    return _kind(schema) + (f" <span class=quiet>({', '.join(facts)})</span>" if facts else "") + _default(schema)
+
+
+def _kind(schema: Json) -> str:
+    if schema.get("type") == "array":
+        return f"list of {_type(schema.get('items', {}))}"
+    if isinstance(values := schema.get("additionalProperties"), Mapping):
+        return f"object of {_type(values)}"  # pyright: ignore[reportUnknownArgumentType] - of JSON
+    if "properties" in schema:
+        fields = [f"{_name(name, required=False)}: {_type(part)}" for name, part in schema["properties"].items()]
+        return f"object of {', '.join(fields)}"
+    return escape(str(schema.get("type", "anything")))
+
+
+def _default(schema: Json) -> str:
+    return f", else {_value(schema['default'])}" if schema.get("default") not in (None, "") else ""
+
+
+def _value(value: object) -> str:
+    return f"<code>{escape(value if isinstance(value, str) else orjson.dumps(value).decode())}</code>"
+
+
+def _resolved(part: Json, document: Json) -> Json:
+    found: Any = part
+    if "$ref" in part:
+        found = document
+        for step in str(part["$ref"]).removeprefix("#/").split("/"):
+            found = found[step]
+    return found
+
+
+def _text(text: str) -> str:
+    """Prose whose code is in backticks."""
+    return _CODE.sub(r"<code>\1</code>", escape(text))

@@ -1,0 +1,203 @@
+"""Declarative routes: a handler is a few lines, and its route says who may call, what goes in and what comes out.
+
+    routes = Routes("Log", "Activities done.")
+
+    @routes.get("/v1/log", roles={"member"}, query=LogQuery, answer=Page[LogRow], summary="List the log")
+    async def list_log(call: Call, query: LogQuery) -> Page[LogRow]: ...
+
+The same table serves the requests (``serving``) and makes the OpenAPI document (``openapi``).
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, TypedDict, TypeVar, Unpack, get_args, get_type_hints
+
+import orjson
+from pydantic import BaseModel, TypeAdapter
+
+from bridge.api.http.auth import Roles
+from bridge.api.http.conditional import etag
+from bridge.api.http.context import ROLES, Role
+from bridge.errors import BridgeError
+
+Handler = Callable[..., Awaitable[Any]]
+H = TypeVar("H", bound=Handler)
+Schema = Mapping[str, Any]
+
+_PARAMETER = re.compile(r"{(\w+)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A handler's answer when the body alone does not say it all.
+
+    ``version`` becomes the ``ETag``, ``location`` the ``Location``; ``status`` is the route's first one unless given.
+    """
+
+    body: Any = None
+    status: int | None = None
+    version: int | None = None
+    location: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def all_headers(self) -> dict[str, str]:
+        """The headers, with ``ETag`` and ``Location``."""
+        named = {"ETag": None if self.version is None else etag(self.version), "Location": self.location}
+        return {**{name: value for name, value in named.items() if value is not None}, **self.headers}
+
+
+class Options(TypedDict, total=False):
+    """What a route may say besides its path, roles and summary; ``Route`` explains each."""
+
+    description: str
+    query: type[BaseModel] | None
+    body: type[BaseModel] | None
+    answer: Any
+    status: int | Sequence[int]
+    etag: bool
+    if_match: bool
+    idempotent: bool
+    problems: Sequence[type[BridgeError]]
+    example: Any
+    takes: Mapping[str, Schema]
+    gives: Mapping[str, Schema]
+    parameters: Sequence[Schema]
+    timed: bool
+    hidden: bool
+    operation_id: str
+
+
+@dataclass(frozen=True)
+class Route:
+    """One row of the route table."""
+
+    method: str
+    path: str
+    handler: Handler
+    roles: Roles  # any one of these lets the caller in; ``PUBLIC`` needs no token
+    tag: str
+    summary: str
+    description: str = ""
+    query: type[BaseModel] | None = None  # given to the handler as ``query``
+    body: type[BaseModel] | None = None  # read as JSON and given to the handler as ``body``
+    answer: Any = None  # the type of the JSON answer; none at all is 204
+    status: int | Sequence[int] = ()  # the statuses of success, the usual one first
+    etag: bool = False  # answers with an ETag; a GET then takes If-None-Match
+    if_match: bool = False  # needs If-Match
+    idempotent: bool = False  # takes Idempotency-Key
+    problems: Sequence[type[BridgeError]] = ()  # beside those that follow from the rest
+    example: Any = None  # of the body, as JSON
+    takes: Mapping[str, Schema] = field(default_factory=dict[str, Schema])  # media types of a body the handler reads
+    gives: Mapping[str, Schema] = field(default_factory=dict[str, Schema])  # media types of an answer the handler makes
+    parameters: Sequence[Schema] = ()  # further OpenAPI parameters, such as headers
+    timed: bool = True  # ends after ``request_timeout``; a stream does not
+    hidden: bool = False  # not in the OpenAPI document
+    operation_id: str = ""  # the handler's name unless given
+
+    @property
+    def statuses(self) -> tuple[int, ...]:
+        """The statuses of success, the usual one first."""
+        given = (self.status,) if isinstance(self.status, int) else tuple(self.status)
+        return given or (200 if self.answer is not None or self.gives else 204,)
+
+    @property
+    def path_parameters(self) -> list[str]:
+        """The names in braces."""
+        return _PARAMETER.findall(self.path)
+
+    @cached_property
+    def adapter(self) -> TypeAdapter[Any]:
+        """Shapes and writes the answer."""
+        return TypeAdapter(self.answer)
+
+    @cached_property
+    def shown(self) -> frozenset[str]:
+        """The fields of the answer, whatever it is wrapped in: those a body lacks are read-only."""
+        models = [part for part in (self.answer, *get_args(self.answer)) if hasattr(part, "model_fields")]
+        return frozenset(name for model in models for name in model.model_fields)
+
+
+class Routes:
+    """The routes of one resource, under one tag of the OpenAPI document."""
+
+    def __init__(self, tag: str, description: str = "") -> None:
+        self.tag = tag
+        self.description = description
+        self._table: list[Route] = []
+
+    def table(self) -> tuple[Route, ...]:
+        """The routes, in the order they were declared."""
+        return tuple(self._table)
+
+    def add(self, route: Route) -> None:
+        """Add a route that was made from another; raises ``TypeError`` as a declaration does."""
+        _check(route)
+        self._table.append(route)
+
+    def with_models(self, models: Mapping[type[BaseModel], type[BaseModel]]) -> Routes:
+        """These routes with bodies and answers replaced, each by a subclass made of it at start."""
+        bound = Routes(self.tag, self.description)
+        for route in self._table:
+            body = models.get(route.body, route.body) if route.body is not None else None
+            bound._table.append(replace(route, body=body, answer=models.get(route.answer, route.answer)))
+        return bound
+
+    def get(self, path: str, *, roles: Set[Role] | None, summary: str, **options: Unpack[Options]) -> Callable[[H], H]:
+        """Declare a handler of GET, and of HEAD with it."""
+        return self._declare("GET", path, roles, summary, options)
+
+    def post(self, path: str, *, roles: Set[Role] | None, summary: str, **options: Unpack[Options]) -> Callable[[H], H]:
+        """Declare a handler of POST."""
+        return self._declare("POST", path, roles, summary, options)
+
+    def put(self, path: str, *, roles: Set[Role] | None, summary: str, **options: Unpack[Options]) -> Callable[[H], H]:
+        """Declare a handler of PUT."""
+        return self._declare("PUT", path, roles, summary, options)
+
+    def patch(
+        self, path: str, *, roles: Set[Role] | None, summary: str, **options: Unpack[Options]
+    ) -> Callable[[H], H]:
+        """Declare a handler of PATCH, whose body is a merge patch (RFC 7396)."""
+        return self._declare("PATCH", path, roles, summary, options)
+
+    def delete(
+        self, path: str, *, roles: Set[Role] | None, summary: str, **options: Unpack[Options]
+    ) -> Callable[[H], H]:
+        """Declare a handler of DELETE."""
+        return self._declare("DELETE", path, roles, summary, options)
+
+    def _declare(
+        self, method: str, path: str, roles: Set[Role] | None, summary: str, options: Options
+    ) -> Callable[[H], H]:
+        def declare(handler: H) -> H:
+            allowed = None if roles is None else frozenset(roles)
+            route = Route(method, path, handler, allowed, self.tag, summary, **options)
+            _check(route)
+            self._table.append(route)
+            return handler
+
+        return declare
+
+
+def _check(route: Route) -> None:
+    """Raise ``TypeError`` when the declaration and the handler do not fit, so that it shows at import."""
+    where = f"{route.method} {route.path}"
+    if route.roles is not None and not (route.roles and route.roles <= ROLES):
+        raise TypeError(f"{where}: roles must be of {sorted(ROLES)}, or PUBLIC")
+    given = {name: model for name, model in (("query", route.query), ("body", route.body)) if model is not None}
+    if list(inspect.signature(route.handler).parameters)[1:] != list(given):
+        raise TypeError(f"{where}: the handler must take (call{''.join(f', {name}' for name in given)})")
+    hints = get_type_hints(route.handler)
+    wrong = [name for name, model in given.items() if hints.get(name) is not model]
+    if wrong:
+        raise TypeError(f"{where}: the handler's annotation of {wrong} is not the declared model")
+    open_models = [model.__name__ for model in given.values() if model.model_config.get("extra") != "forbid"]
+    if open_models:
+        raise TypeError(f"{where}: {open_models} must forbid unknown fields (extra='forbid')")
+    if route.body is not None and route.example is not None:
+        route.body.model_validate_json(orjson.dumps(route.example), strict=True)

@@ -1,0 +1,74 @@
+"""The schemas of the OpenAPI document, made by pydantic from the models of the route table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, TypeAdapter
+
+from bridge.api.http import problems
+from bridge.api.http.routing import Route
+
+Json = dict[str, Any]
+Mode = Literal["validation", "serialization"]
+REF = "#/components/schemas/"
+NO_NUL = r"^[^\u0000]*$"
+
+
+class Schemas:
+    """The schemas of all models at once, so that each is a component once."""
+
+    def __init__(self, table: Sequence[Route]) -> None:
+        wanted: dict[tuple[str, Mode], TypeAdapter[Any]] = {("Problem", "serialization"): TypeAdapter(problems.Problem)}
+        for route in table:
+            for model in filter(None, (route.query, route.body)):
+                wanted[_key(model), "validation"] = TypeAdapter(model)
+            if route.answer is not None:
+                wanted[_key(route.answer), "serialization"] = route.adapter
+        inputs: list[tuple[str, Mode, TypeAdapter[Any]]] = [(key, mode, it) for (key, mode), it in wanted.items()]
+        self._found, rest = TypeAdapter.json_schemas(inputs, ref_template=REF + "{model}")
+        self.components: Json = rest.get("$defs", {})
+        queries = {_key(route.query) for route in table if route.query is not None}
+        self._queries = {key: self._take(key) for key in queries}
+
+    def _take(self, key: str) -> Json:
+        """A query's schema leaves the components: its fields become parameters."""
+        schema = self._found[key, "validation"]
+        return self.components.pop(str(schema["$ref"]).removeprefix(REF)) if "$ref" in schema else schema
+
+    def of(self, model: Any, mode: Mode) -> Json:
+        """The schema of a body or an answer, as a reference where it is a component."""
+        return self._found[_key(model), mode]
+
+    def parameters(self, model: type[BaseModel]) -> list[Json]:
+        """The query parameters that the fields of ``model`` are."""
+        schema = self._queries[_key(model)]
+        needed = schema.get("required", [])
+        return [_query_parameter(name, field, name in needed) for name, field in schema.get("properties", {}).items()]
+
+
+def _key(model: Any) -> str:
+    return f"{getattr(model, '__module__', '')}.{getattr(model, '__qualname__', '')}.{model!r}"
+
+
+def _query_parameter(name: str, schema: Mapping[str, Any], required: bool) -> Json:
+    rest = {key: value for key, value in schema.items() if key != "description"}
+    told = {"description": schema["description"]} if "description" in schema else {}
+    return {"name": name, "in": "query", "required": required, **told, "schema": _without_nul(_without_null(rest))}
+
+
+def _without_nul(schema: Json) -> Json:
+    """An address holds no NUL, so that free text in it cannot either."""
+    if "items" in schema:
+        return {**schema, "items": _without_nul(schema["items"])}
+    is_free = schema.get("type") == "string" and not {"enum", "format", "pattern"} & schema.keys()
+    return {**schema, "pattern": NO_NUL} if is_free else schema
+
+
+def _without_null(schema: Json) -> Json:
+    """A parameter that is not given is absent, never null."""
+    if schema.get("default", 0) is None:
+        del schema["default"]
+    branches = [branch for branch in schema.pop("anyOf", []) if branch != {"type": "null"}]
+    return {**schema, **branches[0]} if len(branches) == 1 else {**schema, **({"anyOf": branches} if branches else {})}

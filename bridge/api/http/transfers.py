@@ -1,0 +1,141 @@
+"""Files in and out over HTTP, streamed: ``multipart/form-data`` (RFC 7578) and attachments (RFC 6266)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from aiohttp import BodyPartReader, ClientConnectionError, web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.multipart import MultipartReader
+
+from bridge.api.http.context import SETTINGS, Call
+from bridge.deadlines import deadline
+from bridge.errors import FieldFault, Malformed, TooLarge, UnsupportedMediaType, ValidationFailed
+
+FORM: Final = "multipart/form-data"
+PART: Final = "file"
+PIECE: Final = 64 * 1024
+"""Bytes read at once."""
+
+ENVELOPE: Final = 16 * 1024
+"""Bytes that the form around a file may take: boundaries, and the headers of its part."""
+
+_AS_IT_IS: Final = {"7bit", "8bit", "binary"}
+# What aiohttp raises for a form that is not one: its own errors, Python's for what it did not expect, and the system's
+# when the client goes away in the middle.
+_BROKEN = (ValueError, AssertionError, RuntimeError, EOFError, OSError, HttpProcessingError)
+_GONE = (ConnectionError, ClientConnectionError)
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """The one file of a form: its name as sent, and its content in pieces, which has to be read to the end."""
+
+    name: str
+    content: AsyncIterable[bytes]
+
+
+@asynccontextmanager
+async def in_time(call: Call) -> AsyncGenerator[None]:
+    """Raise ``Unavailable`` when a transfer takes longer than ``transfer_timeout``."""
+    limit = call.request.app[SETTINGS].transfer_timeout
+    async with deadline(limit, "This transfer", "try again on a faster line"):
+        yield
+
+
+async def pieces(call: Call) -> AsyncGenerator[bytes]:
+    """Give the body as it is, in pieces; raises ``Malformed`` when the client goes away in the middle."""
+    try:
+        async for data in call.request.content.iter_chunked(PIECE):
+            yield data
+    except OSError:
+        raise Malformed("The body broke off.") from None
+
+
+async def file_part(call: Call, max_bytes: int) -> FilePart:
+    """Return the part ``file`` of the form in the body, not yet read.
+
+    Raises ``UnsupportedMediaType``, ``TooLarge`` (by the announced length), ``Malformed``, or ``ValidationFailed``
+    when there is another part, or none.
+    """
+    if call.request.content_type != FORM:
+        raise UnsupportedMediaType(f"Send the file as Content-Type: {FORM}, in a part named {PART}.")
+    if (call.request.content_length or 0) > max_bytes + ENVELOPE:
+        raise TooLarge(f"The body may have up to {max_bytes + ENVELOPE} bytes; send a smaller file.")
+    with_name = await _next_part(reader := await _form(call), needed=True)
+    assert with_name is not None
+    name, part = with_name
+    return FilePart(name, _content(reader, part))
+
+
+async def _form(call: Call) -> MultipartReader:
+    try:
+        return await call.request.multipart()
+    except _BROKEN:
+        raise Malformed("The form has no boundary, or not one as in RFC 2046 §5.1.1.") from None
+
+
+async def _content(reader: MultipartReader, part: BodyPartReader) -> AsyncGenerator[bytes]:
+    while data := await _piece(part):
+        yield data
+    await _next_part(reader, needed=False)
+
+
+async def _piece(part: BodyPartReader) -> bytes:
+    try:
+        return bytes(await part.read_chunk(PIECE))
+    except _BROKEN:
+        raise _broken() from None
+
+
+async def _next_part(reader: MultipartReader, *, needed: bool) -> tuple[str, BodyPartReader] | None:
+    """Return the next part, which has to be the file when one is needed, and to be missing when not."""
+    try:
+        part = await reader.next()
+        name, file_name = (part.name, part.filename) if isinstance(part, BodyPartReader) else (None, None)
+    except _BROKEN:
+        raise _broken() from None
+    if part is None and not needed:
+        return None
+    if not needed or not isinstance(part, BodyPartReader) or name != PART or not file_name:
+        message = f"Send exactly one part, named {PART}, with a file name."
+        raise ValidationFailed(message, faults=[FieldFault(f"/{PART}", "File", message)])
+    if part.headers.get("Content-Transfer-Encoding", "binary").lower() not in _AS_IT_IS:
+        raise UnsupportedMediaType("Send the file as it is, without a Content-Transfer-Encoding (RFC 7578 §4.7).")
+    return file_name, part
+
+
+def _broken() -> Malformed:
+    return Malformed("The form broke off, or is not put together as in RFC 7578.")
+
+
+def attachment(name: str) -> str:
+    """Return the ``Content-Disposition`` of a download: the name for everybody, and for those that read ASCII only.
+
+    The second form is RFC 8187's; the first has no character that a client could take for an escape or an end.
+    """
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='!#$&+^`|')}"
+
+
+async def send(call: Call, content: AsyncIterable[bytes], size: int, headers: Mapping[str, str]) -> web.StreamResponse:
+    """Stream an attachment of ``size`` bytes; private, never stored on the way, and harmless if it is shown."""
+    response = web.StreamResponse(
+        headers={
+            "Cache-Control": "private, no-store",
+            "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
+            "Content-Length": str(size),
+            **headers,
+        }
+    )
+    await response.prepare(call.request)
+    with suppress(*_GONE):  # the client has gone, and nobody is left to tell
+        if call.request.method != "HEAD":
+            async for data in content:
+                await response.write(data)
+        await response.write_eof()
+    return response

@@ -1,0 +1,1 @@
+"""Outbound calls: clamd, another LRS, and the mail server."""

@@ -1,0 +1,1 @@
+"""The Register Audit: cases, samples and snapshots."""

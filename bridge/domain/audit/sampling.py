@@ -1,0 +1,75 @@
+"""Random samples of renewing members that anyone can draw again and get the same (requirements.md, Audit facts).
+
+The recipe, which needs nothing of ours: take the ids of the population; compute HMAC-SHA-256 (RFC 2104) of each, keyed
+with the seed, both as UTF-8; sort by that digest; the first n are the sample. Whoever knows the seed beforehand knows
+the sample, so the seed is either made here or drawn in public.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from dateutil.relativedelta import relativedelta
+
+from bridge.domain.record.periods import MembershipCalendar, Period
+
+ONE_DAY = timedelta(days=1)
+LONGEST_WINDOW = 366
+"""Days between which renewals may lie: in more than a year a member renews twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Who is in the population: those with a renewal day in the window, registered for some months by then."""
+
+    renewal_from: date
+    renewal_to: date
+    minimum_months: int
+
+    def renewal_of(self, calendar: MembershipCalendar, registered_since: date | None) -> date | None:
+        """Return a member's renewal day in the window, or None for one who is not in the population.
+
+        A member whose first day on the Register is not known is in it only when no minimum is asked for.
+        """
+        last = calendar.period_for(self.renewal_to)
+        if last.start < self.renewal_from or last.start == date.min:  # with no year before it to audit
+            return None
+        if not self.minimum_months:
+            return last.start
+        return last.start if registered_since is not None and self._long_since(registered_since, last.start) else None
+
+    def _long_since(self, registered: date, renewal: date) -> bool:
+        try:
+            return registered <= renewal - relativedelta(months=self.minimum_months)
+        except (ValueError, OverflowError):  # before the first year that there is
+            return False
+
+
+def audited_period(calendar: MembershipCalendar, renewal: date) -> Period:
+    """Return the membership year that a renewal ends: the one an audit looks at."""
+    return calendar.period_for(renewal - ONE_DAY)
+
+
+def size_of(population: int, rate: float | None, count: int | None) -> int:
+    """Return how many to draw: ``count``, or a rate (0 to 1) of the population, rounded up; never more than all."""
+    wanted = count if count is not None else math.ceil(round(population * (rate or 0), 6))
+    return min(population, wanted)
+
+
+def draw(seed: str, population: Iterable[str], size: int) -> list[str]:
+    """Return the sample, in the order of its digests."""
+    return sorted(population, key=lambda member_id: (_digest(seed, member_id), member_id))[:size]
+
+
+def population_digest(population: Iterable[str]) -> str:
+    """Return the SHA-256, in hex, of the sorted ids, each followed by a line feed: two lists are the same or not."""
+    return hashlib.sha256("".join(f"{member_id}\n" for member_id in sorted(population)).encode()).hexdigest()
+
+
+def _digest(seed: str, member_id: str) -> bytes:
+    return hmac.new(seed.encode(), member_id.encode(), hashlib.sha256).digest()

@@ -1,0 +1,155 @@
+"""What a statement is found by: each filter of ``GET /statements`` as short keys (xAPI-Communication §2.1.3).
+
+A key is 12 bytes of a hash, so that one index serves every filter and holds nobody's address in clear.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from bridge.domain.privacy.people import keys_of, named_in
+from bridge.domain.statements.agents import identifier_key
+from schemas.xapi import VERBS
+
+Part = Mapping[str, Any]
+
+
+def key(kind: str, value: str = "") -> bytes:
+    """Return the key of one fact; equal facts have equal keys, in every process and release."""
+    return hashlib.blake2b(f"{kind}\0{value}".encode(), digest_size=12).digest()
+
+
+EVERY = key("every")
+"""The key that every statement has."""
+
+
+def mention_of_agent(agent: Part) -> bytes:
+    """Return the key of what mentions an Agent or Group anywhere; raises ``ValueError`` without an identifier."""
+    return key("agent", identifier_key(agent))
+
+
+def mention_of_activity(iri: str) -> bytes:
+    """Return the key of what mentions an Activity anywhere."""
+    return key("activity", iri)
+
+
+def verb_key(iri: str) -> bytes:
+    """Return the key of the ``verb`` filter."""
+    return key("verb", iri)
+
+
+def registration_key(uuid: str) -> bytes:
+    """Return the key of the ``registration`` filter."""
+    return key("registration", uuid.lower())
+
+
+def agent_role(agent: Part) -> bytes:
+    """Return the key of what has an Agent or Group as its actor or object."""
+    return key("role of agent", identifier_key(agent))
+
+
+def activity_role(iri: str) -> bytes:
+    """Return the key of what has an Activity as its object."""
+    return key("role of activity", iri)
+
+
+def authority_key(authority: Part) -> bytes:
+    """Return the key of what was stored with an authority."""
+    return key("authority", identifier_key(authority))
+
+
+def definition_key(iri: str) -> bytes:
+    """Return the key of what brings a definition of an Activity."""
+    return key("definition", iri)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a statement is found by.
+
+    ``mentioned`` are the keys to look up by; ``roles`` narrow what they find. Both also find the statements that refer
+    to this one. ``held`` are facts of this one alone. ``target`` is the statement that it refers to, or ``voids``.
+    """
+
+    mentioned: frozenset[bytes]
+    roles: frozenset[bytes]
+    held: frozenset[bytes]
+    target: str | None
+    voids: str | None
+
+
+def facts(statement: Part, authority: Part) -> Facts:
+    """Return what a valid statement, stored with ``authority``, is found by."""
+    target = statement["object"]["id"].lower() if statement["object"].get("objectType") == "StatementRef" else None
+    return Facts(
+        mentioned=frozenset(_mentioned(statement, authority)),
+        roles=frozenset(_roles(statement)),
+        held=frozenset([authority_key(authority), *_definitions(statement)]),
+        target=target,
+        voids=target if statement["verb"]["id"] in VERBS["voided"] else None,
+    )
+
+
+def _mentioned(statement: Part, authority: Part) -> Iterator[bytes]:
+    yield verb_key(statement["verb"]["id"])
+    registration = statement.get("context", {}).get("registration")
+    if registration:
+        yield registration_key(registration)
+    for agent in related_agents(statement):
+        yield from (key("agent", identity) for identity in keys_of(agent))
+    yield from (key("agent", identity) for identity in _identities(authority))
+    for activity in activities(statement):
+        yield mention_of_activity(activity["id"])
+
+
+def _roles(statement: Part) -> Iterator[bytes]:
+    for agent in _agents_of(statement):
+        yield from (key("role of agent", identity) for identity in _identities(agent))
+    if is_activity(statement["object"]):
+        yield activity_role(statement["object"]["id"])
+
+
+def _definitions(statement: Part) -> Iterator[bytes]:
+    return (definition_key(activity["id"]) for activity in activities(statement) if activity.get("definition"))
+
+
+def is_activity(thing: Part) -> bool:
+    """Say whether a statement's object is an Activity."""
+    return thing.get("objectType", "Activity") == "Activity"
+
+
+def activities(statement: Part) -> Iterator[dict[str, Any]]:
+    """Yield every Activity in a statement and in its SubStatement."""
+    thing = statement["object"]
+    if is_activity(thing):
+        yield thing
+    elif thing["objectType"] == "SubStatement":
+        yield from activities(thing)
+    for related in statement.get("context", {}).get("contextActivities", {}).values():
+        yield from as_list(related)
+
+
+def as_list(related: Any) -> list[dict[str, Any]]:
+    """Return contextActivities as the array that 1.0.0 made of them (xAPI-Data §2.4.6.2)."""
+    return cast("list[dict[str, Any]]", related if isinstance(related, list) else [related])
+
+
+def _agents_of(statement: Part) -> Iterator[dict[str, Any]]:
+    yield statement["actor"]
+    if statement["object"].get("objectType") in ("Agent", "Group"):
+        yield statement["object"]
+
+
+def related_agents(statement: Part) -> Iterator[dict[str, Any]]:
+    """Yield every Agent and Group in a statement and in its SubStatement; its authority is who the LRS says it is."""
+    return (agent for place, agent in named_in(statement) if place[0] != "authority")
+
+
+def _identities(agent: Part) -> Iterator[str]:
+    """Yield the identity of an Agent or Group and of each member: a Group matches what its members match."""
+    yield from keys_of(agent)
+    for member in agent.get("member", ()):
+        yield from _identities(member)

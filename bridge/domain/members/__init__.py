@@ -1,0 +1,1 @@
+"""Members: identifiers, e-mail addresses and notices."""

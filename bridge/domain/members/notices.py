@@ -1,0 +1,106 @@
+"""E-mail notices of the Register Audit: which there are, and their words in the member's language (R53).
+
+A notice says what happened and until when something is due, never what is in a record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from string import Template
+from typing import Any, Final
+
+from bridge.domain.audit.cases import AWAITED, State
+from bridge.domain.record.periods import MONTHS
+from schemas.notices import FRAME, TEMPLATES
+
+PENDING, SENDING, SENT, UNCERTAIN = "pending", "sending", "sent", "uncertain"
+FINAL: Final = frozenset({UNCERTAIN, "refused", "failed", "bounced", "no_address"})
+"""States of a notice that did not arrive, as far as is known, and is not tried again by itself."""
+
+GIVE_UP_AFTER: Final = timedelta(days=4)
+"""How long a mail server may refuse for the time being (RFC 5321 §4.5.4.1 says 4 to 5 days)."""
+
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=4)
+
+WELSH_MONTHS = (
+    "Ionawr", "Chwefror", "Mawrth", "Ebrill", "Mai", "Mehefin",
+    "Gorffennaf", "Awst", "Medi", "Hydref", "Tachwedd", "Rhagfyr",
+)  # fmt: skip
+MONTH_NAMES: Final[Mapping[str, tuple[str, ...]]] = {"en": MONTHS, "cy": WELSH_MONTHS}
+
+TOLD: Final = ("audit.selected", "audit.submitted", "audit.returned", "audit.closed", "audit.due")
+"""The events that a member gets a notice of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A notice in words; ``language`` is the one it is written in."""
+
+    subject: str
+    text: str
+    html: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A notice to hand over now: to which address, and in which words."""
+
+    notice: dict[str, Any]
+    address: str
+    letter: Letter
+
+
+def template_of(kind: str, state: str) -> str:
+    """Return the name of the template that tells of an event: a case may end in several ways."""
+    return state if kind == "audit.closed" else kind.removeprefix("audit.")
+
+
+def is_stale(kind: str, told: Mapping[str, Any], case: Mapping[str, Any]) -> bool:
+    """Whether a notice that waited asks for what is no longer asked: the case, or its due date, has moved on since."""
+    asks = {"audit.selected": (State.SELECTED,), "audit.returned": (State.RETURNED,), "audit.due": tuple(AWAITED)}
+    moved = kind == "audit.due" and told["due_date"] != case["due_date"]
+    return moved or (kind in asks and case["state"] not in asks[kind])
+
+
+def language_of(wanted: str | None) -> str:
+    """Return the language to write in: the member's where there are templates for it, else English."""
+    language = (wanted or "en").lower().partition("-")[0]
+    return language if language in MONTH_NAMES else "en"
+
+
+def letter(name: str, language: str, values: Mapping[str, str], link: str | None) -> Letter:
+    """Write a notice; ``values`` are the names, dates and numbers that its template has places for."""
+    subject, _, body = TEMPLATES[language, name].partition("\n\n")
+    paragraphs = [Template(part).substitute(values).strip() for part in body.strip().split("\n\n")]
+    texts = [*paragraphs[:-1], *([link] if link else []), paragraphs[-1]]
+    title = Template(subject.strip()).substitute(values)
+    marked = "\n".join(_marked(part, link) for part in texts)
+    whole = Template(FRAME).substitute(language=language, title=html.escape(title), paragraphs=marked)
+    return Letter(title, "\n\n".join(texts) + "\n", whole, language)
+
+
+def _marked(paragraph: str, link: str | None) -> str:
+    text = html.escape(paragraph)
+    return f'<p><a href="{text}">{text}</a></p>' if paragraph == link else f"<p>{text}</p>"
+
+
+def day(text: str, language: str) -> str:
+    """Return a day (YYYY-MM-DD) in words, such as "1 April 2026" or "1 Ebrill 2026"."""
+    on = date.fromisoformat(text)
+    return f"{on.day} {MONTH_NAMES[language][on.month - 1]} {on.year}"
+
+
+def next_try(attempts: int, created_at: datetime, at: datetime) -> datetime | None:
+    """Return when to try again after a refusal for the time being: later each time; None to give up."""
+    pause = min(FIRST_PAUSE * 2 ** min(attempts - 1, 10), LONGEST_PAUSE)
+    return None if at + pause > created_at + GIVE_UP_AFTER else at + pause
+
+
+def message_id(notice_id: str, domain: str) -> str:
+    """Return the Message-ID of a notice (RFC 5322 §3.6.4): the same at every try, so that a repeat can be told."""
+    return f"<{hashlib.sha256(notice_id.encode()).hexdigest()[:32]}@{domain}>"

@@ -1,0 +1,1 @@
+"""Privacy: people named in statements, redaction, masking and the access log."""

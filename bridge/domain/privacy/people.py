@@ -1,0 +1,139 @@
+"""Who is named in a statement: in each place that the schema has for a person, or anywhere in any JSON at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from bridge.domain.statements.agents import identifier_key
+from schemas.xapi.people import EACH, IDENTIFIERS, PLACES, Place
+
+Part = Mapping[str, Any]
+Naming = Callable[[str], bool]
+"""Whether an identifier key names the person in question."""
+
+NOBODY: Final[Part] = {
+    "objectType": "Agent",
+    "account": {"homePage": "https://cpd-bridge.invalid", "name": "erased"},
+}
+"""The Agent that stands where an erased person was named (the domain is reserved by RFC 2606)."""
+
+MEMBERS_OWN: Final = "identifiers"
+"""The property of a message of the membership system that lists identifiers: one that goes leaves no one behind."""
+
+
+class _Node(dict[str, "_Node"]):
+    """The places beyond one property of a statement; ``person`` says that it is a place itself."""
+
+    person = False
+
+
+def _tree() -> _Node:
+    root = _Node()
+    for place in PLACES:
+        node = root
+        for name in place:
+            node = node.setdefault(name, _Node())
+        node.person = True
+    return root
+
+
+_TREE: Final = _tree()
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A person in a document: where, and as what Agent or Group."""
+
+    place: tuple[str | int, ...]
+    agent: Part
+
+    @property
+    def pointer(self) -> str:
+        """The place as a JSON Pointer (RFC 6901)."""
+        return "".join("/" + str(name).replace("~", "~0").replace("/", "~1") for name in self.place)
+
+
+def keys_of(agent: Part) -> Iterator[str]:
+    """Yield the identifier keys of what may be an Agent or a Group; a valid one has one at most."""
+    for name in IDENTIFIERS:
+        if name in agent:
+            try:
+                yield identifier_key({name: agent[name]})
+            except (KeyError, TypeError, ValueError, AttributeError):  # not in the form of an identifier
+                continue
+
+
+def named_in(statement: Part) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """Yield every Agent and Group of a valid statement, members of Groups included, with its place in the schema."""
+    return _named(statement, _TREE, ())
+
+
+def _named(value: Any, node: _Node, place: Place) -> Iterator[tuple[Place, dict[str, Any]]]:
+    if node.person and _is_person(value):
+        yield place, value
+    for name, inner in node.items():
+        if name == EACH:
+            for part in value:
+                yield from _named(part, inner, (*place, EACH))
+        elif name in value:
+            yield from _named(value[name], inner, (*place, name))
+
+
+def _is_person(value: Part) -> bool:
+    """Say whether what stands in a place for people is one: an object may be something else."""
+    kind = value.get("objectType")
+    return kind in {"Agent", "Group"} or (kind is None and any(name in value for name in IDENTIFIERS))
+
+
+def people(statement: Part) -> Iterator[str]:
+    """Yield the identifier key of every Agent and Group that a valid statement names."""
+    for _, agent in named_in(statement):
+        yield from keys_of(agent)
+
+
+def anybody_in(value: Any) -> Iterator[Named]:
+    """Yield whatever in decoded JSON has an identifier, wherever it stands: what is no statement names people too.
+
+    It may be nested more deeply than Python calls.
+    """
+    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
+    while waiting:
+        place, part = waiting.pop()
+        if isinstance(part, dict):
+            named = cast("dict[str, Any]", part)
+            if any(name in named for name in IDENTIFIERS):
+                yield Named(place, named)
+            waiting += [((*place, name), inner) for name, inner in named.items()]
+        elif isinstance(part, list):
+            waiting += [((*place, number), inner) for number, inner in enumerate(cast("list[Any]", part))]
+
+
+def without(value: Any, is_theirs: Naming) -> Any:
+    """Return decoded JSON with ``NOBODY`` wherever it names a person; a Group stays a Group, with its other members."""
+    if isinstance(value, dict):
+        parts = {
+            name: _listed(part, is_theirs) if name == MEMBERS_OWN else without(part, is_theirs)
+            for name, part in cast("dict[str, Any]", value).items()
+        }
+        return _anonymous(parts) if _is_named(cast("Part", value), is_theirs) else parts
+    if isinstance(value, list):
+        return [without(part, is_theirs) for part in cast("list[Any]", value)]
+    return value
+
+
+def _listed(value: Any, is_theirs: Naming) -> Any:
+    if not isinstance(value, list):
+        return without(value, is_theirs)
+    parts = cast("list[Any]", value)
+    return [without(part, is_theirs) for part in parts if not (isinstance(part, dict) and _is_named(part, is_theirs))]
+
+
+def _is_named(value: Any, is_theirs: Naming) -> bool:
+    return any(is_theirs(key) for key in keys_of(value))
+
+
+def _anonymous(agent: Part) -> dict[str, Any]:
+    kept = {name: agent[name] for name in ("objectType", "member") if name in agent}
+    return {**NOBODY, **(kept if agent.get("objectType") == "Group" else {})}

@@ -1,0 +1,105 @@
+"""What an erasure makes of a statement: one of the person's own goes whole, another's loses the mention of the person.
+
+What is kept of an erased statement is its id and that it was erased, so that a redelivery is known again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from bridge.domain.lrs import index_keys as facts
+from bridge.domain.privacy.people import NOBODY, anybody_in, keys_of, people, without
+from bridge.domain.privacy.subjects import DataSubject
+from bridge.domain.statements.agents import tombstone
+
+__all__ = ["NOBODY"]
+
+Row = Mapping[str, Any]
+
+
+def mention(stone: str) -> bytes:
+    """Return what rows of the ledger are found by that name the person with this tombstone: ``about`` has it."""
+    return bytes.fromhex(stone)[:12]
+
+
+def mentions(secret: bytes, keys: Iterable[str]) -> list[bytes]:
+    """Return what rows are found by that name whoever has these identifier keys, in order."""
+    return sorted(mention(tombstone(secret, key)) for key in set(keys))
+
+
+def found_by(keys: Iterable[str]) -> list[bytes]:
+    """Return what the LRS finds statements by that mention somebody with these identifier keys."""
+    return [facts.key("agent", key) for key in keys]
+
+
+def facts_of(keys: Collection[str]) -> list[bytes]:
+    """Return every fact of the LRS that tells of somebody with these identifier keys."""
+    kinds = ("agent", "role of agent", "authority")
+    return [facts.key(kind, key) for kind in kinds for key in keys]
+
+
+def is_own(row: Row, subject: DataSubject) -> bool:
+    """Say whether a row is of the person's own statement: the member's whom it was settled for; else its actor's."""
+    if "member_id" in row:
+        return row["member_id"] == subject.member_id
+    return any(subject.is_key(key, _at(row)) for key in actor_keys(row))
+
+
+def actor_keys(row: Row) -> frozenset[str]:
+    """Return the identifier key of a row's actor; none of a Group, which is not a member."""
+    actor: dict[str, Any] = orjson.loads(row["raw"])["actor"] if row.get("raw") else {}
+    return frozenset() if actor.get("objectType") == "Group" else frozenset(keys_of(actor))
+
+
+def settled_actor(row: Row) -> frozenset[str]:
+    """Return the actor's key of a statement that was settled for a member: them, whoever has the identifier now."""
+    return actor_keys(row) if "member_id" in row else frozenset()
+
+
+def named_keys(row: Row, subject: DataSubject) -> frozenset[str]:
+    """Return the identifier keys by which another's row names the person, in its text or in what the LRS added."""
+    found = {key for text in _texts(row).values() for named in anybody_in(text) for key in keys_of(named.agent)}
+    return subject.keys_at(found - settled_actor(row), _at(row))
+
+
+def _at(row: Row) -> datetime:
+    return row["received_at"]
+
+
+def _texts(row: Row) -> dict[str, Any]:
+    """Return what a row says as decoded JSON: ``raw``, and ``added`` by the LRS."""
+    raw, added = row.get("raw"), row.get("lrs", {}).get("added")
+    texts = {"raw": orjson.loads(raw)} if raw else {}
+    return {**texts, "added": orjson.loads(b"{" + added + b"}")} if added else texts
+
+
+def redacted(row: Row, keys: Collection[str]) -> dict[str, bytes]:
+    """Return another's row without the person, whom these keys name: ``raw`` and ``added``, as far as it has them."""
+    texts = {name: orjson.dumps(without(text, keys.__contains__)) for name, text in _texts(row).items()}
+    return {name: text[1:-1] if name == "added" else text for name, text in texts.items()}
+
+
+def told_of(row: Row, subject: DataSubject) -> list[dict[str, Any]]:
+    """Return where another's row names the person, and how: nothing else of it is theirs."""
+    keys = named_keys(row, subject)
+    found = [named for text in _texts(row).values() for named in anybody_in(text)]
+    return [
+        {"place": named.pointer, "named": alone(named.agent)}
+        for named in found
+        if any(key in keys for key in keys_of(named.agent))
+    ]
+
+
+def alone(agent: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an Agent or a Group without its members, who are others."""
+    return {name: value for name, value in agent.items() if name != "member"}
+
+
+def everybody(statement: Mapping[str, Any], *also: Mapping[str, Any]) -> set[str]:
+    """Return the identifier keys of whomever a valid statement names, and of further Agents and Groups."""
+    others = (key for one in also for named in anybody_in(one) for key in keys_of(named.agent))
+    return {*people(statement), *others}

@@ -1,0 +1,87 @@
+"""A data subject: whose an identifier was when, so that what a member once came under is found, and no one else's is.
+
+An identifier may go from one member to another. Then what names it is the one's until they gave it up, and the other's
+from then on; what nobody has any more stays with whoever had it last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from bridge.domain.statements.agents import id_key, tombstone
+
+
+@dataclass(frozen=True, slots=True)
+class Tenure:
+    """A member's time with an identifier; ``until`` is None while they have it."""
+
+    member_id: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time, from after ``after`` up to and with ``until``; None is without end."""
+
+    after: datetime | None = None
+    until: datetime | None = None
+
+    def covers(self, at: datetime) -> bool:
+        """Say whether a time is in it."""
+        return (self.after is None or at > self.after) and (self.until is None or at <= self.until)
+
+
+ALWAYS = (Span(),)
+
+
+def spans_of(member_id: str, tenures: Sequence[Tenure]) -> tuple[Span, ...]:
+    """Return when an identifier was one member's, given everybody's time with it."""
+    former = sorted((tenure.until, tenure.member_id) for tenure in tenures if tenure.until)
+    now = [tenure.member_id for tenure in tenures if tenure.until is None] or [holder for _, holder in former[-1:]]
+    spans: list[tuple[str, Span]] = []
+    after: datetime | None = None
+    for until, holder in former:
+        spans.append((holder, Span(after, until)))
+        after = until
+    spans += [(holder, Span(after)) for holder in now]
+    own = tuple(span for holder, span in spans if holder == member_id)
+    return ALWAYS if len(own) == len(spans) else own
+
+
+@dataclass(frozen=True, slots=True)
+class DataSubject:
+    """A person by what they are found by: the member id, and tombstone → when that identifier was theirs.
+
+    ``keys`` are the identifier keys that are known in clear: those that the member has now.
+    """
+
+    member_id: str
+    secret: bytes = field(repr=False)
+    spans: Mapping[str, Sequence[Span]] = field(repr=False)
+    keys: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def own_stone(self) -> str:
+        """The tombstone of the member id."""
+        return tombstone(self.secret, id_key(self.member_id))
+
+    def is_stone(self, stone: str, at: datetime) -> bool:
+        """Say whether a tombstone is of an identifier that was this person's at a time."""
+        return any(span.covers(at) for span in self.spans.get(stone, ()))
+
+    def is_key(self, key: str, at: datetime) -> bool:
+        """Say whether an identifier was this person's at a time."""
+        return self.is_stone(tombstone(self.secret, key), at)
+
+    def keys_at(self, keys: Iterable[str], at: datetime) -> frozenset[str]:
+        """Return those of identifier keys that were this person's at a time."""
+        return frozenset(key for key in keys if self.is_key(key, at))
+
+
+def given_up(member: Mapping[str, Any], stones: Collection[str], at: datetime) -> list[dict[str, Any]]:
+    """Return a member's former identifiers once they have these; each with the time that they had it until."""
+    gone = [stone for stone in member.get("stones", ()) if stone not in stones]
+    return [*member.get("former", ()), *({"stone": stone, "until": at} for stone in gone)]

@@ -1,0 +1,1 @@
+"""The CPD record: plan items, log entries, their forms, membership years and files."""

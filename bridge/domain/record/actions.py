@@ -1,0 +1,38 @@
+"""What a member can do with a period now, and why not, so that a portal can explain a disabled button (R26, R54)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bridge.domain.record.periods import Period
+
+Action = dict[str, Any]
+
+OPEN_TO_SUBMIT = frozenset({"selected", "returned"})
+"""States of an audit case in which the member may submit (decision 3)."""
+
+
+def actions(period: Period, *, frozen: bool, cases: Sequence[Mapping[str, Any]]) -> list[Action]:
+    """Return ``{name, enabled, reason}`` for each action; ``cases`` are the member's audit cases, newest first."""
+    closed = "record_frozen" if frozen else None
+    refusals = {
+        "log_activity": closed,
+        "add_comment": closed,
+        "export_pdf": None,
+        "export_zip": None,
+        "submit_for_review": why_not_submit(period, cases),
+    }
+    return [{"name": name, "enabled": reason is None, "reason": reason} for name, reason in refusals.items()]
+
+
+def why_not_submit(period: Period, cases: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return the reason why a period cannot be submitted for review, or None when it can (R54).
+
+    A case is of days, which the member's years may have moved over since (R82): each year with one of them can.
+    """
+    first, last = period.start.isoformat(), period.end.isoformat()
+    states = [case["state"] for case in cases if case["start"] <= last and case["end"] >= first]
+    if any(state in OPEN_TO_SUBMIT for state in states):
+        return None
+    return "already_submitted" if "submitted" in states else "not_selected"

@@ -1,0 +1,167 @@
+"""Log entries from CSV (RFC 4180): which columns there are, and what each cell stands for.
+
+A row counts as a spreadsheet does, the header being row 1, so that a fault is found where it is told of.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bridge.domain.record.cells import row, unguarded
+from bridge.domain.record.forms import Form, FormField
+from bridge.errors import FieldFault, Malformed, TooLarge, ValidationFailed
+
+DRAFT: Final = FormField(
+    name="draft", label="Draft", help="", group="factual", type="boolean", required=False, max_length=None, choices=(),
+    order=0,
+)  # fmt: skip
+"""Not of the form, but writable like its fields: ``no`` says that an entry is finished (R37)."""
+
+MAX_FAULTS: Final = 200
+"""Faults that are listed; the rest is counted."""
+
+SEPARATOR: Final = ";"
+"""Between the words of one cell, where a field takes several."""
+
+_SEVERAL: Final = {"tags", "choices"}
+_WRITTEN: Final = {"text", "long_text"}  # kept byte for byte
+_TRUTH: Final = {"true": True, "yes": True, "false": False, "no": False}
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+_HEADER = 1
+_SHOWN = 100  # characters of an unknown column's name that are repeated
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the file that holds anything: its number, field name → value, and the cells that could not be read."""
+
+    number: int
+    values: dict[str, Any]
+    faults: tuple[FieldFault, ...] = ()
+
+
+def columns(form: Form) -> list[FormField]:
+    """The columns of the template, in its order."""
+    return [*form.fields, DRAFT]
+
+
+def template(form: Form) -> str:
+    """The file that a member fills in: the header row."""
+    return row(column.name for column in columns(form))
+
+
+def in_row(number: int, fault: FieldFault) -> FieldFault:
+    """The fault of one cell, told with its row; one without a label is of the whole row."""
+    label = f"Row {number}, {fault.label}" if fault.label else f"Row {number}"
+    return FieldFault(f"/rows/{number}{fault.pointer}", label, fault.message)
+
+
+def refuse(faults: Sequence[FieldFault]) -> None:
+    """Raise ``ValidationFailed`` when there is any fault; the first ``MAX_FAULTS`` are listed, all are counted."""
+    if faults:
+        found = "1 fault was found" if len(faults) == 1 else f"{len(faults)} faults were found"
+        listed = f"; the first {MAX_FAULTS} are listed" if len(faults) > MAX_FAULTS else ""
+        raise ValidationFailed(f"{found}, and nothing was imported{listed}.", faults=faults[:MAX_FAULTS])
+
+
+def read(raw: bytes, form: Form, max_rows: int) -> list[Row]:
+    """Read a file into rows; a cell that cannot be read is a fault of its row.
+
+    Raises ``Malformed`` (not CSV in UTF-8), ``TooLarge`` (more than ``max_rows``), and ``ValidationFailed`` for a
+    header row that does not fit, as nothing else can be told then, or when there is nothing below it.
+    """
+    records = _records(_text(raw))
+    header = _header(next(records, [""]), form)
+    rows: list[Row] = []
+    for number, cells in enumerate(records, start=_HEADER + 1):
+        if not any(cells):
+            continue
+        if len(rows) == max_rows:
+            raise TooLarge(f"A file may have up to {max_rows} rows beside the header; split it.")
+        rows.append(_row(number, cells, header))
+    if not rows:
+        refuse([_whole_row(_HEADER, "There are no rows below the header: add at least one.")])
+    return rows
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Malformed('The file is not in UTF-8: in a spreadsheet, save it as "CSV UTF-8".') from None
+
+
+def _records(text: str) -> Iterator[list[str]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise Malformed(f"Line {reader.line_num} is not CSV as in RFC 4180: {error}.") from None
+
+
+def _header(cells: Sequence[str], form: Form) -> list[FormField]:
+    known = {column.name: column for column in columns(form)}
+    names = [cell.strip() for cell in cells]
+    refuse([in_row(_HEADER, fault) for fault in _header_faults(names, known)])
+    return [known[name] for name in names]
+
+
+def _header_faults(names: Sequence[str], known: Iterable[str]) -> Iterator[FieldFault]:
+    if not any(names):
+        yield FieldFault("", "", "There is no header row: begin with the template's.")
+        return
+    for name in dict.fromkeys(names):
+        shown = name[:_SHOWN]
+        pointer = f"/{shown.replace('~', '~0').replace('/', '~1')}"
+        if name not in known:
+            message = "The template has no such column: remove or rename it, and separate columns by commas."
+            yield FieldFault(pointer, shown or "a column without a name", message)
+        elif names.count(name) > 1:
+            yield FieldFault(pointer, shown, "This column is there twice: keep one.")
+
+
+def _row(number: int, cells: Sequence[str], header: Sequence[FormField]) -> Row:
+    if len(cells) != len(header):
+        message = f"This row has {len(cells)} cells, the header {len(header)}: give each column its cell."
+        return Row(number, {}, (_whole_row(number, message),))
+    values: dict[str, Any] = {}
+    faults: list[FieldFault] = []
+    for column, cell in zip(header, cells, strict=True):
+        if not cell.strip():
+            continue
+        try:
+            values[column.name] = _value(column, unguarded(cell))
+        except ValueError as error:
+            faults.append(in_row(number, FieldFault(f"/{column.name}", column.label, str(error))))
+    return Row(number, values, tuple(faults))
+
+
+def _whole_row(number: int, message: str) -> FieldFault:
+    return in_row(number, FieldFault("", "", message))
+
+
+def _value(column: FormField, cell: str) -> Any:
+    """What a cell stands for, in JSON's terms; raises ``ValueError`` in words for the person."""
+    if column.type in _SEVERAL:
+        return [word for part in cell.split(SEPARATOR) if (word := part.strip())]
+    if column.type in _WRITTEN:
+        return cell
+    readers = {"integer": _whole, "boolean": _truth}
+    return readers.get(column.type, str)(cell.strip())
+
+
+def _whole(cell: str) -> int:
+    if not _WHOLE.fullmatch(cell):
+        raise ValueError("Give a whole number, in digits.")
+    return int(cell)
+
+
+def _truth(cell: str) -> bool:
+    if cell.lower() not in _TRUTH:
+        raise ValueError("Give yes or no, or true or false.")
+    return _TRUTH[cell.lower()]

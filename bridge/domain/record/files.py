@@ -1,0 +1,204 @@
+"""Which files may be evidence: the kinds taken, and a look at each file as it passes, never holding it (R66).
+
+The ending of the name says what a file claims to be, its content has to bear that out (OWASP, file upload). An archive
+is listed, and of its parts only those that can name code are read, so that it cannot blow up here.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from filetype.types.archive import Pdf  # pyright: ignore[reportMissingTypeStubs] - the package has no types
+from filetype.types.image import Jpeg, Png  # pyright: ignore[reportMissingTypeStubs] - the package has no types
+
+from bridge.domain.record import macros
+from bridge.domain.record.macros import HasMacros, NotAnArchive, Part
+from bridge.errors import FieldFault, TooLarge, UnsupportedMediaType, ValidationFailed
+
+HEAD: Final = 4096
+"""Bytes looked at from the beginning."""
+
+TAIL: Final = 256 * 1024
+"""Bytes kept of the end of an archive: its list of contents, for some thousand names."""
+
+_ENDING: Final = 10  # characters kept from the end of a name that is too long
+
+MAX_NAME: Final = 200
+"""Characters kept of a file's name, its ending included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of file: what a person calls it, its media type, and the endings its name may have."""
+
+    label: str
+    media_type: str
+    endings: tuple[str, ...]
+
+
+PDF = Kind("PDF", "application/pdf", ("pdf",))
+JPEG = Kind("JPEG image", "image/jpeg", ("jpg", "jpeg"))
+PNG = Kind("PNG image", "image/png", ("png",))
+DOCX = Kind("Word document", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", ("docx",))
+ODT = Kind("OpenDocument text", "application/vnd.oasis.opendocument.text", ("odt",))
+TXT = Kind("plain text in UTF-8", "text/plain", ("txt",))
+
+KINDS: Final = (PDF, JPEG, PNG, DOCX, ODT, TXT)
+TAKEN: Final = ", ".join(f"{kind.label} ({', '.join('.' + ending for ending in kind.endings)})" for kind in KINDS)
+"""The kinds in words, for the person whose file was refused."""
+
+_OF_ENDING: Final = {ending: kind for kind in KINDS for ending in kind.endings}
+_SIGNED: Final[Mapping[Kind, Any]] = {PDF: Pdf(), JPEG: Jpeg(), PNG: Png()}
+
+_ZIP = b"PK\x03\x04"
+# ODF 1.3 part 2 §3.3: the first entry is called mimetype and is not compressed; after it comes the next entry, or the
+# first one's data descriptor. Without that, the mark of a template begins in the same way.
+_ODT_MARK = re.compile(rb"PK\x03\x04.{22}\x08\x00..mimetype" + re.escape(ODT.media_type.encode()) + rb"PK", re.DOTALL)
+_DOCX_PARTS: Final = {"[Content_Types].xml", "word/document.xml"}  # ECMA-376 part 2 §10.1.2.2, part 1 §11.3.10
+_READ: Final = {DOCX: macros.to_read_of_word, ODT: macros.to_read_of_open_document}
+"""Kinds that are archives, and which of their parts can name code."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f]")
+# Control characters, and those that turn the direction of what follows: "report<U+202E>fdp.exe" would read as a PDF.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNITS: Final = ((2**30, "GB"), (2**20, "MB"), (2**10, "kB"))
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a file once it has passed: ``size`` in bytes, ``sha256`` in hexadecimal digits."""
+
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+
+
+class Inspector:
+    """Looks at a file as it passes, piece by piece: size, digest, and whether it is what its name says."""
+
+    def __init__(self, name: str, max_bytes: int) -> None:
+        """Begin with the name that the member's file has; raises ``UnsupportedMediaType`` for an ending not taken."""
+        self._name = safe_name(name)
+        self._kind = _kind_of(self._name)
+        self._max_bytes = max_bytes
+        self._size = 0
+        self._digest = hashlib.sha256()
+        self._head = b""
+        self._tail = b""
+        self._text = codecs.getincrementaldecoder("utf-8")("strict")
+
+    def take(self, data: bytes) -> None:
+        """Look at the next piece; raises ``TooLarge`` or ``UnsupportedMediaType`` as soon as that is certain."""
+        self._size += len(data)
+        if self._size > self._max_bytes:
+            raise TooLarge(f"A file may have up to {in_words(self._max_bytes)}; send a smaller one.")
+        self._digest.update(data)
+        if len(self._head) < HEAD:
+            self._head += data[: HEAD - len(self._head)]
+            if len(self._head) == HEAD:
+                self._check_head()
+        self._look_on(data)
+
+    def finish(self) -> Facts:
+        """Return the facts at the end of the file; raises ``UnsupportedMediaType``; ``ValidationFailed`` if empty."""
+        if not self._size:
+            raise ValidationFailed("The file is empty.", faults=[_fault("The file is empty: choose another one.")])
+        self._check_head()
+        self._look_on(b"", final=True)
+        return Facts(self._name, self._kind.media_type, self._size, self._digest.hexdigest())
+
+    def to_read(self) -> list[Part]:
+        """Return the parts to read again once all of the file has passed, for ``look_inside``; few, and often none.
+
+        Raises ``UnsupportedMediaType`` for what the list of contents shows.
+        """
+        if self._kind not in _READ:
+            return []
+        try:
+            listed = macros.parts(self._tail, self._size)
+            if self._kind is DOCX and not {part.name for part in listed} >= _DOCX_PARTS:
+                raise self._not_as_named()
+            return _READ[self._kind](listed)
+        except NotAnArchive:
+            raise self._not_as_named() from None
+        except HasMacros:
+            raise self._with_macros() from None
+
+    def look_inside(self, part: Part, raw: bytes) -> None:
+        """Look at a part, given the file's bytes from its start on; raises ``UnsupportedMediaType``."""
+        try:
+            macros.refuse_macros(part, raw)
+        except NotAnArchive:
+            raise self._not_as_named() from None
+        except HasMacros:
+            raise self._with_macros() from None
+
+    def _check_head(self) -> None:
+        signed = next((kind for kind, matcher in _SIGNED.items() if matcher.match(self._head)), None)
+        wanted = self._kind if self._kind in _SIGNED else None
+        is_archive = self._kind is not DOCX or self._head.startswith(_ZIP)
+        is_open_document = self._kind is not ODT or _ODT_MARK.match(self._head) is not None
+        if signed is not wanted or not is_archive or not is_open_document:
+            raise self._not_as_named()
+
+    def _look_on(self, data: bytes, *, final: bool = False) -> None:
+        """Go on with what cannot be told from the beginning: text throughout, and an archive's list at its end."""
+        if self._kind in _READ:
+            self._tail = (self._tail + data)[-TAIL:]
+        if self._kind is TXT:
+            try:
+                text = self._text.decode(data, final)
+            except UnicodeDecodeError:
+                raise self._not_as_named() from None
+            if _CONTROL.search(text):
+                raise self._not_as_named()
+
+    def _with_macros(self) -> UnsupportedMediaType:
+        message = f"This file has macros or scripts: save it without them, or as a PDF. Taken are: {TAKEN}."
+        return UnsupportedMediaType(message, faults=[_fault(message)])
+
+    def _not_as_named(self) -> UnsupportedMediaType:
+        message = f"The name of this file says {self._kind.label}, but its content says otherwise. Taken are: {TAKEN}."
+        return UnsupportedMediaType(message, faults=[_fault(message)])
+
+
+def safe_name(given: str) -> str:
+    """The last part of a path, without characters that could mislead, at most ``MAX_NAME`` characters."""
+    name = _UNSAFE.sub("", re.split(r"[/\\]", given)[-1]).strip(" .")
+    return name if len(name) <= MAX_NAME else name[: MAX_NAME - _ENDING] + name[-_ENDING:]
+
+
+def in_words(size: int) -> str:
+    """A size as file managers tell it: ``10 MB`` is 10 times 1024 times 1024 bytes."""
+    for unit, name in _UNITS:
+        if size >= unit:
+            return f"{size / unit:.1f}".removesuffix(".0") + f" {name}"
+    return "1 byte" if size == 1 else f"{size} bytes"
+
+
+def check_room(size: int, used: int, quota: int) -> None:
+    """Raise ``TooLarge`` unless ``size`` more bytes fit beside those ``used`` of a member's ``quota``."""
+    remaining = max(quota - used, 0)
+    if size > remaining:
+        raise TooLarge(
+            f"Your evidence may take up {in_words(quota)} in all, and {in_words(remaining)} of that are left: "
+            "send a smaller file, or delete evidence that you no longer need."
+        )
+
+
+def _kind_of(name: str) -> Kind:
+    kind = _OF_ENDING.get(name.rpartition(".")[2].lower()) if "." in name else None
+    if kind is None:
+        message = f"Files with this ending are not taken. Taken are: {TAKEN}."
+        raise UnsupportedMediaType(message, faults=[_fault(message)])
+    return kind
+
+
+def _fault(message: str) -> FieldFault:
+    return FieldFault("/file", "File", message)

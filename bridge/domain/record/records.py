@@ -1,0 +1,120 @@
+"""What a plan item and a log entry have in common: fields of a form, and what is derived from them."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any, cast
+
+from bridge.domain.record import search as keywords
+from bridge.domain.record.forms import DEFAULTS, Form, FormField
+from bridge.errors import FieldFault
+
+Values = Mapping[str, Any]
+Document = dict[str, Any]
+
+LAST = "\U0010ffff"
+"""Sorts after every id; put after a text, after everything that begins with it."""
+
+WRITTEN = frozenset({"string", "text", "long_text", "url", "tags"})
+"""Types of fields that hold words of the member's own."""
+
+RESTORABLE_DAYS = 30
+"""How long a deleted record can be brought back (decision 5)."""
+
+
+def findable(form: Form, values: Values, sorts: Sequence[str]) -> Document:
+    """Compute what a record is sorted and found by: ``order`` for each of ``sorts``, and its search ``tokens``."""
+    return {
+        "order": {name: order_key(values.get(name)) for name in sorts},
+        "tokens": keywords.tokens(_texts(form, values)),
+    }
+
+
+def order_key(value: object) -> Document:
+    """Return a sort key that puts empty values last in both directions: sort by ``empty``, then by ``key``.
+
+    Case and accents do not count, as in a printed index.
+    """
+    text = "" if value is None else str(value)
+    key = (text if text.isascii() else _without_accents(text)).casefold().strip()[:200]
+    return {"empty": not key, "key": key}
+
+
+def _without_accents(text: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+
+
+def _texts(form: Form, values: Values) -> Iterator[str]:
+    """What a keyword search looks through: words as a person reads them, so the label of a choice and no date (R20).
+
+    A choice that the service made by default is left out: it would find nearly every record.
+    """
+    for field in form.fields:
+        value = values.get(field.name)
+        if value is None:
+            continue
+        parts = cast("list[object]", value) if isinstance(value, list) else [value]
+        if field.choices:
+            default = DEFAULTS[form.name].get(field.name)
+            yield from (field.label_of(part) for part in parts if part != default)
+        elif field.type in WRITTEN:
+            yield from (part for part in parts if isinstance(part, str))
+
+
+def values_of(form: Form, record: Values) -> Document:
+    """Return the fields of the form that a record has."""
+    return {field.name: record[field.name] for field in form.fields if field.name in record}
+
+
+def patched(record: Values, changes: Values) -> Document:
+    """Return the record after a merge patch (RFC 7396): None takes a field away, a list replaces a list."""
+    gone = {name for name, value in changes.items() if value is None}
+    return {name: value for name, value in {**record, **changes}.items() if name not in gone}
+
+
+def misfits(form: Form, changes: Values) -> list[FieldFault]:
+    """Return what the record's own version of the form does not take: newer fields, and newer choices."""
+    fields = {field.name: field for field in form.fields}
+    return [fault for name, value in changes.items() if (fault := _misfit(fields.get(name), name, value))]
+
+
+def _misfit(field: FormField | None, name: str, value: object) -> FieldFault | None:
+    if field is None:
+        return fault(name, name, "This record was made with an earlier form, which has no such field: leave it out.")
+    offered = [choice.value for choice in field.choices]
+    given = cast("list[object]", value) if isinstance(value, list) else [value]
+    if value is None or not offered or all(one in offered for one in given):
+        return None
+    return fault(name, field.label, f"Choose one of: {', '.join(offered)}.")
+
+
+def out_of_order(form: Form, values: Values, changes: Iterable[str], earlier: str, later: str) -> list[FieldFault]:
+    """Return the fault of two dates that are the wrong way round, when a change has touched either."""
+    first, last = values.get(earlier), values.get(later)
+    if not {earlier, later} & set(changes) or not first or not last or first <= last:
+        return []
+    name = later if later in set(changes) else earlier
+    start, end = label(form, earlier), label(form, later)
+    return [fault(name, label(form, name), f"“{end}” cannot be before “{start}” ({first}): change one of the two.")]
+
+
+def in_future(form: Form, values: Values, name: str, today: date) -> list[FieldFault]:
+    """Return the fault of a day that is still to come."""
+    day = values.get(name)
+    if not day or day <= today.isoformat():
+        return []
+    title = label(form, name)
+    return [fault(name, title, f"“{title}” cannot be in the future: give {today} or an earlier day, or leave it out.")]
+
+
+def label(form: Form, name: str) -> str:
+    """Return what a person calls a field."""
+    field = form.field(name)
+    return field.label if field else name
+
+
+def fault(name: str, title: str, message: str) -> FieldFault:
+    """Make the fault of one field of the body."""
+    return FieldFault(f"/{name}", title, message)

@@ -1,0 +1,228 @@
+"""A batch of statements decided: from the statements, and what was read, to what is to be written.
+
+Nothing here reads or writes. The statements are taken in their order, each on what those before it left, so that a
+batch means the same as its statements one by one (invariant 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bridge.domain.changes import Changes
+from bridge.domain.events import event
+from bridge.domain.record import entries
+from bridge.domain.record.calendars import calendar_of, frozen_on
+from bridge.domain.record.forms import Form
+from bridge.domain.statements import ledger
+from bridge.domain.statements.arrivals import Arrival
+from bridge.domain.statements.completions import Completion, Voiding
+from bridge.domain.statements.dispositions import Disposition, Outcome, Reason
+from bridge.domain.statements.waiting import held_row, held_voiding, parked_row
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was read for a batch, in the transaction that writes it.
+
+    ``secret`` is the key of tombstones. ``owners`` is identifier key → member id, ``erased`` are those of the other
+    keys that an erased person had; ``rows`` are the ledger's, of the batch and of what it voids; ``entries`` those that
+    it may change; ``held`` and ``parked`` the rows of what stops waiting with it.
+    """
+
+    secret: bytes
+    members: Mapping[str, Document]
+    owners: Mapping[str, str]
+    erased: Collection[str] = ()
+    rows: Sequence[Document] = ()
+    entries: Sequence[Document] = ()
+    held: Sequence[Document] = ()
+    parked: Sequence[Document] = ()
+
+
+@dataclass(slots=True)
+class Touch:
+    """What a batch does to a member: it numbers drafts and events."""
+
+    drafts: int = 0
+    events: int = 0
+
+
+class Batch:
+    """The decision: ``record``, ``release`` and ``void`` give outcomes, and the rest of it is what is to be written.
+
+    Drafts are made by ``form``, the current one of the log. ``touched`` are the members whose record changes;
+    ``sought`` the identifiers that nobody has, each of which whoever brings it is to meet.
+    """
+
+    def __init__(self, known: Known, form: Form) -> None:
+        self._members, self._owners, self._erased = known.members, known.owners, known.erased
+        self._secret = known.secret
+        self._form = form
+        self.ledger = Changes(known.rows)
+        self.entries = Changes(known.entries)
+        self.held = Changes(known.held)
+        self.parked = Changes(known.parked)
+        self.events: list[Document] = []
+        self.touched: dict[str, Touch] = {}
+        self.sought: set[str] = set()
+        self._holders = {
+            (entry["member_id"], key): entry["_id"]
+            for entry in known.entries
+            for key in (*entry["provenance"]["statement_ids"], *entry.get("merge_keys", ()))
+        }
+
+    def record(self, arrival: Arrival) -> Outcome:
+        """Decide on a statement that came; one that is refused leaves nothing."""
+        row = self.ledger.get(arrival.statement_id)
+        if row is not None and ledger.is_erased(row):
+            return Outcome.ignored(Reason.ERASED)
+        if row is not None and "digest" in row and not ledger.is_same(row, arrival.digest):
+            return ledger.conflict()
+        if row is not None and "disposition" in row:
+            return ledger.duplicate(row)
+        outcome = self._outcome(arrival, is_voided=row is not None and "voided_by" in row)
+        if outcome.disposition is not Disposition.DEAD_LETTERED:
+            there = row or {"_id": arrival.statement_id}
+            facts = {} if "digest" in there else ledger.received(arrival, outcome.member_id, self._secret)
+            self.ledger.put(ledger.settled({**there, **facts}, outcome))
+        return outcome
+
+    def release(self, arrival: Arrival) -> Outcome:
+        """Decide anew on a statement that waits; it may go on waiting, for something else perhaps."""
+        self.forget(arrival.statement_id)
+        row = self.ledger.get(arrival.statement_id) or {"_id": arrival.statement_id}
+        outcome = self._outcome(arrival, is_voided="voided_by" in row)
+        self.ledger.put(ledger.settled(row, outcome))
+        return outcome
+
+    def forget(self, statement_id: str) -> None:
+        """Let a statement wait no more."""
+        self.held.remove(statement_id)
+        self.parked.remove(statement_id)
+
+    def void(self, target: str, voiding_id: str, at: datetime) -> None:
+        """Take back what a voided statement made (decision 8); remembered for one still to come."""
+        row = self.ledger.get(target) or {"_id": target}
+        self.ledger.put({**row, "voided_by": voiding_id})
+        if "entry_id" in row:
+            self._void_entry(row, voiding_id, at)
+        elif row.get("disposition") in ledger.WAITING:
+            self.forget(target)
+            self._withdraw_row(target)
+            self._touch(row.get("member_id"))
+
+    def _outcome(self, arrival: Arrival, *, is_voided: bool) -> Outcome:
+        if isinstance(arrival.meaning, Voiding):  # a voiding is not voided (xAPI-Data 2.3.2)
+            self.void(arrival.meaning.target, arrival.statement_id, arrival.received_at)
+        if arrival.actor_key in self._erased:  # whatever it is: nothing of it is kept
+            return Outcome.ignored(Reason.ERASED)
+        if isinstance(arrival.meaning, Voiding):
+            return Outcome(Disposition.WITHDRAWN)
+        if isinstance(arrival.meaning, Outcome) and arrival.meaning.disposition is Disposition.DEAD_LETTERED:
+            return arrival.meaning
+        if is_voided:
+            return Outcome(Disposition.WITHDRAWN)
+        if isinstance(arrival.meaning, Outcome):
+            return arrival.meaning
+        return self._place(arrival, arrival.meaning)
+
+    def _place(self, arrival: Arrival, completion: Completion) -> Outcome:
+        """Give a completion its draft, an entry to join, or a place to wait."""
+        member = self._members.get(self._owners.get(completion.actor_key, ""))
+        if member is None:
+            self.parked.put(parked_row(arrival.statement_id, completion.actor_key, arrival.received_at))
+            self.sought.add(completion.actor_key)
+            return Outcome(Disposition.PARKED)
+        member_id = str(member["_id"])
+        self._touch(member_id)
+        holder = self._holder(member_id, arrival, completion)
+        freeze = frozen_on(member, completion.day) or (holder or {}).get("frozen")
+        if holder is not None and arrival.statement_id in holder["provenance"]["statement_ids"]:
+            return _already_in(holder, arrival)
+        if freeze:
+            row = held_row(arrival.statement_id, member_id, freeze["period_id"], arrival.received_at)
+            self.held.put(row)
+            return Outcome(Disposition.HELD, member_id=member_id)
+        if holder is not None:
+            return self._join(arrival, completion, holder)
+        return self._draft(arrival, completion, member)
+
+    def _holder(self, member_id: str, arrival: Arrival, completion: Completion) -> Document | None:
+        """Return the entry that a completion is in, or joins: of the same registration, or activity and day.
+
+        So decision 7 has it.
+        """
+        keys = (*completion.merge_keys, arrival.statement_id)
+        held = [self._holders[member_id, key] for key in keys if (member_id, key) in self._holders]
+        return self.entries.get(held[0]) if held else None
+
+    def _draft(self, arrival: Arrival, completion: Completion, member: Document) -> Outcome:
+        member_id = str(member["_id"])
+        touch = self._touch(member_id)
+        touch.drafts += 1
+        number = member.get("numbers", {}).get("log", 0) + touch.drafts
+        draft = entries.automatic_draft(
+            completion, member_id, calendar_of(member), arrival.statement_id, arrival.received_at, self._form, number
+        )
+        self.entries.put(draft)
+        self._holders |= {(member_id, key): draft["_id"] for key in completion.merge_keys}
+        data = {"entry_id": draft["_id"], "statement_id": arrival.statement_id}
+        self._announce("log.drafted", member_id, arrival.received_at, data, arrival.traceparent)
+        return Outcome(Disposition.RECORDED, entry_id=draft["_id"], member_id=member_id)
+
+    def _join(self, arrival: Arrival, completion: Completion, holder: Document) -> Outcome:
+        member_id = holder["member_id"]
+        free = [key for key in completion.merge_keys if (member_id, key) not in self._holders]
+        self._holders |= {(member_id, key): holder["_id"] for key in free}
+        self.entries.put(entries.joined(holder, arrival.statement_id, free))
+        return Outcome(Disposition.MERGED, entry_id=holder["_id"], member_id=member_id)
+
+    def _void_entry(self, row: Document, voiding_id: str, at: datetime) -> None:
+        """Withdraw or flag an entry; a frozen one when its freeze ends (decision 4), one being erased not at all."""
+        member, entry = self._members.get(row["member_id"]), self.entries.get(row["entry_id"])
+        if member is None or "erasing" in member or entry is None or entry.get("withdrawn_at"):
+            return
+        self._touch(row["member_id"])
+        if freeze := entry.get("frozen"):
+            self.held.put(held_voiding(voiding_id, row["_id"], row["member_id"], freeze["period_id"], at))
+        elif entries.is_untouched(entry, row["_id"]):
+            self.entries.put(entries.withdrawn(entry, at))
+            for key in entry.get("merge_keys", ()):
+                self._holders.pop((row["member_id"], key), None)
+            self._withdraw_row(row["_id"])
+            self._announce("log.withdrawn", row["member_id"], at, {"entry_id": entry["_id"]})
+        else:
+            self.entries.put(entries.flagged(entry, row["_id"]))
+
+    def _withdraw_row(self, statement_id: str) -> None:
+        row = self.ledger.get(statement_id) or {"_id": statement_id}
+        outcome = Outcome(Disposition.WITHDRAWN, entry_id=row.get("entry_id"), member_id=row.get("member_id"))
+        self.ledger.put(ledger.settled(row, outcome))
+
+    def _touch(self, member_id: str | None) -> Touch:
+        if member_id is None:
+            return Touch()
+        return self.touched.setdefault(member_id, Touch())
+
+    def _announce(
+        self, kind: str, member_id: str, at: datetime, data: Document, traceparent: str | None = None
+    ) -> None:
+        touch = self._touch(member_id)
+        touch.events += 1
+        place = (self._members[member_id]["acts"] + 1, touch.events)
+        self.events.append(event(kind, str(data["entry_id"]), member_id, place, at, data, traceparent))
+
+
+def _already_in(entry: Document, arrival: Arrival) -> Outcome:
+    own = entry["_id"] == entries.entry_id(entry["member_id"], arrival.statement_id)
+    disposition = Disposition.RECORDED if own else Disposition.MERGED
+    return Outcome(
+        Disposition.WITHDRAWN if entry.get("withdrawn_at") else disposition,
+        entry_id=entry["_id"],
+        member_id=entry["member_id"],
+    )

@@ -1,0 +1,179 @@
+"""What a valid statement means for a CPD log: a completion, a voiding, or nothing (R27-R31, decisions 8, 9, 15)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Any, cast
+from urllib.parse import unquote
+
+from bridge.domain.record import markup
+from bridge.domain.statements import agents, durations, languages
+from bridge.domain.statements.dispositions import Outcome, Reason
+from schemas.xapi import VERBS
+
+Statement = Mapping[str, Any]
+"""A decoded xAPI statement that the schema has accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The settings that decide what counts, in the domain's own terms."""
+
+    verbs: frozenset[str]
+    voiding_verbs: frozenset[str]
+    prefixes: tuple[str, ...]
+    types: frozenset[str]
+    zone: tzinfo
+    go_live: datetime | None
+    skew: timedelta
+    languages: tuple[str, ...]
+
+    def has(self, activity: Statement) -> bool:
+        """Say whether an Activity is in the catalogue; an empty list of prefixes or types takes any."""
+        in_prefix = not self.prefixes or str(activity["id"]).startswith(self.prefixes)
+        return in_prefix and (not self.types or activity.get("definition", {}).get("type") in self.types)
+
+
+def verb_iris(names: tuple[str, ...]) -> frozenset[str]:
+    """Turn the names or IRIs of ``BRIDGE_VERBS`` into verb IRIs; an unknown name raises ``ValueError``."""
+    unknown = [name for name in names if name not in VERBS and ":" not in name]
+    if unknown:
+        raise ValueError(f"unknown verb {', '.join(unknown)}; use one of {', '.join(sorted(VERBS))}, or an IRI")
+    return frozenset(iri for name in names for iri in VERBS.get(name, (name,)))
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A completed activity: the facts that an automatic draft is made of."""
+
+    actor_key: str
+    activity_id: str
+    activity_type: str | None
+    title: str
+    description: str
+    day: date
+    minutes: int | None
+    registration: str | None
+
+    @property
+    def merge_keys(self) -> list[str]:
+        """Two completions of one member that share a key are one entry (decision 7)."""
+        keys = [f"day:{self.day.isoformat()}:{self.activity_id}"]
+        return keys if self.registration is None else [f"registration:{self.registration}:{self.activity_id}", *keys]
+
+
+@dataclass(frozen=True, slots=True)
+class Voiding:
+    """A statement that voids another (xAPI-Data §2.3.2)."""
+
+    target: str
+
+
+Meaning = Completion | Voiding | Outcome
+
+
+def meaning(statement: Statement, received_at: datetime, rules: Rules) -> Meaning:
+    """Decide what a statement means; an ``Outcome`` settles it at once."""
+    if statement["verb"]["id"] in rules.voiding_verbs:
+        return Voiding(str(statement["object"]["id"]).lower())
+    try:
+        when = happened_at(statement, received_at).astimezone(rules.zone)
+    except (ValueError, OverflowError):  # valid, but beyond the years 1 to 9999 in UTC or here
+        return Outcome.dead(Reason.INVALID_STATEMENT, "/timestamp: a time between the years 1 and 9999 was expected")
+    return (
+        _not_completed(statement, rules)
+        or _not_catalogue(statement, rules)
+        or _out_of_time(when, received_at, rules)
+        or _completion(statement, when, rules)
+    )
+
+
+def _not_completed(statement: Statement, rules: Rules) -> Outcome | None:
+    if statement["verb"]["id"] not in rules.verbs:
+        return Outcome.ignored(Reason.VERB)
+    a_group = agents.actor_key(statement["actor"]) is None  # no member's own completion
+    unfinished = statement.get("result", {}).get("completion") is False
+    return Outcome.ignored(Reason.NOT_COMPLETED) if a_group or unfinished else None
+
+
+def _not_catalogue(statement: Statement, rules: Rules) -> Outcome | None:
+    if statement["object"].get("objectType", "Activity") != "Activity" or not rules.has(statement["object"]):
+        return Outcome.ignored(Reason.NOT_CATALOGUE)
+    if any(rules.has(parent) for parent in _other_parents(statement)):
+        return Outcome.ignored(Reason.SUB_ACTIVITY)
+    return None
+
+
+def _out_of_time(when: datetime, received_at: datetime, rules: Rules) -> Outcome | None:
+    if when > received_at + rules.skew:
+        skew = int(rules.skew.total_seconds())
+        return Outcome.dead(Reason.FUTURE_TIMESTAMP, f"/timestamp: at most {skew} s ahead was expected")
+    if rules.go_live is not None and when < rules.go_live:
+        return Outcome.ignored(Reason.BEFORE_GO_LIVE)
+    return None
+
+
+def _other_parents(statement: Statement) -> list[Statement]:
+    found: Any = statement.get("context", {}).get("contextActivities", {}).get("parent", [])
+    parents = cast("list[Statement]", found if isinstance(found, list) else [found])
+    return [parent for parent in parents if parent["id"] != statement["object"]["id"]]
+
+
+def happened_at(statement: Statement, received_at: datetime) -> datetime:
+    """Return the statement's ``timestamp``, else ``stored``, else when it was received (decision 9)."""
+    text = statement.get("timestamp") or statement.get("stored")
+    if text is None:
+        return received_at
+    return datetime.fromisoformat(text.replace(",", ".")).astimezone(UTC)
+
+
+def _completion(statement: Statement, when: datetime, rules: Rules) -> Completion:
+    activity = statement["object"]
+    definition = activity.get("definition", {})
+    context = statement.get("context", {})
+    duration = statement.get("result", {}).get("duration")
+    actor_key = agents.actor_key(statement["actor"])
+    assert actor_key is not None  # _not_for_the_log has settled Groups
+    return Completion(
+        actor_key=actor_key,
+        activity_id=activity["id"],
+        activity_type=definition.get("type"),
+        title=_words(definition.get("name"), rules) or last_segment(activity["id"]),
+        description=_words(definition.get("description"), rules),
+        day=when.date(),
+        minutes=None if duration is None else durations.minutes(duration),
+        registration=context["registration"].lower() if "registration" in context else None,
+    )
+
+
+def _words(language_map: Mapping[str, str] | None, rules: Rules) -> str:
+    """Return the best text that shows something once its markup is gone; "" without one (decision 12)."""
+    texts = map(markup.readable, languages.ranked(language_map or {}, rules.languages))
+    return next(filter(markup.is_visible, texts), "")
+
+
+def last_segment(iri: str) -> str:
+    """Return the last segment of an IRI's path that shows something, decoded: a title without a name (decision 12).
+
+    Query and fragment are no part of it (RFC 3986 §3.3). Without such a segment it is the host, or else the scheme.
+    """
+    parts = _IRI.match(iri)
+    assert parts is not None  # it takes any text
+    segments = [markup.readable(_unescaped(part)) for part in parts["path"].split("/") if part not in _DOTS]
+    host = (parts["authority"] or "").rpartition("@")[2]
+    return next(filter(markup.is_visible, (*reversed(segments), host)), parts["scheme"])
+
+
+_IRI = re.compile(r"(?P<scheme>[^:/?#]*:?)(?://(?P<authority>[^/?#]*))?(?P<path>[^?#]*)")  # RFC 3986, appendix B
+_DOTS = ("", ".", "..")
+
+
+def _unescaped(segment: str) -> str:
+    """Return a segment with its percent escapes undone, or as it is when they are not UTF-8."""
+    try:
+        return unquote(segment, errors="strict")
+    except UnicodeDecodeError:
+        return segment

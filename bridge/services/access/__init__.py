@@ -1,0 +1,1 @@
+"""Access: the access log and support grants."""

@@ -1,0 +1,79 @@
+"""Support grants: the member lets the support team look, for a time, and takes it back whenever they like (R63)."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from bridge.domain.privacy.access import Reader, Right
+from bridge.errors import NotFound
+from bridge.services.access.access_log import AccessHistory
+from bridge.services.idempotency import Attempt, once
+from bridge.services.stores import Stores
+from bridge.services.unit_of_work import Act, Acts
+from bridge.store.listing import Listing
+from bridge.store.times import now
+
+Document = dict[str, Any]
+
+
+class Support:
+    """Gives and ends permission, and lets the support team in by it."""
+
+    def __init__(self, stores: Stores, acts: Acts, access: AccessHistory) -> None:
+        self._stores = stores
+        self._acts = acts
+        self._access = access
+
+    async def list(self, member_id: str, limit: int, after: list[Any] | None) -> Listing:
+        """Return a page of the member's grants, newest first."""
+        page = await self._stores.grants.list(member_id, limit, after)
+        return Listing([_shown(grant) for grant in page.items], page.next, page.total)
+
+    async def grant(self, member_id: str, reason: str, hours: int, attempt: Attempt | None) -> Document:
+        """Let the support team read the member's record for some hours from now."""
+
+        async def add(act: Act) -> Document:
+            grant = {
+                "_id": str(uuid.uuid4()),
+                "member_id": member_id,
+                "reason": reason,
+                "created_at": act.at,
+                "expires_at": act.at + timedelta(hours=hours),
+                "revoked_at": None,
+                "version": 1,
+                "order": {"created_at": {"empty": False, "key": f"{act.member['acts']:015}"}},
+            }
+            await self._stores.grants.add(grant, act.session)
+            return grant
+
+        return _shown(await self._acts.run(member_id, lambda act: once(act, attempt, lambda: add(act))))
+
+    async def revoke(self, member_id: str, grant_id: str) -> None:
+        """End a grant at once; ending it again changes nothing. Raises ``NotFound``."""
+        if await self._stores.grants.revoke(member_id, grant_id, now()) is None:
+            raise NotFound("You have given no such permission.")
+
+    async def check(self, member_id: str) -> None:
+        """Raise ``NotFound`` unless the member has given a grant that is live."""
+        await self._live(member_id)
+
+    async def admit(self, member_id: str, reader: Reader, parts: tuple[str, ...], item: str | None) -> None:
+        """Let what was read leave by the live grant, once the read is noted; raises ``NotFound`` without one."""
+        grant = await self._live(member_id)
+        await self._access.read(reader, member_id, Right("support_grant", grant["_id"]), parts, item)
+        await self._live(member_id)  # it may have been revoked while the read was noted
+
+    async def _live(self, member_id: str) -> Document:
+        grant = await self._stores.grants.live(member_id, now())
+        if grant is None:
+            raise NotFound("There is nothing at this address, or it is not yours.")
+        return grant
+
+
+def _shown(grant: Document) -> Document:
+    """Return a grant as its member sees it."""
+    ended = grant["revoked_at"] is not None
+    state = "revoked" if ended else "live" if grant["expires_at"] > now() else "expired"
+    return {**grant, "id": grant["_id"], "state": state}

@@ -1,0 +1,1 @@
+"""The Register Audit: cases, submissions, selection and the Register team."""

@@ -1,0 +1,159 @@
+"""The Register Audit as the member sees it: their cases, submitting, asking for more time, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+from bridge.domain.audit import cases as rules
+from bridge.domain.audit.cases import AWAITED, Move, State
+from bridge.domain.statements.languages import pick
+from bridge.errors import Conflict, FieldFault, NotFound, NotSelected, ValidationFailed
+from bridge.services.audit.submissions import Submissions
+from bridge.services.idempotency import Attempt, once
+from bridge.services.stores import Stores
+from bridge.services.unit_of_work import Act, Acts
+from bridge.store.audit.cases import CaseFilter
+from bridge.store.database import Session
+from bridge.store.listing import Listing, Sort
+from schemas.audit import DECLARATIONS
+
+Document = dict[str, Any]
+
+DEFAULT_LANGUAGE = "en"
+_NEWEST_FIRST: Sort = [("selected_at", True)]
+
+
+class MemberAudit:
+    """What a member may do in a case; ``today`` gives the local day."""
+
+    def __init__(self, stores: Stores, acts: Acts, submissions: Submissions, today: Callable[[], date]) -> None:
+        self._stores = stores
+        self._acts = acts
+        self._submissions = submissions
+        self._today = today
+
+    async def cases_of(self, member_id: str) -> list[Document]:
+        """Return a member's cases as stored, newest first: what ``domain.record.actions`` decides by."""
+        return await self._stores.cases.of_member(member_id)
+
+    async def list(self, member_id: str, limit: int, after: list[Any] | None) -> Listing:
+        """Return a page of the member's cases as shown, newest first."""
+        page = await self._stores.cases.list(CaseFilter(member_id=member_id), _NEWEST_FIRST, limit, after)
+        member = await self._stores.members.get(member_id) or {}
+        return Listing([shown(case, member) for case in page.items], page.next, page.total)
+
+    async def submit(
+        self, member_id: str, case_id: str, accepted: Mapping[str, bool], attempt: Attempt | None
+    ) -> tuple[Document, bool]:
+        """Submit a case's period; returns the submission, and whether it was made now rather than before (R55).
+
+        Raises ``NotSelected`` without a case, or for one that has ended, ``NotFound`` when the id is of no case of the
+        member's, and ``ValidationFailed`` unless every declaration is accepted.
+        """
+
+        async def work(act: Act) -> Document:
+            case = await self._own(member_id, case_id, act.session)
+            if case["state"] == State.SUBMITTED:
+                return {"submission": await self._receipt(case, act.session), "new": False}
+            rules.after(case["state"], Move.SUBMIT)
+            return {"submission": await self._submit(act, case, _declared(act, accepted)), "new": True}
+
+        done = await self._acts.run(member_id, lambda act: once(act, attempt, lambda: work(act)))
+        return done["submission"], done["new"]
+
+    async def ask_extension(
+        self, member_id: str, case_id: str, until: date, reason: str, attempt: Attempt | None
+    ) -> Document:
+        """Ask for a later due date; returns the request. Raises as ``submit`` does, for one that is no later."""
+
+        async def ask(act: Act) -> Document:
+            case = await self._own(member_id, case_id, act.session)
+            self._check_extension(case, until)
+            asked = {"until": until.isoformat(), "reason": reason, "asked_at": act.at, "decision": None}
+            change = {"$push": {"extensions": asked, "history": rules.step("ask_extension", member_id, act.at)}}
+            await self._stores.cases.change(case, change, act.session)
+            return asked
+
+        return await self._acts.run(member_id, lambda act: once(act, attempt, lambda: ask(act)))
+
+    async def readiness(self, member_id: str, case_id: str) -> Document:
+        """Return what an assessor will find missing in a case's period; raises ``NotFound`` or ``NotSelected``."""
+        case = await self._own(member_id, case_id)
+        return {"case_id": case_id, "period_id": case["period_id"], **await self._submissions.readiness(case)}
+
+    async def _own(self, member_id: str, case_id: str, session: Session | None = None) -> Document:
+        cases = await self._stores.cases.of_member(member_id, session)
+        case = next((case for case in cases if case["_id"] == case_id), None)
+        going_on = any(rules.is_open(one) for one in cases)
+        if case is None and going_on:
+            raise NotFound("You have no such audit case; GET /v1/audit lists yours.")
+        if case is None:
+            raise NotSelected("You are not selected for the Register Audit, so there is nothing to submit.")
+        if not rules.is_open(case):
+            raise NotSelected(f"This audit case has ended ({case['state']}); there is nothing more to do in it.")
+        return case
+
+    async def _submit(self, act: Act, case: Document, declared: list[Document]) -> Document:
+        submission = await self._submissions.take(act, case, declared)
+        receipt = submission["_id"]
+        fields = {
+            "state": State.SUBMITTED.value,
+            "submitted_at": act.at,
+            "receipt": receipt,
+            "declarations": declared,
+        }
+        history = {"history": rules.step(Move.SUBMIT, act.member_id, act.at)}
+        case = await self._stores.cases.change(case, {"$set": fields, "$push": history}, act.session)
+        await act.announce("audit.submitted", receipt, event_data(case))
+        return submission
+
+    async def _receipt(self, case: Document, session: Session) -> Document:
+        submission = await self._stores.submissions.get(case["member_id"], case["receipt"], session)
+        assert submission is not None, "a submitted case has a submission: both are written in one act"
+        return submission
+
+    def _check_extension(self, case: Document, until: date) -> None:
+        if case["state"] not in AWAITED:
+            raise Conflict("You have submitted already: nothing is due from you, so there is nothing to extend.")
+        if rules.pending_extension(case):
+            raise Conflict("You have asked for more time already, and the Register team has not decided yet.")
+        if until <= max(rules.due_of(case), self._today()):
+            message = f"This must be later than the due date ({case['due_date']}) and than today."
+            raise ValidationFailed(message, faults=[FieldFault("/until", "Until", message)])
+
+
+def _declared(act: Act, accepted: Mapping[str, bool]) -> list[Document]:
+    """Return the declarations with the time they were made; raises ``ValidationFailed`` unless all are there."""
+    faults = [_undeclared(name) for name in DECLARATIONS if not accepted.get(name)]
+    if faults:
+        raise ValidationFailed("Every declaration must be accepted before you submit.", faults=faults)
+    language = act.member.get("language") or DEFAULT_LANGUAGE
+    return [{"id": name, "text": _text(texts, language), "accepted_at": act.at} for name, texts in DECLARATIONS.items()]
+
+
+def _undeclared(name: str) -> FieldFault:
+    message = f"Accept this declaration: “{_text(DECLARATIONS[name], DEFAULT_LANGUAGE)}”"
+    return FieldFault("/declarations", f"Declaration {name}", message)
+
+
+def _text(texts: Mapping[str, str], language: str) -> str:
+    return pick(texts, (language, DEFAULT_LANGUAGE)) or ""
+
+
+def event_data(case: Document) -> Document:
+    """Return what an ``audit.…`` event tells of a case: ids, states and dates."""
+    names = ("period_id", "state", "due_date", "receipt")
+    return {"case_id": case["_id"], **{name: case[name] for name in names}}
+
+
+def shown(case: Document, member: Mapping[str, Any]) -> Document:
+    """Return a case as its member sees it; declarations not made yet are shown to be made."""
+    language = member.get("language") or DEFAULT_LANGUAGE
+    made = {one["id"]: one for one in case["declarations"]}
+    declarations = [
+        made.get(name) or {"id": name, "text": _text(texts, language), "accepted_at": None}
+        for name, texts in DECLARATIONS.items()
+    ]
+    return {**case, "id": case["_id"], "declarations": declarations, "extensions": case["extensions"]}

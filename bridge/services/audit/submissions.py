@@ -1,0 +1,112 @@
+"""Sending a period to the Register team: the snapshot and the freeze in one act, and the freeze's end (R55-R60).
+
+The act touches the member first, as every change does; so no edit, link, comment, upload or completion overlaps it, and
+what is frozen is exactly what was sent (invariant 4).
+"""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from datetime import date, datetime
+from typing import Any
+
+from bridge.domain.audit.cases import FROZEN
+from bridge.domain.audit.snapshots import Scope, canonical, digest, readiness, snapshot
+from bridge.domain.record.forms import Forms
+from bridge.domain.record.periods import Period
+from bridge.errors import BridgeError
+from bridge.services.record.saving import save_entries
+from bridge.services.stores import Stores
+from bridge.services.unit_of_work import Act
+
+Document = dict[str, Any]
+
+
+class Tampered(BridgeError):
+    """A snapshot is not what its digest says; it is not shown."""
+
+    title = "This submission is damaged"
+
+
+class Submissions:
+    """Freezes what is submitted, keeps it, and lets it go."""
+
+    def __init__(self, stores: Stores, forms: Forms) -> None:
+        self._stores = stores
+        self._forms = forms
+
+    async def take(self, act: Act, case: Document, declared: list[Document]) -> Document:
+        """Take the snapshot of a case's period and freeze its scope; returns the submission: its id is the receipt."""
+        member_id, session = act.member_id, act.session
+        scope = await self._scope(act, case)
+        receipt = _receipt()
+        about = {**_about(act, case, receipt), "declarations": declared}
+        text = canonical(snapshot(about, scope, self._forms))
+        submission = {
+            "_id": receipt,
+            "member_id": member_id,
+            "case_id": case["_id"],
+            "submitted_at": act.at,
+            "digest": digest(text),
+            "counts": scope.counts(),
+            "evidence": {file["id"]: file["sha256"] for files in scope.files.values() for file in files},
+        }
+        await self._stores.submissions.add(submission, text, session)
+        await self._stores.freezes.freeze(member_id, scope, _mark(case, act.at), session)
+        return submission
+
+    async def _scope(self, act: Act, case: Document) -> Scope:
+        """Return what a case covers, each entry in its period: a calendar that moved may not have come to it yet."""
+        days = (act.member_id, case["start"], case["end"])
+        scope = await self._stores.freezes.scope(*days, act.session)
+        elsewhere = [entry for entry in scope.log if entry.get("period_id") != case["period_id"]]
+        if not elsewhere:
+            return scope
+        await save_entries(act, [(entry, {**entry, "period_id": case["period_id"]}) for entry in elsewhere])
+        return await self._stores.freezes.scope(*days, act.session)
+
+    async def thaw(self, act: Act, case: Document) -> None:
+        """End the freeze of a case, in the act that moves it on; what was held becomes drafts after it (decision 4)."""
+        if case["state"] in FROZEN:
+            await self._stores.freezes.thaw(act.member_id, case["_id"], act.session)
+            await self._stores.follow_ups.add(act.member_id, act.at, act.session)
+
+    async def text(self, submission: Document) -> bytes:
+        """Return the canonical text of a submission; raises ``Tampered`` when it does not match its digest."""
+        text = await self._stores.submissions.text(submission["member_id"], submission["_id"])
+        if digest(text) != submission["digest"]:
+            raise Tampered
+        return text
+
+    async def readiness(self, case: Document) -> Document:
+        """Return what an assessor would find missing if the case's period were submitted now."""
+        member_id = case["member_id"]
+        scope = await self._stores.freezes.scope(member_id, case["start"], case["end"])
+        held = await self._stores.waiting.count_held(member_id)
+        waiting = sum(n for period_id, n in held.items() if case["start"] <= period_id <= case["end"])
+        return readiness(scope, self._forms, waiting, await self._stores.freezes.undated(member_id))
+
+
+def _receipt() -> str:
+    """Return a receipt number that can be read out: 26 letters and digits without those that look alike."""
+    return base64.b32encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
+def _mark(case: Document, at: datetime) -> Document:
+    period = {name: case[name] for name in ("period_id", "start", "end")}
+    return {"case_id": case["_id"], **period, "since": at}
+
+
+def _period(case: Document) -> Period:
+    return Period(date.fromisoformat(case["start"]), date.fromisoformat(case["end"]))
+
+
+def _about(act: Act, case: Document, receipt: str) -> Document:
+    return {
+        "case_id": case["_id"],
+        "receipt": receipt,
+        "submitted_at": act.at,
+        "period": {"id": case["period_id"], "label": _period(case).label, "start": case["start"], "end": case["end"]},
+        "member": {"id": act.member_id, "name": act.member["name"], "registered": act.member["registered"]},
+    }

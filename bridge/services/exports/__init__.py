@@ -1,0 +1,1 @@
+"""Exports: booklets, data files and the whole record."""

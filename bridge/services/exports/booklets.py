@@ -1,0 +1,109 @@
+"""The lines of each booklet: what the cover says, then the records (``documents.booklet`` says what a line is)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from bridge.documents import formatting as words
+from bridge.documents.notice import Page
+from bridge.domain.record.forms import Forms
+from bridge.domain.record.periods import Elapsed
+from bridge.services.exports.reading import Choice, Names, Reads
+
+Document = dict[str, Any]
+Lines = AsyncGenerator[Document]
+
+
+def header(
+    title: str,
+    member: str,
+    span: str,
+    made_at: datetime,
+    language: str,
+    facts: Iterable[tuple[str, str]] = (),
+    elapsed: Elapsed | None = None,
+) -> Document:
+    """Return the line of the cover."""
+    progress = elapsed and {"percent": elapsed.percent, "text": elapsed.text}
+    about = {"title": title, "member": member, "span": span, "made_at": made_at.isoformat(), "language": language}
+    return {"header": {**about, "facts": list(facts), "progress": progress}}
+
+
+def form_lines(forms: Forms) -> Iterable[Document]:
+    """Return every version of both forms."""
+    return [{"form": asdict(form)} for name in ("log", "plan") for form in forms.versions(name)]
+
+
+async def log_lines(reads: Reads, choice: Choice, member: Document) -> Lines:
+    """Give the entries of a log with the plan items they are linked with, then the comments."""
+    plan = await reads.plan_names()
+    async for entry in reads.entries(choice):
+        yield {"entry": {**entry, "plan": linked(plan, entry["plan_ids"])}}
+    async for line in comment_lines(reads, choice, member, plan):
+        yield line
+
+
+async def plan_lines(reads: Reads, choice: Choice) -> Lines:
+    """Give the items of a plan with the entries that they are linked with."""
+    log = await reads.log_names()
+    async for item in reads.items(choice):
+        yield {"item": {**item, "log": linked(log, item["log_ids"])}}
+
+
+async def comment_lines(reads: Reads, choice: Choice, member: Document, plan: Names) -> Lines:
+    """Give the comments, each with what it refers to in words (R52)."""
+    log: Names | None = None
+    async for comment in reads.comments(choice):
+        if comment["refers_to"] and log is None:
+            log = await reads.log_names()
+        about = plan.get(comment["refers_to"]) or (log or {}).get(comment["refers_to"])
+        yield {"comment": {**comment, "author": _author(comment, member), "about": about and named(about)}}
+
+
+async def submission_lines(snapshot: Document, forms: Forms, made_at: datetime, language: str) -> Lines:
+    """Give a submission for the reviewer, from its snapshot alone (R55-R60)."""
+    member, plan = snapshot["member"], {item["id"]: item for item in snapshot["plan"]}
+    log = {entry["id"]: entry for entry in snapshot["log"]}
+    declared = [(f"Declared on {words.day(one['accepted_at'])}", one["text"]) for one in snapshot["declarations"]]
+    facts = [("Receipt", snapshot["receipt"]), ("Submitted", words.moment(snapshot["submitted_at"])), *declared]
+    yield header(
+        "CPD record submitted for review", member["name"], snapshot["period"]["label"], made_at, language, facts
+    )
+    for line in form_lines(forms):
+        yield line
+    links = snapshot["links"]
+    for item in snapshot["plan"]:
+        logged = [link["log_id"] for link in links if link["plan_id"] == item["id"]]
+        yield {"item": {**item, "log": linked(log, logged)}}
+    files: dict[str, list[Document]] = {}
+    for file in snapshot["evidence"]:
+        files.setdefault(file["log_id"], []).append(file)
+    for entry in snapshot["log"]:
+        own = {"plan": linked(plan, entry["plan_ids"] or ()), "evidence": files.get(entry["id"], [])}
+        yield {"entry": {**entry, **own}}
+    for comment in snapshot["comments"]:
+        about = plan.get(comment["refers_to"]) or log.get(comment["refers_to"])
+        author = _author(comment, {"_id": member["id"], "name": member["name"]})
+        yield {"comment": {**comment, "author": author, "about": about and named(about)}}
+
+
+def note_lines(page: Page) -> Iterable[Document]:
+    """Return the first page of a copy of everything."""
+    return [{"note": {"title": title, "text": text}} for title, text in page]
+
+
+def linked(names: Names | Document, ids: Iterable[str]) -> list[Document]:
+    """Return reference and title of those ids that are there."""
+    return [{name: names[one].get(name) for name in ("reference", "title")} for one in ids if one in names]
+
+
+def named(record: Document) -> str:
+    """Return what a person calls a record."""
+    return " · ".join(part for part in (record.get("reference"), record.get("title")) if part)
+
+
+def _author(comment: Document, member: Document) -> str:
+    return member["name"] if comment["author"] == member["_id"] else comment["author"]

@@ -1,0 +1,251 @@
+"""Copies that members can keep: PDF booklets, data files, the whole record, everything held (R71-R75, duties)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
+from datetime import date
+
+import orjson
+
+from bridge.documents.archive import Member, archive
+from bridge.documents.notice import Page
+from bridge.documents.rendering import Renderer
+from bridge.domain.privacy.access import Reader, Right
+from bridge.domain.record.calendars import calendar_of
+from bridge.domain.record.forms import Forms
+from bridge.domain.record.periods import Elapsed, Period, day_in_words
+from bridge.errors import NotFound, Unavailable
+from bridge.services.access.access_log import AccessHistory
+from bridge.services.exports import booklets
+from bridge.services.exports.booklets import Document, Lines
+from bridge.services.exports.files import RecordFiles
+from bridge.services.exports.reading import Choice, Reads
+from bridge.services.privacy.subject_access import Everything
+from bridge.services.privacy.subjects import data_subject
+from bridge.services.record.periods import Periods
+from bridge.services.shares import Shares
+from bridge.services.stores import Stores
+from bridge.store.times import now
+
+COMPLETED, EVERY = "Completed entries only", "All entries, drafts included"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a caller wants: a period's id, ``current`` or ``all``; or a range of days; ``every`` takes drafts too."""
+
+    period: str = "current"
+    days: tuple[date, date] | None = None
+    every: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What exports say of the service, and how many archives may be under way, in all."""
+
+    language: str
+    notice: Page
+    streams: int
+
+
+@dataclass(frozen=True, slots=True)
+class SharesOf:
+    """What one subject may have of the archives under way, and of the PDFs made or waited for."""
+
+    archives: Shares
+    pdfs: Shares
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What was asked for, resolved: whose, what to read, what it is called, and how far the year has gone."""
+
+    member: Document
+    choice: Choice
+    label: str
+    slug: str
+    elapsed: Elapsed | None
+
+    @property
+    def included(self) -> tuple[str, str]:
+        return "Included", COMPLETED if self.choice.complete else EVERY
+
+
+@dataclass(frozen=True, slots=True)
+class Pdf:
+    """A PDF and the name it is saved under."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A ZIP as a stream, and the name it is saved under."""
+
+    name: str
+    pieces: AsyncGenerator[bytes]
+
+
+class Exports:
+    """Makes exports; reading only, so they work while a record is frozen (R75). ``streaming`` counts archives."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        forms: Forms,
+        periods: Periods,
+        access: AccessHistory,
+        renderer: Renderer,
+        about: About,
+        shares: SharesOf,
+    ) -> None:
+        self._stores = stores
+        self._forms = forms
+        self._periods = periods
+        self._access = access
+        self._renderer = renderer
+        self._about = about
+        self._shares = shares
+        self.streaming = 0
+
+    async def log_pdf(self, member_id: str, asked: Asked) -> Pdf:
+        """Return the booklet of a log (R71, R72); raises ``NotFound``, ``Unavailable`` or ``TooLarge``."""
+        scope = await self._scope(member_id, asked)
+        return Pdf(f"cpd-log-{scope.slug}.pdf", await self._pdf(member_id, self._log(scope)))
+
+    async def plan_pdf(self, member_id: str, asked: Asked) -> Pdf:
+        """Return the booklet of a plan (R74); raises as ``log_pdf`` does."""
+        scope = await self._scope(member_id, asked)
+        return Pdf(f"cpd-plan-{scope.slug}.pdf", await self._pdf(member_id, self._plan(scope)))
+
+    async def submission_pdf(self, snapshot: bytes, subject: str) -> Pdf:
+        """Return the booklet of a submission, made for ``subject`` of its canonical text alone (decision 2)."""
+        submitted = orjson.loads(snapshot)
+        lines = booklets.submission_lines(submitted, self._forms, now(), self._about.language)
+        return Pdf(f"cpd-submission-{submitted['receipt']}.pdf", await self._pdf(subject, lines))
+
+    async def _pdf(self, subject: str, lines: Lines) -> bytes:
+        async with self._shares.pdfs.turn(subject):
+            return await self._renderer.pdf(lines)
+
+    async def log_zip(self, member_id: str, asked: Asked, *, bom: bool) -> Archive:
+        """Return the log as a table with a data dictionary (R73); raises ``NotFound``, or ``Unavailable``."""
+        scope = await self._scope(member_id, asked)
+        return self._archive(member_id, f"cpd-log-{scope.slug}.zip", self._files(scope, bom=bom).log_table())
+
+    async def record_zip(self, member_id: str, asked: Asked, *, bom: bool) -> Archive:
+        """Return plan, log, links, comments and cases as tables, data and PDF, with the evidence (R75)."""
+        scope = await self._scope(member_id, asked)
+        return self._archive(member_id, f"cpd-record-{scope.slug}.zip", self._record(scope, bom=bom))
+
+    async def subject_access_zip(self, member_id: str, reader: Reader | None = None) -> Archive:
+        """Return everything that is held about a member (UK GDPR art. 15 and 20).
+
+        ``reader`` is who asks when it is not the member: noted before anything leaves. Raises ``NotFound``.
+        """
+        if await self._stores.members.get(member_id) is None:
+            raise NotFound("There is no such member.")
+        scope = await self._scope(member_id, Asked("all", every=True))
+        made = self._archive(reader.subject if reader else member_id, "subject-access.zip", self._everything(scope))
+        if reader is not None:
+            await self._access.read(reader, member_id, Right("subject_access"), ("record",))
+        return made
+
+    async def close(self) -> None:
+        """End the processes that make PDFs."""
+        await self._renderer.close()
+
+    async def _scope(self, member_id: str, asked: Asked) -> _Scope:
+        member = await self._periods.member(member_id)
+        if asked.days is not None:
+            first, last = asked.days
+            label = f"{day_in_words(first)} to {day_in_words(last)}"
+            choice = Choice(Period(first, last), complete=not asked.every)
+            return _Scope(member, choice, label, f"{first}-to-{last}", None)
+        if asked.period == "all":
+            return _Scope(member, Choice(complete=not asked.every), "All years", "all-years", None)
+        period = self._periods.resolve(calendar_of(member), asked.period)
+        periods = tuple(self._periods.chosen(member, asked.period) or ())
+        choice = Choice(period, periods, complete=not asked.every)
+        return _Scope(member, choice, period.label, period.id, period.elapsed(self._periods.today()))
+
+    def _files(self, scope: _Scope, *, bom: bool) -> RecordFiles:
+        reads = Reads(self._stores, self._forms, scope.member["_id"])
+        return RecordFiles(self._stores, self._forms, reads, scope.member, scope.choice, bom=bom)
+
+    async def _record(self, scope: _Scope, *, bom: bool) -> AsyncGenerator[Member]:
+        files = self._files(scope, bom=bom)
+        async for member in files.tables():
+            yield member
+        async for member in files.evidence():
+            yield member
+        yield await files.pdf("pdf/cpd-plan.pdf", self._renderer.pdf(self._plan(scope), patient=True))
+        for period in await self._years(scope):
+            year = _Scope(scope.member, period[1], period[0].label, period[0].id, None)
+            pdf = self._renderer.pdf(self._log(year), patient=True)
+            yield await files.pdf(f"pdf/cpd-log-{year.slug}.pdf", pdf)
+
+    async def _years(self, scope: _Scope) -> list[tuple[Period, Choice]]:
+        """Return the membership years that an export covers, oldest first: a booklet for each."""
+        if scope.choice.span is not None:
+            return [(scope.choice.span, scope.choice)]
+        known = await self._periods.every(scope.member["_id"])
+        years: list[tuple[Period, Choice]] = []
+        for row in reversed(known):
+            keys = (None, row["id"]) if row["current"] else (row["id"],)
+            if row["counts"]["total"] or row["current"]:
+                span = Period(row["start"], row["end"])
+                years.append((span, Choice(span, keys, complete=scope.choice.complete)))
+        return years
+
+    async def _everything(self, scope: _Scope) -> AsyncGenerator[Member]:
+        subject = await data_subject(self._stores, scope.member["_id"], scope.member)
+        everything = Everything(self._stores, self._access, scope.member, subject, self._about.notice)
+        yield everything.first_page()
+        lines = self._notice(scope)
+        yield await self._files(scope, bom=True).pdf("read-me-first.pdf", self._renderer.pdf(lines, patient=True))
+        async for member in self._record(scope, bom=True):
+            yield replace(member, name=f"record/{member.name}")
+        async for member in everything.members():
+            yield member
+
+    def _archive(self, subject: str, name: str, members: AsyncGenerator[Member]) -> Archive:
+        if self.streaming >= self._about.streams:
+            raise Unavailable("Many exports are under way just now; try again shortly.", retry_after=10)
+        return Archive(name, self._counted(subject, members))
+
+    async def _counted(self, subject: str, members: AsyncGenerator[Member]) -> AsyncGenerator[bytes]:
+        async with self._shares.archives.turn(subject):
+            self.streaming += 1
+            try:
+                async for piece in archive(members, now()):
+                    yield piece
+            finally:
+                self.streaming -= 1
+
+    def _cover(self, title: str, scope: _Scope, facts: list[tuple[str, str]]) -> Document:
+        name, language = scope.member["name"], scope.member.get("language") or self._about.language
+        return booklets.header(title, name, scope.label, now(), language, facts, scope.elapsed)
+
+    async def _log(self, scope: _Scope) -> Lines:
+        yield self._cover("CPD log", scope, [scope.included])
+        for line in booklets.form_lines(self._forms):
+            yield line
+        reads = Reads(self._stores, self._forms, scope.member["_id"])
+        async for line in booklets.log_lines(reads, scope.choice, scope.member):
+            yield line
+
+    async def _plan(self, scope: _Scope) -> Lines:
+        yield self._cover("CPD plan", scope, [("Included", "Every planned activity")])
+        for line in booklets.form_lines(self._forms):
+            yield line
+        reads = Reads(self._stores, self._forms, scope.member["_id"])
+        async for line in booklets.plan_lines(reads, scope.choice):
+            yield line
+
+    async def _notice(self, scope: _Scope) -> Lines:
+        yield self._cover("Your personal data", scope, [])
+        for line in booklets.note_lines(self._about.notice):
+            yield line

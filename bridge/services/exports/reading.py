@@ -1,0 +1,117 @@
+"""Reads a member's record for an export, page by page, so that its size does not matter (R43, R75)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from bridge.domain.audit.snapshots import OF_LOG, OF_PLAN
+from bridge.domain.record.forms import Forms
+from bridge.domain.record.periods import Period
+from bridge.domain.record.records import values_of
+from bridge.services.stores import Stores
+from bridge.store.listing import Listing, Wanted
+from bridge.store.record.records import MemberRecords, touching
+
+Document = dict[str, Any]
+Names = Mapping[str, Document]
+
+AT_ONCE = 200
+NAMED = ("reference", "title")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is read: the days of ``span`` (None is all), by ``periods`` where it is one, and ``complete`` entries only.
+
+    ``periods`` are period ids, with None for the undated entries that belong to the current period.
+    """
+
+    span: Period | None = None
+    periods: tuple[str | None, ...] | None = None
+    complete: bool = True
+
+    def entries(self) -> Document:
+        """Return the query of the log entries."""
+        clauses: list[Document] = [{"complete": True}] if self.complete else []
+        if self.periods is not None:
+            clauses.append({"period_id": {"$in": list(self.periods)}})
+        elif self.span is not None:
+            clauses.append({"date": {"$gte": self.span.start.isoformat(), "$lte": self.span.end.isoformat()}})
+        return {"$and": clauses} if clauses else {}
+
+    def items(self) -> Document:
+        """Return the query of the plan items, which are not judged by whether they are complete (R74)."""
+        return {} if self.span is None else touching(self.span)
+
+
+class Reads:
+    """One member's record, as it is shown: fields of the forms, and what is known of each record."""
+
+    def __init__(self, stores: Stores, forms: Forms, member_id: str) -> None:
+        self._stores = stores
+        self._forms = forms
+        self._member_id = member_id
+
+    async def entries(self, choice: Choice) -> AsyncGenerator[Document]:
+        """Give the log entries by date, those without one last; each with its ``evidence``."""
+        async for page in _pages(self._stores.log.of(self._member_id), choice.entries(), "date"):
+            files = await self._stores.evidence.of_entries(self._member_id, [entry["_id"] for entry in page])
+            for entry in page:
+                shown = self._shown("log", entry, (*OF_LOG, "provenance"))
+                yield {**shown, "evidence": files.get(entry["_id"], [])}
+
+    async def items(self, choice: Choice) -> AsyncGenerator[Document]:
+        """Give the plan items by start date, those without one last."""
+        async for page in _pages(self._stores.plan.of(self._member_id), choice.items(), "start_date"):
+            for item in page:
+                yield self._shown("plan", item, (*OF_PLAN, "log_ids"))
+
+    async def comments(self, choice: Choice) -> AsyncGenerator[Document]:
+        """Give the comments, oldest first."""
+        span, after = choice.span or Period(date.min, date.max), None
+        while True:
+            page: Listing = await self._stores.comments.list(
+                self._member_id, span, [("created_at", False)], AT_ONCE, after
+            )
+            for comment in page.items:
+                yield {name: comment[name] for name in ("text", "refers_to", "author", "created_at", "day")} | {
+                    "id": comment["_id"]
+                }
+            if (after := page.next) is None:
+                return
+
+    async def log_names(self, choice: Choice | None = None) -> Names:
+        """Return id → reference and title of the log entries, every one unless narrowed."""
+        return await _names(self._stores.log.of(self._member_id), choice.entries() if choice else {})
+
+    async def plan_names(self) -> Names:
+        """Return id → reference and title of every plan item."""
+        return await _names(self._stores.plan.of(self._member_id), {})
+
+    def _shown(self, kind: str, record: Document, known: tuple[str, ...]) -> Document:
+        form = self._forms.form(kind, record["form_version"])
+        return {
+            "id": record["_id"],
+            **{name: record.get(name) for name in known},
+            **values_of(form, record),
+        }
+
+
+async def _pages(
+    records: MemberRecords, query: Document, order: str, fields: tuple[str, ...] = ()
+) -> AsyncGenerator[list[Document]]:
+    after: list[Any] | None = None
+    while True:
+        wanted = Wanted({}, query, [(order, False)], AT_ONCE, after, fields=fields)
+        page = await records.page(wanted, counts=False)
+        yield page.items
+        if (after := page.next) is None:
+            return
+
+
+async def _names(records: MemberRecords, query: Document) -> Names:
+    named = _pages(records, query, "title", NAMED)
+    return {one["_id"]: {name: one.get(name) for name in NAMED} async for page in named for one in page}

@@ -1,0 +1,1 @@
+"""Members: the membership system, its feed, notices and reminders."""

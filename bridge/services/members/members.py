@@ -1,0 +1,195 @@
+"""Members as the membership system knows them (R82): identifiers, renewal date, registration."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from bridge.domain.fields import ONE_LINE, Day
+from bridge.domain.members.identifiers import Identifier, Input
+from bridge.domain.members.mailboxes import EmailAddress
+from bridge.domain.privacy.subjects import given_up
+from bridge.domain.record.calendars import calendar_of
+from bridge.domain.record.periods import Period, check_periods
+from bridge.domain.statements import agents
+from bridge.errors import Conflict, FieldFault, NotFound
+from bridge.services.statements.follow_ups import FollowUps
+from bridge.services.stores import Stores
+from bridge.store.database import Session
+from bridge.store.members.identifiers import IdentifierTaken
+from bridge.store.times import now
+
+MEMBER_ID = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$"
+"""What a member id may look like: it travels in addresses, log lines and events."""
+
+
+class PeriodIn(Input):
+    """A membership year as the membership system lists it, both days inclusive."""
+
+    start: Day
+    end: Day
+
+
+ONE_CALENDAR: dict[str, Any] = {
+    "oneOf": [
+        {"required": [here], "properties": {here: {"type": kind}, absent: {"type": "null"}}}
+        for here, kind, absent in (("renewal_date", "string", "periods"), ("periods", "array", "renewal_date"))
+    ]
+}
+"""What the schema of a member says beside its properties."""
+
+
+class MemberIn(Input):
+    """A member as ``PUT /v1/members/{id}`` and the member feed bring it."""
+
+    model_config = ConfigDict(json_schema_extra=ONE_CALENDAR)
+
+    name: str = Field(min_length=1, max_length=500, description="Shown to the member.")
+    email: EmailAddress | None = Field(None, description="For audit notices.")
+    language: str | None = Field(
+        None,
+        max_length=35,
+        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$",
+        description="For e-mail to the member (BCP 47), such as `cy`.",
+        json_schema_extra=ONE_LINE,
+    )
+    registered: bool = Field(description="On the Register: changes guidance, never access (R80).")
+    registered_since: Day | None = Field(None, description="First day on the Register.")
+    renewal_date: Day | None = Field(None, description="Any renewal day; its anniversaries start the years.")
+    periods: list[PeriodIn] | None = Field(None, min_length=1, max_length=200, description="Instead of a renewal date.")
+    identifiers: list[Identifier] = Field(max_length=50, description="How xAPI statements name the member.")
+
+    @model_validator(mode="after")
+    def _one_calendar(self) -> Self:
+        if (self.renewal_date is None) == (self.periods is None):
+            raise ValueError("Give either renewal_date or periods, not both.")
+        check_periods([Period(period.start, period.end) for period in self.periods or ()])
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A member as stored, and whether this call made it."""
+
+    member: dict[str, Any]
+    created: bool
+
+
+class MemberRecords:
+    """Creates and changes members; their logs follow."""
+
+    def __init__(self, stores: Stores, follow_ups: FollowUps) -> None:
+        self._stores = stores
+        self._follow_ups = follow_ups
+
+    async def get(self, member_id: str) -> dict[str, Any]:
+        """Return a member; raises ``NotFound``."""
+        member = await self._stores.members.get(member_id)
+        if member is None:
+            raise NotFound("There is no such member.")
+        return member
+
+    async def put(self, member_id: str, body: MemberIn, revision: int | None = None) -> Put | None:
+        """Store a member, then bring the log in line; None when ``revision`` is not newer than the one stored.
+
+        Raises ``Conflict`` when an identifier belongs to another member, or the member was erased (invariant 8).
+        """
+        try:
+            put = await self._stores.database.transaction(lambda session: self._put(member_id, body, revision, session))
+        except IdentifierTaken as error:
+            raise _taken(body, error.key) from error
+        await self._follow_ups.run_for_a_while(member_id)
+        return put
+
+    async def _put(self, member_id: str, body: MemberIn, revision: int | None, session: Session) -> Put | None:
+        """Write a member, what follows from that, and the identifiers, on which whoever parks a statement meets it."""
+        before = await self._stores.members.touch(member_id, session)
+        await self._refuse_erased(member_id, before, session)
+        if not await self._is_newer(member_id, before, revision, session):
+            return None
+        fields = _fields(member_id, body)
+        secret = await self._stores.erasures.key.get()
+        stones = [agents.tombstone(secret, key) for key in fields["keys"]]
+        former = given_up(before or {}, stones, now())
+        version = (before or {}).get("version", 0) + 1
+        member = {**fields, "_id": member_id, "version": version, "stones": stones, "former": former}
+        numbered = member if revision is None else {**member, "revision": revision}
+        await self._stores.identifiers.assign(member_id, fields["keys"], session)
+        given_back = set((before or {}).get("keys", ())) - set(fields["keys"])
+        await self._stores.identifiers.forget(given_back, member_id, session)
+        await self._stores.members.put(numbered, session)
+        await self._follow(before, numbered, session)
+        stored = await self._stores.members.get(member_id, session)
+        assert stored is not None, "it was written just now"
+        return Put(stored, created=before is None)
+
+    async def _is_newer(
+        self, member_id: str, before: dict[str, Any] | None, revision: int | None, session: Session
+    ) -> bool:
+        if revision is None:
+            return True
+        left = await self._stores.departures.revision(member_id, session)
+        return revision > max(left, (before or {}).get("revision", -1))
+
+    async def _follow(self, before: dict[str, Any] | None, member: dict[str, Any], session: Session) -> None:
+        """Write down what the change leads to: statements that waited, entries and plan items in other years."""
+        member_id, at = member["_id"], now()
+        moved = before is not None and calendar_of(before) != calendar_of({**before, **member})
+        if moved:
+            await self._stores.plan.of(member_id, session).shown_anew()  # each shows the years that it touches (R1)
+        if moved or await self._stores.waiting.parked_for(member["keys"], 1, session):
+            await self._stores.follow_ups.add(member_id, at, session, refile=moved)
+
+    async def _refuse_erased(self, member_id: str, member: dict[str, Any] | None, session: Session) -> None:
+        is_going = member is not None and "erasing" in member
+        if is_going or await self._stores.erasures.among([agents.id_key(member_id)], session):
+            raise Conflict("This member was erased and cannot be brought back under this id.")
+
+    async def leave(self, member_id: str, revision: int | None = None) -> bool:
+        """Note that a member left, also one who is not known yet; the record stays until retention or an erasure.
+
+        Returns whether it was news: an older revision changes nothing.
+        """
+
+        async def work(session: Session) -> bool:
+            member = await self._stores.members.touch(member_id, session)
+            await self._refuse_erased(member_id, member, session)
+            if revision is not None:
+                await self._stores.departures.note(member_id, revision, session)
+                # Whoever brings this member meets it here, if there is no member's document to meet on.
+                await self._stores.identifiers.seek([agents.id_key(member_id)], session)
+            known = (member or {}).get("revision")
+            if member is None or (revision is not None and known is not None and known >= revision):
+                return False
+            left = {"left_at": now(), **({} if revision is None else {"revision": revision})}
+            await self._stores.members.change(member_id, {"$set": left}, session)
+            return True
+
+        return await self._stores.database.transaction(work)
+
+
+def _fields(member_id: str, given: MemberIn) -> dict[str, Any]:
+    identifiers = [identifier.agent() for identifier in given.identifiers]
+    # The id has a key as well: who brings a member and who erases one meet on it, if there is no member to meet on.
+    keys = [agents.id_key(member_id), *agents.member_keys(identifiers)]
+    dumped = given.model_dump(mode="json", exclude={"identifiers"})
+    return {**dumped, "identifiers": identifiers, "keys": keys, "left_at": None}
+
+
+def _taken(given: MemberIn, key: str) -> Conflict:
+    """Say which identifier is another member's, without telling whose."""
+    named = [number for number, one in enumerate(given.identifiers) if key in agents.member_keys([one.agent()])]
+    number = named[0] if named else 0
+    kind = next(iter(given.identifiers[number].agent()))
+    message = (
+        f"Identifier {number + 1} ({kind}) belongs to another member: remove it there first, or leave it out here."
+    )
+    return Conflict(message, faults=[FieldFault(f"/identifiers/{number}", f"Identifier {number + 1}", message)])
+
+
+def is_member_id(text: str) -> bool:
+    """Say whether a text may be a member id."""
+    return re.fullmatch(MEMBER_ID, text) is not None

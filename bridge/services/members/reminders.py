@@ -1,0 +1,129 @@
+"""What is due on a day: reminders of the audit, and years that end soon; once, whichever worker is first.
+
+A reminder is noted in its case, in the act that announces it; the years of a day are claimed in ``schedules``. So a
+restart loses nothing, a standstill is made good, and two workers never say the same thing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from functools import partial
+from typing import Any, Final
+
+from bridge.domain.audit import cases as rules
+from bridge.domain.audit.cases import AWAITED, REMIND_AT
+from bridge.domain.events import event
+from bridge.domain.record.calendars import calendar_of
+from bridge.domain.record.periods import Period
+from bridge.services.audit.cases import event_data
+from bridge.services.statements.follow_ups import FollowUps
+from bridge.services.stores import Stores
+from bridge.services.unit_of_work import Act, Acts
+from bridge.store.database import Session
+from bridge.store.times import now
+
+Document = dict[str, Any]
+
+TASK: Final = "period.ending"
+LEASE: Final = timedelta(minutes=10)
+AT_ONCE: Final = 500
+MOST_DAYS: Final = 14
+"""Days that are made good after a standstill; a year that ends sooner than that is no news."""
+
+
+class Reminders:
+    """Finds what is due; ``today`` gives the local day."""
+
+    def __init__(
+        self, stores: Stores, acts: Acts, follow_ups: FollowUps, ending_days: int, today: Callable[[], date]
+    ) -> None:
+        self._stores = stores
+        self._acts = acts
+        self._follow_ups = follow_ups
+        self._ending = timedelta(days=ending_days)
+        self._today = today
+
+    async def run(self) -> None:
+        """Do whatever is due now; doing it again changes nothing."""
+        await self._follow_ups.resume()
+        await self.remind()
+        await self.announce_endings()
+
+    async def remind(self) -> int:
+        """Announce the audit's due dates, 30, 7 and 3 days before; returns how many."""
+        until = self._today() + timedelta(days=max(REMIND_AT))
+        cases = await self._stores.cases.awaited(until.isoformat())
+        return sum([await self._remind(case) for case in cases if self._due(case) is not None])
+
+    async def announce_endings(self) -> int:
+        """Announce the membership years that end in so many days, for each day not yet seen to; returns how many."""
+        today = self._today()
+        task = await self._stores.schedules.claim(TASK, today.isoformat(), now(), LEASE)
+        if task is None:
+            return 0
+        ends = {day + self._ending for day in _days_since(task.get("done"), today)}
+        announced = await self._announce(ends)
+        await self._stores.schedules.done(TASK, today.isoformat())
+        return announced
+
+    def _due(self, case: Document) -> int | None:
+        return rules.reminder_due(rules.due_of(case), case["reminded"], self._today())
+
+    async def _remind(self, case: Document) -> bool:
+        async def work(act: Act) -> bool:
+            current = await self._stores.cases.get(case["_id"], act.session)
+            days = self._due(current) if current and current["state"] in AWAITED else None
+            if current is None or days is None:
+                return False
+            due = rules.due_of(current)
+            passed = {"$set": {"reminded": rules.reminders_passed(due, self._today())}}
+            await self._stores.cases.change(current, passed, act.session)
+            left = (due - self._today()).days
+            await act.announce("audit.due", f"{case['_id']}:{due}:{days}", {**event_data(current), "days": left})
+            return True
+
+        return await self._acts.run(case["member_id"], work)
+
+    async def _announce(self, ends: set[date]) -> int:
+        last, announced = "", 0
+        while True:
+            some = partial(self._some, last, ends)
+            members, events = await self._stores.database.transaction(some)
+            if not members:
+                return announced
+            last, announced = members[-1]["_id"], announced + events
+
+    async def _some(self, beyond: str, ends: set[date], session: Session) -> tuple[list[Document], int]:
+        """Announce the endings of the next members; returns these members and the number of events."""
+        members = await self._stores.members.in_order(beyond, AT_ONCE, session)
+        endings = [(member, period) for member in members if (period := _ending(member, ends))]
+        await self._stores.members.save([(member, _announced(member, period)) for member, period in endings], session)
+        await self._stores.outbox.add([_ending_event(member, period) for member, period in endings], session)
+        return members, len(endings)
+
+
+def _days_since(done: str | None, today: date) -> list[date]:
+    """Return the days not yet seen to, today the last; only today when nothing was ever done."""
+    missed = (today - date.fromisoformat(done)).days if done else 1
+    return [today - timedelta(days=back) for back in range(min(missed, MOST_DAYS))]
+
+
+def _ending(member: Document, ends: set[date]) -> Period | None:
+    """Return the membership year of a member that ends on one of these days, unless that was announced before."""
+    calendar = calendar_of(member)
+    periods = [period for day in ends if (period := calendar.period_for(day)).end == day]
+    announced = member.get("ending_announced", "")
+    return max(
+        (period for period in periods if f"{period.end}" > announced), key=lambda period: period.end, default=None
+    )
+
+
+def _announced(member: Document, period: Period) -> Document:
+    """Return a member, touched, of whom it is known that the end of this year was announced."""
+    return {**member, "acts": member["acts"] + 1, "ending_announced": f"{period.end}"}
+
+
+def _ending_event(member: Document, period: Period) -> Document:
+    key, place = f"{member['_id']}:{period.id}", (member["acts"] + 1, 1)
+    return event(TASK, key, member["_id"], place, now(), {"period_id": period.id, "end": f"{period.end}"})

@@ -1,0 +1,1 @@
+"""Operations: dead letters, backup, migrations and periodic jobs."""

@@ -1,0 +1,90 @@
+"""Backup and restore: the whole database as one file, of one moment where the server can, and into an empty one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from typing import Any, Final
+
+from bridge.documents.backups import BadBackup, Reader, Writer, split
+from bridge.errors import Conflict
+from bridge.services.operations.migrations import Migrations
+from bridge.services.privacy.erasure import Erasures
+from bridge.services.stores import Stores
+from bridge.store.operations.dump import META, Dump
+from bridge.store.privacy.erasures import ERASED
+from bridge.store.schema import VERSION
+from bridge.store.times import now
+
+Document = dict[str, Any]
+Progress = Callable[[int], None]
+"""Told how many documents more are done."""
+
+RESTORING: Final = "restoring"
+"""The note in ``meta`` while a restore goes on: nobody serves such a database."""
+
+
+class Backups:
+    """Makes backups, and restores them."""
+
+    def __init__(self, stores: Stores, migrations: Migrations, erasures: Erasures) -> None:
+        self._stores = stores
+        self._dump = Dump(stores.database)
+        self._migrations = migrations
+        self._erasures = erasures
+
+    async def size(self) -> int:
+        """Return about how many documents a backup would have."""
+        return await self._dump.size()
+
+    async def write(self, writer: Writer, progress: Progress) -> Document:
+        """Write everything; returns the facts of the backup, ``consistency`` among them. ``note`` is to follow."""
+        at = now()
+        async with self._dump.together() as (consistency, session):
+            writer.header({"at": at.isoformat(), "schema": VERSION, "consistency": consistency})
+            heads = [] if session else await self._dump.heads()
+            for name in await self._dump.names():
+                writer.collection(name)
+                async for batch in self._dump.batches(name, session, heads):
+                    progress(writer.part(name, batch))
+        counted = writer.close()["collections"].values()
+        sums = {name: sum(one[name] for one in counted) for name in ("documents", "bytes")}
+        return {"at": at, "consistency": consistency, **sums}
+
+    async def note(self, facts: Document) -> None:
+        """Write down that a backup is whole and where it should be: metrics tell its age (R84)."""
+        await self._dump.note("backup", facts)
+
+    async def restore(self, reader: Reader, newer: AsyncIterable[Document], progress: Progress) -> Document:
+        """Restore a backup into an empty database; ``newer`` are rows of a ledger of erasures made since.
+
+        Nothing is written unless the whole file was read and is as it was written. Raises ``BadBackup``, ``Conflict``
+        when the database is not empty, or ``WrongErasureKey`` when the erased of the backup would come back.
+        """
+        header, manifest, meta = reader.verify(META)
+        if header["schema"] > VERSION:
+            raise BadBackup("The backup was made by a later release; restore it with that one.")
+        if not await self._dump.is_empty():
+            raise Conflict("The database is not empty: set BRIDGE_MONGO_DATABASE to a new name.")
+        self._stores.erasures.key.must_fit(self._dump.read(meta))
+        await self._dump.note(RESTORING, {"at": now()})
+        for name, part in reader.parts():
+            documents = list(split(part))
+            await self._dump.insert(name, documents)
+            progress(len(documents))
+        await self._migrations.run()
+        erased = await self._erasures.apply_again(_both(self._stores.erasures.done(), newer))
+        await self._dump.unnote(RESTORING)
+        documents = sum(one["documents"] for one in manifest["collections"].values())
+        return {"documents": documents, "erased_again": erased, "made_at": header["at"]}
+
+    async def ledger(self) -> AsyncGenerator[Document]:
+        """Yield the ledger of erasures, as a restore takes it."""
+        async for row in self._stores.erasures.done():
+            yield row
+
+
+async def _both(first: AsyncIterable[Document], second: AsyncIterable[Document]) -> AsyncGenerator[Document]:
+    async for row in first:
+        yield row
+    async for row in second:
+        yield {**row, "state": ERASED}

@@ -1,0 +1,191 @@
+"""What a dead letter tells: the facts to list it by, whom it is about, and its body for the one who looks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import orjson
+
+from bridge.broker.dead_letters import DeadLetter, Letter
+from bridge.domain.privacy.masking import masked
+from bridge.domain.privacy.people import anybody_in, keys_of, without
+from bridge.domain.privacy.redaction import alone
+from bridge.domain.privacy.subjects import DataSubject
+from bridge.domain.statements import agents, bodies, decoding, unpacking
+from bridge.domain.statements.nesting import is_deep
+from bridge.errors import FieldFault, ValidationFailed
+from bridge.store.operations.dead_letters import LARGEST_BODY, Row
+
+AGE = r"^[1-9][0-9]{0,5}[smhd]$"
+"""How an age is written: a number of seconds, minutes, hours or days."""
+
+LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+
+DEEPEST = 200
+"""Levels of nesting that are shown; an answer is written with 254 at most."""
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which letters are meant: all that is given has to hold. Ages are those of the failure, as ``AGE`` writes them."""
+
+    ids: tuple[str, ...] | None = None
+    reason: str | None = None
+    older_than: str | None = None
+    younger_than: str | None = None
+    member_id: str | None = None
+
+
+def failed(age: str | None) -> datetime | None:
+    """Return when what has this age failed; raises ``ValidationFailed`` for what is not an age."""
+    if age is None:
+        return None
+    if not re.fullmatch(AGE, age):
+        message = "Write an age as a number with s, m, h or d, for example 90m or 7d."
+        raise ValidationFailed(message, faults=[FieldFault("/older_than", "Age", message)])
+    with suppress(OverflowError):
+        return datetime.now(UTC) - timedelta(**{_UNITS[age[-1]]: int(age[:-1])})
+    return LONG_AGO
+
+
+def row(one: Letter) -> Row:
+    """Return the mirror's row of a letter."""
+    letter = one.letter
+    facts = {
+        "reason": letter.reason.value,
+        "detail": letter.detail,
+        "exchange": letter.origin.exchange,
+        "routing_key": letter.origin.routing_key,
+        "correlation_id": letter.origin.correlation_id,
+        "content_type": letter.origin.content_type,
+        "content_encoding": letter.origin.content_encoding,
+        "failed_at": letter.failed_at.isoformat(),
+        "attempts": letter.attempts,
+    }
+    statements = _read(letter.body, letter.origin.content_encoding, letter.origin.content_type)
+    about = dict.fromkeys(key for part in statements for key in _owners(part))
+    named = dict.fromkeys(key for part in statements for person in anybody_in(part) for key in keys_of(person.agent))
+    return Row(one.id, letter.body, facts, list(about), list(named))
+
+
+def without_person(letter: DeadLetter, subject: DataSubject) -> bytes | None:
+    """Return the body of a letter without a person, or None when nothing is left.
+
+    Their own statements and messages go whole. What cannot be read is as it was: nobody is found in it; what names the
+    person and is nested too deep to be written again goes.
+    """
+    try:
+        value = _decoded(letter.body, letter.origin.content_encoding, letter.origin.content_type)
+    except (bodies.UnreadableBody, bodies.BodyTooLarge):
+        return letter.body
+    return None if is_deep(value) else _without(value, letter, subject)
+
+
+def _without(value: Any, letter: DeadLetter, subject: DataSubject) -> bytes | None:
+    if isinstance(value, list):
+        parts = cast("list[Any]", value)
+        kept = [_unnamed(part, subject, letter.failed_at) for part in parts if not _is_own(part, subject, letter)]
+        return orjson.dumps(kept) if kept else None
+    return None if _is_own(value, subject, letter) else orjson.dumps(_unnamed(value, subject, letter.failed_at))
+
+
+def _is_own(part: Any, subject: DataSubject, letter: DeadLetter) -> bool:
+    return any(_is_theirs(key, subject, letter.failed_at) for one in _objects(part) for key in _owners(one))
+
+
+def _unnamed(part: Any, subject: DataSubject, at: datetime) -> Any:
+    return without(part, lambda key: subject.is_key(key, at))
+
+
+def _is_theirs(key: str, subject: DataSubject, at: datetime) -> bool:
+    return key == agents.id_key(subject.member_id) or subject.is_key(key, at)
+
+
+def body_shown(letter: Mapping[str, Any], *, reveal: bool) -> dict[str, Any]:
+    """Return ``body`` and ``shown``: ``masked``, ``revealed``, ``unreadable``, or ``not_kept`` (too large).
+
+    What is not JSON, or nested too deep, has no structure to show masked: it is shown only when revealed, as text.
+    """
+    if letter["body"] is None:
+        return {"body": None, "shown": "not_kept"}
+    try:
+        value = _not_deep(_decoded(letter["body"], letter["content_encoding"], letter["content_type"]))
+    except (bodies.UnreadableBody, bodies.BodyTooLarge):
+        text = letter["body"].decode("utf-8", "backslashreplace")
+        return {"body": text, "shown": "revealed"} if reveal else {"body": None, "shown": "unreadable"}
+    return {"body": value, "shown": "revealed"} if reveal else {"body": masked(value), "shown": "masked"}
+
+
+def body_about(letter: Mapping[str, Any], subject: DataSubject) -> list[str] | None:
+    """Return the JSON of each statement or message in a letter's body that is about a person, and nobody else.
+
+    None where it cannot be told: the body was not kept, is not JSON, or is nested too deeply to be written.
+    """
+    if letter["body"] is None:
+        return None
+    try:
+        found = _objects(_decoded(letter["body"], letter["content_encoding"], letter["content_type"]))
+        at = datetime.fromisoformat(letter["failed_at"])
+        return [orjson.dumps(one).decode() for one in found if _is_about(one, subject, at)]
+    except (bodies.UnreadableBody, bodies.BodyTooLarge, orjson.JSONEncodeError):
+        return None
+
+
+def told_of(letter: Mapping[str, Any], subject: DataSubject) -> list[dict[str, Any]]:
+    """Return where in a letter that is another's a person is named, and how: nothing else of it is theirs."""
+    if not letter:
+        return []
+    at = datetime.fromisoformat(letter["failed_at"])
+    return [
+        {"place": person.pointer, "named": alone(person.agent)}
+        for one in _read(letter["body"] or b"", letter["content_encoding"], letter["content_type"])
+        if not _is_about(one, subject, at)
+        for person in anybody_in(one)
+        if any(subject.is_key(key, at) for key in keys_of(person.agent))
+    ]
+
+
+def _is_about(one: Mapping[str, Any], subject: DataSubject, at: datetime) -> bool:
+    whom = set(_owners(one))
+    return bool(whom) and all(_is_theirs(key, subject, at) for key in whom)
+
+
+def _decoded(body: bytes, content_encoding: str | None, content_type: str | None) -> Any:
+    return decoding.lenient(unpacking.unpacked(body, LARGEST_BODY, content_encoding, content_type))
+
+
+def _read(body: bytes, content_encoding: str | None, content_type: str | None) -> list[dict[str, Any]]:
+    """Return the statements or messages that a body holds, as far as it can be read."""
+    try:
+        return list(_objects(_decoded(body, content_encoding, content_type)))
+    except (bodies.UnreadableBody, bodies.BodyTooLarge):
+        return []
+
+
+def _not_deep(value: Any) -> Any:
+    if is_deep(value, DEEPEST):
+        raise bodies.UnreadableBody(f"at most {DEEPEST} levels of nesting were expected")
+    return value
+
+
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield the statement, or message, that a body is, or each of its array."""
+    for one in cast("list[Any]", value) if isinstance(value, list) else [value]:
+        if isinstance(one, dict):
+            yield cast("dict[str, Any]", one)
+
+
+def _owners(one: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the keys of those whose a statement, a member's message or an event (by its ``subject``) is."""
+    for name in ("member_id", "subject"):
+        if isinstance(one.get(name), str):
+            yield agents.id_key(one[name])
+    if isinstance(one.get("actor"), dict):  # the letter may be here because its actor is no Agent
+        yield from keys_of(one["actor"])

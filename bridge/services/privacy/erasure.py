@@ -1,0 +1,203 @@
+"""Erasure of a member: one logged act that removes them everywhere, and leaves tombstones (UK GDPR art. 17).
+
+It begins in a transaction that takes the member's identifiers out of use and puts their tombstones into the ledger:
+from then on nothing new is recorded for them, and nobody acts on their record. Every part after that may be broken off
+and is safe to do again, so whoever finds an unfinished row in the ledger finishes it. While an audit case goes on the
+erasure is held, with the reason, and is carried out by itself when the case ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Collection
+from contextlib import suppress
+from typing import Any, Final
+
+import structlog
+
+from bridge import tracing
+from bridge.domain.audit.cases import is_open
+from bridge.domain.events import event
+from bridge.domain.privacy.subjects import DataSubject, given_up
+from bridge.domain.statements.agents import id_key
+from bridge.errors import NotFound, Unavailable
+from bridge.logs import failure
+from bridge.services.operations.dead_letters import Operations
+from bridge.services.privacy.subjects import data_subject, stranger
+from bridge.services.stores import Stores
+from bridge.store.database import Session
+from bridge.store.privacy.erasures import ERASED, HELD, RUNNING
+from bridge.store.times import now
+
+log = structlog.get_logger(__name__)
+
+Document = dict[str, Any]
+
+RETENTION: Final = "retention"
+"""The cause of the erasure of a member who left long ago, and who asks for it."""
+
+PATIENCE: Final = 20.0
+"""Seconds that a caller waits; what is not done by then is finished by the worker."""
+
+
+class Erasures:
+    """Erases members, and finishes what was held or broken off."""
+
+    def __init__(self, stores: Stores, operations: Operations) -> None:
+        self._stores = stores
+        self._ledger = stores.erasures
+        self._operations = operations
+
+    async def request(self, member_id: str, by: str, cause: str = "request") -> Document:
+        """Erase a member, or hold the erasure; returns the ledger's row, ``state`` being held, running or erased.
+
+        Asking again finishes what is not done, and changes nothing once it is. Raises ``NotFound``; so it does when
+        ``RETENTION`` is the cause and the member has joined again.
+        """
+        row = await self._begun(member_id, by, cause)
+        with suppress(TimeoutError, Unavailable):  # the worker goes on with it
+            async with asyncio.timeout(PATIENCE):
+                return await self._carried_out(row)
+        return row
+
+    async def resume(self) -> int:
+        """Carry out what was held and no longer is, and finish what was broken off; returns how many are done."""
+        done = 0
+        for row in await self._ledger.unfinished():
+            try:
+                begun = await self._begun(row["member_id"], row["requested_by"], row["cause"])
+                done += (await self._carried_out(begun))["state"] == ERASED
+            except (NotFound, Unavailable) as error:  # finished by another meanwhile, or to be looked at again
+                log.info("erasure left", erasure_id=row["_id"], **failure(error))
+            except Exception as error:  # the others are due all the same
+                log.error("erasure failed", erasure_id=row["_id"], **failure(error))  # noqa: TRY400 - failure() has it
+        return done
+
+    async def apply_again(self, rows: AsyncIterable[Document]) -> int:
+        """Erase from a restored database whoever these rows of a ledger are of; returns how many were still there.
+
+        A row has tombstones alone, so each member's are compared with them.
+        """
+        erased = {row["_id"]: row async for row in rows}
+        for row in erased.values():
+            if (known := await self._ledger.get(row["_id"])) is None or known["state"] != ERASED:
+                await self._ledger.put({**row, "state": ERASED})
+        found = [subject async for subject in self._members() if subject.own_stone in erased]
+        for subject in found:
+            await self._remove(subject)
+        await self._remove_strangers({stone for row in erased.values() for stone in row["keys"]})
+        return len(found)
+
+    async def _members(self) -> AsyncIterable[DataSubject]:
+        async for member in self._stores.members.every():
+            yield await data_subject(self._stores, member["_id"], member)
+
+    async def _remove_strangers(self, stones: Collection[str]) -> None:
+        """Remove what was stored under identifiers that no restored member has: they came after the backup."""
+        named = await self._stores.removal.named(stones)
+        keys = named - (await self._stores.identifiers.owners(named)).keys()
+        if keys:
+            await self._remove_identified(await stranger(self._stores, keys))
+
+    async def _begun(self, member_id: str, by: str, cause: str) -> Document:
+        """Begin an erasure, or hold it, in one transaction with the look at the member and their cases."""
+        erasure_id = await self._ledger.tombstone(id_key(member_id))
+        departed = await self._stores.departures.revision(member_id) >= 0
+
+        async def begin(session: Session) -> Document | None:
+            member = await self._stores.members.touch(member_id, session)
+            row = await self._ledger.get(erasure_id, session)
+            if row is None and member is None and not departed:
+                raise NotFound("There is no such member.")
+            if row is not None and row["state"] in (RUNNING, ERASED):
+                return row
+            asked = row or {"_id": erasure_id, "member_id": member_id, "requested_at": now(), "requested_by": by}
+            why = asked.get("cause", cause) if cause == RETENTION else cause
+            if why == RETENTION and not (member or {}).get("left_at"):
+                await self._ledger.drop(erasure_id, session)
+                return None
+            return await self._set_going({**asked, "cause": why}, member, session)
+
+        row = await self._stores.database.transaction(begin)
+        if row is None:
+            raise NotFound("The member has joined again.")
+        return row
+
+    async def _set_going(self, row: Document, member: Document | None, session: Session) -> Document:
+        going_on = [case for case in await self._stores.cases.of_member(row["member_id"], session) if is_open(case)]
+        if going_on:
+            held = {**row, "state": HELD, "held": {"reason": "audit_case", "case_id": going_on[0]["_id"]}}
+            await self._ledger.put(held, session)
+            return held
+        keys = await self._ledger.stones(row["member_id"], (member or {}).get("keys", ()))
+        keys += [stone for stone in await self._former(member or {}) if stone not in keys]
+        running = {**row, "state": RUNNING, "held": None, "begun_at": now(), "keys": keys}
+        await self._withhold(row["member_id"], member, session)
+        await self._ledger.put(running, session)
+        return running
+
+    async def _former(self, member: Document) -> list[str]:
+        """Return the tombstones of what a member once had, and nobody has now: another's are kept out of the ledger."""
+        former = [one["stone"] for one in member.get("former", ())]
+        tenures = await self._stores.members.tenures(former)
+        return [stone for stone in former if all(tenure.until for tenure in tenures[stone])]
+
+    async def _withhold(self, member_id: str, member: Document | None, session: Session) -> None:
+        """Take a member's identifiers out of use, so that nothing new finds them; they are kept beside until the end.
+
+        Whoever brings or parks something under one of them meets this transaction there.
+        """
+        own = id_key(member_id)
+        await self._stores.identifiers.seek([own], session)
+        if member is not None and "erasing" not in member:
+            keys = [key for key in member["keys"] if key != own]
+            await self._stores.identifiers.forget(keys, member_id, session)
+            kept = {"erasing": keys, "stones": [], "former": given_up(member, [], now())}
+            await self._stores.members.change(member_id, {"$set": {"keys": [own], **kept}}, session)
+
+    async def _carried_out(self, row: Document) -> Document:
+        if row["state"] != RUNNING:
+            return row
+        member = await self._stores.members.get(row["member_id"]) or {}
+        subject = await data_subject(self._stores, row["member_id"], member)
+        await self._operations.erase(subject)
+        await self._remove(subject)
+        done = await self._end(row)
+        log.info("member erased", erasure_id=row["_id"])
+        return done
+
+    async def _remove(self, subject: DataSubject) -> None:
+        """Remove a person everywhere but in the ledger and the queue; each part is safe to do again."""
+        member_id, stores = subject.member_id, self._stores
+        await stores.evidence.erase(member_id, now())
+        await self._remove_identified(subject)
+        await stores.dead_letters.forget_naming(subject)
+        await stores.samples.disown(member_id, f"erased:{subject.own_stone}")
+        await stores.removal.records(member_id)
+        await stores.departures.forget(member_id)
+        await stores.members.remove(member_id)
+
+    async def _remove_identified(self, subject: DataSubject) -> None:
+        await self._stores.removal.statements(subject)
+        await self._stores.lrs.documents.erase(subject)
+        own = [id_key(subject.member_id)] if subject.member_id else []
+        await self._stores.identifiers.forget([*own, *subject.keys], subject.member_id)
+
+    async def _end(self, row: Document) -> Document:
+        """Take the member's id out of the ledger and tell of the erasure, in one act, once."""
+
+        async def end(session: Session) -> Document:
+            known = await self._ledger.get(row["_id"], session)
+            if known is not None and known["state"] == ERASED:
+                return known
+            at = now()
+            kept = {name: value for name, value in row.items() if name != "member_id"}
+            done: Document = {**kept, "state": ERASED, "erased_at": at}
+            await self._ledger.put(done, session)
+            told = {"erased_at": at.isoformat()}
+            # The member's own count is gone with the member, and so are all other events.
+            erased = event("member.erased", row["_id"], row["member_id"], (0, 0), at, told, tracing.current())
+            await self._stores.outbox.add([erased], session)
+            return done
+
+        return await self._stores.database.transaction(end)

@@ -1,0 +1,146 @@
+"""Retention: what is past its time goes, a class at a time, each by its own period (docs/data-inventory.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from bridge.errors import NotFound
+from bridge.services.operations.dead_letters import Operations
+from bridge.services.operations.letters import Asked
+from bridge.services.privacy.erasure import RETENTION, Erasures
+from bridge.services.unit_of_work import Act, Acts
+from bridge.settings import Settings
+from bridge.store.database import Database, Document
+from bridge.store.privacy import retention as past
+from bridge.store.privacy.erasures import ERASED
+from bridge.store.privacy.retention import Expired, Past
+from bridge.store.times import now
+
+ORPHANED_AFTER: Final = timedelta(days=1)
+"""Attachments that no statement has by then never will have: longer than any request takes."""
+
+Work = Callable[[], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """A class of data: what of it is past its time is counted, or removed and counted."""
+
+    name: str
+    count: Work
+    purge: Work
+
+
+class Retention:
+    """Carries the periods out."""
+
+    def __init__(
+        self, database: Database, acts: Acts, operations: Operations, erasures: Erasures, settings: Settings
+    ) -> None:
+        self._expired = Expired(database)
+        self._acts = acts
+        self._operations = operations
+        self._erasures = erasures
+        self._settings = settings
+
+    async def purge(self, *, dry_run: bool) -> dict[str, int]:
+        """Remove what is past its time, or only count it; returns class → number. Safe to break off and repeat."""
+        done: dict[str, int] = {}
+        for one in self._classes(now()):
+            done[one.name] = await (one.count() if dry_run else one.purge())
+        return done
+
+    def _classes(self, at: datetime) -> Sequence[Class]:
+        """Return the classes that have a period, members who left first, since much goes with them."""
+        kept, expired = self._settings, self._expired
+        entries = past.deleted(at - timedelta(days=kept.retention_deleted_days))
+        found = [
+            self._dated("members who left", kept.retention_left_days, at, past.left, self._erase_left),
+            self._class("deleted plan items", entries[0], expired.remove),
+            self._class("deleted log entries", entries[1], lambda one: self._strip(one, at)),
+            self._dated("texts of statements", kept.retention_statements_days, at, past.taken, expired.blank),
+            self._dated("texts not for the log", kept.retention_ignored_days, at, past.ignored, expired.blank),
+            self._dated("parked completions", kept.retention_parked_days, at, past.parked, expired.forget_parked),
+            *self._lrs(at),
+            self._dated("audit cases", kept.retention_audit_days, at, past.ended_cases, expired.remove_cases),
+            self._dated("audit samples", kept.retention_audit_days, at, past.samples, expired.remove),
+            self._dated("support grants", kept.retention_grants_days, at, past.grants, expired.remove),
+            self._dated("notices", kept.retention_notices_days, at, past.notices, expired.remove),
+            *self._letters(),
+            *[self._class(f"expired {one.collection}", one, expired.remove) for one in past.expired(at)],
+            self._orphans(at),
+        ]
+        return [one for one in found if one is not None]
+
+    def _class(self, name: str, what: Past, purge: Callable[[Past], Awaitable[int]]) -> Class:
+        return Class(name, lambda: self._expired.count(what), lambda: purge(what))
+
+    def _dated(
+        self,
+        name: str,
+        days: int | None,
+        at: datetime,
+        what: Callable[[datetime], Past],
+        purge: Callable[[Past], Awaitable[int]],
+    ) -> Class | None:
+        return None if days is None else self._class(name, what(at - timedelta(days=days)), purge)
+
+    def _lrs(self, at: datetime) -> list[Class]:
+        days = self._settings.retention_lrs_days
+        if days is None:
+            return []
+        statements, documents = past.lrs(at - timedelta(days=days))
+        return [
+            self._class("statements of the LRS", statements, self._expired.close_lrs),
+            self._class("documents of the LRS", documents, self._expired.remove),
+        ]
+
+    def _orphans(self, at: datetime) -> Class:
+        before = at - ORPHANED_AFTER
+        return Class(
+            "orphaned attachments",
+            lambda: self._expired.orphans(before, remove=False),
+            lambda: self._expired.orphans(before, remove=True),
+        )
+
+    def _letters(self) -> list[Class]:
+        days = self._settings.retention_dead_letters_days
+        if days is None:
+            return []
+        asked = Asked(older_than=f"{days}d")
+
+        async def count() -> int:
+            return (await self._operations.list(asked, [("failed_at", False)], 1, None)).total
+
+        async def discard() -> int:
+            discarded, more = 0, True
+            while more:
+                done = await self._operations.discard(asked)
+                discarded, more = discarded + done.discarded, done.more
+            return discarded
+
+        return [Class("dead letters", count, discard)]
+
+    async def _erase_left(self, what: Past) -> int:
+        """Erase members who left; one in an audit case waits for its end, and who has joined again stays."""
+        erased = 0
+        for one in await self._expired.ids(what):
+            with suppress(NotFound):
+                erased += (await self._erasures.request(one, RETENTION, cause=RETENTION))["state"] == ERASED
+        return erased
+
+    async def _strip(self, what: Past, at: datetime) -> int:
+        """Remove deleted entries with their files, each in an act: who restores one meanwhile keeps it."""
+        stripped = 0
+        for row in await self._expired.deleted_entries(what):
+            with suppress(NotFound):  # being erased
+
+                async def work(act: Act, row: Document = row) -> int:
+                    return await self._expired.strip_entry(row, at, act.session)
+
+                stripped += await self._acts.run(row["member_id"], work)
+        return stripped

@@ -1,0 +1,123 @@
+"""Everything that is held about a member, for a subject access request (UK GDPR art. 15)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from bridge.documents import tables
+from bridge.documents.archive import Member, whole
+from bridge.documents.notice import Page, as_text
+from bridge.domain.privacy.redaction import is_own
+from bridge.domain.privacy.redaction import told_of as mentions_in
+from bridge.domain.privacy.subjects import DataSubject
+from bridge.services.access.access_log import AccessHistory
+from bridge.services.operations.letters import body_about, told_of
+from bridge.services.stores import Stores
+from bridge.store.times import now
+
+Document = dict[str, Any]
+
+HISTORY = ("at", "reader", "allowed", "right", "parts", "text")
+TEAM = "the Register team"
+AT_ONCE = 200
+
+
+class Everything:
+    """One member's holdings."""
+
+    def __init__(
+        self, stores: Stores, access: AccessHistory, member: Document, subject: DataSubject, notice: Page
+    ) -> None:
+        self._stores = stores
+        self._access = access
+        self._member = member
+        self._notice = notice
+        self._subject = subject
+
+    def first_page(self) -> Member:
+        """Return what is to be read first."""
+        made_at = f"{now():%Y-%m-%dT%H:%M:%SZ}"
+        return Member("read-me-first.txt", whole(as_text(self._member["name"], made_at, self._notice)))
+
+    async def members(self) -> AsyncGenerator[Member]:
+        """Give who looked at the record, what was submitted, and every collection that holds anything.
+
+        What is attached to the member's own statements is named by its SHA-2 hash, as the statements name it.
+        """
+        yield Member("access-history.csv", tables.csv_table(HISTORY, self._history(), bom=True))
+        yield Member("access-history.json", tables.json_list(self._history()))
+        yield Member("refused-calls.json", tables.json_list(self._access.refused(self._subject.member_id)))
+        async for submission in self._all("submissions"):
+            text = await self._stores.submissions.text(self._subject.member_id, submission["_id"])
+            yield Member(f"submissions/{submission['_id']}.json", whole(text))
+        for name in await self._stores.holdings.collections():
+            if await self._has(name):
+                yield Member(f"everything/{name}.json", tables.json_list(self._all(name)))
+        yield Member("everything/mentions.json", tables.json_list(self._mentions()))
+        attachments, given = self._stores.lrs.attachments, set[str]()
+        async for statement in self._all("statements"):
+            for sha2 in {one["sha2"] for one in statement.get("lrs", {}).get("attached", ())} - given:
+                given.add(sha2)
+                if await attachments.has(sha2):
+                    yield Member(f"attachments/{sha2}", attachments.read(sha2))
+
+    async def _has(self, name: str) -> bool:
+        async for _ in self._all(name):
+            return True
+        return False
+
+    async def _all(self, name: str) -> AsyncGenerator[Document]:
+        async for document in self._found(name):
+            if name != "statements" or is_own(document, self._subject):
+                yield await self._as_shown(name, document)
+
+    async def _mentions(self) -> AsyncGenerator[Document]:
+        """Give where others' statements name the member, and how: the rest of each is its actor's."""
+        async for document in self._found("statements"):
+            if not is_own(document, self._subject):
+                places = mentions_in(document, self._subject)
+                yield {"statement_id": document["_id"], "received_at": document["received_at"], "mentions": places}
+
+    async def _found(self, name: str) -> AsyncGenerator[Document]:
+        holdings, subject = self._stores.holdings, self._subject
+        after: Any = None
+        while ids := await holdings.ids(name, subject, after):
+            for document_id in ids:
+                if (document := await holdings.read(name, subject, document_id)) is not None:
+                    yield document
+            after = ids[-1]
+
+    async def _as_shown(self, name: str, document: Document) -> Document:
+        """Leave out who in a team did something (the member is told the team, R62); add to a letter its body."""
+        if name == "dead_letters":
+            letter = await self._stores.dead_letters.get(document["_id"])
+            own_part, mentions = (letter and body_about(letter, self._subject)), told_of(letter or {}, self._subject)
+            return {**document, "body": own_part, **({"mentions": mentions} if mentions else {})}
+        if name == "audit_samples":
+            return _draw(document, self._subject.member_id)
+        if name != "audit_cases":
+            return document
+        own = self._subject.member_id
+        steps = [{**step, "by": step["by"] if step["by"] == own else TEAM} for step in document.get("history") or ()]
+        return {**document, "history": steps}
+
+    async def _history(self) -> AsyncGenerator[Document]:
+        after: list[Any] | None = None
+        while True:
+            page = await self._access.history(self._subject.member_id, AT_ONCE, after)
+            for row in page.items:
+                yield {name: _plain(row[name]) for name in HISTORY}
+            if (after := page.next) is None:
+                return
+
+
+def _draw(sample: Document, member_id: str) -> Document:
+    """Return a draw as one of those who were in it may see it: nobody else's id, and who drew as the team."""
+    drawn = next((one for one in sample["selected"] if one["member_id"] == member_id), None)
+    shown = {name: value for name, value in sample.items() if name not in {"population", "selected"}}
+    return {**shown, "drawn_by": TEAM, "selected": drawn}
+
+
+def _plain(value: Any) -> Any:
+    return value["kind"] if isinstance(value, dict) else value  # pyright: ignore[reportUnknownVariableType] - any JSON

@@ -1,0 +1,1 @@
+"""The CPD record: log, plan, links, evidence, comments, imports and membership years."""

@@ -1,0 +1,77 @@
+"""Notes about a membership year, for audit support or the member's own reference; posted, they stay (R50-R52)."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date
+from functools import partial
+from typing import Any
+
+from bridge.domain.record.calendars import calendar_of
+from bridge.domain.record.periods import Period
+from bridge.domain.record.records import order_key
+from bridge.errors import FieldFault, ValidationFailed
+from bridge.services.idempotency import Attempt, once
+from bridge.services.record.periods import Periods
+from bridge.services.stores import Stores
+from bridge.services.unit_of_work import Act, Acts
+from bridge.store.database import Document
+from bridge.store.listing import Listing, Sort
+
+SORTABLE = ("created_at",)
+
+
+class MemberComments:
+    """Adds and reads a member's comments; a correction is a further comment."""
+
+    def __init__(self, stores: Stores, acts: Acts, periods: Periods) -> None:
+        self._stores = stores
+        self._acts = acts
+        self._periods = periods
+
+    async def list(self, member_id: str, period_id: str, sort: Sort, limit: int, after: list[Any] | None) -> Listing:
+        """Return a page of the comments on a period, by id or ``current``; raises ``NotFound``."""
+        calendar = calendar_of(await self._periods.member(member_id))
+        period = self._periods.resolve(calendar, period_id)
+        return await self._stores.comments.list(member_id, period, sort, limit, after)
+
+    async def add(
+        self, member_id: str, period_id: str, text: str, refers_to: str | None, attempt: Attempt | None
+    ) -> Document:
+        """Post a comment and return it.
+
+        Raises ``NotFound`` for an unknown period, ``RecordFrozen`` while it is frozen (decision 13), and
+        ``ValidationFailed`` when ``refers_to`` names nothing in the member's record.
+        """
+        add = partial(self._add, period_id=period_id, text=text, refers_to=refers_to)
+        return await self._acts.run(member_id, lambda act: once(act, attempt, lambda: add(act)))
+
+    async def _add(self, act: Act, period_id: str, text: str, refers_to: str | None) -> Document:
+        day = _middle(self._periods.resolve(act.calendar, period_id))
+        act.refuse_frozen_day(day)
+        if refers_to is not None:
+            await _check_reference(act, refers_to)
+        comment = {
+            "_id": str(uuid.uuid4()),
+            "member_id": act.member_id,
+            "day": day.isoformat(),
+            "text": text,
+            "refers_to": refers_to,
+            "author": act.member_id,
+            "created_at": act.at,
+            "order": {"created_at": order_key(f"{act.member['acts']:012}")},  # the acts on a record are numbered
+        }
+        await self._stores.comments.add(comment, act.session)
+        return comment
+
+
+def _middle(period: Period) -> date:
+    """The day a comment is filed under: when membership years move, it goes to the one that holds most of its own."""
+    return period.start + (period.end - period.start) // 2
+
+
+async def _check_reference(act: Act, item_id: str) -> None:
+    if await act.log.get(item_id) or await act.plan.get(item_id):
+        return
+    message = "There is no plan item or log entry with this id in your record: leave it out, or check the id."
+    raise ValidationFailed(message, faults=[FieldFault("/refers_to", "Refers to", message)])

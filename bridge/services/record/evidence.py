@@ -1,0 +1,239 @@
+"""Evidence of a log entry: files that the member adds by hand, whenever they like (R66-R70).
+
+Nothing is ever attached by itself, and no entry needs any evidence to be complete.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+import structlog
+
+from bridge.clients.clamd import Scanner
+from bridge.domain.record.calendars import frozen_on
+from bridge.domain.record.files import Facts, Inspector, check_room
+from bridge.errors import Conflict, NotFound, Unavailable
+from bridge.logs import failure
+from bridge.services.idempotency import Attempt, once
+from bridge.services.record.changes import Check, found
+from bridge.services.record.log import KIND
+from bridge.services.record.saving import save_entries
+from bridge.services.stores import Stores
+from bridge.services.unit_of_work import Act, Acts, refuse_frozen
+from bridge.store.database import Document, Session
+from bridge.store.listing import Listing, Sort
+from bridge.store.record.evidence import CHUNK, CLEAN, QUARANTINED, REJECTED, file_document, item
+
+log = structlog.get_logger(__name__)
+
+SORTABLE: Final = ("uploaded_at",)
+
+GIVEN_UP_AFTER: Final = timedelta(hours=1)
+"""An upload that has not ended by then never will; longer than any is allowed to take."""
+
+SCAN_AGAIN_AFTER: Final = timedelta(minutes=1)
+"""How long a file rests between two scans; longer than one takes."""
+
+ROUND: Final = 100
+"""Files that one round of sweeping or scanning takes on."""
+
+_UNREADABLE: Final = {
+    QUARANTINED: "This file is still being checked for viruses; try again in a few minutes.",
+    REJECTED: "A virus was found in this file and its content was removed; delete it here and check your own copy.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most bytes of one file, and of all files of one member."""
+
+    file: int
+    member: int
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file on its way in: its name, its content in pieces, and how to tell a repeat from its digest."""
+
+    name: str
+    content: AsyncIterable[bytes]
+    attempt: Callable[[bytes], Attempt | None]
+
+
+class MemberEvidence:
+    """Takes, gives and deletes a member's files; without a ``scanner`` every file is clean."""
+
+    def __init__(self, stores: Stores, acts: Acts, limits: Limits, scanner: Scanner | None) -> None:
+        self._stores = stores
+        self._files = stores.evidence
+        self._acts = acts
+        self._limits = limits
+        self._scanner = scanner
+
+    async def list(self, member_id: str, entry_id: str, sort: Sort, limit: int, after: list[Any] | None) -> Listing:
+        """Return a page of an entry's files; raises ``NotFound``."""
+        await self._entry(member_id, entry_id)
+        return await self._files.list(member_id, entry_id, sort, limit, after)
+
+    async def content(self, member_id: str, file_id: str) -> tuple[Document, AsyncGenerator[bytes]]:
+        """Return a file's document and its content in pieces.
+
+        Raises ``NotFound``, also while its entry is deleted, or ``Conflict`` unless the file is clean.
+        """
+        document = await self._files.get(member_id, file_id)
+        if document is None:
+            raise _no_such_file()
+        await self._entry(member_id, document["entry_id"])
+        if document["state"] in _UNREADABLE:
+            raise Conflict(_UNREADABLE[document["state"]])
+        return document, self._files.read(document)
+
+    async def check(self, member_id: str, entry_id: str) -> None:
+        """Raise what an upload to this entry would raise, before any of it is taken."""
+        member = await self._stores.members.get(member_id)
+        entry = await self._entry(member_id, entry_id)
+        _refuse_frozen(entry, member or {})
+        check_room(1, await self._files.used(member_id), self._limits.member)
+
+    async def add(self, member_id: str, entry_id: str, upload: Upload) -> Document:
+        """Take a file in and return its item, in quarantine unless the scanner has cleared it at once.
+
+        Raises ``NotFound``, ``RecordFrozen``, ``TooLarge`` (the file, or all files), ``UnsupportedMediaType``, and
+        ``Conflict`` for a key that came with another file.
+        """
+        file_id = uuid.uuid4().hex
+        await self._files.begin(file_id, member_id, datetime.now(UTC))
+        try:
+            facts = await self._take_in(file_id, upload)
+            attempt = upload.attempt(f"{facts.name}\n{facts.sha256}".encode())
+            keep = partial(self._keep, entry_id=entry_id, file_id=file_id, facts=facts)
+            kept = await self._acts.run(member_id, lambda act: once(act, attempt, lambda: keep(act)))
+        finally:
+            await self._discard(file_id)  # nothing to an upload that was kept
+        return await self._scanned(member_id, kept) if kept["id"] == file_id else kept
+
+    async def delete(self, member_id: str, file_id: str, check_version: Check) -> None:
+        """Delete a file for good; raises ``NotFound``, ``RecordFrozen``, and what ``check_version`` does."""
+
+        async def work(act: Act) -> None:
+            document = await self._files.get(member_id, file_id, act.session)
+            if document is None:
+                raise _no_such_file()
+            await _changing(act, document["entry_id"])
+            check_version(document["version"])
+            await self._files.delete(member_id, file_id, act.at, act.session)
+
+        await self._acts.run(member_id, work)
+        await self._discard(file_id)
+
+    async def scan_waiting(self) -> int:
+        """Scan what is in quarantine and return how many files left it; stops when the scanner does not answer.
+
+        Without a scanner nothing leaves: what went in for a check is not let out without one.
+        """
+        judged = 0
+        for document in await self._waiting():
+            if not await self._scan(document):
+                break
+            judged += 1
+        return judged
+
+    async def sweep(self) -> int:
+        """Remove what broken-off uploads and deletions left behind; returns how many files' worth."""
+        loose = await self._files.loose_before(datetime.now(UTC) - GIVEN_UP_AFTER, ROUND)
+        for file_id in loose:
+            await self._files.discard(file_id)
+        return len(loose)
+
+    async def _waiting(self) -> list[Document]:
+        if self._scanner is None:
+            return []
+        return await self._files.waiting(datetime.now(UTC) - SCAN_AGAIN_AFTER, ROUND)
+
+    async def _take_in(self, file_id: str, upload: Upload) -> Facts:
+        """Write the content as it comes; no more than a chunk and a piece is held."""
+        inspector = Inspector(upload.name, self._limits.file)
+        held, number = bytearray(), 0
+        async for data in upload.content:
+            inspector.take(data)
+            held += data
+            while len(held) >= CHUNK:
+                await self._files.write(file_id, number, bytes(held[:CHUNK]))
+                del held[:CHUNK]
+                number += 1
+        if held:
+            await self._files.write(file_id, number, bytes(held))
+        facts = inspector.finish()
+        for part in inspector.to_read():
+            raw = await self._files.piece(file_id, part.start, part.length)
+            await asyncio.to_thread(inspector.look_inside, part, raw)  # some hundred ms for the longest
+        return facts
+
+    async def _keep(self, act: Act, entry_id: str, file_id: str, facts: Facts) -> Document:
+        await _changing(act, entry_id)
+        check_room(facts.size, await self._files.used(act.member_id, act.session), self._limits.member)
+        state = CLEAN if self._scanner is None else QUARANTINED
+        document = file_document(file_id, act.member_id, entry_id, facts, state, act.at, act.member["acts"])
+        await self._files.keep(document, act.session)
+        return item(document)
+
+    async def _scanned(self, member_id: str, kept: Document) -> Document:
+        """Scan a file that was just kept, so that the member need not wait when the scanner answers."""
+        document = await self._files.get(member_id, kept["id"]) if kept["state"] == QUARANTINED else None
+        return item(await self._scan(document) or document) if document else kept
+
+    async def _scan(self, document: Document) -> Document | None:
+        """Scan one file and let it out of quarantine; None when there was no verdict, so that it is tried again."""
+        assert self._scanner is not None
+        try:
+            found = await self._scanner.scan(self._files.read(document))
+        except Unavailable as error:
+            log.warning("evidence not scanned", evidence_id=document["_id"], **failure(error))
+            await self._files.postpone(document["_id"], datetime.now(UTC))
+            return None
+        if found:
+            log.warning("evidence rejected", evidence_id=document["_id"], found=found)
+        return await self._judge(document, REJECTED if found else CLEAN)
+
+    async def _judge(self, document: Document, state: str) -> Document:
+        """Write a verdict down, frozen or not: it is about safety, and changes nothing that the member wrote."""
+
+        async def work(session: Session) -> Document | None:
+            await self._stores.log.of(document["member_id"], session).shown_anew(document["entry_id"])
+            return await self._files.judge(document, state, datetime.now(UTC), session)
+
+        judged = await self._stores.database.transaction(work)
+        if state == REJECTED:
+            await self._discard(document["_id"])
+        return judged or document
+
+    async def _discard(self, file_id: str) -> None:
+        try:
+            await self._files.discard(file_id)
+        except Exception as error:  # the act is done or has failed already; the sweep removes what is left
+            log.warning("loose file left", evidence_id=file_id, **failure(error))
+
+    async def _entry(self, member_id: str, entry_id: str) -> Document:
+        return await found(self._stores.log.of(member_id), entry_id, KIND)
+
+
+async def _changing(act: Act, entry_id: str) -> None:
+    """Raise unless an entry is there and open to change, and give it a new version: it shows its evidence."""
+    entry = await found(act.log, entry_id, KIND)
+    _refuse_frozen(entry, act.member)
+    await save_entries(act, [(entry, {**entry, "touched_at": act.at})])
+
+
+def _no_such_file() -> NotFound:
+    return NotFound("There is no such evidence in your record.")
+
+
+def _refuse_frozen(entry: Document, member: Document) -> None:
+    day = entry.get("date")
+    refuse_frozen(entry.get("frozen") or (frozen_on(member, date.fromisoformat(day)) if day else None))

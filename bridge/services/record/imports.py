@@ -1,0 +1,72 @@
+"""Log entries that come in a file, all of them or none (R33)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from typing import Any
+
+from bridge.domain.record import entries
+from bridge.domain.record.calendars import frozen_on
+from bridge.domain.record.csv_import import MAX_FAULTS, in_row, refuse
+from bridge.domain.record.forms import Form, Forms
+from bridge.errors import FieldFault, RecordFrozen
+from bridge.services.idempotency import Attempt, once
+from bridge.services.record.log import Log
+from bridge.services.record.periods import Periods
+from bridge.services.unit_of_work import Act, Acts
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """One entry to make: the row it stood in, the fields of the form, and whether it is a draft."""
+
+    number: int
+    values: Document
+    draft: bool
+
+
+class LogImports:
+    """Makes many entries in one act."""
+
+    def __init__(self, acts: Acts, log: Log, forms: Forms, periods: Periods) -> None:
+        self._acts = acts
+        self._log = log
+        self._forms = forms
+        self._periods = periods
+
+    async def run(self, member_id: str, rows: Sequence[NewEntry], attempt: Attempt | None) -> Document:
+        """Make an entry of each row and return ``{created, ids}``, in the order of the rows.
+
+        Raises ``ValidationFailed`` and ``RecordFrozen``, each naming every row that is at fault, and ``Conflict``.
+        """
+        work = partial(self._run, rows=rows)
+        return await self._acts.run(member_id, lambda act: once(act, attempt, lambda: work(act)))
+
+    async def _run(self, act: Act, rows: Sequence[NewEntry]) -> Document:
+        form, today = self._forms.current("log"), self._periods.today()
+        refuse([in_row(row.number, fault) for row in rows for fault in _faults(form, row, today)])
+        _refuse_frozen(act, form, rows)
+        made = await self._log.create_in(act, [(row.values, row.draft) for row in rows], "import")
+        return {"created": len(made), "ids": [entry["_id"] for entry in made]}
+
+
+def _faults(form: Form, row: NewEntry, today: date) -> list[FieldFault]:
+    return entries.faults(form, row.values, row.values, today)
+
+
+def _refuse_frozen(act: Act, form: Form, rows: Sequence[NewEntry]) -> None:
+    """Raise ``RecordFrozen`` that names each row whose day lies in a period that is frozen (R56)."""
+    field = form.field("date")
+    message = "This day lies in a period that was submitted for the Register Audit and is frozen: leave the row out."
+    fault = FieldFault("/date", field.label if field else "", message)
+    dated = [(row.number, date.fromisoformat(row.values["date"])) for row in rows if row.values.get("date")]
+    frozen = [number for number, day in dated if frozen_on(act.member, day)]
+    if frozen:
+        told = "1 row lies" if len(frozen) == 1 else f"{len(frozen)} rows lie"
+        faults = [in_row(number, fault) for number in frozen[:MAX_FAULTS]]
+        raise RecordFrozen(f"{told} in a frozen period, and nothing was imported.", faults=faults)

@@ -1,0 +1,125 @@
+"""Membership years as the portal shows them: progress, counts, what can be done now (R16-R26, R45-R47)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from bridge.domain.record import counts
+from bridge.domain.record.actions import actions
+from bridge.domain.record.calendars import calendar_of, frozen_on
+from bridge.domain.record.counts import COUNTED_BY, Group
+from bridge.domain.record.periods import MembershipCalendar, Period
+from bridge.domain.record.plan import DROPPED
+from bridge.errors import NotFound
+from bridge.services.stores import Stores
+from bridge.store.record.records import touching
+
+Document = dict[str, Any]
+
+
+class Periods:
+    """Reads a member's membership years; ``today`` gives the local day."""
+
+    def __init__(self, stores: Stores, today: Callable[[], date]) -> None:
+        self._stores = stores
+        self.today = today
+
+    async def member(self, member_id: str) -> Document:
+        """Return the member; raises ``NotFound`` for one that the membership system has not brought yet."""
+        member = await self._stores.members.get(member_id)
+        if member is None:
+            raise NotFound("There is no record for you yet: the membership system has not told us of you.")
+        return member
+
+    async def every(self, member_id: str, cases: Sequence[Document] = ()) -> list[Document]:
+        """Return the periods from the earliest with anything in it to the current one, newest first (R19).
+
+        One of the member's audit cases, ``cases``, is something too: an empty year can be submitted.
+        """
+        member = await self.member(member_id)
+        of_period: defaultdict[str | None, list[Group]] = defaultdict(list)
+        for group in await self._groups(member_id):
+            of_period[group.period_id].append(group)
+        held = await self._stores.waiting.count_held(member_id)
+        known = [date.fromisoformat(key) for key in of_period if key]
+        first = min([self._first_day(member, known), *(date.fromisoformat(case["start"]) for case in cases)])
+        periods = calendar_of(member).between(first, self.today())
+        return [self._shown(period, member, of_period[period.id], held) for period in periods]
+
+    async def one(self, member_id: str, period_id: str, cases: Sequence[Document] = ()) -> Document:
+        """Return one period by id or ``current`` (R17, R18); raises ``NotFound``.
+
+        ``cases`` are the member's audit cases; they decide what can be submitted.
+        """
+        member = await self.member(member_id)
+        period = self.resolve(calendar_of(member), period_id)
+        groups = await self._groups(member_id, [period.id, None])
+        own = [group for group in groups if group.period_id is not None]
+        held = await self._stores.waiting.count_held(member_id)
+        shown = self._shown(period, member, own, held)
+        plan = self._stores.plan.of(member_id)
+        open_items: Document = {"log_ids": [], "status": {"$ne": DROPPED}, **touching(period)}
+        return {
+            **shown,
+            "elapsed": period.elapsed(self.today()),
+            "undated": counts.total(groups) - counts.total(own) if shown["current"] else 0,
+            "minutes": counts.minutes(own),
+            "by_type": counts.by_type(own),
+            "plan": {
+                "total": await plan.number({}, touching(period)),
+                "incomplete": await plan.number({}, {"complete": False, **touching(period)}),
+            },
+            "unlinked": {
+                "planned_not_logged": await plan.number({}, open_items),
+                "logged_not_planned": counts.unlinked(own),
+            },
+            "actions": actions(period, frozen=shown["frozen"], cases=cases),
+        }
+
+    def resolve(self, calendar: MembershipCalendar, period_id: str) -> Period:
+        """Return the period that an id, or ``current``, names; raises ``NotFound``."""
+        period = calendar.period_for(self.today()) if period_id == "current" else calendar.period_by_id(period_id)
+        if period is None:
+            raise NotFound("You have no such period.")
+        return period
+
+    def chosen(self, member: Document, period_id: str) -> list[str | None] | None:
+        """Return the period ids of the entries that a choice of period names; None is all of them.
+
+        The current one has the undated entries too, which are in no period (R76). Raises ``NotFound`` for an unknown
+        period.
+        """
+        if period_id == "all":
+            return None
+        period = self.resolve(calendar_of(member), period_id)
+        return [period.id, None] if period_id == "current" else [period.id]
+
+    async def _groups(self, member_id: str, period_ids: Iterable[str | None] | None = None) -> list[Group]:
+        rows = await self._stores.log.of(member_id).groups(COUNTED_BY, "minutes", period_ids)
+        return [
+            Group(**{name: row[name] for name in COUNTED_BY}, entries=row["n"], minutes=row["total"]) for row in rows
+        ]
+
+    def _first_day(self, member: Document, starts: Iterable[date]) -> date:
+        """Return the first day to show: of what was logged, the Register, the listed years, or the renewal date."""
+        calendar, since = calendar_of(member), member.get("registered_since")
+        known = [*starts, *([date.fromisoformat(since)] if since else [])]
+        known += [period.start for period in calendar.periods]
+        known += [calendar.renewal] if calendar.renewal else []
+        return min([day for day in known if day <= self.today()], default=self.today())
+
+    def _shown(self, period: Period, member: Document, groups: Iterable[Group], waiting: Mapping[str, int]) -> Document:
+        freeze = frozen_on(member, period.start)
+        return {
+            "id": period.id,
+            "label": period.label,
+            "start": period.start,
+            "end": period.end,
+            "current": period.contains(self.today()),
+            "frozen": freeze is not None,
+            "frozen_since": freeze["since"] if freeze else None,
+            "counts": counts.counts(groups, waiting.get(period.id, 0)),
+        }

@@ -1,0 +1,1 @@
+"""Statements: recording them, bringing them from another LRS, and follow-up work."""

@@ -1,0 +1,152 @@
+"""From statements to drafts: each statement gets one disposition, and changes the log at most once.
+
+A batch is one transaction: read, decide (``domain.statements.batch``), write, commit. It touches the members whose
+record it changes before it writes anything else, so that whoever else changes one of them meets it, and one of the two
+is run again. A redelivery finds the ledger's row and changes nothing (docs/decisions/0020).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from bridge.domain.record.calendars import frozen_period_ids
+from bridge.domain.record.entries import entry_id
+from bridge.domain.record.forms import Form
+from bridge.domain.statements import arrivals as arriving
+from bridge.domain.statements.arrivals import Arrival
+from bridge.domain.statements.batch import Batch, Known
+from bridge.domain.statements.completions import Completion, Rules, Voiding
+from bridge.domain.statements.dispositions import Outcome
+from bridge.services.privacy.subjects import stranger
+from bridge.services.stores import Stores
+from bridge.store.database import AlreadyThere, Session
+
+Document = dict[str, Any]
+
+
+class Recording:
+    """The use case behind the queue; give it decoded, valid statements. Drafts are made by the log's ``form``."""
+
+    def __init__(self, stores: Stores, rules: Rules, form: Form) -> None:
+        self._stores = stores
+        self._form = form
+        self.rules = rules
+
+    async def record(self, arrivals: Sequence[Arrival], *, tries: int | None = None) -> list[Outcome]:
+        """Record a batch, all of it or nothing; returns an outcome per statement, in order.
+
+        Nearly every completion makes an entry of its own, so a batch is first decided as if all did; when the store
+        refuses one, again with a look at the entries that they may join. Raises ``Unavailable`` when the store is away,
+        and ``Busy`` when others kept changing the same members for ``tries`` tries (None: as long as a call may take).
+        """
+        try:
+            outcomes = await self._record(arrivals, tries, is_looking=False)
+        except AlreadyThere:
+            outcomes = await self._record(arrivals, tries, is_looking=True)
+        await self._redact_erased(arrivals)
+        return outcomes
+
+    async def _record(self, arrivals: Sequence[Arrival], tries: int | None, *, is_looking: bool) -> list[Outcome]:
+        async def work(session: Session) -> list[Outcome]:
+            known = await self._read(arrivals, session, is_looking=is_looking)
+            batch = Batch(known, self._form)
+            outcomes = [batch.record(arrival) for arrival in arrivals]
+            await self._write(batch, session)
+            return outcomes
+
+        return await self._stores.database.transaction(work, tries)
+
+    async def release(self, member: Document, limit: int, session: Session) -> bool:
+        """Record what no longer waits for a member, up to ``limit`` statements; returns whether there was anything.
+
+        To be called in a transaction that has touched the member.
+        """
+        parked = await self._stores.waiting.parked_for(member["keys"], limit, session)
+        frozen = frozen_period_ids(member)
+        held = [] if parked else await self._stores.waiting.held_for(member["_id"], frozen, limit, session)
+        if not parked and not held:
+            return False
+        await self._release(member, parked, held, session)
+        return True
+
+    async def _release(
+        self, member: Document, parked: Sequence[Document], held: Sequence[Document], session: Session
+    ) -> None:
+        ids = [row.get("target", row["_id"]) for row in (*parked, *held)]
+        rows = {row["_id"]: row for row in await self._stores.statements.rows(ids, session, raw=True)}
+        waiting = [row["_id"] for row in (*parked, *held) if "target" not in row]
+        arrivals = [self._stored(rows[key]) for key in waiting if key in rows and rows[key].get("raw")]
+        owners = {str(key): str(member["_id"]) for key in member["keys"]}
+        looked_up = await self._looked_up(arrivals, owners, session)
+        made = await self._stores.entries.some([row["entry_id"] for row in rows.values() if "entry_id" in row], session)
+        secret, members = await self._stores.erasures.key.get(), {member["_id"]: member}
+        entries = _distinct([*looked_up, *made])
+        read = Known(secret, members, owners, set(), list(rows.values()), entries, held, parked)
+        batch = Batch(read, self._form)
+        for row in (*parked, *held):
+            batch.forget(row["_id"])
+        for arrival in arrivals:
+            batch.release(arrival)
+        for row in held:
+            if "target" in row:
+                batch.void(row["target"], row["_id"], row["at"])
+        await self._write(batch, session)
+
+    def _stored(self, row: Document) -> Arrival:
+        return arriving.arrival(orjson.loads(row["raw"]), row["raw"], row["received_at"], self.rules)
+
+    async def _read(self, arrivals: Sequence[Arrival], session: Session, *, is_looking: bool) -> Known:
+        stores = self._stores
+        actors = {arrival.actor_key for arrival in arrivals if arrival.actor_key}
+        targets = {arrival.meaning.target for arrival in arrivals if isinstance(arrival.meaning, Voiding)}
+        owners = await stores.identifiers.owners(actors, session)
+        erased = await stores.erasures.among(actors - owners.keys(), session)
+        rows = await stores.statements.rows({arrival.statement_id for arrival in arrivals} | targets, session)
+        voided = [row for row in rows if row["_id"] in targets]
+        of_voided = {row["member_id"] for row in voided if "member_id" in row}
+        members = await stores.members.some({*owners.values(), *of_voided}, session)
+        entry_ids = [row["entry_id"] for row in voided if "entry_id" in row]
+        entries = await stores.entries.some(entry_ids, session) if entry_ids else []
+        if is_looking:
+            entries = _distinct([*entries, *await self._looked_up(arrivals, owners, session)])
+        return Known(await stores.erasures.key.get(), members, owners, erased, rows, entries)
+
+    async def _looked_up(self, arrivals: Iterable[Arrival], owners: dict[str, str], session: Session) -> list[Document]:
+        """Return the entries that completions may join, or have made before."""
+        wanted: dict[str, list[str]] = {}
+        own: list[str] = []
+        for arrival in arrivals:
+            if isinstance(arrival.meaning, Completion) and (owner := owners.get(arrival.meaning.actor_key)):
+                wanted.setdefault(owner, []).extend(arrival.meaning.merge_keys)
+                own.append(entry_id(owner, arrival.statement_id))
+        made = await self._stores.entries.some(own, session) if own else []
+        return [*await self._stores.entries.claimed(wanted, session), *made]
+
+    async def _write(self, batch: Batch, session: Session) -> None:
+        """Write what was decided: first the members and identifiers, on which others may meet this transaction."""
+        await self._stores.members.touch_all(batch.touched, session)
+        await self._stores.identifiers.seek(sorted(batch.sought), session)
+        await self._stores.entries.write(batch.entries, session)
+        await self._stores.statements.write(batch.ledger, session)
+        await self._stores.waiting.write(batch.parked, batch.held, session)
+        await self._stores.outbox.add(batch.events, session)
+
+    async def _redact_erased(self, arrivals: Sequence[Arrival]) -> None:
+        """Take people who were erased out of statements that name them (invariant 8).
+
+        Whoever is named beside the actor is touched by no transaction, as an instructor may be in every statement; so
+        an erasure of theirs is looked for once the statements are written, and again when they are redelivered.
+        """
+        named = {key for arrival in arrivals for key in arrival.mentions}
+        named |= {
+            arrival.actor_key for arrival in arrivals if arrival.actor_key and isinstance(arrival.meaning, Outcome)
+        }
+        if named and (erased := await self._stores.erasures.among(named)):
+            await self._stores.removal.statements(await stranger(self._stores, erased))
+
+
+def _distinct(entries: Iterable[Document]) -> list[Document]:
+    return list({entry["_id"]: entry for entry in entries}.values())

@@ -1,0 +1,113 @@
+"""What changes one member's record, done whole or not at all, one act after another (docs/decisions/0020).
+
+Each act is a transaction that first touches the member's document. So two acts on one record never overlap, an act
+never overlaps the freeze of a submission (invariant 4) or a batch of the worker's, and what it read is still true when
+it is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from itertools import count
+from typing import Any, Literal, TypeVar
+from weakref import WeakValueDictionary
+
+from bridge import tracing
+from bridge.domain.events import event
+from bridge.domain.record.calendars import calendar_of, frozen_on
+from bridge.domain.record.periods import MembershipCalendar
+from bridge.errors import NotFound, RecordFrozen
+from bridge.services.stores import Stores
+from bridge.store.database import Session
+from bridge.store.record.records import MemberRecords
+from bridge.store.times import now
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One running act: the member as it is now, and the transaction that everything is written in."""
+
+    stores: Stores
+    member: dict[str, Any]
+    session: Session
+    at: datetime
+    _events: Iterator[int] = field(default_factory=lambda: count(1))
+
+    @property
+    def member_id(self) -> str:
+        """Whose record it is; every query starts with it."""
+        return str(self.member["_id"])
+
+    @property
+    def calendar(self) -> MembershipCalendar:
+        """The member's membership years."""
+        return calendar_of(self.member)
+
+    @property
+    def log(self) -> MemberRecords:
+        """The member's log entries, in this transaction."""
+        return self.stores.log.of(self.member_id, self.session)
+
+    @property
+    def plan(self) -> MemberRecords:
+        """The member's plan items, in this transaction."""
+        return self.stores.plan.of(self.member_id, self.session)
+
+    async def numbers(self, kind: Literal["log", "plan"], count: int) -> range:
+        """Take the next reference numbers of the member's log or plan (R48); a number is never given twice."""
+        if not count:
+            return range(0)
+        last = await self.stores.members.number(self.member_id, kind, count, self.session)
+        return range(last - count + 1, last + 1)
+
+    def refuse_frozen_day(self, day: date) -> None:
+        """Raise ``RecordFrozen`` when a day lies in a period that was submitted for the Register Audit (R56)."""
+        refuse_frozen(frozen_on(self.member, day))
+
+    async def announce(self, kind: str, key: str, data: dict[str, Any]) -> None:
+        """Tell of the change in the same act; ``key`` makes the event's id, ``data`` holds ids, states and dates."""
+        place = (self.member["acts"], next(self._events))
+        row = event(kind, key, self.member_id, place, self.at, data, tracing.current())
+        await self.stores.outbox.add([row], self.session)
+
+
+def refuse_frozen(freeze: Mapping[str, Any] | None) -> None:
+    """Raise ``RecordFrozen``, naming the case and since when, for a freeze; do nothing for None."""
+    if freeze:
+        since = f"{freeze['since']:%Y-%m-%dT%H:%M:%SZ}"
+        raise RecordFrozen(
+            f"This was submitted for the Register Audit (case {freeze['case_id']}) and is frozen since {since}; "
+            "it opens again when the case is returned or closed."
+        )
+
+
+class Acts:
+    """Runs acts.
+
+    Those on one record wait in line here, since transactions that meet only undo each other, and with twenty at once
+    one of them may not get through in time. Between processes the store decides.
+    """
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+        self._lines: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def run(self, member_id: str, work: Callable[[Act], Coroutine[Any, Any, R]]) -> R:
+        """Run ``work`` in a transaction of its own, tried again when another act came between.
+
+        Raises ``NotFound`` for a member who is not known; what ``work`` raises undoes everything it wrote.
+        """
+
+        async def act(session: Session) -> R:
+            member = await self._stores.members.touch(member_id, session)
+            if member is None or "erasing" in member:
+                raise NotFound("There is no record for you yet: the membership system has not told us of you.")
+            return await work(Act(self._stores, member, session, now()))
+
+        async with self._lines.setdefault(member_id, asyncio.Lock()):
+            return await self._stores.database.transaction(act)

@@ -1,0 +1,109 @@
+"""Submissions for the Register Audit: what is in scope, the immutable snapshot, and the marks of a freeze."""
+
+from __future__ import annotations
+
+from bridge.domain.audit.snapshots import Scope
+from bridge.store.database import Collection, Database, Document, Session, reaches_store
+from bridge.store.ranges import up_to
+from bridge.store.record.evidence import item
+from bridge.store.record.records import LISTED
+
+CHUNK = 2**20
+"""Bytes of a piece of the snapshot: a record has no size limit (R43), a document has one."""
+
+
+@reaches_store
+class Submissions:
+    """The collections ``submissions`` and ``submission_pieces``; both are written once and never changed."""
+
+    def __init__(self, database: Database) -> None:
+        self._submissions = database.collection("submissions")
+        self._pieces = database.collection("submission_pieces")
+
+    async def prepare(self) -> None:
+        """Create the indexes."""
+        await self._submissions.create_index([("member_id", 1), ("case_id", 1)], name="member")
+        await self._pieces.create_index([("submission_id", 1), ("n", 1)], unique=True, name="piece")
+        await self._pieces.create_index("member_id", name="member")
+
+    async def add(self, submission: Document, text: bytes, session: Session) -> None:
+        """Keep a submission and its canonical text."""
+        await self._submissions.insert_one(submission, session=session)
+        of = {"submission_id": submission["_id"], "member_id": submission["member_id"]}
+        pieces = [
+            {"_id": f"{submission['_id']}:{n}", **of, "n": n, "data": text[start : start + CHUNK]}
+            for n, start in enumerate(range(0, len(text), CHUNK))
+        ]
+        await self._pieces.insert_many(pieces, session=session)
+
+    async def get(self, member_id: str, submission_id: str, session: Session | None = None) -> Document | None:
+        """Return a submission's receipt, digest and counts, or None."""
+        return await self._submissions.find_one({"_id": submission_id, "member_id": member_id}, session=session)
+
+    async def text(self, member_id: str, submission_id: str) -> bytes:
+        """Return the canonical text of a submission."""
+        query = {"submission_id": submission_id, "member_id": member_id}
+        return b"".join([piece["data"] async for piece in self._pieces.find(query).sort("n", 1)])
+
+
+@reaches_store
+class Freezes:
+    """Reads what a period's submission covers, and marks it frozen or lets it go (decision 1, R56)."""
+
+    def __init__(self, database: Database) -> None:
+        self._log = database.collection("log_entries")
+        self._plan = database.collection("plan_items")
+        self._comments = database.collection("comments")
+        self._files = database.collection("evidence.files")
+        self._members = database.collection("members")
+
+    async def scope(self, member_id: str, start: str, end: str, session: Session | None = None) -> Scope:
+        """Return what lies in a period, by its first and last day: entries by their date, and what goes with them."""
+        mine: Document = {"member_id": member_id, **LISTED}
+        dated = {**mine, "order.date.empty": False, "order.date.key": up_to(end, start)}
+        log = await _found(self._log, dated, "order.date.key", session)
+        linked = sorted({plan_id for entry in log for plan_id in entry.get("plan_ids") or ()})
+        in_period = {"span.first": {"$lte": end}, "span.last": {"$gte": start}}
+        plan = await _found(self._plan, {**mine, "$or": [in_period, {"_id": {"$in": linked}}]}, "created_at", session)
+        noted = {"member_id": member_id, "day": {"$gte": start, "$lte": end}}
+        comments = await _found(self._comments, noted, "order.created_at.key", session)
+        return Scope(log, plan, comments, await self._evidence(member_id, log, session))
+
+    async def undated(self, member_id: str) -> int:
+        """Return how many of a member's plan items have no dates, so that no period takes them."""
+        return await self._plan.count_documents({"member_id": member_id, **LISTED, "span": None})
+
+    async def freeze(self, member_id: str, scope: Scope, mark: Document, session: Session) -> None:
+        """Mark everything in a scope as frozen, and the member's period with it, so that nothing is added either."""
+        for collection, ids in (
+            (self._log, scope.log_ids), (self._plan, scope.plan_ids), (self._files, scope.file_ids)
+        ):  # fmt: skip
+            frozen = {name: mark[name] for name in ("case_id", "period_id", "since")}
+            chosen = {"_id": {"$in": ids}, "member_id": member_id}
+            await collection.update_many(chosen, {"$set": {"frozen": frozen}, "$inc": {"version": 1}}, session=session)
+        await self._touch(member_id, {"$push": {"frozen": mark}}, session)
+
+    async def thaw(self, member_id: str, case_id: str, session: Session) -> None:
+        """Take the marks of a case off again."""
+        for collection in (self._log, self._plan, self._files):
+            chosen = {"member_id": member_id, "frozen.case_id": case_id}
+            await collection.update_many(chosen, {"$unset": {"frozen": ""}, "$inc": {"version": 1}}, session=session)
+        await self._touch(member_id, {"$pull": {"frozen": {"case_id": case_id}}}, session)
+
+    async def _touch(self, member_id: str, change: Document, session: Session) -> None:
+        """Change the member's freezes."""
+        await self._members.update_one({"_id": member_id}, {**change, "$inc": {"version": 1}}, session=session)
+
+    async def _evidence(
+        self, member_id: str, log: list[Document], session: Session | None
+    ) -> dict[str, list[Document]]:
+        query = {"member_id": member_id, "entry_id": {"$in": [entry["_id"] for entry in log]}}
+        files: dict[str, list[Document]] = {}
+        for file in await _found(self._files, query, "order.uploaded_at.key", session):
+            files.setdefault(file["entry_id"], []).append(item(file))
+        return files
+
+
+async def _found(collection: Collection, query: Document, order: str, session: Session | None) -> list[Document]:
+    found = collection.find(query, {"tokens": 0}, session=session).sort([(order, 1), ("_id", 1)])
+    return [row async for row in found]

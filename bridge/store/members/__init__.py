@@ -1,0 +1,1 @@
+"""Members: identifiers, departures and notices."""

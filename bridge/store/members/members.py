@@ -1,0 +1,98 @@
+"""Members: who they are, the identifiers that statements name them by, and their membership year."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from bridge.domain.privacy.subjects import Tenure
+from bridge.domain.statements.batch import Touch
+from bridge.store.database import Database, Document, Session, reaches_store
+from bridge.store.writing import save
+
+
+@reaches_store
+class Members:
+    """The ``members`` collection: ``_id`` is the member id, ``acts`` counts the transactions on the member's record."""
+
+    def __init__(self, database: Database) -> None:
+        self._members = database.collection("members")
+
+    async def prepare(self) -> None:
+        """Create the indexes."""
+        await self._members.create_index("stones", sparse=True, name="stones")
+        await self._members.create_index("former.stone", sparse=True, name="former")
+
+    async def get(self, member_id: str, session: Session | None = None) -> Document | None:
+        """Return a member, or None."""
+        return await self._members.find_one({"_id": member_id}, session=session)
+
+    async def some(self, member_ids: Iterable[str], session: Session | None = None) -> dict[str, Document]:
+        """Return member id → member of those that are there."""
+        found = self._members.find({"_id": {"$in": sorted(set(member_ids))}}, session=session)
+        return {member["_id"]: member async for member in found}
+
+    async def touch(self, member_id: str, session: Session) -> Document | None:
+        """Return a member, and keep every other change of the same record out until the transaction ends.
+
+        A write and a read rather than findAndModify, for which the embedded store reads the whole collection; nobody
+        comes between the two, since the write holds the document.
+        """
+        await self._members.update_one({"_id": member_id}, {"$inc": {"acts": 1}}, session=session)
+        return await self._members.find_one({"_id": member_id}, session=session)
+
+    async def touch_all(self, touched: Mapping[str, Touch], session: Session) -> None:
+        """Touch members that the transaction has read, and take the numbers of their new drafts."""
+        alike: dict[int, list[str]] = {}
+        for member_id, touch in touched.items():
+            alike.setdefault(touch.drafts, []).append(member_id)
+        for drafts, member_ids in alike.items():
+            numbers = {"numbers.log": drafts} if drafts else {}
+            change: Document = {"$inc": {"acts": 1, **numbers}}
+            await self._members.update_many({"_id": {"$in": sorted(member_ids)}}, change, session=session)
+
+    async def number(self, member_id: str, kind: str, count: int, session: Session) -> int:
+        """Take ``count`` reference numbers of a kind and return the last of them; the first ever is 1."""
+        await self._members.update_one({"_id": member_id}, {"$inc": {f"numbers.{kind}": count}}, session=session)
+        member = await self._members.find_one({"_id": member_id}, {"numbers": 1}, session=session)
+        return int(member["numbers"][kind]) if member else count
+
+    async def put(self, member: Document, session: Session) -> None:
+        """Write a member's own fields; what the record counts on it (``acts``, ``numbers``) stays."""
+        fields = {name: value for name, value in member.items() if name not in {"_id", "acts", "numbers"}}
+        change: Document = {"$set": fields, "$setOnInsert": {"acts": 0}}
+        await self._members.update_one({"_id": member["_id"]}, change, upsert=True, session=session)
+
+    async def save(self, pairs: Sequence[tuple[Document, Document]], session: Session) -> None:
+        """Write members that the transaction has read; each pair is a member before and after, ``acts`` one higher."""
+        await save(self._members, pairs, session)
+
+    async def change(self, member_id: str, change: Mapping[str, Any], session: Session) -> None:
+        """Change a member whom the transaction has touched; the version goes up."""
+        await self._members.update_one({"_id": member_id}, {**change, "$inc": {"version": 1}}, session=session)
+
+    async def tenures(self, stones: Collection[str]) -> dict[str, list[Tenure]]:
+        """Return tombstone → everybody's time with the identifier, for those that anybody has or had."""
+        found: dict[str, list[Tenure]] = {}
+        wanted, fields = {"$in": list(stones)}, {"stones": 1, "former": 1}
+        async for member in self._members.find({"stones": wanted}, fields):
+            for stone in member["stones"]:
+                found.setdefault(stone, []).append(Tenure(member["_id"]))
+        async for member in self._members.find({"former.stone": wanted}, fields):
+            for one in member["former"]:
+                found.setdefault(one["stone"], []).append(Tenure(member["_id"], one["until"]))
+        return {stone: tenures for stone, tenures in found.items() if stone in stones}
+
+    async def every(self) -> AsyncGenerator[Document]:
+        """Yield every member's id and keys."""
+        async for member in self._members.find({}, {"keys": 1, "erasing": 1, "former": 1}):
+            yield member
+
+    async def remove(self, member_id: str, session: Session | None = None) -> None:
+        """Remove a member; the last thing an erasure does."""
+        await self._members.delete_one({"_id": member_id}, session=session)
+
+    async def in_order(self, beyond: str, limit: int, session: Session | None = None) -> list[Document]:
+        """Return members who have not left, in the order of their ids, from the one after ``beyond``."""
+        query = {"_id": {"$gt": beyond}, "left_at": None}
+        return [member async for member in self._members.find(query, session=session).sort("_id", 1).limit(limit)]

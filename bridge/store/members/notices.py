@@ -1,0 +1,79 @@
+"""Notices to members by e-mail: what is to be sent, what was, and what could not be."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo import ReturnDocument
+
+from bridge.domain.members.notices import FINAL, PENDING, SENDING, UNCERTAIN
+from bridge.store.database import Database, Document, insert_new, reaches_store
+from bridge.store.listing import Listing, Sort, Wanted, order_index
+from bridge.store.pages import page_of
+
+_NEWEST_FIRST: Sort = [("created_at", True)]
+
+
+@reaches_store
+class Notices:
+    """The ``notices`` collection; ``_id`` is the id of the event that the notice tells of, so each is there once."""
+
+    def __init__(self, database: Database) -> None:
+        self._notices = database.collection("notices")
+
+    async def prepare(self) -> None:
+        """Create the indexes."""
+        await self._notices.create_index([("state", 1), ("next_at", 1)], name="due")
+        await self._notices.create_index(order_index(name="created_at"), name="by_created_at")
+        await self._notices.create_index("member_id", name="member")
+        await self._notices.create_index("message_id", name="message")
+
+    async def add(self, notice: Document) -> None:
+        """Add a notice to send; one that is there already stays as it is."""
+        await insert_new(self._notices, [notice])
+
+    async def claim(self, at: datetime, lease: timedelta) -> Document | None:
+        """Take on the notice that has waited longest, so that nobody else sends it; None when none is due."""
+        return await self._notices.find_one_and_update(
+            {"state": PENDING, "next_at": {"$lte": at}},
+            {"$set": {"state": SENDING, "claimed_at": at, "claimed_until": at + lease}, "$inc": {"attempts": 1}},
+            sort=[("next_at", 1)],
+            return_document=ReturnDocument.AFTER,
+        )
+
+    async def settle(self, notice: Document, change: Document) -> None:
+        """Write down what became of a claimed notice, unless the claim has run out."""
+        mine = {"_id": notice["_id"], "state": SENDING, "claimed_at": notice["claimed_at"]}
+        await self._notices.update_one(mine, {"$set": change})
+
+    async def give_up_claims(self, at: datetime) -> int:
+        """Mark notices whose sender died as uncertain; returns how many."""
+        lost = {"state": SENDING, "claimed_until": {"$lt": at}}
+        return (await self._notices.update_many(lost, {"$set": {"state": UNCERTAIN}})).modified_count
+
+    async def again(self, notice_id: str, at: datetime) -> Document | None:
+        """Put a notice that ended without being sent back in line; None when there is none such."""
+        return await self._notices.find_one_and_update(
+            {"_id": notice_id, "state": {"$in": sorted(FINAL)}},
+            {"$set": {"state": PENDING, "next_at": at, "created_at": at}},
+            return_document=ReturnDocument.AFTER,
+        )
+
+    async def bounced(self, message_id: str, status: str, at: datetime) -> bool:
+        """Note that a sent notice came back, by its Message-ID; returns whether it is one of ours."""
+        change = {"$set": {"state": "bounced", "status": status, "bounced_at": at}}
+        return (await self._notices.update_one({"message_id": message_id}, change)).matched_count > 0
+
+    async def get(self, notice_id: str) -> Document | None:
+        """Return a notice, or None."""
+        return await self._notices.find_one({"_id": notice_id})
+
+    async def list(self, query: Document, limit: int, after: list[Any] | None) -> Listing:
+        """Return a page of notices, newest first."""
+        return await page_of(self._notices, Wanted({}, query, _NEWEST_FIRST, limit, after))
+
+    async def counts(self) -> dict[str, int]:
+        """Return state → number of notices."""
+        groups = self._notices.aggregate([{"$group": {"_id": "$state", "n": {"$sum": 1}}}])
+        return {group["_id"]: group["n"] async for group in groups}

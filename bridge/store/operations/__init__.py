@@ -1,0 +1,1 @@
+"""Operations: dead letters, dumps, statistics and schedules."""

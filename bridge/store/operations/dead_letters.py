@@ -1,0 +1,180 @@
+"""The mirror of the dead-letter queue: what lists and details are read from (docs/decisions/0005)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pymongo import UpdateOne
+
+from bridge.domain.privacy.subjects import ALWAYS, DataSubject, Span
+from bridge.domain.statements.agents import tombstone
+from bridge.store.database import Database, Document, bulk, insert_new, reaches_store
+from bridge.store.listing import Listing, Sort, Wanted, number_of, order_index, rows_of
+from bridge.store.privacy.erasures import ErasureKey
+
+SORTABLE = frozenset({"failed_at", "reason"})
+"""What letters can be sorted by."""
+
+LARGEST_BODY = 8 * 2**20
+"""Bytes of a body that the mirror keeps; of a larger one the queue alone has the body (a document ends at 16 MiB)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which letters: all conditions that are given hold. Times are of the failure.
+
+    ``about`` is the person whose statement or message it is, ``naming`` one who is named in it anywhere.
+    """
+
+    ids: Sequence[str] | None = None
+    reason: str | None = None
+    before: datetime | None = None
+    after: datetime | None = None
+    about: DataSubject | None = None
+    naming: DataSubject | None = None
+
+    def query(self) -> Document:
+        """Return it as the store asks."""
+        times = {"$lt": self.before, "$gt": self.after}
+        given = {name: value.isoformat() for name, value in times.items() if value is not None}
+        conditions: dict[str, Any] = {
+            "_id": None if self.ids is None else {"$in": list(self.ids)},
+            "reason": self.reason,
+            "failed_at": given or None,
+        }
+        people = [whose(name, subject) for name, subject in (("owners", self.about), ("named", self.naming)) if subject]
+        chosen = {name: value for name, value in conditions.items() if value is not None}
+        return {**chosen, **({"$and": people} if people else {})}
+
+
+def whose(name: str, subject: DataSubject) -> Document:
+    """Return the query of letters with a person's tombstone in a field, of times at which the identifier was theirs."""
+    always = [stone for stone, spans in subject.spans.items() if tuple(spans) == ALWAYS]
+    clauses: list[Document] = [{name: {"$in": [subject.own_stone, *always]}}]
+    for stone, spans in subject.spans.items():
+        if stone not in always:
+            clauses += [{name: stone, **_within(span)} for span in spans]
+    return {"$or": clauses} if len(clauses) > 1 else clauses[0]
+
+
+def _within(span: Span) -> Document:
+    bounds = {"$gt": span.after, "$lte": span.until}
+    given = {operator: at.isoformat() for operator, at in bounds.items() if at is not None}
+    return {"failed_at": given} if given else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A letter to keep; ``facts`` have ``failed_at`` (ISO 8601, UTC) and ``reason`` among them.
+
+    ``about`` are the keys of those whose it is, identified or by member id; ``named`` of everybody whom it names.
+    """
+
+    letter_id: str
+    body: bytes
+    facts: Mapping[str, Any]
+    about: Sequence[str]
+    named: Sequence[str] = ()
+
+    def document(self, secret: bytes) -> Document:
+        """Return what lists are made from: all but the body."""
+        return {
+            "_id": self.letter_id,
+            **self.facts,
+            "size": len(self.body),
+            "about": list(self.about),
+            "owners": [tombstone(secret, key) for key in self.about],
+            "named": [tombstone(secret, key) for key in dict.fromkeys((*self.about, *self.named))],
+            "order": {name: {"empty": False, "key": self.facts[name]} for name in sorted(SORTABLE)},
+            "copies": 1,
+            "mirrored_at": datetime.now(UTC),
+        }
+
+
+@reaches_store
+class DeadLetters:
+    """The ``dead_letters`` and ``dead_letter_bodies`` collections, apart so that a list reads no bodies.
+
+    ``copies`` says how often the very same letter lies in the queue.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._letters = database.collection("dead_letters")
+        self._bodies = database.collection("dead_letter_bodies")
+        self._key = ErasureKey(database)
+
+    async def prepare(self) -> None:
+        """Create the indexes."""
+        for name in SORTABLE:
+            await self._letters.create_index(order_index(name=name), name=name)
+        for name in ("owners", "named"):
+            await self._letters.create_index(name, name=name)
+
+    async def put(self, rows: Sequence[Row]) -> None:
+        """Add letters; those that are there stay as they are."""
+        kept = [row for row in rows if len(row.body) <= LARGEST_BODY]
+        await insert_new(self._bodies, [{"_id": row.letter_id, "body": row.body} for row in kept])
+        secret = await self._key.get()
+        await insert_new(self._letters, [row.document(secret) for row in rows])
+
+    async def set_copies(self, copies: Mapping[str, int]) -> None:
+        """Correct how often each of these letters lies in the queue."""
+        writes = [
+            UpdateOne({"_id": key, "copies": {"$ne": count}}, {"$set": {"copies": count}})
+            for key, count in copies.items()
+        ]
+        if writes:
+            await bulk(self._letters, writes)
+
+    async def list(self, chosen: Chosen, sort: Sort, limit: int, after: list[Any] | None) -> Listing:
+        """Return a page of letters, without their bodies."""
+        query = chosen.query()
+        items, more = await rows_of(self._letters, Wanted({}, query, sort, limit, after))
+        return Listing(items, more, await number_of(self._letters, {}, query))
+
+    async def get(self, letter_id: str) -> Document | None:
+        """Return a letter with its ``body`` (None when it was too large to keep), or None."""
+        letter = await self._letters.find_one({"_id": letter_id})
+        if letter is None:
+            return None
+        kept = await self._bodies.find_one({"_id": letter_id})
+        return {**letter, "body": kept["body"] if kept else None}
+
+    async def copies(self, chosen: Chosen, limit: int) -> dict[str, int]:
+        """Return id → copies of the oldest letters that are chosen, at most ``limit`` of them."""
+        found = self._letters.find(chosen.query(), {"copies": 1}).sort("order.failed_at.key", 1).limit(limit)
+        return {row["_id"]: row["copies"] async for row in found}
+
+    async def count(self) -> int:
+        """Return how many messages the mirror says are in the queue."""
+        found = self._letters.aggregate([{"$group": {"_id": None, "n": {"$sum": "$copies"}}}])
+        return sum([group["n"] async for group in found])
+
+    async def by_reason(self) -> dict[str, int]:
+        """Return reason → letters."""
+        found = self._letters.aggregate([{"$group": {"_id": "$reason", "n": {"$sum": "$copies"}}}])
+        return {group["_id"]: group["n"] async for group in found}
+
+    async def oldest(self) -> datetime | None:
+        """Return when the oldest letter failed, or None when there is none."""
+        row = await self._letters.find_one({}, {"failed_at": 1}, sort=[("order.failed_at.key", 1)])
+        return datetime.fromisoformat(row["failed_at"]) if row else None
+
+    async def forget(self, letter_ids: Iterable[str]) -> None:
+        """Remove letters that are no longer in the queue."""
+        chosen = {"_id": {"$in": list(letter_ids)}}
+        await self._letters.delete_many(chosen)
+        await self._bodies.delete_many(chosen)
+
+    async def forget_naming(self, subject: DataSubject) -> None:
+        """Remove letters that name a person, in the queue or not."""
+        chosen = Chosen(naming=subject).query()
+        await self.forget([row["_id"] async for row in self._letters.find(chosen, {"_id": 1})])
+
+    async def others(self, letter_ids: Iterable[str], mirrored_before: datetime) -> list[str]:
+        """Return the ids of every letter but these that was there before that time."""
+        query = {"_id": {"$nin": list(letter_ids)}, "mirrored_at": {"$lt": mirrored_before}}
+        return [row["_id"] async for row in self._letters.find(query, {"_id": 1})]

@@ -1,0 +1,1 @@
+"""Privacy: the ledger of erasures, erasure itself, subject access and retention."""

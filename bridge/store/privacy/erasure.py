@@ -1,0 +1,133 @@
+"""Takes a person out of the collections: each part may be broken off anywhere, and is safe to do again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+import orjson
+from pymongo import UpdateOne
+
+from bridge.domain.privacy.people import people
+from bridge.domain.privacy.redaction import (
+    actor_keys,
+    facts_of,
+    found_by,
+    is_own,
+    mention,
+    mentions,
+    named_keys,
+    redacted,
+    settled_actor,
+)
+from bridge.domain.privacy.subjects import DataSubject
+from bridge.domain.statements.agents import tombstone
+from bridge.domain.statements.comparison import digest
+from bridge.store.database import Database, Document, bulk, reaches_store
+from bridge.store.inventory import BY_MEMBER
+from bridge.store.lrs.attachments import Attachments
+from bridge.store.members.identifiers import Identifiers
+from bridge.store.privacy.erasures import Erasures
+from bridge.store.statements.ledger import GONE
+
+AT_ONCE: Final = 100
+"""Statements that are read and written at once: the largest may have 16 MB each."""
+
+
+@reaches_store
+class Removal:
+    """What is removed by a member id, or by the identifier keys of a person."""
+
+    def __init__(self, database: Database, erasures: Erasures) -> None:
+        self._database = database
+        self._erasures = erasures
+        self._statements = database.collection("statements")
+        self._attachments = Attachments(database)
+        self._identifiers = Identifiers(database)
+
+    async def records(self, member_id: str, names: Sequence[str] = BY_MEMBER) -> None:
+        """Remove what is stored under a member id; the event that tells of the erasure stays until it is delivered."""
+        for name in names:
+            if name == "outbox":
+                await self._events(member_id)
+            else:
+                await self._database.collection(name).delete_many({"member_id": member_id})
+
+    async def _events(self, member_id: str) -> None:
+        outbox = self._database.collection("outbox")
+        await outbox.delete_many({"member_id": member_id, "type": {"$ne": "member.erased"}})
+
+    async def statements(self, subject: DataSubject) -> None:
+        """Leave of a person's statements that they were erased, take them out of those of others, and what waits."""
+        if subject.member_id:
+            await self._erase({"member_id": subject.member_id}, subject)
+        keys = await self._erase({"about": {"$in": [mention(stone) for stone in subject.spans]}}, subject)
+        for known in found_by({*keys, *subject.keys}):  # what refers to theirs, too
+            # The embedded store looks a single key up, not a list, and with a range behind it.
+            await self._erase({"lrs.here": True, "lrs.keys": known, "lrs.at": {"$gte": 0}}, subject)
+        await self._forget_parked({*keys, *subject.keys}, subject)
+
+    async def _forget_parked(self, keys: Collection[str], subject: DataSubject) -> None:
+        parked = self._database.collection("parked")
+        found = parked.find({"actor_key": {"$in": list(keys)}}, {"actor_key": 1, "at": 1})
+        theirs = {row["_id"]: row["actor_key"] async for row in found if subject.is_key(row["actor_key"], row["at"])}
+        await parked.delete_many({"_id": {"$in": list(theirs)}})
+        await self._identifiers.forget(theirs.values())
+
+    async def named(self, stones: Collection[str]) -> set[str]:
+        """Return the identifier keys, wherever statements or documents name anybody, whose tombstones are these.
+
+        It reads every statement: only a restore asks.
+        """
+        secret = await self._erasures.key.get()
+        names: set[str] = set()
+        async for row in self._database.collection("parked").find({}, {"actor_key": 1}):
+            names.add(row["actor_key"])
+        async for row in self._database.collection("lrs_documents").find({"agent": {"$gt": ""}}, {"agent": 1}):
+            names.add(row["agent"])
+        async for row in self._statements.find({}, {"raw": 1}):
+            names |= set(people(orjson.loads(row["raw"]))) if row.get("raw") else set()
+        return {name for name in names if tombstone(secret, name) in stones}
+
+    async def _erase(self, query: Document, subject: DataSubject) -> set[str]:
+        """Erase the person's own of what a query finds, and take them out of the rest; returns the keys of those."""
+        ids = [row["_id"] async for row in self._statements.find(query, {"_id": 1})]
+        keys: set[str] = set()
+        for start in range(0, len(ids), AT_ONCE):
+            chosen = self._statements.find({"_id": {"$in": ids[start : start + AT_ONCE]}})
+            keys |= await self._erase_rows([row async for row in chosen], subject)
+        return keys
+
+    async def _erase_rows(self, rows: Sequence[Document], subject: DataSubject) -> set[str]:
+        own = [row for row in rows if is_own(row, subject)]
+        ids = {row["_id"] for row in own}
+        named = {row["_id"]: named_keys(row, subject) for row in rows if row["_id"] not in ids}
+        gone = [UpdateOne({"_id": statement_id}, GONE) for statement_id in ids]
+        unnamed = [_unnamed(row, named[row["_id"]], subject) for row in rows if row["_id"] in named]
+        attached = {part["sha2"] for row in own for part in row.get("lrs", {}).get("attached", ())}
+        await self._attachments.release(attached, ids)  # first, while the rows still lead to them
+        if changes := [*gone, *(change for change in unnamed if change is not None)]:
+            await bulk(self._statements, changes)
+        await self._attachments.release(attached)  # what another erasure left them for has gone meanwhile
+        return {key for keys in named.values() for key in keys} | {key for row in own for key in actor_keys(row)}
+
+
+def _unnamed(row: Document, named: Collection[str], subject: DataSubject) -> UpdateOne | None:
+    """Return the change that takes a person out of another's statement, and out of what it is found by."""
+    known = {*named, *subject.keys_at(subject.keys, row["received_at"])} - settled_actor(row)
+    hidden, about = facts_of(known), mentions(subject.secret, known)
+    change: Document = {"$set": {}, "$pullAll": {"about": about} if "about" in row else {}}
+    for name, text in (redacted(row, named) if named else {}).items():
+        change["$set"]["raw" if name == "raw" else f"lrs.{name}"] = text
+        if name == "raw":
+            change["$addToSet"] = {"redacted": digest(orjson.loads(text))}  # one on its way to the worker is no other
+    if "lrs" in row:
+        change["$pullAll"] |= {f"lrs.{name}": hidden for name in ("keys", "roles", "held")}
+        if chain := row["lrs"].get("chain"):
+            change["$set"]["lrs.chain"] = [_unchained(link, hidden) for link in chain]
+    change = {operator: fields for operator, fields in change.items() if fields}
+    return UpdateOne({"_id": row["_id"]}, change) if change else None
+
+
+def _unchained(link: Document, hidden: Sequence[bytes]) -> Document:
+    return {**link, **{name: [key for key in link[name] if key not in hidden] for name in ("keys", "roles")}}

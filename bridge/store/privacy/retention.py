@@ -1,0 +1,269 @@
+"""What is past its time: found by a query for each class of data, counted or removed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import orjson
+from bson import ObjectId
+from pymongo import UpdateOne
+
+from bridge.domain.audit.cases import State
+from bridge.domain.privacy.people import people
+from bridge.domain.privacy.redaction import mentions
+from bridge.domain.statements.dispositions import Disposition, Reason
+from bridge.store.database import Collection, Database, Document, Session, bulk, reaches_store
+from bridge.store.idempotency import KEPT as ANSWERS_KEPT
+from bridge.store.lrs.attachments import Attachments
+from bridge.store.lrs.unsent import Unsent
+from bridge.store.members.identifiers import Identifiers
+from bridge.store.privacy.erasures import ErasureKey
+from bridge.store.record.evidence import Evidence
+
+AT_ONCE: Final = 500
+TEXTS_AT_ONCE: Final = 100
+FILES_AT_ONCE: Final = 50
+
+TOMBSTONE: Final = (
+    "_id", "member_id", "source", "draft", "version", "created_at", "updated_at", "deleted_at", "withdrawn_at",
+    "merge_keys",
+)  # fmt: skip
+"""What stays of a deleted automatic entry, so that a redelivered statement does not bring it back (decision 5)."""
+
+_TEXT: Document = {"raw": {"$gt": b""}, "lrs": None}
+_TAKEN: Final = (Disposition.RECORDED.value, Disposition.MERGED.value, Disposition.WITHDRAWN.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Documents of a collection that are past their time; ``sent`` leaves out what the broker is still to get."""
+
+    collection: str
+    query: Document
+    sent: bool = False
+
+
+def deleted(before: datetime) -> list[Past]:
+    """Return what a member deleted and can no longer restore."""
+    return [
+        Past("plan_items", {"deleted_at": {"$lt": before}}),
+        Past("log_entries", {"deleted_at": {"$lt": before}, "purged": None}),
+    ]
+
+
+def taken(before: datetime) -> Past:
+    """Return statements that are in a log, or were, whose text is there; those of the LRS are its own."""
+    return Past("statements", {"received_at": {"$lt": before}, "disposition": {"$in": list(_TAKEN)}, **_TEXT})
+
+
+def ignored(before: datetime) -> Past:
+    """Return statements that were not for the log, whose text is there."""
+    chosen = {"disposition": Disposition.IGNORED.value, "reason": {"$ne": Reason.ERASED.value}}
+    return Past("statements", {"received_at": {"$lt": before}, **chosen, **_TEXT})
+
+
+def parked(before: datetime) -> Past:
+    """Return what waits for an actor who has not become known."""
+    return Past("parked", {"at": {"$lt": before}})
+
+
+def lrs(before: datetime) -> list[Past]:
+    """Return what the LRS keeps: statements, whether or not a worker was to settle them, and documents."""
+    at = int(before.timestamp() * 1_000_000)
+    return [
+        Past("statements", {"lrs.here": True, "lrs.at": {"$lt": at}}, sent=True),
+        Past("lrs_documents", {"updated_at": {"$lt": before}}),
+    ]
+
+
+def ended_cases(before: datetime) -> Past:
+    """Return audit cases that ended."""
+    ended = [State.CLOSED.value, State.WITHDRAWN.value, State.SATISFIED_ELSEWHERE.value]
+    return Past("audit_cases", {"state": {"$in": ended}, "closed_at": {"$lt": before}})
+
+
+def samples(before: datetime) -> Past:
+    """Return samples by when they were drawn."""
+    return Past("audit_samples", {"drawn_at": {"$lt": before}})
+
+
+def grants(before: datetime) -> Past:
+    """Return support grants that ended."""
+    return Past("support_grants", {"expires_at": {"$lt": before}})
+
+
+def notices(before: datetime) -> Past:
+    """Return notices that were settled."""
+    return Past("notices", {"created_at": {"$lt": before}, "state": {"$nin": ["pending", "sending"]}})
+
+
+def left(before: datetime) -> Past:
+    """Return members who left."""
+    return Past("members", {"left_at": {"$lt": before}})
+
+
+def expired(at: datetime) -> list[Past]:
+    """Return what the database removes by itself, where it is slow to or does not."""
+    return [
+        Past("idempotency", {"at": {"$lt": at - ANSWERS_KEPT}}),
+    ]
+
+
+@reaches_store
+class Expired:
+    """Counts and removes what is past its time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._evidence = Evidence(database)
+        self._key = ErasureKey(database)
+        self._attachments = Attachments(database)
+        self._unsent = Unsent(database)
+        self._identifiers = Identifiers(database)
+
+    def _of(self, past: Past) -> Collection:
+        return self._database.collection(past.collection)
+
+    async def count(self, past: Past) -> int:
+        """Return how many documents are past their time."""
+        return await self._of(past).count_documents(await self._query(past))
+
+    async def _query(self, past: Past) -> Document:
+        oldest = await self._unsent.oldest() if past.sent else None
+        if oldest is None:
+            return past.query
+        return {"$and": [past.query, {"lrs.at": {"$lt": int(oldest.timestamp()) * 1_000_000}}]}
+
+    async def remove(self, past: Past) -> int:
+        """Remove them; returns how many."""
+        return (await self._of(past).delete_many(past.query)).deleted_count
+
+    async def ids(self, past: Past) -> list[str]:
+        """Return their ids."""
+        return [row["_id"] async for row in self._of(past).find(past.query, {"_id": 1})]
+
+    async def blank(self, past: Past) -> int:
+        """Take the text of statements away; what became of each stays."""
+        change = {"$set": {"raw": b""}, "$unset": {"about": ""}}
+        return (await self._of(past).update_many(past.query, change)).modified_count
+
+    async def forget_parked(self, past: Past) -> int:
+        """Forget statements that waited in vain: one that comes again is parked anew."""
+        ids = await self.ids(past)
+        for start in range(0, len(ids), AT_ONCE):
+            some = ids[start : start + AT_ONCE]
+            await self._database.transaction(lambda session, some=some: self._forget_parked(some, session))
+        return len(ids)
+
+    async def _forget_parked(self, statement_ids: list[str], session: Session) -> None:
+        parked = self._database.collection("parked")
+        chosen = {"_id": {"$in": statement_ids}}
+        actors = [row["actor_key"] async for row in parked.find(chosen, {"actor_key": 1}, session=session)]
+        alone = {**chosen, "disposition": Disposition.PARKED.value, "lrs": None}
+        await self._database.collection("statements").delete_many(alone, session=session)
+        await parked.delete_many(chosen, session=session)
+        await self._identifiers.forget(actors, session=session)
+
+    async def close_lrs(self, past: Past) -> int:
+        """Take statements out of the LRS; one that the worker has settled stays in the ledger."""
+        query = await self._query(past)
+        settled = {**query, "disposition": {"$exists": True}}
+        rows = self._of(past).find(settled, {"raw": 1, "lrs.keys": 1}, batch_size=TEXTS_AT_ONCE)
+        kept = 0
+        async for piece in _pieces(rows, TEXTS_AT_ONCE):
+            secret = await self._key.get()
+            kept += (await bulk(self._of(past), [_closing(row, secret) for row in piece])).modified_count
+        return kept + await self.remove(Past(past.collection, {**query, "disposition": None}))
+
+    async def deleted_entries(self, past: Past) -> list[Document]:
+        """Return id and member of the deleted entries that are past their time."""
+        found = self._of(past).find(past.query, {"member_id": 1, "deleted_at": 1})
+        return [{**row, "collection": past.collection} async for row in found]
+
+    async def strip_entry(self, row: Document, at: datetime, session: Session) -> int:
+        """Remove a deleted entry with its files; of an automatic one a tombstone stays. One restored since stays."""
+        entries = self._database.collection(row["collection"])
+        own = {name: row[name] for name in ("_id", "member_id", "deleted_at")}
+        fields = dict.fromkeys((*TOMBSTONE, "provenance.statement_ids"), 1)
+        entry = await entries.find_one(own, fields, session=session)
+        if entry is None:
+            return 0
+        await self._evidence.erase_of_entry(row["member_id"], row["_id"], at, session)
+        if entry["source"] == "learning_centre":
+            await entries.replace_one(own, _tombstone(entry), session=session)
+        else:
+            await entries.delete_one(own, session=session)
+        return 1
+
+    async def remove_cases(self, past: Past) -> int:
+        """Remove cases with what was submitted in them, which goes first."""
+        cases = await self.ids(past)
+        for case_id in cases:
+            submitted = Past("submissions", {"case_id": case_id})
+            for submission_id in await self.ids(submitted):
+                await self.remove(Past("submission_pieces", {"submission_id": submission_id}))
+            await self.remove(submitted)
+            await self.remove(Past("audit_cases", {"_id": case_id}))
+        return len(cases)
+
+    async def orphans(self, before: datetime, *, remove: bool) -> int:
+        """Return how many attachments no statement has any more, those of broken-off uploads included."""
+        found = 0
+        async for sha2 in self._unattached(before):
+            found += 1
+            if remove:
+                await self._attachments.release([sha2])
+        loose = [file_id async for file_id in self._without_file(before)]
+        if remove:
+            await self._chunks.delete_many({"files_id": {"$in": loose}})
+        return found + len(loose)
+
+    @property
+    def _chunks(self) -> Collection:
+        return self._database.collection("lrs_attachments.chunks")
+
+    async def _unattached(self, before: datetime) -> AsyncGenerator[str]:
+        files, rows = self._database.collection("lrs_attachments.files"), self._database.collection("statements")
+        async for file in files.find({"uploadDate": {"$lt": before}}, {"filename": 1}):
+            if await rows.find_one({"lrs.attached.sha2": file["filename"]}, {"_id": 1}) is None:
+                yield file["filename"]
+
+    async def _without_file(self, before: datetime) -> AsyncGenerator[str]:
+        """Yield the file ids of chunks that were written before a time, as their own ids tell, and have no file."""
+        files = self._database.collection("lrs_attachments.files")
+        stages: Sequence[Document] = [
+            {"$match": {"_id": {"$lt": ObjectId.from_datetime(before)}}},
+            {"$group": {"_id": "$files_id"}},
+        ]
+        async for group in self._chunks.aggregate(stages):
+            if await files.find_one({"_id": group["_id"]}, {"_id": 1}) is None:
+                yield group["_id"]
+
+
+async def _pieces(rows: AsyncIterable[Document], size: int) -> AsyncGenerator[list[Document]]:
+    piece: list[Document] = []
+    async for row in rows:
+        piece.append(row)
+        if len(piece) == size:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
+
+
+def _closing(row: Document, secret: bytes) -> UpdateOne:
+    """Take a statement out of the LRS; who is named is found from now on as in what the queue alone brought.
+
+    A row from which an erasure took somebody meanwhile is left for the next time.
+    """
+    about = mentions(secret, people(orjson.loads(row["raw"])))
+    as_read = {"_id": row["_id"], "lrs.keys": row["lrs"]["keys"]}
+    return UpdateOne(as_read, {"$set": {"about": about}, "$unset": {"lrs": ""}})
+
+
+def _tombstone(row: Document) -> Document:
+    kept = {name: row[name] for name in TOMBSTONE if name in row}
+    return {**kept, "provenance": {"statement_ids": row["provenance"]["statement_ids"]}, "purged": True}

@@ -1,0 +1,1 @@
+"""The CPD record: entries, plan items, comments and evidence."""

@@ -1,0 +1,201 @@
+"""Evidence: the members' files, in the format of GridFS, with what is known of each.
+
+The chunks are written and read here one by one. The driver's own GridFS streams would hold a file whole: PyMongo's
+upload buffers up to 32 MB before it writes, and its download asks for up to 16 MB at once.
+
+The file document is written last, in the act that makes the file evidence. Until then, and again once it is deleted,
+the chunks belong to a row of ``evidence.loose``; so chunks that nothing stands for are always found, and removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable
+from datetime import datetime
+from typing import Any, Final
+
+from pymongo import ReturnDocument
+
+from bridge.domain.record.files import Facts
+from bridge.domain.record.records import order_key
+from bridge.errors import Unavailable
+from bridge.store.database import Database, Document, Session, reaches_store
+from bridge.store.listing import Listing, Sort, Wanted, number_of, order_index, rows_of
+
+CHUNK: Final = 255 * 1024
+"""Bytes of a chunk, GridFS's default: a chunk document then fits in 256 kB."""
+
+CLEAN, QUARANTINED, REJECTED = "clean", "quarantined", "rejected"
+
+
+def file_document(
+    file_id: str, member_id: str, entry_id: str, facts: Facts, state: str, at: datetime, number: int
+) -> Document:
+    """Make the document of a file; ``number`` puts a member's files in the order of their upload."""
+    return {
+        "_id": file_id,
+        "member_id": member_id,
+        "entry_id": entry_id,
+        "filename": file_id,  # generated; the member's own is ``name``
+        "length": facts.size,
+        "chunkSize": CHUNK,
+        "uploadDate": at,
+        "name": facts.name,
+        "media_type": facts.media_type,
+        "sha256": facts.sha256,
+        "state": state,
+        "version": 1,
+        "tried_at": at,
+        "order": {"uploaded_at": order_key(f"{number:012}")},
+    }
+
+
+def item(document: Document) -> Document:
+    """Return a file as lists and entries show it."""
+    same = {name: document[name] for name in ("name", "sha256", "media_type", "state", "version")}
+    return {"id": document["_id"], "size": document["length"], "uploaded_at": document["uploadDate"], **same}
+
+
+@reaches_store
+class Evidence:
+    """The collections ``evidence.files``, ``evidence.chunks`` and ``evidence.loose``."""
+
+    def __init__(self, database: Database) -> None:
+        self._files = database.collection("evidence.files")
+        self._chunks = database.collection("evidence.chunks")
+        self._loose = database.collection("evidence.loose")
+
+    async def prepare(self) -> None:
+        """Create the indexes."""
+        await self._files.create_index(order_index("member_id", "entry_id", name="uploaded_at"), name="by_entry")
+        await self._files.create_index("tried_at", name="waiting", partialFilterExpression={"state": QUARANTINED})
+        await self._chunks.create_index([("files_id", 1), ("n", 1)], unique=True, name="chunk")
+        await self._loose.create_index("at", name="oldest")
+
+    async def begin(self, file_id: str, member_id: str, at: datetime) -> None:
+        """Announce chunks that are not evidence yet."""
+        await self._loose.insert_one({"_id": file_id, "member_id": member_id, "at": at})
+
+    async def write(self, file_id: str, number: int, data: bytes) -> None:
+        """Write one chunk: each of ``CHUNK`` bytes but the last."""
+        await self._chunks.insert_one({"files_id": file_id, "n": number, "data": data})
+
+    async def piece(self, file_id: str, start: int, length: int) -> bytes:
+        """Return ``length`` bytes of what was written from ``start`` on; fewer where it ends."""
+        first, last = start // CHUNK, (start + length - 1) // CHUNK
+        chunks = [await self._chunk(file_id, number) for number in range(first, last + 1)]
+        return b"".join(chunks)[start - first * CHUNK :][:length]
+
+    async def keep(self, document: Document, session: Session) -> None:
+        """Make announced chunks evidence; raises ``Unavailable`` when they were given up meanwhile."""
+        taken = await self._loose.delete_one({"_id": document["_id"], "given_up": None}, session=session)
+        if not taken.deleted_count:
+            raise Unavailable("This upload took too long and was given up; send the file again.")
+        await self._files.insert_one(document, session=session)
+
+    async def discard(self, file_id: str) -> None:
+        """Remove chunks that are not evidence; does nothing to those that are."""
+        given_up = await self._loose.update_one({"_id": file_id}, {"$set": {"given_up": True}})
+        # From here on ``keep`` refuses them. An erasure may have taken the row, and then a chunk came after it.
+        if given_up.matched_count or await self._files.find_one({"_id": file_id}, {"_id": 1}) is None:
+            await self._chunks.delete_many({"files_id": file_id})
+            await self._loose.delete_one({"_id": file_id})
+
+    async def erase(self, member_id: str, at: datetime) -> None:
+        """Remove every file of a member, and what is left of uploads; safe to break off and repeat."""
+        await self._release({"member_id": member_id}, at, None)
+        async for row in self._loose.find({"member_id": member_id}, {"_id": 1}):
+            await self.discard(row["_id"])
+
+    async def erase_of_entry(self, member_id: str, entry_id: str, at: datetime, session: Session) -> None:
+        """Remove the files of an entry in a transaction; the sweep removes their content after it."""
+        await self._release({"member_id": member_id, "entry_id": entry_id}, at, session)
+
+    async def _release(self, chosen: Document, at: datetime, session: Session | None) -> None:
+        async for file in self._files.find(chosen, {"member_id": 1}, session=session):
+            row = {"_id": file["_id"], "member_id": file["member_id"], "at": at, "given_up": True}
+            await self._loose.replace_one({"_id": file["_id"]}, row, upsert=True, session=session)
+            await self._files.delete_one({"_id": file["_id"]}, session=session)
+
+    async def loose_before(self, at: datetime, limit: int) -> list[str]:
+        """Return the ids of chunks that were announced before a time and are not evidence, oldest first."""
+        found = self._loose.find({"at": {"$lt": at}}, {"_id": 1}).sort("at", 1).limit(limit)
+        return [row["_id"] async for row in found]
+
+    async def get(self, member_id: str, file_id: str, session: Session | None = None) -> Document | None:
+        """Return one file of a member, or None."""
+        return await self._files.find_one({"_id": file_id, "member_id": member_id}, session=session)
+
+    async def list(self, member_id: str, entry_id: str, sort: Sort, limit: int, after: list[Any] | None) -> Listing:
+        """Return a page of an entry's files."""
+        mine = {"member_id": member_id, "entry_id": entry_id}
+        items, position = await rows_of(self._files, Wanted(mine, {}, sort, limit, after))
+        return Listing(items, position, await number_of(self._files, mine, {}))
+
+    async def of_entries(
+        self, member_id: str, entry_ids: Iterable[str], session: Session | None = None
+    ) -> dict[str, list[Document]]:
+        """Return entry id → its files as ``item`` shows them, oldest first; an entry without any is left out."""
+        query = {"member_id": member_id, "entry_id": {"$in": list(entry_ids)}}
+        found: dict[str, list[Document]] = {}
+        async for document in self._files.find(query, session=session).sort("order.uploaded_at.key", 1):
+            found.setdefault(document["entry_id"], []).append(item(document))
+        return found
+
+    async def used(self, member_id: str, session: Session | None = None) -> int:
+        """Return the bytes that a member's files take up."""
+        sums = self._files.aggregate(
+            [
+                {"$match": {"member_id": member_id, "state": {"$ne": REJECTED}}},
+                {"$group": {"_id": None, "bytes": {"$sum": "$length"}}},
+            ],
+            session=session,
+        )
+        return sum([group["bytes"] async for group in sums])
+
+    async def delete(self, member_id: str, file_id: str, at: datetime, session: Session) -> None:
+        """Delete a member's file; its chunks are loose from then on, for ``discard`` to remove after the act."""
+        await self._files.delete_one({"_id": file_id, "member_id": member_id}, session=session)
+        await self._loosen(file_id, member_id, at, session)
+
+    async def waiting(self, before: datetime, limit: int) -> list[Document]:
+        """Return files in quarantine that were last looked at before a time, the longest ago first."""
+        found = self._files.find({"state": QUARANTINED, "tried_at": {"$lte": before}}).sort("tried_at", 1)
+        return [document async for document in found.limit(limit)]
+
+    async def postpone(self, file_id: str, at: datetime) -> None:
+        """Put a file in quarantine behind the others, as it could not be scanned now."""
+        await self._files.update_one({"_id": file_id, "state": QUARANTINED}, {"$set": {"tried_at": at}})
+
+    async def judge(self, document: Document, state: str, at: datetime, session: Session) -> Document | None:
+        """Let a file out of quarantine, as ``clean`` or ``rejected``; None when it is no longer there.
+
+        The chunks of a rejected one are loose from then on, for ``discard`` to remove after the transaction.
+        """
+        file_id, member_id = document["_id"], document["member_id"]
+        judged = await self._files.find_one_and_update(
+            {"_id": file_id, "member_id": member_id, "state": QUARANTINED},
+            {"$set": {"state": state}, "$inc": {"version": 1}},
+            return_document=ReturnDocument.AFTER,
+            session=session,
+        )
+        if judged and state == REJECTED:
+            await self._loosen(file_id, member_id, at, session)
+        return judged
+
+    async def read(self, document: Document) -> AsyncGenerator[bytes]:
+        """Give a file's content chunk by chunk; raises ``Unavailable`` when it is not whole, as after a deletion."""
+        number, left = 0, document["length"]
+        while left > 0:
+            data = await self._chunk(document["_id"], number)
+            if not data:
+                raise Unavailable("The file cannot be read whole; it may have been deleted just now.")
+            number, left = number + 1, left - len(data)
+            yield data
+
+    async def _chunk(self, file_id: str, number: int) -> bytes:
+        chunk = await self._chunks.find_one({"files_id": file_id, "n": number})
+        return chunk["data"] if chunk else b""
+
+    async def _loosen(self, file_id: str, member_id: str, at: datetime, session: Session) -> None:
+        row = {"_id": file_id, "member_id": member_id, "at": at, "given_up": True}
+        await self._loose.replace_one({"_id": file_id}, row, upsert=True, session=session)

@@ -1,0 +1,145 @@
+"""Plan items and log entries as a member's portal reads and writes them: one class, since the logic is the same.
+
+Every query is made by ``of(member_id)``, so that it starts with the member, whoever writes it. A live record is
+``listed``. By-id queries name ``_id`` first: the embedded store looks up by the first field that it can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from bridge.domain.record.periods import Period
+from bridge.store.database import Collection, Database, Document, Session, reaches_store
+from bridge.store.listing import Listing, Wanted, number_of, order_index, rows_of
+from bridge.store.writing import save
+
+LISTED: Document = {"listed": True}
+
+
+@reaches_store
+class Records:
+    """The ``plan_items`` or the ``log_entries`` collection.
+
+    ``sorts`` are the names that lists are sorted by; ``counted`` the fields that entries are counted by (``groups``).
+    """
+
+    def __init__(self, database: Database, name: str, sorts: Sequence[str], counted: Sequence[str] = ()) -> None:
+        self._records = database.collection(name)
+        self._sorts = sorts
+        self._counted = counted
+
+    async def prepare(self) -> None:
+        """Create the indexes: one for each sort, for keywords, for counting, and for reading every record."""
+        keyed = {f"by_{name}": order_index("member_id", "listed", name=name) for name in self._sorts}
+        keyed["tokens"] = [("member_id", 1), ("listed", 1), ("tokens", 1)]
+        if self._counted:
+            keyed["counts"] = [("member_id", 1), ("listed", 1), *((name, 1) for name in self._counted)]
+        keyed["every"] = [("member_id", 1), ("_id", 1)]
+        for name, keys in keyed.items():
+            await self._records.create_index(keys, name=name)
+
+    def of(self, member_id: str, session: Session | None = None) -> MemberRecords:
+        """Return the records of one member, read and written in ``session`` when one is given."""
+        return MemberRecords(self._records, member_id, session, "counts" if self._counted else None)
+
+
+@reaches_store
+class MemberRecords:
+    """One member's records in one collection; ``counts`` names the index that has all that they are counted by."""
+
+    def __init__(self, collection: Collection, member_id: str, session: Session | None, counts: str | None) -> None:
+        self._records = collection
+        self._member_id = member_id
+        self._session = session
+        self._counts = counts
+
+    def _one(self, record_id: str) -> Document:
+        return {"_id": record_id, "member_id": self._member_id}
+
+    async def get(self, record_id: str) -> Document | None:
+        """Return a listed record, or None."""
+        return await self._records.find_one({**self._one(record_id), **LISTED}, session=self._session)
+
+    async def get_any(self, record_id: str) -> Document | None:
+        """Return a record, deleted or not, or None."""
+        return await self._records.find_one(self._one(record_id), session=self._session)
+
+    async def some(self, record_ids: Iterable[str]) -> list[Document]:
+        """Return those of these records that are there, deleted or not."""
+        query = {"_id": {"$in": list(record_ids)}, "member_id": self._member_id}
+        return [record async for record in self._records.find(query, session=self._session)]
+
+    async def in_periods(self, period_ids: Iterable[str]) -> list[Document]:
+        """Return the listed log entries of these periods."""
+        query = {"member_id": self._member_id, **LISTED, "period_id": {"$in": list(period_ids)}}
+        return [record async for record in self._records.find(query, {"tokens": 0}, session=self._session)]
+
+    async def in_order(self, beyond: str, limit: int) -> list[Document]:
+        """Return records in the order of their ids, deleted ones too, from the one after ``beyond``; without texts."""
+        query = {"member_id": self._member_id, "_id": {"$gt": beyond}}
+        fields = {"member_id": 1, "date": 1, "period_id": 1, "frozen": 1, "version": 1}
+        found = self._records.find(query, fields, session=self._session)
+        return [record async for record in found.sort("_id", 1).limit(limit)]
+
+    async def every(self) -> list[Document]:
+        """Return every listed record, in the order they were made."""
+        found = self._records.find({"member_id": self._member_id, **LISTED}, {"tokens": 0}, session=self._session)
+        return [record async for record in found.sort([("created_at", 1), ("_id", 1)])]
+
+    async def shown_anew(self, record_id: str | None = None) -> None:
+        """Give a record, or every listed one, a new version: something changed that it shows and is not its own."""
+        own = {"member_id": self._member_id, **LISTED} if record_id is None else self._one(record_id)
+        await self._records.update_many(own, {"$inc": {"version": 1}}, session=self._session)
+
+    async def add(self, records: Sequence[Document]) -> None:
+        """Insert new records."""
+        await self._records.insert_many(list(records), session=self._session)
+
+    async def save(self, changes: Sequence[tuple[Document, Document]]) -> None:
+        """Write what differs between each pair of before and after, in one bulk write."""
+        await save(self._records, changes, self._session)
+
+    async def page(self, wanted: Wanted, terms: Sequence[str] = (), *, counts: bool = True) -> Listing:
+        """Return a page of listed records; each of ``terms`` must begin a word of the record (R20).
+
+        Without ``counts`` the total is left at 0.
+        """
+        narrowed = self._narrowed(wanted, terms)
+        items, after = await rows_of(self._records, narrowed)
+        if not counts:
+            return Listing(items, after, 0)
+        index = None if terms else self._counts
+        return Listing(items, after, await number_of(self._records, narrowed.seek, narrowed.rest, index))
+
+    async def groups(
+        self, by: Sequence[str], total: str, period_ids: Iterable[str | None] | None = None
+    ) -> list[Document]:
+        """Return how many listed records have each combination of the fields ``by``, and the sum of ``total``.
+
+        A row is the fields, ``n`` and ``total``. It is read from the index of what is counted alone.
+        """
+        periods = {} if period_ids is None else {"period_id": {"$in": list(period_ids)}}
+        match: Document = {"member_id": self._member_id, **LISTED, **periods}
+        key = {name: {"$ifNull": [f"${name}", None]} for name in by}
+        group = {"_id": key, "n": {"$sum": 1}, "total": {"$sum": {"$ifNull": [f"${total}", 0]}}}
+        rows = self._records.aggregate([{"$match": match}, {"$group": group}])
+        return [{**row["_id"], "n": row["n"], "total": row["total"]} async for row in rows]
+
+    async def number(self, seek: Document, rest: Document | None = None) -> int:
+        """Return how many listed records there are; ``seek`` names fields of one index."""
+        return await number_of(self._records, {"member_id": self._member_id, **LISTED, **seek}, rest or {})
+
+    def _narrowed(self, wanted: Wanted, terms: Sequence[str]) -> Wanted:
+        own: Document = {"member_id": self._member_id, **LISTED}
+        if not terms:
+            return replace(wanted, seek={**own, **wanted.seek})
+        begins = {"$regex": f"^{max(terms, key=len)}"}
+        every = [{"tokens": {"$regex": f"^{term}"}} for term in terms]
+        rest = [*every, *(part for part in (wanted.seek, wanted.rest) if part)]
+        return replace(wanted, seek={**own, "tokens": begins}, rest={"$and": rest}, sorts=True)
+
+
+def touching(period: Period) -> Document:
+    """Return the query of plan items whose days touch a period (R1)."""
+    return {"span.first": {"$lte": period.end.isoformat()}, "span.last": {"$gte": period.start.isoformat()}}

@@ -1,0 +1,1 @@
+"""Statements: the ledger, what waits, follow-up work and the outbox."""
