@@ -1,111 +1,84 @@
-"""The console script; what it does is elsewhere, and the commands of other packages come by entry point."""
+"""The console script: each command is loaded when it is called, so that help and small commands are quick.
+
+The commands of other packages come by entry point.
+"""
 
 from __future__ import annotations
 
-import asyncio
+import ast
 import sys
-from importlib.metadata import entry_points
-from typing import Annotated
+from collections.abc import Mapping
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
 
-import structlog
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from bridge import tracing, wiring
-from bridge.commands import dead_letters
-from bridge.commands.access_log import verify_access_log
-from bridge.commands.backup import backup, erasures, restore
-from bridge.commands.common import configured
-from bridge.commands.emit import emit
-from bridge.commands.lrs_credential import lrs_credential
-from bridge.commands.pull import pull
-from bridge.commands.purge import purge
-from bridge.errors import BridgeError
-from bridge.runtime import run
-from bridge.settings import Settings, SettingsError, load
-from bridge.tokens import DEV_ISSUER, dev_token
+from bridge.errors import BridgeError, SettingsError
 
-log = structlog.get_logger(__name__)
+HELP: Final = "From xAPI completed statements to draft CPD log entries, and the plan/log/audit API that portals call."
 
-app = typer.Typer(
-    name="cpd-bridge",
-    help="From xAPI completed statements to draft CPD log entries, and the plan/log/audit API that portals call.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.command()(emit)
-app.command()(pull)
-app.command()(verify_access_log)
-app.command()(purge)
-app.command()(lrs_credential)
-app.command()(backup)
-app.command()(restore)
-app.command()(erasures)
-app.add_typer(dead_letters.app, name="dead-letters")
+GROUP: Final = "cpd_bridge.commands"
+
+OWN: Final[Mapping[str, str]] = {
+    "api": "bridge.commands.serving:api",
+    "openapi": "bridge.commands.serving:openapi",
+    "migrate": "bridge.commands.migrate:migrate",
+    "token": "bridge.commands.token:token",
+    "emit": "bridge.commands.emit:emit",
+    "pull": "bridge.commands.pull:pull",
+    "verify-access-log": "bridge.commands.access_log:verify_access_log",
+    "purge": "bridge.commands.purge:purge",
+    "lrs-credential": "bridge.commands.lrs_credential:lrs_credential",
+    "backup": "bridge.commands.backup:backup",
+    "restore": "bridge.commands.backup:restore",
+    "erasures": "bridge.commands.backup:erasures",
+    "dead-letters": "bridge.commands.dead_letters:app",
+}
+
+_typer = partial(typer.Typer, add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.command()
-def api() -> None:
-    """Serve the HTTP API until SIGTERM or Ctrl-C.
+class DeferredCommand(TyperCommand):
+    """A command that is known by its name and summary, and loaded when it is called."""
 
-    Example: BRIDGE_HTTP_PORT=8080 cpd-bridge api
-    """
-    from bridge.serve import serve  # noqa: PLC0415 - the other commands start faster without aiohttp
+    def __init__(self, entry: EntryPoint) -> None:
+        super().__init__(entry.name, help=summary(entry))
+        self._entry = entry
 
-    settings = configured()
-    tracing.start("cpd-bridge-api")
-    run(serve(settings))
-
-
-@app.command()
-def openapi() -> None:
-    """Print the OpenAPI 3.1 document of the API, with the forms and the public address that the settings name.
-
-    Example: cpd-bridge openapi > docs/openapi.json
-    """
-    from bridge.serve import reference  # noqa: PLC0415 - as above
-
-    settings = load()
-    sys.stdout.buffer.write(reference(wiring.forms(settings), settings.public_url))
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Load the command, and let it read its arguments."""
+        command: Any = self._entry.load()
+        if not isinstance(command, typer.Typer):
+            single = _typer()
+            single.command(self._entry.name)(command)
+            command = single
+        return typer.main.get_command(command).make_context(info_name, args, parent, **extra)
 
 
-@app.command()
-def migrate() -> None:
-    """Bring the database to this release: indexes, validators, and what changed since; doing it again changes nothing.
-
-    Run it before the new release serves; the one before it may go on meanwhile. A newer database is refused.
-
-    Example: cpd-bridge migrate
-    """
-    asyncio.run(_migrate(configured()))
-
-
-async def _migrate(settings: Settings) -> None:
-    async with wiring.services(settings) as services:
-        done = await services.migrations.run()
-    log.info("database migrated", **done.told())
+def summary(entry: EntryPoint) -> str:
+    """Return the first line of a command's docstring, or of its module's for a group, read without loading either."""
+    spec = find_spec(entry.module)
+    assert spec
+    assert spec.origin
+    module = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    functions = {part.name: part for part in module.body if isinstance(part, ast.FunctionDef)}
+    return (ast.get_docstring(functions.get(entry.attr, module)) or "").partition("\n")[0]
 
 
-@app.command()
-def token(
-    sub: Annotated[str, typer.Option(help="The subject: a member id, or a name for a member of staff.")],
-    role: Annotated[list[str], typer.Option(help="member, register, support, platform, privacy or ops; repeatable.")],
-) -> None:
-    """Print one token signed with the development key, and nothing else. For development only.
-
-    Example: cpd-bridge token --sub m-1001 --role member
-    """
-    settings = load()
-    issuer = settings.auth_issuer or DEV_ISSUER
-    print(dev_token(settings.local_dir, sub, role, issuer, settings.auth_audience))  # noqa: T201 - it is the answer
+def commands() -> list[EntryPoint]:
+    """Return every command of the service: its own, and those of the packages above it."""
+    return [*(EntryPoint(name, target, GROUP) for name, target in OWN.items()), *entry_points(group=GROUP)]
 
 
 def main() -> None:
     """Run the console script: exit code 0 when done, 1 when it failed, 2 for wrong usage or wrong settings."""
-    for command in entry_points(group="cpd_bridge.commands"):
-        app.command(command.name)(command.load())
+    deferred = {entry.name: DeferredCommand(entry) for entry in commands()}
     try:
-        app()
+        TyperGroup(name="cpd-bridge", commands={**deferred}, help=HELP, no_args_is_help=True)()
     except SettingsError as error:
         sys.stderr.write(f"cpd-bridge: {error}\n")
         sys.exit(2)

@@ -24,6 +24,10 @@ class FieldFault:
     message: str
 
 
+class SettingsError(Exception):
+    """One or more settings are wrong; the text names each, with its remedy."""
+
+
 class BridgeError(Exception):
     """Anything the service says no to; subclasses carry the problem ``slug``, HTTP ``status`` and ``title``."""
 

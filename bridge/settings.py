@@ -15,14 +15,12 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AwareDatetime, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bridge.errors import SettingsError
+
 PREFIX = "BRIDGE_"
 
 Names = Annotated[tuple[str, ...], NoDecode]
 """A comma-separated list; blanks around a name and empty names are dropped."""
-
-
-class SettingsError(Exception):
-    """One or more settings are wrong; the text names each, with its remedy."""
 
 
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?")

@@ -14,6 +14,7 @@ from bridge.documents.notice import first_page
 from bridge.documents.rendering import Bounds, Renderer
 from bridge.domain.record.forms import STANDARD, Forms
 from bridge.domain.statements.completions import Rules, verb_iris
+from bridge.errors import SettingsError
 from bridge.services.access.access_log import AccessHistory
 from bridge.services.access.grants import Support
 from bridge.services.audit.cases import MemberAudit
@@ -45,7 +46,7 @@ from bridge.services.statements.follow_ups import FollowUps
 from bridge.services.statements.recording import Recording
 from bridge.services.stores import Stores
 from bridge.services.unit_of_work import Acts
-from bridge.settings import Settings, SettingsError
+from bridge.settings import Settings
 from bridge.store.database import Database
 from bridge.store.inventory import in_words
 from schemas.forms import load_all

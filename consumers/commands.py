@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 
 from bridge import tracing, wiring
 from bridge.broker.topology import Topology
-from bridge.cli import configured
 from bridge.clients.smtp import Mailer
+from bridge.commands.common import configured
 from bridge.runtime import run
 from bridge.serve import stop_signal
 from bridge.settings import Settings

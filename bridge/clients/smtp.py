@@ -19,7 +19,8 @@ from aiosmtplib import SMTP
 
 from bridge.domain.members.mailboxes import mailbox
 from bridge.domain.members.notices import Claimed, Letter, message_id
-from bridge.settings import Settings, SettingsError
+from bridge.errors import SettingsError
+from bridge.settings import Settings
 
 DATA_TIMEOUT: Final = 600.0
 """Seconds to wait for the answer after the message: a server that scans it must not be asked twice (§4.5.3.2.6)."""

@@ -1,4 +1,4 @@
-"""``cpd-bridge dead-letters``: what could not be taken, for the person who sets it right."""
+"""List, show, replay and discard what could not be taken (``cpd-bridge dead-letters``)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,12 @@ from bridge.domain.statements.dispositions import DEAD_LETTER_REASONS
 from bridge.services.operations.dead_letters import Done, Operations
 from bridge.services.operations.letters import AGE, Asked
 
-app = typer.Typer(no_args_is_help=True, help="List, show, replay and discard what could not be taken.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="List, show, replay and discard what could not be taken.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 
 R = TypeVar("R")
 

@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from bridge.settings import Settings, SettingsError, load
+from bridge.errors import SettingsError
+from bridge.settings import Settings, load
 from deploy.dev import samples as sample_data
 from deploy.dev.client import Refused
 from deploy.dev.processes import ProcessFailed

@@ -1,4 +1,7 @@
-"""The statement schemas, each compiled twice: ``jsonschema_rs`` to decide fast, ``jsonschema`` to say what is wrong."""
+"""The statement schemas, each compiled twice: ``jsonschema_rs`` to decide fast, ``jsonschema`` to say what is wrong.
+
+``jsonschema`` takes long to load, so a process loads it with the first statement that is to be explained.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,12 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
-import jsonschema
 import jsonschema_rs
-from jsonschema.exceptions import ValidationError
-from referencing import Registry
-from referencing.jsonschema import DRAFT202012
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 
 def read(name: str) -> Any:
@@ -33,11 +35,16 @@ class Explaining(Protocol):
 
 
 class Compiled(NamedTuple):
-    """One schema: ``fast`` decides (linear-time patterns), ``slow`` explains."""
+    """One schema, by its file's name: ``fast`` decides (linear-time patterns), ``slow`` explains."""
 
+    name: str
     fast: jsonschema_rs.Draft202012Validator
-    slow: Explaining
     schema: Mapping[str, Any]
+
+    @property
+    def slow(self) -> Explaining:
+        """What says all that is wrong."""
+        return _explaining(self.name)
 
 
 LONG = 20_000
@@ -45,7 +52,6 @@ LONG = 20_000
 
 _DEFINITIONS: dict[str, Any] = read("definitions.json")
 _FAST_REGISTRY = jsonschema_rs.Registry([(_DEFINITIONS["$id"], _DEFINITIONS)])
-_SLOW_REGISTRY: Registry[Any] = DRAFT202012.create_resource(_DEFINITIONS) @ Registry[Any]()
 
 
 def _compile(name: str) -> Compiled:
@@ -53,10 +59,18 @@ def _compile(name: str) -> Compiled:
     # The linear-time engine: a statement is a stranger's text, and must not buy CPU by backtracking.
     engine = jsonschema_rs.RegexOptions()
     return Compiled(
-        jsonschema_rs.Draft202012Validator(schema, registry=_FAST_REGISTRY, pattern_options=engine),
-        cast("Explaining", jsonschema.Draft202012Validator(schema, registry=_SLOW_REGISTRY)),
-        schema,
+        name, jsonschema_rs.Draft202012Validator(schema, registry=_FAST_REGISTRY, pattern_options=engine), schema
     )
+
+
+@cache
+def _explaining(name: str) -> Explaining:
+    import jsonschema  # noqa: PLC0415 - see above
+    from referencing import Registry  # noqa: PLC0415
+    from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
+
+    registry: Registry[Any] = DRAFT202012.create_resource(_DEFINITIONS) @ Registry[Any]()
+    return cast("Explaining", jsonschema.Draft202012Validator(read(name), registry=registry))
 
 
 _V1_0_3 = _compile("statement-1.0.3.json")
@@ -98,6 +112,8 @@ def first_error(compiled: Compiled, statement: object) -> ValidationError | None
     ``fast`` says where the keyword is in the schema that its location names; that of a property's name is in the
     definitions.
     """
+    from jsonschema.exceptions import ValidationError  # noqa: PLC0415 - see above
+
     try:
         compiled.fast.validate(statement)
     except jsonschema_rs.ValidationError as error:

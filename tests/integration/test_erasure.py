@@ -15,10 +15,10 @@ from aiohttp import ClientError, ClientSession
 from structlog.testing import capture_logs
 
 from bridge.domain.statements.dispositions import Disposition, Outcome, Reason
-from bridge.errors import Conflict, Unavailable
+from bridge.errors import Conflict, SettingsError, Unavailable
 from bridge.services.members.feed import Change, MemberLeft, MemberUpserted
 from bridge.services.members.members import MemberIn
-from bridge.settings import Settings, SettingsError
+from bridge.settings import Settings
 from bridge.store.database import Database
 from bridge.store.privacy import retention as past
 from bridge.store.privacy.erasures import Erasures, WrongErasureKey

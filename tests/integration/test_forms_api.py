@@ -10,7 +10,8 @@ import pytest
 
 import schemas.forms
 from bridge import wiring
-from bridge.settings import Settings, SettingsError
+from bridge.errors import SettingsError
+from bridge.settings import Settings
 from tests.support.journey import journey
 from tests.support.portal import Portal, full_entry, portal_over
 from tests.support.statements import completed, member

@@ -14,7 +14,8 @@ from pydantic import SecretStr
 
 from bridge import wiring
 from bridge.clients.smtp import Mailer
-from bridge.settings import Settings, SettingsError
+from bridge.errors import SettingsError
+from bridge.settings import Settings
 from consumers.events import Relay
 from consumers.notifications import Notifier
 from tests.support.audit import SECRET, Office, office

@@ -12,7 +12,7 @@ import pytest
 from joserfc import jwt
 
 from bridge.api.http import keys
-from bridge.settings import SettingsError
+from bridge.errors import SettingsError
 from bridge.tokens import DEV_ISSUER, PRIVATE_NAME, PUBLIC_NAME, dev_key, dev_token
 
 

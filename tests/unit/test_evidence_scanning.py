@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bridge.clients.clamd import Scanner
-from bridge.errors import Unavailable
-from bridge.settings import SettingsError, load
+from bridge.errors import SettingsError, Unavailable
+from bridge.settings import load
 from tests.support.clamd import VIRUS, Clamd, Mood, clamd
 
 

@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from bridge.settings import SettingsError, load
+from bridge.errors import SettingsError
+from bridge.settings import load
 from tests.support.processes import CLI
 
 ORIGINS = (

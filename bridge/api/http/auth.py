@@ -14,8 +14,8 @@ from bridge.api.http.context import ANONYMOUS, CALLER, ROLES, Caller, Role
 from bridge.api.http.keys import Keys
 from bridge.api.http.rates import RateLimit
 from bridge.domain.statements.nesting import check_encoded
-from bridge.errors import Forbidden, Unauthenticated
-from bridge.settings import Settings, SettingsError
+from bridge.errors import Forbidden, SettingsError, Unauthenticated
+from bridge.settings import Settings
 
 Roles = frozenset[Role] | None
 PUBLIC: Final = None

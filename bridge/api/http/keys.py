@@ -15,8 +15,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, KeySet, OctKey, OKPKey, RSAKey, import_key
 
 from bridge import logs
-from bridge.errors import Unavailable
-from bridge.settings import Settings, SettingsError
+from bridge.errors import SettingsError, Unavailable
+from bridge.settings import Settings
 
 log = structlog.get_logger()
 

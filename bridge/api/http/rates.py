@@ -9,8 +9,7 @@ import limits
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from bridge.errors import RateLimited
-from bridge.settings import SettingsError
+from bridge.errors import RateLimited, SettingsError
 
 
 class RateLimit:

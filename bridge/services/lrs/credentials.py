@@ -15,8 +15,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
-from bridge.errors import Forbidden, Unauthenticated
-from bridge.settings import SettingsError
+from bridge.errors import Forbidden, SettingsError, Unauthenticated
 from schemas import xapi
 
 Scope = Literal["statements/write", "statements/read/mine", "statements/read", "state", "profile", "all"]

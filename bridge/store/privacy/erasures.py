@@ -10,7 +10,7 @@ import secrets
 from collections.abc import AsyncGenerator, Iterable
 
 from bridge.domain.statements.agents import hashed, id_key, tombstone
-from bridge.settings import SettingsError
+from bridge.errors import SettingsError
 from bridge.store.database import Database, Document, Session, insert_new, reaches_store
 
 PROVEN = "erasure_key"

@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from bridge.errors import Forbidden, Unauthenticated
+from bridge.errors import Forbidden, SettingsError, Unauthenticated
 from bridge.services.lrs import credentials
 from bridge.services.lrs.batching import Gathering
 from bridge.services.lrs.timestamps import Clock
-from bridge.settings import SettingsError
 
 ENTRY: dict[str, Any] = {
     "key": "content",
