@@ -14,7 +14,7 @@ from bridge.services.members.members import MemberIn
 from bridge.settings import Settings, load
 from deploy.dev.services import Services, services
 from tests.support.statements import member
-from tests.support.stream import MEMBERS, listen
+from tests.support.stream import MEMBERS, listen, patient
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,7 @@ async def faulty(victims: Services, tmp_path: Path) -> Settings:
         amqp_namespace=f"f-{name}.",
         local_dir=tmp_path,
     )
-    async with wiring.services(made) as built, connection(made, "test") as opened:
+    async with wiring.services(patient(made)) as built, connection(made, "test") as opened:
         channel = await opened.channel()
         await wiring.topology(made).declare(channel)
         await listen(made, channel)

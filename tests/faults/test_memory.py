@@ -18,6 +18,7 @@ from bridge.broker.publisher import Outgoing, publisher
 from bridge.settings import Settings
 from tests.support.processes import Running, worker_process
 from tests.support.statements import completed
+from tests.support.stream import patient
 
 MOST = 400 * 2**20
 ADDRESSES = 1200 * 2**20
@@ -103,7 +104,7 @@ async def test_no_body_fills_the_memory(faulty: Settings, tmp_path: Path) -> Non
     worker = _limited(worker_process(faulty, tmp_path))
     await asyncio.to_thread(worker.start)
     peaks: dict[str, int] = {}
-    async with wiring.services(faulty) as services:
+    async with wiring.services(patient(faulty)) as services:
         for number, (kind, (make, pack, encoding, count, becomes)) in enumerate(KINDS.items()):
             if os.environ.get("KIND") and os.environ["KIND"] not in kind:
                 continue

@@ -14,7 +14,7 @@ from bridge.settings import Settings
 from deploy.dev.processes import ProcessFailed
 from tests.support.processes import Running, worker_process
 from tests.support.statements import completed
-from tests.support.stream import dead_bodies, publish
+from tests.support.stream import dead_bodies, patient, publish
 
 FRAGILE = """
 import os, sys
@@ -43,7 +43,7 @@ async def test_a_message_that_kills_cannot_stop_the_rest(faulty: Settings, tmp_p
     good = [orjson.dumps(completed("1", f"course/{number}")) for number in range(20)]
     later = [orjson.dumps(completed("1", f"later/{number}")) for number in range(5)]
     await publish(settings, [*good[:2], b"poison", *good[2:]])
-    async with wiring.services(settings) as services:
+    async with wiring.services(patient(settings)) as services:
         await _reached(services, len(good), worker)
         await publish(settings, later)
         await _reached(services, len(good) + len(later), worker)

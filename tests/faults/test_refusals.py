@@ -7,6 +7,7 @@ import os
 import subprocess
 import uuid
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,11 +16,13 @@ import aiohttp
 import orjson
 import pytest
 from pydantic import SecretStr
+from pymongo.errors import PyMongoError
 
 from bridge import wiring
 from bridge.broker.publisher import Outgoing, publisher
 from bridge.services.members.members import MemberIn
 from bridge.settings import Settings
+from bridge.store.database import Database
 from deploy.dev import mongo
 from deploy.dev.services import Services
 from tests.support.processes import Running, worker_process
@@ -109,12 +112,18 @@ def small_disk(tmp_path: Path) -> Generator[Path]:
         subprocess.run(["umount", "--lazy", str(directory)], check=True)
 
 
-def _fill(directory: Path) -> Path:
-    """Take all the room that is left."""
+async def _fill(directory: Path, database: Database) -> Path:
+    """Take all the room that is left, until the store refuses every write.
+
+    The embedded store loses the last that it says it has written; on MongoDB nothing that it has acknowledged is lost.
+    """
     filler = directory / "filler"
     with filler.open("wb") as file:
         left = os.statvfs(directory)
         os.posix_fallocate(file.fileno(), 0, left.f_bavail * left.f_frsize)
+    with suppress(PyMongoError):
+        while True:
+            await database.raw["filler"].insert_one({"text": "x" * 2**20})
     return filler
 
 
@@ -128,8 +137,8 @@ async def test_a_full_disk_is_waited_for(faulty: Settings, small_disk: Path, tmp
         async with wiring.services(settings) as services:
             await services.stores.prepare()
             await services.members.put("m-1", MemberIn.model_validate(member("1")))
-        await asyncio.to_thread(worker.start)
-        filler = _fill(small_disk)
+            await asyncio.to_thread(worker.start)
+            filler = await _fill(small_disk, services.stores.database)
         statements = [_large(number) for number in range(45)]
         await publish(settings, [orjson.dumps(statement) for statement in statements])
         await _until(worker, {"mongodb": "error 1", "rabbitmq": "waiting for store"})
@@ -149,6 +158,6 @@ async def test_a_full_disk_is_waited_for(faulty: Settings, small_disk: Path, tmp
 
 
 def _large(number: int) -> dict[str, Any]:
-    """A statement of 300 kB, of which a few dozen are more than a store writes ahead."""
+    """A statement of 300 kB."""
     context = {"extensions": {"https://learning.example.org/notes": f"{uuid.uuid4()}" * 8000}}
     return completed("1", f"course/{number}", context=context)

@@ -218,8 +218,8 @@ class Faulty(MemberFeed):
 
 async def test_with_the_store_away_it_waits(bridge: Journey) -> None:
     """An outage longer than every attempt dead-letters nothing; the message is applied when the store is back."""
-    faulty = Faulty(bridge.services.feed, [Unavailable() for _ in range(bridge.settings.max_attempts + 2)])
     settings = bridge.settings.model_copy(update={"max_attempts": 1})
+    faulty = Faulty(bridge.services.feed, [Unavailable() for _ in range(settings.max_attempts + 2)])
     consumer = MemberConsumer(settings, bridge.topology, faulty)
     task = asyncio.create_task(consumer.run())
     await Feed(bridge).send(upserted())

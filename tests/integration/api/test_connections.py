@@ -115,7 +115,7 @@ async def test_an_idle_connection_is_closed(start: Start) -> None:
 
 async def test_too_many_connections(start: Start) -> None:
     """The one that was idle the longest makes room, so that a probe still comes through; none idle is 503."""
-    client = await start(http_connections=10, request_timeout=30)
+    client = await start(http_connections=10, request_timeout=5)
     idle = [await asyncio.open_connection(client.host, client.port) for _ in range(10)]
     head, _ = await raw(client, b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert b"200 OK" in head
