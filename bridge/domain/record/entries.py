@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -26,7 +27,9 @@ NOT_COPIED = ("date", "start_date", "reference")
 
 def entry_id(member_id: str, statement_id: str) -> str:
     """Return the id of the entry that a statement makes for a member: the same on every delivery."""
-    return str(uuid.uuid5(NAMESPACE, f"{member_id}/{statement_id}"))
+    name = f"{member_id}/{statement_id}".encode()
+    digest = hashlib.sha1(NAMESPACE.bytes + name, usedforsecurity=False).digest()  # as ``uuid.uuid5``, in half the time
+    return str(uuid.UUID(bytes=digest[:16], version=5))
 
 
 def automatic_draft(
@@ -181,8 +184,8 @@ def copied(entry: Values, form: forms.Form) -> Document:
 def _fitting(form: forms.Form, values: dict[str, Any]) -> Document:
     """Keep what the form has room for, cut to what a member could save; the ledger keeps the whole."""
     fitting: Document = {}
-    for field in form.fields:
-        value = values.get(field.name)
-        if value is not None and (not field.choices or any(choice.value == value for choice in field.choices)):
-            fitting[field.name] = value[: field.max_length] if isinstance(value, str) else value
+    for name, value in values.items():
+        field = form.field(name)
+        if field is not None and value is not None and (not field.choices or field.label_of(value)):
+            fitting[name] = value[: field.max_length] if isinstance(value, str) else value
     return fitting

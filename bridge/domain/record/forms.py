@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from bridge.errors import NotFound
@@ -20,6 +21,9 @@ STATUSES = ("planned", "in_progress", "done", "not_pursued", "carried_forward")
 
 DEFAULTS: Mapping[str, Mapping[str, str]] = {"log": {"type": DEFAULT_LOG_TYPE}, "plan": {"status": "planned"}}
 """Choices that the service makes where nobody did, by form and field."""
+
+WRITTEN = frozenset({"string", "text", "long_text", "url", "tags"})
+"""Types of fields that hold words of the member's own."""
 
 RESERVED = frozenset(
     (
@@ -40,7 +44,7 @@ class Choice:
     label: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FormField:
     """One field, as ``schemas/forms/form.schema.json`` describes it.
 
@@ -58,12 +62,16 @@ class FormField:
     choices: tuple[Choice, ...]
     order: int
 
+    @cached_property
+    def _labels(self) -> Mapping[object, str]:
+        return {choice.value: choice.label for choice in self.choices}
+
     def label_of(self, value: object) -> str:
         """What a person reads for one of the choices; empty for what is none."""
-        return next((choice.label for choice in self.choices if choice.value == value), "")
+        return self._labels.get(value, "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Form:
     """One version of a form (``log`` or ``plan``), its fields in their order."""
 
@@ -72,9 +80,23 @@ class Form:
     title: str
     fields: tuple[FormField, ...]
 
+    @cached_property
+    def _by_name(self) -> Mapping[str, FormField]:
+        return {field.name: field for field in self.fields}
+
+    @cached_property
+    def required(self) -> list[FormField]:
+        """The fields that a complete record needs."""
+        return [field for field in self.fields if field.required]
+
+    @cached_property
+    def worded(self) -> list[FormField]:
+        """The fields that a person reads words in: their own, or the labels of choices."""
+        return [field for field in self.fields if field.choices or field.type in WRITTEN]
+
     def field(self, name: str) -> FormField | None:
         """The field of that name, or ``None``."""
-        return next((field for field in self.fields if field.name == name), None)
+        return self._by_name.get(name)
 
 
 class Forms:
@@ -154,7 +176,7 @@ def current(name: str) -> Form:
 
 def missing_fields(form: Form, values: Mapping[str, Any]) -> list[str]:
     """The names of the needed fields that are empty, in the form's order; 0 and ``False`` are values (R10, R38)."""
-    return [field.name for field in form.fields if field.required and _is_empty(values.get(field.name))]
+    return [field.name for field in form.required if _is_empty(values.get(field.name))]
 
 
 def is_complete(form: Form, values: Mapping[str, Any], draft: bool) -> bool:

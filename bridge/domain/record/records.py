@@ -17,9 +17,6 @@ Document = dict[str, Any]
 LAST = "\U0010ffff"
 """Sorts after every id; put after a text, after everything that begins with it."""
 
-WRITTEN = frozenset({"string", "text", "long_text", "url", "tags"})
-"""Types of fields that hold words of the member's own."""
-
 RESTORABLE_DAYS = 30
 """How long a deleted record can be brought back (decision 5)."""
 
@@ -51,7 +48,7 @@ def _texts(form: Form, values: Values) -> Iterator[str]:
 
     A choice that the service made by default is left out: it would find nearly every record.
     """
-    for field in form.fields:
+    for field in form.worded:
         value = values.get(field.name)
         if value is None:
             continue
@@ -59,7 +56,7 @@ def _texts(form: Form, values: Values) -> Iterator[str]:
         if field.choices:
             default = DEFAULTS[form.name].get(field.name)
             yield from (field.label_of(part) for part in parts if part != default)
-        elif field.type in WRITTEN:
+        else:
             yield from (part for part in parts if isinstance(part, str))
 
 

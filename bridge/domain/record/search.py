@@ -33,8 +33,11 @@ def tokens(texts: Iterable[str]) -> list[str]:
     A run of Han, Kana, Thai, Lao, Khmer or Myanmar yields the ``WINDOW`` characters from each of its places on, so that
     a word inside it is found.
     """
+    text = "\n".join(texts)
+    if text.isascii() and len(text) < MAX_TOKENS:  # what the rest comes to, much sooner
+        return sorted({word[:MAX_TOKEN] for word in _WORD.findall(text.lower())})
     found: dict[str, None] = {}
-    for run, unspaced in _runs("\n".join(texts)):
+    for run, unspaced in _runs(text):
         found.update(dict.fromkeys(_windows(run)) if unspaced else {run[:MAX_TOKEN]: None})
         if len(found) >= MAX_TOKENS:
             break

@@ -12,7 +12,7 @@ from bridge.domain.privacy.people import people
 from bridge.domain.record.entries import NAMESPACE
 from bridge.domain.statements.agents import actor_key
 from bridge.domain.statements.comparison import digest
-from bridge.domain.statements.completions import Meaning, Rules, Statement, meaning
+from bridge.domain.statements.completions import Completion, Meaning, Rules, Statement, meaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,14 @@ def arrival(
     (docs/decisions/0003).
     """
     given = statement.get("id")
-    actor = actor_key(statement["actor"])
+    means = meaning(statement, received_at, rules)
+    actor = means.actor_key if isinstance(means, Completion) else actor_key(statement["actor"])
     return Arrival(
         statement_id=given.lower() if given else str(uuid.uuid5(NAMESPACE, hashlib.sha256(raw).hexdigest())),
         raw=raw,
         digest=digest(statement),
         received_at=received_at,
-        meaning=meaning(statement, received_at, rules),
+        meaning=means,
         redelivered=redelivered,
         traceparent=traceparent,
         actor_key=actor,

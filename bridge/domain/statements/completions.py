@@ -94,7 +94,7 @@ def meaning(statement: Statement, received_at: datetime, rules: Rules) -> Meanin
 def _not_completed(statement: Statement, rules: Rules) -> Outcome | None:
     if statement["verb"]["id"] not in rules.verbs:
         return Outcome.ignored(Reason.VERB)
-    a_group = agents.actor_key(statement["actor"]) is None  # no member's own completion
+    a_group = statement["actor"].get("objectType") == "Group"  # no member's own completion
     unfinished = statement.get("result", {}).get("completion") is False
     return Outcome.ignored(Reason.NOT_COMPLETED) if a_group or unfinished else None
 
