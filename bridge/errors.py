@@ -12,7 +12,7 @@ from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True)
-class FieldFault:
+class FieldError:
     """One fault in the input.
 
     ``pointer`` is an RFC 6901 JSON Pointer into the body (or ``?name`` for a query parameter), ``label`` what a person
@@ -36,10 +36,12 @@ class BridgeError(Exception):
     title: ClassVar[str] = "Something went wrong here"
     retryable: ClassVar[bool] = False
 
-    def __init__(self, detail: str = "", *, faults: Sequence[FieldFault] = (), retry_after: int | None = None) -> None:
+    def __init__(
+        self, detail: str = "", *, field_errors: Sequence[FieldError] = (), retry_after: int | None = None
+    ) -> None:
         super().__init__(detail or self.title)
         self.detail = detail or self.title
-        self.faults = tuple(faults)
+        self.field_errors = tuple(field_errors)
         self.retry_after = retry_after  # seconds, becomes the Retry-After header (RFC 9110 §10.2.3)
 
 

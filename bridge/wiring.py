@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from bridge.broker.dead_letter_queue import DeadQueue
+from bridge.broker.dead_letter_queue import DeadLetterQueue
 from bridge.broker.topology import Topology
 from bridge.clients.clamd import Scanner
 from bridge.documents.notice import first_page
@@ -16,36 +16,36 @@ from bridge.domain.record.forms import STANDARD, Forms
 from bridge.domain.statements.completions import Rules, verb_iris
 from bridge.errors import SettingsError
 from bridge.services.access.access_log import AccessHistory
-from bridge.services.access.grants import Support
+from bridge.services.access.grants import SupportGrants
 from bridge.services.audit.cases import MemberAudit
 from bridge.services.audit.register import Register
-from bridge.services.audit.selection import AuditRules, Selection
-from bridge.services.audit.submissions import Submissions
-from bridge.services.exports.exports import About, Exports, SharesOf
+from bridge.services.audit.selection import AuditRules, AuditSelection
+from bridge.services.audit.submissions import AuditSubmissions
+from bridge.services.exports.exports import ExportLimits, Exports, ExportSettings
 from bridge.services.lrs import credentials
 from bridge.services.lrs.services import LrsServices
 from bridge.services.members.feed import MemberFeed
-from bridge.services.members.members import MemberRecords
-from bridge.services.members.notices import NoticeBoard
+from bridge.services.members.members import Membership
+from bridge.services.members.notices import AuditNotices
 from bridge.services.members.reminders import Reminders
 from bridge.services.operations.backup import Backups
 from bridge.services.operations.dead_letters import Operations
 from bridge.services.operations.migrations import Migrations
-from bridge.services.operations.periodic_jobs import Chore, Upkeep
-from bridge.services.privacy.erasure import Erasures
+from bridge.services.operations.periodic_jobs import Job, Scheduler
+from bridge.services.privacy.erasure import MemberErasure
 from bridge.services.privacy.retention import Retention
 from bridge.services.record.comments import MemberComments
-from bridge.services.record.evidence import Limits, MemberEvidence
+from bridge.services.record.evidence import EvidenceLimits, MemberEvidence
 from bridge.services.record.imports import LogImports
-from bridge.services.record.links import Links
+from bridge.services.record.links import RecordLinks
 from bridge.services.record.log import Log
 from bridge.services.record.periods import Periods
 from bridge.services.record.plan import Plan
-from bridge.services.shares import Shares
-from bridge.services.statements.follow_ups import FollowUps
+from bridge.services.shares import SubjectLimit
+from bridge.services.statements.follow_ups import FollowUpRunner
 from bridge.services.statements.recording import Recording
 from bridge.services.stores import Stores
-from bridge.services.unit_of_work import Acts
+from bridge.services.unit_of_work import UnitsOfWork
 from bridge.settings import Settings
 from bridge.store.database import Database
 from bridge.store.inventory import in_words
@@ -61,29 +61,29 @@ class Services:
 
     stores: Stores
     recording: Recording
-    members: MemberRecords
+    members: Membership
     periods: Periods
     forms: Forms
     plan: Plan
     log: Log
-    links: Links
+    links: RecordLinks
     comments: MemberComments
     evidence: MemberEvidence
     imports: LogImports
     feed: MemberFeed
     operations: Operations
     access: AccessHistory
-    support: Support
+    support: SupportGrants
     audit: MemberAudit
-    selection: Selection
+    selection: AuditSelection
     register: Register
-    submissions: Submissions
-    follow_ups: FollowUps
+    submissions: AuditSubmissions
+    follow_ups: FollowUpRunner
     reminders: Reminders
-    upkeep: Upkeep
-    notices: NoticeBoard
+    upkeep: Scheduler
+    notices: AuditNotices
     exports: Exports
-    erasures: Erasures
+    erasures: MemberErasure
     retention: Retention
     migrations: Migrations
     backups: Backups
@@ -93,12 +93,12 @@ class Services:
 def rules(settings: Settings) -> Rules:
     """Put the settings that decide what counts into the domain's terms; raises ``SettingsError``."""
     try:
-        wanted = verb_iris(settings.verbs)
+        verbs = verb_iris(settings.verbs)
     except ValueError as error:
         raise SettingsError(f"These settings are wrong:\n  BRIDGE_VERBS: {error}") from None
     return Rules(
-        verbs=wanted - VOIDED,
-        voiding_verbs=wanted & VOIDED,
+        verbs=verbs - VOIDED,
+        voiding_verbs=verbs & VOIDED,
         prefixes=settings.catalogue_prefixes,
         types=frozenset(settings.catalogue_types),
         zone=settings.zone,
@@ -143,59 +143,59 @@ def build(database: Database, settings: Settings) -> Services:
         return datetime.now(settings.zone).date()
 
     stores = Stores.over(database)
-    chosen = forms(settings)
-    recording = Recording(stores, rules(settings), chosen.current("log"))
-    acts = Acts(stores)
-    follow_ups = FollowUps(stores, recording)
+    forms_ = forms(settings)
+    recording = Recording(stores, rules(settings), forms_.current("log"))
+    units = UnitsOfWork(stores)
+    follow_ups = FollowUpRunner(stores, recording)
     periods = Periods(stores, today)
-    members = MemberRecords(stores, follow_ups)
-    log = Log(stores, acts, chosen, periods)
-    files = evidence(stores, acts, settings)
+    members = Membership(stores, follow_ups)
+    log = Log(stores, units, forms_, periods)
+    files = evidence(stores, units, settings)
     access = AccessHistory(stores)
-    submissions = Submissions(stores, chosen)
+    submissions = AuditSubmissions(stores, forms_)
     audit_rules = _audit_rules(settings)
-    operations = Operations(stores, DeadQueue(settings, topology(settings)), access)
-    erasures = Erasures(stores, operations)
+    operations = Operations(stores, DeadLetterQueue(settings, topology(settings)), access)
+    erasures = MemberErasure(stores, operations)
     migrations = Migrations(stores)
     return Services(
         stores,
         recording,
         members,
         periods,
-        forms=chosen,
-        plan=Plan(stores, acts, chosen, periods),
+        forms=forms_,
+        plan=Plan(stores, units, forms_, periods),
         log=log,
-        links=Links(acts),
-        comments=MemberComments(stores, acts, periods),
+        links=RecordLinks(units),
+        comments=MemberComments(stores, units, periods),
         evidence=files,
-        imports=LogImports(acts, log, chosen, periods),
+        imports=LogImports(units, log, forms_, periods),
         feed=MemberFeed(stores, members),
         operations=operations,
         access=access,
-        support=Support(stores, acts, access),
-        audit=MemberAudit(stores, acts, submissions, today),
-        selection=Selection(stores, acts, audit_rules, today),
-        register=Register(stores, acts, submissions, follow_ups, access, files, audit_rules, today),
+        support=SupportGrants(stores, units, access),
+        audit=MemberAudit(stores, units, submissions, today),
+        selection=AuditSelection(stores, units, audit_rules, today),
+        register=Register(stores, units, submissions, follow_ups, access, files, audit_rules, today),
         submissions=submissions,
         follow_ups=follow_ups,
-        reminders=Reminders(stores, acts, follow_ups, settings.period_ending_days, today),
-        upkeep=Upkeep(stores.schedules, chores(files, erasures)),
-        notices=NoticeBoard(stores, settings.portal_url),
-        exports=Exports(stores, chosen, periods, access, renderer(settings), _about(settings), shares(settings)),
+        reminders=Reminders(stores, units, follow_ups, settings.period_ending_days, today),
+        upkeep=Scheduler(stores.schedules, chores(files, erasures)),
+        notices=AuditNotices(stores, settings.portal_url),
+        exports=Exports(stores, forms_, periods, access, renderer(settings), _about(settings), shares(settings)),
         erasures=erasures,
         migrations=migrations,
         backups=Backups(stores, migrations, erasures),
-        retention=Retention(database, acts, operations, erasures, settings),
+        retention=Retention(database, units, operations, erasures, settings),
         lrs=_lrs(stores, settings),
     )
 
 
-def chores(files: MemberEvidence, erasures: Erasures) -> list[Chore]:
+def chores(files: MemberEvidence, erasures: MemberErasure) -> list[Job]:
     """Return what is to be done again and again."""
     return [
-        Chore("evidence.scan", timedelta(minutes=1), files.scan_waiting),
-        Chore("evidence.sweep", timedelta(hours=1), files.sweep),
-        Chore("erasures.resume", timedelta(minutes=1), erasures.resume),
+        Job("evidence.scan", timedelta(minutes=1), files.scan_waiting),
+        Job("evidence.sweep", timedelta(hours=1), files.sweep),
+        Job("erasures.resume", timedelta(minutes=1), erasures.resume),
     ]
 
 
@@ -203,8 +203,8 @@ def _lrs(stores: Stores, settings: Settings) -> LrsServices | None:
     """Build the LRS's services; ``None`` when the settings name nobody who may use it."""
     if settings.lrs_credentials_file is None:
         return None
-    known = credentials.Credentials(credentials.load(settings.lrs_credentials_file))
-    return LrsServices.over(stores.lrs, stores.erasures, known, settings, topology(settings))
+    credentials_ = credentials.Credentials(credentials.load(settings.lrs_credentials_file))
+    return LrsServices.over(stores.lrs, stores.erasures, credentials_, settings, topology(settings))
 
 
 def _audit_rules(settings: Settings) -> AuditRules:
@@ -218,19 +218,19 @@ def renderer(settings: Settings) -> Renderer:
     )
 
 
-def shares(settings: Settings) -> SharesOf:
+def shares(settings: Settings) -> ExportLimits:
     """Return what one subject may have of the exports at once."""
     share = settings.export_share
-    return SharesOf(Shares(share), Shares(share, settings.export_waiting, settings.export_timeout))
+    return ExportLimits(SubjectLimit(share), SubjectLimit(share, settings.export_waiting, settings.export_timeout))
 
 
-def _about(settings: Settings) -> About:
+def _about(settings: Settings) -> ExportSettings:
     page = first_page(settings.privacy_url, in_words(settings))
-    return About(settings.languages[0], page, settings.export_streams)
+    return ExportSettings(settings.languages[0], page, settings.export_streams)
 
 
-def evidence(stores: Stores, acts: Acts, settings: Settings) -> MemberEvidence:
+def evidence(stores: Stores, units: UnitsOfWork, settings: Settings) -> MemberEvidence:
     """Build the evidence service, with the scanner that the settings name."""
-    limits = Limits(file=settings.evidence_max_bytes, member=settings.evidence_quota_bytes)
+    limits = EvidenceLimits(file=settings.evidence_max_bytes, member=settings.evidence_quota_bytes)
     scanner = Scanner(settings.clamd_url, settings.clamd_timeout) if settings.clamd_url else None
-    return MemberEvidence(stores, acts, limits, scanner)
+    return MemberEvidence(stores, units, limits, scanner)

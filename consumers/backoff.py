@@ -7,7 +7,7 @@ import random
 from contextlib import suppress
 
 
-class Pauses:
+class Backoff:
     """Pauses that double from ``first`` to ``longest`` seconds, each shortened at random so that workers spread."""
 
     def __init__(self, first: float = 0.2, longest: float = 5.0) -> None:

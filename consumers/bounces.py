@@ -73,4 +73,4 @@ def bounced() -> None:
 
 async def _note(settings: Settings, bounce: Bounce) -> bool:
     async with wiring.services(settings) as services:
-        return await services.notices.bounced(bounce.message_id, bounce.status)
+        return await services.notices.record_bounce(bounce.message_id, bounce.status)

@@ -12,11 +12,11 @@ from bridge.commands.common import configured
 from bridge.runtime import run
 from bridge.serve import stop_signal
 from bridge.settings import Settings
-from consumers.dead_letter_mirror import Mirror
-from consumers.events import Relay
+from consumers.dead_letter_mirror import DeadLetterMirror
+from consumers.events import EventPublisher
 from consumers.health import health
 from consumers.members import MemberConsumer
-from consumers.metrics_collector import Meter
+from consumers.metrics_collector import MetricsCollector
 from consumers.notifications import Notifier
 from consumers.scheduler import Clock
 from consumers.worker import Worker
@@ -39,11 +39,11 @@ async def work(settings: Settings) -> None:
         topology = wiring.topology(settings)
         statements = Worker(settings, topology, services.recording)
         members = MemberConsumer(settings, topology, services.feed)
-        relay = Relay(settings, topology, services.stores.outbox)
-        mirror = Mirror(settings, topology, services.operations)
+        relay = EventPublisher(settings, topology, services.stores.outbox)
+        mirror = DeadLetterMirror(settings, topology, services.operations)
         clock = Clock(services.reminders, services.upkeep)
         notifiers = _notifiers(settings, topology, services)
-        meters: list[Meter] = []
+        meters: list[MetricsCollector] = []
         if settings.metrics_port is not None:
             others = [one.life for one in (members, relay, mirror, clock)]
             pings = {
@@ -54,7 +54,7 @@ async def work(settings: Settings) -> None:
             await stack.enter_async_context(health(settings.http_host, settings.metrics_port, pings))
             lives = [statements.life, *others, *[notifier.life for notifier in notifiers]]
             in_hand = {"completions": statements.in_hand, "members": members.in_hand}
-            meters.append(Meter(settings, topology, services.stores, lives, in_hand))
+            meters.append(MetricsCollector(settings, topology, services.stores, lives, in_hand))
         async with asyncio.TaskGroup() as group:
             parts = (statements, members, relay, mirror, clock, *meters, *notifiers)
             running = [group.create_task(one.run()) for one in parts]

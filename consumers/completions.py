@@ -69,7 +69,7 @@ class Delivery:
 _DEAD = frozenset({Disposition.DEAD_LETTERED})
 
 
-def take_in(message: AbstractIncomingMessage, rules: Rules, limit: int) -> Delivery:
+def read_delivery(message: AbstractIncomingMessage, rules: Rules, limit: int) -> Delivery:
     """Decode and validate a message; never raises for what is in it. ``limit`` is in bytes, packed or unpacked."""
     delivery = Delivery(message, Origin.of(message))
     try:

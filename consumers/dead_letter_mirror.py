@@ -13,7 +13,7 @@ import structlog
 from aio_pika.abc import AbstractChannel, AbstractQueue
 
 from bridge.broker.connection import connection
-from bridge.broker.dead_letters import read
+from bridge.broker.dead_letters import read_dead_letter
 from bridge.broker.topology import Topology
 from bridge.services.operations.dead_letters import Operations
 from bridge.settings import Settings
@@ -29,7 +29,7 @@ MOST_WAITING = 10_000
 """Letters kept for a mirror that is behind; those beyond it are found by the next comparison."""
 
 
-class Mirror:
+class DeadLetterMirror:
     """Copies dead letters to the mirror until told to stop."""
 
     def __init__(self, settings: Settings, topology: Topology, operations: Operations) -> None:
@@ -60,6 +60,6 @@ class Mirror:
     async def _copy(self, inbox: Inbox) -> None:
         while True:
             messages = await inbox.batch(AT_ONCE, AT_ONCE_BYTES)
-            letters = [read(message) for message in messages]
-            await self.life.patiently(lambda letters=letters: self._operations.note(letters))
+            letters = [read_dead_letter(message) for message in messages]
+            await self.life.retry_while_unavailable(lambda letters=letters: self._operations.add_to_mirror(letters))
             await messages[-1].ack(multiple=True)

@@ -26,7 +26,7 @@ import orjson
 import structlog
 
 from bridge.broker.connection import connection
-from bridge.broker.locks import take
+from bridge.broker.locks import acquire
 from bridge.broker.publisher import Outgoing, Publisher
 from bridge.broker.topology import Topology
 from bridge.metrics import EVENTS
@@ -49,7 +49,7 @@ REST = 2.0
 """Rest, as a multiple of the time that publishing took."""
 
 
-class Relay:
+class EventPublisher:
     """Publishes pending events until told to stop."""
 
     def __init__(self, settings: Settings, topology: Topology, outbox: Outbox) -> None:
@@ -69,7 +69,7 @@ class Relay:
             publisher = await publisher_on(opened)
             await publisher.declare(self._topology)
             self.life.working()
-            while not await take(opened, f"{self._topology.events}.relay"):
+            while not await acquire(opened, f"{self._topology.events}.relay"):
                 if await self._stopped_within(LONGEST):
                     return
             log.info("relay ready", exchange=self._topology.events)
@@ -94,7 +94,7 @@ class Relay:
     async def _publish(self, publisher: Publisher) -> int:
         """Publish what waits, up to ``AT_ONCE`` events, and remove it; returns how many events that were."""
         beyond = self._beyond
-        events = await self.life.patiently(lambda: self._outbox.pending(AT_ONCE, beyond))
+        events = await self.life.retry_while_unavailable(lambda: self._outbox.pending(AT_ONCE, beyond))
         if not events and beyond:  # the end of a round
             self._beyond = ""
             return await self._publish(publisher)
@@ -102,7 +102,7 @@ class Relay:
             # Nobody has to listen: an event that no queue takes has been delivered to all who wanted it.
             await publisher.publish([self._outgoing(row) for row in together], mandatory=False)
         if events:
-            await self.life.patiently(lambda: self._outbox.delivered(events))
+            await self.life.retry_while_unavailable(lambda: self._outbox.delivered(events))
             self._beyond = events[-1]["member_id"] if len(events) == AT_ONCE else ""
         for event in events:
             EVENTS.labels(event["type"]).inc()

@@ -10,7 +10,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from bridge.broker.publisher import published_at
 
 
-class InHand:
+class InFlight:
     """Batches in the order they were taken, which is the order they are settled in.
 
     AMQP shows nobody the head of a queue without giving it to them, so the age of the oldest message is that of the
@@ -21,11 +21,11 @@ class InHand:
         self._batches: deque[tuple[float | None, int]] = deque()
         self._settled = asyncio.Event()
 
-    def take(self, oldest: AbstractIncomingMessage, weight: int = 0) -> None:
+    def add(self, oldest: AbstractIncomingMessage, weight: int = 0) -> None:
         """Note a batch by its oldest message, and how many bytes of memory it takes."""
         self._batches.append((published_at(oldest), weight))
 
-    def settle(self) -> None:
+    def remove_oldest(self) -> None:
         """Note that the oldest batch is settled."""
         self._batches.popleft()
         self._settled.set()
@@ -35,7 +35,7 @@ class InHand:
         self._batches.clear()
         self._settled.set()
 
-    async def room(self, weight: int, most: int) -> None:
+    async def wait_for_room(self, weight: int, most: int) -> None:
         """Wait until so much more fits into ``most`` bytes, or nothing is in hand."""
         while self._batches and self.weight + weight > most:
             self._settled.clear()
@@ -52,6 +52,6 @@ class InHand:
         return bool(self._batches)
 
     @property
-    def since(self) -> float | None:
+    def oldest_published_at(self) -> float | None:
         """When the oldest in hand was published, in seconds since 1970; None when it does not say, or there is none."""
         return self._batches[0][0] if self._batches else None

@@ -23,12 +23,12 @@ from bridge.domain.statements.dispositions import Reason
 from bridge.errors import Conflict
 from bridge.logs import failure
 from bridge.metrics import MEMBER_CHANGES
-from bridge.services.members.feed import Change, MemberFeed, MemberLeft, MemberUpserted
+from bridge.services.members.feed import FeedResult, MemberFeed, MemberLeft, MemberUpserted
 from bridge.settings import Settings
-from consumers.backoff import Pauses
-from consumers.in_flight import InHand
+from consumers.backoff import Backoff
+from consumers.in_flight import InFlight
 from consumers.inbox import Inbox
-from consumers.supervisor import Life, taking, watch
+from consumers.supervisor import Life, consume, watch_queue
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +41,7 @@ BODIES: dict[str, type[MemberUpserted | MemberLeft]] = {"member.upserted": Membe
 """Routing key → what its body is."""
 
 
-class Refused(Exception):
+class RejectedMessage(Exception):
     """A message that goes to the dead letters; ``detail`` names the place and what was expected, never the value."""
 
     def __init__(self, reason: Reason, detail: str, attempts: int = 1) -> None:
@@ -60,7 +60,7 @@ class MemberConsumer:
         self._feed = feed
         self._settling = asyncio.Lock()
         self.life = Life("members")
-        self.in_hand = InHand()
+        self.in_hand = InFlight()
 
     async def run(self) -> None:
         """Work until stopped."""
@@ -68,7 +68,7 @@ class MemberConsumer:
 
     async def _session(self) -> None:
         queue = self._topology.members
-        async with taking(self._settings, self._topology, queue, "members", PREFETCH, WAITING) as (
+        async with consume(self._settings, self._topology, queue, "members", PREFETCH, WAITING) as (
             channel,
             inbox,
             publisher,
@@ -78,7 +78,7 @@ class MemberConsumer:
             self.life.working()
             await self.life.until_stopped(
                 self._work(inbox, publisher),
-                watch(channel, queue),
+                watch_queue(channel, queue),
                 settle=self._settling.acquire,
                 within=self._settings.shutdown_timeout,
             )
@@ -86,20 +86,20 @@ class MemberConsumer:
     async def _work(self, inbox: Inbox, publisher: Publisher) -> None:
         while True:
             message = await inbox.next()
-            self.in_hand.take(message)
+            self.in_hand.add(message)
             async with self._settling:  # whoever stops the session waits for it
                 with tracing.span(
                     f"process {self._topology.members}", "consumer", Origin.of(message).traceparent, tracing.RABBITMQ
                 ):
                     result = await self._settle(message, publisher)
-            self.in_hand.settle()
+            self.in_hand.remove_oldest()
             MEMBER_CHANGES.labels(result).inc()
             log.debug("member change settled", result=result, correlation_id=message.correlation_id)
 
     async def _settle(self, message: AbstractIncomingMessage, publisher: Publisher) -> str:
         try:
             result = str((await self._applied(message)).value)
-        except Refused as refused:
+        except RejectedMessage as refused:
             result = refused.reason.value
             letter = DeadLetter(
                 message.body, refused.reason, refused.detail, Origin.of(message), datetime.now(UTC), refused.attempts
@@ -108,28 +108,30 @@ class MemberConsumer:
         await message.ack()
         return result
 
-    async def _applied(self, message: AbstractIncomingMessage) -> Change:
+    async def _applied(self, message: AbstractIncomingMessage) -> FeedResult:
         """Apply one message; raises ``Refused``. What fails by itself is tried again with growing pauses."""
         given = read(message, self._settings.max_body_bytes)
-        pauses = Pauses(first=0.05)
+        pauses = Backoff(first=0.05)
         attempts = 0
         while True:
             attempts += 1
             try:
-                return await self.life.patiently(lambda: self._apply(given))
+                return await self.life.retry_while_unavailable(lambda: self._apply(given))
             except Conflict as error:
-                place = error.faults[0].pointer if error.faults else "/member_id"
-                raise Refused(Reason.CONFLICT, f"{place}: {_CONFLICT}", attempts) from None
+                place = error.field_errors[0].pointer if error.field_errors else "/member_id"
+                raise RejectedMessage(Reason.CONFLICT, f"{place}: {_CONFLICT}", attempts) from None
             except Exception as error:  # whatever a message provokes must not stop the queue
                 log.warning("member change failed", attempts=attempts, **failure(error))
                 if attempts >= self._settings.max_attempts:
-                    raise Refused(Reason.EXHAUSTED, f"{_EXHAUSTED}; {attempts} attempts failed", attempts) from None
+                    raise RejectedMessage(
+                        Reason.EXHAUSTED, f"{_EXHAUSTED}; {attempts} attempts failed", attempts
+                    ) from None
             await pauses.wait()  # a stop hurries nothing: what is not settled in time comes again
 
-    async def _apply(self, given: MemberUpserted | MemberLeft) -> Change:
+    async def _apply(self, given: MemberUpserted | MemberLeft) -> FeedResult:
         if isinstance(given, MemberLeft):
-            return await self._feed.left(given)
-        return await self._feed.upserted(given)
+            return await self._feed.record_left(given)
+        return await self._feed.upsert(given)
 
 
 _CONFLICT = "an identifier that no other member has was expected"
@@ -140,16 +142,18 @@ def read(message: AbstractIncomingMessage, limit: int) -> MemberUpserted | Membe
     """Decode and check a message of at most ``limit`` bytes, packed or unpacked; raises ``Refused``."""
     model = BODIES.get(message.routing_key or "")
     if model is None:
-        raise Refused(Reason.INVALID_STATEMENT, "/: the routing key member.upserted or member.left was expected")
+        raise RejectedMessage(
+            Reason.INVALID_STATEMENT, "/: the routing key member.upserted or member.left was expected"
+        )
     try:
         body = unpacking.unpacked(message.body, limit, message.content_encoding, message.content_type)
         value = decoding.decoded(body)
     except bodies.BodyTooLarge as error:
-        raise Refused(Reason.TOO_LARGE, str(error)) from None
+        raise RejectedMessage(Reason.TOO_LARGE, str(error)) from None
     except bodies.UnreadableBody as error:
-        raise Refused(Reason.NOT_JSON, str(error)) from None
+        raise RejectedMessage(Reason.NOT_JSON, str(error)) from None
     except decoding.Unkeepable as error:
-        raise Refused(Reason.INVALID_STATEMENT, str(error)) from None
+        raise RejectedMessage(Reason.INVALID_STATEMENT, str(error)) from None
     return checked(value, model)
 
 
@@ -158,7 +162,7 @@ def checked(value: Any, model: type[MemberUpserted | MemberLeft]) -> MemberUpser
     try:
         return model.model_validate_json(orjson.dumps(whole_numbers(value)), strict=True)
     except ValidationError as error:
-        raise Refused(Reason.INVALID_STATEMENT, _fault(error, value, model)) from None
+        raise RejectedMessage(Reason.INVALID_STATEMENT, _fault(error, value, model)) from None
 
 
 def _fault(error: ValidationError, value: Any, model: type[MemberUpserted | MemberLeft]) -> str:

@@ -18,10 +18,10 @@ from bridge.broker.dead_letter_queue import state
 from bridge.broker.topology import Topology
 from bridge.domain.statements.dispositions import DEAD_LETTER_REASONS, Reason, possible
 from bridge.metrics.readings import STATES, QueueReading, Readings, StoreReading
-from bridge.services.members.feed import Change
+from bridge.services.members.feed import FeedResult
 from bridge.services.stores import Stores
 from bridge.settings import Settings
-from consumers.in_flight import InHand
+from consumers.in_flight import InFlight
 from consumers.supervisor import Life, watch_connection
 
 READ_EVERY = 10.0
@@ -37,7 +37,7 @@ PATIENCE = 10.0
 """Seconds that the broker may take to tell of all queues."""
 
 
-class Meter:
+class MetricsCollector:
     """Keeps the readings fresh until told to stop.
 
     ``lives`` are the parts whose state is shown, ``in_hand`` what the consumers of a queue have taken from it.
@@ -49,7 +49,7 @@ class Meter:
         topology: Topology,
         stores: Stores,
         lives: Sequence[Life],
-        in_hand: Mapping[str, InHand],
+        in_hand: Mapping[str, InFlight],
         every: float = READ_EVERY,
     ) -> None:
         self._settings = settings
@@ -71,7 +71,7 @@ class Meter:
         """Work until stopped."""
         for disposition, reason in possible():  # from zero on: the first dead letter is an increase
             metrics.STATEMENTS.labels(disposition, reason or "")
-        for result in (*Change, *FEED_REASONS):
+        for result in (*FeedResult, *FEED_REASONS):
             metrics.MEMBER_CHANGES.labels(result)
         with self._readings.shown():
             async with asyncio.TaskGroup() as group:
@@ -100,10 +100,10 @@ class Meter:
         """Return the age of a queue's oldest message; without times from the publisher, since when it is not idle."""
         if label == "dead_letters":
             return None  # the mirror has the exact one
-        now, taken = time.time(), self._in_hand.get(label, InHand())
+        now, taken = time.time(), self._in_hand.get(label, InFlight())
         if not depth and not taken.waits:
             self._idle_at[label] = now
-        return max(0.0, now - (taken.since or self._idle_at.setdefault(label, now)))
+        return max(0.0, now - (taken.oldest_published_at or self._idle_at.setdefault(label, now)))
 
     async def _read_store(self) -> None:
         self._of_store.working()
@@ -111,7 +111,7 @@ class Meter:
 
     async def _watch_store(self) -> None:
         while True:
-            took = await self._of_store.patiently(self._read)
+            took = await self._of_store.retry_while_unavailable(self._read)
             await asyncio.sleep(rest(took, self._every))
 
     async def _read(self) -> float:

@@ -13,13 +13,13 @@ from aio_pika.abc import AbstractIncomingMessage
 from bridge import tracing
 from bridge.broker.dead_letters import Origin
 from bridge.broker.topology import Topology
-from bridge.clients.smtp import Mailer, Refused, TryLater
+from bridge.clients.smtp import MailDeferred, Mailer, MailRefused
 from bridge.domain.members.notices import Claimed
 from bridge.metrics import NOTICES
-from bridge.services.members.notices import NoticeBoard
+from bridge.services.members.notices import AuditNotices
 from bridge.settings import Settings
 from consumers.inbox import Inbox
-from consumers.supervisor import Life, taking, watch
+from consumers.supervisor import Life, consume, watch_queue
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +33,7 @@ LOOK_EVERY = 5.0
 class Notifier:
     """Makes notices of events and sends them, until told to stop."""
 
-    def __init__(self, settings: Settings, topology: Topology, board: NoticeBoard, mailer: Mailer) -> None:
+    def __init__(self, settings: Settings, topology: Topology, board: AuditNotices, mailer: Mailer) -> None:
         self._settings = settings
         self._topology = topology
         self._board = board
@@ -56,9 +56,9 @@ class Notifier:
 
     async def _session(self) -> None:
         queue = self._topology.notices
-        async with taking(self._settings, self._topology, queue, "notices", PREFETCH, WAITING) as (channel, inbox, _):
+        async with consume(self._settings, self._topology, queue, "notices", PREFETCH, WAITING) as (channel, inbox, _):
             self.life.working()
-            await self.life.until_stopped(self._take(inbox), watch(channel, queue))
+            await self.life.until_stopped(self._take(inbox), watch_queue(channel, queue))
 
     async def _take(self, inbox: Inbox) -> None:
         while True:
@@ -70,7 +70,7 @@ class Notifier:
                 continue
             said = event["id"], event["type"], event["subject"], event["data"]
             with tracing.span(f"process {self._topology.notices}", "consumer", Origin.of(message).traceparent):
-                await self.life.patiently(lambda said=said: self._board.take(*said))
+                await self.life.retry_while_unavailable(lambda said=said: self._board.create_from_event(*said))
             await message.ack()
             self._has_event.set()
 
@@ -84,7 +84,7 @@ class Notifier:
     async def _send_all(self) -> None:
         while True:
             self._has_event.clear()
-            NOTICES.labels("uncertain").inc(await self._sending.patiently(self._board.give_up_claims))
+            NOTICES.labels("uncertain").inc(await self._sending.retry_while_unavailable(self._board.give_up_claims))
             while await self._send_next():
                 pass
             with suppress(TimeoutError):
@@ -93,7 +93,7 @@ class Notifier:
 
     async def _send_next(self) -> bool:
         async with self._in_hand:  # whoever stops waits for it
-            claimed = await self._sending.patiently(self._board.claim)
+            claimed = await self._sending.retry_while_unavailable(self._board.claim_next)
             if claimed is None:
                 return False
             state = await self._send(claimed)
@@ -102,18 +102,18 @@ class Notifier:
         return True
 
     async def _send(self, claimed: Claimed) -> str:
-        notice, board, patiently = claimed.notice, self._board, self._sending.patiently
+        notice, board, patiently = claimed.notice, self._board, self._sending.retry_while_unavailable
         try:
             message_id = await self._mailer.send(claimed)
-        except Refused as refused:
+        except MailRefused as refused:
             status = refused.status
-            await patiently(lambda: board.settle(notice, "refused", status))
+            await patiently(lambda: board.record_outcome(notice, "refused", status))
             return "refused"
-        except TryLater as later:
+        except MailDeferred as later:
             status = later.status
-            await patiently(lambda: board.later(notice, status))
+            await patiently(lambda: board.retry_later(notice, status))
             return "later"
-        await patiently(lambda: board.sent(notice, message_id))
+        await patiently(lambda: board.record_sent(notice, message_id))
         return "sent"
 
 

@@ -17,7 +17,7 @@ from bridge.domain.statements.dispositions import Outcome, Reason
 from bridge.logs import failure
 from bridge.services.statements.recording import Recording
 from bridge.store.database import Busy
-from consumers.backoff import Pauses
+from consumers.backoff import Backoff
 from consumers.completions import Piece
 from consumers.supervisor import Life
 
@@ -61,7 +61,7 @@ class Recorder:
         alone = len(pieces) == 1
         arrivals = [_arrival(piece) for piece in pieces]
         try:
-            outcomes = await self._life.patiently(
+            outcomes = await self._life.retry_while_unavailable(
                 lambda: self._recording.record(arrivals, tries=None if alone else TRIES)
             )
         except Busy:
@@ -82,12 +82,12 @@ class Recorder:
     async def _try_again(self, piece: Piece) -> None:
         """Try a single statement until it is recorded or its attempts are exhausted."""
         arrival = _arrival(piece)
-        pauses = Pauses(first=0.05)
+        pauses = Backoff(first=0.05)
         while piece.outcome is None and piece.attempts < self._max_attempts:
             piece.attempts += 1
             await pauses.wait()  # a stop hurries nothing: what is not settled in time comes again
             try:
-                (piece.outcome,) = await self._life.patiently(lambda: self._recording.record([arrival]))
+                (piece.outcome,) = await self._life.retry_while_unavailable(lambda: self._recording.record([arrival]))
             except Exception as error:  # counted as an attempt
                 log.warning("statement failed", statement_id=arrival.statement_id, **failure(error))
         piece.outcome = piece.outcome or Outcome.dead(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from bridge.services.members.reminders import Reminders
-from bridge.services.operations.periodic_jobs import Upkeep
+from bridge.services.operations.periodic_jobs import Scheduler
 from consumers.supervisor import Life
 
 LOOK_EVERY = 60.0
@@ -15,7 +15,7 @@ LOOK_EVERY = 60.0
 class Clock:
     """Looks at what is due, now and again, until told to stop."""
 
-    def __init__(self, reminders: Reminders, upkeep: Upkeep) -> None:
+    def __init__(self, reminders: Reminders, upkeep: Scheduler) -> None:
         self._reminders = reminders
         self._upkeep = upkeep
         self.life = Life("reminders")
@@ -30,6 +30,6 @@ class Clock:
 
     async def _look(self) -> None:
         while True:
-            await self.life.patiently(self._reminders.run)
-            await self.life.patiently(self._upkeep.run)
+            await self.life.retry_while_unavailable(self._reminders.run)
+            await self.life.retry_while_unavailable(self._upkeep.run)
             await asyncio.sleep(LOOK_EVERY)

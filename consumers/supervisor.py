@@ -21,7 +21,7 @@ from bridge.broker.topology import Topology
 from bridge.errors import Unavailable
 from bridge.logs import failure
 from bridge.settings import Settings
-from consumers.backoff import Pauses
+from consumers.backoff import Backoff
 from consumers.inbox import Inbox
 
 log = structlog.get_logger(__name__)
@@ -39,7 +39,7 @@ class Life:
         self.purpose = purpose
         self.stopping = asyncio.Event()
         self.state = "starting"  # "working", or what it waits for: "broker" or "store"
-        self._pauses = Pauses()
+        self._pauses = Backoff()
 
     @property
     def part(self) -> str:
@@ -74,9 +74,9 @@ class Life:
             if self.state != "working":
                 await self._pauses.wait(self.stopping)
 
-    async def patiently(self, call: Callable[[], Awaitable[R]]) -> R:
+    async def retry_while_unavailable(self, call: Callable[[], Awaitable[R]]) -> R:
         """Return what ``call`` does, tried again for as long as the store is away."""
-        pauses = Pauses()
+        pauses = Backoff()
         while True:
             try:
                 result = await call()
@@ -112,7 +112,7 @@ class Life:
 
 
 @asynccontextmanager
-async def taking(
+async def consume(
     settings: Settings, topology: Topology, queue: str, purpose: str, prefetch: int, most_bytes: int
 ) -> AsyncGenerator[tuple[AbstractChannel, Inbox, Publisher]]:
     """Open an inbox on a queue and, over a connection of its own, so that neither blocks the other, a publisher."""
@@ -135,7 +135,7 @@ async def watch_connection(opened: AbstractConnection) -> None:
     raise Unavailable("The connection to the broker was lost.")
 
 
-async def watch(channel: AbstractChannel, queue: str) -> None:
+async def watch_queue(channel: AbstractChannel, queue: str) -> None:
     """Raise ``Unavailable`` when the channel or the queue is gone, so that the session starts over and declares it."""
     while True:
         with suppress(TimeoutError):

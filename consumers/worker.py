@@ -19,12 +19,12 @@ from bridge.broker.topology import Topology
 from bridge.domain.statements import bodies
 from bridge.services.statements.recording import Recording
 from bridge.settings import Settings
-from consumers.completions import Delivery, take_in
-from consumers.in_flight import InHand
+from consumers.completions import Delivery, read_delivery
+from consumers.in_flight import InFlight
 from consumers.inbox import Inbox, is_suspect
 from consumers.recorder import Recorder
 from consumers.settling import report, settle
-from consumers.supervisor import Life, taking, watch
+from consumers.supervisor import Life, consume, watch_queue
 from consumers.tracing import processing
 
 log = structlog.get_logger(__name__)
@@ -51,7 +51,7 @@ class Worker:
         self._recording = recording
         self._report = report
         self.life = Life("statements")
-        self.in_hand = InHand()
+        self.in_hand = InFlight()
 
     async def run(self) -> None:
         """Work until stopped; an outage of the broker or the store only makes it wait."""
@@ -60,7 +60,7 @@ class Worker:
     async def _session(self) -> None:
         queue = self._topology.completions
         most = 2 * self._settings.batch_size
-        async with taking(self._settings, self._topology, queue, "worker", most, WAITING) as (
+        async with consume(self._settings, self._topology, queue, "worker", most, WAITING) as (
             channel,
             inbox,
             publisher,
@@ -77,7 +77,7 @@ class Worker:
             await self.life.until_stopped(
                 self._prepare(inbox, ready),
                 self._record(inbox, ready, publisher),
-                watch(channel, queue),
+                watch_queue(channel, queue),
                 settle=settle_in_hand,
                 within=self._settings.shutdown_timeout,
             )
@@ -87,11 +87,11 @@ class Worker:
         while True:
             message = over.message if over else await inbox.next()
             suspect = is_suspect(message)
-            await self.in_hand.room(0, 0 if suspect else IN_HAND)
+            await self.in_hand.wait_for_room(0, 0 if suspect else IN_HAND)
             first = over or self._taken_in(message)
-            await self.in_hand.room(first.weight, IN_HAND)
+            await self.in_hand.wait_for_room(first.weight, IN_HAND)
             batch, over = ([first], None) if suspect else self._gathered(inbox, first)
-            self.in_hand.take(message, sum(delivery.weight for delivery in batch))
+            self.in_hand.add(message, sum(delivery.weight for delivery in batch))
             await ready.put(batch)
             if suspect:
                 await ready.join()
@@ -108,7 +108,7 @@ class Worker:
         return batch, None
 
     def _taken_in(self, message: AbstractIncomingMessage) -> Delivery:
-        return take_in(message, self._recording.rules, self._settings.max_statement_bytes)
+        return read_delivery(message, self._recording.rules, self._settings.max_statement_bytes)
 
     async def _record(self, inbox: Inbox, ready: asyncio.Queue[list[Delivery]], publisher: Publisher) -> None:
         settings = self._settings
@@ -118,6 +118,6 @@ class Worker:
             with processing(deliveries, self._topology.completions):
                 await recorder.record([piece for delivery in deliveries for piece in delivery.pieces if piece.arrival])
                 await settle(deliveries, publisher, self._topology, together=inbox.in_order)
-            self.in_hand.settle()
+            self.in_hand.remove_oldest()
             self._report(deliveries)
             ready.task_done()

@@ -19,7 +19,7 @@ from bridge.api.register import READ
 from bridge.deadlines import deadline
 from bridge.domain.fields import Day
 from bridge.errors import NotFound, TooLarge, Unavailable
-from bridge.services.exports.exports import Archive, Asked, Pdf
+from bridge.services.exports.exports import ExportRequest, PdfFile, ZipStream
 
 routes = Routes("Exports", "Copies to keep: PDF booklets and data files. They work while the record is frozen (R75).")
 
@@ -56,10 +56,10 @@ class ExportQuery(BaseModel):
             raise ValueError("date_from must not be after date_to: swap them")
         return self
 
-    def asked(self, period: str, include: str) -> Asked:
+    def asked(self, period: str, include: str) -> ExportRequest:
         """Return it as the service asks; ``period`` and ``include`` hold when nothing is said."""
         days = None if self.date_from is None or self.date_to is None else (self.date_from, self.date_to)
-        return Asked(self.period or period, days, (self.include or include) == "all")
+        return ExportRequest(self.period or period, days, (self.include or include) == "all")
 
 
 class ArchiveQuery(ExportQuery):
@@ -173,7 +173,7 @@ async def get_record_pdf(call: Call) -> web.Response:
     return _pdf(await call.service(EXPORTS).submission_pdf(snapshot, call.caller.subject))
 
 
-def _pdf(made: Pdf) -> web.Response:
+def _pdf(made: PdfFile) -> web.Response:
     return web.Response(body=made.content, content_type="application/pdf", headers=_headers(made.name))
 
 
@@ -181,7 +181,7 @@ def _headers(name: str) -> dict[str, str]:
     return {**PRIVATE, "Content-Disposition": attachment(name)}
 
 
-async def _stream(call: Call, made: Archive) -> web.StreamResponse:
+async def _stream(call: Call, made: ZipStream) -> web.StreamResponse:
     """Send an archive piece by piece; what fails before the first one is answered as a problem."""
     response = web.StreamResponse(headers={**_headers(made.name), "Content-Type": "application/zip"})
     limit = call.request.app[SETTINGS].export_stream_timeout

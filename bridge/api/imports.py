@@ -21,7 +21,7 @@ from bridge.api.log import LogEntryIn
 from bridge.domain.record.csv_import import Row, in_row, read, refuse, template
 from bridge.domain.record.files import in_words
 from bridge.domain.record.forms import Forms
-from bridge.errors import Conflict, FieldFault, RecordFrozen, TooLarge, UnsupportedMediaType
+from bridge.errors import Conflict, FieldError, RecordFrozen, TooLarge, UnsupportedMediaType
 from bridge.services.record.imports import NewEntry
 
 routes = Routes("Imports", "Log entries from a file.")
@@ -116,7 +116,7 @@ def _checked(rows: list[Row], model: type[BaseModel]) -> list[NewEntry]:
     return [NewEntry(row.number, _form_values(row), row.values.get("draft", True)) for row in rows]
 
 
-def _misfits(row: Row, model: type[BaseModel]) -> Iterator[FieldFault]:
+def _misfits(row: Row, model: type[BaseModel]) -> Iterator[FieldError]:
     try:
         model.model_validate_json(orjson.dumps(row.values), strict=True)
     except ValidationError as error:

@@ -11,7 +11,7 @@ from bridge.api.audit import AuditCase
 from bridge.api.http.context import SETTINGS, Call
 from bridge.api.http.routing import Routes
 from bridge.api.http.service_keys import AUDIT, PERIODS
-from bridge.services.audit.cases import shown
+from bridge.services.audit.cases import case_for_member
 
 routes = Routes("Member", "The member's own membership years.")
 
@@ -124,15 +124,15 @@ class Me(BaseModel):
 async def get_me(call: Call) -> dict[str, Any]:
     """Return the caller with the current period (R17, R80)."""
     periods, settings = call.service(PERIODS), call.request.app[SETTINGS]
-    member = await periods.member(call.caller.subject)
+    member = await periods.get_member(call.caller.subject)
     cases = await call.service(AUDIT).cases_of(member["_id"])
     return {
         "member_id": member["_id"],
         "name": member["name"],
         "registered": member["registered"],
         "requirements_apply": member["registered"],
-        "current_period": await periods.one(member["_id"], "current", cases),
-        "audit": [shown(case, member) for case in cases],
+        "current_period": await periods.overview(member["_id"], "current", cases),
+        "audit": [case_for_member(case, member) for case in cases],
         "links": {"help": settings.help_url, "privacy": settings.privacy_url, "survey": settings.survey_url},
     }
 
@@ -141,11 +141,11 @@ async def get_me(call: Call) -> dict[str, Any]:
 async def list_periods(call: Call) -> dict[str, Any]:
     """Return every membership year with anything in it, newest first (R19)."""
     cases = await call.service(AUDIT).cases_of(call.caller.subject)
-    return {"items": await call.service(PERIODS).every(call.caller.subject, cases)}
+    return {"items": await call.service(PERIODS).list_all(call.caller.subject, cases)}
 
 
 @routes.get("/v1/periods/{period_id}", roles={"member"}, answer=Period, summary="One membership year")
 async def get_period(call: Call) -> dict[str, Any]:
     """Return one membership year, by id or ``current`` (R17, R18)."""
     cases = await call.service(AUDIT).cases_of(call.caller.subject)
-    return await call.service(PERIODS).one(call.caller.subject, call.path["period_id"], cases)
+    return await call.service(PERIODS).overview(call.caller.subject, call.path["period_id"], cases)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from bridge.api.http.context import Call
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import MEMBERS
-from bridge.errors import Conflict, FieldFault, ValidationFailed
+from bridge.errors import Conflict, FieldError, ValidationFailed
 from bridge.services.members.members import MEMBER_ID, MemberIn, PeriodIn, is_member_id
 
 routes = Routes("Members", "Fed by the membership system.")
@@ -60,7 +60,7 @@ async def put_member(call: Call, body: MemberIn) -> Answer:
     member_id = call.path["member_id"]
     if not is_member_id(member_id):
         message = f"A member id must match {MEMBER_ID}."
-        raise ValidationFailed(message, faults=[FieldFault("/path/member_id", "Member id", message)])
+        raise ValidationFailed(message, field_errors=[FieldError("/path/member_id", "Member id", message)])
     put = await call.service(MEMBERS).put(member_id, body)
     assert put is not None  # only a revision can be out of date
     member = {**put.member, "member_id": member_id}

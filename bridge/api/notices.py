@@ -54,5 +54,5 @@ async def list_notices(call: Call, query: NoticeQuery) -> dict[str, Any]:
 )
 async def send_again(call: Call) -> dict[str, Any]:
     """Put a notice back in line."""
-    notice = await call.service(NOTICES).again(call.path["notice_id"])
+    notice = await call.service(NOTICES).send_again(call.path["notice_id"])
     return {**notice, "id": notice["_id"]}

@@ -16,8 +16,8 @@ from bridge.api.http.routing import Routes
 from bridge.api.http.service_keys import OPERATIONS
 from bridge.domain.statements.dispositions import DEAD_LETTER_REASONS
 from bridge.services.members.members import MEMBER_ID
-from bridge.services.operations.dead_letters import MOST_AT_ONCE, Done
-from bridge.services.operations.letters import AGE, Asked
+from bridge.services.operations.dead_letters import MOST_AT_ONCE, DeadLetterResult
+from bridge.services.operations.letters import AGE, DeadLetterFilter
 from bridge.store.operations.dead_letters import SORTABLE
 
 routes = Routes("Operations", "What waits, what got stuck, and how to set it going again.")
@@ -65,10 +65,10 @@ class Selection(BaseModel):
             raise ValueError("name ids, or a filter (reason, older_than, younger_than, member), or all: true")
         return self
 
-    def asked(self) -> Asked:
+    def asked(self) -> DeadLetterFilter:
         """Return it as the service asks."""
         ids = None if self.ids is None else tuple(self.ids)
-        return Asked(ids, self.reason, self.older_than, self.younger_than, self.member)
+        return DeadLetterFilter(ids, self.reason, self.older_than, self.younger_than, self.member)
 
 
 class LetterRow(BaseModel):
@@ -145,7 +145,7 @@ async def dead_letters(call: Call, query: LetterQuery) -> dict[str, Any]:
     """Return a page of dead letters, the newest failure first unless told otherwise."""
     sort = parse_sort(query.sort, SORTABLE)
     after = decode_cursor("dead-letters", query, place(len(sort)))
-    asked = Asked(None, query.reason, query.older_than, query.younger_than, query.member)
+    asked = DeadLetterFilter(None, query.reason, query.older_than, query.younger_than, query.member)
     page = await call.service(OPERATIONS).list(asked, sort, query.limit, after)
     return paged(page, "dead-letters", query, _shown)
 
@@ -169,17 +169,17 @@ async def dead_letter(call: Call, query: ShowQuery) -> dict[str, Any]:
     answer=Settled,
     summary="Put a dead letter back where it came from",
 )
-async def replay_one(call: Call) -> Done:
+async def replay_one(call: Call) -> DeadLetterResult:
     """Replay one letter; again is harmless, and then it is ``missing``."""
-    return await call.service(OPERATIONS).replay(Asked(ids=(call.path["letter_id"],)))
+    return await call.service(OPERATIONS).replay(DeadLetterFilter(ids=(call.path["letter_id"],)))
 
 
 @routes.post(
     "/v1/ops/dead-letters/{letter_id}/discard", roles={"ops"}, answer=Settled, summary="Remove a dead letter for good"
 )
-async def discard_one(call: Call) -> Done:
+async def discard_one(call: Call) -> DeadLetterResult:
     """Discard one letter."""
-    return await call.service(OPERATIONS).discard(Asked(ids=(call.path["letter_id"],)))
+    return await call.service(OPERATIONS).discard(DeadLetterFilter(ids=(call.path["letter_id"],)))
 
 
 @routes.post(
@@ -190,7 +190,7 @@ async def discard_one(call: Call) -> Done:
     example={"reason": "exhausted", "younger_than": "2h"},
     summary="Put dead letters back where they came from",
 )
-async def replay(call: Call, body: Selection) -> Done:
+async def replay(call: Call, body: Selection) -> DeadLetterResult:
     """Replay the chosen letters, oldest first."""
     return await call.service(OPERATIONS).replay(body.asked())
 
@@ -203,7 +203,7 @@ async def replay(call: Call, body: Selection) -> Done:
     example={"reason": "not_json", "older_than": "30d"},
     summary="Remove dead letters for good",
 )
-async def discard(call: Call, body: Selection) -> Done:
+async def discard(call: Call, body: Selection) -> DeadLetterResult:
     """Discard the chosen letters."""
     return await call.service(OPERATIONS).discard(body.asked())
 

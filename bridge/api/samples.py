@@ -14,7 +14,7 @@ from bridge.api.http.service_keys import SELECTION
 from bridge.api.register import CaseRow, case_row
 from bridge.domain.audit.sampling import LONGEST_WINDOW, Window
 from bridge.domain.fields import Day
-from bridge.services.audit.selection import Draw
+from bridge.services.audit.selection import SampleRequest
 from bridge.services.idempotency import Attempt
 
 routes = Routes("Register")
@@ -43,10 +43,10 @@ class SampleIn(BaseModel):
             raise ValueError(f"renewal_to must be {LONGEST_WINDOW - 1} days or fewer after renewal_from")
         return self
 
-    def draw(self, made: Attempt | None) -> Draw:
+    def draw(self, made: Attempt | None) -> SampleRequest:
         """Return it as the service asks; ``made`` is the attempt that the call is."""
         window = Window(self.renewal_from, self.renewal_to, self.minimum_months_registered)
-        return Draw(window, self.rate, self.count, self.seed, made)
+        return SampleRequest(window, self.rate, self.count, self.seed, made)
 
 
 class Drawn(BaseModel):

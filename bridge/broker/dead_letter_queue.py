@@ -21,8 +21,8 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 from aio_pika.exceptions import ChannelNotFoundEntity, DeliveryError
 
 from bridge.broker.connection import AWAY, connection
-from bridge.broker.dead_letters import BROKERS, OURS, REPLAYED, Letter, identified, read
-from bridge.broker.locks import take_within
+from bridge.broker.dead_letters import BROKERS, OURS, REPLAYED, QueuedDeadLetter, read_dead_letter, with_id
+from bridge.broker.locks import acquire_within
 from bridge.broker.publisher import CONFIRM_TIMEOUT, stamped
 from bridge.broker.topology import Topology
 from bridge.domain.statements.dispositions import Reason
@@ -45,7 +45,7 @@ WAIT_FOR_TURN = 20.0
 """Seconds to wait for another process's pass to end."""
 
 
-class Fate(Enum):
+class Action(Enum):
     """What a pass does with a letter."""
 
     KEEP = auto()
@@ -60,17 +60,17 @@ class Rewrite:
     body: bytes
 
 
-Judge = Callable[[Letter], Awaitable[Fate | Rewrite]]
+Decide = Callable[[QueuedDeadLetter], Awaitable[Action | Rewrite]]
 
 
 @dataclass(slots=True)
-class Swept:
+class ScanResult:
     """What a pass did: ids of the letters. ``refused`` could not be put back and are still in the queue."""
 
     replayed: list[str] = field(default_factory=list[str])
     discarded: list[str] = field(default_factory=list[str])
     refused: list[str] = field(default_factory=list[str])
-    rewritten: list[Letter] = field(default_factory=list[Letter])
+    rewritten: list[QueuedDeadLetter] = field(default_factory=list[QueuedDeadLetter])
     """As they are now; each has another id than before."""
 
     @property
@@ -87,7 +87,7 @@ class QueueState:
     consumers: int | None
 
 
-class DeadQueue:
+class DeadLetterQueue:
     """The queue of dead letters, over a connection for each use."""
 
     def __init__(self, settings: Settings, topology: Topology) -> None:
@@ -109,41 +109,41 @@ class DeadQueue:
         async with connection(self._settings, "queues") as opened:
             return (await state(opened, self._topology.dead_queue)).depth or 0
 
-    async def sweep(self, judge: Judge, enough: int | None = None) -> Swept:
+    async def scan(self, decide: Decide, enough: int | None = None) -> ScanResult:
         """Pass over the letters, oldest first, and do with each what ``judge`` says; end early after ``enough``.
 
         A replayed letter is taken off the queue once the broker has confirmed the message it became, so that it is
         never lost: a pass cut short leaves it in both places, and recording is idempotent. Raises ``Unavailable``.
         """
-        swept = Swept()
+        result = ScanResult()
         try:
             async with connection(self._settings, "dead letters") as opened:
-                if not await take_within(opened, f"{self._topology.dead_queue}.pass", WAIT_FOR_TURN):
+                if not await acquire_within(opened, f"{self._topology.dead_queue}.pass", WAIT_FOR_TURN):
                     raise Unavailable("Another replay is at work on the dead letters; try again shortly.")
-                await _Pass(opened, self._topology, swept).run(judge, enough)
+                await _Pass(opened, self._topology, result).run(decide, enough)
         except AWAY as error:
             raise Unavailable("The broker does not answer; what was not replayed is still there.") from error
-        return swept
+        return result
 
 
 class _Pass:
     """One pass; the channels it took letters on stay open till the end, so that no letter comes twice."""
 
-    def __init__(self, opened: AbstractConnection, topology: Topology, swept: Swept) -> None:
+    def __init__(self, opened: AbstractConnection, topology: Topology, result: ScanResult) -> None:
         self._opened = opened
         self._topology = topology
-        self._swept = swept
-        self._held: list[tuple[AbstractChannel, int]] = []  # with how many letters each has
+        self._result = result
+        self._channels: list[tuple[AbstractChannel, int]] = []  # with how many letters each has
 
-    async def run(self, judge: Judge, enough: int | None) -> None:
+    async def run(self, decide: Decide, enough: int | None) -> None:
         self._out = await self._opened.channel(publisher_confirms=True, on_return_raises=True)
         await self._topology.declare(self._out)
         expected = await self._ready()
-        seen = 0
-        while enough is None or self._swept.settled < enough:
-            channel, messages = await self._next(expected - seen)
-            self._held.append((channel, await self._settle(messages, judge)))
-            seen += len(messages)
+        count = 0
+        while enough is None or self._result.settled < enough:
+            channel, messages = await self._next(expected - count)
+            self._channels.append((channel, await self._settle(messages, decide)))
+            count += len(messages)
             if len(messages) < AT_ONCE:
                 break
         await self._give_back()
@@ -163,29 +163,33 @@ class _Pass:
         await queue.cancel(tag)
         return channel, messages
 
-    async def _settle(self, messages: Sequence[AbstractIncomingMessage], judge: Judge) -> int:
+    async def _settle(self, messages: Sequence[AbstractIncomingMessage], decide: Decide) -> int:
         """Do what is to be done with each; returns how many stay as they are."""
-        judged = [(message, letter, await judge(letter)) for message in messages for letter in (read(message),)]
+        judged = [
+            (message, letter, await decide(letter)) for message in messages for letter in (read_dead_letter(message),)
+        ]
         done = await asyncio.gather(*[self._carry_out(*one) for one in judged])
         for message, gone in zip(messages, done, strict=True):
             if gone:
                 await message.ack()
         return done.count(False)
 
-    async def _carry_out(self, message: AbstractIncomingMessage, letter: Letter, fate: Fate | Rewrite) -> bool:
+    async def _carry_out(
+        self, message: AbstractIncomingMessage, letter: QueuedDeadLetter, action: Action | Rewrite
+    ) -> bool:
         """Return whether the message may now be taken off the queue."""
-        if isinstance(fate, Rewrite):
-            return await self._rewrite(message, letter, fate.body)
-        if fate is Fate.REPLAY:
-            sent = await self._put_back(message, letter)
-            (self._swept.replayed if sent else self._swept.refused).append(letter.id)
-            return sent
-        if fate is Fate.DISCARD:
-            self._swept.discarded.append(letter.id)
+        if isinstance(action, Rewrite):
+            return await self._rewrite(message, letter, action.body)
+        if action is Action.REPLAY:
+            is_sent = await self._put_back(message, letter)
+            (self._result.replayed if is_sent else self._result.refused).append(letter.id)
+            return is_sent
+        if action is Action.DISCARD:
+            self._result.discarded.append(letter.id)
             return True
         return await self._renew(message) if _deliveries(message) >= RENEW_AT else False
 
-    async def _put_back(self, message: AbstractIncomingMessage, letter: Letter) -> bool:
+    async def _put_back(self, message: AbstractIncomingMessage, letter: QueuedDeadLetter) -> bool:
         origin = letter.letter.origin
         if origin.exchange not in (self._topology.statements, self._topology.membership, self._topology.events):
             return False
@@ -204,12 +208,12 @@ class _Pass:
         await self._publish_again(message, _copy(message, _without(message, BROKERS[3:]), message.message_id))
         return True
 
-    async def _rewrite(self, message: AbstractIncomingMessage, letter: Letter, body: bytes) -> bool:
+    async def _rewrite(self, message: AbstractIncomingMessage, letter: QueuedDeadLetter, body: bytes) -> bool:
         copy = _copy(message, _without(message, BROKERS[3:]), message.message_id)
         copy.body, copy.content_type, copy.content_encoding = body, "application/json", None
         await self._publish_again(message, copy)
         origin = replace(letter.letter.origin, content_type=copy.content_type, content_encoding=None)
-        self._swept.rewritten.append(identified(replace(letter.letter, body=body, origin=origin), message.message_id))
+        self._result.rewritten.append(with_id(replace(letter.letter, body=body, origin=origin), message.message_id))
         return True
 
     async def _publish_again(self, message: AbstractIncomingMessage, copy: Message) -> None:
@@ -221,7 +225,7 @@ class _Pass:
 
         A closed channel's letters return in their order, but a little later: those of two could change places.
         """
-        for channel, count in self._held:
+        for channel, count in self._channels:
             before = await self._ready() if count else 0
             await channel.close()
             with suppress(TimeoutError):

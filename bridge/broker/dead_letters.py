@@ -88,7 +88,7 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class QueuedDeadLetter:
     """A dead letter as it lies in the queue; ``id`` is the same whenever this one is looked at.
 
     A replayed statement that fails again makes a letter with another id, since it failed at another time.
@@ -98,23 +98,23 @@ class Letter:
     letter: DeadLetter
 
 
-def read(message: AbstractIncomingMessage) -> Letter:
+def read_dead_letter(message: AbstractIncomingMessage) -> QueuedDeadLetter:
     """Read a message of the dead-letter queue, whoever put it there: the worker, RabbitMQ itself, or a stranger."""
     headers = cast("Mapping[str, Any]", message.headers)
     letter = _ours(message, headers) if _reason(headers) else _brokers(message, headers)
-    return identified(letter, message.message_id)
+    return with_id(letter, message.message_id)
 
 
-def identified(letter: DeadLetter, message_id: str | None) -> Letter:
+def with_id(letter: DeadLetter, message_id: str | None) -> QueuedDeadLetter:
     """Return a letter with its id, which follows from its message's id and from what it is."""
     place = f"{letter.origin.exchange}/{letter.origin.routing_key}"
     seed = f"{message_id}/{letter.failed_at.isoformat()}/{place}/{hashlib.sha256(letter.body).hexdigest()}"
-    return Letter(str(uuid.uuid5(NAMESPACE, f"letter/{seed}")), letter)
+    return QueuedDeadLetter(str(uuid.uuid5(NAMESPACE, f"letter/{seed}")), letter)
 
 
 def _reason(headers: Mapping[str, Any]) -> Reason | None:
-    given = headers.get("x-reason")
-    return Reason(given) if isinstance(given, str) and given in DEAD_LETTER_REASONS else None
+    value = headers.get("x-reason")
+    return Reason(value) if isinstance(value, str) and value in DEAD_LETTER_REASONS else None
 
 
 def _ours(message: AbstractIncomingMessage, headers: Mapping[str, Any]) -> DeadLetter:

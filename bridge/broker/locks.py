@@ -17,7 +17,7 @@ ASK_EVERY = 0.1
 """Seconds between two tries to take a lock: the broker does not tell when it is free."""
 
 
-async def take(opened: AbstractConnection, name: str) -> bool:
+async def acquire(opened: AbstractConnection, name: str) -> bool:
     """Take the lock for as long as the connection lives; False when another connection has it."""
     channel = await opened.channel(publisher_confirms=False)
     try:
@@ -27,11 +27,11 @@ async def take(opened: AbstractConnection, name: str) -> bool:
     return True
 
 
-async def take_within(opened: AbstractConnection, name: str, seconds: float) -> bool:
+async def acquire_within(opened: AbstractConnection, name: str, seconds: float) -> bool:
     """Take the lock, waiting up to so many seconds for it; False when it was not to be had."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            while not await take(opened, name):  # noqa: ASYNC110 - the other process cannot set an event here
+            while not await acquire(opened, name):  # noqa: ASYNC110 - the other process cannot set an event here
                 await asyncio.sleep(ASK_EVERY)
             return True
     return False

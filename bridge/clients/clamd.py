@@ -54,9 +54,9 @@ class Scanner:
 
 
 def _verdict(answer: bytes) -> str | None:
-    found = _FOUND.fullmatch(answer)
-    if found:
-        return found[1].decode("ascii", "replace")
+    match = _FOUND.fullmatch(answer)
+    if match:
+        return match[1].decode("ascii", "replace")
     if answer != _CLEAN:
         raise Unavailable("The virus scanner gave no verdict.")
     return None

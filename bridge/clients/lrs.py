@@ -38,7 +38,7 @@ CONSISTENT_THROUGH = "X-Experience-API-Consistent-Through"
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class StatementPage:
     """One page, and the time up to which the LRS vouches for being complete, if it says."""
 
     result: Result
@@ -60,10 +60,10 @@ class RemoteLrs:
             about = orjson.loads(body)
         except orjson.JSONDecodeError:
             raise Malformed("The LRS's about is not JSON; name the version with --version.") from None
-        named = cast("dict[str, Any]", about).get("version") if isinstance(about, dict) else None
-        spoken = [str(one) for one in cast("list[Any]", named)] if isinstance(named, list) else []
+        versions = cast("dict[str, Any]", about).get("version") if isinstance(about, dict) else None
+        offered = [str(one) for one in cast("list[Any]", versions)] if isinstance(versions, list) else []
         for version in VERSIONS:
-            if any(one.startswith(version[:3]) for one in spoken):
+            if any(one.startswith(version[:3]) for one in offered):
                 self.version = version
                 return
         raise Conflict("The LRS speaks neither xAPI 2.0 nor 1.0; if you know better, name the version with --version.")
@@ -73,11 +73,11 @@ class RemoteLrs:
         query = {"verb": verb, "ascending": "true", "limit": str(PAGE), **({"since": since} if since else {})}
         return str(URL(self._endpoint + "statements").with_query(query))
 
-    async def page(self, address: str) -> Page:
+    async def page(self, address: str) -> StatementPage:
         """Read a page by its address or ``more`` link; raises ``NotFound`` for a link that no longer holds."""
         body, headers = await self._get(self._resolved(address))
         try:
-            return Page(statement_result(body), headers.get(CONSISTENT_THROUGH))
+            return StatementPage(statement_result(body), headers.get(CONSISTENT_THROUGH))
         except (bodies.UnreadableBody, bodies.BodyTooLarge) as error:
             raise Malformed(f"The LRS's answer cannot be read: {error}.") from None
 

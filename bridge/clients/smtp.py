@@ -30,7 +30,7 @@ START_TLS: Final = {"if_offered": None, "required": True, "never": False}
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |$)")  # RFC 3463
 
 
-class Refused(Exception):
+class MailRefused(Exception):
     """The server will not take this message to this address; ``status`` is its code."""
 
     def __init__(self, status: str) -> None:
@@ -38,7 +38,7 @@ class Refused(Exception):
         self.status = status
 
 
-class TryLater(Exception):
+class MailDeferred(Exception):
     """Not now: the server is away, or busy, or not set up; ``status`` is its code, or a word."""
 
     def __init__(self, status: str) -> None:
@@ -47,7 +47,7 @@ class TryLater(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class MailServer:
     """Where mail goes, as ``BRIDGE_SMTP_URL`` says; ``tls`` from the first byte on for ``smtps``."""
 
     host: str
@@ -57,7 +57,7 @@ class Server:
     password: str
 
     @classmethod
-    def at(cls, url: str) -> Server:
+    def at(cls, url: str) -> MailServer:
         """Read the URL; raises ``SettingsError``."""
         parts = urlsplit(url)
         try:
@@ -83,7 +83,7 @@ class Mailer:
     """Hands messages over, each over a connection of its own."""
 
     def __init__(self, settings: Settings, url: str, data_timeout: float = DATA_TIMEOUT) -> None:
-        self._server = Server.at(url)
+        self._server = MailServer.at(url)
         self._sender = sender(settings.smtp_from)
         self._start_tls = START_TLS[settings.smtp_tls]
         self._timeout = settings.smtp_timeout
@@ -93,20 +93,20 @@ class Mailer:
         """Return the Message-ID of a notice, the same at every try."""
         return message_id(notice_id, self._sender.domain)
 
-    async def send(self, claimed: Claimed) -> str:
+    async def send(self, notice: Claimed) -> str:
         """Hand a notice over and return its Message-ID; raises ``Refused`` or ``TryLater``."""
         try:
-            return await self._send(claimed)
+            return await self._send(notice)
         except (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as error:
-            raise (Refused if error.code >= 500 else TryLater)(_status(error)) from None
+            raise (MailRefused if error.code >= 500 else MailDeferred)(_status(error)) from None
         except aiosmtplib.SMTPNotSupported:
-            raise Refused("address not supported") from None
+            raise MailRefused("address not supported") from None
         except aiosmtplib.SMTPResponseException as error:  # of the sender, the login, the greeting: not the member's
-            raise TryLater(_status(error)) from None
+            raise MailDeferred(_status(error)) from None
         except (aiosmtplib.SMTPException, OSError) as error:
-            raise TryLater(type(error).__name__) from None
+            raise MailDeferred(type(error).__name__) from None
 
-    async def _send(self, claimed: Claimed) -> str:
+    async def _send(self, notice: Claimed) -> str:
         server = self._server
         client = SMTP(
             hostname=server.host,
@@ -118,8 +118,8 @@ class Mailer:
         await client.connect()
         try:
             await self._login(client)
-            mark = self.message_id(claimed.notice["_id"])
-            await self._hand_over(client, claimed, mark)
+            mark = self.message_id(notice.notice["_id"])
+            await self._hand_over(client, notice, mark)
         finally:
             with suppress(aiosmtplib.SMTPException, OSError):  # it has been taken, or not, by now
                 await client.quit(timeout=5)
@@ -129,29 +129,29 @@ class Mailer:
         if self._server.user is None:
             return
         if client.get_transport_info("ssl_object") is None and not self._server.is_near:
-            raise TryLater("no TLS: the password is not sent in the clear")
+            raise MailDeferred("no TLS: the password is not sent in the clear")
         await client.login(self._server.user, self._server.password)
 
-    async def _hand_over(self, client: SMTP, claimed: Claimed, mark: str) -> None:
+    async def _hand_over(self, client: SMTP, notice: Claimed, message_id: str) -> None:
         await client.ehlo()
-        recipient = recipient_for(claimed.address, international=client.supports_extension("smtputf8"))
+        recipient = recipient_for(notice.address, international=client.supports_extension("smtputf8"))
         international = not recipient.isascii()
         options = ["SMTPUTF8", "BODY=8BITMIME"] if international else []
         encoding = "utf-8" if international else "ascii"
         await client.mail(self._sender.addr_spec, options=options, encoding=encoding)
         await client.rcpt(recipient, encoding=encoding)
-        message = self.message(claimed.letter, recipient, mark)
+        message = self.message(notice.letter, recipient, message_id)
         policy = SMTP_POLICY.clone(utf8=international)
         await client.data(message.as_bytes(policy=policy), timeout=self._data_timeout)
 
-    def message(self, letter: Letter, recipient: str, mark: str) -> EmailMessage:
+    def message(self, letter: Letter, recipient: str, message_id: str) -> EmailMessage:
         """Return a letter as it is handed over; ``recipient`` is what ``recipient_for`` gave."""
         message = EmailMessage(policy=SMTP_POLICY)
         message["From"] = self._sender
         message["To"] = _address(recipient)
         message["Subject"] = letter.subject
         message["Date"] = format_datetime(datetime.now(UTC))
-        message["Message-ID"] = mark
+        message["Message-ID"] = message_id
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: no holiday replies
         message.set_content(letter.text)
         message.add_alternative(letter.html, subtype="html")
@@ -187,7 +187,7 @@ def recipient_for(address: str, *, international: bool) -> str:
     try:
         return mailbox(address).normalized if international else _in_ascii(address)
     except ValueError:
-        raise Refused("address not supported") from None
+        raise MailRefused("address not supported") from None
 
 
 def _status(error: aiosmtplib.SMTPResponseException) -> str:

@@ -12,7 +12,7 @@ import typer
 
 from bridge import wiring
 from bridge.commands.common import configured
-from bridge.services.access.access_log import Verdict
+from bridge.services.access.access_log import ChainVerification
 from bridge.settings import Settings
 
 Noted = Annotated[
@@ -37,7 +37,7 @@ def verify_access_log(noted: Noted = None) -> None:
     raise typer.Exit(1 if verdict.faults else 0)
 
 
-async def _verify(settings: Settings, noted: Path | None) -> Verdict:
+async def _verify(settings: Settings, noted: Path | None) -> ChainVerification:
     async with wiring.services(settings) as services:
         return await services.access.verify(tuple(_anchors(noted)) if noted else ())
 

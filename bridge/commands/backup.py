@@ -52,7 +52,7 @@ def backup(target: Target, recipient: Recipients = None) -> None:
     recipients = [*settings.backup_recipients, *(recipient or [])]
     if not recipients:
         sys.stderr.write("cpd-bridge: no key is given, so the backup is not encrypted\n")
-    facts = asyncio.run(_backup(settings, _named(target, encrypted=bool(recipients)), recipients))
+    facts = asyncio.run(_backup(settings, target_file(target, encrypted=bool(recipients)), recipients))
     if facts["consistency"] == "none":
         sys.stderr.write(
             "cpd-bridge: not of one moment: this server has no snapshots; stop the writers to make it so\n"
@@ -60,7 +60,7 @@ def backup(target: Target, recipient: Recipients = None) -> None:
     log.info("backed up", **facts)
 
 
-def _named(target: Path, *, encrypted: bool) -> Path:
+def target_file(target: Path, *, encrypted: bool) -> Path:
     """Return the file to write: in a directory, one with a name of its own, by the time."""
     ending = ".tar.zst.age" if encrypted else ".tar.zst"
     return target / f"cpd-{datetime.now(UTC):%Y%m%dT%H%M%SZ}{ending}" if target.is_dir() else target
@@ -68,14 +68,18 @@ def _named(target: Path, *, encrypted: bool) -> Path:
 
 async def _backup(settings: Settings, target: Path, recipients: list[str]) -> dict[str, Any]:
     async with wiring.services(settings) as services:
-        with _out(target) as out, _bar(await services.backups.size()) as told, writing(out, recipients) as writer:
-            facts = await services.backups.write(writer, told)
-        await services.backups.note(facts)
+        with (
+            output_file(target) as out,
+            progress_bar(await services.backups.size()) as progress,
+            writing(out, recipients) as writer,
+        ):
+            facts = await services.backups.write(writer, progress)
+        await services.backups.record_backup(facts)
         return facts
 
 
 @contextmanager
-def _out(target: Path) -> Generator[BinaryIO]:
+def output_file(target: Path) -> Generator[BinaryIO]:
     """Give where to write; a file has its name only when it is whole and on the disk, and only its owner reads it."""
     if target == STDOUT:
         yield sys.stdout.buffer
@@ -108,8 +112,8 @@ def restore(source: Source, identity: Identity = None, newer: Newer = None) -> N
 
 async def _restore(settings: Settings, reader: Reader, newer: Path | None) -> dict[str, Any]:
     async with wiring.services(settings) as services:
-        with _bar(None) as told:
-            return await services.backups.restore(reader, _ledger(newer), told)
+        with progress_bar(None) as progress:
+            return await services.backups.restore(reader, _ledger(newer), progress)
 
 
 async def _ledger(file: Path | None) -> AsyncGenerator[dict[str, Any]]:
@@ -137,7 +141,7 @@ async def _rows(settings: Settings) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _bar(total: int | None) -> Generator[Told]:
+def progress_bar(total: int | None) -> Generator[Told]:
     """Give what shows progress on a terminal's standard error, and nothing elsewhere."""
     console = Console(stderr=True)
     columns = (TextColumn("documents"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -19,8 +19,8 @@ from bridge import wiring
 from bridge.commands.common import configured
 from bridge.domain.privacy.access import Reader
 from bridge.domain.statements.dispositions import DEAD_LETTER_REASONS
-from bridge.services.operations.dead_letters import Done, Operations
-from bridge.services.operations.letters import AGE, Asked
+from bridge.services.operations.dead_letters import DeadLetterResult, Operations
+from bridge.services.operations.letters import AGE, DeadLetterFilter
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -70,8 +70,8 @@ def list_letters(
 
     Example: cpd-bridge dead-letters list --reason conflict --younger-than 2h
     """
-    asked = Asked(None, reason, older_than, younger_than, member)
-    page = _with(lambda operations: operations.list(asked, [("failed_at", True)], limit, None))
+    letters = DeadLetterFilter(None, reason, older_than, younger_than, member)
+    page = _with(lambda operations: operations.list(letters, [("failed_at", True)], limit, None))
     if json:
         for letter in page.items:
             typer.echo(orjson.dumps(_facts(letter)))
@@ -118,8 +118,8 @@ def replay(
 
     Example: cpd-bridge dead-letters replay --reason exhausted --younger-than 2h
     """
-    asked = _asked(ids, Asked(None, reason, older_than, younger_than, member), every)
-    _settle(lambda operations: operations.replay(asked))
+    letters = _letter_filter(ids, DeadLetterFilter(None, reason, older_than, younger_than, member), every)
+    _settle(lambda operations: operations.replay(letters))
 
 
 @app.command()
@@ -137,25 +137,25 @@ def discard(
 
     Example: cpd-bridge dead-letters discard --reason not_json --older-than 30d --yes
     """
-    asked = _asked(ids, Asked(None, reason, older_than, younger_than, member), every)
+    letters = _letter_filter(ids, DeadLetterFilter(None, reason, older_than, younger_than, member), every)
     if not yes:
         typer.confirm("Remove these dead letters for good?", abort=True)
-    _settle(lambda operations: operations.discard(asked))
+    _settle(lambda operations: operations.discard(letters))
 
 
-def _asked(ids: list[str] | None, filtered: Asked, every: bool) -> Asked:
-    if not (ids or every or filtered != Asked()):
+def _letter_filter(ids: list[str] | None, filtered: DeadLetterFilter, every: bool) -> DeadLetterFilter:
+    if not (ids or every or filtered != DeadLetterFilter()):
         raise typer.BadParameter("name ids, or a filter, or --all")
     return replace(filtered, ids=tuple(ids)) if ids else filtered
 
 
-def _settle(act: Callable[[Operations], Awaitable[Done]]) -> None:
+def _settle(act: Callable[[Operations], Awaitable[DeadLetterResult]]) -> None:
     """Act until no more is chosen; exit code 1 when a letter was not there or was refused."""
 
     async def all_of_it(operations: Operations) -> bool:
         while True:
             done = await act(operations)
-            _tell(done)
+            _print_result(done)
             if not done.more or not (done.replayed or done.discarded):
                 return not (done.missing or done.refused)
 
@@ -163,11 +163,11 @@ def _settle(act: Callable[[Operations], Awaitable[Done]]) -> None:
         raise typer.Exit(1)
 
 
-def _tell(done: Done) -> None:
-    typer.echo(f"{done.replayed} replayed, {done.discarded} discarded.")
-    for letter_id in done.missing:
+def _print_result(result: DeadLetterResult) -> None:
+    typer.echo(f"{result.replayed} replayed, {result.discarded} discarded.")
+    for letter_id in result.missing:
         typer.echo(f"{letter_id}: there is no such dead letter.", err=True)
-    for letter_id in done.refused:
+    for letter_id in result.refused:
         typer.echo(f"{letter_id}: no queue of ours takes it back; it stays.", err=True)
 
 

@@ -25,5 +25,5 @@ def migrate() -> None:
 
 async def _migrate(settings: Settings) -> None:
     async with wiring.services(settings) as services:
-        done = await services.migrations.run()
-    log.info("database migrated", **done.told())
+        result = await services.migrations.run()
+    log.info("database migrated", **result.log_fields())

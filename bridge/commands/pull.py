@@ -16,7 +16,7 @@ from bridge.broker.publisher import publisher
 from bridge.clients.lrs import RemoteLrs, remote_lrs
 from bridge.commands.common import configured
 from bridge.domain.statements.completions import verb_iris
-from bridge.services.statements.pulling import Pulling
+from bridge.services.statements.pulling import LrsPull
 from bridge.settings import Settings
 
 Version = Literal["1.0.3", "2.0"]
@@ -63,14 +63,14 @@ def pull(
 
 
 def _verbs(settings: Settings, names: list[str] | None) -> list[str]:
-    wanted = verb_iris(settings.verbs)
+    configured_iris = verb_iris(settings.verbs)
     try:
-        chosen = verb_iris(tuple(names)) if names else wanted
+        iris = verb_iris(tuple(names)) if names else configured_iris
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--verb") from None
-    if not chosen <= wanted:
+    if not iris <= configured_iris:
         raise typer.BadParameter("add the verb to BRIDGE_VERBS first: now no queue takes it", param_hint="--verb")
-    return sorted(chosen)
+    return sorted(iris)
 
 
 async def _run(settings: Settings, lrs: RemoteLrs, endpoint: str, verbs: list[str], since: datetime | None) -> int:
@@ -78,5 +78,5 @@ async def _run(settings: Settings, lrs: RemoteLrs, endpoint: str, verbs: list[st
     async with wiring.services(settings) as services, publisher(settings, "pull") as out:
         with Progress(*columns, console=Console(stderr=True)) as shown:
             task = shown.add_task("Pulling", total=None)
-            pulling = Pulling(services.stores.pulls, wiring.topology(settings))
+            pulling = LrsPull(services.stores.pulls, wiring.topology(settings))
             return await pulling.pull(lrs, endpoint, verbs, since, out, lambda _, count: shown.advance(task, count))

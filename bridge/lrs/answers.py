@@ -21,7 +21,7 @@ def refusal(error: BridgeError, correlation_id: str) -> web.Response:
     body = {
         "error": "A valid key and secret are needed" if isinstance(error, Unauthenticated) else error.title,
         "detail": error.title if status == HTTPStatus.INTERNAL_SERVER_ERROR else error.detail,
-        "errors": [{"pointer": fault.pointer, "message": fault.message} for fault in error.faults],
+        "errors": [{"pointer": fault.pointer, "message": fault.message} for fault in error.field_errors],
         "correlation_id": correlation_id,
     }
     return web.Response(

@@ -8,15 +8,15 @@ from typing import Any
 import orjson
 
 from bridge.domain.lrs.serialization import microseconds
-from bridge.errors import FieldFault, Malformed
+from bridge.errors import FieldError, Malformed
 from schemas.xapi import fits_part
 from schemas.xapi.people import IDENTIFIERS
 
 
 def refuse(name: str, expected: str) -> Malformed:
     """Return the error for a parameter that is not what it should be."""
-    fault = FieldFault(f"?{name}", name, f"Expected {expected}.")
-    return Malformed(f"The parameter {name} must be {expected}.", faults=[fault])
+    fault = FieldError(f"?{name}", name, f"Expected {expected}.")
+    return Malformed(f"The parameter {name} must be {expected}.", field_errors=[fault])
 
 
 def check(params: Mapping[str, str], allowed: frozenset[str], needed: frozenset[str] = frozenset()) -> None:
@@ -27,8 +27,8 @@ def check(params: Mapping[str, str], allowed: frozenset[str], needed: frozenset[
         raise Malformed(f"A parameter is not known here; there are: {known} (xAPI-Communication §3.2).")
     missing = sorted(needed - params.keys())
     if missing:
-        fault = FieldFault(f"?{missing[0]}", missing[0], "This parameter is needed.")
-        raise Malformed(f"The parameter {missing[0]} is needed here.", faults=[fault])
+        fault = FieldError(f"?{missing[0]}", missing[0], "This parameter is needed.")
+        raise Malformed(f"The parameter {missing[0]} is needed here.", field_errors=[fault])
 
 
 def part(params: Mapping[str, str], name: str, kind: str, expected: str) -> str | None:

@@ -22,7 +22,7 @@ from datetime import datetime
 from typing import Any
 
 from bridge.errors import Conflict
-from bridge.services.unit_of_work import Act
+from bridge.services.unit_of_work import UnitOfWork
 from bridge.store.idempotency import Answers
 
 Document = dict[str, Any]
@@ -53,7 +53,9 @@ class Attempt:
             raise Conflict("This Idempotency-Key was used with another body in the last 24 hours: take a new key.")
 
 
-async def once(act: Act, attempt: Attempt | None, work: Callable[[], Coroutine[Any, Any, Document]]) -> Document:
+async def once(
+    unit: UnitOfWork, attempt: Attempt | None, work: Callable[[], Coroutine[Any, Any, Document]]
+) -> Document:
     """Return what ``work`` returns, or what it returned when the same attempt was made before.
 
     The document must be one the store can keep (text, numbers, times in UTC, lists, documents). Raises ``Conflict``
@@ -61,12 +63,12 @@ async def once(act: Act, attempt: Attempt | None, work: Callable[[], Coroutine[A
     """
     if attempt is None:
         return await work()
-    answers = act.stores.answers
-    known = await answers.get(attempt.row_id, act.at, act.session)
+    answers = unit.stores.answers
+    known = await answers.get(attempt.row_id, unit.at, unit.session)
     if known is None:
         answer = await work()
-        kept = {"_id": attempt.row_id, "at": act.at, "digest": attempt.digest}
-        await answers.put({**kept, "member_id": act.member_id, "answer": answer}, act.session)
+        kept = {"_id": attempt.row_id, "at": unit.at, "digest": attempt.digest}
+        await answers.put({**kept, "member_id": unit.member_id, "answer": answer}, unit.session)
         return answer
     attempt.check(known)
     return known["answer"]

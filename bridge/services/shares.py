@@ -13,11 +13,11 @@ from bridge.errors import RateLimited
 RETRY_AFTER = 10  # seconds
 
 
-class Shares:
+class SubjectLimit:
     """At most ``each`` turns of one subject at once; ``waiting`` more of its calls wait, up to ``seconds``."""
 
-    def __init__(self, each: int, waiting: int = 0, seconds: float | None = None) -> None:
-        self._each = each
+    def __init__(self, most: int, waiting: int = 0, seconds: float | None = None) -> None:
+        self._most = most
         self._waiting = waiting
         self._seconds = seconds
         self._turns: dict[str, asyncio.Semaphore] = {}
@@ -26,12 +26,12 @@ class Shares:
     @asynccontextmanager
     async def turn(self, subject: str) -> AsyncGenerator[None]:
         """Hold a turn; raises ``RateLimited`` when too many wait, and ``Unavailable`` when that takes too long."""
-        if self._callers[subject] >= self._each + self._waiting:
+        if self._callers[subject] >= self._most + self._waiting:
             raise RateLimited(
-                f"{self._each} of your exports are under way; let one end, then try again.", retry_after=RETRY_AFTER
+                f"{self._most} of your exports are under way; let one end, then try again.", retry_after=RETRY_AFTER
             )
         self._callers[subject] += 1
-        turns = self._turns.setdefault(subject, asyncio.Semaphore(self._each))
+        turns = self._turns.setdefault(subject, asyncio.Semaphore(self._most))
         try:
             async with deadline(self._seconds, "Waiting for your other exports", "try again"):
                 await turns.acquire()

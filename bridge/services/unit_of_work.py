@@ -29,7 +29,7 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class UnitOfWork:
     """One running act: the member as it is now, and the transaction that everything is written in."""
 
     stores: Stores
@@ -65,9 +65,9 @@ class Act:
         last = await self.stores.members.number(self.member_id, kind, count, self.session)
         return range(last - count + 1, last + 1)
 
-    def refuse_frozen_day(self, day: date) -> None:
+    def raise_if_day_frozen(self, day: date) -> None:
         """Raise ``RecordFrozen`` when a day lies in a period that was submitted for the Register Audit (R56)."""
-        refuse_frozen(frozen_on(self.member, day))
+        raise_if_frozen(frozen_on(self.member, day))
 
     async def announce(self, kind: str, key: str, data: dict[str, Any]) -> None:
         """Tell of the change in the same act; ``key`` makes the event's id, ``data`` holds ids, states and dates."""
@@ -76,7 +76,7 @@ class Act:
         await self.stores.outbox.add([row], self.session)
 
 
-def refuse_frozen(freeze: Mapping[str, Any] | None) -> None:
+def raise_if_frozen(freeze: Mapping[str, Any] | None) -> None:
     """Raise ``RecordFrozen``, naming the case and since when, for a freeze; do nothing for None."""
     if freeze:
         since = f"{freeze['since']:%Y-%m-%dT%H:%M:%SZ}"
@@ -86,7 +86,7 @@ def refuse_frozen(freeze: Mapping[str, Any] | None) -> None:
         )
 
 
-class Acts:
+class UnitsOfWork:
     """Runs acts.
 
     Those on one record wait in line here, since transactions that meet only undo each other, and with twenty at once
@@ -97,17 +97,17 @@ class Acts:
         self._stores = stores
         self._lines: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def run(self, member_id: str, work: Callable[[Act], Coroutine[Any, Any, R]]) -> R:
+    async def run(self, member_id: str, work: Callable[[UnitOfWork], Coroutine[Any, Any, R]]) -> R:
         """Run ``work`` in a transaction of its own, tried again when another act came between.
 
         Raises ``NotFound`` for a member who is not known; what ``work`` raises undoes everything it wrote.
         """
 
-        async def act(session: Session) -> R:
+        async def run(session: Session) -> R:
             member = await self._stores.members.touch(member_id, session)
             if member is None or "erasing" in member:
                 raise NotFound("There is no record for you yet: the membership system has not told us of you.")
-            return await work(Act(self._stores, member, session, now()))
+            return await work(UnitOfWork(self._stores, member, session, now()))
 
         async with self._lines.setdefault(member_id, asyncio.Lock()):
-            return await self._stores.database.transaction(act)
+            return await self._stores.database.transaction(run)

@@ -111,7 +111,7 @@ async def test_what_was_taken_back_meanwhile_is_not_shown(desk: Office, monkeypa
     entry = await sam.entry(title="a name by mistake")
     case = await team.select()
     await sam.submit(case)
-    noted = desk.services.access.read
+    noted = desk.services.access.record_read
 
     async def slow(*given: Any, **named: Any) -> None:
         await noted(*given, **named)
@@ -224,8 +224,8 @@ async def test_nothing_of_a_refused_call_names_anybody(desk: Office, path: str, 
     rows = [row async for row in desk.services.stores.database.raw["access_log"].find({})]
     assert len(rows) == 1
     assert not any(holds(rows, word) for word in ("m-2", "divorce", "Sam"))
-    assert [row["status"] async for row in desk.services.access.refused("m-2")] == [rows[0]["status"]]
-    assert [row async for row in desk.services.access.refused("m-1")] == []
+    assert [row["status"] async for row in desk.services.access.refused_calls("m-2")] == [rows[0]["status"]]
+    assert [row async for row in desk.services.access.refused_calls("m-1")] == []
 
 
 async def test_what_was_not_found_was_not_read(desk: Office) -> None:
@@ -252,7 +252,7 @@ READER = Reader("staff-1", ("register",), "GET /v1/register/cases/{case_id}/reco
 async def note(services: wiring.Services, count: int, member: str = "m-1") -> None:
     """Note reads, one after another."""
     for number in range(count):
-        await services.access.read(READER, member, Right("audit_case", f"case-{number}"), ("submission",))
+        await services.access.record_read(READER, member, Right("audit_case", f"case-{number}"), ("submission",))
 
 
 async def test_writers_in_several_processes_make_one_chain(settings: Settings) -> None:

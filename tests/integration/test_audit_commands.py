@@ -36,7 +36,7 @@ async def test_verify_access_log(settings: Settings, tmp_path: Path) -> None:
     async with wiring.services(settings) as services:
         await services.stores.prepare()
         for number in range(3):
-            await services.access.read(READER, "m-1", Right("audit_case", f"c-{number}"), ("submission",))
+            await services.access.record_read(READER, "m-1", Right("audit_case", f"c-{number}"), ("submission",))
         code, heads, said = await run(settings, "verify-access-log")
         assert (code, said) == (0, "3 rows, 0 faults")
         assert sum(orjson.loads(line)["seq"] for line in heads.splitlines()) == 3

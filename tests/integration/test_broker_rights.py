@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from bridge import wiring
 from bridge.broker.connection import connection
-from bridge.broker.dead_letter_queue import RENEW_AT, DeadQueue, Fate
+from bridge.broker.dead_letter_queue import RENEW_AT, Action, DeadLetterQueue
 from bridge.broker.publisher import Outgoing, publisher
 from bridge.errors import Unavailable
 from bridge.settings import Settings
@@ -189,7 +189,7 @@ async def test_the_whole_service_works_with_these_rights(imported: Imported, tmp
             statement = completed()
             await _publish(imported.of("learning-centre"), "xapi.statements", "statement.completed", statement)
             await _publish(imported.of("learning-centre"), "xapi.statements", "statement.completed", {"verb": 7})
-            letters = DeadQueue(api, wiring.topology(api))
+            letters = DeadLetterQueue(api, wiring.topology(api))
             entries = services.stores.database.raw["log_entries"]
             async with asyncio.timeout(60):
                 while not await entries.find_one({"member_id": "m-1"}) or await letters.depth() < 1:
@@ -207,13 +207,13 @@ async def test_the_whole_service_works_with_these_rights(imported: Imported, tmp
 async def test_letters_are_renewed_with_the_right_to_the_exchange_alone(imported: Imported) -> None:
     """Passes over a letter spend no delivery too many, though the user may not write to queues by name."""
     await _publish(imported.of("cpd-worker"), "cpd.dead-letters", "not_json", {"n": 1})
-    queue = DeadQueue(imported.of("cpd-api"), wiring.topology(imported.of("cpd-api")))
+    queue = DeadLetterQueue(imported.of("cpd-api"), wiring.topology(imported.of("cpd-api")))
 
-    async def keep(_letter: object) -> Fate:
-        return Fate.KEEP
+    async def keep(_letter: object) -> Action:
+        return Action.KEEP
 
     for _ in range(RENEW_AT + 2):
-        await queue.sweep(keep)
+        await queue.scan(keep)
     assert await queue.depth() == 1
 
 

@@ -20,7 +20,7 @@ from bridge.domain.events import event
 from bridge.domain.statements.arrivals import arrival
 from bridge.settings import Settings
 from bridge.store.statements.outbox import Outbox
-from consumers.events import MEDIA_TYPE, Relay
+from consumers.events import MEDIA_TYPE, EventPublisher
 from schemas.messages import EVENT
 from tests.support.calls import calls
 from tests.support.journey import Journey
@@ -63,9 +63,9 @@ async def listener(bridge: Journey) -> Listener:
 
 
 @asynccontextmanager
-async def relaying(settings: Settings, outbox: Outbox) -> AsyncGenerator[Relay]:
+async def relaying(settings: Settings, outbox: Outbox) -> AsyncGenerator[EventPublisher]:
     """Run a relay meanwhile."""
-    relay = Relay(settings, wiring.topology(settings), outbox)
+    relay = EventPublisher(settings, wiring.topology(settings), outbox)
     task = asyncio.create_task(relay.run())
     try:
         yield relay

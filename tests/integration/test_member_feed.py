@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY
 from bridge.broker.publisher import Outgoing, Publisher
 from bridge.errors import Unavailable
 from bridge.services.members.feed import MemberFeed, MemberLeft, MemberUpserted
-from bridge.services.operations.letters import Asked
+from bridge.services.operations.letters import DeadLetterFilter
 from consumers.members import MemberConsumer
 from tests.support.journey import Journey
 from tests.support.statements import account, completed, member
@@ -178,11 +178,11 @@ async def test_an_identifier_of_another_member_is_a_conflict(bridge: Journey, fe
     """The letter names the identifier by its place; once the other gives it up, a replay goes through."""
     await feed.send(upserted("m-1"))
     await feed.send(upserted("m-2"))
-    (letter,) = (await bridge.services.operations.list(Asked(), [("failed_at", True)], 50, None)).items
+    (letter,) = (await bridge.services.operations.list(DeadLetterFilter(), [("failed_at", True)], 50, None)).items
     assert (letter["reason"], letter["detail"].partition(":")[0]) == ("conflict", "/identifiers/0")
     assert await feed.member("m-2") is None
     await feed.send(upserted("m-1", revision=2, name="1999"))
-    await bridge.services.operations.replay(Asked())
+    await bridge.services.operations.replay(DeadLetterFilter())
     async with asyncio.timeout(30):
         while await feed.member("m-2") is None:
             await asyncio.sleep(0.01)
@@ -209,11 +209,11 @@ class Faulty(MemberFeed):
         """Fail as often as told, then do it."""
         if self.faults:
             raise self.faults.pop()
-        return await self._inner.upserted(given)
+        return await self._inner.upsert(given)
 
     async def left(self, given: MemberLeft) -> Any:
         """Do it."""
-        return await self._inner.left(given)
+        return await self._inner.record_left(given)
 
 
 async def test_with_the_store_away_it_waits(bridge: Journey) -> None:
@@ -258,7 +258,7 @@ async def test_a_stop_hurries_no_attempt(bridge: Journey) -> None:
         consumer.life.stop()
         if asyncio.get_running_loop().time() < over:
             raise RuntimeError
-        return await bridge.services.feed.upserted(given)
+        return await bridge.services.feed.upsert(given)
 
     faulty.upserted = upserted_later
     task = asyncio.create_task(consumer.run())

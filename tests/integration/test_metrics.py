@@ -24,8 +24,8 @@ from bridge.metrics import readings
 from bridge.services.members.members import MemberIn
 from bridge.settings import Settings
 from bridge.tokens import dev_token
-from consumers.in_flight import InHand
-from consumers.metrics_collector import READ_EVERY, Meter, rest
+from consumers.in_flight import InFlight
+from consumers.metrics_collector import READ_EVERY, MetricsCollector, rest
 from consumers.supervisor import Life
 from tests.support.journey import publish_raw
 from tests.support.monitoring import named_metrics
@@ -176,13 +176,15 @@ async def test_rules_and_dashboards_name_what_is_exported(service: Service) -> N
 
 @asynccontextmanager
 async def metering(
-    settings: Settings, in_hand: dict[str, InHand], every: float = 0.1
+    settings: Settings, in_hand: dict[str, InFlight], every: float = 0.1
 ) -> AsyncGenerator[wiring.Services]:
     """Run a meter in this process meanwhile."""
     async with wiring.services(settings) as services, connection(settings, "test") as opened:
         await wiring.topology(settings).declare(await opened.channel())
         await services.stores.prepare()
-        meter = Meter(settings, wiring.topology(settings), services.stores, [Life("nothing")], in_hand, every)
+        meter = MetricsCollector(
+            settings, wiring.topology(settings), services.stores, [Life("nothing")], in_hand, every
+        )
         task = asyncio.create_task(meter.run())
         try:
             yield services
@@ -213,7 +215,7 @@ async def test_the_age_of_a_queue_that_nobody_takes_from_grows(settings: Setting
 
 async def test_the_age_of_a_queue_is_that_of_the_oldest_in_hand(settings: Settings) -> None:
     """What the consumer has not settled tells when it was published; what is behind it is younger."""
-    in_hand = InHand()
+    in_hand = InFlight()
     async with metering(settings, {"completions": in_hand}):
         for age in (100, 50):
             await publish_raw(
@@ -226,14 +228,14 @@ async def test_the_age_of_a_queue_is_that_of_the_oldest_in_hand(settings: Settin
         async with connection(settings, "test") as opened:
             queue = await (await opened.channel()).get_queue(wiring.topology(settings).completions)
             first, second = await _got(queue), await _got(queue)
-            in_hand.take(first)
-            in_hand.take(second)
+            in_hand.add(first)
+            in_hand.add(second)
             assert 100 <= await shown_when("cpd_bridge_queue_oldest_seconds", 100, queue="completions") < 160
-            in_hand.settle()
-            assert in_hand.since is not None
-            assert 50 <= time.time() - in_hand.since < 100
+            in_hand.remove_oldest()
+            assert in_hand.oldest_published_at is not None
+            assert 50 <= time.time() - in_hand.oldest_published_at < 100
             in_hand.clear()
-            assert (in_hand.waits, in_hand.since) == (False, None)
+            assert (in_hand.waits, in_hand.oldest_published_at) == (False, None)
 
 
 async def _got(queue: Any) -> AbstractIncomingMessage:

@@ -16,7 +16,7 @@ from bridge import wiring
 from bridge.clients.smtp import Mailer
 from bridge.errors import SettingsError
 from bridge.settings import Settings
-from consumers.events import Relay
+from consumers.events import EventPublisher
 from consumers.notifications import Notifier
 from tests.support.audit import SECRET, Office, office
 from tests.support.smtp import Mood, Post, post_office
@@ -83,7 +83,7 @@ async def desk(settings: Settings) -> AsyncGenerator[Desk]:
         )
         async with wiring.services(with_mail) as services:
             await services.stores.prepare()
-            relay = Relay(with_mail, wiring.topology(with_mail), services.stores.outbox)
+            relay = EventPublisher(with_mail, wiring.topology(with_mail), services.stores.outbox)
             async with running(relay.run(), relay.life.stop), office(with_mail, services) as opened:
                 yield Desk(opened, post, with_mail)
 

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.services.operations.letters import Asked
+from bridge.services.operations.letters import DeadLetterFilter
 from bridge.settings import Settings
 from schemas import xapi
 from tests.support.life import MARK, MEMBER, OTHER, Life, holds, life
@@ -20,7 +20,7 @@ from tests.support.people import PLACES, forms, naming
 from tests.support.statements import account, completed, member
 
 FORMS = list(forms(MARK).values())
-LETTERS = Asked()
+LETTERS = DeadLetterFilter()
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ async def erase(lived: Life, member_id: str = MEMBER) -> None:
 
 async def letters(lived: Life, member_id: str | None = None) -> list[dict[str, Any]]:
     """The dead letters of a member, or all."""
-    asked = Asked(member_id=member_id) if member_id else LETTERS
+    asked = DeadLetterFilter(member_id=member_id) if member_id else LETTERS
     return (await lived.bridge.services.operations.list(asked, [("failed_at", True)], 200, None)).items
 
 

@@ -15,8 +15,8 @@ from aiohttp import ClientSession
 
 from bridge import wiring
 from bridge.settings import Settings, load
-from consumers.dead_letter_mirror import Mirror
-from consumers.events import Relay
+from consumers.dead_letter_mirror import DeadLetterMirror
+from consumers.events import EventPublisher
 from tests.support.audit import Office, Reply
 from tests.support.commands import run
 from tests.support.journey import Journey, publish_raw
@@ -69,8 +69,8 @@ async def listening(bridge: Journey) -> AsyncGenerator[list[bytes]]:
     queue = await bridge.channel.declare_queue(exclusive=True)
     await queue.bind(bridge.topology.events, "#")
     await queue.consume(take, no_ack=True)
-    relay = Relay(bridge.settings, bridge.topology, bridge.services.stores.outbox)
-    mirror = Mirror(bridge.settings, bridge.topology, bridge.services.operations)
+    relay = EventPublisher(bridge.settings, bridge.topology, bridge.services.stores.outbox)
+    mirror = DeadLetterMirror(bridge.settings, bridge.topology, bridge.services.operations)
     tasks = [asyncio.create_task(one.run()) for one in (relay, mirror)]
     yield heard
     for one in (relay, mirror):

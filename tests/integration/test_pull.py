@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from bridge.broker.publisher import Publisher, publisher
 from bridge.clients import lrs as remote_lrs
 from bridge.errors import BridgeError, Conflict, Forbidden, Malformed, Unavailable
-from bridge.services.statements.pulling import Pulling
+from bridge.services.statements.pulling import LrsPull
 from tests.support.commands import run
 from tests.support.journey import Journey
 from tests.support.lrs import Lrs, serving
@@ -47,7 +47,7 @@ class Puller:
     def __init__(self, bridge: Journey, lrs: Lrs) -> None:
         self.bridge = bridge
         self.lrs = lrs
-        self.pulling = Pulling(bridge.services.stores.pulls, bridge.topology)
+        self.pulling = LrsPull(bridge.services.stores.pulls, bridge.topology)
 
     async def __call__(self, out: Any = None, since: datetime | None = None, **options: Any) -> int:
         """Pull the completed statements; returns how many were published."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bridge.services.members.reminders import Reminders
-from bridge.services.unit_of_work import Acts
+from bridge.services.unit_of_work import UnitsOfWork
 from bridge.settings import Settings
 from tests.support.audit import Office, open_office
 
@@ -25,7 +25,7 @@ async def office(settings: Settings) -> AsyncGenerator[Office]:
 def at(office: Office, day: date) -> Reminders:
     """The clock of a worker that was started on a day."""
     stores = office.services.stores
-    return Reminders(stores, Acts(stores), office.services.follow_ups, 30, lambda: day)
+    return Reminders(stores, UnitsOfWork(stores), office.services.follow_ups, 30, lambda: day)
 
 
 async def events(office: Office, kind: str) -> list[dict[str, Any]]:

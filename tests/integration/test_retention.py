@@ -11,7 +11,7 @@ import pytest
 from bson import ObjectId
 
 from bridge.services.privacy.retention import Retention
-from bridge.services.unit_of_work import Acts
+from bridge.services.unit_of_work import UnitsOfWork
 from bridge.settings import Settings
 from bridge.store.inventory import INVENTORY, page
 from tests.support.audit import PERIOD
@@ -32,7 +32,9 @@ def retention(lived: Life) -> Retention:
     """The service with a period of 30 days for every class."""
     services = lived.bridge.services
     settings = lived.bridge.settings.model_copy(update=PERIODS)
-    return Retention(services.stores.database, Acts(services.stores), services.operations, services.erasures, settings)
+    return Retention(
+        services.stores.database, UnitsOfWork(services.stores), services.operations, services.erasures, settings
+    )
 
 
 async def age(lived: Life) -> None:

@@ -139,7 +139,7 @@ async def _needed_by(work: Awaitable[object]) -> set[tuple[str, str]]:
 
 async def _backed_up(services: wiring.Services, file: Path) -> None:
     with file.open("wb") as out, writing(out, []) as writer:
-        await services.backups.note(await services.backups.write(writer, lambda _more: None))
+        await services.backups.record_backup(await services.backups.write(writer, lambda _more: None))
 
 
 async def _nobody() -> AsyncGenerator[dict[str, Any]]:

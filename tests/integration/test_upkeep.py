@@ -10,7 +10,7 @@ import pytest
 from bridge import wiring
 from bridge.errors import Unavailable
 from bridge.services.operations import periodic_jobs as upkeep
-from bridge.services.operations.periodic_jobs import Chore, Upkeep, stretch_of
+from bridge.services.operations.periodic_jobs import Job, Scheduler, interval_start
 from bridge.services.record import evidence
 from bridge.settings import Settings
 from tests.support.clamd import clamd
@@ -36,9 +36,9 @@ class Done:
 
 def test_stretches() -> None:
     """A stretch is known by its beginning, which is text in the order of time."""
-    assert stretch_of(AT, MINUTE) == "2026-05-04T10:30:00"
-    assert stretch_of(AT, HOUR) == "2026-05-04T10:00:00"
-    assert stretch_of(AT, HOUR) < stretch_of(AT + MINUTE * 30, HOUR)
+    assert interval_start(AT, MINUTE) == "2026-05-04T10:30:00"
+    assert interval_start(AT, HOUR) == "2026-05-04T10:00:00"
+    assert interval_start(AT, HOUR) < interval_start(AT + MINUTE * 30, HOUR)
 
 
 async def test_once_across_workers(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,9 +46,9 @@ async def test_once_across_workers(settings: Settings, monkeypatch: pytest.Monke
     often, seldom, wrong = Done(), Done(), Done(ValueError())
     clock = [AT]
     monkeypatch.setattr(upkeep, "now", lambda: clock[0])
-    chores = [Chore("wrong", MINUTE, wrong), Chore("often", MINUTE, often), Chore("seldom", HOUR, seldom)]
+    chores = [Job("wrong", MINUTE, wrong), Job("often", MINUTE, often), Job("seldom", HOUR, seldom)]
     async with wiring.services(settings) as services:
-        workers = [Upkeep(services.stores.schedules, chores) for _ in range(3)]
+        workers = [Scheduler(services.stores.schedules, chores) for _ in range(3)]
         for minutes, expected in ((0, (1, 1)), (1, (2, 1)), (30, (3, 2))):
             clock[0] = AT + minutes * MINUTE
             await asyncio.gather(*[worker.run() for worker in workers])
@@ -64,8 +64,8 @@ async def test_an_outage_leaves_the_chore_to_do(settings: Settings, monkeypatch:
     async with wiring.services(settings) as services:
         schedules = services.stores.schedules
         with pytest.raises(Unavailable):
-            await Upkeep(schedules, [Chore("chore", timedelta(days=1), away)]).run()
-        other = Upkeep(schedules, [Chore("chore", timedelta(days=1), back)])
+            await Scheduler(schedules, [Job("chore", timedelta(days=1), away)]).run()
+        other = Scheduler(schedules, [Job("chore", timedelta(days=1), back)])
         await other.run()
         assert back.times == 0
         clock[0] = AT + upkeep.LEASE

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
 from bridge.domain.members.mailboxes import SCHEMA, normal_form
-from consumers.members import BODIES, Refused, checked
+from consumers.members import BODIES, RejectedMessage, checked
 from schemas.messages import MEMBER
 from schemas.xapi import is_valid
 from tests.support.statements import completed, member
@@ -84,7 +84,7 @@ def taken(body: Any, key: str) -> bool:
     """Whether the feed takes a body."""
     try:
         checked(body, BODIES[key])
-    except Refused:
+    except RejectedMessage:
         return False
     return True
 

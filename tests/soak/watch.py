@@ -11,7 +11,7 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from bridge import wiring
-from bridge.broker.dead_letter_queue import DeadQueue
+from bridge.broker.dead_letter_queue import DeadLetterQueue
 from bridge.settings import Settings
 
 EVERY = 2.0
@@ -45,7 +45,7 @@ class Watch:
     looks: list[Look] = field(default_factory=list[Look])
 
     def __post_init__(self) -> None:
-        self._queue = DeadQueue(self.settings, wiring.topology(self.settings))
+        self._queue = DeadLetterQueue(self.settings, wiring.topology(self.settings))
         self._begun = time.monotonic()
 
     async def run(self, session: aiohttp.ClientSession) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from bridge.services.unit_of_work import Act, Acts
+from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from tests.support.portal import Answer, Browser, Portal, full_entry
 
 AT_ONCE = 500
@@ -29,11 +29,11 @@ async def fill(portal: Portal, member_id: str, number: int, years: int = 1) -> L
     browser = await portal.member(member_id, renewal_date=(today - timedelta(days=SO_FAR)).isoformat())
     days = [today - timedelta(days=365 * (n % years) + 7 * n % SO_FAR) for n in range(number)]
     bodies = [(full_entry(title=f"Entry {n}", date=day.isoformat()), True) for n, day in enumerate(days)]
-    acts, log = Acts(portal.services.stores), portal.services.log
+    acts, log = UnitsOfWork(portal.services.stores), portal.services.log
     entry_ids: list[str] = []
     for start in range(0, number, AT_ONCE):
 
-        async def add(act: Act, start: int = start) -> None:
+        async def add(act: UnitOfWork, start: int = start) -> None:
             entries = await log.create_in(act, bodies[start : start + AT_ONCE], "import")
             entry_ids.extend(entry["_id"] for entry in entries)
 

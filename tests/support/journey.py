@@ -20,7 +20,7 @@ from bridge.domain.statements.dispositions import Outcome
 from bridge.services.members.members import MemberIn
 from bridge.settings import Settings
 from consumers.completions import Delivery
-from consumers.dead_letter_mirror import Mirror
+from consumers.dead_letter_mirror import DeadLetterMirror
 from consumers.worker import Worker
 
 
@@ -107,7 +107,7 @@ async def journey(settings: Settings) -> AsyncGenerator[Journey]:
 @asynccontextmanager
 async def mirroring(running: Journey) -> AsyncGenerator[None]:
     """Keep the mirror of the dead letters meanwhile, as the worker's process does."""
-    mirror = Mirror(running.settings, running.topology, running.services.operations)
+    mirror = DeadLetterMirror(running.settings, running.topology, running.services.operations)
     task = asyncio.create_task(mirror.run())
     async with asyncio.timeout(30):
         while mirror.life.state != "working":

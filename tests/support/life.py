@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from bridge.services.lrs.credentials import hash_secret
-from bridge.services.operations.letters import Asked
+from bridge.services.operations.letters import DeadLetterFilter
 from bridge.settings import Settings, load
 from tests.integration.lrs.client import Lrs, attachment, part
 from tests.support.audit import BEFORE, IN_PERIOD, OTHER_PERIOD, PERIOD, Office, Person, office
@@ -172,9 +172,9 @@ class Life:
     async def leave_traces(self) -> None:
         """Leave what other processes keep: notices, a departure, the mirror of the dead letters."""
         told = {"case_id": self.ids["case"], "state": "selected", "due_date": "2030-01-01", "receipt": None}
-        await self.bridge.services.notices.take("event-1", "audit.selected", MEMBER, told)
+        await self.bridge.services.notices.create_from_event("event-1", "audit.selected", MEMBER, told)
         await self.bridge.services.stores.departures.note(MEMBER, 1)
-        await self.bridge.services.operations.list(Asked(), [("failed_at", True)], 10, None)
+        await self.bridge.services.operations.list(DeadLetterFilter(), [("failed_at", True)], 10, None)
 
     async def everything(self) -> dict[str, list[dict[str, Any]]]:
         """Collection → its documents in the order of their ids, with what is binary shown as text."""

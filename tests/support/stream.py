@@ -17,7 +17,7 @@ from bridge.broker.connection import connection
 from bridge.broker.publisher import Outgoing, publisher
 from bridge.errors import Unavailable
 from bridge.settings import Settings
-from consumers.backoff import Pauses
+from consumers.backoff import Backoff
 from tests.support.statements import completed, voided
 
 MEMBERS = 20
@@ -91,7 +91,7 @@ async def publish(settings: Settings, bodies: list[bytes], per_second: float | N
     """Publish every body, again when a confirm did not come, until the broker has all of them."""
     exchange = wiring.topology(settings).statements
     left = [Outgoing(exchange, "statement.completed", body, correlation_id=uuid.uuid4().hex) for body in bodies]
-    pauses = Pauses()
+    pauses = Backoff()
     while left:
         try:
             async with publisher(settings, "stream") as out:

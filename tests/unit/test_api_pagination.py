@@ -42,7 +42,7 @@ def test_cursor_is_for_one_query(asked: dict[str, Any]) -> None:
     cursor = encode_cursor([False, "1", "id"], "log:m1", Filtered())
     with pytest.raises(ValidationFailed) as caught:
         after(cursor, **asked)
-    assert [fault.pointer for fault in caught.value.faults] == ["?cursor"]
+    assert [fault.pointer for fault in caught.value.field_errors] == ["?cursor"]
 
 
 def forged(values: Any) -> str:

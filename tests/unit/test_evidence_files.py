@@ -172,7 +172,7 @@ def test_refused(name: str, content: bytes) -> None:
     """What is not taken, or is not what its name says, is refused with the kinds that are taken."""
     with pytest.raises(UnsupportedMediaType, match=r"Taken are: PDF \(\.pdf\)") as refused:
         inspect(name, content)
-    assert refused.value.faults[0].pointer == "/file"
+    assert refused.value.field_errors[0].pointer == "/file"
 
 
 def test_refused_before_the_end() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.domain.record import forms
 from bridge.domain.record.csv_import import MAX_FAULTS, Row, columns, read, refuse, template
-from bridge.errors import BridgeError, FieldFault, Malformed, TooLarge, ValidationFailed
+from bridge.errors import BridgeError, FieldError, Malformed, TooLarge, ValidationFailed
 
 FORM = forms.current("log")
 
@@ -26,7 +26,7 @@ def faults(text: str) -> list[tuple[str, str]]:
     try:
         found = [fault for row in rows(text) for fault in row.faults]
     except ValidationFailed as error:
-        found = list(error.faults)
+        found = list(error.field_errors)
     return [(fault.pointer, fault.label) for fault in found]
 
 
@@ -138,10 +138,10 @@ def test_too_many_rows() -> None:
 
 def test_many_faults_are_counted() -> None:
     """No more than 200 faults are listed, and all are counted."""
-    many = [FieldFault(f"/rows/{number}/date", "", "") for number in range(MAX_FAULTS + 1)]
+    many = [FieldError(f"/rows/{number}/date", "", "") for number in range(MAX_FAULTS + 1)]
     with pytest.raises(ValidationFailed, match=r"201 faults were found.*first 200") as refused:
         refuse(many)
-    assert len(refused.value.faults) == MAX_FAULTS
+    assert len(refused.value.field_errors) == MAX_FAULTS
     with pytest.raises(ValidationFailed, match=r"1 fault was found, and nothing was imported\.$"):
         refuse(many[:1])
     refuse([])

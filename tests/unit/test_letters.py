@@ -10,7 +10,7 @@ import pytest
 
 from bridge.domain.privacy.subjects import ALWAYS, DataSubject
 from bridge.domain.statements.agents import tombstone
-from bridge.services.operations.letters import body_about
+from bridge.services.operations.letters import own_part
 from tests.support.statements import HOME, completed
 
 MINE = completed("1001")
@@ -36,5 +36,5 @@ def test_of_a_body_only_what_is_somebodys_own_is_told(body: bytes | None, encodi
     stone = tombstone(b"secret", f'account:["{HOME}","1001"]')
     subject = DataSubject("m-1", b"secret", {stone: ALWAYS})
     letter = {"body": body, "content_encoding": encoding, "content_type": None}
-    own = body_about({**letter, "failed_at": "2026-05-04T10:00:00+00:00"}, subject)
+    own = own_part({**letter, "failed_at": "2026-05-04T10:00:00+00:00"}, subject)
     assert (None if own is None else [orjson.loads(one) for one in own]) == told

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bridge.clients.smtp import Mailer, Refused, recipient_for, sender
+from bridge.clients.smtp import Mailer, MailRefused, recipient_for, sender
 from bridge.domain.members.mailboxes import normal_form
 from bridge.domain.members.notices import Letter
 from bridge.errors import SettingsError
@@ -76,7 +76,7 @@ def test_what_is_not_one_mailbox_is_refused(text: str) -> None:
     assert error["loc"] == ("email",)
     assert error["msg"] == "Value error, Give one e-mail address without a name, such as sam@example.org."
     for international in (True, False):
-        with pytest.raises(Refused):
+        with pytest.raises(MailRefused):
             recipient_for(text, international=international)
 
 
@@ -95,7 +95,7 @@ def test_an_address_is_stored_as_it_is_used(text: str, stored: str, in_ascii: st
     assert MemberIn.model_validate({**member(), "email": text}).email == stored
     assert recipient_for(stored, international=True) == stored
     if in_ascii is None:
-        with pytest.raises(Refused):
+        with pytest.raises(MailRefused):
             recipient_for(stored, international=False)
     else:
         assert recipient_for(stored, international=False) == in_ascii

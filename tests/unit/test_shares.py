@@ -7,12 +7,12 @@ import asyncio
 import pytest
 
 from bridge.errors import RateLimited, Unavailable
-from bridge.services.shares import Shares
+from bridge.services.shares import SubjectLimit
 
 
 async def test_a_subject_waits_for_its_own() -> None:
     """Two at once, one waits, a further one is refused; another subject gets its turn at once."""
-    shares, go, held = Shares(2, waiting=1), asyncio.Event(), list[str]()
+    shares, go, held = SubjectLimit(2, waiting=1), asyncio.Event(), list[str]()
 
     async def hold(subject: str) -> None:
         async with shares.turn(subject):
@@ -34,7 +34,7 @@ async def test_a_subject_waits_for_its_own() -> None:
 
 async def test_waiting_has_an_end() -> None:
     """Who waits too long is told to try again, and what was waited for goes on."""
-    shares = Shares(1, waiting=1, seconds=0.05)
+    shares = SubjectLimit(1, waiting=1, seconds=0.05)
     async with shares.turn("ada"):
         with pytest.raises(Unavailable):
             async with shares.turn("ada"):

@@ -40,7 +40,7 @@ def _role(caller: Caller) -> str:
 
 async def _note(request: web.Request, error: BridgeError) -> None:
     if ACCESS in request.app:
-        await request.app[ACCESS].denied(_reader(request), dict(request.match_info), error.status)
+        await request.app[ACCESS].record_denial(_reader(request), dict(request.match_info), error.status)
 
 
 def _reader(request: web.Request) -> Reader:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from bridge.api.http import validation_errors as faults
 from bridge.domain.fields import whole_numbers
 from bridge.domain.statements.nesting import is_deep
-from bridge.errors import FieldFault, Malformed, TooLarge, UnsupportedMediaType, ValidationFailed
+from bridge.errors import FieldError, Malformed, TooLarge, UnsupportedMediaType, ValidationFailed
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -49,7 +49,9 @@ async def read_body(request: web.Request, model: type[M], shown: frozenset[str] 
     try:
         return model.model_validate_json(clean, strict=True)
     except ValidationError as error:
-        raise ValidationFailed("See errors for each field.", faults=faults.of_body(error, data, model, shown)) from None
+        raise ValidationFailed(
+            "See errors for each field.", field_errors=faults.of_body(error, data, model, shown)
+        ) from None
 
 
 async def _whole_body(request: web.Request) -> bytes:
@@ -82,7 +84,7 @@ def read_query(request: web.Request, model: type[M]) -> M:
     """The query parameters as ``model``; raises ``ValidationFailed`` naming each that is wrong, unknown or repeated."""
     fields = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
     values: dict[str, Any] = {}
-    repeated: list[FieldFault] = []
+    repeated: list[FieldError] = []
     for name in dict.fromkeys(request.query):
         given = request.query.getall(name)
         if is_many(fields.get(name)):
@@ -93,7 +95,7 @@ def read_query(request: web.Request, model: type[M]) -> M:
     return _validated(values, model, repeated)
 
 
-def _validated(values: Mapping[str, Any], model: type[M], found: Sequence[FieldFault]) -> M:
+def _validated(values: Mapping[str, Any], model: type[M], found: Sequence[FieldError]) -> M:
     try:
         query = model.model_validate_json(orjson.dumps(values), strict=True)
     except ValidationError as error:
@@ -101,7 +103,7 @@ def _validated(values: Mapping[str, Any], model: type[M], found: Sequence[FieldF
     else:
         if not found:
             return query
-    raise ValidationFailed("See errors for each parameter.", faults=found)
+    raise ValidationFailed("See errors for each parameter.", field_errors=found)
 
 
 def _typed(text: str, annotation: Any) -> Any:

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar, cast
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from bridge.errors import FieldFault, ValidationFailed
+from bridge.errors import FieldError, ValidationFailed
 from bridge.store.listing import Listing
 
 T = TypeVar("T")
@@ -142,4 +142,4 @@ def _fingerprint(scope: str, query: PageQuery) -> str:
 
 
 def _fault(name: str, label: str, message: str) -> ValidationFailed:
-    return ValidationFailed(message, faults=[FieldFault(f"?{name}", label, message)])
+    return ValidationFailed(message, field_errors=[FieldError(f"?{name}", label, message)])

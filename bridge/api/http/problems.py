@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from bridge.api.http.context import CORRELATION_ID
 from bridge.errors import (
     BridgeError,
-    FieldFault,
+    FieldError,
     Malformed,
     MethodNotAllowed,
     NotFound,
@@ -86,7 +86,7 @@ def answer(request: web.Request, error: BridgeError, headers: Mapping[str, str] 
         detail=detail,
         instance=_instance(request),
         correlation_id=request[CORRELATION_ID],
-        errors=[_shown(fault) for fault in error.faults] or None,
+        errors=[_shown(fault) for fault in error.field_errors] or None,
     )
     return _response(problem, {**_headers(request, error), **(headers or {})})
 
@@ -148,7 +148,7 @@ def _headers(request: web.Request, error: BridgeError) -> dict[str, str]:
     return headers
 
 
-def _shown(fault: FieldFault) -> ProblemFault:
+def _shown(fault: FieldError) -> ProblemFault:
     return ProblemFault(pointer=fault.pointer, field=_field(fault.pointer), label=fault.label, message=fault.message)
 
 

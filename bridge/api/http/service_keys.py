@@ -8,38 +8,38 @@ from aiohttp import web
 
 from bridge.domain.record.forms import Forms
 from bridge.services.access.access_log import AccessHistory
-from bridge.services.access.grants import Support
+from bridge.services.access.grants import SupportGrants
 from bridge.services.audit.cases import MemberAudit
 from bridge.services.audit.register import Register
-from bridge.services.audit.selection import Selection
+from bridge.services.audit.selection import AuditSelection
 from bridge.services.exports.exports import Exports
-from bridge.services.members.members import MemberRecords
-from bridge.services.members.notices import NoticeBoard
+from bridge.services.members.members import Membership
+from bridge.services.members.notices import AuditNotices
 from bridge.services.operations.dead_letters import Operations
-from bridge.services.privacy.erasure import Erasures
+from bridge.services.privacy.erasure import MemberErasure
 from bridge.services.record.comments import MemberComments
 from bridge.services.record.evidence import MemberEvidence
 from bridge.services.record.imports import LogImports
-from bridge.services.record.links import Links
+from bridge.services.record.links import RecordLinks
 from bridge.services.record.log import Log
 from bridge.services.record.periods import Periods
 from bridge.services.record.plan import Plan
 
-MEMBERS: Final = web.AppKey("members", MemberRecords)
+MEMBERS: Final = web.AppKey("members", Membership)
 PERIODS: Final = web.AppKey("periods", Periods)
 LOG: Final = web.AppKey("log", Log)
 PLAN: Final = web.AppKey("plan", Plan)
-LINKS: Final = web.AppKey("links", Links)
+LINKS: Final = web.AppKey("links", RecordLinks)
 FORMS: Final = web.AppKey("forms", Forms)
 COMMENTS: Final = web.AppKey("comments", MemberComments)
 EVIDENCE: Final = web.AppKey("evidence", MemberEvidence)
 IMPORTS: Final = web.AppKey("imports", LogImports)
 AUDIT: Final = web.AppKey("audit", MemberAudit)
-SELECTION: Final = web.AppKey("selection", Selection)
+SELECTION: Final = web.AppKey("selection", AuditSelection)
 REGISTER: Final = web.AppKey("register", Register)
-SUPPORT: Final = web.AppKey("support", Support)
+SUPPORT: Final = web.AppKey("support", SupportGrants)
 ACCESS: Final = web.AppKey("access", AccessHistory)
-NOTICES: Final = web.AppKey("notices", NoticeBoard)
+NOTICES: Final = web.AppKey("notices", AuditNotices)
 EXPORTS: Final = web.AppKey("exports", Exports)
-ERASURES: Final = web.AppKey("erasures", Erasures)
+ERASURES: Final = web.AppKey("erasures", MemberErasure)
 OPERATIONS: Final = web.AppKey("operations", Operations)

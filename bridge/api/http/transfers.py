@@ -14,7 +14,7 @@ from aiohttp.multipart import MultipartReader
 
 from bridge.api.http.context import SETTINGS, Call
 from bridge.deadlines import deadline
-from bridge.errors import FieldFault, Malformed, TooLarge, UnsupportedMediaType, ValidationFailed
+from bridge.errors import FieldError, Malformed, TooLarge, UnsupportedMediaType, ValidationFailed
 
 FORM: Final = "multipart/form-data"
 PART: Final = "file"
@@ -103,7 +103,7 @@ async def _next_part(reader: MultipartReader, *, needed: bool) -> tuple[str, Bod
         return None
     if not needed or not isinstance(part, BodyPartReader) or name != PART or not file_name:
         message = f"Send exactly one part, named {PART}, with a file name."
-        raise ValidationFailed(message, faults=[FieldFault(f"/{PART}", "File", message)])
+        raise ValidationFailed(message, field_errors=[FieldError(f"/{PART}", "File", message)])
     if part.headers.get("Content-Transfer-Encoding", "binary").lower() not in _AS_IT_IS:
         raise UnsupportedMediaType("Send the file as it is, without a Content-Transfer-Encoding (RFC 7578 §4.7).")
     return file_name, part

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from bridge.errors import FieldFault
+from bridge.errors import FieldError
 
 _OTHER = "This value does not fit here; the API description (/docs) says what does."
 _NAME_LENGTH = 100  # characters of an unknown field's name that are repeated
@@ -56,39 +56,39 @@ _READ_ONLY = "This is read-only: leave it out."
 _REPEATED = "Give this parameter once."
 
 
-def of_body(error: ValidationError, data: Any, model: type[BaseModel], shown: frozenset[str]) -> list[FieldFault]:
+def of_body(error: ValidationError, data: Any, model: type[BaseModel], shown: frozenset[str]) -> list[FieldError]:
     """Faults in a JSON body ``data``; ``shown`` are the fields that answers have and a body may lack."""
     return list(_unique(_body_fault(detail, data, model, shown) for detail in _details(error)))
 
 
-def of_query(error: ValidationError, model: type[BaseModel]) -> list[FieldFault]:
+def of_query(error: ValidationError, model: type[BaseModel]) -> list[FieldError]:
     """Faults in query parameters; each is named ``?name``."""
     return list(_unique(_query_fault(detail, model) for detail in _details(error)))
 
 
-def repeated(name: str, model: type[BaseModel]) -> FieldFault:
+def repeated(name: str, model: type[BaseModel]) -> FieldError:
     """The fault of a parameter that is given twice and taken once."""
-    return FieldFault(f"?{name}", _label(model, [name]), _REPEATED)
+    return FieldError(f"?{name}", _label(model, [name]), _REPEATED)
 
 
 def _details(error: ValidationError) -> list[ErrorDetails]:
     return error.errors(include_url=False, include_input=False)
 
 
-def _unique(found: Iterable[FieldFault]) -> Iterator[FieldFault]:
+def _unique(found: Iterable[FieldError]) -> Iterator[FieldError]:
     return iter(dict.fromkeys(found))
 
 
-def _body_fault(detail: ErrorDetails, data: Any, model: type[BaseModel], shown: frozenset[str]) -> FieldFault:
+def _body_fault(detail: ErrorDetails, data: Any, model: type[BaseModel], shown: frozenset[str]) -> FieldError:
     place = _place(detail, data)
     read_only = detail["type"] == "extra_forbidden" and len(place) == 1 and place[0] in shown
     pointer = "".join(f"/{_escaped(part)}" for part in place)
-    return FieldFault(pointer, _label(model, place), _READ_ONLY if read_only else _message(detail))
+    return FieldError(pointer, _label(model, place), _READ_ONLY if read_only else _message(detail))
 
 
-def _query_fault(detail: ErrorDetails, model: type[BaseModel]) -> FieldFault:
+def _query_fault(detail: ErrorDetails, model: type[BaseModel]) -> FieldError:
     name = str(detail["loc"][0])[:_NAME_LENGTH] if detail["loc"] else ""
-    return FieldFault(f"?{name}", _label(model, [name]), _message(detail))
+    return FieldError(f"?{name}", _label(model, [name]), _message(detail))
 
 
 def _place(detail: ErrorDetails, data: Any) -> list[str | int]:

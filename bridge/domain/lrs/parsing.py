@@ -14,7 +14,7 @@ from bridge.domain.lrs.serialization import identified
 from bridge.domain.lrs.spec_refs import Version, of_pointer
 from bridge.domain.privacy.people import people
 from bridge.domain.statements import bodies, decoding, splitting
-from bridge.errors import FieldFault, Malformed, TooLarge
+from bridge.errors import FieldError, Malformed, TooLarge
 from schemas import xapi
 
 MOST_NAMED = 3000
@@ -112,8 +112,8 @@ def _check_distinct(found: Sequence[Incoming], version: Version) -> None:
 
 def refusal(pointer: str, expected: str, clause: str) -> Malformed:
     """Return the error for one fault; ``pointer`` leads into the body."""
-    fault = FieldFault(pointer, pointer.rsplit("/", 1)[-1], f"Expected {expected}.")
-    return Malformed(f"{pointer or '/'}: expected {expected} ({clause}).", faults=[fault])
+    fault = FieldError(pointer, pointer.rsplit("/", 1)[-1], f"Expected {expected}.")
+    return Malformed(f"{pointer or '/'}: expected {expected} ({clause}).", field_errors=[fault])
 
 
 def signed_by(incoming: Sequence[Incoming], version: Version) -> dict[str, list[Incoming]]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from bridge.domain.record.cells import row, unguarded
 from bridge.domain.record.forms import Form, FormField
-from bridge.errors import FieldFault, Malformed, TooLarge, ValidationFailed
+from bridge.errors import FieldError, Malformed, TooLarge, ValidationFailed
 
 DRAFT: Final = FormField(
     name="draft", label="Draft", help="", group="factual", type="boolean", required=False, max_length=None, choices=(),
@@ -42,7 +42,7 @@ class Row:
 
     number: int
     values: dict[str, Any]
-    faults: tuple[FieldFault, ...] = ()
+    faults: tuple[FieldError, ...] = ()
 
 
 def columns(form: Form) -> list[FormField]:
@@ -55,18 +55,18 @@ def template(form: Form) -> str:
     return row(column.name for column in columns(form))
 
 
-def in_row(number: int, fault: FieldFault) -> FieldFault:
+def in_row(number: int, fault: FieldError) -> FieldError:
     """The fault of one cell, told with its row; one without a label is of the whole row."""
     label = f"Row {number}, {fault.label}" if fault.label else f"Row {number}"
-    return FieldFault(f"/rows/{number}{fault.pointer}", label, fault.message)
+    return FieldError(f"/rows/{number}{fault.pointer}", label, fault.message)
 
 
-def refuse(faults: Sequence[FieldFault]) -> None:
+def refuse(faults: Sequence[FieldError]) -> None:
     """Raise ``ValidationFailed`` when there is any fault; the first ``MAX_FAULTS`` are listed, all are counted."""
     if faults:
         found = "1 fault was found" if len(faults) == 1 else f"{len(faults)} faults were found"
         listed = f"; the first {MAX_FAULTS} are listed" if len(faults) > MAX_FAULTS else ""
-        raise ValidationFailed(f"{found}, and nothing was imported{listed}.", faults=faults[:MAX_FAULTS])
+        raise ValidationFailed(f"{found}, and nothing was imported{listed}.", field_errors=faults[:MAX_FAULTS])
 
 
 def read(raw: bytes, form: Form, max_rows: int) -> list[Row]:
@@ -111,18 +111,18 @@ def _header(cells: Sequence[str], form: Form) -> list[FormField]:
     return [known[name] for name in names]
 
 
-def _header_faults(names: Sequence[str], known: Iterable[str]) -> Iterator[FieldFault]:
+def _header_faults(names: Sequence[str], known: Iterable[str]) -> Iterator[FieldError]:
     if not any(names):
-        yield FieldFault("", "", "There is no header row: begin with the template's.")
+        yield FieldError("", "", "There is no header row: begin with the template's.")
         return
     for name in dict.fromkeys(names):
         shown = name[:_SHOWN]
         pointer = f"/{shown.replace('~', '~0').replace('/', '~1')}"
         if name not in known:
             message = "The template has no such column: remove or rename it, and separate columns by commas."
-            yield FieldFault(pointer, shown or "a column without a name", message)
+            yield FieldError(pointer, shown or "a column without a name", message)
         elif names.count(name) > 1:
-            yield FieldFault(pointer, shown, "This column is there twice: keep one.")
+            yield FieldError(pointer, shown, "This column is there twice: keep one.")
 
 
 def _row(number: int, cells: Sequence[str], header: Sequence[FormField]) -> Row:
@@ -130,19 +130,19 @@ def _row(number: int, cells: Sequence[str], header: Sequence[FormField]) -> Row:
         message = f"This row has {len(cells)} cells, the header {len(header)}: give each column its cell."
         return Row(number, {}, (_whole_row(number, message),))
     values: dict[str, Any] = {}
-    faults: list[FieldFault] = []
+    faults: list[FieldError] = []
     for column, cell in zip(header, cells, strict=True):
         if not cell.strip():
             continue
         try:
             values[column.name] = _value(column, unguarded(cell))
         except ValueError as error:
-            faults.append(in_row(number, FieldFault(f"/{column.name}", column.label, str(error))))
+            faults.append(in_row(number, FieldError(f"/{column.name}", column.label, str(error))))
     return Row(number, values, tuple(faults))
 
 
-def _whole_row(number: int, message: str) -> FieldFault:
-    return in_row(number, FieldFault("", "", message))
+def _whole_row(number: int, message: str) -> FieldError:
+    return in_row(number, FieldError("", "", message))
 
 
 def _value(column: FormField, cell: str) -> Any:

@@ -12,7 +12,7 @@ from bridge.domain.record import forms
 from bridge.domain.record.periods import MembershipCalendar
 from bridge.domain.record.records import Document, Values, findable, in_future, out_of_order, patched
 from bridge.domain.statements.completions import Completion
-from bridge.errors import FieldFault
+from bridge.errors import FieldError
 from schemas.forms import log_type
 
 NAMESPACE = uuid.UUID("6d0c8a52-6f0b-5c39-9d53-0a4f6a1d1c53")
@@ -170,7 +170,7 @@ def derived(values: Values, *, draft: bool, form: forms.Form, calendar: Membersh
     }
 
 
-def faults(form: forms.Form, values: Values, changes: Values, today: date) -> list[FieldFault]:
+def faults(form: forms.Form, values: Values, changes: Values, today: date) -> list[FieldError]:
     """Return what is wrong with a change: a date to come, or a start after the end (R33)."""
     future = in_future(form, changes, "date", today) + in_future(form, changes, "start_date", today)
     return future + out_of_order(form, values, changes, "start_date", "date")

@@ -18,7 +18,7 @@ from filetype.types.image import Jpeg, Png  # pyright: ignore[reportMissingTypeS
 
 from bridge.domain.record import macros
 from bridge.domain.record.macros import HasMacros, NotAnArchive, Part
-from bridge.errors import FieldFault, TooLarge, UnsupportedMediaType, ValidationFailed
+from bridge.errors import FieldError, TooLarge, UnsupportedMediaType, ValidationFailed
 
 HEAD: Final = 4096
 """Bytes looked at from the beginning."""
@@ -108,7 +108,9 @@ class Inspector:
     def finish(self) -> Facts:
         """Return the facts at the end of the file; raises ``UnsupportedMediaType``; ``ValidationFailed`` if empty."""
         if not self._size:
-            raise ValidationFailed("The file is empty.", faults=[_fault("The file is empty: choose another one.")])
+            raise ValidationFailed(
+                "The file is empty.", field_errors=[_fault("The file is empty: choose another one.")]
+            )
         self._check_head()
         self._look_on(b"", final=True)
         return Facts(self._name, self._kind.media_type, self._size, self._digest.hexdigest())
@@ -161,11 +163,11 @@ class Inspector:
 
     def _with_macros(self) -> UnsupportedMediaType:
         message = f"This file has macros or scripts: save it without them, or as a PDF. Taken are: {TAKEN}."
-        return UnsupportedMediaType(message, faults=[_fault(message)])
+        return UnsupportedMediaType(message, field_errors=[_fault(message)])
 
     def _not_as_named(self) -> UnsupportedMediaType:
         message = f"The name of this file says {self._kind.label}, but its content says otherwise. Taken are: {TAKEN}."
-        return UnsupportedMediaType(message, faults=[_fault(message)])
+        return UnsupportedMediaType(message, field_errors=[_fault(message)])
 
 
 def safe_name(given: str) -> str:
@@ -196,9 +198,9 @@ def _kind_of(name: str) -> Kind:
     kind = _OF_ENDING.get(name.rpartition(".")[2].lower()) if "." in name else None
     if kind is None:
         message = f"Files with this ending are not taken. Taken are: {TAKEN}."
-        raise UnsupportedMediaType(message, faults=[_fault(message)])
+        raise UnsupportedMediaType(message, field_errors=[_fault(message)])
     return kind
 
 
-def _fault(message: str) -> FieldFault:
-    return FieldFault("/file", "File", message)
+def _fault(message: str) -> FieldError:
+    return FieldError("/file", "File", message)

@@ -10,7 +10,7 @@ from typing import Any
 from bridge.domain.record import forms
 from bridge.domain.record.periods import ONE_DAY, MembershipCalendar
 from bridge.domain.record.records import Document, Values, findable, out_of_order, patched
-from bridge.errors import FieldFault
+from bridge.errors import FieldError
 
 SORTABLE = ("title", "start_date", "completion_date")
 """What the plan can be sorted by (R5)."""
@@ -73,6 +73,6 @@ def _days(item: Values) -> list[str]:
     return [day for day in (item.get("start_date"), item.get("completion_date")) if day]
 
 
-def faults(form: forms.Form, values: Values, changes: Iterable[str]) -> list[FieldFault]:
+def faults(form: forms.Form, values: Values, changes: Iterable[str]) -> list[FieldError]:
     """Return what is wrong with a change: a completion date before the start date."""
     return out_of_order(form, values, changes, "start_date", "completion_date")

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from bridge.domain.record import search as keywords
 from bridge.domain.record.forms import DEFAULTS, Form, FormField
-from bridge.errors import FieldFault
+from bridge.errors import FieldError
 
 Values = Mapping[str, Any]
 Document = dict[str, Any]
@@ -71,13 +71,13 @@ def patched(record: Values, changes: Values) -> Document:
     return {name: value for name, value in {**record, **changes}.items() if name not in gone}
 
 
-def misfits(form: Form, changes: Values) -> list[FieldFault]:
+def misfits(form: Form, changes: Values) -> list[FieldError]:
     """Return what the record's own version of the form does not take: newer fields, and newer choices."""
     fields = {field.name: field for field in form.fields}
     return [fault for name, value in changes.items() if (fault := _misfit(fields.get(name), name, value))]
 
 
-def _misfit(field: FormField | None, name: str, value: object) -> FieldFault | None:
+def _misfit(field: FormField | None, name: str, value: object) -> FieldError | None:
     if field is None:
         return fault(name, name, "This record was made with an earlier form, which has no such field: leave it out.")
     offered = [choice.value for choice in field.choices]
@@ -87,7 +87,7 @@ def _misfit(field: FormField | None, name: str, value: object) -> FieldFault | N
     return fault(name, field.label, f"Choose one of: {', '.join(offered)}.")
 
 
-def out_of_order(form: Form, values: Values, changes: Iterable[str], earlier: str, later: str) -> list[FieldFault]:
+def out_of_order(form: Form, values: Values, changes: Iterable[str], earlier: str, later: str) -> list[FieldError]:
     """Return the fault of two dates that are the wrong way round, when a change has touched either."""
     first, last = values.get(earlier), values.get(later)
     if not {earlier, later} & set(changes) or not first or not last or first <= last:
@@ -97,7 +97,7 @@ def out_of_order(form: Form, values: Values, changes: Iterable[str], earlier: st
     return [fault(name, label(form, name), f"“{end}” cannot be before “{start}” ({first}): change one of the two.")]
 
 
-def in_future(form: Form, values: Values, name: str, today: date) -> list[FieldFault]:
+def in_future(form: Form, values: Values, name: str, today: date) -> list[FieldError]:
     """Return the fault of a day that is still to come."""
     day = values.get(name)
     if not day or day <= today.isoformat():
@@ -112,6 +112,6 @@ def label(form: Form, name: str) -> str:
     return field.label if field else name
 
 
-def fault(name: str, title: str, message: str) -> FieldFault:
+def fault(name: str, title: str, message: str) -> FieldError:
     """Make the fault of one field of the body."""
-    return FieldFault(f"/{name}", title, message)
+    return FieldError(f"/{name}", title, message)

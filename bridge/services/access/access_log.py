@@ -38,7 +38,7 @@ AT_ONCE: Final = 500
 
 
 @dataclass(slots=True)
-class Verdict:
+class ChainVerification:
     """What verifying found: a line for each fault, and where each chain ends, to be kept and compared later."""
 
     rows: int = 0
@@ -52,22 +52,24 @@ class AccessHistory:
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
 
-    async def read(
+    async def record_read(
         self, reader: Reader, member_id: str | None, right: Right, parts: tuple[str, ...], item: str | None = None
     ) -> None:
         """Note a read; durable when this returns, and only then may anything be shown. None: of nobody who is known."""
         await self._add(Access(reader, member_id, right, parts, item if item and AN_ID.fullmatch(item) else None))
 
-    async def denied(self, reader: Reader, named: Mapping[str, str], status: int) -> None:
+    async def record_denial(self, reader: Reader, path_ids: Mapping[str, str], status: int) -> None:
         """Note that a caller was refused; ``named`` holds the ids in the address, by what they are ids of.
 
         Nothing that the caller typed is kept.
         """
-        member_id = await self._about(named)
-        item = named.get("case_id") if member_id else None  # of a case there is; anything else may be somebody's words
+        member_id = await self._member_of(path_ids)
+        item = (
+            path_ids.get("case_id") if member_id else None
+        )  # of a case there is; anything else may be somebody's words
         await self._add(Access(reader, member_id, NO_RIGHT, item=item, status=status))
 
-    async def refused(self, member_id: str) -> AsyncGenerator[Row]:
+    async def refused_calls(self, member_id: str) -> AsyncGenerator[Row]:
         """Yield the member's own calls that were refused, oldest first."""
         stone = await self._stores.erasures.tombstone(id_key(member_id))
         async for row in self._stores.access_log.by_subject(stone):
@@ -76,11 +78,11 @@ class AccessHistory:
     async def history(self, member_id: str, limit: int, after: list[Any] | None) -> Listing:
         """Return a page of who read a member's record, newest first, in plain words."""
         page = await self._stores.access_log.of_member(member_id, limit, after)
-        return Listing([_shown(row) for row in page.items], page.next, page.total)
+        return Listing([_row_for_member(row) for row in page.items], page.next, page.total)
 
-    async def verify(self, anchors: tuple[Anchor, ...] = ()) -> Verdict:
+    async def verify(self, anchors: tuple[Anchor, ...] = ()) -> ChainVerification:
         """Check every chain from end to end, against its head and against heads that were noted earlier."""
-        verdict = Verdict()
+        verdict = ChainVerification()
         for chain in range(CHAINS):
             noted = [(anchor["seq"], anchor["hash"]) for anchor in anchors if anchor["chain"] == chain]
             await self._verify_chain(chain, noted, verdict)
@@ -89,8 +91,8 @@ class AccessHistory:
         return verdict
 
     async def _add(self, access: Access) -> None:
-        named = replace(access.reader, subject=await self._subject(access.reader))
-        row = await self._stores.access_log.add(replace(access, reader=named))
+        reader = replace(access.reader, subject=await self._subject(access.reader))
+        row = await self._stores.access_log.add(replace(access, reader=reader))
         # Where application logs are kept elsewhere, these lines are witnesses that the log's owner cannot change.
         log.info("access noted", chain=row["chain"], seq=row["seq"], hash=row["hash"])
 
@@ -101,20 +103,20 @@ class AccessHistory:
             return reader.subject
         return await self._stores.erasures.tombstone(id_key(reader.subject))
 
-    async def _about(self, named: Mapping[str, str]) -> str | None:
+    async def _member_of(self, path_ids: Mapping[str, str]) -> str | None:
         """Return the member whose record was asked for, or None when the address names nobody who is known."""
-        if "case_id" in named:
-            case = await self._stores.cases.get(named["case_id"])
+        if "case_id" in path_ids:
+            case = await self._stores.cases.get(path_ids["case_id"])
             return case["member_id"] if case else None
-        member = await self._stores.members.get(named["member_id"]) if "member_id" in named else None
+        member = await self._stores.members.get(path_ids["member_id"]) if "member_id" in path_ids else None
         return member["_id"] if member else None
 
-    async def _verify_chain(self, chain: int, noted: list[tuple[int, str]], verdict: Verdict) -> None:
+    async def _verify_chain(self, chain: int, noted: list[tuple[int, str]], verdict: ChainVerification) -> None:
         before = await self._stores.access_log.head(chain)
         if before is None:
             verdict.faults.append(f"chain {chain}: its head is missing")
             return
-        walk = _Walk(chain, [*noted, (before["seq"], before["hash"])])
+        walk = _ChainWalk(chain, [*noted, (before["seq"], before["hash"])])
         while rows := await self._stores.access_log.rows(chain, walk.seq, AT_ONCE):
             for row in rows:
                 walk.step(row)
@@ -125,7 +127,7 @@ class AccessHistory:
         verdict.heads.append({"chain": chain, "seq": after["seq"], "hash": after["hash"]})
 
 
-class _Walk:
+class _ChainWalk:
     """One walk along a chain."""
 
     def __init__(self, chain: int, expected: list[tuple[int, str]]) -> None:
@@ -161,7 +163,7 @@ class _Walk:
         self.faults.append(f"chain {self._chain}, {text}")
 
 
-def _shown(row: Row) -> Row:
+def _row_for_member(row: Row) -> Row:
     """Return what the member is told: the team, never who in it, and nothing of anyone else."""
     return {
         "id": row["_id"],

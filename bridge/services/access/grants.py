@@ -11,44 +11,44 @@ from bridge.errors import NotFound
 from bridge.services.access.access_log import AccessHistory
 from bridge.services.idempotency import Attempt, once
 from bridge.services.stores import Stores
-from bridge.services.unit_of_work import Act, Acts
+from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.store.listing import Listing
 from bridge.store.times import now
 
 Document = dict[str, Any]
 
 
-class Support:
+class SupportGrants:
     """Gives and ends permission, and lets the support team in by it."""
 
-    def __init__(self, stores: Stores, acts: Acts, access: AccessHistory) -> None:
+    def __init__(self, stores: Stores, units: UnitsOfWork, access: AccessHistory) -> None:
         self._stores = stores
-        self._acts = acts
+        self._units = units
         self._access = access
 
     async def list(self, member_id: str, limit: int, after: list[Any] | None) -> Listing:
         """Return a page of the member's grants, newest first."""
         page = await self._stores.grants.list(member_id, limit, after)
-        return Listing([_shown(grant) for grant in page.items], page.next, page.total)
+        return Listing([_grant_for_member(grant) for grant in page.items], page.next, page.total)
 
     async def grant(self, member_id: str, reason: str, hours: int, attempt: Attempt | None) -> Document:
         """Let the support team read the member's record for some hours from now."""
 
-        async def add(act: Act) -> Document:
+        async def add(unit: UnitOfWork) -> Document:
             grant = {
                 "_id": str(uuid.uuid4()),
                 "member_id": member_id,
                 "reason": reason,
-                "created_at": act.at,
-                "expires_at": act.at + timedelta(hours=hours),
+                "created_at": unit.at,
+                "expires_at": unit.at + timedelta(hours=hours),
                 "revoked_at": None,
                 "version": 1,
-                "order": {"created_at": {"empty": False, "key": f"{act.member['acts']:015}"}},
+                "order": {"created_at": {"empty": False, "key": f"{unit.member['acts']:015}"}},
             }
-            await self._stores.grants.add(grant, act.session)
+            await self._stores.grants.add(grant, unit.session)
             return grant
 
-        return _shown(await self._acts.run(member_id, lambda act: once(act, attempt, lambda: add(act))))
+        return _grant_for_member(await self._units.run(member_id, lambda unit: once(unit, attempt, lambda: add(unit))))
 
     async def revoke(self, member_id: str, grant_id: str) -> None:
         """End a grant at once; ending it again changes nothing. Raises ``NotFound``."""
@@ -62,7 +62,7 @@ class Support:
     async def admit(self, member_id: str, reader: Reader, parts: tuple[str, ...], item: str | None) -> None:
         """Let what was read leave by the live grant, once the read is noted; raises ``NotFound`` without one."""
         grant = await self._live(member_id)
-        await self._access.read(reader, member_id, Right("support_grant", grant["_id"]), parts, item)
+        await self._access.record_read(reader, member_id, Right("support_grant", grant["_id"]), parts, item)
         await self._live(member_id)  # it may have been revoked while the read was noted
 
     async def _live(self, member_id: str) -> Document:
@@ -72,7 +72,7 @@ class Support:
         return grant
 
 
-def _shown(grant: Document) -> Document:
+def _grant_for_member(grant: Document) -> Document:
     """Return a grant as its member sees it."""
     ended = grant["revoked_at"] is not None
     state = "revoked" if ended else "live" if grant["expires_at"] > now() else "expired"

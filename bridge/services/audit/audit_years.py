@@ -8,25 +8,25 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.domain.record.calendars import calendar_of
-from bridge.services.unit_of_work import Act
+from bridge.services.unit_of_work import UnitOfWork
 
 Document = dict[str, Any]
 
 
-async def keep_year(act: Act, case: Document) -> None:
+async def keep_year(unit: UnitOfWork, case: Document) -> None:
     """Let the year of a case that opens stand."""
     year = {"case_id": case["_id"], "start": case["start"], "end": case["end"]}
-    await _set(act, [*(act.member.get("in_audit") or ()), year])
+    await _set(unit, [*(unit.member.get("in_audit") or ()), year])
 
 
-async def release_year(act: Act, case: Document) -> None:
+async def release_year(unit: UnitOfWork, case: Document) -> None:
     """Let the year of a case that ends go."""
-    await _set(act, [year for year in act.member.get("in_audit") or () if year["case_id"] != case["_id"]])
+    await _set(unit, [year for year in unit.member.get("in_audit") or () if year["case_id"] != case["_id"]])
 
 
-async def _set(act: Act, years: list[Document]) -> None:
+async def _set(unit: UnitOfWork, years: list[Document]) -> None:
     """Write the years that stand; where that moves others, entries are filed anew after the act."""
-    await act.stores.members.change(act.member_id, {"$set": {"in_audit": years}}, act.session)
-    if calendar_of({**act.member, "in_audit": years}) != act.calendar:
-        await act.plan.shown_anew()
-        await act.stores.follow_ups.add(act.member_id, act.at, act.session, refile=True)
+    await unit.stores.members.change(unit.member_id, {"$set": {"in_audit": years}}, unit.session)
+    if calendar_of({**unit.member, "in_audit": years}) != unit.calendar:
+        await unit.plan.shown_anew()
+        await unit.stores.follow_ups.add(unit.member_id, unit.at, unit.session, refile=True)

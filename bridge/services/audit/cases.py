@@ -9,11 +9,11 @@ from typing import Any
 from bridge.domain.audit import cases as rules
 from bridge.domain.audit.cases import AWAITED, Move, State
 from bridge.domain.statements.languages import pick
-from bridge.errors import Conflict, FieldFault, NotFound, NotSelected, ValidationFailed
-from bridge.services.audit.submissions import Submissions
+from bridge.errors import Conflict, FieldError, NotFound, NotSelected, ValidationFailed
+from bridge.services.audit.submissions import AuditSubmissions
 from bridge.services.idempotency import Attempt, once
 from bridge.services.stores import Stores
-from bridge.services.unit_of_work import Act, Acts
+from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.store.audit.cases import CaseFilter
 from bridge.store.database import Session
 from bridge.store.listing import Listing, Sort
@@ -28,9 +28,11 @@ _NEWEST_FIRST: Sort = [("selected_at", True)]
 class MemberAudit:
     """What a member may do in a case; ``today`` gives the local day."""
 
-    def __init__(self, stores: Stores, acts: Acts, submissions: Submissions, today: Callable[[], date]) -> None:
+    def __init__(
+        self, stores: Stores, units: UnitsOfWork, submissions: AuditSubmissions, today: Callable[[], date]
+    ) -> None:
         self._stores = stores
-        self._acts = acts
+        self._units = units
         self._submissions = submissions
         self._today = today
 
@@ -42,7 +44,7 @@ class MemberAudit:
         """Return a page of the member's cases as shown, newest first."""
         page = await self._stores.cases.list(CaseFilter(member_id=member_id), _NEWEST_FIRST, limit, after)
         member = await self._stores.members.get(member_id) or {}
-        return Listing([shown(case, member) for case in page.items], page.next, page.total)
+        return Listing([case_for_member(case, member) for case in page.items], page.next, page.total)
 
     async def submit(
         self, member_id: str, case_id: str, accepted: Mapping[str, bool], attempt: Attempt | None
@@ -53,30 +55,30 @@ class MemberAudit:
         member's, and ``ValidationFailed`` unless every declaration is accepted.
         """
 
-        async def work(act: Act) -> Document:
-            case = await self._own(member_id, case_id, act.session)
+        async def work(unit: UnitOfWork) -> Document:
+            case = await self._own(member_id, case_id, unit.session)
             if case["state"] == State.SUBMITTED:
-                return {"submission": await self._receipt(case, act.session), "new": False}
+                return {"submission": await self._receipt(case, unit.session), "new": False}
             rules.after(case["state"], Move.SUBMIT)
-            return {"submission": await self._submit(act, case, _declared(act, accepted)), "new": True}
+            return {"submission": await self._submit(unit, case, _declared(unit, accepted)), "new": True}
 
-        done = await self._acts.run(member_id, lambda act: once(act, attempt, lambda: work(act)))
-        return done["submission"], done["new"]
+        answer = await self._units.run(member_id, lambda unit: once(unit, attempt, lambda: work(unit)))
+        return answer["submission"], answer["new"]
 
     async def ask_extension(
         self, member_id: str, case_id: str, until: date, reason: str, attempt: Attempt | None
     ) -> Document:
         """Ask for a later due date; returns the request. Raises as ``submit`` does, for one that is no later."""
 
-        async def ask(act: Act) -> Document:
-            case = await self._own(member_id, case_id, act.session)
+        async def ask(unit: UnitOfWork) -> Document:
+            case = await self._own(member_id, case_id, unit.session)
             self._check_extension(case, until)
-            asked = {"until": until.isoformat(), "reason": reason, "asked_at": act.at, "decision": None}
-            change = {"$push": {"extensions": asked, "history": rules.step("ask_extension", member_id, act.at)}}
-            await self._stores.cases.change(case, change, act.session)
+            asked = {"until": until.isoformat(), "reason": reason, "asked_at": unit.at, "decision": None}
+            change = {"$push": {"extensions": asked, "history": rules.step("ask_extension", member_id, unit.at)}}
+            await self._stores.cases.change(case, change, unit.session)
             return asked
 
-        return await self._acts.run(member_id, lambda act: once(act, attempt, lambda: ask(act)))
+        return await self._units.run(member_id, lambda unit: once(unit, attempt, lambda: ask(unit)))
 
     async def readiness(self, member_id: str, case_id: str) -> Document:
         """Return what an assessor will find missing in a case's period; raises ``NotFound`` or ``NotSelected``."""
@@ -95,18 +97,18 @@ class MemberAudit:
             raise NotSelected(f"This audit case has ended ({case['state']}); there is nothing more to do in it.")
         return case
 
-    async def _submit(self, act: Act, case: Document, declared: list[Document]) -> Document:
-        submission = await self._submissions.take(act, case, declared)
+    async def _submit(self, unit: UnitOfWork, case: Document, declared: list[Document]) -> Document:
+        submission = await self._submissions.submit(unit, case, declared)
         receipt = submission["_id"]
         fields = {
             "state": State.SUBMITTED.value,
-            "submitted_at": act.at,
+            "submitted_at": unit.at,
             "receipt": receipt,
             "declarations": declared,
         }
-        history = {"history": rules.step(Move.SUBMIT, act.member_id, act.at)}
-        case = await self._stores.cases.change(case, {"$set": fields, "$push": history}, act.session)
-        await act.announce("audit.submitted", receipt, event_data(case))
+        history = {"history": rules.step(Move.SUBMIT, unit.member_id, unit.at)}
+        case = await self._stores.cases.change(case, {"$set": fields, "$push": history}, unit.session)
+        await unit.announce("audit.submitted", receipt, event_data(case))
         return submission
 
     async def _receipt(self, case: Document, session: Session) -> Document:
@@ -121,21 +123,23 @@ class MemberAudit:
             raise Conflict("You have asked for more time already, and the Register team has not decided yet.")
         if until <= max(rules.due_of(case), self._today()):
             message = f"This must be later than the due date ({case['due_date']}) and than today."
-            raise ValidationFailed(message, faults=[FieldFault("/until", "Until", message)])
+            raise ValidationFailed(message, field_errors=[FieldError("/until", "Until", message)])
 
 
-def _declared(act: Act, accepted: Mapping[str, bool]) -> list[Document]:
+def _declared(unit: UnitOfWork, accepted: Mapping[str, bool]) -> list[Document]:
     """Return the declarations with the time they were made; raises ``ValidationFailed`` unless all are there."""
     faults = [_undeclared(name) for name in DECLARATIONS if not accepted.get(name)]
     if faults:
-        raise ValidationFailed("Every declaration must be accepted before you submit.", faults=faults)
-    language = act.member.get("language") or DEFAULT_LANGUAGE
-    return [{"id": name, "text": _text(texts, language), "accepted_at": act.at} for name, texts in DECLARATIONS.items()]
+        raise ValidationFailed("Every declaration must be accepted before you submit.", field_errors=faults)
+    language = unit.member.get("language") or DEFAULT_LANGUAGE
+    return [
+        {"id": name, "text": _text(texts, language), "accepted_at": unit.at} for name, texts in DECLARATIONS.items()
+    ]
 
 
-def _undeclared(name: str) -> FieldFault:
+def _undeclared(name: str) -> FieldError:
     message = f"Accept this declaration: “{_text(DECLARATIONS[name], DEFAULT_LANGUAGE)}”"
-    return FieldFault("/declarations", f"Declaration {name}", message)
+    return FieldError("/declarations", f"Declaration {name}", message)
 
 
 def _text(texts: Mapping[str, str], language: str) -> str:
@@ -148,12 +152,12 @@ def event_data(case: Document) -> Document:
     return {"case_id": case["_id"], **{name: case[name] for name in names}}
 
 
-def shown(case: Document, member: Mapping[str, Any]) -> Document:
+def case_for_member(case: Document, member: Mapping[str, Any]) -> Document:
     """Return a case as its member sees it; declarations not made yet are shown to be made."""
     language = member.get("language") or DEFAULT_LANGUAGE
-    made = {one["id"]: one for one in case["declarations"]}
+    accepted = {one["id"]: one for one in case["declarations"]}
     declarations = [
-        made.get(name) or {"id": name, "text": _text(texts, language), "accepted_at": None}
+        accepted.get(name) or {"id": name, "text": _text(texts, language), "accepted_at": None}
         for name, texts in DECLARATIONS.items()
     ]
     return {**case, "id": case["_id"], "declarations": declarations, "extensions": case["extensions"]}

@@ -17,12 +17,12 @@ from bridge.domain.record.calendars import calendar_of
 from bridge.domain.record.entries import NAMESPACE
 from bridge.domain.record.periods import Period
 from bridge.domain.statements.agents import hashed
-from bridge.errors import Conflict, FieldFault, NotFound, ValidationFailed
+from bridge.errors import Conflict, FieldError, NotFound, ValidationFailed
 from bridge.services.audit.audit_years import keep_year
 from bridge.services.audit.cases import event_data
 from bridge.services.idempotency import Attempt, claim, once
 from bridge.services.stores import Stores
-from bridge.services.unit_of_work import Act, Acts
+from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.store.audit.cases import AlreadySelected
 from bridge.store.times import now
 
@@ -40,7 +40,7 @@ class AuditRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
+class SampleRequest:
     """A sample as asked for: a rate (0 to 1) or a count, and a seed.
 
     Without a seed one is made: from the key of an ``attempt`` that may be repeated, so that the repeat draws the same.
@@ -53,17 +53,17 @@ class Draw:
     attempt: Attempt | None = None
 
 
-class Selection:
+class AuditSelection:
     """Opens cases; ``today`` gives the local day."""
 
-    def __init__(self, stores: Stores, acts: Acts, settings: AuditRules, today: Callable[[], date]) -> None:
+    def __init__(self, stores: Stores, units: UnitsOfWork, settings: AuditRules, today: Callable[[], date]) -> None:
         self._stores = stores
-        self._acts = acts
+        self._units = units
         self._settings = settings
         self._today = today
 
     async def select(
-        self, member_id: str, period_id: str, due: date | None, by: str, attempt: Attempt | None
+        self, member_id: str, period_id: str, due_date: date | None, by: str, attempt: Attempt | None
     ) -> Document:
         """Open a case; raises ``ValidationFailed`` for a member not on the Register, ``Conflict`` for one in a case."""
         member = await self._stores.members.get(member_id)
@@ -72,33 +72,33 @@ class Selection:
         period = calendar_of(member).period_by_id(period_id)
         if period is None or period.start > self._today():
             raise _fault("period_id", "Period", "The member has no such membership year, or it has not begun.")
-        if due is not None and due < self._today():
+        if due_date is not None and due_date < self._today():
             raise _fault("due_date", "Due date", "Give today or a later day.")
-        chosen = due or self._today() + timedelta(days=self._settings.due_days)
+        case_due_date = due_date or self._today() + timedelta(days=self._settings.due_days)
         case_id = str(uuid.uuid4())
 
-        async def work(act: Act) -> Document:
-            return await once(act, attempt, lambda: self._open(act, case_id, period, chosen, by, None))
+        async def work(unit: UnitOfWork) -> Document:
+            return await once(unit, attempt, lambda: self._open(unit, case_id, period, case_due_date, by, None))
 
-        return await self._acts.run(member_id, work)
+        return await self._units.run(member_id, work)
 
-    async def sample(self, wanted: Draw, by: str, *, dry_run: bool) -> Document:
+    async def sample(self, request: SampleRequest, by: str, *, dry_run: bool) -> Document:
         """Draw a sample and open its cases; a dry run only draws. The same seed and window give the recorded sample.
 
         Calling again completes a sample that was broken off, and never opens a case twice. Raises ``Conflict`` when
         the attempt's key came with another body; a dry run takes no key.
         """
-        attempt = wanted.attempt
-        seed = wanted.seed or (hashed(f"seed:{by}:{attempt.key}") if attempt else secrets.token_hex(16))
-        sample_id = _sample_id(seed, wanted)
-        known = await self._stores.samples.get(sample_id)
-        sample = known or await self._draw(sample_id, seed, wanted, by)
+        attempt = request.attempt
+        seed = request.seed or (hashed(f"seed:{by}:{attempt.key}") if attempt else secrets.token_hex(16))
+        sample_id = _sample_id(seed, request)
+        stored_sample = await self._stores.samples.get(sample_id)
+        sample = stored_sample or await self._draw(sample_id, seed, request, by)
         if dry_run:
             return {**sample, "dry_run": True, "cases": []}
         await claim(self._stores.answers, attempt, now())
         sample = await self._stores.samples.keep(sample)
-        due = self._today() + timedelta(days=self._settings.due_days)
-        cases = [await self._open_drawn(one, sample, due, by) for one in sample["selected"]]
+        due_date = self._today() + timedelta(days=self._settings.due_days)
+        cases = [await self._open_sampled(one, sample, due_date, by) for one in sample["selected"]]
         return {**sample, "dry_run": False, "cases": [case for case in cases if case]}
 
     async def get_sample(self, sample_id: str) -> Document:
@@ -109,38 +109,38 @@ class Selection:
         return sample
 
     async def _open(
-        self, act: Act, case_id: str, period: Period, due: date, by: str, sample_id: str | None
+        self, unit: UnitOfWork, case_id: str, period: Period, due_date: date, by: str, sample_id: str | None
     ) -> Document:
-        reviewed = await self._stores.cases.of_member(act.member_id, act.session)
+        reviewed = await self._stores.cases.of_member(unit.member_id, unit.session)
         days = {"start": period.start.isoformat(), "end": period.end.isoformat()}
         if any(_overlap(days, case) and case["state"] != State.WITHDRAWN for case in reviewed):
             raise Conflict("This membership year of the member is in an audit case already.")
         if any(map(rules.is_open, reviewed)):
             raise Conflict("The member is in an audit case that goes on; a second one would have to wait for its end.")
         case = rules.new_case(
-            case_id, act.member_id, period, due, by=by, at=act.at, sample_id=sample_id, today=self._today()
+            case_id, unit.member_id, period, due_date, by=by, at=unit.at, sample_id=sample_id, today=self._today()
         )
         try:
-            await self._stores.cases.add(case, act.session)
+            await self._stores.cases.add(case, unit.session)
         except AlreadySelected:
             raise Conflict("The member is in an audit case that goes on.") from None
-        await keep_year(act, case)
-        await act.announce("audit.selected", case_id, event_data(case))
+        await keep_year(unit, case)
+        await unit.announce("audit.selected", case_id, event_data(case))
         return case
 
-    async def _draw(self, sample_id: str, seed: str, wanted: Draw, by: str) -> Document:
-        population = await self._population(wanted.window, sample_id)
-        size = sampling.size_of(len(population), _rate(wanted, self._settings), wanted.count)
+    async def _draw(self, sample_id: str, seed: str, request: SampleRequest, by: str) -> Document:
+        population = await self._population(request.window, sample_id)
+        size = sampling.size_of(len(population), _rate(request, self._settings), request.count)
         selected = sampling.draw(seed, population, size)
-        window = wanted.window
+        window = request.window
         return {
             "_id": sample_id,
             "seed": seed,
             "renewal_from": window.renewal_from.isoformat(),
             "renewal_to": window.renewal_to.isoformat(),
             "minimum_months_registered": window.minimum_months,
-            "rate": _rate(wanted, self._settings),
-            "count": wanted.count,
+            "rate": _rate(request, self._settings),
+            "count": request.count,
             "population_size": len(population),
             "population_digest": sampling.population_digest(population),
             "population": sorted(population),
@@ -154,7 +154,7 @@ class Selection:
 
     async def _population(self, window: Window, sample_id: str) -> dict[str, Document]:
         """Return member id → the membership year to audit, for all who may be drawn."""
-        found: dict[str, Document] = {}
+        years: dict[str, Document] = {}
         for member in await self._stores.samples.registered():
             since = member.get("registered_since")
             calendar = calendar_of(member)
@@ -164,37 +164,37 @@ class Selection:
             period = sampling.audited_period(calendar, renewal)
             if period.start <= self._today():
                 days = {"start": period.start.isoformat(), "end": period.end.isoformat()}
-                found[member["_id"]] = {"period_id": period.id, **days}
-        busy = await self._stores.cases.members_in(found, sample_id)
+                years[member["_id"]] = {"period_id": period.id, **days}
+        busy = await self._stores.cases.members_in(years, sample_id)
         reviewed = await self._stores.cases.reviewed(sample_id)
         return {
             member_id: period
-            for member_id, period in found.items()
+            for member_id, period in years.items()
             if member_id not in busy and not any(_overlap(period, case) for case in reviewed.get(member_id, ()))
         }
 
-    async def _open_drawn(self, one: Document, sample: Document, due: date, by: str) -> Document | None:
+    async def _open_sampled(self, row: Document, sample: Document, due_date: date, by: str) -> Document | None:
         """Open a drawn member's case, or return the one that was opened before; None when the member is in another."""
-        known = await self._stores.cases.get(one["case_id"])
-        if known is not None:
-            return known
-        period = Period(date.fromisoformat(one["start"]), date.fromisoformat(one["end"]))
+        case = await self._stores.cases.get(row["case_id"])
+        if case is not None:
+            return case
+        period = Period(date.fromisoformat(row["start"]), date.fromisoformat(row["end"]))
 
-        async def work(act: Act) -> Document | None:
-            if not act.member["registered"] or act.member.get("left_at"):
+        async def work(unit: UnitOfWork) -> Document | None:
+            if not unit.member["registered"] or unit.member.get("left_at"):
                 return None
-            return await self._open(act, one["case_id"], period, due, by, sample["_id"])
+            return await self._open(unit, row["case_id"], period, due_date, by, sample["_id"])
 
         try:
-            return await self._acts.run(one["member_id"], work)
+            return await self._units.run(row["member_id"], work)
         except (Conflict, NotFound):
             return None  # selected elsewhere, or erased, since the sample was drawn
 
 
-def _sample_id(seed: str, wanted: Draw) -> str:
-    window = wanted.window
-    said = (seed, window.renewal_from, window.renewal_to, window.minimum_months, wanted.rate, wanted.count)
-    return str(uuid.uuid5(NAMESPACE, "sample/" + "/".join(map(str, said))))
+def _sample_id(seed: str, request: SampleRequest) -> str:
+    window = request.window
+    parts = (seed, window.renewal_from, window.renewal_to, window.minimum_months, request.rate, request.count)
+    return str(uuid.uuid5(NAMESPACE, "sample/" + "/".join(map(str, parts))))
 
 
 def _overlap(days: Document, case: Document) -> bool:
@@ -206,14 +206,14 @@ def _case_id(sample_id: str, member_id: str) -> str:
     return str(uuid.uuid5(NAMESPACE, f"case/{sample_id}/{member_id}"))
 
 
-def _rate(wanted: Draw, settings: AuditRules) -> float | None:
-    return None if wanted.count is not None else wanted.rate if wanted.rate is not None else settings.rate
+def _rate(request: SampleRequest, settings: AuditRules) -> float | None:
+    return None if request.count is not None else request.rate if request.rate is not None else settings.rate
 
 
-def said(name: str, label: str, message: str) -> FieldFault:
+def field_error(name: str, label: str, message: str) -> FieldError:
     """Make the fault of one field of the body."""
-    return FieldFault(f"/{name}", label, message)
+    return FieldError(f"/{name}", label, message)
 
 
 def _fault(name: str, label: str, message: str) -> ValidationFailed:
-    return ValidationFailed(message, faults=[said(name, label, message)])
+    return ValidationFailed(message, field_errors=[field_error(name, label, message)])

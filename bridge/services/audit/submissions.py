@@ -18,7 +18,7 @@ from bridge.domain.record.periods import Period
 from bridge.errors import BridgeError
 from bridge.services.record.saving import save_entries
 from bridge.services.stores import Stores
-from bridge.services.unit_of_work import Act
+from bridge.services.unit_of_work import UnitOfWork
 
 Document = dict[str, Any]
 
@@ -29,48 +29,48 @@ class Tampered(BridgeError):
     title = "This submission is damaged"
 
 
-class Submissions:
+class AuditSubmissions:
     """Freezes what is submitted, keeps it, and lets it go."""
 
     def __init__(self, stores: Stores, forms: Forms) -> None:
         self._stores = stores
         self._forms = forms
 
-    async def take(self, act: Act, case: Document, declared: list[Document]) -> Document:
+    async def submit(self, unit: UnitOfWork, case: Document, declared: list[Document]) -> Document:
         """Take the snapshot of a case's period and freeze its scope; returns the submission: its id is the receipt."""
-        member_id, session = act.member_id, act.session
-        scope = await self._scope(act, case)
+        member_id, session = unit.member_id, unit.session
+        scope = await self._scope(unit, case)
         receipt = _receipt()
-        about = {**_about(act, case, receipt), "declarations": declared}
+        about = {**_about(unit, case, receipt), "declarations": declared}
         text = canonical(snapshot(about, scope, self._forms))
         submission = {
             "_id": receipt,
             "member_id": member_id,
             "case_id": case["_id"],
-            "submitted_at": act.at,
+            "submitted_at": unit.at,
             "digest": digest(text),
             "counts": scope.counts(),
             "evidence": {file["id"]: file["sha256"] for files in scope.files.values() for file in files},
         }
         await self._stores.submissions.add(submission, text, session)
-        await self._stores.freezes.freeze(member_id, scope, _mark(case, act.at), session)
+        await self._stores.freezes.freeze(member_id, scope, _mark(case, unit.at), session)
         return submission
 
-    async def _scope(self, act: Act, case: Document) -> Scope:
+    async def _scope(self, unit: UnitOfWork, case: Document) -> Scope:
         """Return what a case covers, each entry in its period: a calendar that moved may not have come to it yet."""
-        days = (act.member_id, case["start"], case["end"])
-        scope = await self._stores.freezes.scope(*days, act.session)
+        days = (unit.member_id, case["start"], case["end"])
+        scope = await self._stores.freezes.scope(*days, unit.session)
         elsewhere = [entry for entry in scope.log if entry.get("period_id") != case["period_id"]]
         if not elsewhere:
             return scope
-        await save_entries(act, [(entry, {**entry, "period_id": case["period_id"]}) for entry in elsewhere])
-        return await self._stores.freezes.scope(*days, act.session)
+        await save_entries(unit, [(entry, {**entry, "period_id": case["period_id"]}) for entry in elsewhere])
+        return await self._stores.freezes.scope(*days, unit.session)
 
-    async def thaw(self, act: Act, case: Document) -> None:
+    async def thaw(self, unit: UnitOfWork, case: Document) -> None:
         """End the freeze of a case, in the act that moves it on; what was held becomes drafts after it (decision 4)."""
         if case["state"] in FROZEN:
-            await self._stores.freezes.thaw(act.member_id, case["_id"], act.session)
-            await self._stores.follow_ups.add(act.member_id, act.at, act.session)
+            await self._stores.freezes.thaw(unit.member_id, case["_id"], unit.session)
+            await self._stores.follow_ups.add(unit.member_id, unit.at, unit.session)
 
     async def text(self, submission: Document) -> bytes:
         """Return the canonical text of a submission; raises ``Tampered`` when it does not match its digest."""
@@ -83,8 +83,8 @@ class Submissions:
         """Return what an assessor would find missing if the case's period were submitted now."""
         member_id = case["member_id"]
         scope = await self._stores.freezes.scope(member_id, case["start"], case["end"])
-        held = await self._stores.waiting.count_held(member_id)
-        waiting = sum(n for period_id, n in held.items() if case["start"] <= period_id <= case["end"])
+        counts = await self._stores.waiting.count_held(member_id)
+        waiting = sum(n for period_id, n in counts.items() if case["start"] <= period_id <= case["end"])
         return readiness(scope, self._forms, waiting, await self._stores.freezes.undated(member_id))
 
 
@@ -102,11 +102,11 @@ def _period(case: Document) -> Period:
     return Period(date.fromisoformat(case["start"]), date.fromisoformat(case["end"]))
 
 
-def _about(act: Act, case: Document, receipt: str) -> Document:
+def _about(unit: UnitOfWork, case: Document, receipt: str) -> Document:
     return {
         "case_id": case["_id"],
         "receipt": receipt,
-        "submitted_at": act.at,
+        "submitted_at": unit.at,
         "period": {"id": case["period_id"], "label": _period(case).label, "start": case["start"], "end": case["end"]},
-        "member": {"id": act.member_id, "name": act.member["name"], "registered": act.member["registered"]},
+        "member": {"id": unit.member_id, "name": unit.member["name"], "registered": unit.member["registered"]},
     }

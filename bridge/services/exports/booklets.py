@@ -11,7 +11,7 @@ from bridge.documents import formatting as words
 from bridge.documents.notice import Page
 from bridge.domain.record.forms import Forms
 from bridge.domain.record.periods import Elapsed
-from bridge.services.exports.reading import Choice, Names, Reads
+from bridge.services.exports.reading import Names, RecordFilter, RecordReader
 
 Document = dict[str, Any]
 Lines = AsyncGenerator[Document]
@@ -37,30 +37,30 @@ def form_lines(forms: Forms) -> Iterable[Document]:
     return [{"form": asdict(form)} for name in ("log", "plan") for form in forms.versions(name)]
 
 
-async def log_lines(reads: Reads, choice: Choice, member: Document) -> Lines:
+async def log_lines(reader: RecordReader, record_filter: RecordFilter, member: Document) -> Lines:
     """Give the entries of a log with the plan items they are linked with, then the comments."""
-    plan = await reads.plan_names()
-    async for entry in reads.entries(choice):
-        yield {"entry": {**entry, "plan": linked(plan, entry["plan_ids"])}}
-    async for line in comment_lines(reads, choice, member, plan):
+    plan = await reader.plan_names()
+    async for entry in reader.entries(record_filter):
+        yield {"entry": {**entry, "plan": linked_titles(plan, entry["plan_ids"])}}
+    async for line in comment_lines(reader, record_filter, member, plan):
         yield line
 
 
-async def plan_lines(reads: Reads, choice: Choice) -> Lines:
+async def plan_lines(reader: RecordReader, record_filter: RecordFilter) -> Lines:
     """Give the items of a plan with the entries that they are linked with."""
-    log = await reads.log_names()
-    async for item in reads.items(choice):
-        yield {"item": {**item, "log": linked(log, item["log_ids"])}}
+    log = await reader.log_names()
+    async for item in reader.items(record_filter):
+        yield {"item": {**item, "log": linked_titles(log, item["log_ids"])}}
 
 
-async def comment_lines(reads: Reads, choice: Choice, member: Document, plan: Names) -> Lines:
+async def comment_lines(reader: RecordReader, record_filter: RecordFilter, member: Document, plan: Names) -> Lines:
     """Give the comments, each with what it refers to in words (R52)."""
     log: Names | None = None
-    async for comment in reads.comments(choice):
+    async for comment in reader.comments(record_filter):
         if comment["refers_to"] and log is None:
-            log = await reads.log_names()
+            log = await reader.log_names()
         about = plan.get(comment["refers_to"]) or (log or {}).get(comment["refers_to"])
-        yield {"comment": {**comment, "author": _author(comment, member), "about": about and named(about)}}
+        yield {"comment": {**comment, "author": _author(comment, member), "about": about and display_title(about)}}
 
 
 async def submission_lines(snapshot: Document, forms: Forms, made_at: datetime, language: str) -> Lines:
@@ -77,17 +77,17 @@ async def submission_lines(snapshot: Document, forms: Forms, made_at: datetime, 
     links = snapshot["links"]
     for item in snapshot["plan"]:
         logged = [link["log_id"] for link in links if link["plan_id"] == item["id"]]
-        yield {"item": {**item, "log": linked(log, logged)}}
+        yield {"item": {**item, "log": linked_titles(log, logged)}}
     files: dict[str, list[Document]] = {}
     for file in snapshot["evidence"]:
         files.setdefault(file["log_id"], []).append(file)
     for entry in snapshot["log"]:
-        own = {"plan": linked(plan, entry["plan_ids"] or ()), "evidence": files.get(entry["id"], [])}
+        own = {"plan": linked_titles(plan, entry["plan_ids"] or ()), "evidence": files.get(entry["id"], [])}
         yield {"entry": {**entry, **own}}
     for comment in snapshot["comments"]:
         about = plan.get(comment["refers_to"]) or log.get(comment["refers_to"])
         author = _author(comment, {"_id": member["id"], "name": member["name"]})
-        yield {"comment": {**comment, "author": author, "about": about and named(about)}}
+        yield {"comment": {**comment, "author": author, "about": about and display_title(about)}}
 
 
 def note_lines(page: Page) -> Iterable[Document]:
@@ -95,12 +95,12 @@ def note_lines(page: Page) -> Iterable[Document]:
     return [{"note": {"title": title, "text": text}} for title, text in page]
 
 
-def linked(names: Names | Document, ids: Iterable[str]) -> list[Document]:
+def linked_titles(names: Names | Document, ids: Iterable[str]) -> list[Document]:
     """Return reference and title of those ids that are there."""
     return [{name: names[one].get(name) for name in ("reference", "title")} for one in ids if one in names]
 
 
-def named(record: Document) -> str:
+def display_title(record: Document) -> str:
     """Return what a person calls a record."""
     return " · ".join(part for part in (record.get("reference"), record.get("title")) if part)
 

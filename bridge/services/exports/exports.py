@@ -20,11 +20,11 @@ from bridge.services.access.access_log import AccessHistory
 from bridge.services.exports import booklets
 from bridge.services.exports.booklets import Document, Lines
 from bridge.services.exports.files import RecordFiles
-from bridge.services.exports.reading import Choice, Reads
-from bridge.services.privacy.subject_access import Everything
-from bridge.services.privacy.subjects import data_subject
+from bridge.services.exports.reading import RecordFilter, RecordReader
+from bridge.services.privacy.subject_access import SubjectAccessData
+from bridge.services.privacy.subjects import subject_of_member
 from bridge.services.record.periods import Periods
-from bridge.services.shares import Shares
+from bridge.services.shares import SubjectLimit
 from bridge.services.stores import Stores
 from bridge.store.times import now
 
@@ -32,7 +32,7 @@ COMPLETED, EVERY = "Completed entries only", "All entries, drafts included"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ExportRequest:
     """What a caller wants: a period's id, ``current`` or ``all``; or a range of days; ``every`` takes drafts too."""
 
     period: str = "current"
@@ -41,7 +41,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class ExportSettings:
     """What exports say of the service, and how many archives may be under way, in all."""
 
     language: str
@@ -50,11 +50,11 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class SharesOf:
+class ExportLimits:
     """What one subject may have of the archives under way, and of the PDFs made or waited for."""
 
-    archives: Shares
-    pdfs: Shares
+    archives: SubjectLimit
+    pdfs: SubjectLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +62,18 @@ class _Scope:
     """What was asked for, resolved: whose, what to read, what it is called, and how far the year has gone."""
 
     member: Document
-    choice: Choice
+    record_filter: RecordFilter
     label: str
     slug: str
     elapsed: Elapsed | None
 
     @property
     def included(self) -> tuple[str, str]:
-        return "Included", COMPLETED if self.choice.complete else EVERY
+        return "Included", COMPLETED if self.record_filter.complete else EVERY
 
 
 @dataclass(frozen=True, slots=True)
-class Pdf:
+class PdfFile:
     """A PDF and the name it is saved under."""
 
     name: str
@@ -81,7 +81,7 @@ class Pdf:
 
 
 @dataclass(frozen=True, slots=True)
-class Archive:
+class ZipStream:
     """A ZIP as a stream, and the name it is saved under."""
 
     name: str
@@ -98,82 +98,82 @@ class Exports:
         periods: Periods,
         access: AccessHistory,
         renderer: Renderer,
-        about: About,
-        shares: SharesOf,
+        settings: ExportSettings,
+        limits: ExportLimits,
     ) -> None:
         self._stores = stores
         self._forms = forms
         self._periods = periods
         self._access = access
         self._renderer = renderer
-        self._about = about
-        self._shares = shares
+        self._settings = settings
+        self._limits = limits
         self.streaming = 0
 
-    async def log_pdf(self, member_id: str, asked: Asked) -> Pdf:
+    async def log_pdf(self, member_id: str, request: ExportRequest) -> PdfFile:
         """Return the booklet of a log (R71, R72); raises ``NotFound``, ``Unavailable`` or ``TooLarge``."""
-        scope = await self._scope(member_id, asked)
-        return Pdf(f"cpd-log-{scope.slug}.pdf", await self._pdf(member_id, self._log(scope)))
+        scope = await self._scope(member_id, request)
+        return PdfFile(f"cpd-log-{scope.slug}.pdf", await self._pdf(member_id, self._log(scope)))
 
-    async def plan_pdf(self, member_id: str, asked: Asked) -> Pdf:
+    async def plan_pdf(self, member_id: str, request: ExportRequest) -> PdfFile:
         """Return the booklet of a plan (R74); raises as ``log_pdf`` does."""
-        scope = await self._scope(member_id, asked)
-        return Pdf(f"cpd-plan-{scope.slug}.pdf", await self._pdf(member_id, self._plan(scope)))
+        scope = await self._scope(member_id, request)
+        return PdfFile(f"cpd-plan-{scope.slug}.pdf", await self._pdf(member_id, self._plan(scope)))
 
-    async def submission_pdf(self, snapshot: bytes, subject: str) -> Pdf:
+    async def submission_pdf(self, snapshot: bytes, subject: str) -> PdfFile:
         """Return the booklet of a submission, made for ``subject`` of its canonical text alone (decision 2)."""
         submitted = orjson.loads(snapshot)
-        lines = booklets.submission_lines(submitted, self._forms, now(), self._about.language)
-        return Pdf(f"cpd-submission-{submitted['receipt']}.pdf", await self._pdf(subject, lines))
+        lines = booklets.submission_lines(submitted, self._forms, now(), self._settings.language)
+        return PdfFile(f"cpd-submission-{submitted['receipt']}.pdf", await self._pdf(subject, lines))
 
     async def _pdf(self, subject: str, lines: Lines) -> bytes:
-        async with self._shares.pdfs.turn(subject):
+        async with self._limits.pdfs.turn(subject):
             return await self._renderer.pdf(lines)
 
-    async def log_zip(self, member_id: str, asked: Asked, *, bom: bool) -> Archive:
+    async def log_zip(self, member_id: str, request: ExportRequest, *, bom: bool) -> ZipStream:
         """Return the log as a table with a data dictionary (R73); raises ``NotFound``, or ``Unavailable``."""
-        scope = await self._scope(member_id, asked)
+        scope = await self._scope(member_id, request)
         return self._archive(member_id, f"cpd-log-{scope.slug}.zip", self._files(scope, bom=bom).log_table())
 
-    async def record_zip(self, member_id: str, asked: Asked, *, bom: bool) -> Archive:
+    async def record_zip(self, member_id: str, request: ExportRequest, *, bom: bool) -> ZipStream:
         """Return plan, log, links, comments and cases as tables, data and PDF, with the evidence (R75)."""
-        scope = await self._scope(member_id, asked)
+        scope = await self._scope(member_id, request)
         return self._archive(member_id, f"cpd-record-{scope.slug}.zip", self._record(scope, bom=bom))
 
-    async def subject_access_zip(self, member_id: str, reader: Reader | None = None) -> Archive:
+    async def subject_access_zip(self, member_id: str, reader: Reader | None = None) -> ZipStream:
         """Return everything that is held about a member (UK GDPR art. 15 and 20).
 
         ``reader`` is who asks when it is not the member: noted before anything leaves. Raises ``NotFound``.
         """
         if await self._stores.members.get(member_id) is None:
             raise NotFound("There is no such member.")
-        scope = await self._scope(member_id, Asked("all", every=True))
-        made = self._archive(reader.subject if reader else member_id, "subject-access.zip", self._everything(scope))
+        scope = await self._scope(member_id, ExportRequest("all", every=True))
+        stream = self._archive(reader.subject if reader else member_id, "subject-access.zip", self._everything(scope))
         if reader is not None:
-            await self._access.read(reader, member_id, Right("subject_access"), ("record",))
-        return made
+            await self._access.record_read(reader, member_id, Right("subject_access"), ("record",))
+        return stream
 
     async def close(self) -> None:
         """End the processes that make PDFs."""
         await self._renderer.close()
 
-    async def _scope(self, member_id: str, asked: Asked) -> _Scope:
-        member = await self._periods.member(member_id)
-        if asked.days is not None:
-            first, last = asked.days
+    async def _scope(self, member_id: str, request: ExportRequest) -> _Scope:
+        member = await self._periods.get_member(member_id)
+        if request.days is not None:
+            first, last = request.days
             label = f"{day_in_words(first)} to {day_in_words(last)}"
-            choice = Choice(Period(first, last), complete=not asked.every)
+            choice = RecordFilter(Period(first, last), complete=not request.every)
             return _Scope(member, choice, label, f"{first}-to-{last}", None)
-        if asked.period == "all":
-            return _Scope(member, Choice(complete=not asked.every), "All years", "all-years", None)
-        period = self._periods.resolve(calendar_of(member), asked.period)
-        periods = tuple(self._periods.chosen(member, asked.period) or ())
-        choice = Choice(period, periods, complete=not asked.every)
+        if request.period == "all":
+            return _Scope(member, RecordFilter(complete=not request.every), "All years", "all-years", None)
+        period = self._periods.resolve(calendar_of(member), request.period)
+        periods = tuple(self._periods.period_ids(member, request.period) or ())
+        choice = RecordFilter(period, periods, complete=not request.every)
         return _Scope(member, choice, period.label, period.id, period.elapsed(self._periods.today()))
 
     def _files(self, scope: _Scope, *, bom: bool) -> RecordFiles:
-        reads = Reads(self._stores, self._forms, scope.member["_id"])
-        return RecordFiles(self._stores, self._forms, reads, scope.member, scope.choice, bom=bom)
+        reads = RecordReader(self._stores, self._forms, scope.member["_id"])
+        return RecordFiles(self._stores, self._forms, reads, scope.member, scope.record_filter, bom=bom)
 
     async def _record(self, scope: _Scope, *, bom: bool) -> AsyncGenerator[Member]:
         files = self._files(scope, bom=bom)
@@ -187,37 +187,37 @@ class Exports:
             pdf = self._renderer.pdf(self._log(year), patient=True)
             yield await files.pdf(f"pdf/cpd-log-{year.slug}.pdf", pdf)
 
-    async def _years(self, scope: _Scope) -> list[tuple[Period, Choice]]:
+    async def _years(self, scope: _Scope) -> list[tuple[Period, RecordFilter]]:
         """Return the membership years that an export covers, oldest first: a booklet for each."""
-        if scope.choice.span is not None:
-            return [(scope.choice.span, scope.choice)]
-        known = await self._periods.every(scope.member["_id"])
-        years: list[tuple[Period, Choice]] = []
-        for row in reversed(known):
+        if scope.record_filter.span is not None:
+            return [(scope.record_filter.span, scope.record_filter)]
+        rows = await self._periods.list_all(scope.member["_id"])
+        years: list[tuple[Period, RecordFilter]] = []
+        for row in reversed(rows):
             keys = (None, row["id"]) if row["current"] else (row["id"],)
             if row["counts"]["total"] or row["current"]:
                 span = Period(row["start"], row["end"])
-                years.append((span, Choice(span, keys, complete=scope.choice.complete)))
+                years.append((span, RecordFilter(span, keys, complete=scope.record_filter.complete)))
         return years
 
     async def _everything(self, scope: _Scope) -> AsyncGenerator[Member]:
-        subject = await data_subject(self._stores, scope.member["_id"], scope.member)
-        everything = Everything(self._stores, self._access, scope.member, subject, self._about.notice)
+        subject = await subject_of_member(self._stores, scope.member["_id"], scope.member)
+        everything = SubjectAccessData(self._stores, self._access, scope.member, subject, self._settings.notice)
         yield everything.first_page()
         lines = self._notice(scope)
         yield await self._files(scope, bom=True).pdf("read-me-first.pdf", self._renderer.pdf(lines, patient=True))
         async for member in self._record(scope, bom=True):
             yield replace(member, name=f"record/{member.name}")
-        async for member in everything.members():
+        async for member in everything.files():
             yield member
 
-    def _archive(self, subject: str, name: str, members: AsyncGenerator[Member]) -> Archive:
-        if self.streaming >= self._about.streams:
+    def _archive(self, subject: str, name: str, members: AsyncGenerator[Member]) -> ZipStream:
+        if self.streaming >= self._settings.streams:
             raise Unavailable("Many exports are under way just now; try again shortly.", retry_after=10)
-        return Archive(name, self._counted(subject, members))
+        return ZipStream(name, self._counted(subject, members))
 
     async def _counted(self, subject: str, members: AsyncGenerator[Member]) -> AsyncGenerator[bytes]:
-        async with self._shares.archives.turn(subject):
+        async with self._limits.archives.turn(subject):
             self.streaming += 1
             try:
                 async for piece in archive(members, now()):
@@ -226,26 +226,26 @@ class Exports:
                 self.streaming -= 1
 
     def _cover(self, title: str, scope: _Scope, facts: list[tuple[str, str]]) -> Document:
-        name, language = scope.member["name"], scope.member.get("language") or self._about.language
+        name, language = scope.member["name"], scope.member.get("language") or self._settings.language
         return booklets.header(title, name, scope.label, now(), language, facts, scope.elapsed)
 
     async def _log(self, scope: _Scope) -> Lines:
         yield self._cover("CPD log", scope, [scope.included])
         for line in booklets.form_lines(self._forms):
             yield line
-        reads = Reads(self._stores, self._forms, scope.member["_id"])
-        async for line in booklets.log_lines(reads, scope.choice, scope.member):
+        reads = RecordReader(self._stores, self._forms, scope.member["_id"])
+        async for line in booklets.log_lines(reads, scope.record_filter, scope.member):
             yield line
 
     async def _plan(self, scope: _Scope) -> Lines:
         yield self._cover("CPD plan", scope, [("Included", "Every planned activity")])
         for line in booklets.form_lines(self._forms):
             yield line
-        reads = Reads(self._stores, self._forms, scope.member["_id"])
-        async for line in booklets.plan_lines(reads, scope.choice):
+        reads = RecordReader(self._stores, self._forms, scope.member["_id"])
+        async for line in booklets.plan_lines(reads, scope.record_filter):
             yield line
 
     async def _notice(self, scope: _Scope) -> Lines:
         yield self._cover("Your personal data", scope, [])
-        for line in booklets.note_lines(self._about.notice):
+        for line in booklets.note_lines(self._settings.notice):
             yield line

@@ -10,7 +10,7 @@ from bridge.documents.archive import Member, safe_name, whole
 from bridge.documents.tables import DICTIONARY, LOG_FACTS, PLAN_FACTS
 from bridge.domain.record.forms import Forms
 from bridge.errors import BridgeError
-from bridge.services.exports.reading import Choice, Names, Reads
+from bridge.services.exports.reading import Names, RecordFilter, RecordReader
 from bridge.services.stores import Stores
 from bridge.store.record.evidence import CLEAN, item
 
@@ -32,57 +32,64 @@ class RecordFiles:
     """One member's record, narrowed by a choice; each file is read when the archive comes to it."""
 
     def __init__(
-        self, stores: Stores, forms: Forms, reads: Reads, member: Document, choice: Choice, *, bom: bool
+        self,
+        stores: Stores,
+        forms: Forms,
+        reader: RecordReader,
+        member: Document,
+        record_filter: RecordFilter,
+        *,
+        bom: bool,
     ) -> None:
         self._stores = stores
         self._forms = forms
-        self._reads = reads
+        self._reader = reader
         self._member_id: str = member["_id"]
-        self._choice = choice
+        self._filter = record_filter
         self._bom = bom
 
     async def log_table(self) -> AsyncGenerator[Member]:
         """Give the log as a table, and what its columns mean."""
         yield self._csv("log", self._log_columns(), self._log_rows())
-        yield self._csv("data-dictionary", DICTIONARY, _given(self._dictionary("log", LOG_FACTS)))
+        yield self._csv("data-dictionary", DICTIONARY, _as_rows(self._dictionary("log", LOG_FACTS)))
 
     async def tables(self) -> AsyncGenerator[Member]:
         """Give plan, log, links, comments and cases, each as CSV and as JSON, and what the columns mean."""
         plan = tables.columns(self._forms.versions("plan"), PLAN_FACTS)
         kinds: Mapping[str, tuple[Sequence[str], Callable[[], Rows]]] = {
-            "plan": (plan, lambda: self._reads.items(self._choice)),
+            "plan": (plan, lambda: self._reader.items(self._filter)),
             "log": (self._log_columns(), self._log_rows),
             "links": (LINKS, self._links),
-            "comments": (COMMENTS, lambda: self._reads.comments(self._choice)),
+            "comments": (COMMENTS, lambda: self._reader.comments(self._filter)),
             "audit-cases": (("id", *CASES), self._cases),
         }
         for name, (columns, rows) in kinds.items():
             yield self._csv(name, columns, rows())
             yield Member(f"{name}.json", tables.json_list(rows()))
         meanings = [*self._dictionary("log", LOG_FACTS), *self._dictionary("plan", PLAN_FACTS)]
-        yield self._csv("data-dictionary", DICTIONARY, _given(meanings))
+        yield self._csv("data-dictionary", DICTIONARY, _as_rows(meanings))
 
     async def evidence(self) -> AsyncGenerator[Member]:
         """Give the list of files, then the files that are free of viruses, under names that are safe anywhere."""
-        names = await self._reads.log_names(self._choice)
-        whole_record = self._choice.span is None and not self._choice.complete
-        found = [
+        names = await self._reader.log_names(self._filter)
+        whole_record = self._filter.span is None and not self._filter.complete
+        files = [
             (_path(number, file), file)
             for number, file in enumerate(await self._stores.holdings.files(self._member_id), 1)
             if whole_record or file["entry_id"] in names
         ]
-        rows = [_file_row(path, file, names) for path, file in found]
-        yield self._csv("evidence", FILES, _given(rows))
-        yield Member("evidence.json", tables.json_list(_given(rows)))
-        for path, file in found:
+        rows = [_file_row(path, file, names) for path, file in files]
+        yield self._csv("evidence", FILES, _as_rows(rows))
+        yield Member("evidence.json", tables.json_list(_as_rows(rows)))
+        for path, file in files:
             if file["state"] == CLEAN:
                 packed = file["media_type"] in PACKED
                 yield Member(path, self._stores.evidence.read(file), packed, file["length"])
 
-    async def pdf(self, name: str, made: Awaitable[bytes]) -> Member:
+    async def pdf(self, name: str, content: Awaitable[bytes]) -> Member:
         """Return a PDF as a file, or a file that says why it could not be made: the data are there all the same."""
         try:
-            return Member(name, whole(await made), packed=True)
+            return Member(name, whole(await content), packed=True)
         except BridgeError as error:
             return Member(f"{name}.not-made.txt", whole(f"{error.detail}\n".encode()))
 
@@ -96,11 +103,11 @@ class RecordFiles:
         return tables.columns(self._forms.versions("log"), LOG_FACTS)
 
     def _log_rows(self) -> Rows:
-        return self._reads.entries(self._choice)
+        return self._reader.entries(self._filter)
 
     async def _links(self) -> Rows:
-        log, plan = await self._reads.log_names(self._choice), await self._reads.plan_names()
-        async for entry in self._reads.entries(self._choice):
+        log, plan = await self._reader.log_names(self._filter), await self._reader.plan_names()
+        async for entry in self._reader.entries(self._filter):
             for plan_id in entry["plan_ids"]:
                 yield {
                     "log_id": entry["id"],
@@ -114,7 +121,7 @@ class RecordFiles:
             yield {"id": case["_id"], **{name: case.get(name) for name in CASES}}
 
 
-async def _given(rows: Iterable[Any]) -> Rows:
+async def _as_rows(rows: Iterable[Any]) -> Rows:
     for row in rows:
         yield row
 

@@ -23,7 +23,7 @@ NAMED = ("reference", "title")
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class RecordFilter:
     """What is read: the days of ``span`` (None is all), by ``periods`` where it is one, and ``complete`` entries only.
 
     ``periods`` are period ids, with None for the undated entries that belong to the current period.
@@ -47,7 +47,7 @@ class Choice:
         return {} if self.span is None else touching(self.span)
 
 
-class Reads:
+class RecordReader:
     """One member's record, as it is shown: fields of the forms, and what is known of each record."""
 
     def __init__(self, stores: Stores, forms: Forms, member_id: str) -> None:
@@ -55,23 +55,23 @@ class Reads:
         self._forms = forms
         self._member_id = member_id
 
-    async def entries(self, choice: Choice) -> AsyncGenerator[Document]:
+    async def entries(self, record_filter: RecordFilter) -> AsyncGenerator[Document]:
         """Give the log entries by date, those without one last; each with its ``evidence``."""
-        async for page in _pages(self._stores.log.of(self._member_id), choice.entries(), "date"):
+        async for page in _pages(self._stores.log.of(self._member_id), record_filter.entries(), "date"):
             files = await self._stores.evidence.of_entries(self._member_id, [entry["_id"] for entry in page])
             for entry in page:
-                shown = self._shown("log", entry, (*OF_LOG, "provenance"))
+                shown = self._row("log", entry, (*OF_LOG, "provenance"))
                 yield {**shown, "evidence": files.get(entry["_id"], [])}
 
-    async def items(self, choice: Choice) -> AsyncGenerator[Document]:
+    async def items(self, record_filter: RecordFilter) -> AsyncGenerator[Document]:
         """Give the plan items by start date, those without one last."""
-        async for page in _pages(self._stores.plan.of(self._member_id), choice.items(), "start_date"):
+        async for page in _pages(self._stores.plan.of(self._member_id), record_filter.items(), "start_date"):
             for item in page:
-                yield self._shown("plan", item, (*OF_PLAN, "log_ids"))
+                yield self._row("plan", item, (*OF_PLAN, "log_ids"))
 
-    async def comments(self, choice: Choice) -> AsyncGenerator[Document]:
+    async def comments(self, record_filter: RecordFilter) -> AsyncGenerator[Document]:
         """Give the comments, oldest first."""
-        span, after = choice.span or Period(date.min, date.max), None
+        span, after = record_filter.span or Period(date.min, date.max), None
         while True:
             page: Listing = await self._stores.comments.list(
                 self._member_id, span, [("created_at", False)], AT_ONCE, after
@@ -83,19 +83,19 @@ class Reads:
             if (after := page.next) is None:
                 return
 
-    async def log_names(self, choice: Choice | None = None) -> Names:
+    async def log_names(self, record_filter: RecordFilter | None = None) -> Names:
         """Return id → reference and title of the log entries, every one unless narrowed."""
-        return await _names(self._stores.log.of(self._member_id), choice.entries() if choice else {})
+        return await _names(self._stores.log.of(self._member_id), record_filter.entries() if record_filter else {})
 
     async def plan_names(self) -> Names:
         """Return id → reference and title of every plan item."""
         return await _names(self._stores.plan.of(self._member_id), {})
 
-    def _shown(self, kind: str, record: Document, known: tuple[str, ...]) -> Document:
+    def _row(self, kind: str, record: Document, names: tuple[str, ...]) -> Document:
         form = self._forms.form(kind, record["form_version"])
         return {
             "id": record["_id"],
-            **{name: record.get(name) for name in known},
+            **{name: record.get(name) for name in names},
             **values_of(form, record),
         }
 
@@ -105,13 +105,12 @@ async def _pages(
 ) -> AsyncGenerator[list[Document]]:
     after: list[Any] | None = None
     while True:
-        wanted = Wanted({}, query, [(order, False)], AT_ONCE, after, fields=fields)
-        page = await records.page(wanted, counts=False)
+        page = await records.page(Wanted({}, query, [(order, False)], AT_ONCE, after, fields=fields), counts=False)
         yield page.items
         if (after := page.next) is None:
             return
 
 
 async def _names(records: MemberRecords, query: Document) -> Names:
-    named = _pages(records, query, "title", NAMED)
-    return {one["_id"]: {name: one.get(name) for name in NAMED} async for page in named for one in page}
+    pages = _pages(records, query, "title", NAMED)
+    return {record["_id"]: {name: record.get(name) for name in NAMED} async for page in pages for record in page}

@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 from bridge.domain.fields import ONE_LINE
 from bridge.domain.members.identifiers import Input
 from bridge.domain.statements import agents
-from bridge.services.members.members import MEMBER_ID, MemberIn, MemberRecords
+from bridge.services.members.members import MEMBER_ID, MemberIn, Membership
 from bridge.services.stores import Stores
 
 LARGEST_REVISION = 2**53 - 1
@@ -39,7 +39,7 @@ class MemberLeft(Input):
     revision: int = Field(ge=0, le=LARGEST_REVISION, description="Grows with each change of the member.")
 
 
-class Change(StrEnum):
+class FeedResult(StrEnum):
     """What became of a change."""
 
     APPLIED = "applied"
@@ -50,28 +50,28 @@ class Change(StrEnum):
 class MemberFeed:
     """Applies changes; what is not newer than what is known is ignored, so that repeats and disorder do no harm."""
 
-    def __init__(self, stores: Stores, records: MemberRecords) -> None:
+    def __init__(self, stores: Stores, records: Membership) -> None:
         self._stores = stores
         self._records = records
 
-    async def upserted(self, given: MemberUpserted) -> Change:
+    async def upsert(self, change: MemberUpserted) -> FeedResult:
         """Create or change a member; raises ``Conflict`` when an identifier is another member's.
 
         An erased member is not brought back, and not complained of either (invariant 8).
         """
-        if await self._erased(given.member_id):
-            return Change.ERASED
-        put = await self._records.put(given.member_id, given.member(), given.revision)
-        return Change.STALE if put is None else Change.APPLIED
+        if await self._is_erased(change.member_id):
+            return FeedResult.ERASED
+        result = await self._records.put(change.member_id, change.member(), change.revision)
+        return FeedResult.STALE if result is None else FeedResult.APPLIED
 
-    async def left(self, given: MemberLeft) -> Change:
+    async def record_left(self, change: MemberLeft) -> FeedResult:
         """Note that a member left, also one of whom nothing was heard yet."""
-        if await self._erased(given.member_id):
-            return Change.ERASED
-        await self._records.leave(given.member_id, given.revision)
-        return Change.APPLIED
+        if await self._is_erased(change.member_id):
+            return FeedResult.ERASED
+        await self._records.leave(change.member_id, change.revision)
+        return FeedResult.APPLIED
 
-    async def _erased(self, member_id: str) -> bool:
+    async def _is_erased(self, member_id: str) -> bool:
         return bool(await self._stores.erasures.among([agents.id_key(member_id)]))
 
 

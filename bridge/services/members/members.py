@@ -15,8 +15,8 @@ from bridge.domain.privacy.subjects import given_up
 from bridge.domain.record.calendars import calendar_of
 from bridge.domain.record.periods import Period, check_periods
 from bridge.domain.statements import agents
-from bridge.errors import Conflict, FieldFault, NotFound
-from bridge.services.statements.follow_ups import FollowUps
+from bridge.errors import Conflict, FieldError, NotFound
+from bridge.services.statements.follow_ups import FollowUpRunner
 from bridge.services.stores import Stores
 from bridge.store.database import Session
 from bridge.store.members.identifiers import IdentifierTaken
@@ -71,17 +71,17 @@ class MemberIn(Input):
 
 
 @dataclass(frozen=True, slots=True)
-class Put:
+class PutResult:
     """A member as stored, and whether this call made it."""
 
     member: dict[str, Any]
     created: bool
 
 
-class MemberRecords:
+class Membership:
     """Creates and changes members; their logs follow."""
 
-    def __init__(self, stores: Stores, follow_ups: FollowUps) -> None:
+    def __init__(self, stores: Stores, follow_ups: FollowUpRunner) -> None:
         self._stores = stores
         self._follow_ups = follow_ups
 
@@ -92,19 +92,21 @@ class MemberRecords:
             raise NotFound("There is no such member.")
         return member
 
-    async def put(self, member_id: str, body: MemberIn, revision: int | None = None) -> Put | None:
+    async def put(self, member_id: str, body: MemberIn, revision: int | None = None) -> PutResult | None:
         """Store a member, then bring the log in line; None when ``revision`` is not newer than the one stored.
 
         Raises ``Conflict`` when an identifier belongs to another member, or the member was erased (invariant 8).
         """
         try:
-            put = await self._stores.database.transaction(lambda session: self._put(member_id, body, revision, session))
+            result = await self._stores.database.transaction(
+                lambda session: self._put(member_id, body, revision, session)
+            )
         except IdentifierTaken as error:
-            raise _taken(body, error.key) from error
+            raise _identifier_taken(body, error.key) from error
         await self._follow_ups.run_for_a_while(member_id)
-        return put
+        return result
 
-    async def _put(self, member_id: str, body: MemberIn, revision: int | None, session: Session) -> Put | None:
+    async def _put(self, member_id: str, body: MemberIn, revision: int | None, session: Session) -> PutResult | None:
         """Write a member, what follows from that, and the identifiers, on which whoever parks a statement meets it."""
         before = await self._stores.members.touch(member_id, session)
         await self._refuse_erased(member_id, before, session)
@@ -124,15 +126,15 @@ class MemberRecords:
         await self._follow(before, numbered, session)
         stored = await self._stores.members.get(member_id, session)
         assert stored is not None, "it was written just now"
-        return Put(stored, created=before is None)
+        return PutResult(stored, created=before is None)
 
     async def _is_newer(
         self, member_id: str, before: dict[str, Any] | None, revision: int | None, session: Session
     ) -> bool:
         if revision is None:
             return True
-        left = await self._stores.departures.revision(member_id, session)
-        return revision > max(left, (before or {}).get("revision", -1))
+        departed_at = await self._stores.departures.revision(member_id, session)
+        return revision > max(departed_at, (before or {}).get("revision", -1))
 
     async def _follow(self, before: dict[str, Any] | None, member: dict[str, Any], session: Session) -> None:
         """Write down what the change leads to: statements that waited, entries and plan items in other years."""
@@ -161,33 +163,33 @@ class MemberRecords:
                 await self._stores.departures.note(member_id, revision, session)
                 # Whoever brings this member meets it here, if there is no member's document to meet on.
                 await self._stores.identifiers.seek([agents.id_key(member_id)], session)
-            known = (member or {}).get("revision")
-            if member is None or (revision is not None and known is not None and known >= revision):
+            revision_before = (member or {}).get("revision")
+            if member is None or (revision is not None and revision_before is not None and revision_before >= revision):
                 return False
-            left = {"left_at": now(), **({} if revision is None else {"revision": revision})}
-            await self._stores.members.change(member_id, {"$set": left}, session)
+            fields = {"left_at": now(), **({} if revision is None else {"revision": revision})}
+            await self._stores.members.change(member_id, {"$set": fields}, session)
             return True
 
         return await self._stores.database.transaction(work)
 
 
-def _fields(member_id: str, given: MemberIn) -> dict[str, Any]:
-    identifiers = [identifier.agent() for identifier in given.identifiers]
+def _fields(member_id: str, body: MemberIn) -> dict[str, Any]:
+    identifiers = [identifier.agent() for identifier in body.identifiers]
     # The id has a key as well: who brings a member and who erases one meet on it, if there is no member to meet on.
     keys = [agents.id_key(member_id), *agents.member_keys(identifiers)]
-    dumped = given.model_dump(mode="json", exclude={"identifiers"})
+    dumped = body.model_dump(mode="json", exclude={"identifiers"})
     return {**dumped, "identifiers": identifiers, "keys": keys, "left_at": None}
 
 
-def _taken(given: MemberIn, key: str) -> Conflict:
+def _identifier_taken(body: MemberIn, key: str) -> Conflict:
     """Say which identifier is another member's, without telling whose."""
-    named = [number for number, one in enumerate(given.identifiers) if key in agents.member_keys([one.agent()])]
-    number = named[0] if named else 0
-    kind = next(iter(given.identifiers[number].agent()))
+    numbers = [number for number, one in enumerate(body.identifiers) if key in agents.member_keys([one.agent()])]
+    number = numbers[0] if numbers else 0
+    kind = next(iter(body.identifiers[number].agent()))
     message = (
         f"Identifier {number + 1} ({kind}) belongs to another member: remove it there first, or leave it out here."
     )
-    return Conflict(message, faults=[FieldFault(f"/identifiers/{number}", f"Identifier {number + 1}", message)])
+    return Conflict(message, field_errors=[FieldError(f"/identifiers/{number}", f"Identifier {number + 1}", message)])
 
 
 def is_member_id(text: str) -> bool:

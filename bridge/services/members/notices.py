@@ -24,51 +24,51 @@ LEASE: Final = timedelta(minutes=20)
 """How long a claim holds: longer than a mail server may take to answer (``bridge.clients.smtp``)."""
 
 
-class NoticeBoard:
+class AuditNotices:
     """The notices that are to be sent, were sent, or could not be."""
 
     def __init__(self, stores: Stores, portal_url: str | None) -> None:
         self._stores = stores
         self._portal_url = portal_url
 
-    async def take(self, event_id: str, kind: str, member_id: str, data: Mapping[str, Any]) -> None:
+    async def create_from_event(self, event_id: str, kind: str, member_id: str, data: Mapping[str, Any]) -> None:
         """Make the notice of an event, if its member is to be told; an event that comes again makes none."""
         if kind not in TOLD:
             return
         at = now()
         names = ("case_id", "state", "due_date", "days", "receipt")
         notice = {"_id": event_id, "kind": kind, "member_id": member_id, "state": PENDING, "attempts": 0}
-        told = {name: data[name] for name in names if name in data}
+        details = {name: data[name] for name in names if name in data}
         order = {"created_at": {"empty": False, "key": f"{at:%Y-%m-%dT%H:%M:%S.%f}"}}
         times = {"created_at": at, "next_at": at, "status": None, "order": order}
-        await self._stores.notices.add({**notice, "told": told, **times})
+        await self._stores.notices.add({**notice, "told": details, **times})
 
-    async def claim(self) -> Claimed | None:
+    async def claim_next(self) -> Claimed | None:
         """Claim the next notice to send, or return None; those that nobody is to get are settled on the way."""
         while notice := await self._stores.notices.claim(now(), LEASE):
             case = await self._stores.cases.get(notice["told"]["case_id"])
             member = await self._stores.members.get(notice["member_id"])
             if case is None or member is None or words.is_stale(notice["kind"], notice["told"], case):
-                await self.settle(notice, "superseded")
+                await self.record_outcome(notice, "superseded")
             elif not member.get("email"):
-                await self.settle(notice, "no_address")
+                await self.record_outcome(notice, "no_address")
             else:
                 return Claimed(notice, member["email"], self._letter(notice, case, member))
         return None
 
-    async def sent(self, notice: Document, message_id: str) -> None:
+    async def record_sent(self, notice: Document, message_id: str) -> None:
         """Note that the mail server has taken a notice."""
         await self._stores.notices.settle(notice, {"state": SENT, "sent_at": now(), "message_id": message_id})
 
-    async def later(self, notice: Document, status: str) -> None:
+    async def retry_later(self, notice: Document, status: str) -> None:
         """Put a notice back in line after a fault that may pass; give up after some days."""
         again = words.next_try(notice["attempts"], notice["created_at"], now())
         if again is None:
-            await self.settle(notice, "failed", status)
+            await self.record_outcome(notice, "failed", status)
         else:
             await self._stores.notices.settle(notice, {"state": PENDING, "next_at": again, "status": status})
 
-    async def settle(self, notice: Document, state: str, status: str | None = None) -> None:
+    async def record_outcome(self, notice: Document, state: str, status: str | None = None) -> None:
         """Write down how a notice ended; ``status`` is an SMTP code or a word, never a server's sentence."""
         await self._stores.notices.settle(notice, {"state": state, "status": status})
 
@@ -76,7 +76,7 @@ class NoticeBoard:
         """Mark notices whose sender died as uncertain; returns how many."""
         return await self._stores.notices.give_up_claims(now())
 
-    async def bounced(self, message_id: str, status: str) -> bool:
+    async def record_bounce(self, message_id: str, status: str) -> bool:
         """Note that a notice came back; returns whether it is one of ours."""
         return await self._stores.notices.bounced(message_id, status, now())
 
@@ -88,7 +88,7 @@ class NoticeBoard:
         """Return state → number of notices."""
         return await self._stores.notices.counts()
 
-    async def again(self, notice_id: str) -> Document:
+    async def send_again(self, notice_id: str) -> Document:
         """Send a notice once more that ended without being sent; raises ``NotFound`` when there is none such."""
         notice = await self._stores.notices.again(notice_id, now())
         if notice is None:
@@ -96,13 +96,13 @@ class NoticeBoard:
         return notice
 
     def _letter(self, notice: Document, case: Document, member: Document) -> Letter:
-        told, language = notice["told"], words.language_of(member.get("language"))
+        details, language = notice["told"], words.language_of(member.get("language"))
         values = {
             "name": member["name"],
             "start": words.day(case["start"], language),
             "end": words.day(case["end"], language),
             "due_date": words.day(case["due_date"], language),
-            "days": str(told.get("days", "")),
-            "receipt": told.get("receipt") or "",
+            "days": str(details.get("days", "")),
+            "receipt": details.get("receipt") or "",
         }
-        return words.letter(words.template_of(notice["kind"], told["state"]), language, values, self._portal_url)
+        return words.letter(words.template_of(notice["kind"], details["state"]), language, values, self._portal_url)

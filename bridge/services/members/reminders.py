@@ -17,9 +17,9 @@ from bridge.domain.events import event
 from bridge.domain.record.calendars import calendar_of
 from bridge.domain.record.periods import Period
 from bridge.services.audit.cases import event_data
-from bridge.services.statements.follow_ups import FollowUps
+from bridge.services.statements.follow_ups import FollowUpRunner
 from bridge.services.stores import Stores
-from bridge.services.unit_of_work import Act, Acts
+from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.store.database import Session
 from bridge.store.times import now
 
@@ -36,10 +36,15 @@ class Reminders:
     """Finds what is due; ``today`` gives the local day."""
 
     def __init__(
-        self, stores: Stores, acts: Acts, follow_ups: FollowUps, ending_days: int, today: Callable[[], date]
+        self,
+        stores: Stores,
+        units: UnitsOfWork,
+        follow_ups: FollowUpRunner,
+        ending_days: int,
+        today: Callable[[], date],
     ) -> None:
         self._stores = stores
-        self._acts = acts
+        self._units = units
         self._follow_ups = follow_ups
         self._ending = timedelta(days=ending_days)
         self._today = today
@@ -54,7 +59,7 @@ class Reminders:
         """Announce the audit's due dates, 30, 7 and 3 days before; returns how many."""
         until = self._today() + timedelta(days=max(REMIND_AT))
         cases = await self._stores.cases.awaited(until.isoformat())
-        return sum([await self._remind(case) for case in cases if self._due(case) is not None])
+        return sum([await self._remind(case) for case in cases if self._reminder_due(case) is not None])
 
     async def announce_endings(self) -> int:
         """Announce the membership years that end in so many days, for each day not yet seen to; returns how many."""
@@ -67,34 +72,36 @@ class Reminders:
         await self._stores.schedules.done(TASK, today.isoformat())
         return announced
 
-    def _due(self, case: Document) -> int | None:
+    def _reminder_due(self, case: Document) -> int | None:
         return rules.reminder_due(rules.due_of(case), case["reminded"], self._today())
 
     async def _remind(self, case: Document) -> bool:
-        async def work(act: Act) -> bool:
-            current = await self._stores.cases.get(case["_id"], act.session)
-            days = self._due(current) if current and current["state"] in AWAITED else None
+        async def work(unit: UnitOfWork) -> bool:
+            current = await self._stores.cases.get(case["_id"], unit.session)
+            days = self._reminder_due(current) if current and current["state"] in AWAITED else None
             if current is None or days is None:
                 return False
-            due = rules.due_of(current)
-            passed = {"$set": {"reminded": rules.reminders_passed(due, self._today())}}
-            await self._stores.cases.change(current, passed, act.session)
-            left = (due - self._today()).days
-            await act.announce("audit.due", f"{case['_id']}:{due}:{days}", {**event_data(current), "days": left})
+            due_date = rules.due_of(current)
+            passed = {"$set": {"reminded": rules.reminders_passed(due_date, self._today())}}
+            await self._stores.cases.change(current, passed, unit.session)
+            days_left = (due_date - self._today()).days
+            await unit.announce(
+                "audit.due", f"{case['_id']}:{due_date}:{days}", {**event_data(current), "days": days_left}
+            )
             return True
 
-        return await self._acts.run(case["member_id"], work)
+        return await self._units.run(case["member_id"], work)
 
     async def _announce(self, ends: set[date]) -> int:
         last, announced = "", 0
         while True:
-            some = partial(self._some, last, ends)
-            members, events = await self._stores.database.transaction(some)
+            batch = partial(self._announce_batch, last, ends)
+            members, events = await self._stores.database.transaction(batch)
             if not members:
                 return announced
             last, announced = members[-1]["_id"], announced + events
 
-    async def _some(self, beyond: str, ends: set[date], session: Session) -> tuple[list[Document], int]:
+    async def _announce_batch(self, beyond: str, ends: set[date], session: Session) -> tuple[list[Document], int]:
         """Announce the endings of the next members; returns these members and the number of events."""
         members = await self._stores.members.in_order(beyond, AT_ONCE, session)
         endings = [(member, period) for member in members if (period := _ending(member, ends))]
@@ -103,9 +110,9 @@ class Reminders:
         return members, len(endings)
 
 
-def _days_since(done: str | None, today: date) -> list[date]:
+def _days_since(last_day: str | None, today: date) -> list[date]:
     """Return the days not yet seen to, today the last; only today when nothing was ever done."""
-    missed = (today - date.fromisoformat(done)).days if done else 1
+    missed = (today - date.fromisoformat(last_day)).days if last_day else 1
     return [today - timedelta(days=back) for back in range(min(missed, MOST_DAYS))]
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from bridge.documents.backups import BadBackup, Reader, Writer, split
 from bridge.errors import Conflict
 from bridge.services.operations.migrations import Migrations
-from bridge.services.privacy.erasure import Erasures
+from bridge.services.privacy.erasure import MemberErasure
 from bridge.services.stores import Stores
 from bridge.store.operations.dump import META, Dump
 from bridge.store.privacy.erasures import ERASED
@@ -26,7 +26,7 @@ RESTORING: Final = "restoring"
 class Backups:
     """Makes backups, and restores them."""
 
-    def __init__(self, stores: Stores, migrations: Migrations, erasures: Erasures) -> None:
+    def __init__(self, stores: Stores, migrations: Migrations, erasures: MemberErasure) -> None:
         self._stores = stores
         self._dump = Dump(stores.database)
         self._migrations = migrations
@@ -50,7 +50,7 @@ class Backups:
         sums = {name: sum(one[name] for one in counted) for name in ("documents", "bytes")}
         return {"at": at, "consistency": consistency, **sums}
 
-    async def note(self, facts: Document) -> None:
+    async def record_backup(self, facts: Document) -> None:
         """Write down that a backup is whole and where it should be: metrics tell its age (R84)."""
         await self._dump.note("backup", facts)
 
@@ -72,7 +72,7 @@ class Backups:
             await self._dump.insert(name, documents)
             progress(len(documents))
         await self._migrations.run()
-        erased = await self._erasures.apply_again(_both(self._stores.erasures.done(), newer))
+        erased = await self._erasures.apply_again(_merged(self._stores.erasures.done(), newer))
         await self._dump.unnote(RESTORING)
         documents = sum(one["documents"] for one in manifest["collections"].values())
         return {"documents": documents, "erased_again": erased, "made_at": header["at"]}
@@ -83,7 +83,7 @@ class Backups:
             yield row
 
 
-async def _both(first: AsyncIterable[Document], second: AsyncIterable[Document]) -> AsyncGenerator[Document]:
+async def _merged(first: AsyncIterable[Document], second: AsyncIterable[Document]) -> AsyncGenerator[Document]:
     async for row in first:
         yield row
     async for row in second:

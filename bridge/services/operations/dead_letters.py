@@ -11,14 +11,14 @@ from typing import Any
 
 import structlog
 
-from bridge.broker.dead_letter_queue import AT_ONCE, DeadQueue, Fate, QueueState, Rewrite
-from bridge.broker.dead_letters import Letter
+from bridge.broker.dead_letter_queue import AT_ONCE, Action, DeadLetterQueue, QueueState, Rewrite
+from bridge.broker.dead_letters import QueuedDeadLetter
 from bridge.domain.privacy.access import Reader, Right
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.errors import NotFound
 from bridge.services.access.access_log import AccessHistory
-from bridge.services.operations.letters import Asked, body_shown, failed, row, without_person
-from bridge.services.privacy.subjects import data_subject
+from bridge.services.operations.letters import DeadLetterFilter, failed_before, mirror_row, redacted_body, visible_body
+from bridge.services.privacy.subjects import subject_of_member
 from bridge.services.stores import Stores
 from bridge.store.listing import Listing, Sort
 from bridge.store.operations.dead_letters import Chosen
@@ -33,7 +33,7 @@ LOOKS, LOOK_AGAIN = 10, 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class DeadLetterResult:
     """What a replay or discard did.
 
     ``refused``: letters that no queue of ours takes back; they stay. ``missing``: ids that are not dead letters.
@@ -60,16 +60,16 @@ class Backlog:
 class Operations:
     """Lists come from the mirror, which is compared with the queue first; changes are made in the queue."""
 
-    def __init__(self, stores: Stores, queue: DeadQueue, access: AccessHistory) -> None:
+    def __init__(self, stores: Stores, queue: DeadLetterQueue, access: AccessHistory) -> None:
         self._stores = stores
         self._access = access
         self._letters = stores.dead_letters
         self._queue = queue
 
-    async def list(self, asked: Asked, sort: Sort, limit: int, after: Sequence[Any] | None) -> Listing:
+    async def list(self, letters: DeadLetterFilter, sort: Sort, limit: int, after: Sequence[Any] | None) -> Listing:
         """Return a page of dead letters; raises ``Unavailable`` when broker or store is away."""
         await self.refresh()
-        return await self._letters.list(await self._chosen(asked), sort, limit, list(after) if after else None)
+        return await self._letters.list(await self._query(letters), sort, limit, list(after) if after else None)
 
     async def show(self, letter_id: str, *, reveal_to: Reader | None = None) -> dict[str, Any]:
         """Return a letter with its body, masked unless it is revealed to someone; raises ``NotFound``.
@@ -82,22 +82,22 @@ class Operations:
             raise NotFound("There is no such dead letter: it may have been replayed or discarded.")
         if reveal_to is not None:
             await self._note_reveal(letter, reveal_to)
-        return {**letter, **body_shown(letter, reveal=reveal_to is not None)}
+        return {**letter, **visible_body(letter, reveal=reveal_to is not None)}
 
     async def _note_reveal(self, letter: Mapping[str, Any], reader: Reader) -> None:
         owners = await self._stores.identifiers.owners(letter["about"])
         about = sorted(set(owners.values())) or [None]
         for member_id in about:
             right = Right("operations", letter["_id"])
-            await self._access.read(reader, member_id, right, ("dead_letter",), letter["_id"])
+            await self._access.record_read(reader, member_id, right, ("dead_letter",), letter["_id"])
 
-    async def replay(self, asked: Asked) -> Done:
+    async def replay(self, letters: DeadLetterFilter) -> DeadLetterResult:
         """Put letters back where they came from, oldest first; doing it twice is harmless (invariant 2)."""
-        return await self._deal_with(asked, Fate.REPLAY)
+        return await self._settle(letters, Action.REPLAY)
 
-    async def discard(self, asked: Asked) -> Done:
+    async def discard(self, letters: DeadLetterFilter) -> DeadLetterResult:
         """Remove letters for good."""
-        return await self._deal_with(asked, Fate.DISCARD)
+        return await self._settle(letters, Action.DISCARD)
 
     async def erase(self, subject: DataSubject) -> None:
         """Discard a person's dead letters, and take the person out of everybody else's, in the queue and the mirror."""
@@ -108,45 +108,47 @@ class Operations:
             settled = await self._erase(subject, copies) if copies else 0
 
     async def _erase(self, subject: DataSubject, copies: Mapping[str, int]) -> int:
-        async def judge(one: Letter) -> Fate | Rewrite:
-            body = without_person(one.letter, subject) if one.id in copies else one.letter.body
+        async def decide(letter: QueuedDeadLetter) -> Action | Rewrite:
+            body = redacted_body(letter.letter, subject) if letter.id in copies else letter.letter.body
             if body is None:
-                return Fate.DISCARD
-            return Fate.KEEP if body == one.letter.body else Rewrite(body)
+                return Action.DISCARD
+            return Action.KEEP if body == letter.letter.body else Rewrite(body)
 
-        swept = await self._queue.sweep(judge, sum(copies.values()))
+        result = await self._queue.scan(decide, sum(copies.values()))
         await self._letters.forget(copies)
-        await self.note(swept.rewritten)
-        await self._letters.set_copies(Counter(one.id for one in swept.rewritten))
-        log.info("dead letters erased", discarded=len(swept.discarded), rewritten=len(swept.rewritten))
-        return swept.settled
+        await self.add_to_mirror(result.rewritten)
+        await self._letters.set_copies(Counter(one.id for one in result.rewritten))
+        log.info("dead letters erased", discarded=len(result.discarded), rewritten=len(result.rewritten))
+        return result.settled
 
-    async def _deal_with(self, asked: Asked, fate: Fate) -> Done:
+    async def _settle(self, letters: DeadLetterFilter, action: Action) -> DeadLetterResult:
         await self.refresh()
-        copies = await self._letters.copies(await self._chosen(asked), MOST_AT_ONCE)
-        missing = [one for one in asked.ids or () if one not in copies]
+        copies = await self._letters.copies(await self._query(letters), MOST_AT_ONCE)
+        missing = [one for one in letters.ids or () if one not in copies]
         if not copies:
-            return Done(missing=missing)
+            return DeadLetterResult(missing=missing)
 
-        async def judge(one: Letter) -> Fate:
-            return fate if one.id in copies else Fate.KEEP
+        async def decide(letter: QueuedDeadLetter) -> Action:
+            return action if letter.id in copies else Action.KEEP
 
-        swept = await self._queue.sweep(judge, sum(copies.values()))
-        await self._letters.forget([*swept.replayed, *swept.discarded])
-        log.info("dead letters settled", replayed=len(swept.replayed), discarded=len(swept.discarded))
+        result = await self._queue.scan(decide, sum(copies.values()))
+        await self._letters.forget([*result.replayed, *result.discarded])
+        log.info("dead letters settled", replayed=len(result.replayed), discarded=len(result.discarded))
         more = len(copies) == MOST_AT_ONCE
-        return Done(len(swept.replayed), len(swept.discarded), swept.refused, missing, more)
+        return DeadLetterResult(len(result.replayed), len(result.discarded), result.refused, missing, more)
 
-    async def _chosen(self, asked: Asked) -> Chosen:
-        about = None if asked.member_id is None else await self._about(asked.member_id)
-        return Chosen(asked.ids, asked.reason, failed(asked.older_than), failed(asked.younger_than), about)
+    async def _query(self, letters: DeadLetterFilter) -> Chosen:
+        about = None if letters.member_id is None else await self._about(letters.member_id)
+        return Chosen(
+            letters.ids, letters.reason, failed_before(letters.older_than), failed_before(letters.younger_than), about
+        )
 
     async def _about(self, member_id: str) -> DataSubject:
-        return await data_subject(self._stores, member_id, await self._stores.members.get(member_id) or {})
+        return await subject_of_member(self._stores, member_id, await self._stores.members.get(member_id) or {})
 
-    async def note(self, letters: Sequence[Letter]) -> None:
+    async def add_to_mirror(self, letters: Sequence[QueuedDeadLetter]) -> None:
         """Add letters, as they are written, to the mirror."""
-        await self._letters.put([row(one) for one in letters])
+        await self._letters.put([mirror_row(one) for one in letters])
 
     async def refresh(self) -> None:
         """Make the mirror anew when it holds another number of letters than the queue, and goes on doing so.
@@ -163,18 +165,18 @@ class Operations:
     async def _mirror(self) -> None:
         began = datetime.now(UTC)
         copies: Counter[str] = Counter()
-        waiting: list[Letter] = []
+        waiting: list[QueuedDeadLetter] = []
 
-        async def judge(one: Letter) -> Fate:
-            copies[one.id] += 1
-            waiting.append(one)
+        async def decide(letter: QueuedDeadLetter) -> Action:
+            copies[letter.id] += 1
+            waiting.append(letter)
             if len(waiting) == AT_ONCE:
-                await self.note(waiting)
+                await self.add_to_mirror(waiting)
                 waiting.clear()
-            return Fate.KEEP
+            return Action.KEEP
 
-        await self._queue.sweep(judge)
-        await self.note(waiting)
+        await self._queue.scan(decide)
+        await self.add_to_mirror(waiting)
         await self._letters.set_copies(copies)
         await self._letters.forget(await self._letters.others(copies, began))
         log.info("dead letters mirrored", letters=copies.total())

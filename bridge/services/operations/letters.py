@@ -11,14 +11,14 @@ from typing import Any, cast
 
 import orjson
 
-from bridge.broker.dead_letters import DeadLetter, Letter
+from bridge.broker.dead_letters import DeadLetter, QueuedDeadLetter
 from bridge.domain.privacy.masking import masked
 from bridge.domain.privacy.people import anybody_in, keys_of, without
 from bridge.domain.privacy.redaction import alone
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.domain.statements import agents, bodies, decoding, unpacking
 from bridge.domain.statements.nesting import is_deep
-from bridge.errors import FieldFault, ValidationFailed
+from bridge.errors import FieldError, ValidationFailed
 from bridge.store.operations.dead_letters import LARGEST_BODY, Row
 
 AGE = r"^[1-9][0-9]{0,5}[smhd]$"
@@ -33,7 +33,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class DeadLetterFilter:
     """Which letters are meant: all that is given has to hold. Ages are those of the failure, as ``AGE`` writes them."""
 
     ids: tuple[str, ...] | None = None
@@ -43,21 +43,21 @@ class Asked:
     member_id: str | None = None
 
 
-def failed(age: str | None) -> datetime | None:
+def failed_before(age: str | None) -> datetime | None:
     """Return when what has this age failed; raises ``ValidationFailed`` for what is not an age."""
     if age is None:
         return None
     if not re.fullmatch(AGE, age):
         message = "Write an age as a number with s, m, h or d, for example 90m or 7d."
-        raise ValidationFailed(message, faults=[FieldFault("/older_than", "Age", message)])
+        raise ValidationFailed(message, field_errors=[FieldError("/older_than", "Age", message)])
     with suppress(OverflowError):
         return datetime.now(UTC) - timedelta(**{_UNITS[age[-1]]: int(age[:-1])})
     return LONG_AGO
 
 
-def row(one: Letter) -> Row:
+def mirror_row(queued: QueuedDeadLetter) -> Row:
     """Return the mirror's row of a letter."""
-    letter = one.letter
+    letter = queued.letter
     facts = {
         "reason": letter.reason.value,
         "detail": letter.detail,
@@ -69,13 +69,15 @@ def row(one: Letter) -> Row:
         "failed_at": letter.failed_at.isoformat(),
         "attempts": letter.attempts,
     }
-    statements = _read(letter.body, letter.origin.content_encoding, letter.origin.content_type)
+    statements = _statements_in(letter.body, letter.origin.content_encoding, letter.origin.content_type)
     about = dict.fromkeys(key for part in statements for key in _owners(part))
-    named = dict.fromkeys(key for part in statements for person in anybody_in(part) for key in keys_of(person.agent))
-    return Row(one.id, letter.body, facts, list(about), list(named))
+    mentioned = dict.fromkeys(
+        key for part in statements for person in anybody_in(part) for key in keys_of(person.agent)
+    )
+    return Row(queued.id, letter.body, facts, list(about), list(mentioned))
 
 
-def without_person(letter: DeadLetter, subject: DataSubject) -> bytes | None:
+def redacted_body(letter: DeadLetter, subject: DataSubject) -> bytes | None:
     """Return the body of a letter without a person, or None when nothing is left.
 
     Their own statements and messages go whole. What cannot be read is as it was: nobody is found in it; what names the
@@ -91,8 +93,8 @@ def without_person(letter: DeadLetter, subject: DataSubject) -> bytes | None:
 def _without(value: Any, letter: DeadLetter, subject: DataSubject) -> bytes | None:
     if isinstance(value, list):
         parts = cast("list[Any]", value)
-        kept = [_unnamed(part, subject, letter.failed_at) for part in parts if not _is_own(part, subject, letter)]
-        return orjson.dumps(kept) if kept else None
+        remaining = [_unnamed(part, subject, letter.failed_at) for part in parts if not _is_own(part, subject, letter)]
+        return orjson.dumps(remaining) if remaining else None
     return None if _is_own(value, subject, letter) else orjson.dumps(_unnamed(value, subject, letter.failed_at))
 
 
@@ -108,7 +110,7 @@ def _is_theirs(key: str, subject: DataSubject, at: datetime) -> bool:
     return key == agents.id_key(subject.member_id) or subject.is_key(key, at)
 
 
-def body_shown(letter: Mapping[str, Any], *, reveal: bool) -> dict[str, Any]:
+def visible_body(letter: Mapping[str, Any], *, reveal: bool) -> dict[str, Any]:
     """Return ``body`` and ``shown``: ``masked``, ``revealed``, ``unreadable``, or ``not_kept`` (too large).
 
     What is not JSON, or nested too deep, has no structure to show masked: it is shown only when revealed, as text.
@@ -123,7 +125,7 @@ def body_shown(letter: Mapping[str, Any], *, reveal: bool) -> dict[str, Any]:
     return {"body": value, "shown": "revealed"} if reveal else {"body": masked(value), "shown": "masked"}
 
 
-def body_about(letter: Mapping[str, Any], subject: DataSubject) -> list[str] | None:
+def own_part(letter: Mapping[str, Any], subject: DataSubject) -> list[str] | None:
     """Return the JSON of each statement or message in a letter's body that is about a person, and nobody else.
 
     None where it cannot be told: the body was not kept, is not JSON, or is nested too deeply to be written.
@@ -131,37 +133,37 @@ def body_about(letter: Mapping[str, Any], subject: DataSubject) -> list[str] | N
     if letter["body"] is None:
         return None
     try:
-        found = _objects(_decoded(letter["body"], letter["content_encoding"], letter["content_type"]))
+        parts = _objects(_decoded(letter["body"], letter["content_encoding"], letter["content_type"]))
         at = datetime.fromisoformat(letter["failed_at"])
-        return [orjson.dumps(one).decode() for one in found if _is_about(one, subject, at)]
+        return [orjson.dumps(one).decode() for one in parts if _is_about(one, subject, at)]
     except (bodies.UnreadableBody, bodies.BodyTooLarge, orjson.JSONEncodeError):
         return None
 
 
-def told_of(letter: Mapping[str, Any], subject: DataSubject) -> list[dict[str, Any]]:
+def mentions_of(letter: Mapping[str, Any], subject: DataSubject) -> list[dict[str, Any]]:
     """Return where in a letter that is another's a person is named, and how: nothing else of it is theirs."""
     if not letter:
         return []
     at = datetime.fromisoformat(letter["failed_at"])
     return [
         {"place": person.pointer, "named": alone(person.agent)}
-        for one in _read(letter["body"] or b"", letter["content_encoding"], letter["content_type"])
+        for one in _statements_in(letter["body"] or b"", letter["content_encoding"], letter["content_type"])
         if not _is_about(one, subject, at)
         for person in anybody_in(one)
         if any(subject.is_key(key, at) for key in keys_of(person.agent))
     ]
 
 
-def _is_about(one: Mapping[str, Any], subject: DataSubject, at: datetime) -> bool:
-    whom = set(_owners(one))
-    return bool(whom) and all(_is_theirs(key, subject, at) for key in whom)
+def _is_about(part: Mapping[str, Any], subject: DataSubject, at: datetime) -> bool:
+    owners = set(_owners(part))
+    return bool(owners) and all(_is_theirs(key, subject, at) for key in owners)
 
 
 def _decoded(body: bytes, content_encoding: str | None, content_type: str | None) -> Any:
     return decoding.lenient(unpacking.unpacked(body, LARGEST_BODY, content_encoding, content_type))
 
 
-def _read(body: bytes, content_encoding: str | None, content_type: str | None) -> list[dict[str, Any]]:
+def _statements_in(body: bytes, content_encoding: str | None, content_type: str | None) -> list[dict[str, Any]]:
     """Return the statements or messages that a body holds, as far as it can be read."""
     try:
         return list(_objects(_decoded(body, content_encoding, content_type)))
@@ -182,10 +184,10 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
             yield cast("dict[str, Any]", one)
 
 
-def _owners(one: Mapping[str, Any]) -> Iterator[str]:
+def _owners(part: Mapping[str, Any]) -> Iterator[str]:
     """Yield the keys of those whose a statement, a member's message or an event (by its ``subject``) is."""
     for name in ("member_id", "subject"):
-        if isinstance(one.get(name), str):
-            yield agents.id_key(one[name])
-    if isinstance(one.get("actor"), dict):  # the letter may be here because its actor is no Agent
-        yield from keys_of(one["actor"])
+        if isinstance(part.get(name), str):
+            yield agents.id_key(part[name])
+    if isinstance(part.get("actor"), dict):  # the letter may be here because its actor is no Agent
+        yield from keys_of(part["actor"])

@@ -39,14 +39,14 @@ class HalfRestored(BridgeError):
 
 
 @dataclass(slots=True)
-class Migrated:
+class MigrationResult:
     """What was done: from which version (None: an empty database), documents changed, collections without validator."""
 
     since: int | None
     changed: int = 0
     without_validator: list[str] = field(default_factory=list[str])
 
-    def told(self) -> dict[str, Any]:
+    def log_fields(self) -> dict[str, Any]:
         """Return it for a log line."""
         return {"since": self.since, "version": VERSION, "changed": self.changed, "unvalidated": self.without_validator}
 
@@ -99,7 +99,7 @@ class Migrations:
         """Return the database's version; None for an empty one."""
         return await self._schema.version()
 
-    async def run(self) -> Migrated:
+    async def run(self) -> MigrationResult:
         """Create indexes and validators, take the steps that are left, note the version; again, it changes nothing.
 
         There is no step yet. One is a method of ``Schema`` that goes in pieces and is safe to repeat, called here for a
@@ -109,6 +109,6 @@ class Migrations:
         if version is not None and version > VERSION:
             raise NewerDatabase(version)
         await self._stores.prepare()
-        done = Migrated(version, without_validator=await self._schema.validate())
+        result = MigrationResult(version, without_validator=await self._schema.validate())
         await self._schema.reached(VERSION)
-        return done
+        return result

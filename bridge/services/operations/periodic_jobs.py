@@ -24,7 +24,7 @@ LEASE: Final = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
-class Chore:
+class Job:
     """What to do, under which name, and how long a stretch is: a whole part of a day."""
 
     name: str
@@ -32,10 +32,10 @@ class Chore:
     do: Callable[[], Awaitable[object]]
 
 
-class Upkeep:
+class Scheduler:
     """Does the chores that are due."""
 
-    def __init__(self, schedules: Schedules, chores: Sequence[Chore]) -> None:
+    def __init__(self, schedules: Schedules, chores: Sequence[Job]) -> None:
         self._schedules = schedules
         self._chores = chores
 
@@ -43,12 +43,12 @@ class Upkeep:
         """Do each chore whose stretch nobody has seen to; raises ``Unavailable`` when the store is away."""
         for chore in self._chores:
             at = now()
-            stretch = stretch_of(at, chore.every)
+            stretch = interval_start(at, chore.every)
             if await self._schedules.claim(chore.name, stretch, at, LEASE) is not None:
                 await self._do(chore)
                 await self._schedules.done(chore.name, stretch)
 
-    async def _do(self, chore: Chore) -> None:
+    async def _do(self, chore: Job) -> None:
         try:
             await chore.do()
         except Unavailable:
@@ -57,7 +57,7 @@ class Upkeep:
             log.error("chore failed", chore=chore.name, **failure(error))  # noqa: TRY400 - failure() has it
 
 
-def stretch_of(at: datetime, every: timedelta) -> str:
+def interval_start(at: datetime, every: timedelta) -> str:
     """Return when the stretch that ``at`` (UTC) lies in began, as text whose order is that of time."""
     midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
     return f"{midnight + (at - midnight) // every * every:%Y-%m-%dT%H:%M:%S}"

@@ -23,7 +23,7 @@ from bridge.domain.statements.agents import id_key
 from bridge.errors import NotFound, Unavailable
 from bridge.logs import failure
 from bridge.services.operations.dead_letters import Operations
-from bridge.services.privacy.subjects import data_subject, stranger
+from bridge.services.privacy.subjects import subject_of_identifiers, subject_of_member
 from bridge.services.stores import Stores
 from bridge.store.database import Session
 from bridge.store.privacy.erasures import ERASED, HELD, RUNNING
@@ -40,7 +40,7 @@ PATIENCE: Final = 20.0
 """Seconds that a caller waits; what is not done by then is finished by the worker."""
 
 
-class Erasures:
+class MemberErasure:
     """Erases members, and finishes what was held or broken off."""
 
     def __init__(self, stores: Stores, operations: Operations) -> None:
@@ -54,24 +54,24 @@ class Erasures:
         Asking again finishes what is not done, and changes nothing once it is. Raises ``NotFound``; so it does when
         ``RETENTION`` is the cause and the member has joined again.
         """
-        row = await self._begun(member_id, by, cause)
+        row = await self._start(member_id, by, cause)
         with suppress(TimeoutError, Unavailable):  # the worker goes on with it
             async with asyncio.timeout(PATIENCE):
-                return await self._carried_out(row)
+                return await self._carry_out(row)
         return row
 
     async def resume(self) -> int:
         """Carry out what was held and no longer is, and finish what was broken off; returns how many are done."""
-        done = 0
+        count = 0
         for row in await self._ledger.unfinished():
             try:
-                begun = await self._begun(row["member_id"], row["requested_by"], row["cause"])
-                done += (await self._carried_out(begun))["state"] == ERASED
+                started = await self._start(row["member_id"], row["requested_by"], row["cause"])
+                count += (await self._carry_out(started))["state"] == ERASED
             except (NotFound, Unavailable) as error:  # finished by another meanwhile, or to be looked at again
                 log.info("erasure left", erasure_id=row["_id"], **failure(error))
             except Exception as error:  # the others are due all the same
                 log.error("erasure failed", erasure_id=row["_id"], **failure(error))  # noqa: TRY400 - failure() has it
-        return done
+        return count
 
     async def apply_again(self, rows: AsyncIterable[Document]) -> int:
         """Erase from a restored database whoever these rows of a ledger are of; returns how many were still there.
@@ -80,26 +80,26 @@ class Erasures:
         """
         erased = {row["_id"]: row async for row in rows}
         for row in erased.values():
-            if (known := await self._ledger.get(row["_id"])) is None or known["state"] != ERASED:
+            if (stored_row := await self._ledger.get(row["_id"])) is None or stored_row["state"] != ERASED:
                 await self._ledger.put({**row, "state": ERASED})
-        found = [subject async for subject in self._members() if subject.own_stone in erased]
-        for subject in found:
+        subjects = [subject async for subject in self._members() if subject.own_stone in erased]
+        for subject in subjects:
             await self._remove(subject)
         await self._remove_strangers({stone for row in erased.values() for stone in row["keys"]})
-        return len(found)
+        return len(subjects)
 
     async def _members(self) -> AsyncIterable[DataSubject]:
         async for member in self._stores.members.every():
-            yield await data_subject(self._stores, member["_id"], member)
+            yield await subject_of_member(self._stores, member["_id"], member)
 
     async def _remove_strangers(self, stones: Collection[str]) -> None:
         """Remove what was stored under identifiers that no restored member has: they came after the backup."""
-        named = await self._stores.removal.named(stones)
-        keys = named - (await self._stores.identifiers.owners(named)).keys()
+        keys_in_texts = await self._stores.removal.named(stones)
+        keys = keys_in_texts - (await self._stores.identifiers.owners(keys_in_texts)).keys()
         if keys:
-            await self._remove_identified(await stranger(self._stores, keys))
+            await self._remove_identified(await subject_of_identifiers(self._stores, keys))
 
-    async def _begun(self, member_id: str, by: str, cause: str) -> Document:
+    async def _start(self, member_id: str, by: str, cause: str) -> Document:
         """Begin an erasure, or hold it, in one transaction with the look at the member and their cases."""
         erasure_id = await self._ledger.tombstone(id_key(member_id))
         departed = await self._stores.departures.revision(member_id) >= 0
@@ -111,24 +111,24 @@ class Erasures:
                 raise NotFound("There is no such member.")
             if row is not None and row["state"] in (RUNNING, ERASED):
                 return row
-            asked = row or {"_id": erasure_id, "member_id": member_id, "requested_at": now(), "requested_by": by}
-            why = asked.get("cause", cause) if cause == RETENTION else cause
+            request = row or {"_id": erasure_id, "member_id": member_id, "requested_at": now(), "requested_by": by}
+            why = request.get("cause", cause) if cause == RETENTION else cause
             if why == RETENTION and not (member or {}).get("left_at"):
                 await self._ledger.drop(erasure_id, session)
                 return None
-            return await self._set_going({**asked, "cause": why}, member, session)
+            return await self._hold_or_run({**request, "cause": why}, member, session)
 
         row = await self._stores.database.transaction(begin)
         if row is None:
             raise NotFound("The member has joined again.")
         return row
 
-    async def _set_going(self, row: Document, member: Document | None, session: Session) -> Document:
-        going_on = [case for case in await self._stores.cases.of_member(row["member_id"], session) if is_open(case)]
-        if going_on:
-            held = {**row, "state": HELD, "held": {"reason": "audit_case", "case_id": going_on[0]["_id"]}}
-            await self._ledger.put(held, session)
-            return held
+    async def _hold_or_run(self, row: Document, member: Document | None, session: Session) -> Document:
+        open_cases = [case for case in await self._stores.cases.of_member(row["member_id"], session) if is_open(case)]
+        if open_cases:
+            held_row = {**row, "state": HELD, "held": {"reason": "audit_case", "case_id": open_cases[0]["_id"]}}
+            await self._ledger.put(held_row, session)
+            return held_row
         keys = await self._ledger.stones(row["member_id"], (member or {}).get("keys", ()))
         keys += [stone for stone in await self._former(member or {}) if stone not in keys]
         running = {**row, "state": RUNNING, "held": None, "begun_at": now(), "keys": keys}
@@ -152,19 +152,19 @@ class Erasures:
         if member is not None and "erasing" not in member:
             keys = [key for key in member["keys"] if key != own]
             await self._stores.identifiers.forget(keys, member_id, session)
-            kept = {"erasing": keys, "stones": [], "former": given_up(member, [], now())}
-            await self._stores.members.change(member_id, {"$set": {"keys": [own], **kept}}, session)
+            fields = {"erasing": keys, "stones": [], "former": given_up(member, [], now())}
+            await self._stores.members.change(member_id, {"$set": {"keys": [own], **fields}}, session)
 
-    async def _carried_out(self, row: Document) -> Document:
+    async def _carry_out(self, row: Document) -> Document:
         if row["state"] != RUNNING:
             return row
         member = await self._stores.members.get(row["member_id"]) or {}
-        subject = await data_subject(self._stores, row["member_id"], member)
+        subject = await subject_of_member(self._stores, row["member_id"], member)
         await self._operations.erase(subject)
         await self._remove(subject)
-        done = await self._end(row)
+        erased = await self._end(row)
         log.info("member erased", erasure_id=row["_id"])
-        return done
+        return erased
 
     async def _remove(self, subject: DataSubject) -> None:
         """Remove a person everywhere but in the ledger and the queue; each part is safe to do again."""
@@ -187,17 +187,17 @@ class Erasures:
         """Take the member's id out of the ledger and tell of the erasure, in one act, once."""
 
         async def end(session: Session) -> Document:
-            known = await self._ledger.get(row["_id"], session)
-            if known is not None and known["state"] == ERASED:
-                return known
+            stored_row = await self._ledger.get(row["_id"], session)
+            if stored_row is not None and stored_row["state"] == ERASED:
+                return stored_row
             at = now()
-            kept = {name: value for name, value in row.items() if name != "member_id"}
-            done: Document = {**kept, "state": ERASED, "erased_at": at}
-            await self._ledger.put(done, session)
-            told = {"erased_at": at.isoformat()}
+            rest = {name: value for name, value in row.items() if name != "member_id"}
+            erased_row: Document = {**rest, "state": ERASED, "erased_at": at}
+            await self._ledger.put(erased_row, session)
+            data = {"erased_at": at.isoformat()}
             # The member's own count is gone with the member, and so are all other events.
-            erased = event("member.erased", row["_id"], row["member_id"], (0, 0), at, told, tracing.current())
-            await self._stores.outbox.add([erased], session)
-            return done
+            outbox_row = event("member.erased", row["_id"], row["member_id"], (0, 0), at, data, tracing.current())
+            await self._stores.outbox.add([outbox_row], session)
+            return erased_row
 
         return await self._stores.database.transaction(end)

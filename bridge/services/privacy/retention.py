@@ -10,9 +10,9 @@ from typing import Final
 
 from bridge.errors import NotFound
 from bridge.services.operations.dead_letters import Operations
-from bridge.services.operations.letters import Asked
-from bridge.services.privacy.erasure import RETENTION, Erasures
-from bridge.services.unit_of_work import Act, Acts
+from bridge.services.operations.letters import DeadLetterFilter
+from bridge.services.privacy.erasure import RETENTION, MemberErasure
+from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.settings import Settings
 from bridge.store.database import Database, Document
 from bridge.store.privacy import retention as past
@@ -27,7 +27,7 @@ Work = Callable[[], Awaitable[int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Class:
+class RetentionClass:
     """A class of data: what of it is past its time is counted, or removed and counted."""
 
     name: str
@@ -39,57 +39,62 @@ class Retention:
     """Carries the periods out."""
 
     def __init__(
-        self, database: Database, acts: Acts, operations: Operations, erasures: Erasures, settings: Settings
+        self,
+        database: Database,
+        units: UnitsOfWork,
+        operations: Operations,
+        erasures: MemberErasure,
+        settings: Settings,
     ) -> None:
         self._expired = Expired(database)
-        self._acts = acts
+        self._units = units
         self._operations = operations
         self._erasures = erasures
         self._settings = settings
 
     async def purge(self, *, dry_run: bool) -> dict[str, int]:
         """Remove what is past its time, or only count it; returns class → number. Safe to break off and repeat."""
-        done: dict[str, int] = {}
-        for one in self._classes(now()):
-            done[one.name] = await (one.count() if dry_run else one.purge())
-        return done
+        counts: dict[str, int] = {}
+        for data_class in self._classes(now()):
+            counts[data_class.name] = await (data_class.count() if dry_run else data_class.purge())
+        return counts
 
-    def _classes(self, at: datetime) -> Sequence[Class]:
+    def _classes(self, at: datetime) -> Sequence[RetentionClass]:
         """Return the classes that have a period, members who left first, since much goes with them."""
-        kept, expired = self._settings, self._expired
-        entries = past.deleted(at - timedelta(days=kept.retention_deleted_days))
-        found = [
-            self._dated("members who left", kept.retention_left_days, at, past.left, self._erase_left),
+        settings, expired = self._settings, self._expired
+        entries = past.deleted(at - timedelta(days=settings.retention_deleted_days))
+        classes = [
+            self._dated("members who left", settings.retention_left_days, at, past.left, self._erase_left),
             self._class("deleted plan items", entries[0], expired.remove),
             self._class("deleted log entries", entries[1], lambda one: self._strip(one, at)),
-            self._dated("texts of statements", kept.retention_statements_days, at, past.taken, expired.blank),
-            self._dated("texts not for the log", kept.retention_ignored_days, at, past.ignored, expired.blank),
-            self._dated("parked completions", kept.retention_parked_days, at, past.parked, expired.forget_parked),
+            self._dated("texts of statements", settings.retention_statements_days, at, past.taken, expired.blank),
+            self._dated("texts not for the log", settings.retention_ignored_days, at, past.ignored, expired.blank),
+            self._dated("parked completions", settings.retention_parked_days, at, past.parked, expired.forget_parked),
             *self._lrs(at),
-            self._dated("audit cases", kept.retention_audit_days, at, past.ended_cases, expired.remove_cases),
-            self._dated("audit samples", kept.retention_audit_days, at, past.samples, expired.remove),
-            self._dated("support grants", kept.retention_grants_days, at, past.grants, expired.remove),
-            self._dated("notices", kept.retention_notices_days, at, past.notices, expired.remove),
+            self._dated("audit cases", settings.retention_audit_days, at, past.ended_cases, expired.remove_cases),
+            self._dated("audit samples", settings.retention_audit_days, at, past.samples, expired.remove),
+            self._dated("support grants", settings.retention_grants_days, at, past.grants, expired.remove),
+            self._dated("notices", settings.retention_notices_days, at, past.notices, expired.remove),
             *self._letters(),
             *[self._class(f"expired {one.collection}", one, expired.remove) for one in past.expired(at)],
             self._orphans(at),
         ]
-        return [one for one in found if one is not None]
+        return [one for one in classes if one is not None]
 
-    def _class(self, name: str, what: Past, purge: Callable[[Past], Awaitable[int]]) -> Class:
-        return Class(name, lambda: self._expired.count(what), lambda: purge(what))
+    def _class(self, name: str, past_query: Past, purge: Callable[[Past], Awaitable[int]]) -> RetentionClass:
+        return RetentionClass(name, lambda: self._expired.count(past_query), lambda: purge(past_query))
 
     def _dated(
         self,
         name: str,
         days: int | None,
         at: datetime,
-        what: Callable[[datetime], Past],
+        make_query: Callable[[datetime], Past],
         purge: Callable[[Past], Awaitable[int]],
-    ) -> Class | None:
-        return None if days is None else self._class(name, what(at - timedelta(days=days)), purge)
+    ) -> RetentionClass | None:
+        return None if days is None else self._class(name, make_query(at - timedelta(days=days)), purge)
 
-    def _lrs(self, at: datetime) -> list[Class]:
+    def _lrs(self, at: datetime) -> list[RetentionClass]:
         days = self._settings.retention_lrs_days
         if days is None:
             return []
@@ -99,48 +104,48 @@ class Retention:
             self._class("documents of the LRS", documents, self._expired.remove),
         ]
 
-    def _orphans(self, at: datetime) -> Class:
+    def _orphans(self, at: datetime) -> RetentionClass:
         before = at - ORPHANED_AFTER
-        return Class(
+        return RetentionClass(
             "orphaned attachments",
             lambda: self._expired.orphans(before, remove=False),
             lambda: self._expired.orphans(before, remove=True),
         )
 
-    def _letters(self) -> list[Class]:
+    def _letters(self) -> list[RetentionClass]:
         days = self._settings.retention_dead_letters_days
         if days is None:
             return []
-        asked = Asked(older_than=f"{days}d")
+        letters = DeadLetterFilter(older_than=f"{days}d")
 
         async def count() -> int:
-            return (await self._operations.list(asked, [("failed_at", False)], 1, None)).total
+            return (await self._operations.list(letters, [("failed_at", False)], 1, None)).total
 
         async def discard() -> int:
             discarded, more = 0, True
             while more:
-                done = await self._operations.discard(asked)
-                discarded, more = discarded + done.discarded, done.more
+                result = await self._operations.discard(letters)
+                discarded, more = discarded + result.discarded, result.more
             return discarded
 
-        return [Class("dead letters", count, discard)]
+        return [RetentionClass("dead letters", count, discard)]
 
-    async def _erase_left(self, what: Past) -> int:
+    async def _erase_left(self, past_query: Past) -> int:
         """Erase members who left; one in an audit case waits for its end, and who has joined again stays."""
         erased = 0
-        for one in await self._expired.ids(what):
+        for member_id in await self._expired.ids(past_query):
             with suppress(NotFound):
-                erased += (await self._erasures.request(one, RETENTION, cause=RETENTION))["state"] == ERASED
+                erased += (await self._erasures.request(member_id, RETENTION, cause=RETENTION))["state"] == ERASED
         return erased
 
-    async def _strip(self, what: Past, at: datetime) -> int:
+    async def _strip(self, past_query: Past, at: datetime) -> int:
         """Remove deleted entries with their files, each in an act: who restores one meanwhile keeps it."""
         stripped = 0
-        for row in await self._expired.deleted_entries(what):
+        for row in await self._expired.deleted_entries(past_query):
             with suppress(NotFound):  # being erased
 
-                async def work(act: Act, row: Document = row) -> int:
-                    return await self._expired.strip_entry(row, at, act.session)
+                async def work(unit: UnitOfWork, row: Document = row) -> int:
+                    return await self._expired.strip_entry(row, at, unit.session)
 
-                stripped += await self._acts.run(row["member_id"], work)
+                stripped += await self._units.run(row["member_id"], work)
         return stripped

@@ -12,7 +12,7 @@ from bridge.domain.privacy.redaction import is_own
 from bridge.domain.privacy.redaction import told_of as mentions_in
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.services.access.access_log import AccessHistory
-from bridge.services.operations.letters import body_about, told_of
+from bridge.services.operations.letters import mentions_of, own_part
 from bridge.services.stores import Stores
 from bridge.store.times import now
 
@@ -23,7 +23,7 @@ TEAM = "the Register team"
 AT_ONCE = 200
 
 
-class Everything:
+class SubjectAccessData:
     """One member's holdings."""
 
     def __init__(
@@ -40,14 +40,14 @@ class Everything:
         made_at = f"{now():%Y-%m-%dT%H:%M:%SZ}"
         return Member("read-me-first.txt", whole(as_text(self._member["name"], made_at, self._notice)))
 
-    async def members(self) -> AsyncGenerator[Member]:
+    async def files(self) -> AsyncGenerator[Member]:
         """Give who looked at the record, what was submitted, and every collection that holds anything.
 
         What is attached to the member's own statements is named by its SHA-2 hash, as the statements name it.
         """
         yield Member("access-history.csv", tables.csv_table(HISTORY, self._history(), bom=True))
         yield Member("access-history.json", tables.json_list(self._history()))
-        yield Member("refused-calls.json", tables.json_list(self._access.refused(self._subject.member_id)))
+        yield Member("refused-calls.json", tables.json_list(self._access.refused_calls(self._subject.member_id)))
         async for submission in self._all("submissions"):
             text = await self._stores.submissions.text(self._subject.member_id, submission["_id"])
             yield Member(f"submissions/{submission['_id']}.json", whole(text))
@@ -55,10 +55,10 @@ class Everything:
             if await self._has(name):
                 yield Member(f"everything/{name}.json", tables.json_list(self._all(name)))
         yield Member("everything/mentions.json", tables.json_list(self._mentions()))
-        attachments, given = self._stores.lrs.attachments, set[str]()
+        attachments, seen_hashes = self._stores.lrs.attachments, set[str]()
         async for statement in self._all("statements"):
-            for sha2 in {one["sha2"] for one in statement.get("lrs", {}).get("attached", ())} - given:
-                given.add(sha2)
+            for sha2 in {one["sha2"] for one in statement.get("lrs", {}).get("attached", ())} - seen_hashes:
+                seen_hashes.add(sha2)
                 if await attachments.has(sha2):
                     yield Member(f"attachments/{sha2}", attachments.read(sha2))
 
@@ -68,18 +68,18 @@ class Everything:
         return False
 
     async def _all(self, name: str) -> AsyncGenerator[Document]:
-        async for document in self._found(name):
+        async for document in self._documents(name):
             if name != "statements" or is_own(document, self._subject):
                 yield await self._as_shown(name, document)
 
     async def _mentions(self) -> AsyncGenerator[Document]:
         """Give where others' statements name the member, and how: the rest of each is its actor's."""
-        async for document in self._found("statements"):
+        async for document in self._documents("statements"):
             if not is_own(document, self._subject):
                 places = mentions_in(document, self._subject)
                 yield {"statement_id": document["_id"], "received_at": document["received_at"], "mentions": places}
 
-    async def _found(self, name: str) -> AsyncGenerator[Document]:
+    async def _documents(self, name: str) -> AsyncGenerator[Document]:
         holdings, subject = self._stores.holdings, self._subject
         after: Any = None
         while ids := await holdings.ids(name, subject, after):
@@ -92,10 +92,11 @@ class Everything:
         """Leave out who in a team did something (the member is told the team, R62); add to a letter its body."""
         if name == "dead_letters":
             letter = await self._stores.dead_letters.get(document["_id"])
-            own_part, mentions = (letter and body_about(letter, self._subject)), told_of(letter or {}, self._subject)
-            return {**document, "body": own_part, **({"mentions": mentions} if mentions else {})}
+            body = letter and own_part(letter, self._subject)
+            mentions = mentions_of(letter or {}, self._subject)
+            return {**document, "body": body, **({"mentions": mentions} if mentions else {})}
         if name == "audit_samples":
-            return _draw(document, self._subject.member_id)
+            return _sample_for_member(document, self._subject.member_id)
         if name != "audit_cases":
             return document
         own = self._subject.member_id
@@ -112,11 +113,11 @@ class Everything:
                 return
 
 
-def _draw(sample: Document, member_id: str) -> Document:
+def _sample_for_member(sample: Document, member_id: str) -> Document:
     """Return a draw as one of those who were in it may see it: nobody else's id, and who drew as the team."""
-    drawn = next((one for one in sample["selected"] if one["member_id"] == member_id), None)
-    shown = {name: value for name, value in sample.items() if name not in {"population", "selected"}}
-    return {**shown, "drawn_by": TEAM, "selected": drawn}
+    selected = next((one for one in sample["selected"] if one["member_id"] == member_id), None)
+    rest = {name: value for name, value in sample.items() if name not in {"population", "selected"}}
+    return {**rest, "drawn_by": TEAM, "selected": selected}
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ from bridge.domain.statements.agents import id_key, tombstone
 from bridge.services.stores import Stores
 
 
-async def data_subject(stores: Stores, member_id: str, member: Mapping[str, Any]) -> DataSubject:
+async def subject_of_member(stores: Stores, member_id: str, member: Mapping[str, Any]) -> DataSubject:
     """Return a member as a data subject; of one who is not there, by the id alone."""
     secret = await stores.erasures.key.get()
     keys = [key for key in (*member.get("keys", ()), *member.get("erasing", ())) if key != id_key(member_id)]
@@ -21,7 +21,7 @@ async def data_subject(stores: Stores, member_id: str, member: Mapping[str, Any]
     return DataSubject(member_id, secret, spans, tuple(dict.fromkeys(keys)))
 
 
-async def stranger(stores: Stores, keys: Collection[str]) -> DataSubject:
+async def subject_of_identifiers(stores: Stores, keys: Collection[str]) -> DataSubject:
     """Return whoever had identifiers that no member has now, for the times at which no member had them."""
     secret = await stores.erasures.key.get()
     stones = [tombstone(secret, key) for key in keys]

@@ -8,8 +8,8 @@ from typing import Any
 
 from bridge.domain.record.forms import Form
 from bridge.domain.record.records import RESTORABLE_DAYS, misfits
-from bridge.errors import Conflict, FieldFault, NotFound, ValidationFailed
-from bridge.services.unit_of_work import Act, refuse_frozen
+from bridge.errors import Conflict, FieldError, NotFound, ValidationFailed
+from bridge.services.unit_of_work import UnitOfWork, raise_if_frozen
 from bridge.store.record.records import MemberRecords
 
 Document = dict[str, Any]
@@ -17,7 +17,7 @@ Check = Callable[[int], None]
 """Raises ``StaleVersion`` when the version it is given is not one that the client would change."""
 
 
-async def found(records: MemberRecords, record_id: str, kind: str) -> Document:
+async def get_or_404(records: MemberRecords, record_id: str, kind: str) -> Document:
     """Return a live record; raises ``NotFound``."""
     record = await records.get(record_id)
     if record is None:
@@ -25,15 +25,15 @@ async def found(records: MemberRecords, record_id: str, kind: str) -> Document:
     return record
 
 
-async def found_to_change(records: MemberRecords, record_id: str, kind: str, check: Check) -> Document:
+async def get_for_update(records: MemberRecords, record_id: str, kind: str, check: Check) -> Document:
     """Return a live record that may be changed; raises ``NotFound``, ``RecordFrozen`` or ``StaleVersion``."""
-    record = await found(records, record_id, kind)
-    refuse_frozen(record.get("frozen"))
+    record = await get_or_404(records, record_id, kind)
+    raise_if_frozen(record.get("frozen"))
     check(record["version"])
     return record
 
 
-async def found_to_restore(records: MemberRecords, record_id: str, kind: str, at: datetime) -> Document:
+async def get_for_restore(records: MemberRecords, record_id: str, kind: str, at: datetime) -> Document:
     """Return a record for restoring, deleted or live (then there is nothing to do).
 
     Raises ``NotFound`` for one that never was, or was withdrawn; ``Conflict`` when it was deleted too long ago.
@@ -47,28 +47,28 @@ async def found_to_restore(records: MemberRecords, record_id: str, kind: str, at
     return record
 
 
-def refuse_faults(faults: Iterable[FieldFault]) -> None:
+def raise_for_errors(errors: Iterable[FieldError]) -> None:
     """Raise ``ValidationFailed`` when there is any fault."""
-    named = list(faults)
-    if named:
-        raise ValidationFailed("See errors for each field.", faults=named)
+    field_errors = list(errors)
+    if field_errors:
+        raise ValidationFailed("See errors for each field.", field_errors=field_errors)
 
 
-def refuse_misfits(form: Form, changes: Document) -> None:
+def validate_against_form(form: Form, changes: Document) -> None:
     """Raise ``ValidationFailed`` for what a record's own version of the form does not take."""
-    refuse_faults(misfits(form, changes))
+    raise_for_errors(misfits(form, changes))
 
 
-def refuse_frozen_days(act: Act, *days: str | None) -> None:
+def raise_if_days_frozen(unit: UnitOfWork, *days: str | None) -> None:
     """Raise ``RecordFrozen`` when a record would leave or enter a frozen period (R56)."""
     for day in days:
         if day:
-            act.refuse_frozen_day(date.fromisoformat(day))
+            unit.raise_if_day_frozen(date.fromisoformat(day))
 
 
-def refuse_frozen_span(act: Act, item: Document) -> None:
+def raise_if_span_frozen(unit: UnitOfWork, item: Document) -> None:
     """Raise ``RecordFrozen`` when a plan item would come to lie in a frozen period (decision 1)."""
     days = [day for day in (item.get("start_date"), item.get("completion_date")) if day]
-    for freeze in act.member.get("frozen") or ():
+    for freeze in unit.member.get("frozen") or ():
         if days and min(days) <= freeze["end"] and max(days) >= freeze["start"]:
-            refuse_frozen(freeze)
+            raise_if_frozen(freeze)

@@ -10,11 +10,11 @@ from typing import Any
 from bridge.domain.record.calendars import calendar_of
 from bridge.domain.record.periods import Period
 from bridge.domain.record.records import order_key
-from bridge.errors import FieldFault, ValidationFailed
+from bridge.errors import FieldError, ValidationFailed
 from bridge.services.idempotency import Attempt, once
 from bridge.services.record.periods import Periods
 from bridge.services.stores import Stores
-from bridge.services.unit_of_work import Act, Acts
+from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.store.database import Document
 from bridge.store.listing import Listing, Sort
 
@@ -24,14 +24,14 @@ SORTABLE = ("created_at",)
 class MemberComments:
     """Adds and reads a member's comments; a correction is a further comment."""
 
-    def __init__(self, stores: Stores, acts: Acts, periods: Periods) -> None:
+    def __init__(self, stores: Stores, units: UnitsOfWork, periods: Periods) -> None:
         self._stores = stores
-        self._acts = acts
+        self._units = units
         self._periods = periods
 
     async def list(self, member_id: str, period_id: str, sort: Sort, limit: int, after: list[Any] | None) -> Listing:
         """Return a page of the comments on a period, by id or ``current``; raises ``NotFound``."""
-        calendar = calendar_of(await self._periods.member(member_id))
+        calendar = calendar_of(await self._periods.get_member(member_id))
         period = self._periods.resolve(calendar, period_id)
         return await self._stores.comments.list(member_id, period, sort, limit, after)
 
@@ -44,24 +44,24 @@ class MemberComments:
         ``ValidationFailed`` when ``refers_to`` names nothing in the member's record.
         """
         add = partial(self._add, period_id=period_id, text=text, refers_to=refers_to)
-        return await self._acts.run(member_id, lambda act: once(act, attempt, lambda: add(act)))
+        return await self._units.run(member_id, lambda unit: once(unit, attempt, lambda: add(unit)))
 
-    async def _add(self, act: Act, period_id: str, text: str, refers_to: str | None) -> Document:
-        day = _middle(self._periods.resolve(act.calendar, period_id))
-        act.refuse_frozen_day(day)
+    async def _add(self, unit: UnitOfWork, period_id: str, text: str, refers_to: str | None) -> Document:
+        day = _middle(self._periods.resolve(unit.calendar, period_id))
+        unit.raise_if_day_frozen(day)
         if refers_to is not None:
-            await _check_reference(act, refers_to)
+            await _check_reference(unit, refers_to)
         comment = {
             "_id": str(uuid.uuid4()),
-            "member_id": act.member_id,
+            "member_id": unit.member_id,
             "day": day.isoformat(),
             "text": text,
             "refers_to": refers_to,
-            "author": act.member_id,
-            "created_at": act.at,
-            "order": {"created_at": order_key(f"{act.member['acts']:012}")},  # the acts on a record are numbered
+            "author": unit.member_id,
+            "created_at": unit.at,
+            "order": {"created_at": order_key(f"{unit.member['acts']:012}")},  # the acts on a record are numbered
         }
-        await self._stores.comments.add(comment, act.session)
+        await self._stores.comments.add(comment, unit.session)
         return comment
 
 
@@ -70,8 +70,8 @@ def _middle(period: Period) -> date:
     return period.start + (period.end - period.start) // 2
 
 
-async def _check_reference(act: Act, item_id: str) -> None:
-    if await act.log.get(item_id) or await act.plan.get(item_id):
+async def _check_reference(unit: UnitOfWork, item_id: str) -> None:
+    if await unit.log.get(item_id) or await unit.plan.get(item_id):
         return
     message = "There is no plan item or log entry with this id in your record: leave it out, or check the id."
-    raise ValidationFailed(message, faults=[FieldFault("/refers_to", "Refers to", message)])
+    raise ValidationFailed(message, field_errors=[FieldError("/refers_to", "Refers to", message)])

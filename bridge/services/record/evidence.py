@@ -21,11 +21,11 @@ from bridge.domain.record.files import Facts, Inspector, check_room
 from bridge.errors import Conflict, NotFound, Unavailable
 from bridge.logs import failure
 from bridge.services.idempotency import Attempt, once
-from bridge.services.record.changes import Check, found
+from bridge.services.record.changes import Check, get_or_404
 from bridge.services.record.log import KIND
 from bridge.services.record.saving import save_entries
 from bridge.services.stores import Stores
-from bridge.services.unit_of_work import Act, Acts, refuse_frozen
+from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork, raise_if_frozen
 from bridge.store.database import Document, Session
 from bridge.store.listing import Listing, Sort
 from bridge.store.record.evidence import CHUNK, CLEAN, QUARANTINED, REJECTED, file_document, item
@@ -50,7 +50,7 @@ _UNREADABLE: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class EvidenceLimits:
     """The most bytes of one file, and of all files of one member."""
 
     file: int
@@ -69,10 +69,10 @@ class Upload:
 class MemberEvidence:
     """Takes, gives and deletes a member's files; without a ``scanner`` every file is clean."""
 
-    def __init__(self, stores: Stores, acts: Acts, limits: Limits, scanner: Scanner | None) -> None:
+    def __init__(self, stores: Stores, units: UnitsOfWork, limits: EvidenceLimits, scanner: Scanner | None) -> None:
         self._stores = stores
         self._files = stores.evidence
-        self._acts = acts
+        self._units = units
         self._limits = limits
         self._scanner = scanner
 
@@ -110,26 +110,26 @@ class MemberEvidence:
         file_id = uuid.uuid4().hex
         await self._files.begin(file_id, member_id, datetime.now(UTC))
         try:
-            facts = await self._take_in(file_id, upload)
+            facts = await self._write_upload(file_id, upload)
             attempt = upload.attempt(f"{facts.name}\n{facts.sha256}".encode())
             keep = partial(self._keep, entry_id=entry_id, file_id=file_id, facts=facts)
-            kept = await self._acts.run(member_id, lambda act: once(act, attempt, lambda: keep(act)))
+            shown = await self._units.run(member_id, lambda unit: once(unit, attempt, lambda: keep(unit)))
         finally:
             await self._discard(file_id)  # nothing to an upload that was kept
-        return await self._scanned(member_id, kept) if kept["id"] == file_id else kept
+        return await self._scanned(member_id, shown) if shown["id"] == file_id else shown
 
     async def delete(self, member_id: str, file_id: str, check_version: Check) -> None:
         """Delete a file for good; raises ``NotFound``, ``RecordFrozen``, and what ``check_version`` does."""
 
-        async def work(act: Act) -> None:
-            document = await self._files.get(member_id, file_id, act.session)
+        async def work(unit: UnitOfWork) -> None:
+            document = await self._files.get(member_id, file_id, unit.session)
             if document is None:
                 raise _no_such_file()
-            await _changing(act, document["entry_id"])
+            await _changing(unit, document["entry_id"])
             check_version(document["version"])
-            await self._files.delete(member_id, file_id, act.at, act.session)
+            await self._files.delete(member_id, file_id, unit.at, unit.session)
 
-        await self._acts.run(member_id, work)
+        await self._units.run(member_id, work)
         await self._discard(file_id)
 
     async def scan_waiting(self) -> int:
@@ -137,12 +137,12 @@ class MemberEvidence:
 
         Without a scanner nothing leaves: what went in for a check is not let out without one.
         """
-        judged = 0
+        count = 0
         for document in await self._waiting():
             if not await self._scan(document):
                 break
-            judged += 1
-        return judged
+            count += 1
+        return count
 
     async def sweep(self) -> int:
         """Remove what broken-off uploads and deletions left behind; returns how many files' worth."""
@@ -156,31 +156,31 @@ class MemberEvidence:
             return []
         return await self._files.waiting(datetime.now(UTC) - SCAN_AGAIN_AFTER, ROUND)
 
-    async def _take_in(self, file_id: str, upload: Upload) -> Facts:
+    async def _write_upload(self, file_id: str, upload: Upload) -> Facts:
         """Write the content as it comes; no more than a chunk and a piece is held."""
         inspector = Inspector(upload.name, self._limits.file)
-        held, number = bytearray(), 0
+        buffer, number = bytearray(), 0
         async for data in upload.content:
             inspector.take(data)
-            held += data
-            while len(held) >= CHUNK:
-                await self._files.write(file_id, number, bytes(held[:CHUNK]))
-                del held[:CHUNK]
+            buffer += data
+            while len(buffer) >= CHUNK:
+                await self._files.write(file_id, number, bytes(buffer[:CHUNK]))
+                del buffer[:CHUNK]
                 number += 1
-        if held:
-            await self._files.write(file_id, number, bytes(held))
+        if buffer:
+            await self._files.write(file_id, number, bytes(buffer))
         facts = inspector.finish()
         for part in inspector.to_read():
             raw = await self._files.piece(file_id, part.start, part.length)
             await asyncio.to_thread(inspector.look_inside, part, raw)  # some hundred ms for the longest
         return facts
 
-    async def _keep(self, act: Act, entry_id: str, file_id: str, facts: Facts) -> Document:
-        await _changing(act, entry_id)
-        check_room(facts.size, await self._files.used(act.member_id, act.session), self._limits.member)
+    async def _keep(self, unit: UnitOfWork, entry_id: str, file_id: str, facts: Facts) -> Document:
+        await _changing(unit, entry_id)
+        check_room(facts.size, await self._files.used(unit.member_id, unit.session), self._limits.member)
         state = CLEAN if self._scanner is None else QUARANTINED
-        document = file_document(file_id, act.member_id, entry_id, facts, state, act.at, act.member["acts"])
-        await self._files.keep(document, act.session)
+        document = file_document(file_id, unit.member_id, entry_id, facts, state, unit.at, unit.member["acts"])
+        await self._files.keep(document, unit.session)
         return item(document)
 
     async def _scanned(self, member_id: str, kept: Document) -> Document:
@@ -192,26 +192,26 @@ class MemberEvidence:
         """Scan one file and let it out of quarantine; None when there was no verdict, so that it is tried again."""
         assert self._scanner is not None
         try:
-            found = await self._scanner.scan(self._files.read(document))
+            virus = await self._scanner.scan(self._files.read(document))
         except Unavailable as error:
             log.warning("evidence not scanned", evidence_id=document["_id"], **failure(error))
             await self._files.postpone(document["_id"], datetime.now(UTC))
             return None
-        if found:
-            log.warning("evidence rejected", evidence_id=document["_id"], found=found)
-        return await self._judge(document, REJECTED if found else CLEAN)
+        if virus:
+            log.warning("evidence rejected", evidence_id=document["_id"], found=virus)
+        return await self._set_state(document, REJECTED if virus else CLEAN)
 
-    async def _judge(self, document: Document, state: str) -> Document:
+    async def _set_state(self, document: Document, state: str) -> Document:
         """Write a verdict down, frozen or not: it is about safety, and changes nothing that the member wrote."""
 
         async def work(session: Session) -> Document | None:
             await self._stores.log.of(document["member_id"], session).shown_anew(document["entry_id"])
             return await self._files.judge(document, state, datetime.now(UTC), session)
 
-        judged = await self._stores.database.transaction(work)
+        updated = await self._stores.database.transaction(work)
         if state == REJECTED:
             await self._discard(document["_id"])
-        return judged or document
+        return updated or document
 
     async def _discard(self, file_id: str) -> None:
         try:
@@ -220,14 +220,14 @@ class MemberEvidence:
             log.warning("loose file left", evidence_id=file_id, **failure(error))
 
     async def _entry(self, member_id: str, entry_id: str) -> Document:
-        return await found(self._stores.log.of(member_id), entry_id, KIND)
+        return await get_or_404(self._stores.log.of(member_id), entry_id, KIND)
 
 
-async def _changing(act: Act, entry_id: str) -> None:
+async def _changing(unit: UnitOfWork, entry_id: str) -> None:
     """Raise unless an entry is there and open to change, and give it a new version: it shows its evidence."""
-    entry = await found(act.log, entry_id, KIND)
-    _refuse_frozen(entry, act.member)
-    await save_entries(act, [(entry, {**entry, "touched_at": act.at})])
+    entry = await get_or_404(unit.log, entry_id, KIND)
+    _refuse_frozen(entry, unit.member)
+    await save_entries(unit, [(entry, {**entry, "touched_at": unit.at})])
 
 
 def _no_such_file() -> NotFound:
@@ -236,4 +236,4 @@ def _no_such_file() -> NotFound:
 
 def _refuse_frozen(entry: Document, member: Document) -> None:
     day = entry.get("date")
-    refuse_frozen(entry.get("frozen") or (frozen_on(member, date.fromisoformat(day)) if day else None))
+    raise_if_frozen(entry.get("frozen") or (frozen_on(member, date.fromisoformat(day)) if day else None))

@@ -12,11 +12,11 @@ from bridge.domain.record import entries
 from bridge.domain.record.calendars import frozen_on
 from bridge.domain.record.csv_import import MAX_FAULTS, in_row, refuse
 from bridge.domain.record.forms import Form, Forms
-from bridge.errors import FieldFault, RecordFrozen
+from bridge.errors import FieldError, RecordFrozen
 from bridge.services.idempotency import Attempt, once
 from bridge.services.record.log import Log
 from bridge.services.record.periods import Periods
-from bridge.services.unit_of_work import Act, Acts
+from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 
 Document = dict[str, Any]
 
@@ -33,8 +33,8 @@ class NewEntry:
 class LogImports:
     """Makes many entries in one act."""
 
-    def __init__(self, acts: Acts, log: Log, forms: Forms, periods: Periods) -> None:
-        self._acts = acts
+    def __init__(self, units: UnitsOfWork, log: Log, forms: Forms, periods: Periods) -> None:
+        self._units = units
         self._log = log
         self._forms = forms
         self._periods = periods
@@ -45,28 +45,28 @@ class LogImports:
         Raises ``ValidationFailed`` and ``RecordFrozen``, each naming every row that is at fault, and ``Conflict``.
         """
         work = partial(self._run, rows=rows)
-        return await self._acts.run(member_id, lambda act: once(act, attempt, lambda: work(act)))
+        return await self._units.run(member_id, lambda unit: once(unit, attempt, lambda: work(unit)))
 
-    async def _run(self, act: Act, rows: Sequence[NewEntry]) -> Document:
+    async def _run(self, unit: UnitOfWork, rows: Sequence[NewEntry]) -> Document:
         form, today = self._forms.current("log"), self._periods.today()
         refuse([in_row(row.number, fault) for row in rows for fault in _faults(form, row, today)])
-        _refuse_frozen(act, form, rows)
-        made = await self._log.create_in(act, [(row.values, row.draft) for row in rows], "import")
-        return {"created": len(made), "ids": [entry["_id"] for entry in made]}
+        _refuse_frozen(unit, form, rows)
+        created = await self._log.create_in(unit, [(row.values, row.draft) for row in rows], "import")
+        return {"created": len(created), "ids": [entry["_id"] for entry in created]}
 
 
-def _faults(form: Form, row: NewEntry, today: date) -> list[FieldFault]:
+def _faults(form: Form, row: NewEntry, today: date) -> list[FieldError]:
     return entries.faults(form, row.values, row.values, today)
 
 
-def _refuse_frozen(act: Act, form: Form, rows: Sequence[NewEntry]) -> None:
+def _refuse_frozen(unit: UnitOfWork, form: Form, rows: Sequence[NewEntry]) -> None:
     """Raise ``RecordFrozen`` that names each row whose day lies in a period that is frozen (R56)."""
     field = form.field("date")
     message = "This day lies in a period that was submitted for the Register Audit and is frozen: leave the row out."
-    fault = FieldFault("/date", field.label if field else "", message)
+    fault = FieldError("/date", field.label if field else "", message)
     dated = [(row.number, date.fromisoformat(row.values["date"])) for row in rows if row.values.get("date")]
-    frozen = [number for number, day in dated if frozen_on(act.member, day)]
+    frozen = [number for number, day in dated if frozen_on(unit.member, day)]
     if frozen:
-        told = "1 row lies" if len(frozen) == 1 else f"{len(frozen)} rows lie"
+        subject = "1 row lies" if len(frozen) == 1 else f"{len(frozen)} rows lie"
         faults = [in_row(number, fault) for number in frozen[:MAX_FAULTS]]
-        raise RecordFrozen(f"{told} in a frozen period, and nothing was imported.", faults=faults)
+        raise RecordFrozen(f"{subject} in a frozen period, and nothing was imported.", field_errors=faults)

@@ -27,45 +27,45 @@ class Periods:
         self._stores = stores
         self.today = today
 
-    async def member(self, member_id: str) -> Document:
+    async def get_member(self, member_id: str) -> Document:
         """Return the member; raises ``NotFound`` for one that the membership system has not brought yet."""
         member = await self._stores.members.get(member_id)
         if member is None:
             raise NotFound("There is no record for you yet: the membership system has not told us of you.")
         return member
 
-    async def every(self, member_id: str, cases: Sequence[Document] = ()) -> list[Document]:
+    async def list_all(self, member_id: str, cases: Sequence[Document] = ()) -> list[Document]:
         """Return the periods from the earliest with anything in it to the current one, newest first (R19).
 
         One of the member's audit cases, ``cases``, is something too: an empty year can be submitted.
         """
-        member = await self.member(member_id)
+        member = await self.get_member(member_id)
         of_period: defaultdict[str | None, list[Group]] = defaultdict(list)
         for group in await self._groups(member_id):
             of_period[group.period_id].append(group)
-        held = await self._stores.waiting.count_held(member_id)
-        known = [date.fromisoformat(key) for key in of_period if key]
-        first = min([self._first_day(member, known), *(date.fromisoformat(case["start"]) for case in cases)])
+        counts = await self._stores.waiting.count_held(member_id)
+        starts = [date.fromisoformat(key) for key in of_period if key]
+        first = min([self._first_day(member, starts), *(date.fromisoformat(case["start"]) for case in cases)])
         periods = calendar_of(member).between(first, self.today())
-        return [self._shown(period, member, of_period[period.id], held) for period in periods]
+        return [self._row(period, member, of_period[period.id], counts) for period in periods]
 
-    async def one(self, member_id: str, period_id: str, cases: Sequence[Document] = ()) -> Document:
+    async def overview(self, member_id: str, period_id: str, cases: Sequence[Document] = ()) -> Document:
         """Return one period by id or ``current`` (R17, R18); raises ``NotFound``.
 
         ``cases`` are the member's audit cases; they decide what can be submitted.
         """
-        member = await self.member(member_id)
+        member = await self.get_member(member_id)
         period = self.resolve(calendar_of(member), period_id)
         groups = await self._groups(member_id, [period.id, None])
         own = [group for group in groups if group.period_id is not None]
-        held = await self._stores.waiting.count_held(member_id)
-        shown = self._shown(period, member, own, held)
+        waiting = await self._stores.waiting.count_held(member_id)
+        period_row = self._row(period, member, own, waiting)
         plan = self._stores.plan.of(member_id)
         open_items: Document = {"log_ids": [], "status": {"$ne": DROPPED}, **touching(period)}
         return {
-            **shown,
+            **period_row,
             "elapsed": period.elapsed(self.today()),
-            "undated": counts.total(groups) - counts.total(own) if shown["current"] else 0,
+            "undated": counts.total(groups) - counts.total(own) if period_row["current"] else 0,
             "minutes": counts.minutes(own),
             "by_type": counts.by_type(own),
             "plan": {
@@ -76,7 +76,7 @@ class Periods:
                 "planned_not_logged": await plan.number({}, open_items),
                 "logged_not_planned": counts.unlinked(own),
             },
-            "actions": actions(period, frozen=shown["frozen"], cases=cases),
+            "actions": actions(period, frozen=period_row["frozen"], cases=cases),
         }
 
     def resolve(self, calendar: MembershipCalendar, period_id: str) -> Period:
@@ -86,7 +86,7 @@ class Periods:
             raise NotFound("You have no such period.")
         return period
 
-    def chosen(self, member: Document, period_id: str) -> list[str | None] | None:
+    def period_ids(self, member: Document, period_id: str) -> list[str | None] | None:
         """Return the period ids of the entries that a choice of period names; None is all of them.
 
         The current one has the undated entries too, which are in no period (R76). Raises ``NotFound`` for an unknown
@@ -106,12 +106,12 @@ class Periods:
     def _first_day(self, member: Document, starts: Iterable[date]) -> date:
         """Return the first day to show: of what was logged, the Register, the listed years, or the renewal date."""
         calendar, since = calendar_of(member), member.get("registered_since")
-        known = [*starts, *([date.fromisoformat(since)] if since else [])]
-        known += [period.start for period in calendar.periods]
-        known += [calendar.renewal] if calendar.renewal else []
-        return min([day for day in known if day <= self.today()], default=self.today())
+        days = [*starts, *([date.fromisoformat(since)] if since else [])]
+        days += [period.start for period in calendar.periods]
+        days += [calendar.renewal] if calendar.renewal else []
+        return min([day for day in days if day <= self.today()], default=self.today())
 
-    def _shown(self, period: Period, member: Document, groups: Iterable[Group], waiting: Mapping[str, int]) -> Document:
+    def _row(self, period: Period, member: Document, groups: Iterable[Group], waiting: Mapping[str, int]) -> Document:
         freeze = frozen_on(member, period.start)
         return {
             "id": period.id,

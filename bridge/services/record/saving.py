@@ -7,20 +7,20 @@ from datetime import date
 from typing import Any
 
 from bridge.domain.record.periods import MembershipCalendar
-from bridge.services.unit_of_work import Act
+from bridge.services.unit_of_work import UnitOfWork
 
 Document = dict[str, Any]
 Pair = tuple[Document, Document]
 
 
-async def save_entries(act: Act, pairs: Iterable[Pair]) -> None:
+async def save_entries(unit: UnitOfWork, pairs: Iterable[Pair]) -> None:
     """Write log entries; each pair is an entry before and after, and the version goes up."""
-    await act.log.save([(before, _next_version(act, before, after)) for before, after in pairs])
+    await unit.log.save([(before, _next_version(unit, before, after)) for before, after in pairs])
 
 
-async def save_items(act: Act, pairs: Iterable[Pair]) -> None:
+async def save_items(unit: UnitOfWork, pairs: Iterable[Pair]) -> None:
     """Write plan items; each pair is an item before and after, and the version goes up."""
-    await act.plan.save([(before, _next_version(act, before, after)) for before, after in pairs])
+    await unit.plan.save([(before, _next_version(unit, before, after)) for before, after in pairs])
 
 
 def refiled(entry: Document, calendar: MembershipCalendar) -> Document:
@@ -31,5 +31,5 @@ def refiled(entry: Document, calendar: MembershipCalendar) -> Document:
     return {**entry, "period_id": period_id, "version": entry["version"] + 1}
 
 
-def _next_version(act: Act, before: Document, after: Document) -> Document:
-    return {**after, "version": before["version"] + 1, "updated_at": act.at}
+def _next_version(unit: UnitOfWork, before: Document, after: Document) -> Document:
+    return {**after, "version": before["version"] + 1, "updated_at": unit.at}

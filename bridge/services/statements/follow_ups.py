@@ -37,7 +37,7 @@ LEFT_BEHIND: Final = timedelta(seconds=30)
 """After this time without a piece, nobody is at it any more."""
 
 
-class FollowUps:
+class FollowUpRunner:
     """Does the follow-up work of members."""
 
     def __init__(self, stores: Stores, recording: Recording) -> None:

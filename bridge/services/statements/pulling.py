@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from bridge.broker.publisher import Outgoing, Publisher
 from bridge.broker.topology import Topology, routing_key
-from bridge.clients.lrs import Page, RemoteLrs
+from bridge.clients.lrs import RemoteLrs, StatementPage
 from bridge.domain.statements.results import moment
 from bridge.errors import NotFound
 from bridge.store.statements.pulls import Cursor, Pulls
@@ -24,7 +24,7 @@ Progress = Callable[[str, int], None]
 """Told a verb and how many of its statements were published just now."""
 
 
-class Pulling:
+class LrsPull:
     """Pulls from one LRS at a time."""
 
     def __init__(self, pulls: Pulls, topology: Topology) -> None:
@@ -66,7 +66,7 @@ class Pulling:
             await self._pulls.save(endpoint, verb, cursor)
             yield len(page.result.statements)
 
-    async def _page(self, lrs: RemoteLrs, verb: str, address: str, cursor: Cursor) -> Page:
+    async def _page(self, lrs: RemoteLrs, verb: str, address: str, cursor: Cursor) -> StatementPage:
         """Read a page; a link from an earlier pull may have expired, and then it begins after what was published."""
         try:
             return await lrs.page(address)
@@ -79,7 +79,7 @@ class Pulling:
         return Outgoing(self._topology.statements, routing_key(verb), raw, correlation_id=uuid.uuid4().hex)
 
 
-def _through(page: Page, before: str | None) -> str | None:
+def _through(page: StatementPage, before: str | None) -> str | None:
     """Return up to when everything is published: the last statement, or less when the LRS vouches for less."""
     reached = page.result.last_stored or before
     times = [time for text in (reached, page.consistent_through) if text and (time := moment(text))]

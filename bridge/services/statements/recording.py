@@ -20,7 +20,7 @@ from bridge.domain.statements.arrivals import Arrival
 from bridge.domain.statements.batch import Batch, Known
 from bridge.domain.statements.completions import Completion, Rules, Voiding
 from bridge.domain.statements.dispositions import Outcome
-from bridge.services.privacy.subjects import stranger
+from bridge.services.privacy.subjects import subject_of_identifiers
 from bridge.services.stores import Stores
 from bridge.store.database import AlreadyThere, Session
 
@@ -145,7 +145,7 @@ class Recording:
             arrival.actor_key for arrival in arrivals if arrival.actor_key and isinstance(arrival.meaning, Outcome)
         }
         if named and (erased := await self._stores.erasures.among(named)):
-            await self._stores.removal.statements(await stranger(self._stores, erased))
+            await self._stores.removal.statements(await subject_of_identifiers(self._stores, erased))
 
 
 def _distinct(entries: Iterable[Document]) -> list[Document]:

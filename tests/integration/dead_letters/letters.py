@@ -5,11 +5,11 @@ from __future__ import annotations
 import orjson
 
 from bridge.services.operations.dead_letters import Operations
-from bridge.services.operations.letters import Asked
+from bridge.services.operations.letters import DeadLetterFilter
 from tests.support.journey import Journey
 from tests.support.statements import completed
 
-EVERY = Asked()
+EVERY = DeadLetterFilter()
 NEWEST = [("failed_at", True)]
 
 
@@ -20,6 +20,6 @@ async def bad(bridge: Journey, count: int = 1) -> list[bytes]:
     return bodies
 
 
-async def ids(ops: Operations, asked: Asked = EVERY) -> list[str]:
+async def ids(ops: Operations, asked: DeadLetterFilter = EVERY) -> list[str]:
     """The ids of the letters that are listed."""
     return [letter["_id"] for letter in (await ops.list(asked, [("failed_at", False)], 200, None)).items]

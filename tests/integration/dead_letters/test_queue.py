@@ -13,12 +13,12 @@ from aio_pika.abc import AbstractIncomingMessage
 
 from bridge.broker import dead_letter_queue as dead_queue
 from bridge.broker.connection import connection
-from bridge.broker.dead_letter_queue import AT_ONCE, DeadQueue, Fate
-from bridge.broker.dead_letters import Letter
+from bridge.broker.dead_letter_queue import AT_ONCE, Action, DeadLetterQueue
+from bridge.broker.dead_letters import QueuedDeadLetter
 from bridge.domain.privacy.access import Reader
 from bridge.errors import Unavailable
 from bridge.services.operations.dead_letters import Operations
-from bridge.services.operations.letters import Asked
+from bridge.services.operations.letters import DeadLetterFilter
 from bridge.settings import Settings
 from tests.integration.dead_letters.letters import EVERY, NEWEST, bad, ids
 from tests.support.journey import Journey, journey, publish_raw
@@ -49,7 +49,7 @@ async def test_a_replay_puts_the_message_back_as_it_was(bridge: Journey, ops: Op
     for name in ("statements", "log_entries", "outbox"):
         await bridge.services.stores.database.raw.drop_collection(name)
     del bridge.outcomes[key]
-    done = await ops.replay(Asked(reason="conflict"))
+    done = await ops.replay(DeadLetterFilter(reason="conflict"))
     ((outcome,),) = await bridge.settled([key])
     again = await tapped.get()
     assert (done.replayed, done.refused, outcome.disposition.value) == (1, [], "recorded")
@@ -64,7 +64,7 @@ async def test_a_letter_that_fails_again_is_a_new_letter(bridge: Journey, ops: O
     (first,) = await ids(ops)
     key = next(iter(bridge.outcomes))
     bridge.outcomes.clear()
-    await ops.replay(Asked(ids=(first,)))
+    await ops.replay(DeadLetterFilter(ids=(first,)))
     await bridge.settled([key])
     (second,) = await ids(ops)
     assert second != first
@@ -79,7 +79,7 @@ async def test_a_discard_removes_the_chosen_and_keeps_the_others(bridge: Journey
     for letter_id in await ids(ops):
         shown = await ops.show(letter_id, reveal_to=Reader("test", ("ops",), "test", "test"))
         if orjson.dumps(shown["body"]) == bodies[chosen]:
-            assert (await ops.discard(Asked(ids=(letter_id,)))).discarded == 1
+            assert (await ops.discard(DeadLetterFilter(ids=(letter_id,)))).discarded == 1
     del everything[bodies[chosen]]
     assert sorted(letter.body for letter in await bridge.dead_letters()) == sorted(everything)
 
@@ -88,13 +88,13 @@ async def test_letters_are_renewed_before_their_deliveries_are_spent(bridge: Jou
     """However many passes a letter sees, it is never delivered 20 times, after which RabbitMQ 4 would drop it."""
     bodies = await bad(bridge, 3)
 
-    async def keep(_letter: Letter) -> Fate:
-        return Fate.KEEP
+    async def keep(_letter: QueuedDeadLetter) -> Action:
+        return Action.KEEP
 
-    queue = DeadQueue(bridge.settings, bridge.topology)
+    queue = DeadLetterQueue(bridge.settings, bridge.topology)
     before = await ids(ops)
     for _ in range(dead_queue.RENEW_AT + 2):
-        await queue.sweep(keep)
+        await queue.scan(keep)
     assert await ids(ops) == before
     letters = await bridge.dead_letters()
     assert [letter.body for letter in letters] == bodies
@@ -118,7 +118,7 @@ async def test_the_same_letter_twice_is_listed_once(bridge: Journey, ops: Operat
     one = b'{"verb":7}'
     await bridge.settled(await bridge.publish([b"[" + one + b"," + one + b"]"]))
     (letter_id,) = await ids(ops)
-    assert (await ops.discard(Asked(ids=(letter_id,)))).discarded == 2
+    assert (await ops.discard(DeadLetterFilter(ids=(letter_id,)))).discarded == 2
     assert await bridge.dead_letters() == []
 
 
@@ -139,7 +139,7 @@ async def test_what_rabbitmq_itself_put_aside_is_exhausted(bridge: Journey, ops:
     (letter,) = (await ops.list(EVERY, NEWEST, 50, None)).items
     assert (letter["reason"], letter["routing_key"]) == ("exhausted", "statement.completed")
     assert letter["exchange"] == bridge.topology.statements
-    assert (await ops.replay(Asked(ids=(letter["_id"],)))).replayed == 1
+    assert (await ops.replay(DeadLetterFilter(ids=(letter["_id"],)))).replayed == 1
     again = await tapped.get()
     assert (again.body, again.message_id) == (orjson.dumps(statement), "their-own")
     expected = {"traceparent": "00-1-2-3", "timestamp_in_ms": 0, "x-replayed": True}
@@ -231,7 +231,7 @@ async def test_an_interrupted_replay_loses_nothing(
 
     put_back, settle = dead_queue._Pass._put_back, dead_queue._Pass._settle  # pyright: ignore[reportPrivateUsage] - the steps
 
-    async def cut_put_back(self: Any, message: AbstractIncomingMessage, letter: Letter) -> bool:
+    async def cut_put_back(self: Any, message: AbstractIncomingMessage, letter: QueuedDeadLetter) -> bool:
         if step == "after the confirm":
             await put_back(self, message, letter)
         raise Cut
@@ -273,7 +273,7 @@ async def test_a_pass_waits_for_its_turn_and_says_so(bridge: Journey, monkeypatc
     await bad(bridge)
     monkeypatch.setattr(dead_queue, "WAIT_FOR_TURN", 0.3)
     async with connection(bridge.settings, "another pass") as opened:
-        assert await dead_queue.take_within(opened, f"{bridge.topology.dead_queue}.pass", 1)
+        assert await dead_queue.acquire_within(opened, f"{bridge.topology.dead_queue}.pass", 1)
         with pytest.raises(Unavailable, match="Another replay"):
             await bridge.services.operations.replay(EVERY)
     monkeypatch.undo()
@@ -291,13 +291,13 @@ async def test_filters_choose_by_reason_age_and_member(bridge: Journey, ops: Ope
         b"not json",
     )
     assert len(await ids(ops)) == 4
-    assert len(await ids(ops, Asked(member_id="m-1"))) == 1
-    assert len(await ids(ops, Asked(member_id="m-2"))) == 2
-    assert len(await ids(ops, Asked(member_id="m-2", reason="future_timestamp"))) == 1
-    assert len(await ids(ops, Asked(younger_than="1h"))) == 4
-    assert len(await ids(ops, Asked(younger_than="999999d"))) == 4  # since before there were years
-    assert await ids(ops, Asked(older_than="1h")) == await ids(ops, Asked(member_id="m-3")) == []
-    assert await ids(ops, Asked(older_than="999999d")) == []
+    assert len(await ids(ops, DeadLetterFilter(member_id="m-1"))) == 1
+    assert len(await ids(ops, DeadLetterFilter(member_id="m-2"))) == 2
+    assert len(await ids(ops, DeadLetterFilter(member_id="m-2", reason="future_timestamp"))) == 1
+    assert len(await ids(ops, DeadLetterFilter(younger_than="1h"))) == 4
+    assert len(await ids(ops, DeadLetterFilter(younger_than="999999d"))) == 4  # since before there were years
+    assert await ids(ops, DeadLetterFilter(older_than="1h")) == await ids(ops, DeadLetterFilter(member_id="m-3")) == []
+    assert await ids(ops, DeadLetterFilter(older_than="999999d")) == []
 
 
 async def test_a_long_queue_is_passed_over_in_parts(bridge: Journey, ops: Operations) -> None:

@@ -20,7 +20,7 @@ from joserfc.jwk import OctKey, RSAKey
 
 from bridge import wiring
 from bridge.domain.statements.agents import identifier_key
-from bridge.services.privacy.subjects import stranger
+from bridge.services.privacy.subjects import subject_of_identifiers
 from tests.integration.lrs.client import BOUNDARY, JSON, Lrs, agent, attachment, multipart, new_id, part, statement
 
 NOTES = b"first\r\n--line\x00\xff"
@@ -171,9 +171,13 @@ async def test_an_attachment_goes_with_the_last_who_has_it(lrs: Lrs, services: w
     for others in (1, 0):
         theirs = [statement("bob", attachments=[attachment(NOTES)])] * others
         assert (await lrs.post_parts([*stated, *theirs], [part(NOTES)])).status == 200
-        await services.stores.removal.statements(await stranger(services.stores, [identifier_key(agent("ada"))]))
+        await services.stores.removal.statements(
+            await subject_of_identifiers(services.stores, [identifier_key(agent("ada"))])
+        )
         assert await services.stores.lrs.attachments.has(attachment(NOTES)["sha2"]) is bool(others)
-        await services.stores.removal.statements(await stranger(services.stores, [identifier_key(agent("bob"))]))
+        await services.stores.removal.statements(
+            await subject_of_identifiers(services.stores, [identifier_key(agent("bob"))])
+        )
     assert await services.stores.database.raw["lrs_attachments.chunks"].count_documents({}) == 0
 
 
@@ -186,7 +190,9 @@ async def test_data_that_is_erased_while_it_is_uploaded_is_kept(lrs: Lrs, servic
     async def during(body: bytes, cut: int) -> AsyncGenerator[bytes]:
         yield body[:cut]
         await asyncio.sleep(0.5)
-        await services.stores.removal.statements(await stranger(services.stores, [identifier_key(agent("ada"))]))
+        await services.stores.removal.statements(
+            await subject_of_identifiers(services.stores, [identifier_key(agent("ada"))])
+        )
         yield body[cut:]
 
     for inside, expected in ((data, 200), (other, 503)):
@@ -199,5 +205,7 @@ async def test_data_that_is_erased_while_it_is_uploaded_is_kept(lrs: Lrs, servic
         shown = await lrs.call("GET", "statements", {"statementId": mine["id"], "attachments": "true"})
         assert data in (whole := await shown.read())
         assert other in whole
-        await services.stores.removal.statements(await stranger(services.stores, [identifier_key(agent("bob"))]))
+        await services.stores.removal.statements(
+            await subject_of_identifiers(services.stores, [identifier_key(agent("bob"))])
+        )
         assert await services.stores.database.raw["lrs_attachments.chunks"].count_documents({}) == 0
