@@ -80,7 +80,7 @@ class Services:
     submissions: AuditSubmissions
     follow_ups: FollowUpRunner
     reminders: Reminders
-    upkeep: Scheduler
+    scheduler: Scheduler
     notices: AuditNotices
     exports: Exports
     erasures: MemberErasure
@@ -179,7 +179,7 @@ def build(database: Database, settings: Settings) -> Services:
         submissions=submissions,
         follow_ups=follow_ups,
         reminders=Reminders(stores, units, follow_ups, settings.period_ending_days, today),
-        upkeep=Scheduler(stores.schedules, chores(files, erasures)),
+        scheduler=Scheduler(stores.schedules, periodic_jobs(files, erasures)),
         notices=AuditNotices(stores, settings.portal_url),
         exports=Exports(stores, forms_, periods, access, renderer(settings), _about(settings), shares(settings)),
         erasures=erasures,
@@ -190,7 +190,7 @@ def build(database: Database, settings: Settings) -> Services:
     )
 
 
-def chores(files: MemberEvidence, erasures: MemberErasure) -> list[Job]:
+def periodic_jobs(files: MemberEvidence, erasures: MemberErasure) -> list[Job]:
     """Return what is to be done again and again."""
     return [
         Job("evidence.scan", timedelta(minutes=1), files.scan_waiting),

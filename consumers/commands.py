@@ -12,13 +12,14 @@ from bridge.commands.common import configured
 from bridge.runtime import run
 from bridge.serve import stop_signal
 from bridge.settings import Settings
+from consumers.consumer import Consumer
 from consumers.dead_letter_mirror import DeadLetterMirror
 from consumers.events import EventPublisher
 from consumers.health import health
 from consumers.members import MemberConsumer
-from consumers.metrics_collector import MetricsCollector
-from consumers.notifications import Notifier
-from consumers.scheduler import Clock
+from consumers.metrics_collector import metrics_consumers
+from consumers.notices import MailSender, NoticeConsumer
+from consumers.scheduler import SchedulerLoop
 from consumers.worker import Worker
 
 
@@ -33,40 +34,38 @@ def worker() -> None:
 
 
 async def work(settings: Settings) -> None:
-    """Run the worker until a signal comes; what is in hand is settled first."""
+    """Run every consumer until a signal comes; what is in hand is settled first."""
     async with wiring.services(settings) as services, AsyncExitStack() as stack:
         await services.migrations.check_at_start()
         topology = wiring.topology(settings)
         statements = Worker(settings, topology, services.recording)
         members = MemberConsumer(settings, topology, services.feed)
-        relay = EventPublisher(settings, topology, services.stores.outbox)
-        mirror = DeadLetterMirror(settings, topology, services.operations)
-        clock = Clock(services.reminders, services.upkeep)
-        notifiers = _notifiers(settings, topology, services)
-        meters: list[MetricsCollector] = []
+        others: list[Consumer] = [
+            members,
+            EventPublisher(settings, topology, services.stores.outbox),
+            DeadLetterMirror(settings, topology, services.operations),
+            SchedulerLoop(settings, services.reminders, services.scheduler),
+        ]
+        consumers = [statements, *others, *_mail_consumers(settings, topology, services)]
         if settings.metrics_port is not None:
-            others = [one.life for one in (members, relay, mirror, clock)]
-            pings = {
-                "mongodb": services.migrations.ping,
-                "rabbitmq": statements.life.ping,
-                **{life.part: life.ping for life in others},
-            }
+            pings = {"mongodb": services.migrations.ping, "rabbitmq": statements.ping}
+            pings |= {consumer.label: consumer.ping for consumer in others}
             await stack.enter_async_context(health(settings.http_host, settings.metrics_port, pings))
-            lives = [statements.life, *others, *[notifier.life for notifier in notifiers]]
-            in_hand = {"completions": statements.in_hand, "members": members.in_hand}
-            meters.append(MetricsCollector(settings, topology, services.stores, lives, in_hand))
+            in_flight = {"completions": statements.in_flight, "members": members.in_flight}
+            readers = metrics_consumers(settings, topology, services.stores, consumers, in_flight)
+            consumers += stack.enter_context(readers)
         async with asyncio.TaskGroup() as group:
-            parts = (statements, members, relay, mirror, clock, *meters, *notifiers)
-            running = [group.create_task(one.run()) for one in parts]
+            for consumer in consumers:
+                group.create_task(consumer.run())
             await stop_signal()
-            for one in (statements.life, members.life, relay.life, mirror.life, clock.life, *meters, *notifiers):
-                one.stop()
-            await asyncio.gather(*running)
+            for consumer in consumers:
+                consumer.stop()
 
 
-def _notifiers(settings: Settings, topology: Topology, services: wiring.Services) -> list[Notifier]:
+def _mail_consumers(settings: Settings, topology: Topology, services: wiring.Services) -> list[Consumer]:
     """Return who sends e-mail, when there is a mail server; raises ``SettingsError``."""
     if settings.smtp_url is None:
         return []
     mailer = Mailer(settings, settings.smtp_url.get_secret_value())
-    return [Notifier(settings, topology, services.notices, mailer)]
+    sender = MailSender(settings, services.notices, mailer)
+    return [NoticeConsumer(settings, topology, services.notices, sender), sender]

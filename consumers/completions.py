@@ -1,4 +1,4 @@
-"""The first room of a completed statement: from a message's bytes to valid statements, and to what is refused."""
+"""The statements of a message: from its bytes to valid statements, and to what is refused."""
 
 from __future__ import annotations
 
@@ -55,8 +55,9 @@ class Delivery:
 
     def dead_letters(self, now: datetime) -> list[DeadLetter]:
         """Return the dead letters among the settled pieces, each with its body byte for byte."""
-        dead = [piece for piece in self.pieces if piece.outcome and piece.outcome.disposition in _DEAD]
-        return [self._dead_letter(piece, piece.outcome, now) for piece in dead if piece.outcome]
+        outcomes = [(piece, piece.outcome) for piece in self.pieces if piece.outcome]
+        dead = [(piece, outcome) for piece, outcome in outcomes if outcome.disposition is Disposition.DEAD_LETTERED]
+        return [self._dead_letter(piece, outcome, now) for piece, outcome in dead]
 
     def _dead_letter(self, piece: Piece, outcome: Outcome, now: datetime) -> DeadLetter:
         assert outcome.reason is not None
@@ -66,55 +67,35 @@ class Delivery:
         return DeadLetter(piece.part, outcome.reason, outcome.detail, unpacked, now, piece.attempts)
 
 
-_DEAD = frozenset({Disposition.DEAD_LETTERED})
-
-
 def read_delivery(message: AbstractIncomingMessage, rules: Rules, limit: int) -> Delivery:
     """Decode and validate a message; never raises for what is in it. ``limit`` is in bytes, packed or unpacked."""
-    delivery = Delivery(message, Origin.of(message))
-    try:
-        delivery.pieces = _pieces(delivery, rules, limit)
-    except bodies.BodyTooLarge as error:
-        delivery.pieces = [_too_large(None, str(error))]
-    except bodies.UnreadableBody as error:
-        delivery.pieces = [_no_json(None, str(error))]
-    return delivery
-
-
-def _pieces(delivery: Delivery, rules: Rules, limit: int) -> list[Piece]:
-    message, trace = delivery.message, delivery.origin.traceparent
-    redelivered = bool(message.redelivered) or REPLAYED in message.headers
+    origin = Origin.of(message)
     make_arrival = partial(
-        arrival, received_at=datetime.now(UTC), rules=rules, redelivered=redelivered, traceparent=trace
+        arrival,
+        received_at=datetime.now(UTC),
+        rules=rules,
+        redelivered=bool(message.redelivered) or REPLAYED in message.headers,
+        traceparent=origin.traceparent,
     )
-    body = unpacking.unpacked(message.body, limit, message.content_encoding, message.content_type)
-    if not splitting.is_array(body):
-        return [_piece(body, None, make_arrival)]
-    return [_piece(part, part, make_arrival) for part in splitting.elements(body)]
+    try:
+        body = unpacking.unpacked(message.body, limit, message.content_encoding, message.content_type)
+        if not splitting.is_array(body):
+            return Delivery(message, origin, [_piece(body, None, make_arrival)])
+        return Delivery(message, origin, [_piece(part, part, make_arrival) for part in splitting.elements(body)])
+    except bodies.BadBody as error:
+        return Delivery(message, origin, [_refused(None, error.reason, str(error))])
 
 
 def _piece(raw: bytes, part: bytes | None, make_arrival: Callable[[Statement, bytes], Arrival]) -> Piece:
     try:
         value = decoding.decoded(raw)
-    except bodies.BodyTooLarge as error:
-        return _too_large(part, str(error))
-    except bodies.UnreadableBody as error:
-        return _no_json(part, str(error))
-    except decoding.Unkeepable as error:
-        return _invalid(part, str(error))
+    except bodies.BadBody as error:
+        return _refused(part, error.reason, str(error))
     if not xapi.is_valid(value):
         fault = xapi.explain(value)
-        return _invalid(part, f"{fault.pointer or '/'}: {fault.expected}")
+        return _refused(part, Reason.INVALID_STATEMENT, f"{fault.pointer or '/'}: {fault.expected}")
     return Piece(part, make_arrival(cast("Statement", value), raw))
 
 
-def _too_large(part: bytes | None, detail: str) -> Piece:
-    return Piece(part, outcome=Outcome.dead(Reason.TOO_LARGE, detail))
-
-
-def _no_json(part: bytes | None, detail: str) -> Piece:
-    return Piece(part, outcome=Outcome.dead(Reason.NOT_JSON, detail))
-
-
-def _invalid(part: bytes | None, detail: str) -> Piece:
-    return Piece(part, outcome=Outcome.dead(Reason.INVALID_STATEMENT, detail))
+def _refused(part: bytes | None, reason: Reason, detail: str) -> Piece:
+    return Piece(part, outcome=Outcome.dead(reason, detail))

@@ -1,4 +1,4 @@
-"""Keeps the mirror of the dead letters: each letter reaches it the moment it reaches the queue (decisions/0005).
+"""The mirror of the dead letters, kept: each letter reaches it the moment it reaches the queue (decisions/0005).
 
 It listens at the dead-letter exchange with a queue of its own that goes with its connection, so the queue of the
 letters themselves is never read. What comes while nobody listens is found by comparing the two
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import structlog
 from aio_pika.abc import AbstractChannel, AbstractQueue
 
 from bridge.broker.connection import connection
@@ -17,10 +16,8 @@ from bridge.broker.dead_letters import read_dead_letter
 from bridge.broker.topology import Topology
 from bridge.services.operations.dead_letters import Operations
 from bridge.settings import Settings
+from consumers.consumer import Consumer, watch_connection
 from consumers.inbox import Inbox
-from consumers.supervisor import Life, watch_connection
-
-log = structlog.get_logger(__name__)
 
 AT_ONCE, AT_ONCE_BYTES = 50, 8 * 2**20
 """Letters, and bytes of letters, taken together, and waiting meanwhile; a single one may have more."""
@@ -29,27 +26,25 @@ MOST_WAITING = 10_000
 """Letters kept for a mirror that is behind; those beyond it are found by the next comparison."""
 
 
-class DeadLetterMirror:
-    """Copies dead letters to the mirror until told to stop."""
+class DeadLetterMirror(Consumer):
+    """Copies dead letters to the mirror."""
+
+    purpose = "dead letters"
 
     def __init__(self, settings: Settings, topology: Topology, operations: Operations) -> None:
-        self._settings = settings
+        super().__init__(settings)
         self._topology = topology
         self._operations = operations
-        self.life = Life("dead letters")
 
-    async def run(self) -> None:
-        """Work until stopped."""
-        await self.life.run(self._session)
-
-    async def _session(self) -> None:
-        async with connection(self._settings, "dead letters") as opened:
+    async def session(self) -> None:
+        """Copy what comes to a queue of its own."""
+        async with connection(self._settings, self.purpose) as opened:
             channel = await opened.channel(publisher_confirms=False)
             await self._topology.declare(channel)
             inbox = Inbox(channel, await self._own_queue(channel), AT_ONCE, AT_ONCE_BYTES)
             await inbox.open()
-            self.life.working()
-            await self.life.until_stopped(self._copy(inbox), watch_connection(opened))
+            self.mark_working()
+            await self.run_until_stopped(self._copy(inbox), watch_connection(opened))
 
     async def _own_queue(self, channel: AbstractChannel) -> AbstractQueue:
         arguments: dict[str, Any] = {"x-queue-type": "classic", "x-max-length": MOST_WAITING}
@@ -61,5 +56,5 @@ class DeadLetterMirror:
         while True:
             messages = await inbox.batch(AT_ONCE, AT_ONCE_BYTES)
             letters = [read_dead_letter(message) for message in messages]
-            await self.life.retry_while_unavailable(lambda letters=letters: self._operations.add_to_mirror(letters))
+            await self.retry_while_unavailable(lambda letters=letters: self._operations.add_to_mirror(letters))
             await messages[-1].ack(multiple=True)

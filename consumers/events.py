@@ -27,12 +27,12 @@ import structlog
 
 from bridge.broker.connection import connection
 from bridge.broker.locks import acquire
-from bridge.broker.publisher import Outgoing, Publisher
+from bridge.broker.publisher import Outgoing, Publisher, open_publisher
 from bridge.broker.topology import Topology
 from bridge.metrics import EVENTS
 from bridge.settings import Settings
 from bridge.store.statements.outbox import Outbox
-from consumers.supervisor import Life, publisher_on, watch_connection
+from consumers.consumer import Consumer, watch_connection
 
 log = structlog.get_logger(__name__)
 
@@ -49,43 +49,34 @@ REST = 2.0
 """Rest, as a multiple of the time that publishing took."""
 
 
-class EventPublisher:
-    """Publishes pending events until told to stop."""
+class EventPublisher(Consumer):
+    """Publishes pending events."""
+
+    purpose = "events out"
 
     def __init__(self, settings: Settings, topology: Topology, outbox: Outbox) -> None:
-        self._settings = settings
+        super().__init__(settings)
         self._topology = topology
         self._outbox = outbox
-        self._in_hand = asyncio.Lock()
         self._beyond = ""  # where the round through the members goes on
-        self.life = Life("events out")
 
-    async def run(self) -> None:
-        """Work until stopped."""
-        await self.life.run(self._session)
-
-    async def _session(self) -> None:
-        async with connection(self._settings, "events out") as opened:
-            publisher = await publisher_on(opened)
+    async def session(self) -> None:
+        """Publish over one connection, for as long as it has the lock."""
+        async with connection(self._settings, self.purpose) as opened:
+            publisher = await open_publisher(opened)
             await publisher.declare(self._topology)
-            self.life.working()
+            self.mark_working()
             while not await acquire(opened, f"{self._topology.events}.relay"):
                 if await self._stopped_within(LONGEST):
                     return
             log.info("relay ready", exchange=self._topology.events)
-            self._in_hand = asyncio.Lock()
-            await self.life.until_stopped(
-                self._relay(publisher),
-                watch_connection(opened),
-                settle=self._in_hand.acquire,
-                within=self._settings.shutdown_timeout,
-            )
+            await self.run_until_stopped(self._relay(publisher), watch_connection(opened))
 
     async def _relay(self, publisher: Publisher) -> None:
         pause = SHORTEST
         while True:
             began = time.monotonic()
-            async with self._in_hand:  # whoever stops the session waits for it
+            async with self.in_hand:
                 published = await self._publish(publisher)
             pause = SHORTEST if published else min(2 * pause, LONGEST)
             rest = min(REST * (time.monotonic() - began), LONGEST)
@@ -94,7 +85,7 @@ class EventPublisher:
     async def _publish(self, publisher: Publisher) -> int:
         """Publish what waits, up to ``AT_ONCE`` events, and remove it; returns how many events that were."""
         beyond = self._beyond
-        events = await self.life.retry_while_unavailable(lambda: self._outbox.pending(AT_ONCE, beyond))
+        events = await self.retry_while_unavailable(lambda: self._outbox.pending(AT_ONCE, beyond))
         if not events and beyond:  # the end of a round
             self._beyond = ""
             return await self._publish(publisher)
@@ -102,7 +93,7 @@ class EventPublisher:
             # Nobody has to listen: an event that no queue takes has been delivered to all who wanted it.
             await publisher.publish([self._outgoing(row) for row in together], mandatory=False)
         if events:
-            await self.life.retry_while_unavailable(lambda: self._outbox.delivered(events))
+            await self.retry_while_unavailable(lambda: self._outbox.delivered(events))
             self._beyond = events[-1]["member_id"] if len(events) == AT_ONCE else ""
         for event in events:
             EVENTS.labels(event["type"]).inc()
@@ -122,8 +113,8 @@ class EventPublisher:
     async def _stopped_within(self, seconds: float) -> bool:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self.life.stopping.wait()
-        return self.life.stopping.is_set()
+                await self.stopping.wait()
+        return self.stopping.is_set()
 
 
 def rounds(rows: Iterable[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:

@@ -46,9 +46,9 @@ class Inbox:
         self._channel = channel
         self._queue = queue
         self._most, self._most_bytes = most, most_bytes
-        self._asked = 0
+        self._prefetch = 0
         self.in_order = True  # until a message is put aside: then one may be open that came before another
-        self._usual = 0.0  # bytes of a message, the last ones counting most
+        self._average_size = 0.0  # bytes of a message, the last ones counting most
         self._tag: str | None = None
         self._is_open = False
         self._changing = asyncio.Lock()
@@ -61,12 +61,12 @@ class Inbox:
     async def open(self) -> None:
         """Begin to take messages."""
         self._is_open = True
-        await self._ask(min(AT_FIRST, self._most))
+        await self._subscribe(min(AT_FIRST, self._most))
 
     async def close(self) -> None:
         """Stop taking messages; those delivered stay, to be worked on."""
         self._is_open = False
-        await self._pause()
+        await self._unsubscribe()
 
     async def next(self) -> AbstractIncomingMessage:
         """Wait for a message; a suspect comes when no other has for a while."""
@@ -76,22 +76,22 @@ class Inbox:
             with suppress(TimeoutError):
                 async with asyncio.timeout(QUIET if self._suspects else None):
                     await self._has_message.wait()
-        message = self.waiting() or self._suspect()
+        message = self.next_waiting() or self._suspect()
         await self._fit()
         return message
 
-    def waiting(self) -> AbstractIncomingMessage | None:
+    def next_waiting(self) -> AbstractIncomingMessage | None:
         """Return the next message if one has come by now; never a suspect."""
-        return self._taken(self._messages.popleft()) if self._messages else None
+        return self._remove(self._messages.popleft()) if self._messages else None
 
     async def batch(self, size: int, weight_limit: int) -> list[AbstractIncomingMessage]:
         """Wait for a message, then take what has come by now, up to ``size`` messages or ``weight_limit`` bytes."""
-        taken = [await self.next()]
-        weight = len(taken[0].body)
-        while len(taken) < size and weight < weight_limit and (message := self.waiting()) is not None:
-            taken.append(message)
+        messages = [await self.next()]
+        weight = len(messages[0].body)
+        while len(messages) < size and weight < weight_limit and (message := self.next_waiting()) is not None:
+            messages.append(message)
             weight += len(message.body)
-        return taken
+        return messages
 
     def _since_the_last(self) -> float:
         return time.monotonic() - self._last_at
@@ -101,22 +101,22 @@ class Inbox:
         log.warning(
             "message taken alone", correlation_id=message.correlation_id, deliveries=message.headers[DELIVERIES]
         )
-        return self._taken(message)
+        return self._remove(message)
 
-    def _taken(self, message: AbstractIncomingMessage) -> AbstractIncomingMessage:
+    def _remove(self, message: AbstractIncomingMessage) -> AbstractIncomingMessage:
         self._bytes -= len(message.body)
         return message
 
-    async def _put(self, message: AbstractIncomingMessage) -> None:
+    async def _on_message(self, message: AbstractIncomingMessage) -> None:
         size = len(message.body)
         if self._bytes and self._bytes + size > self._most_bytes:
-            self._usual = max(self._usual, size)
-            await self._pause()
+            self._average_size = max(self._average_size, size)
+            await self._unsubscribe()
             await message.nack(requeue=True)
             self._has_message.set()  # all others may be taken by now, and who waits has to ask again
             return
         self._bytes += size
-        self._usual = self._usual + (size - self._usual) / 8 if self._usual else size
+        self._average_size = self._average_size + (size - self._average_size) / 8 if self._average_size else size
         suspect = is_suspect(message)
         self.in_order = self.in_order and not suspect
         (self._suspects if suspect else self._messages).append(message)
@@ -128,23 +128,23 @@ class Inbox:
 
         After a pause for what was too much, messages come again once half of the room is free.
         """
-        wanted = max(AT_LEAST, min(self._most, int(self._most_bytes // max(self._usual, 1))))
+        count = max(AT_LEAST, min(self._most, int(self._most_bytes // max(self._average_size, 1))))
         if not self._is_open or (self._tag is None and self._bytes > self._most_bytes // 2):
             return
-        if self._tag is None or not self._asked / 2 < wanted < self._asked * 2:
-            await self._pause()
-            await self._ask(wanted)
+        if self._tag is None or not self._prefetch / 2 < count < self._prefetch * 2:
+            await self._unsubscribe()
+            await self._subscribe(count)
 
-    async def _pause(self) -> None:
+    async def _unsubscribe(self) -> None:
         async with self._changing:
             if self._tag is not None:
                 tag, self._tag = self._tag, None
                 await self._queue.cancel(tag)
 
-    async def _ask(self, count: int) -> None:
+    async def _subscribe(self, count: int) -> None:
         async with self._changing:
             if not self._is_open:
                 return
             await self._channel.set_qos(prefetch_count=count)  # holds for consumers that start after it
-            self._asked = count
-            self._tag = await self._queue.consume(self._put)
+            self._prefetch = count
+            self._tag = await self._queue.consume(self._on_message)

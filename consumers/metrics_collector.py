@@ -1,4 +1,4 @@
-"""Reads queues and store on a timer for the metrics: the one place that does, and never because somebody scrapes.
+"""Metrics of queues and store, read on a timer: the one place that does, and never because somebody scrapes.
 
 It has a connection of its own, and rests ten times as long as the store took, so that recording is not held up.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 from aio_pika.abc import AbstractConnection
@@ -21,8 +22,8 @@ from bridge.metrics.readings import STATES, QueueReading, Readings, StoreReading
 from bridge.services.members.feed import FeedResult
 from bridge.services.stores import Stores
 from bridge.settings import Settings
+from consumers.consumer import Consumer, watch_connection
 from consumers.in_flight import InFlight
-from consumers.supervisor import Life, watch_connection
 
 READ_EVERY = 10.0
 """Seconds between two readings."""
@@ -37,82 +38,74 @@ PATIENCE = 10.0
 """Seconds that the broker may take to tell of all queues."""
 
 
-class MetricsCollector:
-    """Keeps the readings fresh until told to stop.
+class QueueMetrics(Consumer):
+    """Reads the queues; ``in_flight`` is what the consumers of each have taken from it."""
 
-    ``lives`` are the parts whose state is shown, ``in_hand`` what the consumers of a queue have taken from it.
-    """
+    purpose = "queue readings"
 
     def __init__(
         self,
         settings: Settings,
         topology: Topology,
-        stores: Stores,
-        lives: Sequence[Life],
-        in_hand: Mapping[str, InFlight],
+        in_flight: Mapping[str, InFlight],
+        readings: Readings,
         every: float = READ_EVERY,
     ) -> None:
-        self._settings = settings
-        self._queues = _names(topology)
-        self._stores = stores
-        self._in_hand = in_hand
+        super().__init__(settings)
+        self._queues = _queue_names(topology)
+        self._in_flight = in_flight
+        self._readings = readings
         self._every = every
         self._idle_at: dict[str, float] = {}
-        self._of_queues, self._of_store = Life("queue readings"), Life("store readings")
-        self._lives = [*lives, self._of_queues, self._of_store]
-        self._readings = Readings(self._states)
 
-    def stop(self) -> None:
-        """Read no more."""
-        self._of_queues.stop()
-        self._of_store.stop()
-
-    async def run(self) -> None:
-        """Work until stopped."""
-        for disposition, reason in possible():  # from zero on: the first dead letter is an increase
-            metrics.STATEMENTS.labels(disposition, reason or "")
-        for result in (*FeedResult, *FEED_REASONS):
-            metrics.MEMBER_CHANGES.labels(result)
-        with self._readings.shown():
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._of_queues.run(self._read_queues))
-                group.create_task(self._of_store.run(self._read_store))
-
-    def _states(self) -> dict[str, str]:
-        return {life.part: metrics.bounded(life.state, STATES) for life in self._lives}
-
-    async def _read_queues(self) -> None:
+    async def session(self) -> None:
+        """Read over one connection, again and again."""
         async with connection(self._settings, "metrics") as opened:
-            self._of_queues.working()
-            await self._of_queues.until_stopped(self._watch_queues(opened), watch_connection(opened))
+            self.mark_working()
+            await self.run_until_stopped(self._read(opened), watch_connection(opened))
 
-    async def _watch_queues(self, opened: AbstractConnection) -> None:
+    async def _read(self, opened: AbstractConnection) -> None:
         while True:
+            queues: dict[str, QueueReading] = {}
             async with asyncio.timeout(PATIENCE):
-                found = {label: await state(opened, name) for label, name in self._queues.items()}
-            there = {label: (one.depth, one.consumers or 0) for label, one in found.items() if one.depth is not None}
-            self._readings.note_queues(
-                {label: QueueReading(depth, count, self._age(label, depth)) for label, (depth, count) in there.items()}
-            )
+                for label, name in self._queues.items():
+                    queue = await state(opened, name)
+                    if queue.depth is not None:
+                        age = self._age(label, queue.depth)
+                        queues[label] = QueueReading(queue.depth, queue.consumers or 0, age)
+            self._readings.note_queues(queues)
             await asyncio.sleep(self._every)
 
     def _age(self, label: str, depth: int) -> float | None:
         """Return the age of a queue's oldest message; without times from the publisher, since when it is not idle."""
         if label == "dead_letters":
             return None  # the mirror has the exact one
-        now, taken = time.time(), self._in_hand.get(label, InFlight())
-        if not depth and not taken.waits:
+        now, in_flight = time.time(), self._in_flight.get(label, InFlight())
+        if not depth and not in_flight.waits:
             self._idle_at[label] = now
-        return max(0.0, now - (taken.oldest_published_at or self._idle_at.setdefault(label, now)))
+        return max(0.0, now - (in_flight.oldest_published_at or self._idle_at.setdefault(label, now)))
 
-    async def _read_store(self) -> None:
-        self._of_store.working()
-        await self._of_store.until_stopped(self._watch_store())
 
-    async def _watch_store(self) -> None:
+class StoreMetrics(Consumer):
+    """Reads the store."""
+
+    purpose = "store readings"
+
+    def __init__(self, settings: Settings, stores: Stores, readings: Readings, every: float = READ_EVERY) -> None:
+        super().__init__(settings)
+        self._stores = stores
+        self._readings = readings
+        self._every = every
+
+    async def session(self) -> None:
+        """Read, again and again."""
+        self.mark_working()
+        await self.run_until_stopped(self._read_all())
+
+    async def _read_all(self) -> None:
         while True:
-            took = await self._of_store.retry_while_unavailable(self._read)
-            await asyncio.sleep(rest(took, self._every))
+            seconds = await self.retry_while_unavailable(self._read)
+            await asyncio.sleep(rest(seconds, self._every))
 
     async def _read(self) -> float:
         """Read the store; returns the seconds that it took, those of an outage before it not included."""
@@ -137,12 +130,35 @@ class MetricsCollector:
         )
 
 
-def rest(took: float, every: float) -> float:
-    """Return the seconds to rest after reading the store took so many."""
-    return max(every, min(REST * took, LONGEST))
+@contextmanager
+def metrics_consumers(
+    settings: Settings,
+    topology: Topology,
+    stores: Stores,
+    consumers: Sequence[Consumer],
+    in_flight: Mapping[str, InFlight],
+    every: float = READ_EVERY,
+) -> Generator[list[Consumer]]:
+    """Give those who read queues and store; what they read, and the state of all ``consumers``, is shown meanwhile."""
+    for disposition, reason in possible():  # from zero on: the first dead letter is an increase
+        metrics.STATEMENTS.labels(disposition, reason or "")
+    for result in (*FeedResult, *FEED_REASONS):
+        metrics.MEMBER_CHANGES.labels(result)
+    shown = [*consumers]
+    readings = Readings(lambda: {consumer.label: metrics.bounded(consumer.state, STATES) for consumer in shown})
+    queues = QueueMetrics(settings, topology, in_flight, readings, every)
+    readers: list[Consumer] = [queues, StoreMetrics(settings, stores, readings, every)]
+    shown += readers
+    with readings.shown():
+        yield readers
 
 
-def _names(topology: Topology) -> dict[str, str]:
+def rest(seconds: float, every: float) -> float:
+    """Return the seconds to rest after reading the store took so many seconds."""
+    return max(every, min(REST * seconds, LONGEST))
+
+
+def _queue_names(topology: Topology) -> dict[str, str]:
     """Return label → name of each queue; the label has no namespace."""
     names = {"completions": topology.completions, "members": topology.members, "dead_letters": topology.dead_queue}
     return names | ({"notices": topology.notices} if topology.mails else {})

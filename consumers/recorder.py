@@ -17,9 +17,8 @@ from bridge.domain.statements.dispositions import Outcome, Reason
 from bridge.logs import failure
 from bridge.services.statements.recording import Recording
 from bridge.store.database import Busy
-from consumers.backoff import Backoff
 from consumers.completions import Piece
-from consumers.supervisor import Life
+from consumers.consumer import Backoff, Consumer
 
 log = structlog.get_logger(__name__)
 
@@ -33,9 +32,9 @@ TRIES: Final = 2
 class Recorder:
     """Gives pieces their outcomes; ``most`` is how many statements one transaction writes."""
 
-    def __init__(self, recording: Recording, life: Life, most: int, max_attempts: int) -> None:
+    def __init__(self, recording: Recording, consumer: Consumer, most: int, max_attempts: int) -> None:
         self._recording = recording
-        self._life = life
+        self._consumer = consumer
         self._most = most
         self._max_attempts = max_attempts
 
@@ -61,7 +60,7 @@ class Recorder:
         alone = len(pieces) == 1
         arrivals = [_arrival(piece) for piece in pieces]
         try:
-            outcomes = await self._life.retry_while_unavailable(
+            outcomes = await self._consumer.retry_while_unavailable(
                 lambda: self._recording.record(arrivals, tries=None if alone else TRIES)
             )
         except Busy:
@@ -82,12 +81,14 @@ class Recorder:
     async def _try_again(self, piece: Piece) -> None:
         """Try a single statement until it is recorded or its attempts are exhausted."""
         arrival = _arrival(piece)
-        pauses = Backoff(first=0.05)
+        backoff = Backoff(first=0.05)
         while piece.outcome is None and piece.attempts < self._max_attempts:
             piece.attempts += 1
-            await pauses.wait()  # a stop hurries nothing: what is not settled in time comes again
+            await backoff.wait()  # a stop hurries nothing: what is not settled in time comes again
             try:
-                (piece.outcome,) = await self._life.retry_while_unavailable(lambda: self._recording.record([arrival]))
+                (piece.outcome,) = await self._consumer.retry_while_unavailable(
+                    lambda: self._recording.record([arrival])
+                )
             except Exception as error:  # counted as an attempt
                 log.warning("statement failed", statement_id=arrival.statement_id, **failure(error))
         piece.outcome = piece.outcome or Outcome.dead(

@@ -6,30 +6,30 @@ import asyncio
 
 from bridge.services.members.reminders import Reminders
 from bridge.services.operations.periodic_jobs import Scheduler
-from consumers.supervisor import Life
+from bridge.settings import Settings
+from consumers.consumer import Consumer
 
 LOOK_EVERY = 60.0
 """Seconds between two looks at what is due."""
 
 
-class Clock:
-    """Looks at what is due, now and again, until told to stop."""
+class SchedulerLoop(Consumer):
+    """Does what is due, now and again."""
 
-    def __init__(self, reminders: Reminders, upkeep: Scheduler) -> None:
+    purpose = "reminders"
+
+    def __init__(self, settings: Settings, reminders: Reminders, scheduler: Scheduler) -> None:
+        super().__init__(settings)
         self._reminders = reminders
-        self._upkeep = upkeep
-        self.life = Life("reminders")
+        self._scheduler = scheduler
 
-    async def run(self) -> None:
-        """Work until stopped."""
-        await self.life.run(self._session)
-
-    async def _session(self) -> None:
-        self.life.working()
-        await self.life.until_stopped(self._look())
+    async def session(self) -> None:
+        """Look at what is due, again and again."""
+        self.mark_working()
+        await self.run_until_stopped(self._look())
 
     async def _look(self) -> None:
         while True:
-            await self.life.retry_while_unavailable(self._reminders.run)
-            await self.life.retry_while_unavailable(self._upkeep.run)
+            await self.retry_while_unavailable(self._reminders.run)
+            await self.retry_while_unavailable(self._scheduler.run)
             await asyncio.sleep(LOOK_EVERY)

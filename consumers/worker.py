@@ -1,4 +1,4 @@
-"""The worker: takes statements in batches, records them, settles them; and starts over when a connection breaks.
+"""The worker: takes statements in batches, records them and settles them.
 
 Two tasks share the work, so that the next batch is decoded and validated while the store works on this one; both
 together are bounded by what they take in memory, unpacked. Nothing is acknowledged before its outcome is durable. While
@@ -9,35 +9,59 @@ asked for, so no delivery is spent on an outage (invariant 7).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import structlog
 from aio_pika.abc import AbstractIncomingMessage
 
-from bridge.broker.publisher import Publisher
+from bridge import metrics, tracing
+from bridge.broker.publisher import Publisher, published_at
 from bridge.broker.topology import Topology
 from bridge.domain.statements import bodies
 from bridge.services.statements.recording import Recording
 from bridge.settings import Settings
+from bridge.tracing import RABBITMQ, Fact
 from consumers.completions import Delivery, read_delivery
-from consumers.in_flight import InFlight
+from consumers.consumer import QueueConsumer, Work
 from consumers.inbox import Inbox, is_suspect
 from consumers.recorder import Recorder
-from consumers.settling import report, settle
-from consumers.supervisor import Life, consume, watch_queue
-from consumers.tracing import processing
 
 log = structlog.get_logger(__name__)
 
 IN_HAND = 12 * 2**20
 """Bytes of memory of all that was taken and is not settled; a single message may take more."""
 
-WAITING = 16 * 2**20
-"""Bytes of messages that were delivered and not taken; a single one may have more."""
+
+def report(deliveries: Sequence[Delivery]) -> None:
+    """Count each settled statement and say its outcome, at debug level, in the log; ids and states only."""
+    counts: Counter[tuple[str, str]] = Counter()
+    logger = log.bind()  # once: it costs more than a line that is not written
+    for delivery in deliveries:
+        for piece in delivery.pieces:
+            assert piece.outcome is not None
+            reason = piece.outcome.reason.value if piece.outcome.reason else None
+            counts[piece.outcome.disposition.value, reason or ""] += 1
+            logger.debug(
+                "statement settled",
+                statement_id=piece.arrival.statement_id if piece.arrival else None,
+                disposition=piece.outcome.disposition.value,
+                reason=reason,
+                entry_id=piece.outcome.entry_id,
+                correlation_id=delivery.origin.correlation_id,
+            )
+    metrics.settled(counts, published_at(deliveries[0].message), time.time())
 
 
-class Worker:
-    """Consumes ``cpd.completions`` until told to stop."""
+class Worker(QueueConsumer):
+    """Consumes ``cpd.completions``."""
+
+    purpose = "statements"
+    most_bytes = 16 * 2**20
 
     def __init__(
         self,
@@ -46,78 +70,91 @@ class Worker:
         recording: Recording,
         report: Callable[[Sequence[Delivery]], None] = report,
     ) -> None:
-        self._settings = settings
-        self._topology = topology
+        super().__init__(settings, topology, topology.completions)
+        self.prefetch = 2 * settings.batch_size
         self._recording = recording
         self._report = report
-        self.life = Life("statements")
-        self.in_hand = InFlight()
+        self._recorder = Recorder(recording, self, settings.batch_size, settings.max_attempts)
 
-    async def run(self) -> None:
-        """Work until stopped; an outage of the broker or the store only makes it wait."""
-        await self.life.run(self._session)
+    def work(self, inbox: Inbox, publisher: Publisher) -> Sequence[Work]:
+        """Prepare batches, and record them."""
+        self._inbox = inbox
+        self._ready: asyncio.Queue[list[Delivery]] = asyncio.Queue(maxsize=1)
+        return [self._prepare(), self._record(publisher)]
 
-    async def _session(self) -> None:
-        queue = self._topology.completions
-        most = 2 * self._settings.batch_size
-        async with consume(self._settings, self._topology, queue, "worker", most, WAITING) as (
-            channel,
-            inbox,
-            publisher,
-        ):
-            self.in_hand.clear()
-            self.life.working()
-            log.info("worker ready", queue=queue)
-            ready: asyncio.Queue[list[Delivery]] = asyncio.Queue(maxsize=1)
+    async def settle(self) -> None:
+        """Record what is in hand."""
+        await self._inbox.close()
+        await self._ready.join()
 
-            async def settle_in_hand() -> None:
-                await inbox.close()
-                await ready.join()
-
-            await self.life.until_stopped(
-                self._prepare(inbox, ready),
-                self._record(inbox, ready, publisher),
-                watch_queue(channel, queue),
-                settle=settle_in_hand,
-                within=self._settings.shutdown_timeout,
-            )
-
-    async def _prepare(self, inbox: Inbox, ready: asyncio.Queue[list[Delivery]]) -> None:
-        over: Delivery | None = None
+    async def _prepare(self) -> None:
+        surplus: Delivery | None = None
         while True:
-            message = over.message if over else await inbox.next()
+            message = surplus.message if surplus else await self._inbox.next()
             suspect = is_suspect(message)
-            await self.in_hand.wait_for_room(0, 0 if suspect else IN_HAND)
-            first = over or self._taken_in(message)
-            await self.in_hand.wait_for_room(first.weight, IN_HAND)
-            batch, over = ([first], None) if suspect else self._gathered(inbox, first)
-            self.in_hand.add(message, sum(delivery.weight for delivery in batch))
-            await ready.put(batch)
+            await self.in_flight.wait_for_room(0, 0 if suspect else IN_HAND)
+            first = surplus or self._read(message)
+            await self.in_flight.wait_for_room(first.weight, IN_HAND)
+            batch, surplus = ([first], None) if suspect else self._fill_batch(first)
+            self.in_flight.add(message, sum(delivery.weight for delivery in batch))
+            await self._ready.put(batch)
             if suspect:
-                await ready.join()
+                await self._ready.join()
 
-    def _gathered(self, inbox: Inbox, first: Delivery) -> tuple[list[Delivery], Delivery | None]:
+    def _fill_batch(self, first: Delivery) -> tuple[list[Delivery], Delivery | None]:
         """Return a batch of what has come by now, and the one message that was taken and is too much for it."""
-        batch, weight, statements = [first], self.in_hand.weight + first.weight, len(first.pieces)
-        while len(batch) < self._settings.batch_size and (message := inbox.waiting()) is not None:
-            delivery = self._taken_in(message)
+        batch, weight, statements = [first], self.in_flight.weight + first.weight, len(first.pieces)
+        while len(batch) < self._settings.batch_size and (message := self._inbox.next_waiting()) is not None:
+            delivery = self._read(message)
             weight, statements = weight + delivery.weight, statements + len(delivery.pieces)
             if weight > IN_HAND or statements > bodies.MOST_STATEMENTS:
                 return batch, delivery
             batch.append(delivery)
         return batch, None
 
-    def _taken_in(self, message: AbstractIncomingMessage) -> Delivery:
+    def _read(self, message: AbstractIncomingMessage) -> Delivery:
         return read_delivery(message, self._recording.rules, self._settings.max_statement_bytes)
 
-    async def _record(self, inbox: Inbox, ready: asyncio.Queue[list[Delivery]], publisher: Publisher) -> None:
-        settings = self._settings
-        recorder = Recorder(self._recording, self.life, settings.batch_size, settings.max_attempts)
+    async def _record(self, publisher: Publisher) -> None:
         while True:
-            deliveries = await ready.get()
-            with processing(deliveries, self._topology.completions):
-                await recorder.record([piece for delivery in deliveries for piece in delivery.pieces if piece.arrival])
-                await settle(deliveries, publisher, self._topology, together=inbox.in_order)
-            self.in_hand.remove_oldest()
+            deliveries = await self._ready.get()
+            with _traced(deliveries, self._queue):
+                pieces = [piece for delivery in deliveries for piece in delivery.pieces if piece.arrival]
+                await self._recorder.record(pieces)
+                await self._acknowledge(deliveries, publisher)
+            self.in_flight.remove_oldest()
             self._report(deliveries)
-            ready.task_done()
+            self._ready.task_done()
+
+    async def _acknowledge(self, deliveries: Sequence[Delivery], publisher: Publisher) -> None:
+        """Settle deliveries whose outcomes are durable: first the dead letters, confirmed, then the acknowledgement.
+
+        In the order of their tags, with nothing open before them, the last one's acknowledgement covers all. Raises
+        ``Unavailable``, and then the messages come again.
+        """
+        now = datetime.now(UTC)
+        letters = [letter.outgoing(self._topology) for delivery in deliveries for letter in delivery.dead_letters(now)]
+        if letters:
+            await publisher.publish(letters)
+        if self._inbox.in_order:
+            await deliveries[-1].message.ack(multiple=True)
+            return
+        for delivery in deliveries:
+            await delivery.message.ack()
+
+
+@contextmanager
+def _traced(deliveries: Sequence[Delivery], queue: str) -> Generator[None]:
+    """Add a step to each message's own trace; what its statements lead to carries on that trace."""
+    if tracing.spans() is None:
+        yield  # the arrivals have what their messages brought
+        return
+    parents = [delivery.origin.traceparent for delivery in deliveries]
+    facts: dict[str, Fact] = {"messaging.destination.name": queue, "messaging.batch.message_count": len(deliveries)}
+    with tracing.spans_of(f"process {queue}", "consumer", parents, {**RABBITMQ, **facts}) as spans:
+        for delivery, span in zip(deliveries, spans, strict=True):
+            for piece in delivery.pieces:
+                piece.arrival = piece.arrival and replace(piece.arrival, traceparent=span.traceparent)
+        yield
+        for delivery, span in zip(deliveries, spans, strict=True):
+            span.note("cpd_bridge.dispositions", ",".join(sorted(delivery.dispositions())))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from aio_pika import DeliveryMode
-from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 from aiormq import Channel as RawChannel
 from aiormq import spec
 
@@ -121,4 +121,9 @@ def published_at(message: AbstractIncomingMessage) -> float | None:
 async def publisher(settings: Settings, purpose: str) -> AsyncGenerator[Publisher]:
     """Open a connection of its own to publish over."""
     async with connection(settings, purpose) as opened:
-        yield Publisher(await opened.channel(publisher_confirms=True, on_return_raises=True))
+        yield await open_publisher(opened)
+
+
+async def open_publisher(opened: AbstractConnection) -> Publisher:
+    """Return a confirming publisher on an open connection."""
+    return Publisher(await opened.channel(publisher_confirms=True, on_return_raises=True))

@@ -19,12 +19,12 @@ from tests.support.stream import dead_bodies, patient, publish
 FRAGILE = """
 import os, sys
 from consumers import worker
-whole = worker.take_in
-def take_in(message, *rest):
+whole = worker.read_delivery
+def read_delivery(message, *rest):
     if b"poison" in message.body:
         os.kill(os.getpid(), 9)
     return whole(message, *rest)
-worker.take_in = take_in
+worker.read_delivery = read_delivery
 from bridge.cli import main
 sys.argv = ["cpd-bridge", "worker"]
 main()

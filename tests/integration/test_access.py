@@ -115,12 +115,12 @@ async def test_what_was_taken_back_meanwhile_is_not_shown(desk: Office, monkeypa
 
     async def slow(*given: Any, **named: Any) -> None:
         await noted(*given, **named)
-        monkeypatch.setattr(desk.services.access, "read", noted)
+        monkeypatch.setattr(desk.services.access, "record_read", noted)
         await team.decide(case, "return")
         await sam.good("PATCH", f"/v1/log/{entry}", {"title": "taken out"})
         await sam.submit(case)
 
-    monkeypatch.setattr(desk.services.access, "read", slow)
+    monkeypatch.setattr(desk.services.access, "record_read", slow)
     path = f"/v1/register/cases/{case}/record"
     assert (await desk.staff(subject="other")("GET", path)).status == 404
     again = await desk.staff(subject="other")("GET", path)

@@ -107,8 +107,8 @@ async def test_the_member_is_not_brought_back(lived: Life) -> None:
     with pytest.raises(Conflict):
         await services.members.put(MEMBER, MemberIn.model_validate(member()))
     back = MemberUpserted.model_validate({**member(), "member_id": MEMBER, "revision": 99})
-    assert await services.feed.upsert(back) is FeedResult.ERASED
-    assert await services.feed.record_left(MemberLeft(member_id=MEMBER, revision=100)) is FeedResult.ERASED
+    assert await services.feed.apply(back) is FeedResult.ERASED
+    assert await services.feed.apply(MemberLeft(member_id=MEMBER, revision=100)) is FeedResult.ERASED
     assert await left_of(lived) == {}
     assert (await lived.me("POST", "/v1/log", {"title": "Here again"})).status == 404
 

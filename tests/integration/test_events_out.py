@@ -70,7 +70,7 @@ async def relaying(settings: Settings, outbox: Outbox) -> AsyncGenerator[EventPu
     try:
         yield relay
     finally:
-        relay.life.stop()
+        relay.stop()
         await task
 
 

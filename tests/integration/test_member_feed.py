@@ -59,7 +59,7 @@ async def feed(bridge: Journey) -> AsyncGenerator[Feed]:
     consumer = MemberConsumer(bridge.settings, bridge.topology, bridge.services.feed)
     task = asyncio.create_task(consumer.run())
     yield Feed(bridge)
-    consumer.life.stop()
+    consumer.stop()
     await task
 
 
@@ -205,15 +205,11 @@ class Faulty(MemberFeed):
         self._inner = inner
         self.faults = list(faults)
 
-    async def upserted(self, given: MemberUpserted) -> Any:
+    async def apply(self, change: MemberUpserted | MemberLeft) -> Any:
         """Fail as often as told, then do it."""
         if self.faults:
             raise self.faults.pop()
-        return await self._inner.upsert(given)
-
-    async def left(self, given: MemberLeft) -> Any:
-        """Do it."""
-        return await self._inner.record_left(given)
+        return await self._inner.apply(change)
 
 
 async def test_with_the_store_away_it_waits(bridge: Journey) -> None:
@@ -223,7 +219,7 @@ async def test_with_the_store_away_it_waits(bridge: Journey) -> None:
     consumer = MemberConsumer(settings, bridge.topology, faulty)
     task = asyncio.create_task(consumer.run())
     await Feed(bridge).send(upserted())
-    consumer.life.stop()
+    consumer.stop()
     await task
     assert await bridge.services.stores.members.get("m-1") is not None
     assert await bridge.dead_letters() == []
@@ -240,7 +236,7 @@ async def test_what_fails_by_itself_is_tried_again_and_then_put_aside(bridge: Jo
     faulty.faults += [RuntimeError(), RuntimeError(), RuntimeError()]
     await feed.send(upserted("m-2", name="1002"))
     await feed.send(upserted("m-3", name="1003"))
-    consumer.life.stop()
+    consumer.stop()
     await task
     found = [await feed.member(f"m-{number}") is not None for number in (1, 2, 3)]
     assert found == [True, False, True]
@@ -254,13 +250,13 @@ async def test_a_stop_hurries_no_attempt(bridge: Journey) -> None:
     consumer = MemberConsumer(bridge.settings, bridge.topology, faulty)
     over = asyncio.get_running_loop().time() + 0.1
 
-    async def upserted_later(given: MemberUpserted) -> Any:
-        consumer.life.stop()
+    async def applied_later(change: MemberUpserted | MemberLeft) -> Any:
+        consumer.stop()
         if asyncio.get_running_loop().time() < over:
             raise RuntimeError
-        return await bridge.services.feed.upsert(given)
+        return await bridge.services.feed.apply(change)
 
-    faulty.upserted = upserted_later
+    faulty.apply = applied_later
     task = asyncio.create_task(consumer.run())
     await Feed(bridge).send(upserted())
     await task
@@ -272,7 +268,7 @@ async def test_a_queue_that_was_deleted_is_declared_again(
     bridge: Journey, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The watchdog notices, and the feed goes on."""
-    monkeypatch.setattr("consumers.supervisor.WATCH_EVERY", 0.1)
+    monkeypatch.setattr("consumers.consumer.WATCH_EVERY", 0.1)
     await feed.send(upserted("m-1"))
     await bridge.channel.queue_delete(bridge.topology.members)
     async with asyncio.timeout(30):

@@ -25,8 +25,7 @@ from bridge.services.members.members import MemberIn
 from bridge.settings import Settings
 from bridge.tokens import dev_token
 from consumers.in_flight import InFlight
-from consumers.metrics_collector import READ_EVERY, MetricsCollector, rest
-from consumers.supervisor import Life
+from consumers.metrics_collector import READ_EVERY, metrics_consumers, rest
 from tests.support.journey import publish_raw
 from tests.support.monitoring import named_metrics
 from tests.support.processes import api_process, worker_process
@@ -182,15 +181,16 @@ async def metering(
     async with wiring.services(settings) as services, connection(settings, "test") as opened:
         await wiring.topology(settings).declare(await opened.channel())
         await services.stores.prepare()
-        meter = MetricsCollector(
-            settings, wiring.topology(settings), services.stores, [Life("nothing")], in_hand, every
-        )
-        task = asyncio.create_task(meter.run())
-        try:
-            yield services
-        finally:
-            meter.stop()
-            await task
+        topology = wiring.topology(settings)
+        with metrics_consumers(settings, topology, services.stores, [], in_hand, every) as readers:
+            async with asyncio.TaskGroup() as group:
+                for reader in readers:
+                    group.create_task(reader.run())
+                try:
+                    yield services
+                finally:
+                    for reader in readers:
+                        reader.stop()
 
 
 async def shown_when(name: str, at_least: float, **labels: str) -> float:

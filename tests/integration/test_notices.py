@@ -17,7 +17,7 @@ from bridge.clients.smtp import Mailer
 from bridge.errors import SettingsError
 from bridge.settings import Settings
 from consumers.events import EventPublisher
-from consumers.notifications import Notifier
+from consumers.notices import MailSender, NoticeConsumer
 from tests.support.audit import SECRET, Office, office
 from tests.support.smtp import Mood, Post, post_office
 
@@ -51,12 +51,13 @@ class Desk:
         await self.until(lambda states: states.get(kind) == state)
 
     @asynccontextmanager
-    async def notifier(self) -> AsyncGenerator[Notifier]:
-        """Run a notifier meanwhile."""
+    async def notifier(self) -> AsyncGenerator[MailSender]:
+        """Make and send notices meanwhile."""
         topology, mailer = wiring.topology(self.settings), Mailer(self.settings, self.post.url, data_timeout=5)
-        notifier = Notifier(self.settings, topology, self.office.services.notices, mailer)
-        async with running(notifier.run(), notifier.stop):
-            yield notifier
+        sender = MailSender(self.settings, self.office.services.notices, mailer)
+        consumer = NoticeConsumer(self.settings, topology, self.office.services.notices, sender)
+        async with running(sender.run(), sender.stop), running(consumer.run(), consumer.stop):
+            yield sender
 
 
 @asynccontextmanager
@@ -84,7 +85,7 @@ async def desk(settings: Settings) -> AsyncGenerator[Desk]:
         async with wiring.services(with_mail) as services:
             await services.stores.prepare()
             relay = EventPublisher(with_mail, wiring.topology(with_mail), services.stores.outbox)
-            async with running(relay.run(), relay.life.stop), office(with_mail, services) as opened:
+            async with running(relay.run(), relay.stop), office(with_mail, services) as opened:
                 yield Desk(opened, post, with_mail)
 
 

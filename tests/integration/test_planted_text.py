@@ -74,7 +74,7 @@ async def listening(bridge: Journey) -> AsyncGenerator[list[bytes]]:
     tasks = [asyncio.create_task(one.run()) for one in (relay, mirror)]
     yield heard
     for one in (relay, mirror):
-        one.life.stop()
+        one.stop()
     await asyncio.gather(*tasks)
 
 

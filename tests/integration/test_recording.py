@@ -431,7 +431,7 @@ async def test_a_stop_hurries_no_attempt(settings: Settings) -> None:
         record, over = services.recording.record, asyncio.get_running_loop().time() + 0.1
 
         async def recorded_later(arrivals: Sequence[Arrival], *, tries: int | None = None) -> list[Outcome]:
-            worker.life.stop()
+            worker.stop()
             if asyncio.get_running_loop().time() < over:
                 raise RuntimeError
             return await record(arrivals, tries=tries)

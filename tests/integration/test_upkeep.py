@@ -83,7 +83,7 @@ async def test_evidence_is_seen_to(settings: Settings, monkeypatch: pytest.Monke
         files = me.services.stores.evidence
         await files.begin("broken-off", me.member_id, datetime.now(UTC) - HOUR)
         scanner.mood = "well"
-        await me.services.upkeep.run()
+        await me.services.scheduler.run()
         shown = (await me.get(f"/v1/log/{entry}"))["evidence"]
         assert [(file["name"], file["state"]) for file in shown] == [("a.txt", "clean")]
         assert await files.loose_before(datetime.now(UTC), 10) == []

@@ -100,7 +100,7 @@ async def journey(settings: Settings) -> AsyncGenerator[Journey]:
         try:
             yield running
         finally:
-            worker.life.stop()
+            worker.stop()
             await task
 
 
@@ -110,12 +110,12 @@ async def mirroring(running: Journey) -> AsyncGenerator[None]:
     mirror = DeadLetterMirror(running.settings, running.topology, running.services.operations)
     task = asyncio.create_task(mirror.run())
     async with asyncio.timeout(30):
-        while mirror.life.state != "working":
+        while mirror.state != "working":
             await asyncio.sleep(0.01)
     try:
         yield
     finally:
-        mirror.life.stop()
+        mirror.stop()
         await task
 
 

@@ -17,7 +17,7 @@ from bridge.broker.connection import connection
 from bridge.broker.publisher import Outgoing, publisher
 from bridge.errors import Unavailable
 from bridge.settings import Settings
-from consumers.backoff import Backoff
+from consumers.consumer import Backoff
 from tests.support.statements import completed, voided
 
 MEMBERS = 20

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
+
+from bridge.domain.statements.dispositions import Reason
 
 MOST_UNFOLDED: Final = 64 * 2**20
 """Bytes of memory that a JSON text may become: 8 MB of brackets would become 400."""
@@ -16,12 +18,22 @@ MOST_STATEMENTS = 500
 """Statements that one message may hold (api.md, AMQP in)."""
 
 
-class UnreadableBody(Exception):
+class BadBody(Exception):
+    """A body that is not taken: ``reason`` is that of its dead letter; the text says what was expected."""
+
+    reason: ClassVar[Reason]
+
+
+class UnreadableBody(BadBody):
     """The body is not JSON in a known encoding; the text says what was expected and quotes nothing."""
 
+    reason = Reason.NOT_JSON
 
-class BodyTooLarge(Exception):
+
+class BodyTooLarge(BadBody):
     """The body, or what it unpacks to, or the number of statements, is over the limit."""
+
+    reason = Reason.TOO_LARGE
 
 
 def is_heavy(body: bytes) -> bool:

@@ -14,7 +14,8 @@ from typing import Any, Final, NoReturn
 import orjson
 
 from bridge.domain.statements import splitting
-from bridge.domain.statements.bodies import FEWER, BodyTooLarge, UnreadableBody, is_heavy
+from bridge.domain.statements.bodies import FEWER, BadBody, BodyTooLarge, UnreadableBody, is_heavy
+from bridge.domain.statements.dispositions import Reason
 from bridge.domain.statements.nesting import DEEPEST
 from schemas import property_names, xapi
 from schemas.messages import MEMBER
@@ -28,8 +29,10 @@ _TEXT: Final = "a text of whole characters, with no surrogate alone (half an emo
 _NUMBER: Final = "a number that a 64-bit float can hold"
 
 
-class Unkeepable(Exception):
+class Unkeepable(BadBody):
     """What was read is JSON that cannot be kept: ``pointer`` (RFC 6901) says where, ``expected`` what should be."""
+
+    reason = Reason.INVALID_STATEMENT
 
     def __init__(self, pointer: str, expected: str) -> None:
         super().__init__(f"{pointer or '/'}: {expected} was expected")

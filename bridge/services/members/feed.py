@@ -50,29 +50,23 @@ class FeedResult(StrEnum):
 class MemberFeed:
     """Applies changes; what is not newer than what is known is ignored, so that repeats and disorder do no harm."""
 
-    def __init__(self, stores: Stores, records: Membership) -> None:
+    def __init__(self, stores: Stores, membership: Membership) -> None:
         self._stores = stores
-        self._records = records
+        self._membership = membership
 
-    async def upsert(self, change: MemberUpserted) -> FeedResult:
-        """Create or change a member; raises ``Conflict`` when an identifier is another member's.
+    async def apply(self, change: MemberUpserted | MemberLeft) -> FeedResult:
+        """Create or change a member, or note that one left, also one of whom nothing was heard yet.
 
-        An erased member is not brought back, and not complained of either (invariant 8).
+        An erased member is not brought back, and not complained of either (invariant 8). Raises ``Conflict`` when an
+        identifier is another member's.
         """
-        if await self._is_erased(change.member_id):
+        if await self._stores.erasures.among([agents.id_key(change.member_id)]):
             return FeedResult.ERASED
-        result = await self._records.put(change.member_id, change.member(), change.revision)
+        if isinstance(change, MemberLeft):
+            await self._membership.leave(change.member_id, change.revision)
+            return FeedResult.APPLIED
+        result = await self._membership.put(change.member_id, change.member(), change.revision)
         return FeedResult.STALE if result is None else FeedResult.APPLIED
-
-    async def record_left(self, change: MemberLeft) -> FeedResult:
-        """Note that a member left, also one of whom nothing was heard yet."""
-        if await self._is_erased(change.member_id):
-            return FeedResult.ERASED
-        await self._records.leave(change.member_id, change.revision)
-        return FeedResult.APPLIED
-
-    async def _is_erased(self, member_id: str) -> bool:
-        return bool(await self._stores.erasures.among([agents.id_key(member_id)]))
 
 
 def schema() -> dict[str, Any]:
