@@ -44,11 +44,11 @@ from bridge.services.record.plan import Plan
 from bridge.services.shares import SubjectLimit
 from bridge.services.statements.follow_ups import FollowUpRunner
 from bridge.services.statements.recording import Recording
-from bridge.services.stores import Stores
 from bridge.services.unit_of_work import UnitsOfWork
 from bridge.settings import Settings
 from bridge.store.database import Database
 from bridge.store.inventory import in_words
+from bridge.store.stores import Stores
 from schemas.forms import load_all
 from schemas.xapi import VERBS
 
@@ -142,7 +142,7 @@ def build(database: Database, settings: Settings) -> Services:
     def today() -> date:
         return datetime.now(settings.zone).date()
 
-    stores = Stores.over(database)
+    stores = Stores(database)
     forms_ = forms(settings)
     recording = Recording(stores, rules(settings), forms_.current("log"))
     units = UnitsOfWork(stores)

@@ -20,9 +20,9 @@ from bridge.domain.events import event
 from bridge.domain.record.calendars import calendar_of, frozen_on
 from bridge.domain.record.periods import MembershipCalendar
 from bridge.errors import NotFound, RecordFrozen
-from bridge.services.stores import Stores
 from bridge.store.database import Session
 from bridge.store.record.records import MemberRecords
+from bridge.store.stores import Stores
 from bridge.store.times import now
 
 R = TypeVar("R")

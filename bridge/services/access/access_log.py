@@ -22,8 +22,8 @@ from bridge.domain.privacy.access import (
     team,
 )
 from bridge.domain.statements.agents import id_key
-from bridge.services.stores import Stores
 from bridge.store.listing import Listing
+from bridge.store.stores import Stores
 
 log = structlog.get_logger(__name__)
 

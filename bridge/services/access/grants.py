@@ -10,9 +10,9 @@ from bridge.domain.privacy.access import Reader, Right
 from bridge.errors import NotFound
 from bridge.services.access.access_log import AccessHistory
 from bridge.services.idempotency import Attempt, once
-from bridge.services.stores import Stores
 from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.store.listing import Listing
+from bridge.store.stores import Stores
 from bridge.store.times import now
 
 Document = dict[str, Any]

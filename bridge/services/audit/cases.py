@@ -12,11 +12,11 @@ from bridge.domain.statements.languages import pick
 from bridge.errors import Conflict, FieldError, NotFound, NotSelected, ValidationFailed
 from bridge.services.audit.submissions import AuditSubmissions
 from bridge.services.idempotency import Attempt, once
-from bridge.services.stores import Stores
 from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.store.audit.cases import CaseFilter
 from bridge.store.database import Session
 from bridge.store.listing import Listing, Sort
+from bridge.store.stores import Stores
 from schemas.audit import DECLARATIONS
 
 Document = dict[str, Any]

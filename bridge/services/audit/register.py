@@ -19,10 +19,10 @@ from bridge.services.audit.submissions import AuditSubmissions
 from bridge.services.idempotency import Attempt, once
 from bridge.services.record.evidence import MemberEvidence
 from bridge.services.statements.follow_ups import FollowUpRunner
-from bridge.services.stores import Stores
 from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.store.audit.cases import CaseFilter
 from bridge.store.listing import Listing, Sort
+from bridge.store.stores import Stores
 
 Document = dict[str, Any]
 

@@ -21,9 +21,9 @@ from bridge.errors import Conflict, FieldError, NotFound, ValidationFailed
 from bridge.services.audit.audit_years import keep_year
 from bridge.services.audit.cases import event_data
 from bridge.services.idempotency import Attempt, claim, once
-from bridge.services.stores import Stores
 from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.store.audit.cases import AlreadySelected
+from bridge.store.stores import Stores
 from bridge.store.times import now
 
 Document = dict[str, Any]

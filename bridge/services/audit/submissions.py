@@ -17,8 +17,8 @@ from bridge.domain.record.forms import Forms
 from bridge.domain.record.periods import Period
 from bridge.errors import BridgeError
 from bridge.services.record.saving import save_entries
-from bridge.services.stores import Stores
 from bridge.services.unit_of_work import UnitOfWork
+from bridge.store.stores import Stores
 
 Document = dict[str, Any]
 

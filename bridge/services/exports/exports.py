@@ -22,10 +22,9 @@ from bridge.services.exports.booklets import Document, Lines
 from bridge.services.exports.files import RecordFiles
 from bridge.services.exports.reading import RecordFilter, RecordReader
 from bridge.services.privacy.subject_access import SubjectAccessData
-from bridge.services.privacy.subjects import subject_of_member
 from bridge.services.record.periods import Periods
 from bridge.services.shares import SubjectLimit
-from bridge.services.stores import Stores
+from bridge.store.stores import Stores
 from bridge.store.times import now
 
 COMPLETED, EVERY = "Completed entries only", "All entries, drafts included"
@@ -201,7 +200,7 @@ class Exports:
         return years
 
     async def _everything(self, scope: _Scope) -> AsyncGenerator[Member]:
-        subject = await subject_of_member(self._stores, scope.member["_id"], scope.member)
+        subject = await self._stores.subjects.of_member(scope.member["_id"], scope.member)
         everything = SubjectAccessData(self._stores, self._access, scope.member, subject, self._settings.notice)
         yield everything.first_page()
         lines = self._notice(scope)

@@ -11,8 +11,8 @@ from bridge.documents.tables import DICTIONARY, LOG_FACTS, PLAN_FACTS
 from bridge.domain.record.forms import Forms
 from bridge.errors import BridgeError
 from bridge.services.exports.reading import Names, RecordFilter, RecordReader
-from bridge.services.stores import Stores
 from bridge.store.record.evidence import CLEAN, item
+from bridge.store.stores import Stores
 
 Document = dict[str, Any]
 Rows = AsyncGenerator[Document]

@@ -11,9 +11,9 @@ from bridge.domain.audit.snapshots import OF_LOG, OF_PLAN
 from bridge.domain.record.forms import Forms
 from bridge.domain.record.periods import Period
 from bridge.domain.record.records import values_of
-from bridge.services.stores import Stores
 from bridge.store.listing import Listing, Wanted
 from bridge.store.record.records import MemberRecords, touching
+from bridge.store.stores import Stores
 
 Document = dict[str, Any]
 Names = Mapping[str, Document]

@@ -12,7 +12,7 @@ from bridge.domain.fields import ONE_LINE
 from bridge.domain.members.identifiers import Input
 from bridge.domain.statements import agents
 from bridge.services.members.members import MEMBER_ID, MemberIn, Membership
-from bridge.services.stores import Stores
+from bridge.store.stores import Stores
 
 LARGEST_REVISION = 2**53 - 1
 """Above it, JSON readers no longer agree on which whole number was meant (RFC 8259 §6)."""

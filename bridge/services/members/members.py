@@ -17,9 +17,9 @@ from bridge.domain.record.periods import Period, check_periods
 from bridge.domain.statements import agents
 from bridge.errors import Conflict, FieldError, NotFound
 from bridge.services.statements.follow_ups import FollowUpRunner
-from bridge.services.stores import Stores
 from bridge.store.database import Session
 from bridge.store.members.identifiers import IdentifierTaken
+from bridge.store.stores import Stores
 from bridge.store.times import now
 
 MEMBER_ID = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$"

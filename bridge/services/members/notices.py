@@ -14,8 +14,8 @@ from typing import Any, Final
 from bridge.domain.members import notices as words
 from bridge.domain.members.notices import PENDING, SENT, TOLD, Claimed, Letter
 from bridge.errors import NotFound
-from bridge.services.stores import Stores
 from bridge.store.listing import Listing
+from bridge.store.stores import Stores
 from bridge.store.times import now
 
 Document = dict[str, Any]

@@ -18,9 +18,9 @@ from bridge.domain.record.calendars import calendar_of
 from bridge.domain.record.periods import Period
 from bridge.services.audit.cases import event_data
 from bridge.services.statements.follow_ups import FollowUpRunner
-from bridge.services.stores import Stores
 from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.store.database import Session
+from bridge.store.stores import Stores
 from bridge.store.times import now
 
 Document = dict[str, Any]

@@ -9,10 +9,10 @@ from bridge.documents.backups import BadBackup, Reader, Writer, split
 from bridge.errors import Conflict
 from bridge.services.operations.migrations import Migrations
 from bridge.services.privacy.erasure import MemberErasure
-from bridge.services.stores import Stores
 from bridge.store.operations.dump import META, Dump
 from bridge.store.privacy.erasures import ERASED
 from bridge.store.schema import VERSION
+from bridge.store.stores import Stores
 from bridge.store.times import now
 
 Document = dict[str, Any]

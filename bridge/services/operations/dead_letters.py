@@ -18,10 +18,9 @@ from bridge.domain.privacy.subjects import DataSubject
 from bridge.errors import NotFound
 from bridge.services.access.access_log import AccessHistory
 from bridge.services.operations.letters import DeadLetterFilter, failed_before, mirror_row, redacted_body, visible_body
-from bridge.services.privacy.subjects import subject_of_member
-from bridge.services.stores import Stores
 from bridge.store.listing import Listing, Sort
 from bridge.store.operations.dead_letters import Chosen
+from bridge.store.stores import Stores
 
 log = structlog.get_logger(__name__)
 
@@ -144,7 +143,7 @@ class Operations:
         )
 
     async def _about(self, member_id: str) -> DataSubject:
-        return await subject_of_member(self._stores, member_id, await self._stores.members.get(member_id) or {})
+        return await self._stores.subjects.of_member(member_id, await self._stores.members.get(member_id) or {})
 
     async def add_to_mirror(self, letters: Sequence[QueuedDeadLetter]) -> None:
         """Add letters, as they are written, to the mirror."""

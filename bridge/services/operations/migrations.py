@@ -11,8 +11,8 @@ import structlog
 
 from bridge.errors import BridgeError, Unavailable
 from bridge.logs import failure
-from bridge.services.stores import Stores
 from bridge.store.schema import VERSION, Schema
+from bridge.store.stores import Stores
 
 log = structlog.get_logger(__name__)
 

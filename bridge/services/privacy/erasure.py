@@ -23,10 +23,9 @@ from bridge.domain.statements.agents import id_key
 from bridge.errors import NotFound, Unavailable
 from bridge.logs import failure
 from bridge.services.operations.dead_letters import Operations
-from bridge.services.privacy.subjects import subject_of_identifiers, subject_of_member
-from bridge.services.stores import Stores
 from bridge.store.database import Session
 from bridge.store.privacy.erasures import ERASED, HELD, RUNNING
+from bridge.store.stores import Stores
 from bridge.store.times import now
 
 log = structlog.get_logger(__name__)
@@ -90,14 +89,14 @@ class MemberErasure:
 
     async def _members(self) -> AsyncIterable[DataSubject]:
         async for member in self._stores.members.every():
-            yield await subject_of_member(self._stores, member["_id"], member)
+            yield await self._stores.subjects.of_member(member["_id"], member)
 
     async def _remove_strangers(self, stones: Collection[str]) -> None:
         """Remove what was stored under identifiers that no restored member has: they came after the backup."""
         keys_in_texts = await self._stores.removal.named(stones)
         keys = keys_in_texts - (await self._stores.identifiers.owners(keys_in_texts)).keys()
         if keys:
-            await self._remove_identified(await subject_of_identifiers(self._stores, keys))
+            await self._remove_identified(await self._stores.subjects.of_identifiers(keys))
 
     async def _start(self, member_id: str, by: str, cause: str) -> Document:
         """Begin an erasure, or hold it, in one transaction with the look at the member and their cases."""
@@ -159,7 +158,7 @@ class MemberErasure:
         if row["state"] != RUNNING:
             return row
         member = await self._stores.members.get(row["member_id"]) or {}
-        subject = await subject_of_member(self._stores, row["member_id"], member)
+        subject = await self._stores.subjects.of_member(row["member_id"], member)
         await self._operations.erase(subject)
         await self._remove(subject)
         erased = await self._end(row)

@@ -13,7 +13,7 @@ from bridge.domain.privacy.redaction import told_of as mentions_in
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.services.access.access_log import AccessHistory
 from bridge.services.operations.letters import mentions_of, own_part
-from bridge.services.stores import Stores
+from bridge.store.stores import Stores
 from bridge.store.times import now
 
 Document = dict[str, Any]

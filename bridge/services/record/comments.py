@@ -13,10 +13,10 @@ from bridge.domain.record.records import order_key
 from bridge.errors import FieldError, ValidationFailed
 from bridge.services.idempotency import Attempt, once
 from bridge.services.record.periods import Periods
-from bridge.services.stores import Stores
 from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.store.database import Document
 from bridge.store.listing import Listing, Sort
+from bridge.store.stores import Stores
 
 SORTABLE = ("created_at",)
 

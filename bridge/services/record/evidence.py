@@ -24,11 +24,11 @@ from bridge.services.idempotency import Attempt, once
 from bridge.services.record.changes import Check, get_or_404
 from bridge.services.record.log import KIND
 from bridge.services.record.saving import save_entries
-from bridge.services.stores import Stores
 from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork, raise_if_frozen
 from bridge.store.database import Document, Session
 from bridge.store.listing import Listing, Sort
 from bridge.store.record.evidence import CHUNK, CLEAN, QUARANTINED, REJECTED, file_document, item
+from bridge.store.stores import Stores
 
 log = structlog.get_logger(__name__)
 

@@ -14,8 +14,8 @@ from bridge.domain.record.counts import COUNTED_BY, Group
 from bridge.domain.record.periods import MembershipCalendar, Period
 from bridge.domain.record.plan import DROPPED
 from bridge.errors import NotFound
-from bridge.services.stores import Stores
 from bridge.store.record.records import touching
+from bridge.store.stores import Stores
 
 Document = dict[str, Any]
 

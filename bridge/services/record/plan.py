@@ -23,10 +23,10 @@ from bridge.services.record.changes import (
 from bridge.services.record.links import relink_restored, unlink_deleted
 from bridge.services.record.periods import Periods
 from bridge.services.record.saving import save_items
-from bridge.services.stores import Stores
 from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.store.listing import Listing, Sort, Wanted
 from bridge.store.record.records import touching
+from bridge.store.stores import Stores
 
 Document = dict[str, Any]
 

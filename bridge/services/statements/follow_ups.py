@@ -18,8 +18,8 @@ from bridge.errors import Unavailable
 from bridge.logs import failure
 from bridge.services.record.saving import refiled
 from bridge.services.statements.recording import Recording
-from bridge.services.stores import Stores
 from bridge.store.database import AlreadyThere, Session
+from bridge.store.stores import Stores
 from bridge.store.times import now
 
 log = structlog.get_logger(__name__)

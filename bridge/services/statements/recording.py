@@ -20,9 +20,8 @@ from bridge.domain.statements.arrivals import Arrival
 from bridge.domain.statements.batch import Batch, Known
 from bridge.domain.statements.completions import Completion, Rules, Voiding
 from bridge.domain.statements.dispositions import Outcome
-from bridge.services.privacy.subjects import subject_of_identifiers
-from bridge.services.stores import Stores
 from bridge.store.database import AlreadyThere, Session
+from bridge.store.stores import Stores
 
 Document = dict[str, Any]
 
@@ -145,7 +144,7 @@ class Recording:
             arrival.actor_key for arrival in arrivals if arrival.actor_key and isinstance(arrival.meaning, Outcome)
         }
         if named and (erased := await self._stores.erasures.among(named)):
-            await self._stores.removal.statements(await subject_of_identifiers(self._stores, erased))
+            await self._stores.removal.statements(await self._stores.subjects.of_identifiers(erased))
 
 
 def _distinct(entries: Iterable[Document]) -> list[Document]:

@@ -20,7 +20,6 @@ from joserfc.jwk import OctKey, RSAKey
 
 from bridge import wiring
 from bridge.domain.statements.agents import identifier_key
-from bridge.services.privacy.subjects import subject_of_identifiers
 from tests.integration.lrs.client import BOUNDARY, JSON, Lrs, agent, attachment, multipart, new_id, part, statement
 
 NOTES = b"first\r\n--line\x00\xff"
@@ -172,11 +171,11 @@ async def test_an_attachment_goes_with_the_last_who_has_it(lrs: Lrs, services: w
         theirs = [statement("bob", attachments=[attachment(NOTES)])] * others
         assert (await lrs.post_parts([*stated, *theirs], [part(NOTES)])).status == 200
         await services.stores.removal.statements(
-            await subject_of_identifiers(services.stores, [identifier_key(agent("ada"))])
+            await services.stores.subjects.of_identifiers([identifier_key(agent("ada"))])
         )
         assert await services.stores.lrs.attachments.has(attachment(NOTES)["sha2"]) is bool(others)
         await services.stores.removal.statements(
-            await subject_of_identifiers(services.stores, [identifier_key(agent("bob"))])
+            await services.stores.subjects.of_identifiers([identifier_key(agent("bob"))])
         )
     assert await services.stores.database.raw["lrs_attachments.chunks"].count_documents({}) == 0
 
@@ -191,7 +190,7 @@ async def test_data_that_is_erased_while_it_is_uploaded_is_kept(lrs: Lrs, servic
         yield body[:cut]
         await asyncio.sleep(0.5)
         await services.stores.removal.statements(
-            await subject_of_identifiers(services.stores, [identifier_key(agent("ada"))])
+            await services.stores.subjects.of_identifiers([identifier_key(agent("ada"))])
         )
         yield body[cut:]
 
@@ -206,6 +205,6 @@ async def test_data_that_is_erased_while_it_is_uploaded_is_kept(lrs: Lrs, servic
         assert data in (whole := await shown.read())
         assert other in whole
         await services.stores.removal.statements(
-            await subject_of_identifiers(services.stores, [identifier_key(agent("bob"))])
+            await services.stores.subjects.of_identifiers([identifier_key(agent("bob"))])
         )
         assert await services.stores.database.raw["lrs_attachments.chunks"].count_documents({}) == 0

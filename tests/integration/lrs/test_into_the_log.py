@@ -15,7 +15,6 @@ from bridge.domain.privacy.redaction import NOBODY
 from bridge.domain.statements.agents import identifier_key
 from bridge.serve import relaying
 from bridge.services.lrs.relay import microseconds_ago
-from bridge.services.privacy.subjects import subject_of_identifiers
 from bridge.settings import Settings
 from tests.integration.lrs.client import Lrs, agent, statement
 from tests.support.journey import Journey, journey
@@ -277,7 +276,7 @@ async def test_what_an_erasure_redacts_before_it_is_sent_is_recorded(
     tellings = [given]
     for name in ("ada", "bob"):
         await services.stores.removal.statements(
-            await subject_of_identifiers(services.stores, [identifier_key(agent(name))])
+            await services.stores.subjects.of_identifiers([identifier_key(agent(name))])
         )
         tellings.append(orjson.loads((await row_of(services, given["id"]))["raw"]))
     async with publisher(lrs_settings, "test") as out:
@@ -296,7 +295,7 @@ async def test_what_was_redacted_stays_so_when_it_is_told_again(
     given = completed(context={"instructor": agent("ada")})
     await worker.send(given)
     await services.stores.removal.statements(
-        await subject_of_identifiers(services.stores, [identifier_key(agent("ada"))])
+        await services.stores.subjects.of_identifiers([identifier_key(agent("ada"))])
     )
     await lrs.post(given)
     assert (await lrs.get(given["id"]))["context"]["instructor"] == NOBODY

@@ -1,0 +1,37 @@
+"""Data subjects: a member with every identifier they have or had, or somebody known by identifiers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from bridge.domain.privacy.subjects import ALWAYS, DataSubject, Tenure, spans_of
+from bridge.domain.statements.agents import id_key, tombstone
+from bridge.store.members.members import Members
+from bridge.store.privacy.erasures import Erasures
+
+
+class DataSubjects:
+    """Finds out which identifiers were a person's, and when."""
+
+    def __init__(self, members: Members, erasures: Erasures) -> None:
+        self._members = members
+        self._erasures = erasures
+
+    async def of_member(self, member_id: str, member: Mapping[str, Any]) -> DataSubject:
+        """Return a member as a data subject; of one who is not there, by the id alone."""
+        secret = await self._erasures.key.get()
+        keys = [key for key in (*member.get("keys", ()), *member.get("erasing", ())) if key != id_key(member_id)]
+        stones = {*(tombstone(secret, key) for key in keys), *(former["stone"] for former in member.get("former", ()))}
+        stones.discard(tombstone(secret, id_key(member_id)))
+        tenures = await self._members.tenures(stones)
+        spans = {stone: spans_of(member_id, tenures[stone]) if stone in tenures else ALWAYS for stone in stones}
+        return DataSubject(member_id, secret, spans, tuple(dict.fromkeys(keys)))
+
+    async def of_identifiers(self, keys: Collection[str]) -> DataSubject:
+        """Return whoever had identifiers that no member has now, for the times at which no member had them."""
+        secret = await self._erasures.key.get()
+        stones = [tombstone(secret, key) for key in keys]
+        tenures = await self._members.tenures(stones)
+        spans = {stone: spans_of("", [*tenures.get(stone, ()), Tenure("")]) for stone in stones}
+        return DataSubject("", secret, spans, tuple(keys))

@@ -1,0 +1,77 @@
+"""Every store over one database: what services are given."""
+
+from __future__ import annotations
+
+from bridge.domain.record import entries, plan
+from bridge.domain.record.counts import COUNTED_BY
+from bridge.store.access.access_log import AccessLog
+from bridge.store.access.grants import Grants
+from bridge.store.audit.cases import Cases, Samples
+from bridge.store.audit.submissions import Freezes, Submissions
+from bridge.store.database import Database
+from bridge.store.idempotency import Answers
+from bridge.store.inventory import INVENTORY
+from bridge.store.lrs.stores import LrsStores
+from bridge.store.members.departures import Departures
+from bridge.store.members.identifiers import Identifiers
+from bridge.store.members.members import Members
+from bridge.store.members.notices import Notices
+from bridge.store.operations.dead_letters import DeadLetters
+from bridge.store.operations.schedules import Schedules
+from bridge.store.operations.stats import Measured
+from bridge.store.privacy.data_subjects import DataSubjects
+from bridge.store.privacy.erasure import Removal
+from bridge.store.privacy.erasures import Erasures
+from bridge.store.privacy.subject_access import Holdings
+from bridge.store.record.comments import Comments
+from bridge.store.record.entries import Entries
+from bridge.store.record.evidence import Evidence
+from bridge.store.record.records import Records
+from bridge.store.statements.follow_ups import FollowUps
+from bridge.store.statements.ledger import Statements
+from bridge.store.statements.outbox import Outbox
+from bridge.store.statements.pulls import Pulls
+from bridge.store.statements.waiting import Waiting
+
+
+class Stores:
+    """Every collection family, over one database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.members = Members(database)
+        self.statements = Statements(database)
+        self.entries = Entries(database)
+        self.waiting = Waiting(database)
+        self.outbox = Outbox(database)
+        self.erasures = Erasures(database)
+        self.answers = Answers(database)
+        self.comments = Comments(database)
+        self.evidence = Evidence(database)
+        self.dead_letters = DeadLetters(database)
+        self.departures = Departures(database)
+        self.pulls = Pulls(database)
+        self.log = Records(database, "log_entries", entries.SORTABLE, (*COUNTED_BY, "minutes"))
+        self.plan = Records(database, "plan_items", plan.SORTABLE)
+        self.identifiers = Identifiers(database)
+        self.follow_ups = FollowUps(database)
+        self.cases = Cases(database)
+        self.samples = Samples(database)
+        self.submissions = Submissions(database)
+        self.freezes = Freezes(database)
+        self.grants = Grants(database)
+        self.access_log = AccessLog(database, self.erasures)
+        self.notices = Notices(database)
+        self.schedules = Schedules(database)
+        self.holdings = Holdings(database)
+        self.measured = Measured(database)
+        self.removal = Removal(database, self.erasures)
+        self.subjects = DataSubjects(self.members, self.erasures)
+        self.lrs = LrsStores.over(database)
+
+    async def prepare(self) -> None:
+        """Create every index and collection; doing it again changes nothing."""
+        for store in vars(self).values():
+            if hasattr(store, "prepare"):
+                await store.prepare()
+        await self.database.create(INVENTORY)
