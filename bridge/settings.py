@@ -70,6 +70,11 @@ class Settings(BaseSettings):
     amqp_declare: bool = Field(
         True, description="Declare exchanges and queues; `false` for a user that may not: they must be there."
     )
+    completions_queue: str = Field(
+        "cpd.completions",
+        pattern=r"^[a-z0-9.-]+$",
+        description="The queue this worker takes statements from: its share, when a queue is split by member.",
+    )
     event_source: str = Field(
         "urn:cpd-bridge",
         pattern=r"^\S+$",

@@ -121,7 +121,9 @@ def forms(settings: Settings) -> Forms:
 def topology(settings: Settings) -> Topology:
     """Return the broker's names."""
     mails = settings.smtp_url is not None
-    return Topology(settings.amqp_namespace, settings.verbs, mails=mails, declares=settings.amqp_declare)
+    return Topology(
+        settings.amqp_namespace, settings.verbs, mails, settings.completions_queue, declares=settings.amqp_declare
+    )
 
 
 @asynccontextmanager

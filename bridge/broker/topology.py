@@ -32,6 +32,7 @@ class Topology:
     namespace: str
     verbs: tuple[str, ...]
     mails: bool = False  # whether anybody takes the queue of notices; else it would only grow
+    queue: str = "cpd.completions"
     declares: bool = True  # else they are there already (deploy/rabbitmq), and the user may not change them
 
     @property
@@ -42,7 +43,7 @@ class Topology:
     @property
     def completions(self) -> str:
         """Quorum queue that the worker takes statements from."""
-        return f"{self.namespace}cpd.completions"
+        return f"{self.namespace}{self.queue}"
 
     @property
     def dead_letters(self) -> str:

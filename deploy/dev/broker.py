@@ -21,6 +21,7 @@ _DEBIAN_SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 _START_WITHIN = 60.0  # seconds; two seconds when the machine is idle
 _PULL_WITHIN = 600.0  # seconds; the first start of a container fetches its image
 _NODE = "cpd@localhost"
+_HASHING = "rabbitmq_consistent_hash_exchange"  # so that a queue can be split by member (docs/deployment.md)
 _REGISTERED_WITHIN = 5.0  # seconds; one as a rule
 
 _NO_BROKER = f"""There is no RabbitMQ to use. Any one of these is enough:
@@ -101,7 +102,7 @@ class PrivateNode:
 
     def _configure(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
-        (self.directory / "enabled_plugins").write_text("[].\n", encoding="ascii")
+        (self.directory / "enabled_plugins").write_text(f"[{_HASHING}].\n", encoding="ascii")
         (self.directory / "rabbitmq.conf").write_text(
             f"listeners.tcp.1 = {LOOPBACK}:{self.port}\ndisk_free_limit.absolute = 50MB\n", encoding="ascii"
         )

@@ -76,6 +76,16 @@ async def workers(amqp_url: str, directory: Path) -> None:
             _say(figures.line(f"{count} worker{'s' * (count > 1)} over {members:,} members"), share)
 
 
+async def shares(amqp_url: str, directory: Path) -> None:
+    """Print how two workers do that have a queue each, split by member, beside one worker on one queue."""
+    chance = random.Random(2)
+    backlog = Backlog([chance.randrange(2_000) for _ in range(TOTAL)])
+    for queues in ((), ("cpd.completions.1", "cpd.completions.2")):
+        async with world(amqp_url, directory, f"shares_{len(queues)}", 2_000) as own:
+            figures = await work_off(own, backlog, WORKER, max(1, len(queues)), queues)
+        _say(figures.line(f"{len(queues) or 1} queue{'s' * (len(queues) > 1)}, a worker each, over 2,000 members"))
+
+
 async def portal(amqp_url: str, directory: Path) -> None:
     """Print what calls of the portal take with a long log, nothing else running."""
     for number, most in ((100, 25), (1000, 120)):
@@ -90,6 +100,7 @@ PARTS: Mapping[str, Callable[[str, Path], Awaitable[None]]] = {
     "latency": to_readable,
     "saves": people,
     "workers": workers,
+    "shares": shares,
     "portal": portal,
 }
 

@@ -17,6 +17,7 @@ import orjson
 from bridge.domain.record.entries import entry_id
 from bridge.settings import PREFIX
 from deploy.dev.ports import free_port
+from tests.benchmarks.split import publish_by_member, split
 from tests.benchmarks.world import World
 from tests.support.processes import CLI, environment_of
 from tests.support.scrape import scrape
@@ -52,13 +53,17 @@ class Child:
 
 
 @asynccontextmanager
-async def children(world: World, argv: Sequence[str], count: int = 1) -> AsyncGenerator[list[Child]]:
-    """Run processes meanwhile; SIGTERM ends them."""
+async def children(
+    world: World, argv: Sequence[str], count: int = 1, queues: Sequence[str] = ()
+) -> AsyncGenerator[list[Child]]:
+    """Run processes meanwhile, each on a queue of its own when ``queues`` has some; SIGTERM ends them."""
     made: list[Child] = []
     try:
-        for _ in range(count):
+        for number in range(count):
             port = free_port()
             extra = {"LOG_LEVEL": "warning", "METRICS_PORT": str(port)}
+            if queues:
+                extra |= {"COMPLETIONS_QUEUE": queues[number], "AMQP_DECLARE": "false"}
             environment = environment_of(world.settings, **{f"{PREFIX}{name}": text for name, text in extra.items()})
             made.append(Child(subprocess.Popen(argv, env=environment), port))
         yield made
@@ -116,7 +121,9 @@ class Figures:
         )
 
 
-async def work_off(world: World, backlog: Backlog, argv: Sequence[str] = WORKER, count: int = 1) -> Figures:
+async def work_off(
+    world: World, backlog: Backlog, argv: Sequence[str] = WORKER, count: int = 1, queues: Sequence[str] = ()
+) -> Figures:
     """Queue a backlog, start ``count`` processes on it, and measure from the end of its first tenth.
 
     Throughput goes until everything is written, CPU until every event is published as well. The worker names an entry
@@ -124,8 +131,12 @@ async def work_off(world: World, backlog: Backlog, argv: Sequence[str] = WORKER,
     """
     ids = backlog.entry_ids() if tuple(argv) == WORKER else backlog.ids
     total, tenth, last = len(ids), len(ids) // 10, 2 * world.settings.batch_size * count
-    await publish(world.settings, backlog.statements)
-    async with children(world, argv, count) as running:
+    if queues:
+        await split(world.settings, queues)
+        await publish_by_member(world.settings, backlog.members, backlog.statements)
+    else:
+        await publish(world.settings, backlog.statements)
+    async with children(world, argv, count, queues) as running:
         await written(world, ids[tenth - 1 : tenth])
         begun, cpu, memory = time.monotonic(), sum(child.cpu for child in running), _memory(running)
         await written(world, ids[-1:])
