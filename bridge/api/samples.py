@@ -15,7 +15,7 @@ from bridge.api.register import CaseRow, case_row
 from bridge.domain.audit.sampling import LONGEST_WINDOW, Window
 from bridge.domain.fields import Day
 from bridge.services.audit.selection import SampleRequest
-from bridge.services.idempotency import Attempt
+from bridge.services.unit_of_work import Attempt
 
 routes = Routes("Register")
 

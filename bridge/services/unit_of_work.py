@@ -1,13 +1,17 @@
-"""What changes one member's record, done whole or not at all, one act after another (docs/decisions/0020).
+"""Units of work: what changes one member's record, done whole or not at all, one after another (docs/decisions/0020).
 
-Each act is a transaction that first touches the member's document. So two acts on one record never overlap, an act
-never overlaps the freeze of a submission (invariant 4) or a batch of the worker's, and what it read is still true when
-it is written.
+Each is a transaction that first touches the member's document. So two on one record never overlap, none overlaps the
+freeze of a submission (invariant 4) or a batch of the worker's, and what it read is still true when it is written.
+
+The same ``Idempotency-Key`` with the same body gives the same answer for 24 hours (api.md, HTTP conventions). A key is
+its caller's own on one route. The answer is kept in the transaction, so that two calls with one key at the same moment
+make one thing. A call that fails keeps nothing: it may be sent again with the same key.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -19,8 +23,9 @@ from bridge import tracing
 from bridge.domain.events import event
 from bridge.domain.record.calendars import calendar_of, frozen_on
 from bridge.domain.record.periods import MembershipCalendar
-from bridge.errors import NotFound, RecordFrozen
+from bridge.errors import Conflict, NotFound, RecordFrozen
 from bridge.store.database import Session
+from bridge.store.idempotency import Answers
 from bridge.store.record.records import MemberRecords
 from bridge.store.stores import Stores
 from bridge.store.times import now
@@ -29,8 +34,33 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call that may be a repeat: whose it is, where it went, the client's key, and a digest of what it sent."""
+
+    by: str
+    route: str
+    key: str
+    digest: bytes
+
+    @classmethod
+    def of(cls, by: str, route: str, key: str | None, body: bytes) -> Attempt | None:
+        """Make the attempt of a call; None without a key. ``route`` is the method and path, ``body`` what was sent."""
+        return None if key is None else cls(by, route, key, hashlib.sha256(body).digest())
+
+    @property
+    def row_id(self) -> str:
+        """Return the row's id: hashed, because a client chooses the key."""
+        return hashlib.sha256("\n".join((self.by, self.route, self.key)).encode()).hexdigest()
+
+    def check(self, row: Mapping[str, Any]) -> None:
+        """Raise ``Conflict`` when the row that is stored under the key is of another body."""
+        if row["digest"] != self.digest:
+            raise Conflict("This Idempotency-Key was used with another body in the last 24 hours: take a new key.")
+
+
+@dataclass(frozen=True, slots=True)
 class UnitOfWork:
-    """One running act: the member as it is now, and the transaction that everything is written in."""
+    """One running unit: the member as it is now, and the transaction that everything is written in."""
 
     stores: Stores
     member: dict[str, Any]
@@ -70,7 +100,7 @@ class UnitOfWork:
         raise_if_frozen(frozen_on(self.member, day))
 
     async def announce(self, kind: str, key: str, data: dict[str, Any]) -> None:
-        """Tell of the change in the same act; ``key`` makes the event's id, ``data`` holds ids, states and dates."""
+        """Write the event of the change; ``key`` makes the event's id, ``data`` holds ids, states and dates."""
         place = (self.member["acts"], next(self._events))
         row = event(kind, key, self.member_id, place, self.at, data, tracing.current())
         await self.stores.outbox.add([row], self.session)
@@ -87,7 +117,7 @@ def raise_if_frozen(freeze: Mapping[str, Any] | None) -> None:
 
 
 class UnitsOfWork:
-    """Runs acts.
+    """Runs units of work.
 
     Those on one record wait in line here, since transactions that meet only undo each other, and with twenty at once
     one of them may not get through in time. Between processes the store decides.
@@ -97,17 +127,40 @@ class UnitsOfWork:
         self._stores = stores
         self._lines: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def run(self, member_id: str, work: Callable[[UnitOfWork], Coroutine[Any, Any, R]]) -> R:
-        """Run ``work`` in a transaction of its own, tried again when another act came between.
+    async def run(
+        self, member_id: str, work: Callable[[UnitOfWork], Coroutine[Any, Any, R]], attempt: Attempt | None = None
+    ) -> R:
+        """Run ``work`` in a transaction of its own, tried again when another unit came between.
 
-        Raises ``NotFound`` for a member who is not known; what ``work`` raises undoes everything it wrote.
+        With an ``attempt`` that was made before, return what ``work`` returned then: something that the store can keep
+        (text, numbers, times in UTC, lists, documents). Raises ``NotFound`` for a member who is not known, and
+        ``Conflict`` when the attempt's key came with another body; what ``work`` raises undoes everything it wrote.
         """
 
         async def run(session: Session) -> R:
             member = await self._stores.members.touch(member_id, session)
             if member is None or "erasing" in member:
                 raise NotFound("There is no record for you yet: the membership system has not told us of you.")
-            return await work(UnitOfWork(self._stores, member, session, now()))
+            unit = UnitOfWork(self._stores, member, session, now())
+            return await (work(unit) if attempt is None else _run_once(unit, attempt, work))
 
         async with self._lines.setdefault(member_id, asyncio.Lock()):
             return await self._stores.database.transaction(run)
+
+
+async def _run_once(unit: UnitOfWork, attempt: Attempt, work: Callable[[UnitOfWork], Coroutine[Any, Any, R]]) -> R:
+    answers = unit.stores.answers
+    row = await answers.get(attempt.row_id, unit.at, unit.session)
+    if row is not None:
+        attempt.check(row)
+        return row["answer"]
+    answer = await work(unit)
+    keyed = {"_id": attempt.row_id, "at": unit.at, "digest": attempt.digest, "member_id": unit.member_id}
+    await answers.put({**keyed, "answer": answer}, unit.session)
+    return answer
+
+
+async def claim_key(answers: Answers, attempt: Attempt | None, at: datetime) -> None:
+    """Take a key for what is about nobody alone, and is the same however often it is done; raises ``Conflict``."""
+    if attempt is not None:
+        attempt.check(await answers.first({"_id": attempt.row_id, "at": at, "digest": attempt.digest}))

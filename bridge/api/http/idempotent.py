@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from bridge.api.http.context import Call
-from bridge.services.idempotency import Attempt
+from bridge.services.unit_of_work import Attempt
 
 
 def attempt(call: Call, body: BaseModel | bytes = b"") -> Attempt | None:

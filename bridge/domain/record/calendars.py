@@ -24,6 +24,12 @@ def frozen_on(member: Member, day: date) -> Mapping[str, Any] | None:
     return next((freeze for freeze in member.get("frozen") or () if freeze["start"] <= text <= freeze["end"]), None)
 
 
+def frozen_during(member: Member, first: str, last: str) -> Mapping[str, Any] | None:
+    """Return the freeze that covers any of these days (YYYY-MM-DD, both inclusive), or None (decision 1)."""
+    freezes = member.get("frozen") or ()
+    return next((freeze for freeze in freezes if first <= freeze["end"] and last >= freeze["start"]), None)
+
+
 def frozen_period_ids(member: Member) -> list[str]:
     """Return the ids of the periods of a member that are frozen."""
     return [freeze["period_id"] for freeze in member.get("frozen") or ()]

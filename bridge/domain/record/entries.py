@@ -189,3 +189,16 @@ def _fitting(form: forms.Form, values: dict[str, Any]) -> Document:
         if field is not None and value is not None and (not field.choices or field.label_of(value)):
             fitting[name] = value[: field.max_length] if isinstance(value, str) else value
     return fitting
+
+
+def refiled(entry: Document, calendar: MembershipCalendar) -> Document:
+    """Return an entry in the period that its date lies in now (R82), with a new version if that is another one."""
+    period_id = calendar.period_for(date.fromisoformat(entry["date"])).id if entry.get("date") else None
+    if period_id == entry.get("period_id"):
+        return entry
+    return {**entry, "period_id": period_id, "version": entry["version"] + 1}
+
+
+def with_plan_ids(entry: Document, plan_ids: list[str]) -> Document:
+    """Return an entry that is linked with these plan items, and with no others (R47)."""
+    return {**entry, "plan_ids": plan_ids, "linked": bool(plan_ids)}

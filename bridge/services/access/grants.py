@@ -9,8 +9,7 @@ from typing import Any
 from bridge.domain.privacy.access import Reader, Right
 from bridge.errors import NotFound
 from bridge.services.access.access_log import AccessHistory
-from bridge.services.idempotency import Attempt, once
-from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
+from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 from bridge.store.listing import Listing
 from bridge.store.stores import Stores
 from bridge.store.times import now
@@ -48,7 +47,7 @@ class SupportGrants:
             await self._stores.grants.add(grant, unit.session)
             return grant
 
-        return _grant_for_member(await self._units.run(member_id, lambda unit: once(unit, attempt, lambda: add(unit))))
+        return _grant_for_member(await self._units.run(member_id, add, attempt))
 
     async def revoke(self, member_id: str, grant_id: str) -> None:
         """End a grant at once; ending it again changes nothing. Raises ``NotFound``."""

@@ -11,8 +11,7 @@ from bridge.domain.audit.cases import AWAITED, Move, State
 from bridge.domain.statements.languages import pick
 from bridge.errors import Conflict, FieldError, NotFound, NotSelected, ValidationFailed
 from bridge.services.audit.submissions import AuditSubmissions
-from bridge.services.idempotency import Attempt, once
-from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
+from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 from bridge.store.audit.cases import CaseFilter
 from bridge.store.database import Session
 from bridge.store.listing import Listing, Sort
@@ -62,7 +61,7 @@ class MemberAudit:
             rules.after(case["state"], Move.SUBMIT)
             return {"submission": await self._submit(unit, case, _declared(unit, accepted)), "new": True}
 
-        answer = await self._units.run(member_id, lambda unit: once(unit, attempt, lambda: work(unit)))
+        answer = await self._units.run(member_id, work, attempt)
         return answer["submission"], answer["new"]
 
     async def ask_extension(
@@ -78,7 +77,7 @@ class MemberAudit:
             await self._stores.cases.change(case, change, unit.session)
             return asked
 
-        return await self._units.run(member_id, lambda unit: once(unit, attempt, lambda: ask(unit)))
+        return await self._units.run(member_id, ask, attempt)
 
     async def readiness(self, member_id: str, case_id: str) -> Document:
         """Return what an assessor will find missing in a case's period; raises ``NotFound`` or ``NotSelected``."""

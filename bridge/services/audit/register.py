@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, Final
 
 from bridge.domain.audit import cases as rules
@@ -16,10 +17,9 @@ from bridge.services.audit.audit_years import release_year
 from bridge.services.audit.cases import event_data
 from bridge.services.audit.selection import AuditRules, field_error
 from bridge.services.audit.submissions import AuditSubmissions
-from bridge.services.idempotency import Attempt, once
 from bridge.services.record.evidence import MemberEvidence
 from bridge.services.statements.follow_ups import FollowUpRunner
-from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
+from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 from bridge.store.audit.cases import CaseFilter
 from bridge.store.listing import Listing, Sort
 from bridge.store.stores import Stores
@@ -105,11 +105,8 @@ class Register:
         """
         case = await self.get(case_id)
         self._check(decision)
-
-        async def work(unit: UnitOfWork) -> Document:
-            return await once(unit, attempt, lambda: self._decide(unit, case_id, decision, by))
-
-        decided = await self._units.run(case["member_id"], work)
+        work = partial(self._decide, case_id=case_id, decision=decision, by=by)
+        decided = await self._units.run(case["member_id"], work, attempt)
         await self._follow_ups.run_for_a_while(case["member_id"])
         return await self._with_submission(decided)
 

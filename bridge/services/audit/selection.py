@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 from bridge.domain.audit import cases as rules
@@ -20,8 +21,7 @@ from bridge.domain.statements.agents import hashed
 from bridge.errors import Conflict, FieldError, NotFound, ValidationFailed
 from bridge.services.audit.audit_years import keep_year
 from bridge.services.audit.cases import event_data
-from bridge.services.idempotency import Attempt, claim, once
-from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
+from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork, claim_key
 from bridge.store.audit.cases import AlreadySelected
 from bridge.store.stores import Stores
 from bridge.store.times import now
@@ -76,11 +76,8 @@ class AuditSelection:
             raise _fault("due_date", "Due date", "Give today or a later day.")
         case_due_date = due_date or self._today() + timedelta(days=self._settings.due_days)
         case_id = str(uuid.uuid4())
-
-        async def work(unit: UnitOfWork) -> Document:
-            return await once(unit, attempt, lambda: self._open(unit, case_id, period, case_due_date, by, None))
-
-        return await self._units.run(member_id, work)
+        open_case = partial(self._open, case_id=case_id, period=period, due_date=case_due_date, by=by, sample_id=None)
+        return await self._units.run(member_id, open_case, attempt)
 
     async def sample(self, request: SampleRequest, by: str, *, dry_run: bool) -> Document:
         """Draw a sample and open its cases; a dry run only draws. The same seed and window give the recorded sample.
@@ -95,7 +92,7 @@ class AuditSelection:
         sample = stored_sample or await self._draw(sample_id, seed, request, by)
         if dry_run:
             return {**sample, "dry_run": True, "cases": []}
-        await claim(self._stores.answers, attempt, now())
+        await claim_key(self._stores.answers, attempt, now())
         sample = await self._stores.samples.keep(sample)
         due_date = self._today() + timedelta(days=self._settings.due_days)
         cases = [await self._open_sampled(one, sample, due_date, by) for one in sample["selected"]]

@@ -11,9 +11,8 @@ from bridge.domain.record.calendars import calendar_of
 from bridge.domain.record.periods import Period
 from bridge.domain.record.records import order_key
 from bridge.errors import FieldError, ValidationFailed
-from bridge.services.idempotency import Attempt, once
 from bridge.services.record.periods import Periods
-from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
+from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 from bridge.store.database import Document
 from bridge.store.listing import Listing, Sort
 from bridge.store.stores import Stores
@@ -44,7 +43,7 @@ class MemberComments:
         ``ValidationFailed`` when ``refers_to`` names nothing in the member's record.
         """
         add = partial(self._add, period_id=period_id, text=text, refers_to=refers_to)
-        return await self._units.run(member_id, lambda unit: once(unit, attempt, lambda: add(unit)))
+        return await self._units.run(member_id, add, attempt)
 
     async def _add(self, unit: UnitOfWork, period_id: str, text: str, refers_to: str | None) -> Document:
         day = _middle(self._periods.resolve(unit.calendar, period_id))

@@ -9,22 +9,18 @@ import asyncio
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
 import structlog
 
 from bridge.clients.clamd import Scanner
-from bridge.domain.record.calendars import frozen_on
 from bridge.domain.record.files import Facts, Inspector, check_room
 from bridge.errors import Conflict, NotFound, Unavailable
 from bridge.logs import failure
-from bridge.services.idempotency import Attempt, once
-from bridge.services.record.changes import Check, get_or_404
-from bridge.services.record.log import KIND
-from bridge.services.record.saving import save_entries
-from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork, raise_if_frozen
+from bridge.services.record.saving import ENTRY, Check, get_or_404, raise_if_entry_frozen, save_entries
+from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 from bridge.store.database import Document, Session
 from bridge.store.listing import Listing, Sort
 from bridge.store.record.evidence import CHUNK, CLEAN, QUARANTINED, REJECTED, file_document, item
@@ -98,7 +94,7 @@ class MemberEvidence:
         """Raise what an upload to this entry would raise, before any of it is taken."""
         member = await self._stores.members.get(member_id)
         entry = await self._entry(member_id, entry_id)
-        _refuse_frozen(entry, member or {})
+        raise_if_entry_frozen(entry, member or {})
         check_room(1, await self._files.used(member_id), self._limits.member)
 
     async def add(self, member_id: str, entry_id: str, upload: Upload) -> Document:
@@ -113,7 +109,7 @@ class MemberEvidence:
             facts = await self._write_upload(file_id, upload)
             attempt = upload.attempt(f"{facts.name}\n{facts.sha256}".encode())
             keep = partial(self._keep, entry_id=entry_id, file_id=file_id, facts=facts)
-            shown = await self._units.run(member_id, lambda unit: once(unit, attempt, lambda: keep(unit)))
+            shown = await self._units.run(member_id, keep, attempt)
         finally:
             await self._discard(file_id)  # nothing to an upload that was kept
         return await self._scanned(member_id, shown) if shown["id"] == file_id else shown
@@ -220,20 +216,15 @@ class MemberEvidence:
             log.warning("loose file left", evidence_id=file_id, **failure(error))
 
     async def _entry(self, member_id: str, entry_id: str) -> Document:
-        return await get_or_404(self._stores.log.of(member_id), entry_id, KIND)
+        return await get_or_404(self._stores.log.of(member_id), entry_id, ENTRY)
 
 
 async def _changing(unit: UnitOfWork, entry_id: str) -> None:
     """Raise unless an entry is there and open to change, and give it a new version: it shows its evidence."""
-    entry = await get_or_404(unit.log, entry_id, KIND)
-    _refuse_frozen(entry, unit.member)
+    entry = await get_or_404(unit.log, entry_id, ENTRY)
+    raise_if_entry_frozen(entry, unit.member)
     await save_entries(unit, [(entry, {**entry, "touched_at": unit.at})])
 
 
 def _no_such_file() -> NotFound:
     return NotFound("There is no such evidence in your record.")
-
-
-def _refuse_frozen(entry: Document, member: Document) -> None:
-    day = entry.get("date")
-    raise_if_frozen(entry.get("frozen") or (frozen_on(member, date.fromisoformat(day)) if day else None))

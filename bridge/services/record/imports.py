@@ -13,10 +13,9 @@ from bridge.domain.record.calendars import frozen_on
 from bridge.domain.record.csv_import import MAX_FAULTS, in_row, refuse
 from bridge.domain.record.forms import Form, Forms
 from bridge.errors import FieldError, RecordFrozen
-from bridge.services.idempotency import Attempt, once
 from bridge.services.record.log import Log
 from bridge.services.record.periods import Periods
-from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
+from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 
 Document = dict[str, Any]
 
@@ -45,7 +44,7 @@ class LogImports:
         Raises ``ValidationFailed`` and ``RecordFrozen``, each naming every row that is at fault, and ``Conflict``.
         """
         work = partial(self._run, rows=rows)
-        return await self._units.run(member_id, lambda unit: once(unit, attempt, lambda: work(unit)))
+        return await self._units.run(member_id, work, attempt)
 
     async def _run(self, unit: UnitOfWork, rows: Sequence[NewEntry]) -> Document:
         form, today = self._forms.current("log"), self._periods.today()

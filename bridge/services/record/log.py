@@ -8,29 +8,27 @@ from typing import Any, Literal
 
 from bridge.domain.record import entries
 from bridge.domain.record.forms import Forms
+from bridge.domain.record.records import misfits
 from bridge.domain.record.search import query_terms
-from bridge.services.idempotency import Attempt, once
-from bridge.services.record.changes import (
+from bridge.services.record.periods import Periods
+from bridge.services.record.saving import (
+    ENTRY,
     Check,
     get_for_restore,
     get_for_update,
     get_or_404,
     raise_for_errors,
     raise_if_days_frozen,
-    validate_against_form,
+    relink_entry,
+    save_deleted_entry,
+    save_entries,
 )
-from bridge.services.record.links import relink_restored, unlink_deleted
-from bridge.services.record.periods import Periods
-from bridge.services.record.saving import save_entries
-from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
+from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 from bridge.store.listing import Listing, Sort, Wanted
 from bridge.store.stores import Stores
 
 Document = dict[str, Any]
 Source = Literal["manual", "import"]
-
-KIND = "log entry"
-"""What a person calls it."""
 
 ROW = ("title", "type", "date", "draft", "complete", "source", "reference", "frozen", "version", "plan_ids")
 """What is read of an entry for a list: texts may be long, and are not shown there (R23)."""
@@ -97,7 +95,7 @@ class Log:
     async def get(self, member_id: str, entry_id: str) -> Document:
         """Return one entry of the member with its ``evidence``; raises ``NotFound``."""
         await self._periods.get_member(member_id)
-        return await self._whole(await get_or_404(self._stores.log.of(member_id), entry_id, KIND))
+        return await self._whole(await get_or_404(self._stores.log.of(member_id), entry_id, ENTRY))
 
     async def _whole(self, entry: Document) -> Document:
         files = await self._stores.evidence.of_entries(entry["member_id"], [entry["_id"]])
@@ -105,11 +103,7 @@ class Log:
 
     async def create(self, member_id: str, values: Document, draft: bool, attempt: Attempt | None) -> Document:
         """Add an entry by hand (R32, R33); raises ``ValidationFailed`` or ``RecordFrozen``."""
-
-        async def work(unit: UnitOfWork) -> Document:
-            return await once(unit, attempt, lambda: self._create(unit, values, draft))
-
-        return await self._units.run(member_id, work)
+        return await self._units.run(member_id, lambda unit: self._create(unit, values, draft), attempt)
 
     async def _create(self, unit: UnitOfWork, values: Document, draft: bool) -> Document:
         (entry,) = await self.create_in(unit, [(values, draft)], "manual")
@@ -145,9 +139,9 @@ class Log:
         """
 
         async def work(unit: UnitOfWork) -> Document:
-            before = await get_for_update(unit.log, entry_id, KIND, check)
+            before = await get_for_update(unit.log, entry_id, ENTRY, check)
             form = self._forms.form("log", before["form_version"])
-            validate_against_form(form, changes)
+            raise_for_errors(misfits(form, changes))
             after = entries.changed(before, changes, draft, form, unit.calendar, unit.at)
             raise_for_errors(entries.faults(form, after, changes, self._periods.today()))
             if after.get("date") != before.get("date"):
@@ -158,7 +152,7 @@ class Log:
 
     async def _save(self, unit: UnitOfWork, before: Document, after: Document) -> Document:
         await save_entries(unit, [(before, after)])
-        saved = await get_or_404(unit.log, before["_id"], KIND)
+        saved = await get_or_404(unit.log, before["_id"], ENTRY)
         await _announce_completed(unit, before, saved)
         return saved
 
@@ -166,10 +160,8 @@ class Log:
         """Delete an entry, softly (decision 5); its links go out of sight with it."""
 
         async def work(unit: UnitOfWork) -> None:
-            before = await get_for_update(unit.log, entry_id, KIND, check)
-            await unlink_deleted(unit, unit.plan, before["plan_ids"], "log_ids", entry_id)
-            unlisted = {name: value for name, value in before.items() if name != "listed"}
-            await save_entries(unit, [(before, {**unlisted, "deleted_at": unit.at, "touched_at": unit.at})])
+            before = await get_for_update(unit.log, entry_id, ENTRY, check)
+            await save_deleted_entry(unit, before)
 
         await self._units.run(member_id, work)
 
@@ -180,11 +172,11 @@ class Log:
         """
 
         async def work(unit: UnitOfWork) -> Document:
-            before = await get_for_restore(unit.log, entry_id, KIND, unit.at)
+            before = await get_for_restore(unit.log, entry_id, ENTRY, unit.at)
             if not before.get("deleted_at"):
                 return before
             raise_if_days_frozen(unit, before.get("date"))
-            plan_ids = await relink_restored(unit, unit.plan, before.get("plan_ids", []), "log_ids", entry_id)
+            plan_ids = await relink_entry(unit, before)
             after = {name: value for name, value in before.items() if name != "deleted_at"}
             form = self._forms.form("log", before["form_version"])
             restored = entries.listed({**after, "plan_ids": plan_ids, "touched_at": unit.at}, form, unit.calendar)
@@ -196,10 +188,10 @@ class Log:
         """Make a new draft from an entry (R77): its texts, without days, number, evidence, links or provenance."""
 
         async def add(unit: UnitOfWork) -> Document:
-            entry = await get_or_404(unit.log, entry_id, KIND)
+            entry = await get_or_404(unit.log, entry_id, ENTRY)
             return await self._create(unit, entries.copied(entry, self._forms.current("log")), draft=True)
 
-        return await self._units.run(member_id, lambda unit: once(unit, attempt, lambda: add(unit)))
+        return await self._units.run(member_id, add, attempt)
 
 
 async def _announce_completed(unit: UnitOfWork, before: Document, after: Document) -> None:

@@ -9,29 +9,27 @@ from bridge.domain.record import plan
 from bridge.domain.record.calendars import calendar_of
 from bridge.domain.record.forms import Forms
 from bridge.domain.record.periods import Period
+from bridge.domain.record.records import misfits
 from bridge.domain.record.search import query_terms
-from bridge.services.idempotency import Attempt, once
-from bridge.services.record.changes import (
+from bridge.services.record.periods import Periods
+from bridge.services.record.saving import (
+    ITEM,
     Check,
     get_for_restore,
     get_for_update,
     get_or_404,
     raise_for_errors,
     raise_if_span_frozen,
-    validate_against_form,
+    relink_item,
+    save_deleted_item,
+    save_items,
 )
-from bridge.services.record.links import relink_restored, unlink_deleted
-from bridge.services.record.periods import Periods
-from bridge.services.record.saving import save_items
-from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
+from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 from bridge.store.listing import Listing, Sort, Wanted
 from bridge.store.record.records import touching
 from bridge.store.stores import Stores
 
 Document = dict[str, Any]
-
-KIND = "plan item"
-"""What a person calls it."""
 
 ROW = (
     *("title", "start_date", "completion_date", "status", "themes", "reference"),
@@ -78,15 +76,11 @@ class Plan:
     async def get(self, member_id: str, item_id: str) -> Document:
         """Return one item; raises ``NotFound``."""
         member = await self._periods.get_member(member_id)
-        return _item_with_periods(await get_or_404(self._stores.plan.of(member_id), item_id, KIND), member)
+        return _item_with_periods(await get_or_404(self._stores.plan.of(member_id), item_id, ITEM), member)
 
     async def create(self, member_id: str, values: Document, attempt: Attempt | None) -> Document:
         """Add an item (R7); raises ``ValidationFailed``."""
-
-        async def work(unit: UnitOfWork) -> Document:
-            return await once(unit, attempt, lambda: self._create(unit, values))
-
-        return await self._units.run(member_id, work)
+        return await self._units.run(member_id, lambda unit: self._create(unit, values), attempt)
 
     async def _create(self, unit: UnitOfWork, values: Document) -> Document:
         form = self._forms.current("plan")
@@ -104,15 +98,15 @@ class Plan:
         """
 
         async def work(unit: UnitOfWork) -> Document:
-            before = await get_for_update(unit.plan, item_id, KIND, check)
+            before = await get_for_update(unit.plan, item_id, ITEM, check)
             form = self._forms.form("plan", before["form_version"])
-            validate_against_form(form, changes)
+            raise_for_errors(misfits(form, changes))
             after = plan.changed(before, changes, form)
             raise_for_errors(plan.faults(form, after, changes))
             if after["span"] != before["span"]:
                 raise_if_span_frozen(unit, after)
             await save_items(unit, [(before, after)])
-            return _item_with_periods(await get_or_404(unit.plan, item_id, KIND), unit.member)
+            return _item_with_periods(await get_or_404(unit.plan, item_id, ITEM), unit.member)
 
         return await self._units.run(member_id, work)
 
@@ -120,10 +114,8 @@ class Plan:
         """Delete an item, softly (R13, decision 5); its links go out of sight with it."""
 
         async def work(unit: UnitOfWork) -> None:
-            before = await get_for_update(unit.plan, item_id, KIND, check)
-            await unlink_deleted(unit, unit.log, before["log_ids"], "plan_ids", item_id)
-            unlisted = {name: value for name, value in before.items() if name != "listed"}
-            await save_items(unit, [(before, {**unlisted, "deleted_at": unit.at})])
+            before = await get_for_update(unit.plan, item_id, ITEM, check)
+            await save_deleted_item(unit, before)
 
         await self._units.run(member_id, work)
 
@@ -131,15 +123,15 @@ class Plan:
         """Bring a deleted item back with its links; a live one stays as it is (decision 5)."""
 
         async def work(unit: UnitOfWork) -> Document:
-            before = await get_for_restore(unit.plan, item_id, KIND, unit.at)
+            before = await get_for_restore(unit.plan, item_id, ITEM, unit.at)
             if not before.get("deleted_at"):
                 return _item_with_periods(before, unit.member)
             raise_if_span_frozen(unit, before)
-            log_ids = await relink_restored(unit, unit.log, before["log_ids"], "plan_ids", item_id)
+            log_ids = await relink_item(unit, before)
             after = {name: value for name, value in before.items() if name != "deleted_at"}
             form = self._forms.form("plan", before["form_version"])
             await save_items(unit, [(before, plan.listed({**after, "log_ids": log_ids}, form))])
-            return _item_with_periods(await get_or_404(unit.plan, item_id, KIND), unit.member)
+            return _item_with_periods(await get_or_404(unit.plan, item_id, ITEM), unit.member)
 
         return await self._units.run(member_id, work)
 

@@ -16,7 +16,7 @@ import structlog
 from bridge.domain.record.calendars import calendar_of
 from bridge.errors import Unavailable
 from bridge.logs import failure
-from bridge.services.record.saving import refiled
+from bridge.services.record.saving import refile_entries
 from bridge.services.statements.recording import Recording
 from bridge.store.database import AlreadyThere, Session
 from bridge.store.stores import Stores
@@ -88,9 +88,6 @@ class FollowUpRunner:
 
     async def _refile(self, member: Document, beyond: str, session: Session) -> None:
         """File the next entries under the periods that their dates lie in now; a frozen one stays where it is."""
-        calendar = calendar_of(member)
         records = self._stores.log.of(member["_id"], session)
-        entries = await records.in_order(beyond, ENTRIES_AT_ONCE)
-        await records.save([(entry, refiled(entry, calendar)) for entry in entries if not entry.get("frozen")])
-        last = entries[-1]["_id"] if len(entries) == ENTRIES_AT_ONCE else None
+        last = await refile_entries(records, calendar_of(member), beyond, ENTRIES_AT_ONCE)
         await self._rows.go_on(member["_id"], now(), last, session)
