@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from typing import Any
 
 import orjson
 import structlog
@@ -34,32 +35,12 @@ from bridge.api import (
 )
 from bridge.api import log as log_resource
 from bridge.api.app import Parts, create_app, everything
-from bridge.api.http import openapi
+from bridge.api.http import openapi, service_keys
 from bridge.api.http.connections import Runner, limits_of
 from bridge.api.http.context import CORRELATION_ID
 from bridge.api.http.models import models
 from bridge.api.http.rates import RateLimit
 from bridge.api.http.routing import Routes
-from bridge.api.http.service_keys import (
-    ACCESS,
-    AUDIT,
-    COMMENTS,
-    ERASURES,
-    EVIDENCE,
-    EXPORTS,
-    FORMS,
-    IMPORTS,
-    LINKS,
-    LOG,
-    MEMBERS,
-    NOTICES,
-    OPERATIONS,
-    PERIODS,
-    PLAN,
-    REGISTER,
-    SELECTION,
-    SUPPORT,
-)
 from bridge.broker.connection import ping
 from bridge.domain.record.forms import Forms
 from bridge.lrs.app import MOUNT, create_lrs
@@ -105,29 +86,18 @@ def parts(services: wiring.Services, settings: Settings) -> Parts:
     """Return what the application is made of."""
     return Parts(
         resources=resources(services.forms),
-        services={
-            MEMBERS: services.members,
-            PERIODS: services.periods,
-            LOG: services.log,
-            PLAN: services.plan,
-            LINKS: services.links,
-            FORMS: services.forms,
-            COMMENTS: services.comments,
-            EVIDENCE: services.evidence,
-            EXPORTS: services.exports,
-            IMPORTS: services.imports,
-            OPERATIONS: services.operations,
-            AUDIT: services.audit,
-            SELECTION: services.selection,
-            REGISTER: services.register,
-            SUPPORT: services.support,
-            ACCESS: services.access,
-            NOTICES: services.notices,
-            ERASURES: services.erasures,
-        },
+        services=_by_key(services),
         pings={"mongodb": services.migrations.ping, "rabbitmq": partial(ping, settings)},
         mounts=mounts(services, settings),
     )
+
+
+def _by_key(services: wiring.Services) -> dict[web.AppKey[Any], Any]:
+    """Return the services that resources ask for: each key is named as the service is."""
+    keys: dict[str, web.AppKey[Any]] = {
+        name: key for name, key in vars(service_keys).items() if isinstance(key, web.AppKey)
+    }
+    return {key: getattr(services, name.lower()) for name, key in keys.items()}
 
 
 def mounts(services: wiring.Services, settings: Settings) -> dict[str, web.Application]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from bridge.broker.dead_letter_queue import DeadLetterQueue
@@ -21,7 +20,8 @@ from bridge.services.audit.cases import MemberAudit
 from bridge.services.audit.register import Register
 from bridge.services.audit.selection import AuditRules, AuditSelection
 from bridge.services.audit.submissions import AuditSubmissions
-from bridge.services.exports.exports import ExportLimits, Exports, ExportSettings
+from bridge.services.exports.exports import Exports, ExportSettings
+from bridge.services.exports.limits import SubjectLimit
 from bridge.services.lrs import credentials
 from bridge.services.lrs.services import LrsServices
 from bridge.services.members.feed import MemberFeed
@@ -41,7 +41,6 @@ from bridge.services.record.links import RecordLinks
 from bridge.services.record.log import Log
 from bridge.services.record.periods import Periods
 from bridge.services.record.plan import Plan
-from bridge.services.shares import SubjectLimit
 from bridge.services.statements.follow_ups import FollowUpRunner
 from bridge.services.statements.recording import Recording
 from bridge.services.unit_of_work import UnitsOfWork
@@ -53,41 +52,6 @@ from schemas.forms import load_all
 from schemas.xapi import VERBS
 
 VOIDED = frozenset(VERBS["voided"])
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """Every use case family, over one set of stores."""
-
-    stores: Stores
-    recording: Recording
-    members: Membership
-    periods: Periods
-    forms: Forms
-    plan: Plan
-    log: Log
-    links: RecordLinks
-    comments: MemberComments
-    evidence: MemberEvidence
-    imports: LogImports
-    feed: MemberFeed
-    operations: Operations
-    access: AccessHistory
-    support: SupportGrants
-    audit: MemberAudit
-    selection: AuditSelection
-    register: Register
-    submissions: AuditSubmissions
-    follow_ups: FollowUpRunner
-    reminders: Reminders
-    scheduler: Scheduler
-    notices: AuditNotices
-    exports: Exports
-    erasures: MemberErasure
-    retention: Retention
-    migrations: Migrations
-    backups: Backups
-    lrs: LrsServices | None = None
 
 
 def rules(settings: Settings) -> Rules:
@@ -126,11 +90,58 @@ def topology(settings: Settings) -> Topology:
     )
 
 
+class Services:
+    """Every use case family, over one set of stores, each under the name that others ask for it by."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        def today() -> date:
+            return datetime.now(settings.zone).date()
+
+        stores = Stores(database)
+        units = UnitsOfWork(stores)
+        audit_rules = AuditRules(
+            settings.audit_due_days, settings.audit_return_days, settings.audit_rate, settings.audit_outcomes
+        )
+        self.stores = stores
+        self.forms = forms(settings)
+        self.recording = Recording(stores, rules(settings), self.forms.current("log"))
+        self.follow_ups = FollowUpRunner(stores, self.recording)
+        self.members = Membership(stores, self.follow_ups)
+        self.feed = MemberFeed(stores, self.members)
+        self.access = AccessHistory(stores)
+        self.support = SupportGrants(stores, units, self.access)
+        self.periods = Periods(stores, today)
+        self.plan = Plan(stores, units, self.forms, self.periods)
+        self.log = Log(stores, units, self.forms, self.periods)
+        self.links = RecordLinks(units)
+        self.comments = MemberComments(stores, units, self.periods)
+        self.imports = LogImports(units, self.log, self.forms, self.periods)
+        self.evidence = MemberEvidence(stores, units, _evidence_limits(settings), _scanner(settings))
+        self.submissions = AuditSubmissions(stores, self.forms)
+        self.audit = MemberAudit(stores, units, self.submissions, today)
+        self.selection = AuditSelection(stores, units, audit_rules, today)
+        self.register = Register(
+            stores, units, self.submissions, self.follow_ups, self.access, self.evidence, audit_rules, today
+        )
+        self.reminders = Reminders(stores, units, self.follow_ups, settings.period_ending_days, today)
+        self.notices = AuditNotices(stores, settings.portal_url)
+        self.exports = Exports(
+            stores, self.forms, self.periods, self.access, _renderer(settings), _export_settings(settings)
+        )
+        self.operations = Operations(stores, DeadLetterQueue(settings, topology(settings)), self.access)
+        self.erasures = MemberErasure(stores, self.operations)
+        self.retention = Retention(database, units, self.operations, self.erasures, settings)
+        self.migrations = Migrations(stores)
+        self.backups = Backups(stores, self.migrations, self.erasures)
+        self.scheduler = Scheduler(stores.schedules, _jobs(self.evidence, self.erasures))
+        self.lrs = _lrs(stores, settings)
+
+
 @asynccontextmanager
 async def services(settings: Settings) -> AsyncGenerator[Services]:
     """Build the services over an open store, and close it at the end; nothing is asked of the store yet."""
     database = Database(settings)
-    built = build(database, settings)
+    built = Services(database, settings)
     try:
         yield built
     finally:
@@ -138,65 +149,10 @@ async def services(settings: Settings) -> AsyncGenerator[Services]:
         database.close()
 
 
-def build(database: Database, settings: Settings) -> Services:
-    """Build the services over a database."""
-
-    def today() -> date:
-        return datetime.now(settings.zone).date()
-
-    stores = Stores(database)
-    forms_ = forms(settings)
-    recording = Recording(stores, rules(settings), forms_.current("log"))
-    units = UnitsOfWork(stores)
-    follow_ups = FollowUpRunner(stores, recording)
-    periods = Periods(stores, today)
-    members = Membership(stores, follow_ups)
-    log = Log(stores, units, forms_, periods)
-    files = evidence(stores, units, settings)
-    access = AccessHistory(stores)
-    submissions = AuditSubmissions(stores, forms_)
-    audit_rules = _audit_rules(settings)
-    operations = Operations(stores, DeadLetterQueue(settings, topology(settings)), access)
-    erasures = MemberErasure(stores, operations)
-    migrations = Migrations(stores)
-    return Services(
-        stores,
-        recording,
-        members,
-        periods,
-        forms=forms_,
-        plan=Plan(stores, units, forms_, periods),
-        log=log,
-        links=RecordLinks(units),
-        comments=MemberComments(stores, units, periods),
-        evidence=files,
-        imports=LogImports(units, log, forms_, periods),
-        feed=MemberFeed(stores, members),
-        operations=operations,
-        access=access,
-        support=SupportGrants(stores, units, access),
-        audit=MemberAudit(stores, units, submissions, today),
-        selection=AuditSelection(stores, units, audit_rules, today),
-        register=Register(stores, units, submissions, follow_ups, access, files, audit_rules, today),
-        submissions=submissions,
-        follow_ups=follow_ups,
-        reminders=Reminders(stores, units, follow_ups, settings.period_ending_days, today),
-        scheduler=Scheduler(stores.schedules, periodic_jobs(files, erasures)),
-        notices=AuditNotices(stores, settings.portal_url),
-        exports=Exports(stores, forms_, periods, access, renderer(settings), _about(settings), shares(settings)),
-        erasures=erasures,
-        migrations=migrations,
-        backups=Backups(stores, migrations, erasures),
-        retention=Retention(database, units, operations, erasures, settings),
-        lrs=_lrs(stores, settings),
-    )
-
-
-def periodic_jobs(files: MemberEvidence, erasures: MemberErasure) -> list[Job]:
-    """Return what is to be done again and again."""
+def _jobs(evidence: MemberEvidence, erasures: MemberErasure) -> list[Job]:
     return [
-        Job("evidence.scan", timedelta(minutes=1), files.scan_waiting),
-        Job("evidence.sweep", timedelta(hours=1), files.sweep),
+        Job("evidence.scan", timedelta(minutes=1), evidence.scan_waiting),
+        Job("evidence.sweep", timedelta(hours=1), evidence.sweep),
         Job("erasures.resume", timedelta(minutes=1), erasures.resume),
     ]
 
@@ -205,34 +161,27 @@ def _lrs(stores: Stores, settings: Settings) -> LrsServices | None:
     """Build the LRS's services; ``None`` when the settings name nobody who may use it."""
     if settings.lrs_credentials_file is None:
         return None
-    credentials_ = credentials.Credentials(credentials.load(settings.lrs_credentials_file))
-    return LrsServices.over(stores.lrs, stores.erasures, credentials_, settings, topology(settings))
+    loaded = credentials.Credentials(credentials.load(settings.lrs_credentials_file))
+    return LrsServices.over(stores.lrs, stores.erasures, loaded, settings, topology(settings))
 
 
-def _audit_rules(settings: Settings) -> AuditRules:
-    return AuditRules(settings.audit_due_days, settings.audit_return_days, settings.audit_rate, settings.audit_outcomes)
-
-
-def renderer(settings: Settings) -> Renderer:
+def _renderer(settings: Settings) -> Renderer:
     """Return what makes PDFs, within the bounds that the settings name; nothing is started yet."""
     return Renderer(
         Bounds(settings.export_workers, settings.export_waiting, settings.export_timeout, settings.export_memory_bytes)
     )
 
 
-def shares(settings: Settings) -> ExportLimits:
-    """Return what one subject may have of the exports at once."""
-    share = settings.export_share
-    return ExportLimits(SubjectLimit(share), SubjectLimit(share, settings.export_waiting, settings.export_timeout))
-
-
-def _about(settings: Settings) -> ExportSettings:
+def _export_settings(settings: Settings) -> ExportSettings:
     page = first_page(settings.privacy_url, in_words(settings))
-    return ExportSettings(settings.languages[0], page, settings.export_streams)
+    share = settings.export_share
+    pdfs = SubjectLimit(share, settings.export_waiting, settings.export_timeout)
+    return ExportSettings(settings.languages[0], page, settings.export_streams, SubjectLimit(share), pdfs)
 
 
-def evidence(stores: Stores, units: UnitsOfWork, settings: Settings) -> MemberEvidence:
-    """Build the evidence service, with the scanner that the settings name."""
-    limits = EvidenceLimits(file=settings.evidence_max_bytes, member=settings.evidence_quota_bytes)
-    scanner = Scanner(settings.clamd_url, settings.clamd_timeout) if settings.clamd_url else None
-    return MemberEvidence(stores, units, limits, scanner)
+def _evidence_limits(settings: Settings) -> EvidenceLimits:
+    return EvidenceLimits(file=settings.evidence_max_bytes, member=settings.evidence_quota_bytes)
+
+
+def _scanner(settings: Settings) -> Scanner | None:
+    return Scanner(settings.clamd_url, settings.clamd_timeout) if settings.clamd_url else None

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from bridge.errors import RateLimited, Unavailable
-from bridge.services.shares import SubjectLimit
+from bridge.services.exports.limits import SubjectLimit
 
 
 async def test_a_subject_waits_for_its_own() -> None:

@@ -20,10 +20,10 @@ from bridge.services.access.access_log import AccessHistory
 from bridge.services.exports import booklets
 from bridge.services.exports.booklets import Document, Lines
 from bridge.services.exports.files import RecordFiles
+from bridge.services.exports.limits import SubjectLimit
 from bridge.services.exports.reading import RecordFilter, RecordReader
 from bridge.services.privacy.subject_access import SubjectAccessData
 from bridge.services.record.periods import Periods
-from bridge.services.shares import SubjectLimit
 from bridge.store.stores import Stores
 from bridge.store.times import now
 
@@ -41,17 +41,11 @@ class ExportRequest:
 
 @dataclass(frozen=True, slots=True)
 class ExportSettings:
-    """What exports say of the service, and how many archives may be under way, in all."""
+    """What exports say of the service, and the limits: archives under way in all, archives and PDFs of one subject."""
 
     language: str
     notice: Page
     streams: int
-
-
-@dataclass(frozen=True, slots=True)
-class ExportLimits:
-    """What one subject may have of the archives under way, and of the PDFs made or waited for."""
-
     archives: SubjectLimit
     pdfs: SubjectLimit
 
@@ -98,7 +92,6 @@ class Exports:
         access: AccessHistory,
         renderer: Renderer,
         settings: ExportSettings,
-        limits: ExportLimits,
     ) -> None:
         self._stores = stores
         self._forms = forms
@@ -106,7 +99,6 @@ class Exports:
         self._access = access
         self._renderer = renderer
         self._settings = settings
-        self._limits = limits
         self.streaming = 0
 
     async def log_pdf(self, member_id: str, request: ExportRequest) -> PdfFile:
@@ -126,7 +118,7 @@ class Exports:
         return PdfFile(f"cpd-submission-{submitted['receipt']}.pdf", await self._pdf(subject, lines))
 
     async def _pdf(self, subject: str, lines: Lines) -> bytes:
-        async with self._limits.pdfs.turn(subject):
+        async with self._settings.pdfs.turn(subject):
             return await self._renderer.pdf(lines)
 
     async def log_zip(self, member_id: str, request: ExportRequest, *, bom: bool) -> ZipStream:
@@ -216,7 +208,7 @@ class Exports:
         return ZipStream(name, self._counted(subject, members))
 
     async def _counted(self, subject: str, members: AsyncGenerator[Member]) -> AsyncGenerator[bytes]:
-        async with self._limits.archives.turn(subject):
+        async with self._settings.archives.turn(subject):
             self.streaming += 1
             try:
                 async for piece in archive(members, now()):

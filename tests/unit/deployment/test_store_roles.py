@@ -36,7 +36,7 @@ async def test_the_roles_know_every_collection() -> None:
     """A new collection without rights would work in every test and fail in production alone."""
     database = Noting(load(_env_file=None))
     try:
-        wiring.build(database, load(_env_file=None))
+        wiring.Services(database, load(_env_file=None))
     finally:
         database.close()
     assert sorted(database.names) == WANTED["collections"]
