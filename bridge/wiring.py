@@ -24,7 +24,6 @@ from bridge.services.exports.exports import Exports, ExportSettings
 from bridge.services.exports.limits import SubjectLimit
 from bridge.services.lrs import credentials
 from bridge.services.lrs.services import LrsServices
-from bridge.services.members.feed import MemberFeed
 from bridge.services.members.members import Membership
 from bridge.services.members.notices import AuditNotices
 from bridge.services.members.reminders import Reminders
@@ -107,7 +106,6 @@ class Services:
         self.recording = Recording(stores, rules(settings), self.forms.current("log"))
         self.follow_ups = FollowUpRunner(stores, self.recording)
         self.members = Membership(stores, self.follow_ups)
-        self.feed = MemberFeed(stores, self.members)
         self.access = AccessHistory(stores)
         self.support = SupportGrants(stores, units, self.access)
         self.periods = Periods(stores, today)

@@ -39,7 +39,7 @@ async def work(settings: Settings) -> None:
         await services.migrations.check_at_start()
         topology = wiring.topology(settings)
         statements = Worker(settings, topology, services.recording)
-        members = MemberConsumer(settings, topology, services.feed)
+        members = MemberConsumer(settings, topology, services.members)
         others: list[Consumer] = [
             members,
             EventPublisher(settings, topology, services.stores.outbox),

@@ -18,12 +18,13 @@ from bridge.broker.dead_letters import DeadLetter, Origin
 from bridge.broker.publisher import Publisher
 from bridge.broker.topology import Topology
 from bridge.domain.fields import whole_numbers
+from bridge.domain.members.messages import MemberLeft, MemberUpserted
 from bridge.domain.statements import bodies, decoding, unpacking
 from bridge.domain.statements.dispositions import Reason
 from bridge.errors import Conflict
 from bridge.logs import failure
 from bridge.metrics import MEMBER_CHANGES
-from bridge.services.members.feed import FeedResult, MemberFeed, MemberLeft, MemberUpserted
+from bridge.services.members.members import FeedResult, Membership
 from bridge.settings import Settings
 from consumers.consumer import Backoff, QueueConsumer, Work
 from consumers.inbox import Inbox
@@ -52,9 +53,9 @@ class MemberConsumer(QueueConsumer):
     purpose = "members"
     prefetch, most_bytes = 50, 8 * 2**20
 
-    def __init__(self, settings: Settings, topology: Topology, feed: MemberFeed) -> None:
+    def __init__(self, settings: Settings, topology: Topology, membership: Membership) -> None:
         super().__init__(settings, topology, topology.members)
-        self._feed = feed
+        self._membership = membership
 
     def work(self, inbox: Inbox, publisher: Publisher) -> Sequence[Work]:
         """Take one message after another."""
@@ -92,7 +93,7 @@ class MemberConsumer(QueueConsumer):
         while True:
             attempts += 1
             try:
-                return await self.retry_while_unavailable(lambda: self._feed.apply(change))
+                return await self.retry_while_unavailable(lambda: self._membership.apply(change))
             except Conflict as error:
                 place = error.field_errors[0].pointer if error.field_errors else "/member_id"
                 raise RejectedMessage(Reason.CONFLICT, f"{place}: {_CONFLICT}", attempts) from None

@@ -19,7 +19,7 @@ from bridge.broker.dead_letter_queue import state
 from bridge.broker.topology import Topology
 from bridge.domain.statements.dispositions import DEAD_LETTER_REASONS, Reason, possible
 from bridge.metrics.readings import STATES, QueueReading, Readings, StoreReading
-from bridge.services.members.feed import FeedResult
+from bridge.services.members.members import FeedResult
 from bridge.settings import Settings
 from bridge.store.stores import Stores
 from consumers.consumer import Consumer, watch_connection

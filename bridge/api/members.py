@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 from bridge.api.http.context import Call
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import MEMBERS
+from bridge.domain.members.messages import MEMBER_ID, MemberIn, PeriodIn, is_member_id
 from bridge.errors import Conflict, FieldError, ValidationFailed
-from bridge.services.members.members import MEMBER_ID, MemberIn, PeriodIn, is_member_id
 
 routes = Routes("Members", "Fed by the membership system.")
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from bridge import wiring
 from bridge.broker.connection import connection
+from bridge.domain.members.messages import MemberIn
 from bridge.domain.statements import agents
-from bridge.services.members.members import MemberIn
 from bridge.settings import Settings, load
 from bridge.tokens import DEV_ISSUER, PUBLIC_NAME, dev_key
 from deploy.dev import mongo

@@ -10,7 +10,7 @@ import pytest
 
 from bridge import wiring
 from bridge.broker.connection import connection
-from bridge.services.members.members import MemberIn
+from bridge.domain.members.messages import MemberIn
 from bridge.settings import Settings, load
 from deploy.dev.services import Services, services
 from tests.support.statements import member

@@ -20,7 +20,7 @@ from pymongo.errors import PyMongoError
 
 from bridge import wiring
 from bridge.broker.publisher import Outgoing, publisher
-from bridge.services.members.members import MemberIn
+from bridge.domain.members.messages import MemberIn
 from bridge.settings import Settings
 from bridge.store.database import Database
 from deploy.dev import mongo

@@ -9,7 +9,7 @@ from datetime import timedelta
 import orjson
 import pytest
 
-from bridge.services.members.members import MemberIn
+from bridge.domain.members.messages import MemberIn
 from bridge.settings import Settings
 from tests.support.audit import BEFORE, DECLARED, OTHER_PERIOD, PERIOD, SECRET, Office, Person, open_office
 from tests.support.statements import member

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bridge.services.members.members import MemberIn
+from bridge.domain.members.messages import MemberIn
 from bridge.settings import Settings
 from bridge.store.record.comments import Comments
 from tests.support.member_client import BEFORE, YEAR, MemberClient, serving

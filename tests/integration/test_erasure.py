@@ -14,10 +14,10 @@ import pytest
 from aiohttp import ClientError, ClientSession
 from structlog.testing import capture_logs
 
+from bridge.domain.members.messages import MemberIn, MemberLeft, MemberUpserted
 from bridge.domain.statements.dispositions import Disposition, Outcome, Reason
 from bridge.errors import Conflict, SettingsError, Unavailable
-from bridge.services.members.feed import FeedResult, MemberLeft, MemberUpserted
-from bridge.services.members.members import MemberIn
+from bridge.services.members.members import FeedResult
 from bridge.settings import Settings
 from bridge.store.database import Database
 from bridge.store.privacy import retention as past
@@ -107,8 +107,8 @@ async def test_the_member_is_not_brought_back(lived: Life) -> None:
     with pytest.raises(Conflict):
         await services.members.put(MEMBER, MemberIn.model_validate(member()))
     back = MemberUpserted.model_validate({**member(), "member_id": MEMBER, "revision": 99})
-    assert await services.feed.apply(back) is FeedResult.ERASED
-    assert await services.feed.apply(MemberLeft(member_id=MEMBER, revision=100)) is FeedResult.ERASED
+    assert await services.members.apply(back) is FeedResult.ERASED
+    assert await services.members.apply(MemberLeft(member_id=MEMBER, revision=100)) is FeedResult.ERASED
     assert await left_of(lived) == {}
     assert (await lived.me("POST", "/v1/log", {"title": "Here again"})).status == 404
 

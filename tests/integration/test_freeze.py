@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import FormData
 
-from bridge.services.members.members import MemberIn
+from bridge.domain.members.messages import MemberIn
 from bridge.services.statements import follow_ups
 from bridge.settings import Settings
 from tests.support.audit import BEFORE, IN_PERIOD, OTHER_PERIOD, PERIOD, Office, Person, office, open_office

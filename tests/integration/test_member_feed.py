@@ -13,8 +13,9 @@ import pytest
 from prometheus_client import REGISTRY
 
 from bridge.broker.publisher import Outgoing, Publisher
+from bridge.domain.members.messages import MemberLeft, MemberUpserted
 from bridge.errors import Unavailable
-from bridge.services.members.feed import MemberFeed, MemberLeft, MemberUpserted
+from bridge.services.members.members import Membership
 from bridge.services.operations.letters import DeadLetterFilter
 from consumers.members import MemberConsumer
 from tests.support.journey import Journey
@@ -56,7 +57,7 @@ class Feed:
 @pytest.fixture
 async def feed(bridge: Journey) -> AsyncGenerator[Feed]:
     """The feed's consumer beside a running worker."""
-    consumer = MemberConsumer(bridge.settings, bridge.topology, bridge.services.feed)
+    consumer = MemberConsumer(bridge.settings, bridge.topology, bridge.services.members)
     task = asyncio.create_task(consumer.run())
     yield Feed(bridge)
     consumer.stop()
@@ -198,10 +199,10 @@ async def test_a_packed_body_is_unpacked(feed: Feed) -> None:
     assert (await feed.member("m-1") or {})["revision"] == 3
 
 
-class Faulty(MemberFeed):
+class Faulty(Membership):
     """A feed whose store is away, or whose work fails, a number of times."""
 
-    def __init__(self, inner: MemberFeed, faults: Sequence[Exception]) -> None:
+    def __init__(self, inner: Membership, faults: Sequence[Exception]) -> None:
         self._inner = inner
         self.faults = list(faults)
 
@@ -215,7 +216,7 @@ class Faulty(MemberFeed):
 async def test_with_the_store_away_it_waits(bridge: Journey) -> None:
     """An outage longer than every attempt dead-letters nothing; the message is applied when the store is back."""
     settings = bridge.settings.model_copy(update={"max_attempts": 1})
-    faulty = Faulty(bridge.services.feed, [Unavailable() for _ in range(settings.max_attempts + 2)])
+    faulty = Faulty(bridge.services.members, [Unavailable() for _ in range(settings.max_attempts + 2)])
     consumer = MemberConsumer(settings, bridge.topology, faulty)
     task = asyncio.create_task(consumer.run())
     await Feed(bridge).send(upserted())
@@ -227,7 +228,7 @@ async def test_with_the_store_away_it_waits(bridge: Journey) -> None:
 
 async def test_what_fails_by_itself_is_tried_again_and_then_put_aside(bridge: Journey) -> None:
     """A fault that goes away costs attempts; one that stays is exhausted, and the queue goes on."""
-    faulty = Faulty(bridge.services.feed, [RuntimeError(), RuntimeError()])
+    faulty = Faulty(bridge.services.members, [RuntimeError(), RuntimeError()])
     settings = bridge.settings.model_copy(update={"max_attempts": 3})
     consumer = MemberConsumer(settings, bridge.topology, faulty)
     task = asyncio.create_task(consumer.run())
@@ -246,7 +247,7 @@ async def test_what_fails_by_itself_is_tried_again_and_then_put_aside(bridge: Jo
 
 async def test_a_stop_hurries_no_attempt(bridge: Journey) -> None:
     """A fault of a tenth of a second, during which the consumer is told to stop, exhausts nothing."""
-    faulty = Faulty(bridge.services.feed, ())
+    faulty = Faulty(bridge.services.members, ())
     consumer = MemberConsumer(bridge.settings, bridge.topology, faulty)
     over = asyncio.get_running_loop().time() + 0.1
 
@@ -254,7 +255,7 @@ async def test_a_stop_hurries_no_attempt(bridge: Journey) -> None:
         consumer.stop()
         if asyncio.get_running_loop().time() < over:
             raise RuntimeError
-        return await bridge.services.feed.apply(change)
+        return await bridge.services.members.apply(change)
 
     faulty.apply = applied_later
     task = asyncio.create_task(consumer.run())

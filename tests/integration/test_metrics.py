@@ -19,9 +19,9 @@ from aio_pika.abc import AbstractIncomingMessage
 from bridge import metrics, wiring
 from bridge.broker.connection import connection
 from bridge.broker.publisher import PUBLISHED_AT, Outgoing, Publisher
+from bridge.domain.members.messages import MemberIn
 from bridge.domain.statements.dispositions import possible
 from bridge.metrics import readings
-from bridge.services.members.members import MemberIn
 from bridge.settings import Settings
 from bridge.tokens import dev_token
 from consumers.in_flight import InFlight

@@ -10,7 +10,7 @@ import pytest
 from pymongo.errors import WriteError
 
 from bridge import wiring
-from bridge.services.members.members import MemberIn
+from bridge.domain.members.messages import MemberIn
 from bridge.services.operations.migrations import NewerDatabase
 from bridge.settings import Settings
 from bridge.store.schema import VALIDATORS, VERSION

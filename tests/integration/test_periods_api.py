@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bridge.services.members.members import MemberIn
+from bridge.domain.members.messages import MemberIn
 from tests.support.journey import Journey
 from tests.support.portal import Portal, full_entry, full_item, portal_over
 from tests.support.statements import completed, member, voided

@@ -23,7 +23,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from bridge import tracing, wiring
 from bridge.broker.connection import connection
 from bridge.broker.publisher import Outgoing, Publisher
-from bridge.services.members.members import MemberIn
+from bridge.domain.members.messages import MemberIn
 from bridge.settings import Settings
 from bridge.tokens import dev_token
 from tests.support.processes import api_process, worker_process

@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from bridge import wiring
+from bridge.domain.members.messages import MemberIn
 from bridge.domain.record.calendars import calendar_of
 from bridge.domain.statements.arrivals import arrival
 from bridge.domain.statements.dispositions import Disposition
-from bridge.services.members.members import MemberIn
 from bridge.settings import Settings, load
 from deploy.dev.services import Services
 from tests.support.statements import completed, member, voided

@@ -22,7 +22,7 @@ import orjson
 
 from bridge import wiring
 from bridge.broker.connection import connection
-from bridge.services.members.members import MemberIn
+from bridge.domain.members.messages import MemberIn
 from bridge.settings import Settings, load
 from bridge.tokens import DEV_ISSUER, PUBLIC_NAME, dev_key
 from deploy.dev.ports import free_port

@@ -13,8 +13,8 @@ from aiohttp.test_utils import TestClient
 
 from bridge import wiring
 from bridge.api.app import create_app
+from bridge.domain.members.messages import MemberIn
 from bridge.serve import parts
-from bridge.services.members.members import MemberIn
 from bridge.settings import Settings
 from bridge.tokens import DEV_ISSUER, dev_token
 from schemas.audit import DECLARATIONS

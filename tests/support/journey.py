@@ -16,8 +16,8 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from bridge import wiring
 from bridge.broker.connection import connection
 from bridge.broker.publisher import Outgoing, Publisher
+from bridge.domain.members.messages import MemberIn
 from bridge.domain.statements.dispositions import Outcome
-from bridge.services.members.members import MemberIn
 from bridge.settings import Settings
 from consumers.completions import Delivery
 from consumers.dead_letter_mirror import DeadLetterMirror

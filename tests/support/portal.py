@@ -17,8 +17,8 @@ from bridge import wiring
 from bridge.api.app import create_app
 from bridge.api.http.connections import Runner, limits_of
 from bridge.api.http.context import SETTINGS
+from bridge.domain.members.messages import MemberIn
 from bridge.serve import parts
-from bridge.services.members.members import MemberIn
 from bridge.settings import Settings
 from bridge.tokens import dev_token
 from tests.support.statements import member as member_body

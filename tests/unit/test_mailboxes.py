@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from bridge.clients.smtp import Mailer, MailRefused, recipient_for, sender
 from bridge.domain.members.mailboxes import normal_form
+from bridge.domain.members.messages import MemberIn
 from bridge.domain.members.notices import Letter
 from bridge.errors import SettingsError
-from bridge.services.members.members import MemberIn
 from bridge.settings import load
 from tests.support.statements import member
 

@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from bridge.domain.events import event
-from bridge.services.members.feed import schema
+from bridge.domain.members.messages import schema
 from consumers.events import cloud_event, rounds
 from schemas.messages import EVENT, MEMBER
 from tests.support.statements import member

@@ -20,6 +20,7 @@ from bridge.api.http.inputs import media_types
 from bridge.api.http.routing import Route, Routes
 from bridge.api.http.schemas import NO_NUL, REF, Json, Schemas
 from bridge.api.http.serving import MAX_PARAMETER
+from bridge.domain.members.messages import MEMBER_ID
 from bridge.errors import (
     BridgeError,
     Forbidden,
@@ -34,7 +35,6 @@ from bridge.errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
-from bridge.services.members.members import MEMBER_ID
 
 routes = Routes("Service")
 

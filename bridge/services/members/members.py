@@ -1,73 +1,29 @@
-"""Members as the membership system knows them (R82): identifiers, renewal date, registration."""
+"""Members as the membership system knows them (R82): identifiers, renewal date, registration; and its feed."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import Any, Self
+from enum import StrEnum
+from typing import Any
 
-from pydantic import ConfigDict, Field, model_validator
-
-from bridge.domain.fields import ONE_LINE, Day
-from bridge.domain.members.identifiers import Identifier, Input
-from bridge.domain.members.mailboxes import EmailAddress
+from bridge.domain.members.messages import MemberIn, MemberLeft, MemberUpserted, identifier_conflict, stored_fields
 from bridge.domain.privacy.subjects import given_up
 from bridge.domain.record.calendars import calendar_of
-from bridge.domain.record.periods import Period, check_periods
 from bridge.domain.statements import agents
-from bridge.errors import Conflict, FieldError, NotFound
+from bridge.errors import Conflict, NotFound
 from bridge.services.statements.follow_ups import FollowUpRunner
 from bridge.store.database import Session
 from bridge.store.members.identifiers import IdentifierTaken
 from bridge.store.stores import Stores
 from bridge.store.times import now
 
-MEMBER_ID = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$"
-"""What a member id may look like: it travels in addresses, log lines and events."""
 
+class FeedResult(StrEnum):
+    """What became of a change."""
 
-class PeriodIn(Input):
-    """A membership year as the membership system lists it, both days inclusive."""
-
-    start: Day
-    end: Day
-
-
-ONE_CALENDAR: dict[str, Any] = {
-    "oneOf": [
-        {"required": [here], "properties": {here: {"type": kind}, absent: {"type": "null"}}}
-        for here, kind, absent in (("renewal_date", "string", "periods"), ("periods", "array", "renewal_date"))
-    ]
-}
-"""What the schema of a member says beside its properties."""
-
-
-class MemberIn(Input):
-    """A member as ``PUT /v1/members/{id}`` and the member feed bring it."""
-
-    model_config = ConfigDict(json_schema_extra=ONE_CALENDAR)
-
-    name: str = Field(min_length=1, max_length=500, description="Shown to the member.")
-    email: EmailAddress | None = Field(None, description="For audit notices.")
-    language: str | None = Field(
-        None,
-        max_length=35,
-        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$",
-        description="For e-mail to the member (BCP 47), such as `cy`.",
-        json_schema_extra=ONE_LINE,
-    )
-    registered: bool = Field(description="On the Register: changes guidance, never access (R80).")
-    registered_since: Day | None = Field(None, description="First day on the Register.")
-    renewal_date: Day | None = Field(None, description="Any renewal day; its anniversaries start the years.")
-    periods: list[PeriodIn] | None = Field(None, min_length=1, max_length=200, description="Instead of a renewal date.")
-    identifiers: list[Identifier] = Field(max_length=50, description="How xAPI statements name the member.")
-
-    @model_validator(mode="after")
-    def _one_calendar(self) -> Self:
-        if (self.renewal_date is None) == (self.periods is None):
-            raise ValueError("Give either renewal_date or periods, not both.")
-        check_periods([Period(period.start, period.end) for period in self.periods or ()])
-        return self
+    APPLIED = "applied"
+    STALE = "stale"
+    ERASED = "erased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +48,20 @@ class Membership:
             raise NotFound("There is no such member.")
         return member
 
+    async def apply(self, change: MemberUpserted | MemberLeft) -> FeedResult:
+        """Create or change a member, or note that one left, also one of whom nothing was heard yet.
+
+        An erased member is not brought back, and not complained of either (invariant 8). Raises ``Conflict`` when an
+        identifier is another member's.
+        """
+        if await self._stores.erasures.among([agents.id_key(change.member_id)]):
+            return FeedResult.ERASED
+        if isinstance(change, MemberLeft):
+            await self.leave(change.member_id, change.revision)
+            return FeedResult.APPLIED
+        result = await self.put(change.member_id, change.member(), change.revision)
+        return FeedResult.STALE if result is None else FeedResult.APPLIED
+
     async def put(self, member_id: str, body: MemberIn, revision: int | None = None) -> PutResult | None:
         """Store a member, then bring the log in line; None when ``revision`` is not newer than the one stored.
 
@@ -102,7 +72,7 @@ class Membership:
                 lambda session: self._put(member_id, body, revision, session)
             )
         except IdentifierTaken as error:
-            raise _identifier_taken(body, error.key) from error
+            raise identifier_conflict(body, error.key) from error
         await self._follow_ups.run_for_a_while(member_id)
         return result
 
@@ -112,7 +82,7 @@ class Membership:
         await self._refuse_erased(member_id, before, session)
         if not await self._is_newer(member_id, before, revision, session):
             return None
-        fields = _fields(member_id, body)
+        fields = stored_fields(member_id, body)
         secret = await self._stores.erasures.key.get()
         stones = [agents.tombstone(secret, key) for key in fields["keys"]]
         former = given_up(before or {}, stones, now())
@@ -171,27 +141,3 @@ class Membership:
             return True
 
         return await self._stores.database.transaction(work)
-
-
-def _fields(member_id: str, body: MemberIn) -> dict[str, Any]:
-    identifiers = [identifier.agent() for identifier in body.identifiers]
-    # The id has a key as well: who brings a member and who erases one meet on it, if there is no member to meet on.
-    keys = [agents.id_key(member_id), *agents.member_keys(identifiers)]
-    dumped = body.model_dump(mode="json", exclude={"identifiers"})
-    return {**dumped, "identifiers": identifiers, "keys": keys, "left_at": None}
-
-
-def _identifier_taken(body: MemberIn, key: str) -> Conflict:
-    """Say which identifier is another member's, without telling whose."""
-    numbers = [number for number, one in enumerate(body.identifiers) if key in agents.member_keys([one.agent()])]
-    number = numbers[0] if numbers else 0
-    kind = next(iter(body.identifiers[number].agent()))
-    message = (
-        f"Identifier {number + 1} ({kind}) belongs to another member: remove it there first, or leave it out here."
-    )
-    return Conflict(message, field_errors=[FieldError(f"/identifiers/{number}", f"Identifier {number + 1}", message)])
-
-
-def is_member_id(text: str) -> bool:
-    """Say whether a text may be a member id."""
-    return re.fullmatch(MEMBER_ID, text) is not None

@@ -1,0 +1,127 @@
+"""Members as the membership system brings them: by ``PUT /v1/members/{id}``, and by the member feed (R82)."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Self
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.json_schema import models_json_schema
+
+from bridge.domain.fields import ONE_LINE, Day
+from bridge.domain.members.identifiers import Identifier, Input
+from bridge.domain.members.mailboxes import EmailAddress
+from bridge.domain.record.periods import Period, check_periods
+from bridge.domain.statements import agents
+from bridge.errors import Conflict, FieldError
+
+MEMBER_ID = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$"
+"""What a member id may look like: it travels in addresses, log lines and events."""
+
+
+class PeriodIn(Input):
+    """A membership year as the membership system lists it, both days inclusive."""
+
+    start: Day
+    end: Day
+
+
+ONE_CALENDAR: dict[str, Any] = {
+    "oneOf": [
+        {"required": [here], "properties": {here: {"type": kind}, absent: {"type": "null"}}}
+        for here, kind, absent in (("renewal_date", "string", "periods"), ("periods", "array", "renewal_date"))
+    ]
+}
+"""What the schema of a member says beside its properties."""
+
+
+class MemberIn(Input):
+    """A member as ``PUT /v1/members/{id}`` and the member feed bring it."""
+
+    model_config = ConfigDict(json_schema_extra=ONE_CALENDAR)
+
+    name: str = Field(min_length=1, max_length=500, description="Shown to the member.")
+    email: EmailAddress | None = Field(None, description="For audit notices.")
+    language: str | None = Field(
+        None,
+        max_length=35,
+        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$",
+        description="For e-mail to the member (BCP 47), such as `cy`.",
+        json_schema_extra=ONE_LINE,
+    )
+    registered: bool = Field(description="On the Register: changes guidance, never access (R80).")
+    registered_since: Day | None = Field(None, description="First day on the Register.")
+    renewal_date: Day | None = Field(None, description="Any renewal day; its anniversaries start the years.")
+    periods: list[PeriodIn] | None = Field(None, min_length=1, max_length=200, description="Instead of a renewal date.")
+    identifiers: list[Identifier] = Field(max_length=50, description="How xAPI statements name the member.")
+
+    @model_validator(mode="after")
+    def _one_calendar(self) -> Self:
+        if (self.renewal_date is None) == (self.periods is None):
+            raise ValueError("Give either renewal_date or periods, not both.")
+        check_periods([Period(period.start, period.end) for period in self.periods or ()])
+        return self
+
+
+LARGEST_REVISION = 2**53 - 1
+"""Above it, JSON readers no longer agree on which whole number was meant (RFC 8259 §6)."""
+
+MemberId = Annotated[str, Field(pattern=MEMBER_ID, json_schema_extra=ONE_LINE)]
+
+
+class MemberUpserted(MemberIn):
+    """The body of ``member.upserted``: a whole member, as ``PUT /v1/members/{id}`` takes it, with id and revision."""
+
+    member_id: MemberId
+    revision: int = Field(ge=0, le=LARGEST_REVISION, description="Grows with each change of the member.")
+
+    def member(self) -> MemberIn:
+        """Return the member alone."""
+        alone = self.model_dump_json(by_alias=True, exclude_unset=True, exclude={"member_id", "revision"})
+        return MemberIn.model_validate_json(alone)
+
+
+class MemberLeft(Input):
+    """The body of ``member.left``."""
+
+    member_id: MemberId
+    revision: int = Field(ge=0, le=LARGEST_REVISION, description="Grows with each change of the member.")
+
+
+def is_member_id(text: str) -> bool:
+    """Say whether a text may be a member id."""
+    return re.fullmatch(MEMBER_ID, text) is not None
+
+
+def stored_fields(member_id: str, body: MemberIn) -> dict[str, Any]:
+    """Return what is stored of a member as it was brought; the identifiers also as keys."""
+    identifiers = [identifier.agent() for identifier in body.identifiers]
+    # The id has a key as well: who brings a member and who erases one meet on it, if there is no member to meet on.
+    keys = [agents.id_key(member_id), *agents.member_keys(identifiers)]
+    dumped = body.model_dump(mode="json", exclude={"identifiers"})
+    return {**dumped, "identifiers": identifiers, "keys": keys, "left_at": None}
+
+
+def identifier_conflict(body: MemberIn, key: str) -> Conflict:
+    """Return the error that says which identifier is another member's, without telling whose."""
+    numbers = [number for number, one in enumerate(body.identifiers) if key in agents.member_keys([one.agent()])]
+    number = numbers[0] if numbers else 0
+    kind = next(iter(body.identifiers[number].agent()))
+    message = (
+        f"Identifier {number + 1} ({kind}) belongs to another member: remove it there first, or leave it out here."
+    )
+    return Conflict(message, field_errors=[FieldError(f"/identifiers/{number}", f"Identifier {number + 1}", message)])
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of the feed's bodies, as ``schemas/messages/member.json`` holds it."""
+    models = {"member.upserted": MemberUpserted, "member.left": MemberLeft}
+    _, parts = models_json_schema([(model, "validation") for model in models.values()], ref_template="#/$defs/{model}")
+    keyed = {key: {"$ref": f"#/$defs/{model.__name__}"} for key, model in models.items()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "The member feed",
+        "description": "What comes on the exchange membership, by routing key.",
+        "anyOf": list(keyed.values()),
+        "$defs": {**keyed, **parts["$defs"]},
+    }
