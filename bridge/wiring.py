@@ -11,6 +11,7 @@ from bridge.broker.topology import Topology
 from bridge.clients.clamd import Scanner
 from bridge.documents.notice import first_page
 from bridge.documents.rendering import Bounds, Renderer
+from bridge.domain.audit.decisions import AuditRules
 from bridge.domain.record.forms import STANDARD, Forms
 from bridge.domain.statements.completions import Rules, verb_iris
 from bridge.errors import SettingsError
@@ -18,7 +19,7 @@ from bridge.services.access.access_log import AccessHistory
 from bridge.services.access.grants import SupportGrants
 from bridge.services.audit.cases import MemberAudit
 from bridge.services.audit.register import Register
-from bridge.services.audit.selection import AuditRules, AuditSelection
+from bridge.services.audit.selection import AuditSelection
 from bridge.services.audit.submissions import AuditSubmissions
 from bridge.services.exports.exports import Exports, ExportSettings
 from bridge.services.exports.limits import SubjectLimit

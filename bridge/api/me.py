@@ -11,7 +11,7 @@ from bridge.api.audit import AuditCase
 from bridge.api.http.context import SETTINGS, Call
 from bridge.api.http.routing import Routes
 from bridge.api.http.service_keys import AUDIT, PERIODS
-from bridge.services.audit.cases import case_for_member
+from bridge.domain.audit.declarations import case_for_member
 
 routes = Routes("Member", "The member's own membership years.")
 

@@ -19,11 +19,11 @@ from bridge.api.http.idempotent import attempt
 from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import REGISTER, SELECTION
+from bridge.domain.audit.decisions import Decision
 from bridge.domain.fields import Day
 from bridge.domain.members.messages import MEMBER_ID
 from bridge.domain.record.files import KINDS
 from bridge.errors import Conflict
-from bridge.services.audit.register import Decision
 from bridge.store.audit.cases import SORTABLE, CaseFilter
 
 routes = Routes("Register", "The Register Audit, for the team that runs it.")

@@ -12,10 +12,8 @@ from bridge.api.http.idempotent import attempt
 from bridge.api.http.routing import Routes
 from bridge.api.http.service_keys import SELECTION
 from bridge.api.register import CaseRow, case_row
-from bridge.domain.audit.sampling import LONGEST_WINDOW, Window
+from bridge.domain.audit.sampling import LONGEST_WINDOW, SampleRequest, Window
 from bridge.domain.fields import Day
-from bridge.services.audit.selection import SampleRequest
-from bridge.services.unit_of_work import Attempt
 
 routes = Routes("Register")
 
@@ -43,10 +41,10 @@ class SampleIn(BaseModel):
             raise ValueError(f"renewal_to must be {LONGEST_WINDOW - 1} days or fewer after renewal_from")
         return self
 
-    def draw(self, made: Attempt | None) -> SampleRequest:
-        """Return it as the service asks; ``made`` is the attempt that the call is."""
+    def request(self) -> SampleRequest:
+        """Return it as the service asks."""
         window = Window(self.renewal_from, self.renewal_to, self.minimum_months_registered)
-        return SampleRequest(window, self.rate, self.count, self.seed, made)
+        return SampleRequest(window, self.rate, self.count, self.seed)
 
 
 class Drawn(BaseModel):
@@ -103,8 +101,8 @@ class SampleWhole(Sample):
 )
 async def add_sample(call: Call, body: SampleIn) -> dict[str, Any]:
     """Draw a sample of renewing members and open their cases (R53)."""
-    wanted = body.draw(attempt(call, body))
-    sample = await call.service(SELECTION).sample(wanted, call.caller.subject, dry_run=body.dry_run)
+    selection, subject = call.service(SELECTION), call.caller.subject
+    sample = await selection.sample(body.request(), subject, attempt(call, body), dry_run=body.dry_run)
     return {**sample, "id": sample["_id"], "cases": [case_row(case) for case in sample["cases"]]}
 
 

@@ -99,6 +99,13 @@ class UnitOfWork:
         """Raise ``RecordFrozen`` when a day lies in a period that was submitted for the Register Audit (R56)."""
         raise_if_frozen(frozen_on(self.member, day))
 
+    async def set_audit_years(self, years: list[dict[str, Any]]) -> None:
+        """Write which years of audit cases stand, whatever calendar is brought; where that moves others, file anew."""
+        await self.stores.members.change(self.member_id, {"$set": {"in_audit": years}}, self.session)
+        if calendar_of({**self.member, "in_audit": years}) != self.calendar:
+            await self.plan.shown_anew()
+            await self.stores.follow_ups.add(self.member_id, self.at, self.session, refile=True)
+
     async def announce(self, kind: str, key: str, data: dict[str, Any]) -> None:
         """Write the event of the change; ``key`` makes the event's id, ``data`` holds ids, states and dates."""
         place = (self.member["acts"], next(self._events))

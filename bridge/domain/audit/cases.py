@@ -145,3 +145,24 @@ def due_on(due: date, today: date) -> dict[str, Any]:
 def due_of(case: Case) -> date:
     """Return a case's due date."""
     return date.fromisoformat(case["due_date"])
+
+
+def event_data(case: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an ``audit.…`` event says of a case: ids, states and dates."""
+    names = ("period_id", "state", "due_date", "receipt")
+    return {"case_id": case["_id"], **{name: case[name] for name in names}}
+
+
+def overlap(days: Mapping[str, Any], case: Mapping[str, Any]) -> bool:
+    """Say whether a case is of some of the days ``start`` to ``end``: years may have moved since it was opened."""
+    return case["start"] <= days["end"] and case["end"] >= days["start"]
+
+
+def years_with(member: Mapping[str, Any], case: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a member's years that stand, with that of a case that opens (R82, docs/decisions/0019)."""
+    return [*(member.get("in_audit") or ()), {"case_id": case["_id"], "start": case["start"], "end": case["end"]}]
+
+
+def years_without(member: Mapping[str, Any], case: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a member's years that stand, without that of a case that ends."""
+    return [year for year in member.get("in_audit") or () if year["case_id"] != case["_id"]]

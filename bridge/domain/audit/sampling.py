@@ -10,13 +10,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import math
-from collections.abc import Iterable
+import uuid
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from dateutil.relativedelta import relativedelta
 
+from bridge.domain.record.calendars import calendar_of
+from bridge.domain.record.entries import NAMESPACE
 from bridge.domain.record.periods import MembershipCalendar, Period
+from bridge.domain.statements.agents import hashed
 
 ONE_DAY = timedelta(days=1)
 LONGEST_WINDOW = 366
@@ -48,6 +53,44 @@ class Window:
             return registered <= renewal - relativedelta(months=self.minimum_months)
         except (ValueError, OverflowError):  # before the first year that there is
             return False
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRequest:
+    """A sample as asked for: a rate (0 to 1) or a count, and a seed; without one, it is made."""
+
+    window: Window
+    rate: float | None
+    count: int | None
+    seed: str | None
+
+    def sample_id(self, seed: str) -> str:
+        """Return the id of the sample: the same for the same request and seed."""
+        window = self.window
+        parts = (seed, window.renewal_from, window.renewal_to, window.minimum_months, self.rate, self.count)
+        return str(uuid.uuid5(NAMESPACE, "sample/" + "/".join(map(str, parts))))
+
+    def rate_or(self, usual: float) -> float | None:
+        """Return the rate to draw by, ``usual`` where none is asked for; None when a count is."""
+        return None if self.count is not None else self.rate if self.rate is not None else usual
+
+
+def seed_of(by: str, key: str) -> str:
+    """Return the seed of a draw with an ``Idempotency-Key``, so that repeating it draws the same."""
+    return hashed(f"seed:{by}:{key}")
+
+
+def case_id(sample_id: str, member_id: str) -> str:
+    """Return the id of the case that a sample opens for a member: the same however often it is opened."""
+    return str(uuid.uuid5(NAMESPACE, f"case/{sample_id}/{member_id}"))
+
+
+def drawable_period(member: Mapping[str, Any], window: Window, today: date) -> Period | None:
+    """Return the membership year that would be audited if the member were drawn; None for one not in the population."""
+    since, calendar = member.get("registered_since"), calendar_of(member)
+    renewal = window.renewal_of(calendar, date.fromisoformat(since) if since else None)
+    period = audited_period(calendar, renewal) if renewal is not None else None
+    return period if period is not None and period.start <= today else None
 
 
 def audited_period(calendar: MembershipCalendar, renewal: date) -> Period:

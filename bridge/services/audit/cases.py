@@ -8,7 +8,7 @@ from typing import Any
 
 from bridge.domain.audit import cases as rules
 from bridge.domain.audit.cases import AWAITED, Move, State
-from bridge.domain.statements.languages import pick
+from bridge.domain.audit.declarations import accept_declarations, case_for_member
 from bridge.errors import Conflict, FieldError, NotFound, NotSelected, ValidationFailed
 from bridge.services.audit.submissions import AuditSubmissions
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
@@ -16,11 +16,9 @@ from bridge.store.audit.cases import CaseFilter
 from bridge.store.database import Session
 from bridge.store.listing import Listing, Sort
 from bridge.store.stores import Stores
-from schemas.audit import DECLARATIONS
 
 Document = dict[str, Any]
 
-DEFAULT_LANGUAGE = "en"
 _NEWEST_FIRST: Sort = [("selected_at", True)]
 
 
@@ -59,7 +57,10 @@ class MemberAudit:
             if case["state"] == State.SUBMITTED:
                 return {"submission": await self._receipt(case, unit.session), "new": False}
             rules.after(case["state"], Move.SUBMIT)
-            return {"submission": await self._submit(unit, case, _declared(unit, accepted)), "new": True}
+            return {
+                "submission": await self._submit(unit, case, accept_declarations(accepted, unit.member, unit.at)),
+                "new": True,
+            }
 
         answer = await self._units.run(member_id, work, attempt)
         return answer["submission"], answer["new"]
@@ -87,7 +88,7 @@ class MemberAudit:
     async def _own(self, member_id: str, case_id: str, session: Session | None = None) -> Document:
         cases = await self._stores.cases.of_member(member_id, session)
         case = next((case for case in cases if case["_id"] == case_id), None)
-        going_on = any(rules.is_open(one) for one in cases)
+        going_on = any(map(rules.is_open, cases))
         if case is None and going_on:
             raise NotFound("You have no such audit case; GET /v1/audit lists yours.")
         if case is None:
@@ -107,7 +108,7 @@ class MemberAudit:
         }
         history = {"history": rules.step(Move.SUBMIT, unit.member_id, unit.at)}
         case = await self._stores.cases.change(case, {"$set": fields, "$push": history}, unit.session)
-        await unit.announce("audit.submitted", receipt, event_data(case))
+        await unit.announce("audit.submitted", receipt, rules.event_data(case))
         return submission
 
     async def _receipt(self, case: Document, session: Session) -> Document:
@@ -122,41 +123,4 @@ class MemberAudit:
             raise Conflict("You have asked for more time already, and the Register team has not decided yet.")
         if until <= max(rules.due_of(case), self._today()):
             message = f"This must be later than the due date ({case['due_date']}) and than today."
-            raise ValidationFailed(message, field_errors=[FieldError("/until", "Until", message)])
-
-
-def _declared(unit: UnitOfWork, accepted: Mapping[str, bool]) -> list[Document]:
-    """Return the declarations with the time they were made; raises ``ValidationFailed`` unless all are there."""
-    faults = [_undeclared(name) for name in DECLARATIONS if not accepted.get(name)]
-    if faults:
-        raise ValidationFailed("Every declaration must be accepted before you submit.", field_errors=faults)
-    language = unit.member.get("language") or DEFAULT_LANGUAGE
-    return [
-        {"id": name, "text": _text(texts, language), "accepted_at": unit.at} for name, texts in DECLARATIONS.items()
-    ]
-
-
-def _undeclared(name: str) -> FieldError:
-    message = f"Accept this declaration: “{_text(DECLARATIONS[name], DEFAULT_LANGUAGE)}”"
-    return FieldError("/declarations", f"Declaration {name}", message)
-
-
-def _text(texts: Mapping[str, str], language: str) -> str:
-    return pick(texts, (language, DEFAULT_LANGUAGE)) or ""
-
-
-def event_data(case: Document) -> Document:
-    """Return what an ``audit.…`` event tells of a case: ids, states and dates."""
-    names = ("period_id", "state", "due_date", "receipt")
-    return {"case_id": case["_id"], **{name: case[name] for name in names}}
-
-
-def case_for_member(case: Document, member: Mapping[str, Any]) -> Document:
-    """Return a case as its member sees it; declarations not made yet are shown to be made."""
-    language = member.get("language") or DEFAULT_LANGUAGE
-    accepted = {one["id"]: one for one in case["declarations"]}
-    declarations = [
-        accepted.get(name) or {"id": name, "text": _text(texts, language), "accepted_at": None}
-        for name, texts in DECLARATIONS.items()
-    ]
-    return {**case, "id": case["_id"], "declarations": declarations, "extensions": case["extensions"]}
+            raise ValidationFailed(message, field_errors=[FieldError.of_field("until", "Until", message)])

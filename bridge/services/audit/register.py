@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from bridge.domain.audit import cases as rules
-from bridge.domain.audit.cases import AWAITED, READABLE, Move, State
+from bridge.domain.audit.cases import AWAITED, READABLE, State
+from bridge.domain.audit.decisions import ANNOUNCED, EXTENSIONS, MOVES, AuditRules, Decision, errors_in
 from bridge.domain.privacy.access import Reader, Right
 from bridge.errors import Conflict, FieldError, NotFound, ValidationFailed
 from bridge.services.access.access_log import AccessHistory
-from bridge.services.audit.audit_years import release_year
-from bridge.services.audit.cases import event_data
-from bridge.services.audit.selection import AuditRules, field_error
 from bridge.services.audit.submissions import AuditSubmissions
 from bridge.services.record.evidence import MemberEvidence
 from bridge.services.statements.follow_ups import FollowUpRunner
@@ -25,28 +22,6 @@ from bridge.store.listing import Listing, Sort
 from bridge.store.stores import Stores
 
 Document = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What the Register team decides; which of the rest belongs to it depends on ``decision``."""
-
-    decision: str
-    outcome: str | None = None
-    feedback: str | None = None
-    due_date: date | None = None
-
-
-MOVES: Final = {
-    "return": Move.RETURN,
-    "close": Move.CLOSE,
-    "withdraw": Move.WITHDRAW,
-    "satisfied_elsewhere": Move.SATISFIED_ELSEWHERE,
-}
-EXTENSIONS: Final = {"grant_extension": "granted", "decline_extension": "declined"}
-DATED: Final = frozenset({"return", "grant_extension"})
-ANNOUNCED: Final = {State.RETURNED: "audit.returned"}
-"""Every other end of a submission is ``audit.closed``; the event's ``state`` says which."""
 
 
 class Register:
@@ -104,7 +79,8 @@ class Register:
         Raises ``NotFound``, ``ValidationFailed`` or ``Conflict``.
         """
         case = await self.get(case_id)
-        self._check(decision)
+        if errors := [*errors_in(decision, self._settings.outcomes, self._today())]:
+            raise ValidationFailed("See errors for each field.", field_errors=errors)
         work = partial(self._decide, case_id=case_id, decision=decision, by=by)
         decided = await self._units.run(case["member_id"], work, attempt)
         await self._follow_ups.run_for_a_while(case["member_id"])
@@ -134,28 +110,6 @@ class Register:
         if (await self._readable(submission["case_id"]))["_id"] != submission["_id"]:
             raise NotFound("This was taken back while the read was noted, and something else submitted: read that.")
 
-    def _check(self, decision: Decision) -> None:
-        """Raise ``ValidationFailed`` for what a decision needs and lacks, or has and does not take."""
-        faults: list[FieldError] = []
-        if decision.decision == "close" and decision.outcome not in self._settings.outcomes:
-            faults.append(
-                field_error("outcome", "Outcome", f"Closing needs one of: {', '.join(self._settings.outcomes)}.")
-            )
-        if decision.decision != "close" and decision.outcome is not None:
-            faults.append(field_error("outcome", "Outcome", "Only closing has an outcome: leave it out."))
-        if decision.decision == "return" and not (decision.feedback or "").strip():
-            faults.append(
-                field_error("feedback", "Feedback", "Returning needs feedback: say what the member is to change.")
-            )
-        if decision.decision not in DATED and decision.due_date is not None:
-            faults.append(
-                field_error("due_date", "Due date", "Only a return or an extension sets a due date: leave it out.")
-            )
-        if decision.due_date is not None and decision.due_date < self._today():
-            faults.append(field_error("due_date", "Due date", "Give today or a later day."))
-        if faults:
-            raise ValidationFailed("See errors for each field.", field_errors=faults)
-
     async def _decide(self, unit: UnitOfWork, case_id: str, decision: Decision, by: str) -> Document:
         case = await self._stores.cases.get(case_id, unit.session)
         assert case is not None, "cases are not removed"
@@ -177,10 +131,12 @@ class Register:
         else:
             fields |= {"closed_at": unit.at, "outcome": decision.outcome}
             unset = {"$unset": {"open": ""}}
-            await release_year(unit, case)
+            await unit.set_audit_years(rules.years_without(unit.member, case))
         change = {"$set": fields, "$push": {"history": rules.step(move, by, unit.at)}, **unset}
         case = await self._stores.cases.change(case, change, unit.session)
-        await unit.announce(ANNOUNCED.get(state, "audit.closed"), f"{case['_id']}:{case['version']}", event_data(case))
+        await unit.announce(
+            ANNOUNCED.get(state, "audit.closed"), f"{case['_id']}:{case['version']}", rules.event_data(case)
+        )
         return case
 
     async def _decide_extension(self, unit: UnitOfWork, case: Document, decision: Decision, by: str) -> Document:
@@ -189,12 +145,14 @@ class Register:
             raise Conflict("There is no request for more time to decide on in this case.")
         answer = EXTENSIONS[decision.decision]
         decided = {**request, "decision": answer, "decided_at": unit.at, "feedback": decision.feedback}
-        fields: Document = {"extensions": [decided if one is request else one for one in case["extensions"]]}
+        fields: Document = {
+            "extensions": [decided if extension is request else extension for extension in case["extensions"]]
+        }
         if answer == "granted":
             due_date = decision.due_date or date.fromisoformat(request["until"])
             if due_date <= rules.due_of(case):
                 message = f"An extension has to be later than the due date ({case['due_date']})."
-                raise ValidationFailed(message, field_errors=[field_error("due_date", "Due date", message)])
+                raise ValidationFailed(message, field_errors=[FieldError.of_field("due_date", "Due date", message)])
             fields |= rules.due_on(due_date, self._today())
         change = {"$set": fields, "$push": {"history": rules.step(decision.decision, by, unit.at)}}
         return await self._stores.cases.change(case, change, unit.session)

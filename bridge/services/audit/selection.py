@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -13,44 +12,17 @@ from typing import Any
 from bridge.domain.audit import cases as rules
 from bridge.domain.audit import sampling
 from bridge.domain.audit.cases import State
-from bridge.domain.audit.sampling import Window
+from bridge.domain.audit.decisions import AuditRules
+from bridge.domain.audit.sampling import SampleRequest, Window
 from bridge.domain.record.calendars import calendar_of
-from bridge.domain.record.entries import NAMESPACE
 from bridge.domain.record.periods import Period
-from bridge.domain.statements.agents import hashed
 from bridge.errors import Conflict, FieldError, NotFound, ValidationFailed
-from bridge.services.audit.audit_years import keep_year
-from bridge.services.audit.cases import event_data
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork, claim_key
 from bridge.store.audit.cases import AlreadySelected
 from bridge.store.stores import Stores
 from bridge.store.times import now
 
 Document = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRules:
-    """What the body sets (R57): days to answer, days after a return, the rate of a sample, the outcomes there are."""
-
-    due_days: int
-    return_days: int
-    rate: float
-    outcomes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SampleRequest:
-    """A sample as asked for: a rate (0 to 1) or a count, and a seed.
-
-    Without a seed one is made: from the key of an ``attempt`` that may be repeated, so that the repeat draws the same.
-    """
-
-    window: Window
-    rate: float | None
-    count: int | None
-    seed: str | None
-    attempt: Attempt | None = None
 
 
 class AuditSelection:
@@ -68,26 +40,27 @@ class AuditSelection:
         """Open a case; raises ``ValidationFailed`` for a member not on the Register, ``Conflict`` for one in a case."""
         member = await self._stores.members.get(member_id)
         if member is None or not member["registered"] or member.get("left_at"):
-            raise _fault("member_id", "Member", "There is no member on the Register with this id.")
+            raise _error("member_id", "Member", "There is no member on the Register with this id.")
         period = calendar_of(member).period_by_id(period_id)
         if period is None or period.start > self._today():
-            raise _fault("period_id", "Period", "The member has no such membership year, or it has not begun.")
+            raise _error("period_id", "Period", "The member has no such membership year, or it has not begun.")
         if due_date is not None and due_date < self._today():
-            raise _fault("due_date", "Due date", "Give today or a later day.")
+            raise _error("due_date", "Due date", "Give today or a later day.")
         case_due_date = due_date or self._today() + timedelta(days=self._settings.due_days)
         case_id = str(uuid.uuid4())
         open_case = partial(self._open, case_id=case_id, period=period, due_date=case_due_date, by=by, sample_id=None)
         return await self._units.run(member_id, open_case, attempt)
 
-    async def sample(self, request: SampleRequest, by: str, *, dry_run: bool) -> Document:
+    async def sample(
+        self, request: SampleRequest, by: str, attempt: Attempt | None = None, *, dry_run: bool
+    ) -> Document:
         """Draw a sample and open its cases; a dry run only draws. The same seed and window give the recorded sample.
 
         Calling again completes a sample that was broken off, and never opens a case twice. Raises ``Conflict`` when
         the attempt's key came with another body; a dry run takes no key.
         """
-        attempt = request.attempt
-        seed = request.seed or (hashed(f"seed:{by}:{attempt.key}") if attempt else secrets.token_hex(16))
-        sample_id = _sample_id(seed, request)
+        seed = request.seed or (sampling.seed_of(by, attempt.key) if attempt else secrets.token_hex(16))
+        sample_id = request.sample_id(seed)
         stored_sample = await self._stores.samples.get(sample_id)
         sample = stored_sample or await self._draw(sample_id, seed, request, by)
         if dry_run:
@@ -110,7 +83,7 @@ class AuditSelection:
     ) -> Document:
         reviewed = await self._stores.cases.of_member(unit.member_id, unit.session)
         days = {"start": period.start.isoformat(), "end": period.end.isoformat()}
-        if any(_overlap(days, case) and case["state"] != State.WITHDRAWN for case in reviewed):
+        if any(rules.overlap(days, case) and case["state"] != State.WITHDRAWN for case in reviewed):
             raise Conflict("This membership year of the member is in an audit case already.")
         if any(map(rules.is_open, reviewed)):
             raise Conflict("The member is in an audit case that goes on; a second one would have to wait for its end.")
@@ -121,13 +94,13 @@ class AuditSelection:
             await self._stores.cases.add(case, unit.session)
         except AlreadySelected:
             raise Conflict("The member is in an audit case that goes on.") from None
-        await keep_year(unit, case)
-        await unit.announce("audit.selected", case_id, event_data(case))
+        await unit.set_audit_years(rules.years_with(unit.member, case))
+        await unit.announce("audit.selected", case_id, rules.event_data(case))
         return case
 
     async def _draw(self, sample_id: str, seed: str, request: SampleRequest, by: str) -> Document:
         population = await self._population(request.window, sample_id)
-        size = sampling.size_of(len(population), _rate(request, self._settings), request.count)
+        size = sampling.size_of(len(population), request.rate_or(self._settings.rate), request.count)
         selected = sampling.draw(seed, population, size)
         window = request.window
         return {
@@ -136,13 +109,13 @@ class AuditSelection:
             "renewal_from": window.renewal_from.isoformat(),
             "renewal_to": window.renewal_to.isoformat(),
             "minimum_months_registered": window.minimum_months,
-            "rate": _rate(request, self._settings),
+            "rate": request.rate_or(self._settings.rate),
             "count": request.count,
             "population_size": len(population),
             "population_digest": sampling.population_digest(population),
             "population": sorted(population),
             "selected": [
-                {"member_id": member_id, "case_id": _case_id(sample_id, member_id), **population[member_id]}
+                {"member_id": member_id, "case_id": sampling.case_id(sample_id, member_id), **population[member_id]}
                 for member_id in selected
             ],
             "drawn_at": now(),
@@ -153,13 +126,8 @@ class AuditSelection:
         """Return member id → the membership year to audit, for all who may be drawn."""
         years: dict[str, Document] = {}
         for member in await self._stores.samples.registered():
-            since = member.get("registered_since")
-            calendar = calendar_of(member)
-            renewal = window.renewal_of(calendar, date.fromisoformat(since) if since else None)
-            if renewal is None:
-                continue
-            period = sampling.audited_period(calendar, renewal)
-            if period.start <= self._today():
+            period = sampling.drawable_period(member, window, self._today())
+            if period is not None:
                 days = {"start": period.start.isoformat(), "end": period.end.isoformat()}
                 years[member["_id"]] = {"period_id": period.id, **days}
         busy = await self._stores.cases.members_in(years, sample_id)
@@ -167,7 +135,7 @@ class AuditSelection:
         return {
             member_id: period
             for member_id, period in years.items()
-            if member_id not in busy and not any(_overlap(period, case) for case in reviewed.get(member_id, ()))
+            if member_id not in busy and not any(rules.overlap(period, case) for case in reviewed.get(member_id, ()))
         }
 
     async def _open_sampled(self, row: Document, sample: Document, due_date: date, by: str) -> Document | None:
@@ -188,29 +156,5 @@ class AuditSelection:
             return None  # selected elsewhere, or erased, since the sample was drawn
 
 
-def _sample_id(seed: str, request: SampleRequest) -> str:
-    window = request.window
-    parts = (seed, window.renewal_from, window.renewal_to, window.minimum_months, request.rate, request.count)
-    return str(uuid.uuid5(NAMESPACE, "sample/" + "/".join(map(str, parts))))
-
-
-def _overlap(days: Document, case: Document) -> bool:
-    """Say whether a case is of some of these days: years may have moved since it was opened."""
-    return case["start"] <= days["end"] and case["end"] >= days["start"]
-
-
-def _case_id(sample_id: str, member_id: str) -> str:
-    return str(uuid.uuid5(NAMESPACE, f"case/{sample_id}/{member_id}"))
-
-
-def _rate(request: SampleRequest, settings: AuditRules) -> float | None:
-    return None if request.count is not None else request.rate if request.rate is not None else settings.rate
-
-
-def field_error(name: str, label: str, message: str) -> FieldError:
-    """Make the fault of one field of the body."""
-    return FieldError(f"/{name}", label, message)
-
-
-def _fault(name: str, label: str, message: str) -> ValidationFailed:
-    return ValidationFailed(message, field_errors=[field_error(name, label, message)])
+def _error(name: str, label: str, message: str) -> ValidationFailed:
+    return ValidationFailed(message, field_errors=[FieldError.of_field(name, label, message)])

@@ -16,7 +16,6 @@ from bridge.domain.audit.cases import AWAITED, REMIND_AT
 from bridge.domain.events import event
 from bridge.domain.record.calendars import calendar_of
 from bridge.domain.record.periods import Period
-from bridge.services.audit.cases import event_data
 from bridge.services.statements.follow_ups import FollowUpRunner
 from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.store.database import Session
@@ -86,7 +85,7 @@ class Reminders:
             await self._stores.cases.change(current, passed, unit.session)
             days_left = (due_date - self._today()).days
             await unit.announce(
-                "audit.due", f"{case['_id']}:{due_date}:{days}", {**event_data(current), "days": days_left}
+                "audit.due", f"{case['_id']}:{due_date}:{days}", {**rules.event_data(current), "days": days_left}
             )
             return True
 

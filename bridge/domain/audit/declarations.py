@@ -1,0 +1,43 @@
+"""Declarations that a member makes with a submission (``schemas.audit``), in the member's language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from bridge.domain.statements.languages import pick
+from bridge.errors import FieldError, ValidationFailed
+from schemas.audit import DECLARATIONS
+
+Document = dict[str, Any]
+
+DEFAULT_LANGUAGE = "en"
+
+
+def accept_declarations(accepted: Mapping[str, bool], member: Mapping[str, Any], at: datetime) -> list[Document]:
+    """Return the declarations with the time they were made; raises ``ValidationFailed`` unless all are there."""
+    errors = [_missing(name) for name in DECLARATIONS if not accepted.get(name)]
+    if errors:
+        raise ValidationFailed("Every declaration must be accepted before you submit.", field_errors=errors)
+    return [_declaration(name, member, at) for name in DECLARATIONS]
+
+
+def case_for_member(case: Document, member: Mapping[str, Any]) -> Document:
+    """Return a case as its member sees it; declarations not made yet are shown to be made."""
+    accepted = {declaration["id"]: declaration for declaration in case["declarations"]}
+    declarations = [accepted.get(name) or _declaration(name, member, None) for name in DECLARATIONS]
+    return {**case, "id": case["_id"], "declarations": declarations, "extensions": case["extensions"]}
+
+
+def _declaration(name: str, member: Mapping[str, Any], at: datetime | None) -> Document:
+    return {"id": name, "text": _text(name, member.get("language") or DEFAULT_LANGUAGE), "accepted_at": at}
+
+
+def _missing(name: str) -> FieldError:
+    message = f"Accept this declaration: “{_text(name, DEFAULT_LANGUAGE)}”"
+    return FieldError("/declarations", f"Declaration {name}", message)
+
+
+def _text(name: str, language: str) -> str:
+    return pick(DECLARATIONS[name], (language, DEFAULT_LANGUAGE)) or ""
