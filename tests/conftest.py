@@ -35,6 +35,11 @@ hypothesis_settings.load_profile("any machine")
 SHARED = Path(__file__).parents[2] / "shared" / "statements"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no worker is alone with one in the end."""
+    items.sort(key=lambda item: "faults" not in item.path.parts)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the rules of the requirements that no test names."""
     found = without_test()
@@ -67,8 +72,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Generator[Services]:
 
 @contextmanager
 def embedded(directory: Path) -> Generator[str]:
-    """Run an embedded store with its data and logs in ``directory`` meanwhile; gives its URL."""
-    store = mongo.find(None, directory, directory)
+    """Run an embedded store with its data and logs in ``directory`` meanwhile; gives its URL.
+
+    It waits for no disk: nobody kills it, and the tests of kills have stores of their own.
+    """
+    store = mongo.find(None, directory, directory, durable=False)
     store.start()
     try:
         yield store.url

@@ -19,18 +19,22 @@ _NO_STORE = """There is no MongoDB to use. Either of these is enough:
 
 @dataclass
 class Embedded:
-    """SecantusDB on a port of 127.0.0.1, its data under ``directory``; it reports a replica set of one member."""
+    """SecantusDB on a port of 127.0.0.1, its data under ``directory``; it reports a replica set of one member.
+
+    ``durable``: what it acknowledges is on the disk, as in production; else its tests are over several times sooner.
+    """
 
     server: Path
     directory: Path
     logs: Path
     held: tuple[int, ...] = ()
+    durable: bool = True
     port: int = field(default_factory=free_port)
 
     def __post_init__(self) -> None:
         argv: list[str | Path] = [self.server, "--host", LOOPBACK, "--port", str(self.port)]
         argv += ["--storage-path", self.directory, "--config", self.directory.with_suffix(".toml")]
-        argv += ["--sync-on-commit", "--log-level", "WARNING"]  # acknowledged is durable, as in production
+        argv += ["--log-level", "WARNING", *(["--sync-on-commit"] if self.durable else [])]
         self._server = Process("SecantusDB", argv, self.logs / "mongo.log", os.environ, self.held)
 
     @property
@@ -57,7 +61,15 @@ class Embedded:
         self._server.kill()
 
 
-def find(url: str | None, directory: Path, logs: Path, held: tuple[int, ...] = (), *, alone: bool = False) -> Service:
+def find(
+    url: str | None,
+    directory: Path,
+    logs: Path,
+    held: tuple[int, ...] = (),
+    *,
+    alone: bool = False,
+    durable: bool = True,
+) -> Service:
     """The store to use, not yet started: ``url`` when given, else an embedded one; ``alone`` turns that round.
 
     Raises ``Unavailable``.
@@ -67,4 +79,4 @@ def find(url: str | None, directory: Path, logs: Path, held: tuple[int, ...] = (
         return External(url)
     if not server.exists():
         raise Unavailable(_NO_STORE)
-    return Embedded(server, directory / "mongo", logs, held)
+    return Embedded(server, directory / "mongo", logs, held, durable)
