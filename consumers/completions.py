@@ -10,7 +10,8 @@ from typing import cast
 
 from aio_pika.abc import AbstractIncomingMessage
 
-from bridge.broker.dead_letters import REPLAYED, DeadLetter, Origin
+from bridge.broker.dead_letters import REPLAYED, origin_of
+from bridge.domain.operations.letters import DeadLetter, Origin
 from bridge.domain.statements import bodies, decoding, splitting, unpacking
 from bridge.domain.statements.arrivals import Arrival, arrival
 from bridge.domain.statements.completions import Rules, Statement
@@ -69,7 +70,7 @@ class Delivery:
 
 def read_delivery(message: AbstractIncomingMessage, rules: Rules, limit: int) -> Delivery:
     """Decode and validate a message; never raises for what is in it. ``limit`` is in bytes, packed or unpacked."""
-    origin = Origin.of(message)
+    origin = origin_of(message)
     make_arrival = partial(
         arrival,
         received_at=datetime.now(UTC),

@@ -14,11 +14,12 @@ from pydantic import ValidationError
 
 from bridge import tracing
 from bridge.api.http import validation_errors
-from bridge.broker.dead_letters import DeadLetter, Origin
+from bridge.broker.dead_letters import origin_of, outgoing_dead_letter
 from bridge.broker.publisher import Publisher
 from bridge.broker.topology import Topology
 from bridge.domain.fields import whole_numbers
 from bridge.domain.members.messages import MemberLeft, MemberUpserted
+from bridge.domain.operations.letters import DeadLetter
 from bridge.domain.statements import bodies, decoding, unpacking
 from bridge.domain.statements.dispositions import Reason
 from bridge.errors import Conflict
@@ -65,7 +66,7 @@ class MemberConsumer(QueueConsumer):
         while True:
             message = await inbox.next()
             self.in_flight.add(message)
-            parent = Origin.of(message).traceparent
+            parent = origin_of(message).traceparent
             async with self.in_hand:
                 with tracing.span(f"process {self._queue}", "consumer", parent, tracing.RABBITMQ):
                     result = await self._settle(message, publisher)
@@ -79,9 +80,9 @@ class MemberConsumer(QueueConsumer):
         except RejectedMessage as error:
             result = error.reason.value
             letter = DeadLetter(
-                message.body, error.reason, error.detail, Origin.of(message), datetime.now(UTC), error.attempts
+                message.body, error.reason, error.detail, origin_of(message), datetime.now(UTC), error.attempts
             )
-            await publisher.publish([letter.outgoing(self._topology)])
+            await publisher.publish([outgoing_dead_letter(letter, self._topology)])
         await message.ack()
         return result
 

@@ -12,7 +12,7 @@ import structlog
 from aio_pika.abc import AbstractIncomingMessage
 
 from bridge import tracing
-from bridge.broker.dead_letters import Origin
+from bridge.broker.dead_letters import origin_of
 from bridge.broker.publisher import Publisher
 from bridge.broker.topology import Topology
 from bridge.clients.smtp import MailDeferred, Mailer, MailRefused
@@ -105,7 +105,7 @@ class NoticeConsumer(QueueConsumer):
                 await message.reject(requeue=False)  # to the dead letters
                 continue
             fields = event["id"], event["type"], event["subject"], event["data"]
-            with tracing.span(f"process {self._topology.notices}", "consumer", Origin.of(message).traceparent):
+            with tracing.span(f"process {self._topology.notices}", "consumer", origin_of(message).traceparent):
                 await self.retry_while_unavailable(lambda fields=fields: self._notices.create_from_event(*fields))
             await message.ack()
             self._sender.has_event.set()

@@ -20,6 +20,7 @@ import structlog
 from aio_pika.abc import AbstractIncomingMessage
 
 from bridge import metrics, tracing
+from bridge.broker.dead_letters import outgoing_dead_letter
 from bridge.broker.publisher import Publisher, published_at
 from bridge.broker.topology import Topology
 from bridge.domain.statements import bodies
@@ -133,7 +134,11 @@ class Worker(QueueConsumer):
         ``Unavailable``, and then the messages come again.
         """
         now = datetime.now(UTC)
-        letters = [letter.outgoing(self._topology) for delivery in deliveries for letter in delivery.dead_letters(now)]
+        letters = [
+            outgoing_dead_letter(letter, self._topology)
+            for delivery in deliveries
+            for letter in delivery.dead_letters(now)
+        ]
         if letters:
             await publisher.publish(letters)
         if self._inbox.in_order:

@@ -21,10 +21,11 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 from aio_pika.exceptions import ChannelNotFoundEntity, DeliveryError
 
 from bridge.broker.connection import AWAY, connection
-from bridge.broker.dead_letters import BROKERS, OURS, REPLAYED, QueuedDeadLetter, read_dead_letter, with_id
+from bridge.broker.dead_letters import BROKERS, OURS, REPLAYED, read_dead_letter
 from bridge.broker.locks import acquire_within
 from bridge.broker.publisher import CONFIRM_TIMEOUT, stamped
 from bridge.broker.topology import Topology
+from bridge.domain.operations.letters import QueuedDeadLetter, with_id
 from bridge.domain.statements.dispositions import Reason
 from bridge.errors import Unavailable
 from bridge.settings import Settings

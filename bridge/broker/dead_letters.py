@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
@@ -14,6 +13,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from bridge import tracing
 from bridge.broker.publisher import Outgoing
 from bridge.broker.topology import SHORT_STRING, Topology
+from bridge.domain.operations.letters import DeadLetter, Origin, QueuedDeadLetter, with_id
 from bridge.domain.record.entries import NAMESPACE
 from bridge.domain.statements.dispositions import DEAD_LETTER_REASONS, Reason
 
@@ -31,71 +31,37 @@ _BEGINNING = datetime.fromtimestamp(0, UTC)
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a message came from, so that a replay can put it back."""
-
-    exchange: str
-    routing_key: str
-    correlation_id: str
-    content_type: str | None = None
-    content_encoding: str | None = None
-    traceparent: str | None = None
-
-    @classmethod
-    def of(cls, message: AbstractIncomingMessage) -> Origin:
-        """Return where a delivered message comes from; without a correlation id, its body determines one."""
-        return _origin(message, message.exchange, message.routing_key)
+def origin_of(message: AbstractIncomingMessage) -> Origin:
+    """Return where a delivered message comes from; without a correlation id, its body determines one."""
+    return _origin(message, message.exchange, message.routing_key)
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """One refused statement, or a whole message that could not be read."""
+def outgoing_dead_letter(letter: DeadLetter, topology: Topology) -> Outgoing:
+    """Return the message for the dead-letter exchange.
 
-    body: bytes
-    reason: Reason
-    detail: str
-    origin: Origin
-    failed_at: datetime
-    attempts: int = 1
-
-    def outgoing(self, topology: Topology) -> Outgoing:
-        """Return the message for the dead-letter exchange.
-
-        Its id follows from the body and where it came from, so that one written twice (the worker died between
-        writing it and acknowledging) can be told from two.
-        """
-        seed = f"{self.origin.routing_key}/{self.reason}/{hashlib.sha256(self.body).hexdigest()}"
-        return Outgoing(
-            exchange=topology.dead_letters,
-            routing_key=self.reason.value,
-            body=self.body,
-            message_id=str(uuid.uuid5(NAMESPACE, f"{seed}/{self.origin.correlation_id}")),
-            correlation_id=self.origin.correlation_id,
-            content_type=self.origin.content_type or "application/json",
-            content_encoding=self.origin.content_encoding,
-            headers={
-                "x-reason": self.reason.value,
-                "x-detail": self.detail,
-                "x-original-exchange": self.origin.exchange,
-                "x-original-routing-key": self.origin.routing_key,
-                "x-correlation-id": self.origin.correlation_id,
-                "x-failed-at": self.failed_at.isoformat(),
-                "x-attempts": self.attempts,
-            },
-            traceparent=self.origin.traceparent,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class QueuedDeadLetter:
-    """A dead letter as it lies in the queue; ``id`` is the same whenever this one is looked at.
-
-    A replayed statement that fails again makes a letter with another id, since it failed at another time.
+    Its id follows from the body and where it came from, so that one written twice (the worker died between
+    writing it and acknowledging) can be told from two.
     """
-
-    id: str
-    letter: DeadLetter
+    seed = f"{letter.origin.routing_key}/{letter.reason}/{hashlib.sha256(letter.body).hexdigest()}"
+    return Outgoing(
+        exchange=topology.dead_letters,
+        routing_key=letter.reason.value,
+        body=letter.body,
+        message_id=str(uuid.uuid5(NAMESPACE, f"{seed}/{letter.origin.correlation_id}")),
+        correlation_id=letter.origin.correlation_id,
+        content_type=letter.origin.content_type or "application/json",
+        content_encoding=letter.origin.content_encoding,
+        headers={
+            "x-reason": letter.reason.value,
+            "x-detail": letter.detail,
+            "x-original-exchange": letter.origin.exchange,
+            "x-original-routing-key": letter.origin.routing_key,
+            "x-correlation-id": letter.origin.correlation_id,
+            "x-failed-at": letter.failed_at.isoformat(),
+            "x-attempts": letter.attempts,
+        },
+        traceparent=letter.origin.traceparent,
+    )
 
 
 def read_dead_letter(message: AbstractIncomingMessage) -> QueuedDeadLetter:
@@ -103,13 +69,6 @@ def read_dead_letter(message: AbstractIncomingMessage) -> QueuedDeadLetter:
     headers = cast("Mapping[str, Any]", message.headers)
     letter = _ours(message, headers) if _reason(headers) else _brokers(message, headers)
     return with_id(letter, message.message_id)
-
-
-def with_id(letter: DeadLetter, message_id: str | None) -> QueuedDeadLetter:
-    """Return a letter with its id, which follows from its message's id and from what it is."""
-    place = f"{letter.origin.exchange}/{letter.origin.routing_key}"
-    seed = f"{message_id}/{letter.failed_at.isoformat()}/{place}/{hashlib.sha256(letter.body).hexdigest()}"
-    return QueuedDeadLetter(str(uuid.uuid5(NAMESPACE, f"letter/{seed}")), letter)
 
 
 def _reason(headers: Mapping[str, Any]) -> Reason | None:

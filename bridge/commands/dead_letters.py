@@ -17,10 +17,10 @@ from rich.table import Table
 
 from bridge import wiring
 from bridge.commands.common import configured
+from bridge.domain.operations.letters import AGE, DeadLetterFilter
 from bridge.domain.privacy.access import Reader
 from bridge.domain.statements.dispositions import DEAD_LETTER_REASONS
 from bridge.services.operations.dead_letters import DeadLetterResult, Operations
-from bridge.services.operations.letters import AGE, DeadLetterFilter
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -13,8 +13,9 @@ import orjson
 import pytest
 from playwright.async_api import Browser
 
-from bridge.broker.dead_letters import DeadLetter, Origin
+from bridge.broker.dead_letters import outgoing_dead_letter
 from bridge.broker.publisher import Publisher
+from bridge.domain.operations.letters import DeadLetter, Origin
 from bridge.domain.statements.dispositions import Reason
 from bridge.tokens import dev_token
 from tests.support.audit import Office, office
@@ -61,7 +62,7 @@ class Desk:
         raw = body if isinstance(body, bytes) else orjson.dumps(body)
         failed_at = datetime.now(UTC) - timedelta(minutes=minutes)
         letter = DeadLetter(raw, reason, detail or "something else was expected", origin, failed_at)
-        await Publisher(self.bridge.channel).publish([letter.outgoing(topology)])
+        await Publisher(self.bridge.channel).publish([outgoing_dead_letter(letter, topology)])
 
 
 @pytest.fixture

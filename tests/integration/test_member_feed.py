@@ -14,9 +14,9 @@ from prometheus_client import REGISTRY
 
 from bridge.broker.publisher import Outgoing, Publisher
 from bridge.domain.members.messages import MemberLeft, MemberUpserted
+from bridge.domain.operations.letters import DeadLetterFilter
 from bridge.errors import Unavailable
 from bridge.services.members.members import Membership
-from bridge.services.operations.letters import DeadLetterFilter
 from consumers.members import MemberConsumer
 from tests.support.journey import Journey
 from tests.support.statements import account, completed, member

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.services.operations.letters import DeadLetterFilter
+from bridge.domain.operations.letters import DeadLetterFilter
 from bridge.settings import Settings
 from schemas import xapi
 from tests.support.life import MARK, MEMBER, OTHER, Life, holds, life

@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
+from bridge.domain.operations.letters import DeadLetterFilter
 from bridge.services.lrs.credentials import hash_secret
-from bridge.services.operations.letters import DeadLetterFilter
 from bridge.settings import Settings, load
 from tests.integration.lrs.client import Lrs, attachment, part
 from tests.support.audit import BEFORE, IN_PERIOD, OTHER_PERIOD, PERIOD, Office, Person, office

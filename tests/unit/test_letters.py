@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
+from bridge.domain.operations.letters import own_part
 from bridge.domain.privacy.subjects import ALWAYS, DataSubject
 from bridge.domain.statements.agents import tombstone
-from bridge.services.operations.letters import own_part
 from tests.support.statements import HOME, completed
 
 MINE = completed("1001")

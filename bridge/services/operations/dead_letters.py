@@ -12,12 +12,18 @@ from typing import Any
 import structlog
 
 from bridge.broker.dead_letter_queue import AT_ONCE, Action, DeadLetterQueue, QueueState, Rewrite
-from bridge.broker.dead_letters import QueuedDeadLetter
+from bridge.domain.operations.letters import (
+    DeadLetterFilter,
+    QueuedDeadLetter,
+    failed_before,
+    mirror_row,
+    redacted_body,
+    visible_body,
+)
 from bridge.domain.privacy.access import Reader, Right
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.errors import NotFound
 from bridge.services.access.access_log import AccessHistory
-from bridge.services.operations.letters import DeadLetterFilter, failed_before, mirror_row, redacted_body, visible_body
 from bridge.store.listing import Listing, Sort
 from bridge.store.operations.dead_letters import Chosen
 from bridge.store.stores import Stores

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from bridge.domain.operations.letters import DeadLetterFilter
 from bridge.errors import NotFound
 from bridge.services.operations.dead_letters import Operations
-from bridge.services.operations.letters import DeadLetterFilter
 from bridge.services.privacy.erasure import RETENTION, MemberErasure
 from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.settings import Settings

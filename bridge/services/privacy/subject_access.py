@@ -8,11 +8,11 @@ from typing import Any
 from bridge.documents import tables
 from bridge.documents.archive import Member, whole
 from bridge.documents.notice import Page, as_text
+from bridge.domain.operations.letters import mentions_of, own_part
 from bridge.domain.privacy.redaction import is_own
 from bridge.domain.privacy.redaction import told_of as mentions_in
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.services.access.access_log import AccessHistory
-from bridge.services.operations.letters import mentions_of, own_part
 from bridge.store.stores import Stores
 from bridge.store.times import now
 

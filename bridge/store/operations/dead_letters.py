@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pymongo import UpdateOne
 
+from bridge.domain.operations.letters import LARGEST_BODY, SORTABLE, MirrorRow
 from bridge.domain.privacy.subjects import ALWAYS, DataSubject, Span
-from bridge.domain.statements.agents import tombstone
 from bridge.store.database import Database, Document, bulk, insert_new, reaches_store
 from bridge.store.listing import Listing, Sort, Wanted, number_of, order_index, rows_of
 from bridge.store.privacy.erasures import ErasureKey
-
-SORTABLE = frozenset({"failed_at", "reason"})
-"""What letters can be sorted by."""
-
-LARGEST_BODY = 8 * 2**20
-"""Bytes of a body that the mirror keeps; of a larger one the queue alone has the body (a document ends at 16 MiB)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,34 +60,6 @@ def _within(span: Span) -> Document:
     return {"failed_at": given} if given else {}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A letter to keep; ``facts`` have ``failed_at`` (ISO 8601, UTC) and ``reason`` among them.
-
-    ``about`` are the keys of those whose it is, identified or by member id; ``named`` of everybody whom it names.
-    """
-
-    letter_id: str
-    body: bytes
-    facts: Mapping[str, Any]
-    about: Sequence[str]
-    named: Sequence[str] = ()
-
-    def document(self, secret: bytes) -> Document:
-        """Return what lists are made from: all but the body."""
-        return {
-            "_id": self.letter_id,
-            **self.facts,
-            "size": len(self.body),
-            "about": list(self.about),
-            "owners": [tombstone(secret, key) for key in self.about],
-            "named": [tombstone(secret, key) for key in dict.fromkeys((*self.about, *self.named))],
-            "order": {name: {"empty": False, "key": self.facts[name]} for name in sorted(SORTABLE)},
-            "copies": 1,
-            "mirrored_at": datetime.now(UTC),
-        }
-
-
 @reaches_store
 class DeadLetters:
     """The ``dead_letters`` and ``dead_letter_bodies`` collections, apart so that a list reads no bodies.
@@ -113,7 +79,7 @@ class DeadLetters:
         for name in ("owners", "named"):
             await self._letters.create_index(name, name=name)
 
-    async def put(self, rows: Sequence[Row]) -> None:
+    async def put(self, rows: Sequence[MirrorRow]) -> None:
         """Add letters; those that are there stay as they are."""
         kept = [row for row in rows if len(row.body) <= LARGEST_BODY]
         await insert_new(self._bodies, [{"_id": row.letter_id, "body": row.body} for row in kept])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import orjson
 
+from bridge.domain.operations.letters import DeadLetterFilter
 from bridge.services.operations.dead_letters import Operations
-from bridge.services.operations.letters import DeadLetterFilter
 from tests.support.journey import Journey
 from tests.support.statements import completed
 

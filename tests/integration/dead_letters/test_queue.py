@@ -14,11 +14,10 @@ from aio_pika.abc import AbstractIncomingMessage
 from bridge.broker import dead_letter_queue as dead_queue
 from bridge.broker.connection import connection
 from bridge.broker.dead_letter_queue import AT_ONCE, Action, DeadLetterQueue
-from bridge.broker.dead_letters import QueuedDeadLetter
+from bridge.domain.operations.letters import DeadLetterFilter, QueuedDeadLetter
 from bridge.domain.privacy.access import Reader
 from bridge.errors import Unavailable
 from bridge.services.operations.dead_letters import Operations
-from bridge.services.operations.letters import DeadLetterFilter
 from bridge.settings import Settings
 from tests.integration.dead_letters.letters import EVERY, NEWEST, bad, ids
 from tests.support.journey import Journey, journey, publish_raw

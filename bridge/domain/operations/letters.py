@@ -1,9 +1,11 @@
-"""What a dead letter tells: the facts to list it by, whom it is about, and its body for the one who looks."""
+"""Dead letters: the facts to list one by, whom it is about, and its body for the one who looks."""
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,15 +13,21 @@ from typing import Any, cast
 
 import orjson
 
-from bridge.broker.dead_letters import DeadLetter, QueuedDeadLetter
 from bridge.domain.privacy.masking import masked
 from bridge.domain.privacy.people import anybody_in, keys_of, without
 from bridge.domain.privacy.redaction import alone
 from bridge.domain.privacy.subjects import DataSubject
+from bridge.domain.record.entries import NAMESPACE
 from bridge.domain.statements import agents, bodies, decoding, unpacking
+from bridge.domain.statements.dispositions import Reason
 from bridge.domain.statements.nesting import is_deep
 from bridge.errors import FieldError, ValidationFailed
-from bridge.store.operations.dead_letters import LARGEST_BODY, Row
+
+SORTABLE = frozenset({"failed_at", "reason"})
+"""What letters can be sorted by."""
+
+LARGEST_BODY = 8 * 2**20
+"""Bytes of a body that the mirror keeps; of a larger one the queue alone has the body (a document ends at 16 MiB)."""
 
 AGE = r"^[1-9][0-9]{0,5}[smhd]$"
 """How an age is written: a number of seconds, minutes, hours or days."""
@@ -33,6 +41,69 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a message came from, so that a replay can put it back."""
+
+    exchange: str
+    routing_key: str
+    correlation_id: str
+    content_type: str | None = None
+    content_encoding: str | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One refused statement, or a whole message that could not be read."""
+
+    body: bytes
+    reason: Reason
+    detail: str
+    origin: Origin
+    failed_at: datetime
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedDeadLetter:
+    """A dead letter as it lies in the queue; ``id`` is the same whenever this one is looked at.
+
+    A replayed statement that fails again makes a letter with another id, since it failed at another time.
+    """
+
+    id: str
+    letter: DeadLetter
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorRow:
+    """A letter to keep; ``facts`` have ``failed_at`` (ISO 8601, UTC) and ``reason`` among them.
+
+    ``about`` are the keys of those whose it is, identified or by member id; ``named`` of everybody whom it names.
+    """
+
+    letter_id: str
+    body: bytes
+    facts: Mapping[str, Any]
+    about: Sequence[str]
+    named: Sequence[str] = ()
+
+    def document(self, secret: bytes) -> dict[str, Any]:
+        """Return what lists are made from: all but the body."""
+        return {
+            "_id": self.letter_id,
+            **self.facts,
+            "size": len(self.body),
+            "about": list(self.about),
+            "owners": [agents.tombstone(secret, key) for key in self.about],
+            "named": [agents.tombstone(secret, key) for key in dict.fromkeys((*self.about, *self.named))],
+            "order": {name: {"empty": False, "key": self.facts[name]} for name in sorted(SORTABLE)},
+            "copies": 1,
+            "mirrored_at": datetime.now(UTC),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetterFilter:
     """Which letters are meant: all that is given has to hold. Ages are those of the failure, as ``AGE`` writes them."""
 
@@ -41,6 +112,13 @@ class DeadLetterFilter:
     older_than: str | None = None
     younger_than: str | None = None
     member_id: str | None = None
+
+
+def with_id(letter: DeadLetter, message_id: str | None) -> QueuedDeadLetter:
+    """Return a letter with its id, which follows from its message's id and from what it is."""
+    place = f"{letter.origin.exchange}/{letter.origin.routing_key}"
+    seed = f"{message_id}/{letter.failed_at.isoformat()}/{place}/{hashlib.sha256(letter.body).hexdigest()}"
+    return QueuedDeadLetter(str(uuid.uuid5(NAMESPACE, f"letter/{seed}")), letter)
 
 
 def failed_before(age: str | None) -> datetime | None:
@@ -55,7 +133,7 @@ def failed_before(age: str | None) -> datetime | None:
     return LONG_AGO
 
 
-def mirror_row(queued: QueuedDeadLetter) -> Row:
+def mirror_row(queued: QueuedDeadLetter) -> MirrorRow:
     """Return the mirror's row of a letter."""
     letter = queued.letter
     facts = {
@@ -74,7 +152,7 @@ def mirror_row(queued: QueuedDeadLetter) -> Row:
     mentioned = dict.fromkeys(
         key for part in statements for person in anybody_in(part) for key in keys_of(person.agent)
     )
-    return Row(queued.id, letter.body, facts, list(about), list(mentioned))
+    return MirrorRow(queued.id, letter.body, facts, list(about), list(mentioned))
 
 
 def redacted_body(letter: DeadLetter, subject: DataSubject) -> bytes | None:

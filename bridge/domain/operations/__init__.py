@@ -1,0 +1,1 @@
+"""Operations: dead letters, schedules and repeated requests."""
