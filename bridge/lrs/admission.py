@@ -1,4 +1,4 @@
-"""Who calls, and in which version: what is checked before any resource looks at a request."""
+"""Admission of a request: its credential, version and size, checked before any resource looks at it."""
 
 from __future__ import annotations
 
@@ -18,28 +18,27 @@ from bridge.lrs.calls import (
     LATEST,
     UNVERSIONED,
     VERSION_HEADER,
-    Call,
-    Form,
-    Sent,
+    AlternateForm,
+    LrsCall,
     is_form,
-    sent,
+    read_request,
     version_of,
 )
 from bridge.services.lrs.credentials import Credential, Credentials
 
-SPOKEN: Final = web.RequestKey("lrs_version", str)
+ANSWERED_VERSION: Final = web.RequestKey("lrs_version", str)
 """The version that the answer names."""
 
 
-STRANGERS: Final = 256
+UNKNOWN_FORMS: Final = 256
 """Forms of callers not yet known that are read at once, each up to its first part; others wait."""
 
 
-BODIES: Final = 4
+MAX_BODIES: Final = 4
 """Bodies of the largest size that are in hand at once; others wait, and are not read meanwhile."""
 
 
-class Room:
+class ByteBudget:
     """Bytes that may be held at once."""
 
     def __init__(self, size: int) -> None:
@@ -47,7 +46,7 @@ class Room:
         self._freed = asyncio.Condition()
 
     @asynccontextmanager
-    async def held(self, size: int) -> AsyncGenerator[None]:
+    async def reserve(self, size: int) -> AsyncGenerator[None]:
         """Hold so many bytes, once they are free."""
         size = min(size, self._size)
         async with self._freed:
@@ -62,7 +61,7 @@ class Room:
 
 
 class Admission:
-    """Lets requests through; ``count`` counts a credential's call, and raises when it is one too many.
+    """Admits requests; ``count`` counts a credential's call, and raises when it is one too many.
 
     ``largest_form`` is in bytes, of the alternate request syntax.
     """
@@ -71,11 +70,11 @@ class Admission:
         self._credentials = credentials
         self._count = count
         self._largest_form = largest_form
-        self._strangers = asyncio.Semaphore(STRANGERS)
-        self._room = Room(BODIES * largest_form)
+        self._unknown_forms = asyncio.Semaphore(UNKNOWN_FORMS)
+        self._budget = ByteBudget(MAX_BODIES * largest_form)
 
     @asynccontextmanager
-    async def admitted(self, request: web.Request, more_time: Callable[[], None]) -> AsyncGenerator[Call]:
+    async def admit(self, request: web.Request, more_time: Callable[[], None]) -> AsyncGenerator[LrsCall]:
         """Give the call, with room for its body.
 
         Raises ``Malformed``, ``TooLarge``, ``Unauthenticated`` or ``RateLimited``.
@@ -83,28 +82,28 @@ class Admission:
         length = request.content_length if request.content_length is not None else self._largest_form
         size = min(length, self._largest_form) if request.body_exists else 0
         if is_form(request):
-            form = Form(request)
-            credential = await self._sender(form)
-            async with self._room.held(size):
-                given = await form.rest(self._largest_form)
-                yield Call(given, self._version(request, given), credential, more_time)
+            form = AlternateForm(request)
+            credential = await self._admit_sender(form)
+            async with self._budget.reserve(size):
+                unfolded = await form.rest(self._largest_form)
+                yield LrsCall(unfolded, self._version(request, unfolded.headers), credential, more_time)
         else:
-            given = sent(request)
-            version = self._version(request, given)
-            credential = await self._credential(given.headers)
+            plain = read_request(request)
+            version = self._version(request, plain.headers)
+            credential = await self._credential(plain.headers)
             self._count(credential.key)
-            async with self._room.held(size):
-                yield Call(given, version, credential, more_time)
+            async with self._budget.reserve(size):
+                yield LrsCall(plain, version, credential, more_time)
 
-    async def _sender(self, form: Form) -> Credential:
-        async with self._strangers:
+    async def _admit_sender(self, form: AlternateForm) -> Credential:
+        async with self._unknown_forms:
             credential = await self._credential(await form.first_headers())
         self._count(credential.key)
         return credential
 
-    def _version(self, request: web.Request, given: Sent) -> Version:
-        version = version_of(given.headers.get(VERSION_HEADER))
-        request[SPOKEN] = version
+    def _version(self, request: web.Request, headers: CIMultiDict[str]) -> Version:
+        version = version_of(headers.get(VERSION_HEADER))
+        request[ANSWERED_VERSION] = version
         return version
 
     async def _credential(self, headers: CIMultiDict[str]) -> Credential:
@@ -114,11 +113,11 @@ class Admission:
                 "Send a key and its secret as Authorization: Basic (RFC 7617)"
                 f" - in a form within its first {FIRST_PART} bytes, before the content."
             )
-        key, secret = _pair(token)
+        key, secret = _key_and_secret(token)
         return await self._credentials.verify(key, secret)
 
 
-def _pair(token: str) -> tuple[str, str]:
+def _key_and_secret(token: str) -> tuple[str, str]:
     try:
         key, colon, secret = base64.b64decode(token.strip(), validate=True).decode().partition(":")
     except ValueError:  # no Base64, no ASCII, no UTF-8

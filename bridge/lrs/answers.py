@@ -1,4 +1,4 @@
-"""What goes wrong, in the LRS's own words: JSON that says what was expected and where the specification says so."""
+"""Error answers of the LRS: JSON that says what was expected and where the specification says so."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bridge.errors import BridgeError, MethodNotAllowed, Unauthenticated
 _BAD_INPUT = frozenset({HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.UNSUPPORTED_MEDIA_TYPE})
 
 
-def refusal(error: BridgeError, correlation_id: str) -> web.Response:
+def error_answer(error: BridgeError, correlation_id: str) -> web.Response:
     """Return the answer that tells of ``error``; a 500 tells its title only.
 
     xAPI knows neither 415 nor 422: what is wrong with a request is 400 (xAPI-Communication §3.2).

@@ -1,4 +1,4 @@
-"""Puts the LRS together as an application to be mounted: resources, dispatch by method, headers, errors."""
+"""The LRS as an application to be mounted: resources, dispatch by method, headers, errors."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from aiohttp.typedefs import Handler, Middleware
 
 from bridge import logs, metrics
 from bridge.deadlines import deadline
-from bridge.domain.lrs.serialization import moment
+from bridge.domain.lrs.serialization import format_time
 from bridge.errors import BridgeError, Forbidden, Malformed, MethodNotAllowed, NotFound, Unauthenticated
 from bridge.lrs import answers
-from bridge.lrs.admission import SPOKEN, Admission, answered_version
-from bridge.lrs.calls import LATEST, VERSION_HEADER, Call, method_of, version_of
+from bridge.lrs.admission import ANSWERED_VERSION, Admission, answered_version
+from bridge.lrs.calls import LATEST, VERSION_HEADER, LrsCall, method_of, version_of
 from bridge.lrs.documents import DocumentResource
-from bridge.lrs.multipart import Limits
-from bridge.lrs.objects import ObjectResource, about
-from bridge.lrs.statements import StatementResource
+from bridge.lrs.objects import ObjectResource, answer_about
+from bridge.lrs.statements import StatementLimits, StatementResource
 from bridge.services.lrs.services import LrsServices
-from bridge.services.lrs.timestamps import Clock
+from bridge.services.lrs.timestamps import StoredTimestamps
 from bridge.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -39,14 +38,14 @@ _BEGUN: Final = web.RequestKey("lrs_begun", bool)
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
+class CallTimes:
     """Seconds that a call may take, and from when it moves files on."""
 
     call: float
     files: float
 
 
-Act = Callable[[Call], Awaitable[web.StreamResponse]]
+Operation = Callable[[LrsCall], Awaitable[web.StreamResponse]]
 Count = Callable[[str], None]
 
 
@@ -58,20 +57,19 @@ def create_lrs(
     ``count`` counts a credential's call, and raises ``RateLimited`` when it is one too many.
     """
     admission = Admission(lrs.credentials, count, max(settings.lrs_max_body_bytes, settings.lrs_max_document_bytes))
-    times = Times(settings.request_timeout, settings.transfer_timeout)
-    app = web.Application(middlewares=[_answering(lrs.clock, correlation_id)])
+    times = CallTimes(settings.request_timeout, settings.transfer_timeout)
+    app = web.Application(middlewares=[_answering(lrs.timestamps, correlation_id)])
     app.router.add_route("*", "/about", _about)
     for place, methods in _resources(settings, lrs, path).items():
         app.router.add_route("*", place, _dispatch(methods, admission, times))
-    app.on_response_prepare.append(_finishing(lrs.clock))
+    app.on_response_prepare.append(_finishing(lrs.timestamps))
     return app
 
 
-def _resources(settings: Settings, lrs: LrsServices, path: str) -> Mapping[str, Mapping[str, Act]]:
-    most = settings.max_statement_bytes - OVERHEAD
-    limits = Limits(settings.lrs_max_body_bytes, most, settings.lrs_max_attachment_bytes)
-    statements = StatementResource(lrs.statements, lrs.attachments, limits, f"{path}/statements")
-    objects = ObjectResource(lrs.statements)
+def _resources(settings: Settings, lrs: LrsServices, path: str) -> Mapping[str, Mapping[str, Operation]]:
+    limits = StatementLimits(settings.lrs_max_body_bytes, settings.max_statement_bytes - OVERHEAD)
+    statements = StatementResource(lrs, limits, f"{path}/statements")
+    objects = ObjectResource(lrs.reader)
     documents, largest = lrs.documents, settings.lrs_max_document_bytes
     return {
         "/statements": {"GET": statements.get, "PUT": statements.put, "POST": statements.post},
@@ -83,7 +81,7 @@ def _resources(settings: Settings, lrs: LrsServices, path: str) -> Mapping[str, 
     }
 
 
-def _methods(resource: DocumentResource) -> Mapping[str, Act]:
+def _methods(resource: DocumentResource) -> Mapping[str, Operation]:
     return {"GET": resource.get, "PUT": resource.put, "POST": resource.post, "DELETE": resource.delete}
 
 
@@ -91,56 +89,56 @@ async def _about(request: web.Request) -> web.StreamResponse:
     _check_offered(request.method, ("GET",))
     if request.rel_url.raw_query_string:
         raise Malformed("This resource takes no parameters (xAPI-Communication §2.8).")
-    given = request.headers.get(VERSION_HEADER)
-    request[SPOKEN] = LATEST if given is None else version_of(given)
-    return await about(request[SPOKEN] != LATEST)
+    header = request.headers.get(VERSION_HEADER)
+    request[ANSWERED_VERSION] = LATEST if header is None else version_of(header)
+    return answer_about(request[ANSWERED_VERSION] != LATEST)
 
 
-def _dispatch(methods: Mapping[str, Act], admission: Admission, times: Times) -> Handler:
+def _dispatch(methods: Mapping[str, Operation], admission: Admission, times: CallTimes) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         method = method_of(request)
         _check_offered(method, methods)
         async with (
             deadline(times.call, "This", "try again") as clock,
-            admission.admitted(request, partial(_give, clock, times.files)) as call,
+            admission.admit(request, partial(_extend, clock, times.files)) as call,
         ):
             return await methods["GET" if method == "HEAD" else method](call)
 
     return handle
 
 
-def _give(clock: asyncio.Timeout, seconds: float) -> None:
+def _extend(clock: asyncio.Timeout, seconds: float) -> None:
     clock.reschedule(asyncio.get_running_loop().time() + seconds)
 
 
 def _check_offered(method: str, methods: Iterable[str]) -> None:
     """Raise ``MethodNotAllowed`` for a method that a resource does not offer; where there is GET, there is HEAD."""
-    offered = [name for given in methods for name in ((given, "HEAD") if given == "GET" else (given,))]
+    offered = [name for verb in methods for name in ((verb, "HEAD") if verb == "GET" else (verb,))]
     if method not in offered:
         raise MethodNotAllowed(f"These methods are offered here: {', '.join(offered)}.", allow=offered)
 
 
-def _answering(clock: Clock, correlation_id: web.RequestKey[str]) -> Middleware:
+def _answering(timestamps: StoredTimestamps, correlation_id: web.RequestKey[str]) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        request[SPOKEN] = answered_version(request)
-        request[_THROUGH] = moment(clock.consistent_through())  # before anything is read
+        request[ANSWERED_VERSION] = answered_version(request)
+        request[_THROUGH] = format_time(timestamps.consistent_through())  # before anything is read
         try:
-            return _shortened(request, await handler(request))
+            return _without_body(request, await handler(request))
         except Exception as error:
             if request.get(_BEGUN, False):
                 raise  # the host breaks the connection
-            told = _as_bridge_error(error)
-            if isinstance(told, Unauthenticated | Forbidden):
-                metrics.denied(told.slug, "lrs")
-            answer = _shortened(request, answers.refusal(told, request[correlation_id]))
+            bridge_error = _as_bridge_error(error)
+            if isinstance(bridge_error, Unauthenticated | Forbidden):
+                metrics.denied(bridge_error.slug, "lrs")
+            answer = _without_body(request, answers.error_answer(bridge_error, request[correlation_id]))
             logs.release(error)
             return answer
 
     return middleware
 
 
-def _shortened(request: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
+def _without_body(request: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
     """Leave out the body that a HEAD has not: in the alternate request syntax, where HTTP knows of a POST alone."""
     if isinstance(answer, web.Response) and request.method == "POST" and request.query.get("method") == "HEAD":
         answer.body = None
@@ -159,13 +157,13 @@ def _as_bridge_error(error: Exception) -> BridgeError:
     return BridgeError()
 
 
-def _finishing(clock: Clock) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+def _finishing(timestamps: StoredTimestamps) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     """The signal that gives an answer its headers, one that was made before the middleware ran included."""
 
     async def finish(request: web.Request, response: web.StreamResponse) -> None:
         request[_BEGUN] = True
-        response.headers[VERSION_HEADER] = request.get(SPOKEN) or answered_version(request)
+        response.headers[VERSION_HEADER] = request.get(ANSWERED_VERSION) or answered_version(request)
         if request.path.rstrip("/").endswith("/statements"):
-            response.headers[THROUGH_HEADER] = request.get(_THROUGH) or moment(clock.consistent_through())
+            response.headers[THROUGH_HEADER] = request.get(_THROUGH) or format_time(timestamps.consistent_through())
 
     return finish

@@ -11,108 +11,109 @@ from typing import Final
 import orjson
 from aiohttp import web
 
-from bridge.domain.lrs.serialization import instant
+from bridge.domain.lrs.documents import DocumentKind, DocumentScope, WriteGuard, XapiDocument
+from bridge.domain.lrs.serialization import to_datetime
 from bridge.domain.statements.agents import identifier_key
 from bridge.errors import Malformed
 from bridge.lrs import parameters
-from bridge.lrs.calls import VERSION_HEADER, Call
-from bridge.lrs.conditional import precondition
+from bridge.lrs.calls import VERSION_HEADER, LrsCall
+from bridge.lrs.headers import read_precondition
 from bridge.services.lrs.credentials import Scope
-from bridge.services.lrs.documents import Guard, LrsDocuments, is_json
-from bridge.store.lrs.documents import Kind, Shelf, Stored, document
+from bridge.services.lrs.documents import LrsDocuments
 
-_SCOPES: Final[Mapping[Kind, Scope]] = {"state": "state", "activity profile": "profile", "agent profile": "profile"}
+_SCOPES: Final[Mapping[DocumentKind, Scope]] = {
+    "state": "state",
+    "activity profile": "profile",
+    "agent profile": "profile",
+}
 _HEADER: Final = re.compile(r"[\t -~]*")
 
 
 class DocumentResource:
     """Handlers of one of the three; they differ in the parameters that name a document."""
 
-    def __init__(self, documents: LrsDocuments, kind: Kind, limit: int) -> None:
+    def __init__(self, documents: LrsDocuments, kind: DocumentKind, limit: int) -> None:
         self._documents = documents
-        self._kind: Kind = kind
+        self._kind: DocumentKind = kind
         self._limit = limit
         self._id = "stateId" if kind == "state" else "profileId"
         self._optional = frozenset({"registration"}) if kind == "state" else frozenset[str]()
-        named = {"state": {"activityId", "agent"}, "activity profile": {"activityId"}, "agent profile": {"agent"}}
-        self._named = frozenset(named[kind])
+        owners = {"state": {"activityId", "agent"}, "activity profile": {"activityId"}, "agent profile": {"agent"}}
+        self._owner = frozenset(owners[kind])
 
-    async def get(self, call: Call) -> web.StreamResponse:
+    async def get(self, call: LrsCall) -> web.StreamResponse:
         """Answer one document, or without its id the ids of those there are."""
         if self._id not in call.params:
             return await self._answer_ids(call)
-        shelf = self._shelf(call, frozenset({self._id}))
-        found = await self._documents.get(shelf, self._document_id(call))
-        headers = {"ETag": found.tag, "Last-Modified": _http_date(found.updated_at)}
-        if precondition(call.headers).is_known(found):
+        scope = self._scope(call, frozenset({self._id}))
+        document = await self._documents.get(scope, call.params[self._id])
+        headers = {"ETag": document.tag, "Last-Modified": _http_date(document.updated_at)}
+        if read_precondition(call.headers).is_known(document):
             return web.Response(status=304, headers=headers)
-        return web.Response(body=found.content, headers={**headers, "Content-Type": found.content_type})
+        return web.Response(body=document.content, headers={**headers, "Content-Type": document.content_type})
 
-    async def _answer_ids(self, call: Call) -> web.StreamResponse:
-        shelf = self._shelf(call, frozenset(), frozenset({"since"}))
-        since = parameters.timestamp(call.params, "since")
-        ids, latest = await self._documents.ids(shelf, None if since is None else instant(since))
+    async def _answer_ids(self, call: LrsCall) -> web.StreamResponse:
+        scope = self._scope(call, frozenset(), frozenset({"since"}))
+        since = parameters.read_timestamp(call.params, "since")
+        ids, latest = await self._documents.list_ids(scope, None if since is None else to_datetime(since))
         headers = {"Last-Modified": _http_date(latest)} if latest else {}
         return web.Response(body=orjson.dumps(ids), content_type="application/json", headers=headers)
 
-    async def put(self, call: Call) -> web.StreamResponse:
+    async def put(self, call: LrsCall) -> web.StreamResponse:
         """Store a document whole."""
-        shelf, document_id, new = await self._given(call)
-        expected = precondition(call.headers)
-        await self._documents.put(shelf, document_id, new, expected, self._guard(call))
+        scope, document_id, new = await self._read(call)
+        expected = read_precondition(call.headers)
+        await self._documents.put(scope, document_id, new, expected, self._guard(call))
         return web.Response(status=204)
 
-    def _guard(self, call: Call) -> Guard:
+    def _guard(self, call: LrsCall) -> WriteGuard:
         """1.0.3 asks for a precondition on every profile (§2.6, §2.7), 2.0 on any document replaced (§4.1.4).
 
         A client that speaks an older 1.0.x, such as TinCanPython, may make a profile without one.
         """
         if call.version == "1.0.3" and self._kind == "state":
-            return Guard.NONE
-        return Guard.ALWAYS if call.headers[VERSION_HEADER] == "1.0.3" else Guard.REPLACING
+            return WriteGuard.NONE
+        return WriteGuard.ALWAYS if call.headers[VERSION_HEADER] == "1.0.3" else WriteGuard.REPLACING
 
-    async def post(self, call: Call) -> web.StreamResponse:
+    async def post(self, call: LrsCall) -> web.StreamResponse:
         """Merge a JSON object into the document, or store the document if there is none."""
-        shelf, document_id, new = await self._given(call)
-        await self._documents.merge(shelf, document_id, new, precondition(call.headers), self._limit)
+        scope, document_id, new = await self._read(call)
+        await self._documents.merge(scope, document_id, new, read_precondition(call.headers))
         return web.Response(status=204)
 
-    async def delete(self, call: Call) -> web.StreamResponse:
+    async def delete(self, call: LrsCall) -> web.StreamResponse:
         """Delete a document, or without its id, of state, those there are."""
-        needed = frozenset({self._id}) if self._kind != "state" or self._id in call.params else frozenset[str]()
-        shelf = self._shelf(call, needed)
-        if needed:
-            await self._documents.delete(shelf, self._document_id(call), precondition(call.headers))
+        is_single = self._kind != "state" or self._id in call.params
+        scope = self._scope(call, frozenset({self._id} if is_single else ()))
+        if is_single:
+            await self._documents.delete(scope, call.params[self._id], read_precondition(call.headers))
         else:
-            await self._documents.clear(shelf)
+            await self._documents.clear(scope)
         return web.Response(status=204)
 
-    async def _given(self, call: Call) -> tuple[Shelf, str, Stored]:
-        shelf = self._shelf(call, frozenset({self._id}))
+    async def _read(self, call: LrsCall) -> tuple[DocumentScope, str, XapiDocument]:
+        scope = self._scope(call, frozenset({self._id}))
         content_type = call.headers.get("Content-Type", "application/octet-stream")
         if not _HEADER.fullmatch(content_type):
             raise Malformed("Content-Type must be printable ASCII, since the document is answered with it.")
-        new = document(await call.body(self._limit), content_type)
-        if is_json(new):
+        new = XapiDocument(await call.body(self._limit), content_type, datetime.now(UTC))
+        if new.is_json:
             _check_json(new)
-        return shelf, self._document_id(call), new
+        return scope, call.params[self._id], new
 
-    def _document_id(self, call: Call) -> str:
-        return call.params[self._id]
-
-    def _shelf(self, call: Call, needed: frozenset[str], optional: frozenset[str] = frozenset()) -> Shelf:
+    def _scope(self, call: LrsCall, required: frozenset[str], optional: frozenset[str] = frozenset()) -> DocumentScope:
         call.credential.need(_SCOPES[self._kind])
-        parameters.check(call.params, self._optional | optional, self._named | needed)
-        agent = parameters.agent(call.params)
-        return Shelf(
+        parameters.check_names(call.params, self._optional | optional, self._owner | required)
+        agent = parameters.read_agent(call.params)
+        return DocumentScope(
             self._kind,
-            parameters.iri(call.params, "activityId"),
+            parameters.read_iri(call.params, "activityId"),
             identifier_key(agent) if agent else None,
-            parameters.uuid(call.params, "registration"),
+            parameters.read_uuid(call.params, "registration"),
         )
 
 
-def _check_json(new: Stored) -> None:
+def _check_json(new: XapiDocument) -> None:
     try:
         orjson.loads(new.content)
     except orjson.JSONDecodeError:

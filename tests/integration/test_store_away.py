@@ -20,12 +20,12 @@ from pydantic import SecretStr
 import bridge.store
 from bridge import wiring
 from bridge.api.app import create_app
+from bridge.domain.lrs.search import StatementQuery
 from bridge.errors import Unavailable
 from bridge.serve import parts, resources
 from bridge.settings import Settings
 from bridge.store.access.access_log import AccessLog
 from bridge.store.database import Database
-from bridge.store.lrs.search import Search
 from bridge.store.privacy.erasures import Erasures
 from bridge.tokens import dev_token
 from deploy.dev.ports import free_port
@@ -40,7 +40,7 @@ STREAMS: dict[str, tuple[Any, ...]] = {
     "Dump.batches": ("members", None),
     "Erasures.done": (),
     "Evidence.read": ({"_id": "f", "length": 1},),
-    "LrsStatements.find": (Search(), 1),
+    "LrsLedger.find": (StatementQuery(), 1),
     "Members.every": (),
 }
 """What the store gives as a stream, with something to call it with."""

@@ -57,7 +57,7 @@ def test_the_lrs_shows_no_language_that_shows_nothing() -> None:
     given = completed(
         object={"id": "https://x.example.org/1", "definition": {"name": {"en-GB": "<p></p>", "cy": "Cwrs"}}}
     )
-    shown = formats.canonical(given, {}, ("en-GB",))
+    shown = formats.make_canonical(given, {}, ("en-GB",))
     assert shown["object"]["definition"]["name"] == {"cy": "Cwrs"}
 
 

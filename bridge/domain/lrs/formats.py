@@ -17,7 +17,7 @@ _MERGED_MAPS = ("name", "description", "extensions")
 _COMPONENTS = ("choices", "scale", "source", "target", "steps")
 
 
-def ids(statement: dict[str, Any]) -> dict[str, Any]:
+def reduce_to_ids(statement: dict[str, Any]) -> dict[str, Any]:
     """Reduce, in place, every Agent, Activity, Verb and Group to what identifies it."""
     for activity in activities(statement):
         _keep(activity, ("id",))
@@ -31,8 +31,8 @@ def ids(statement: dict[str, Any]) -> dict[str, Any]:
 
 def _identify(agent: dict[str, Any]) -> None:
     """Keep the identifier of an Agent or Group; an anonymous Group is known by its members."""
-    known = any(name in agent for name in IDENTIFIERS)
-    _keep(agent, ("objectType", *IDENTIFIERS) if known else ("objectType", "member"))
+    is_identified = any(name in agent for name in IDENTIFIERS)
+    _keep(agent, ("objectType", *IDENTIFIERS) if is_identified else ("objectType", "member"))
     for member in agent.get("member", ()):
         _identify(member)
 
@@ -42,59 +42,62 @@ def _keep(thing: dict[str, Any], names: Sequence[str]) -> None:
         del thing[name]
 
 
-def canonical(statement: dict[str, Any], definitions: Mapping[str, Part], languages: Sequence[str]) -> dict[str, Any]:
+def make_canonical(
+    statement: dict[str, Any], definitions: Mapping[str, Part], languages: Sequence[str]
+) -> dict[str, Any]:
     """Give each Activity, in place, the definition that the LRS holds, and each language map one language."""
     for activity in activities(statement):
         definition = definitions.get(activity["id"], activity.get("definition"))
         if definition:
-            activity["definition"] = _in_one_language(definition, languages)
+            activity["definition"] = _definition_in_language(definition, languages)
     inner = statement["object"] if statement["object"].get("objectType") == "SubStatement" else statement
     for verb in (statement["verb"], inner["verb"]):
         if "display" in verb:
-            verb["display"] = _one(verb["display"], languages)
+            verb["display"] = _in_language(verb["display"], languages)
     return statement
 
 
-def _in_one_language(definition: Part, languages: Sequence[str]) -> dict[str, Any]:
-    shown = dict(definition)
+def _definition_in_language(definition: Part, languages: Sequence[str]) -> dict[str, Any]:
+    reduced = dict(definition)
     for name in ("name", "description"):
-        if name in shown:
-            shown[name] = _one(shown[name], languages)
+        if name in reduced:
+            reduced[name] = _in_language(reduced[name], languages)
     for name in _COMPONENTS:
-        if name in shown:
-            shown[name] = [_component(component, languages) for component in shown[name]]
-    return shown
+        if name in reduced:
+            reduced[name] = [_component(component, languages) for component in reduced[name]]
+    return reduced
 
 
 def _component(component: Part, languages: Sequence[str]) -> dict[str, Any]:
-    described = "description" in component
-    return {**component, **({"description": _one(component["description"], languages)} if described else {})}
+    if "description" not in component:
+        return {**component}
+    return {**component, "description": _in_language(component["description"], languages)}
 
 
-def _one(texts: Mapping[str, str], languages: Sequence[str]) -> dict[str, str]:
+def _in_language(texts: Mapping[str, str], languages: Sequence[str]) -> dict[str, str]:
     tags = ranked({tag: tag for tag in texts}, languages)
     chosen = next((tag for tag in tags if markup.is_visible(markup.readable(texts[tag]))), None)
     return dict(texts) if chosen is None else {chosen: texts[chosen]}
 
 
-def merged(definitions: Iterable[Part]) -> dict[str, Any]:
+def merge_definitions(definitions: Iterable[Part]) -> dict[str, Any]:
     """Put definitions of one Activity together, the oldest first: languages add up, the newest word counts."""
-    whole: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
     for definition in definitions:
         for name, value in definition.items():
-            whole[name] = {**whole.get(name, {}), **value} if name in _MERGED_MAPS else value
-    return whole
+            merged[name] = {**merged.get(name, {}), **value} if name in _MERGED_MAPS else value
+    return merged
 
 
 def definitions_in(statement: Part) -> dict[str, Part]:
     """Return Activity id → definition for the Activities that a statement defines."""
-    return {one["id"]: one["definition"] for one in activities(statement) if one.get("definition")}
+    return {thing["id"]: thing["definition"] for thing in activities(statement) if thing.get("definition")}
 
 
-def names_of(statement: Part, agent: bytes) -> list[str]:
+def names_of(statement: Part, agent_key: bytes) -> list[str]:
     """Return the names that a statement gives to the Agent whose mentions have this key."""
-    return [one["name"] for one in related_agents(statement) if "name" in one and _is(one, agent)]
+    return [agent["name"] for agent in related_agents(statement) if "name" in agent and _has_key(agent, agent_key)]
 
 
-def _is(agent: Part, wanted: bytes) -> bool:
-    return any(name in agent for name in IDENTIFIERS) and mention_of_agent(agent) == wanted
+def _has_key(agent: Part, agent_key: bytes) -> bool:
+    return any(name in agent for name in IDENTIFIERS) and mention_of_agent(agent) == agent_key

@@ -1,4 +1,4 @@
-"""What a statement is found by: each filter of ``GET /statements`` as short keys (xAPI-Communication §2.1.3).
+"""Index keys of a statement: each filter of ``GET /statements`` as short hashes (xAPI-Communication §2.1.3).
 
 A key is 12 bytes of a hash, so that one index serves every filter and holds nobody's address in clear.
 """
@@ -17,61 +17,61 @@ from schemas.xapi import VERBS
 Part = Mapping[str, Any]
 
 
-def key(kind: str, value: str = "") -> bytes:
-    """Return the key of one fact; equal facts have equal keys, in every process and release."""
+def hash_key(kind: str, value: str = "") -> bytes:
+    """Return the key of one value of a filter; it is the same in every process and release."""
     return hashlib.blake2b(f"{kind}\0{value}".encode(), digest_size=12).digest()
 
 
-EVERY = key("every")
+EVERY = hash_key("every")
 """The key that every statement has."""
 
 
 def mention_of_agent(agent: Part) -> bytes:
     """Return the key of what mentions an Agent or Group anywhere; raises ``ValueError`` without an identifier."""
-    return key("agent", identifier_key(agent))
+    return hash_key("agent", identifier_key(agent))
 
 
 def mention_of_activity(iri: str) -> bytes:
     """Return the key of what mentions an Activity anywhere."""
-    return key("activity", iri)
+    return hash_key("activity", iri)
 
 
 def verb_key(iri: str) -> bytes:
     """Return the key of the ``verb`` filter."""
-    return key("verb", iri)
+    return hash_key("verb", iri)
 
 
 def registration_key(uuid: str) -> bytes:
     """Return the key of the ``registration`` filter."""
-    return key("registration", uuid.lower())
+    return hash_key("registration", uuid.lower())
 
 
 def agent_role(agent: Part) -> bytes:
     """Return the key of what has an Agent or Group as its actor or object."""
-    return key("role of agent", identifier_key(agent))
+    return hash_key("role of agent", identifier_key(agent))
 
 
 def activity_role(iri: str) -> bytes:
     """Return the key of what has an Activity as its object."""
-    return key("role of activity", iri)
+    return hash_key("role of activity", iri)
 
 
 def authority_key(authority: Part) -> bytes:
     """Return the key of what was stored with an authority."""
-    return key("authority", identifier_key(authority))
+    return hash_key("authority", identifier_key(authority))
 
 
 def definition_key(iri: str) -> bytes:
     """Return the key of what brings a definition of an Activity."""
-    return key("definition", iri)
+    return hash_key("definition", iri)
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What a statement is found by.
+class IndexKeys:
+    """The index keys of a statement.
 
     ``mentioned`` are the keys to look up by; ``roles`` narrow what they find. Both also find the statements that refer
-    to this one. ``held`` are facts of this one alone. ``target`` is the statement that it refers to, or ``voids``.
+    to this one. ``held`` are keys of this one alone. ``target`` is the statement that it refers to, or ``voids``.
     """
 
     mentioned: frozenset[bytes]
@@ -81,10 +81,10 @@ class Facts:
     voids: str | None
 
 
-def facts(statement: Part, authority: Part) -> Facts:
-    """Return what a valid statement, stored with ``authority``, is found by."""
+def extract_keys(statement: Part, authority: Part) -> IndexKeys:
+    """Return the index keys of a valid statement that is stored with ``authority``."""
     target = statement["object"]["id"].lower() if statement["object"].get("objectType") == "StatementRef" else None
-    return Facts(
+    return IndexKeys(
         mentioned=frozenset(_mentioned(statement, authority)),
         roles=frozenset(_roles(statement)),
         held=frozenset([authority_key(authority), *_definitions(statement)]),
@@ -99,15 +99,15 @@ def _mentioned(statement: Part, authority: Part) -> Iterator[bytes]:
     if registration:
         yield registration_key(registration)
     for agent in related_agents(statement):
-        yield from (key("agent", identity) for identity in keys_of(agent))
-    yield from (key("agent", identity) for identity in _identities(authority))
+        yield from (hash_key("agent", identity) for identity in keys_of(agent))
+    yield from (hash_key("agent", identity) for identity in _identities(authority))
     for activity in activities(statement):
         yield mention_of_activity(activity["id"])
 
 
 def _roles(statement: Part) -> Iterator[bytes]:
     for agent in _agents_of(statement):
-        yield from (key("role of agent", identity) for identity in _identities(agent))
+        yield from (hash_key("role of agent", identity) for identity in _identities(agent))
     if is_activity(statement["object"]):
         yield activity_role(statement["object"]["id"])
 

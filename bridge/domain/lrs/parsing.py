@@ -1,4 +1,4 @@
-"""From a request's body to valid statements: parsed, checked by the rules of the version spoken, given their ids."""
+"""Statements of a request's body: parsed, checked by the rules of the version spoken, given their ids."""
 
 from __future__ import annotations
 
@@ -10,104 +10,114 @@ from typing import Any, cast
 
 from bridge.domain.lrs import signatures
 from bridge.domain.lrs.index_keys import activities
-from bridge.domain.lrs.serialization import identified
-from bridge.domain.lrs.spec_refs import Version, of_pointer
+from bridge.domain.lrs.serialization import with_id
+from bridge.domain.lrs.spec_refs import Version, cite_data
 from bridge.domain.privacy.people import people
 from bridge.domain.statements import bodies, decoding, splitting
 from bridge.errors import FieldError, Malformed, TooLarge
 from schemas import xapi
 
-MOST_NAMED = 3000
+MAX_NAMES = 3000
 """Activities and Agents that a statement names: each is a key of its row, and of the rows that refer to it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
+class IncomingStatement:
     """A valid statement; ``raw`` is its text as received, with the id in front if it had none.
 
-    ``named`` tells that its sender chose its id.
+    ``has_own_id`` tells that its sender chose its id.
     """
 
     statement_id: str
     raw: bytes
     statement: Mapping[str, Any]
-    named: bool
+    has_own_id: bool
 
     def attachments(self) -> list[Mapping[str, Any]]:
         """Return the attachment objects, those of the SubStatement included."""
         inner = self.statement["object"]
-        own: list[Mapping[str, Any]] = list(self.statement.get("attachments", ()))
-        return own + (list(inner.get("attachments", ())) if inner.get("objectType") == "SubStatement" else [])
+        parts = (self.statement, inner) if inner.get("objectType") == "SubStatement" else (self.statement,)
+        return [attachment for part in parts for attachment in part.get("attachments", ())]
 
 
-def batch(body: bytes, version: Version, most_bytes: int) -> list[Incoming]:
+def parse_batch(body: bytes, version: Version, max_bytes: int) -> list[IncomingStatement]:
     """Read the statements of a POST: one, or an array; raises ``Malformed`` or ``TooLarge``.
 
-    ``most_bytes`` is what one statement may have.
+    ``max_bytes`` is what one statement may have.
     """
     if not splitting.is_array(body):
-        return [_incoming(body, version, most_bytes)]
+        return [_parse(body, version, max_bytes)]
     try:
-        parts = splitting.elements(body)
+        texts = splitting.elements(body)
     except bodies.BodyTooLarge as error:
         raise TooLarge(f"{error}; send the rest in another request.") from None
     except bodies.UnreadableBody as error:
-        raise _no_json(error, "") from None
-    found = [_incoming(part, version, most_bytes, at=f"/{number}") for number, part in enumerate(parts)]
-    _check_distinct(found, version)
-    return found
+        raise _not_json(error, "") from None
+    statements = [_parse(text, version, max_bytes, at=f"/{number}") for number, text in enumerate(texts)]
+    _check_distinct(statements, version)
+    return statements
 
 
-def single(body: bytes, version: Version, most_bytes: int, statement_id: str) -> list[Incoming]:
-    """Read the statement of a PUT; raises as ``batch`` does, and ``Malformed`` for another id than the request's."""
+def parse_single(body: bytes, version: Version, max_bytes: int, statement_id: str) -> list[IncomingStatement]:
+    """Read the statement of a PUT; raises as ``parse_batch`` does, and ``Malformed`` for another id in it."""
     if splitting.is_array(body):
-        raise Malformed(f"PUT takes one statement; send an array by POST ({of_pointer('', version)}).")
-    return [_incoming(body, version, most_bytes, statement_id.lower())]
+        raise Malformed(f"PUT takes one statement; send an array by POST ({cite_data('', version)}).")
+    return [_parse(body, version, max_bytes, statement_id.lower())]
 
 
-def _decoded(raw: bytes, version: Version, at: str) -> object:
+def _parse(
+    raw: bytes, version: Version, max_bytes: int, expected_id: str | None = None, at: str = ""
+) -> IncomingStatement:
+    if len(raw) > max_bytes:
+        raise TooLarge(f"A statement of at most {max_bytes} bytes is taken here.")
+    statement = _check_valid(_decode(raw, version, at), version, at)
+    sent_id = statement.get("id")
+    if expected_id and sent_id and sent_id.lower() != expected_id:
+        raise refusal(f"{at}/id", "the id that the parameter statementId names", cite_data("/id", version))
+    statement_id = expected_id or (sent_id or str(uuid.uuid4())).lower()
+    text = with_id(raw, statement, statement_id)
+    return IncomingStatement(statement_id, text, statement, has_own_id=bool(expected_id or sent_id))
+
+
+def _decode(raw: bytes, version: Version, at: str) -> object:
     try:
         return decoding.decoded(raw)
     except decoding.Unkeepable as error:
-        raise refusal(f"{at}{error.pointer}", error.expected, of_pointer(error.pointer, version)) from None
+        raise refusal(f"{at}{error.pointer}", error.expected, cite_data(error.pointer, version)) from None
     except bodies.UnreadableBody as error:
-        raise _no_json(error, at) from None
+        raise _not_json(error, at) from None
     except bodies.BodyTooLarge as error:
         raise TooLarge(f"{error}.".capitalize()) from None
 
 
-def _no_json(error: bodies.UnreadableBody, at: str) -> Malformed:
-    told = str(error)  # it may begin with a pointer of its own
-    return Malformed(f"The body is not JSON: {at}{told if told.startswith('/') or not at else ': ' + told}.")
+def _not_json(error: bodies.UnreadableBody, at: str) -> Malformed:
+    text = str(error)  # it may begin with a pointer of its own
+    return Malformed(f"The body is not JSON: {at}{text if text.startswith('/') or not at else ': ' + text}.")
 
 
-def _incoming(raw: bytes, version: Version, most_bytes: int, asked: str | None = None, at: str = "") -> Incoming:
-    if len(raw) > most_bytes:
-        raise TooLarge(f"A statement of at most {most_bytes} bytes is taken here.")
-    value = _decoded(raw, version, at)
+def _check_valid(value: object, version: Version, at: str) -> Mapping[str, Any]:
     if not xapi.is_valid(value, version):
         fault = xapi.explain(value, version)
-        raise refusal(f"{at}{fault.pointer}", fault.expected, of_pointer(fault.pointer, version))
+        raise refusal(f"{at}{fault.pointer}", fault.expected, cite_data(fault.pointer, version))
     statement = cast("Mapping[str, Any]", value)
-    if sum(1 for _ in islice(chain(activities(statement), people(statement)), MOST_NAMED + 1)) > MOST_NAMED:
+    names = chain(activities(statement), people(statement))
+    if sum(1 for _ in islice(names, MAX_NAMES + 1)) > MAX_NAMES:
         raise TooLarge(
-            f"A statement names at most {MOST_NAMED} Activities and Agents: send several that name some each."
+            f"A statement names at most {MAX_NAMES} Activities and Agents: send several that name some each."
         )
-    given = statement.get("id")
-    if asked and given and given.lower() != asked:
-        raise refusal(f"{at}/id", "the id that the parameter statementId names", of_pointer("/id", version))
-    chosen = asked or (given or str(uuid.uuid4())).lower()
-    return Incoming(chosen, identified(raw, statement, chosen), statement, bool(asked or given))
+    return statement
 
 
-def _check_distinct(found: Sequence[Incoming], version: Version) -> None:
+def _check_distinct(statements: Sequence[IncomingStatement], version: Version) -> None:
     """2.0 refuses an id that stands twice in a batch; in 1.0.3 an identical repeat is no conflict."""
-    seen: set[str] = set()
-    for number, one in enumerate(found):
-        if one.statement_id in seen and version != "1.0.3":
-            clause = of_pointer("/id", version)
+    if version == "1.0.3":
+        return
+    ids: set[str] = set()
+    for number, statement in enumerate(statements):
+        if statement.statement_id in ids:
+            clause = cite_data("/id", version)
             raise refusal(f"/{number}/id", "an id that no other statement of the batch has", clause)
-        seen.add(one.statement_id)
+        ids.add(statement.statement_id)
 
 
 def refusal(pointer: str, expected: str, clause: str) -> Malformed:
@@ -116,13 +126,13 @@ def refusal(pointer: str, expected: str, clause: str) -> Malformed:
     return Malformed(f"{pointer or '/'}: expected {expected} ({clause}).", field_errors=[fault])
 
 
-def signed_by(incoming: Sequence[Incoming], version: Version) -> dict[str, list[Incoming]]:
-    """Return hash → the statements that it is a signature of; raises ``Malformed``."""
-    found: dict[str, list[Incoming]] = {}
-    for one in incoming:
+def group_by_signature(statements: Sequence[IncomingStatement], version: Version) -> dict[str, list[IncomingStatement]]:
+    """Return hash of a signature → the statements that it signs; raises ``Malformed``."""
+    by_hash: dict[str, list[IncomingStatement]] = {}
+    for statement in statements:
         try:
-            for sha2 in signatures.signature_hashes(one.statement):
-                found.setdefault(sha2, []).append(one)
+            for sha2 in signatures.signature_hashes(statement.statement):
+                by_hash.setdefault(sha2, []).append(statement)
         except signatures.BadSignature as error:
-            raise refusal("/attachments", str(error), of_pointer("/attachments", version)) from None
-    return found
+            raise refusal("/attachments", str(error), cite_data("/attachments", version)) from None
+    return by_hash

@@ -20,17 +20,17 @@ _LOCAL_TIME = re.compile(rb'"timestamp"\s*:\s*"[^"]*[^"Zz]"')
 _SPEAKS_2 = re.compile(rb'"version"\s*:\s*"2\.')
 
 
-def moment(at: int) -> str:
+def format_time(at: int) -> str:
     """Return microseconds since 1970 as an RFC 3339 time in UTC."""
-    return instant(at).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return to_datetime(at).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def instant(at: int) -> datetime:
+def to_datetime(at: int) -> datetime:
     """Return microseconds since 1970 as a time in UTC, exactly."""
     return _EPOCH + timedelta(microseconds=at)
 
 
-def microseconds(text: str) -> int:
+def parse_time(text: str) -> int:
     """Return a valid timestamp as microseconds since 1970; raises ``ValueError`` beyond the years 1 to 9999."""
     try:
         when = datetime.fromisoformat(text.replace(",", ".")).astimezone(UTC)
@@ -39,16 +39,16 @@ def microseconds(text: str) -> int:
     return (when - _EPOCH) // timedelta(microseconds=1)
 
 
-def identified(raw: bytes, statement: Part, statement_id: str) -> bytes:
+def with_id(raw: bytes, statement: Part, statement_id: str) -> bytes:
     """Return a statement's text with its id: as received, or with the id put in front when it had none."""
     if "id" in statement:
         return raw
     return b'{"id":"' + statement_id.encode() + b'",' + raw.lstrip()[1:]
 
 
-def assigned(statement: Part, at: int, authority: Part, version: str) -> bytes:
+def assigned_properties(statement: Part, at: int, authority: Part, version: str) -> bytes:
     """Return what the LRS adds to a statement, as the inside of a JSON object (xAPI-Data §2.3.1)."""
-    added: dict[str, Any] = {"stored": moment(at), "authority": authority}
+    added: dict[str, Any] = {"stored": format_time(at), "authority": authority}
     if "version" not in statement:
         added["version"] = version
     return orjson.dumps(added)[1:-1]
@@ -56,63 +56,65 @@ def assigned(statement: Part, at: int, authority: Part, version: str) -> bytes:
 
 def needs_reshaping(statement: Part) -> bool:
     """Say whether a statement must be parsed to be shown, rather than extended."""
-    return any(_has_single(one) for one in _levels(statement)) or any(name in statement for name in _OVERRULED)
+    return any(_has_single_activity(part) for part in _with_substatement(statement)) or any(
+        name in statement for name in _OVERRULED
+    )
 
 
-def published(raw: bytes, statement: dict[str, Any], added: bytes) -> bytes:
+def message_text(raw: bytes, statement: dict[str, Any], added: bytes) -> bytes:
     """Return the text for the broker: as received, with id, ``stored``, ``authority`` and ``version``.
 
     A ``timestamp`` that the LRS assigned is left out: it is no fact of the statement's sender.
     """
     if any(name in statement for name in _OVERRULED):
         return orjson.dumps(statement | orjson.loads(b"{" + added + b"}"))
-    return extended(raw, added)
+    return with_properties(raw, added)
 
 
-def extended(raw: bytes, added: bytes) -> bytes:
+def with_properties(raw: bytes, added: bytes) -> bytes:
     """Return the text of a JSON object with more properties at its end."""
     return raw.rstrip()[:-1] + b"," + added + b"}"
 
 
-def exact(raw: bytes, added: bytes, *, reshape: bool, reader: str) -> bytes:
+def exact_text(raw: bytes, added: bytes, *, reshape: bool, reader: str) -> bytes:
     """Return the text of ``format=exact``: every byte as received where nothing had to be changed."""
     speaks_2 = reader == "2.0.0" or _SPEAKS_2.search(added) or _SPEAKS_2.search(raw)
     if reshape or (speaks_2 and _LOCAL_TIME.search(raw)):
-        return orjson.dumps(whole(raw, added, reader))
-    return extended(raw, added)
+        return orjson.dumps(complete_statement(raw, added, reader))
+    return with_properties(raw, added)
 
 
-def whole(raw: bytes, added: bytes, reader: str) -> dict[str, Any]:
+def complete_statement(raw: bytes, added: bytes, reader: str) -> dict[str, Any]:
     """Return a statement as a value, with what the LRS added and contextActivities as arrays.
 
     Times are in UTC for who speaks 2.0, and in what was sent as 2.0 (IEEE 9274.1.1 §4.2.7); 1.0.3 keeps the offset.
     """
     statement: dict[str, Any] = orjson.loads(raw) | orjson.loads(b"{" + added + b"}")
     is_utc = reader == "2.0.0" or str(statement["version"]).startswith("2.")
-    for one in _levels(statement):
-        related = one.get("context", {}).get("contextActivities", {})
+    for part in _with_substatement(statement):
+        related = part.get("context", {}).get("contextActivities", {})
         related.update({name: as_list(value) for name, value in related.items()})
-        if is_utc and "timestamp" in one:
-            one["timestamp"] = in_utc(one["timestamp"])
+        if is_utc and "timestamp" in part:
+            part["timestamp"] = to_utc(part["timestamp"])
     return statement
 
 
-def in_utc(timestamp: str) -> str:
+def to_utc(timestamp: str) -> str:
     """Return a valid timestamp with the offset Z; one that is in UTC as it is, and one beyond the years 1 to 9999."""
     if timestamp[-1:] in "Zz":
         return timestamp
     try:
-        return moment(microseconds(timestamp))
+        return format_time(parse_time(timestamp))
     except ValueError:
         return timestamp
 
 
-def _levels(statement: P) -> list[P]:
+def _with_substatement(statement: P) -> list[P]:
     """Return a statement, and its SubStatement if it has one."""
     inner: P = statement["object"]
     return [statement, inner] if inner.get("objectType") == "SubStatement" else [statement]
 
 
-def _has_single(statement: Part) -> bool:
+def _has_single_activity(statement: Part) -> bool:
     related = statement.get("context", {}).get("contextActivities", {})
     return any(not isinstance(value, list) for value in related.values())

@@ -41,7 +41,7 @@ _UNREADABLE = (
 """What the libraries raise for a JWS or a certificate that they cannot take apart."""
 
 
-class _Registry(JWSRegistry):
+class SignatureRegistry(JWSRegistry):
     """Takes a statement as payload, and certificates in the header, whatever their length within ``LARGEST``."""
 
     max_header_length = LARGEST
@@ -49,7 +49,7 @@ class _Registry(JWSRegistry):
     max_signature_length = LARGEST
 
 
-_REGISTRY = _Registry(algorithms=list(ALGORITHMS), strict_check_header=False)
+_REGISTRY = SignatureRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
 
 
 class BadSignature(Exception):
@@ -58,13 +58,13 @@ class BadSignature(Exception):
 
 def signature_hashes(statement: Mapping[str, Any]) -> list[str]:
     """Return the hashes of a statement's signatures; raises ``BadSignature`` for a wrong content type."""
-    signatures = [one for one in statement.get("attachments", ()) if one["usageType"] == SIGNATURE]
-    if any(one["contentType"].partition(";")[0].strip().lower() != CONTENT_TYPE for one in signatures):
+    signatures = [part for part in statement.get("attachments", ()) if part["usageType"] == SIGNATURE]
+    if any(part["contentType"].partition(";")[0].strip().lower() != CONTENT_TYPE for part in signatures):
         raise BadSignature(f"the content type {CONTENT_TYPE} was expected of a signature")
-    return [one["sha2"].lower() for one in signatures]
+    return [part["sha2"].lower() for part in signatures]
 
 
-def check(signature: bytes, statement: Mapping[str, Any]) -> None:
+def check_signature(signature: bytes, statement: Mapping[str, Any]) -> None:
     """Raise ``BadSignature`` unless it is a JWS over ``statement``, and true to the certificate it names, if any."""
     try:
         check_encoded(signature.strip().partition(b".")[0])
@@ -91,11 +91,7 @@ def _verify(signature: bytes, header: Mapping[str, Any]) -> None:
         public = certificate.public_key()
         if not isinstance(public, RSAPublicKey):
             raise BadSignature("a certificate of an RSA key was expected in x5c")
-        jws.deserialize_compact(signature, RSAKey.import_key(_pem(public)), registry=_REGISTRY)
+        pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        jws.deserialize_compact(signature, RSAKey.import_key(pem), registry=_REGISTRY)
     except _UNREADABLE:
         raise BadSignature("a signature by the key of its certificate (x5c) was expected") from None
-
-
-def _pem(public: RSAPublicKey) -> bytes:
-
-    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

@@ -1,4 +1,4 @@
-"""Where the specification says what a statement broke, so that an error can be looked up."""
+"""Clauses of the specification that an error cites, so that it can be looked up."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _OF_PART: dict[str, tuple[str, str]] = {
 }
 
 
-def of_pointer(pointer: str, version: Version) -> str:
+def cite_data(pointer: str, version: Version) -> str:
     """Return the clause about the part of a statement that an RFC 6901 pointer leads to."""
     first = pointer.split("/")[1] if "/" in pointer else ""
     old, new = _OF_PART.get(first, _OF_PART[""])
     return f"xAPI-Data §{old}" if version == "1.0.3" else f"IEEE 9274.1.1 §{new}"
 
 
-def communication(old: str, new: str, version: Version) -> str:
+def cite_communication(old: str, new: str, version: Version) -> str:
     """Return the clause about the protocol, in the version that was spoken."""
     return f"xAPI-Communication §{old}" if version == "1.0.3" else f"IEEE 9274.1.1 §{new}"

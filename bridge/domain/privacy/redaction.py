@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from bridge.domain.lrs import index_keys as facts
+from bridge.domain.lrs.index_keys import hash_key
 from bridge.domain.privacy.people import NOBODY, anybody_in, keys_of, people, without
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.domain.statements.agents import tombstone
@@ -33,13 +33,13 @@ def mentions(secret: bytes, keys: Iterable[str]) -> list[bytes]:
 
 def found_by(keys: Iterable[str]) -> list[bytes]:
     """Return what the LRS finds statements by that mention somebody with these identifier keys."""
-    return [facts.key("agent", key) for key in keys]
+    return [hash_key("agent", key) for key in keys]
 
 
 def facts_of(keys: Collection[str]) -> list[bytes]:
     """Return every fact of the LRS that tells of somebody with these identifier keys."""
     kinds = ("agent", "role of agent", "authority")
-    return [facts.key(kind, key) for kind in kinds for key in keys]
+    return [hash_key(kind, key) for kind in kinds for key in keys]
 
 
 def is_own(row: Row, subject: DataSubject) -> bool:

@@ -1,4 +1,4 @@
-"""Single statements of requests that come at once are stored together: one write and one look for them all."""
+"""Batches of single statements: those of requests that come at once are stored by one write and one look."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-AT_ONCE = 100
+BATCH_SIZE = 100
 """Items that are worked on together, at most."""
 
 
-class Gathering(Generic[T, R]):
-    """Runs ``work`` on what has come meanwhile, one lot after another; nobody waits for a lot to fill."""
+class Batcher(Generic[T, R]):
+    """Runs ``work`` on what has come meanwhile, one batch after another; nobody waits for a batch to fill."""
 
     def __init__(self, work: Callable[[Sequence[T]], Awaitable[Sequence[R]]]) -> None:
         self._work = work
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
         self._running: asyncio.Task[None] | None = None
 
-    async def do(self, item: T) -> R:
-        """Return what ``work`` makes of the item; raises what it raises, for each of the lot."""
+    async def submit(self, item: T) -> R:
+        """Return what ``work`` makes of the item; raises what it raises, for each of the batch."""
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._running is None:
@@ -32,19 +32,20 @@ class Gathering(Generic[T, R]):
     async def _run(self) -> None:
         try:
             while self._waiting:
-                lot, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
-                await self._run_lot(lot)
+                batch, self._waiting = self._waiting[:BATCH_SIZE], self._waiting[BATCH_SIZE:]
+                await self._run_batch(batch)
         finally:
             self._running = None
 
-    async def _run_lot(self, lot: Sequence[tuple[T, asyncio.Future[R]]]) -> None:
+    async def _run_batch(self, batch: Sequence[tuple[T, asyncio.Future[R]]]) -> None:
+        futures = [future for _, future in batch]
         try:
-            results = await self._work([item for item, _ in lot])
-        except Exception as error:  # each of them is told, and answers for itself
-            for _, future in lot:
+            results = await self._work([item for item, _ in batch])
+        except Exception as error:  # every request of the batch gets it, and answers for itself
+            for future in futures:
                 if not future.done():
                     future.set_exception(error)
             return
-        for (_, future), result in zip(lot, results, strict=True):
+        for future, result in zip(futures, results, strict=True):
             if not future.done():  # its request was cancelled
                 future.set_result(result)

@@ -1,4 +1,4 @@
-"""Who may use the LRS: keys with hashed secrets, scopes, and the authority that vouches for what each one stores."""
+"""Credentials of the LRS: keys with hashed secrets, scopes, and the authority of what each one stores."""
 
 from __future__ import annotations
 
@@ -83,23 +83,23 @@ def _scrypt(secret: str, salt: bytes) -> bytes:
 def load(path: Path) -> Sequence[CredentialIn]:
     """Read the credentials file; raises ``SettingsError`` that names what is wrong and never a value."""
     try:
-        found = _FILE.validate_json(path.read_bytes())
+        entries = _FILE.validate_json(path.read_bytes())
     except OSError:
         raise SettingsError(f"BRIDGE_LRS_CREDENTIALS_FILE cannot be read: {path}") from None
     except ValidationError as error:
-        faults = "\n".join(f"  {'/'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        faults = "\n".join(f"  {'/'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise SettingsError(f"BRIDGE_LRS_CREDENTIALS_FILE is wrong:\n{faults}") from None
-    if len({one.key for one in found}) < len(found):
+    if len({entry.key for entry in entries}) < len(entries):
         raise SettingsError("BRIDGE_LRS_CREDENTIALS_FILE is wrong: each key may stand there once.")
-    return found
+    return entries
 
 
 class Credentials:
     """Checks keys and secrets in constant time."""
 
-    def __init__(self, known: Sequence[CredentialIn]) -> None:
-        self._known = {one.key: one for one in known}
-        self._nobody = hash_secret(secrets.token_hex())  # an unknown key costs what a known one does
+    def __init__(self, entries: Sequence[CredentialIn]) -> None:
+        self._entries = {entry.key: entry for entry in entries}
+        self._unknown_hash = hash_secret(secrets.token_hex())  # an unknown key costs what a known one does
         self._memory_key = secrets.token_bytes(32)
         self._verified: OrderedDict[bytes, Credential] = OrderedDict()
         self._lanes = asyncio.Semaphore(AT_ONCE)
@@ -107,21 +107,21 @@ class Credentials:
     async def verify(self, key: str, secret: str) -> Credential:
         """Return the credential; raises ``Unauthenticated``."""
         proof = hmac.digest(self._memory_key, f"{key}:{secret}".encode(), "sha256")
-        known = self._verified.get(proof)
-        if known is not None:
+        credential = self._verified.get(proof)
+        if credential is not None:
             self._verified.move_to_end(proof)
-            return known
-        credential = await self._checked(key, secret)
+            return credential
+        credential = await self._check(key, secret)
         self._verified[proof] = credential
         while len(self._verified) > REMEMBERED:
             self._verified.popitem(last=False)
         return credential
 
-    async def _checked(self, key: str, secret: str) -> Credential:
-        entry = self._known.get(key)
-        _, salt, expected = (entry.secret_hash if entry else self._nobody).split("$")
+    async def _check(self, key: str, secret: str) -> Credential:
+        entry = self._entries.get(key)
+        _, salt, expected = (entry.secret_hash if entry else self._unknown_hash).split("$")
         async with self._lanes:
-            given = await asyncio.to_thread(_scrypt, secret, base64.b64decode(salt))
-        if not hmac.compare_digest(given, base64.b64decode(expected)) or entry is None:
+            hashed = await asyncio.to_thread(_scrypt, secret, base64.b64decode(salt))
+        if not hmac.compare_digest(hashed, base64.b64decode(expected)) or entry is None:
             raise Unauthenticated("The key or the secret is not known here.")
         return Credential(entry.key, entry.authority, frozenset(entry.scopes))

@@ -1,69 +1,69 @@
-"""Statements that refer to others by a StatementRef are found by the others' facts too (xAPI-Communication §2.1.4)."""
+"""Links of statements: one with a StatementRef is found by the other's keys too (xAPI-Communication §2.1.4)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from bridge.domain.lrs.index_keys import EVERY
-from bridge.store.lrs.rows import Link, Row
-from bridge.store.lrs.statements import LrsStatements
+from bridge.domain.lrs.rows import ChainRow, LrsRow, NewStatement
+from bridge.store.lrs.ledger import LrsLedger
 
-LONGEST = 20
+MAX_CHAIN = 20
 """References followed, one after another: a ring of statements must not turn for ever."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _Linked:
     """A statement as far as references go; ``chain`` holds those that it is found by already."""
 
     target: str | None
-    own: Link
-    chain: Mapping[str, Link]
+    link: ChainRow
+    chain: Mapping[str, ChainRow]
 
 
-async def relink(store: LrsStatements, rows: Sequence[Row]) -> None:
+async def relink(ledger: LrsLedger, statements: Sequence[NewStatement]) -> None:
     """Link stored statements with those they refer to and those that refer to them; safe to repeat.
 
     Each writer stores first and looks afterwards, so that of two that meet at least one sees the other.
     """
-    rows = [row for row in rows if row.named or row.found_by.target]  # nobody refers to an id that we just made up
-    if not rows:
+    # nobody refers to an id that we just made up
+    linkable = {new.statement_id: _of_new(new) for new in statements if new.has_own_id or new.index_keys.target}
+    if not linkable:
         return
-    known = {row.statement_id: _of_row(row) for row in rows}
-    targets = [row.found_by.target for row in rows if row.found_by.target]
-    found = await store.links(list(known), targets)
-    for _ in range(LONGEST):
-        known |= {row["_id"]: _of_document(row) for row in found}
-        changed = {key: links for key, one in known.items() if (links := _missing(key, one, known))}
-        for key, links in changed.items():
-            await store.chain(key, links)
+    rows = await ledger.find_linked(list(linkable), [linked.target for linked in linkable.values() if linked.target])
+    for _ in range(MAX_CHAIN):
+        linkable |= {row["_id"]: _of_row(row) for row in rows}
+        changed = {key: links for key in linkable if (links := _missing_links(key, linkable))}
+        for statement_id, links in changed.items():
+            await ledger.add_chain(statement_id, links)
         if not changed:
             return
-        known = {}
-        found = await store.links(list(changed), list(changed))
+        linkable = {}
+        rows = await ledger.find_linked(list(changed), list(changed))
 
 
-def _of_row(row: Row) -> _Known:
-    return _Known(row.found_by.target, Link(row.found_by.mentioned, row.found_by.roles), {})
+def _of_new(new: NewStatement) -> _Linked:
+    keys = new.index_keys
+    return _Linked(keys.target, _link(new.statement_id, keys.mentioned, keys.roles), {})
 
 
-def _of_document(row: Mapping[str, Any]) -> _Known:
-    facts = row["lrs"]
-    chain = {one["id"]: _link(one) for one in facts.get("chain", ())}
-    return _Known(facts.get("target"), chain.get(row["_id"]) or _link(facts), chain)
+def _of_row(row: LrsRow) -> _Linked:
+    fields = row["lrs"]
+    chain = {link["id"]: link for link in fields.get("chain", ())}
+    link = chain.get(row["_id"]) or _link(row["_id"], fields["keys"], fields["roles"])
+    return _Linked(fields.get("target"), link, chain)
 
 
-def _link(facts: Mapping[str, Any]) -> Link:
-    keys, roles = (frozenset[bytes](facts[name]) for name in ("keys", "roles"))
-    return Link(keys - {EVERY}, roles)
+def _link(statement_id: str, keys: Iterable[bytes], roles: Iterable[bytes]) -> ChainRow:
+    return {"id": statement_id, "keys": sorted({*keys} - {EVERY}), "roles": sorted(roles)}
 
 
-def _missing(statement_id: str, one: _Known, known: Mapping[str, _Known]) -> dict[str, Link]:
+def _missing_links(statement_id: str, linkable: Mapping[str, _Linked]) -> list[ChainRow]:
     """Return the links that a statement should have and has not: itself, its target, what that refers to."""
-    target = known.get(one.target) if one.target else None
-    if target is None or one.target is None:
-        return {}
-    wanted = {statement_id: one.own, one.target: target.own, **target.chain}
-    return {key: link for key, link in wanted.items() if key not in one.chain}
+    linked = linkable[statement_id]
+    target = linkable.get(linked.target) if linked.target else None
+    if target is None or linked.target is None:
+        return []
+    links = {statement_id: linked.link, linked.target: target.link, **target.chain}
+    return [link for key, link in links.items() if key not in linked.chain]

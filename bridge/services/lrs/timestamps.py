@@ -1,4 +1,4 @@
-"""When a statement is stored: microseconds that never repeat in this process; and up to when all can be read."""
+"""Times stored: microseconds that never repeat in this process; and up to when all can be read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 
-class Clock:
+class StoredTimestamps:
     """Gives out times; knows which are still being written."""
 
     def __init__(self) -> None:
@@ -15,7 +15,7 @@ class Clock:
         self._open: set[int] = set()
 
     @contextmanager
-    def held(self, count: int) -> Generator[int]:
+    def reserve(self, count: int) -> Generator[int]:
         """Give the first of ``count`` times in a row; until the end they count as not yet readable."""
         first = max(self._last + 1, time.time_ns() // 1000)
         self._last = first + count - 1

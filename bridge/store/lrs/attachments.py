@@ -37,11 +37,11 @@ class Attachments:
         It is marked before it is looked for, and who stores a statement looks for the mark afterwards: one of the two
         sees the other (docs/decisions/0002).
         """
-        others = {"_id": {"$nin": list(leaving)}}
+        staying = {"_id": {"$nin": list(leaving)}}
         for sha2 in hashes:
             files = [file["_id"] async for file in self._files.find({"filename": sha2}, {"_id": 1})]
             await self._files.update_many({"_id": {"$in": files}}, {"$set": {"going": True}})
-            if await self._statements.find_one({"lrs.attached.sha2": sha2, **others}, {"_id": 1}) is None:
+            if await self._statements.find_one({"lrs.attached.sha2": sha2, **staying}, {"_id": 1}) is None:
                 await self._chunks.delete_many({"files_id": {"$in": files}})
                 await self._files.delete_many({"_id": {"$in": files}})
             else:
@@ -62,9 +62,8 @@ class Attachments:
         if await self.has(sha2):
             await self._chunks.delete_many({"files_id": file_id})
             return
-        at = datetime.now(UTC)
-        facts = {"filename": sha2, "length": length, "chunkSize": CHUNK, "uploadDate": at}
-        await self._files.insert_one({"_id": file_id, **facts})
+        file = {"_id": file_id, "filename": sha2, "length": length, "chunkSize": CHUNK, "uploadDate": datetime.now(UTC)}
+        await self._files.insert_one(file)
 
     async def _write(self, file_id: str, chunks: AsyncIterator[bytes]) -> int:
         length, number, buffer = 0, 0, bytearray()

@@ -1,4 +1,4 @@
-"""Which statements refer to a statement: noted with those that refer, so that whichever comes last finds the other."""
+"""References between statements: noted with the one that refers, so that whichever comes last finds the other."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ class References:
 
     async def to(self, statement_ids: Iterable[str]) -> set[str]:
         """Return the ids of the statements that refer to any of these."""
-        found = self._references.find({"to": {"$in": list(statement_ids)}}, {"_id": 1})
-        return {row["_id"] async for row in found}
+        rows = self._references.find({"to": {"$in": list(statement_ids)}}, {"_id": 1})
+        return {row["_id"] async for row in rows}

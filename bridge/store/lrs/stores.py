@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from bridge.store.database import Database
 from bridge.store.lrs.attachments import Attachments
 from bridge.store.lrs.documents import Documents
+from bridge.store.lrs.ledger import LrsLedger
 from bridge.store.lrs.references import References
-from bridge.store.lrs.statements import LrsStatements
 from bridge.store.lrs.unsent import Unsent
 
 
 @dataclass(frozen=True, slots=True)
 class LrsStores:
-    """Statements, their references, those still to be sent, documents and attachments."""
+    """The ledger's statements, their references, those still to be sent, documents and attachments."""
 
-    statements: LrsStatements
+    ledger: LrsLedger
     references: References
     unsent: Unsent
     documents: Documents
@@ -26,7 +26,7 @@ class LrsStores:
     def over(cls, database: Database) -> LrsStores:
         """Build the stores over one database."""
         return cls(
-            LrsStatements(database),
+            LrsLedger(database),
             References(database),
             Unsent(database),
             Documents(database),
@@ -35,5 +35,5 @@ class LrsStores:
 
     async def prepare(self) -> None:
         """Create every index; doing it again changes nothing."""
-        for store in (self.statements, self.references, self.documents, self.attachments):
+        for store in (self.ledger, self.references, self.documents, self.attachments):
             await store.prepare()

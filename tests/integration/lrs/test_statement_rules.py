@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.domain.lrs import parsing as intake
+from bridge.domain.lrs import parsing
 from bridge.domain.statements.nesting import DEEPEST
 from bridge.errors import Malformed, TooLarge
 from tests.integration.lrs.client import JSON, Lrs, agent, attachment, new_id, statement
@@ -150,6 +150,6 @@ def test_a_statement_that_is_too_long_is_refused_for_that_alone() -> None:
     """Its length is looked at before its rules, which take time to explain."""
     body = orjson.dumps(statement(extra="x" * 1000))
     with pytest.raises(TooLarge):
-        intake.batch(body, "1.0.3", 1000)
+        parsing.parse_batch(body, "1.0.3", 1000)
     with pytest.raises(Malformed):
-        intake.single(body, "1.0.3", 2000, new_id())
+        parsing.parse_single(body, "1.0.3", 2000, new_id())

@@ -16,8 +16,8 @@ import pytest
 from pymongo.errors import PyMongoError
 
 from bridge import wiring
-from bridge.domain.lrs import parsing as intake
-from bridge.lrs.statements import Asked
+from bridge.domain.lrs import parsing
+from bridge.lrs.queries import PageRequest
 from bridge.services.lrs.credentials import Credential
 from tests.integration.lrs.client import Lrs, agent, new_id, statement
 
@@ -145,15 +145,15 @@ async def test_one_that_cannot_be_stored_takes_no_others_along(services: wiring.
     """Requests that share a write answer for themselves: what the store does not take fails alone."""
     assert services.lrs is not None
     by = Credential("all", {"objectType": "Agent", **agent("all")}, frozenset(["all"]))
-    (one,), (big,), (other,) = [intake.batch(orjson.dumps(statement(id=new_id())), "1.0.3", 2**20) for _ in range(3)]
+    (one,), (big,), (other,) = [
+        parsing.parse_batch(orjson.dumps(statement(id=new_id())), "1.0.3", 2**20) for _ in range(3)
+    ]
     big = replace(big, raw=bytes(17 * 2**20))
-    accept = services.lrs.statements.accept
-    done = await asyncio.gather(
-        *[accept([given], by, "1.0.3", set()) for given in (one, big, other)], return_exceptions=True
-    )
+    accept = services.lrs.writer.store
+    done = await asyncio.gather(*[accept([given], by, "1.0.3") for given in (one, big, other)], return_exceptions=True)
     assert [type(result) for result in (done[0], done[2])] == [type(None)] * 2
     assert isinstance(done[1], PyMongoError)
-    assert len(await services.stores.lrs.statements.known([one.statement_id, other.statement_id])) == 2
+    assert len(await services.stores.lrs.ledger.rows_of([one.statement_id, other.statement_id])) == 2
 
 
 async def test_formats(lrs: Lrs) -> None:
@@ -302,7 +302,7 @@ async def test_a_form_of_a_stranger_costs_little(lrs: Lrs, form: bytes, status: 
 
 def tampered(**changes: Any) -> str:
     """The text of a ``more`` link in which something was changed."""
-    asked = {**asdict(Asked(("00" * 12,), (), None, None, True, 0, "exact", False)), **changes}
+    asked = {**asdict(PageRequest(("00" * 12,), (), None, None, True, 0, "exact", False)), **changes}
     return base64.urlsafe_b64encode(orjson.dumps(list(asked.values()))).decode().rstrip("=")
 
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
 
+from bridge.domain.lrs.rows import LrsFields, LrsRow
 from bridge.domain.statements.bodies import MOST_STATEMENTS
 from bridge.services.lrs import messages as module
-from bridge.services.lrs.messages import Stored, messages
+from bridge.services.lrs.messages import messages
 from tests.support.statements import completed, voided
 
 ADDED = b'"stored":"2026-05-04T10:00:00Z","version":"1.0.0"'
 PLENTY = 2**20
 
 
-def stored(statement: dict[str, Any], request: str | None = "one", trace: str | None = None) -> Stored:
-    """A statement of a request."""
-    return Stored(statement["id"], orjson.dumps(statement), ADDED, request, trace)
+def stored(statement: dict[str, Any], request: str | None = "one", trace: str | None = None) -> LrsRow:
+    """The row of a statement of a request."""
+    fields = {"added": ADDED, "correlation_id": request, "traceparent": trace}
+    row = {"_id": statement["id"], "raw": orjson.dumps(statement), "lrs": cast("LrsFields", fields)}
+    return cast("LrsRow", row)
 
 
 def ids(body: bytes) -> list[str]:
@@ -76,14 +79,14 @@ def test_an_array_is_no_longer_than_allowed(spare: int) -> None:
 
 def test_a_statement_longer_than_an_array_may_be_goes_alone() -> None:
     """Neither it nor its neighbours are lost."""
-    long = completed(result={"response": "x" * module.MOST_BYTES})
+    long = completed(result={"response": "x" * module.MAX_BYTES})
     three = [stored(completed()), stored(long), stored(completed())]
-    assert [ids(one.body) for one in messages("x", three, PLENTY)] == [[one.statement_id] for one in three]
+    assert [ids(one.body) for one in messages("x", three, PLENTY)] == [[row["_id"]] for row in three]
 
 
 def test_an_array_has_no_more_statements_than_a_message_may(monkeypatch: pytest.MonkeyPatch) -> None:
     """One more than the limit makes a second message."""
-    monkeypatch.setattr(module, "MOST_BYTES", 2**24)
+    monkeypatch.setattr(module, "MAX_BYTES", 2**24)
     many = [stored(completed()) for _ in range(MOST_STATEMENTS + 1)]
     assert [len(ids(one.body)) for one in messages("x", many, 2**24)] == [MOST_STATEMENTS, 1]
 

@@ -1,4 +1,4 @@
-"""Credentials, the clock, and gathering: what the LRS's services rest on."""
+"""Credentials, times stored, and batching: what the LRS's services rest on."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 
 from bridge.errors import Forbidden, SettingsError, Unauthenticated
 from bridge.services.lrs import credentials
-from bridge.services.lrs.batching import Gathering
-from bridge.services.lrs.timestamps import Clock
+from bridge.services.lrs.batching import Batcher
+from bridge.services.lrs.timestamps import StoredTimestamps
 
 ENTRY: dict[str, Any] = {
     "key": "content",
@@ -73,11 +73,11 @@ def test_a_credentials_file_that_is_missing_or_doubled(tmp_path: Path) -> None:
 
 def test_times_stored_never_repeat_and_hold_back_what_is_read() -> None:
     """Times grow by more than each batch takes; while one is open, consistency ends before it."""
-    clock = Clock()
-    with clock.held(1000) as first, clock.held(5) as second:
+    timestamps = StoredTimestamps()
+    with timestamps.reserve(1000) as first, timestamps.reserve(5) as second:
         assert second >= first + 1000
-        assert clock.consistent_through() == first - 1
-    assert clock.consistent_through() >= first
+        assert timestamps.consistent_through() == first - 1
+    assert timestamps.consistent_through() >= first
 
 
 async def test_what_comes_at_once_is_done_together() -> None:
@@ -89,10 +89,10 @@ async def test_what_comes_at_once_is_done_together() -> None:
         await asyncio.sleep(0)
         return [2 * item for item in items]
 
-    gathering = Gathering(double)
-    assert await asyncio.gather(*[gathering.do(n) for n in range(5)]) == [0, 2, 4, 6, 8]
+    batcher = Batcher(double)
+    assert await asyncio.gather(*[batcher.submit(n) for n in range(5)]) == [0, 2, 4, 6, 8]
     assert lots == [[0, 1, 2, 3, 4]]
-    assert await gathering.do(7) == 14
+    assert await batcher.submit(7) == 14
 
 
 async def test_a_lot_that_fails_fails_each_and_not_the_next() -> None:
@@ -104,8 +104,8 @@ async def test_a_lot_that_fails_fails_each_and_not_the_next() -> None:
             raise ConnectionError
         return items
 
-    gathering = Gathering(work)
-    results = await asyncio.gather(*[gathering.do(n) for n in range(3)], return_exceptions=True)
+    batcher = Batcher(work)
+    results = await asyncio.gather(*[batcher.submit(n) for n in range(3)], return_exceptions=True)
     assert [type(one) for one in results] == [ConnectionError] * 3
     failing = False
-    assert await gathering.do(1) == 1
+    assert await batcher.submit(1) == 1

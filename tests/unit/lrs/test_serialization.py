@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from bridge.domain.lrs import serialization as composing
-from bridge.domain.lrs.spec_refs import of_pointer
+from bridge.domain.lrs import serialization
+from bridge.domain.lrs.spec_refs import cite_data
 from bridge.errors import Malformed
-from bridge.lrs.conditional import precondition
-from bridge.lrs.languages import preferred
+from bridge.lrs.headers import preferred_languages, read_precondition
 
 AUTHORITY = {"mbox": "mailto:lrs@example.org"}
 RAW = b' {"actor":{"mbox":"mailto:ada@example.org"},"verb":{"id":"v:1"},"object":{"id":"t:1"}} \n'
@@ -21,9 +20,9 @@ RAW = b' {"actor":{"mbox":"mailto:ada@example.org"},"verb":{"id":"v:1"},"object"
 def test_a_text_is_extended_without_touching_it() -> None:
     """The id goes in front when there is none, what the LRS assigns to the end; nothing between moves."""
     statement = orjson.loads(RAW)
-    kept = composing.identified(RAW, statement, "one")
-    added = composing.assigned(statement, 0, AUTHORITY, "1.0.0")
-    shown = composing.exact(kept, added, reshape=False, reader="1.0.3")
+    kept = serialization.with_id(RAW, statement, "one")
+    added = serialization.assigned_properties(statement, 0, AUTHORITY, "1.0.0")
+    shown = serialization.exact_text(kept, added, reshape=False, reader="1.0.3")
     assert RAW.strip()[1:-1] in shown
     assert orjson.loads(shown) == {
         "id": "one",
@@ -38,8 +37,8 @@ def test_a_text_is_extended_without_touching_it() -> None:
 def test_what_is_published_has_no_time_of_ours(sent: dict[str, object]) -> None:
     """On the exchange a statement has our ``stored`` and ``authority``, and no timestamp that it was not sent with."""
     statement = {**orjson.loads(RAW), **sent}
-    added = composing.assigned(statement, 0, AUTHORITY, "1.0.0")
-    found = orjson.loads(composing.published(orjson.dumps(statement), statement, added))
+    added = serialization.assigned_properties(statement, 0, AUTHORITY, "1.0.0")
+    found = orjson.loads(serialization.message_text(orjson.dumps(statement), statement, added))
     assert (found["stored"], found["authority"]) == ("1970-01-01T00:00:00.000000Z", AUTHORITY)
     assert "timestamp" not in found
 
@@ -47,14 +46,14 @@ def test_what_is_published_has_no_time_of_ours(sent: dict[str, object]) -> None:
 @given(st.integers(min_value=0, max_value=253_402_300_799_999_999))
 def test_microseconds_come_back(at: int) -> None:
     """Every microsecond until the end of 9999 is written and read without loss."""
-    assert composing.microseconds(composing.moment(at)) == at
+    assert serialization.parse_time(serialization.format_time(at)) == at
 
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
 def test_times_out_of_the_calendar(text: str) -> None:
     """A valid timestamp that UTC has no year for is a ``ValueError``."""
     with pytest.raises(ValueError, match="between the years"):
-        composing.microseconds(text)
+        serialization.parse_time(text)
 
 
 @pytest.mark.parametrize(
@@ -69,19 +68,19 @@ def test_times_out_of_the_calendar(text: str) -> None:
 )
 def test_preferred_languages(header: str, tags: tuple[str, ...]) -> None:
     """Accept-Language is read by weight; what cannot be read, or is not wanted, is left out (RFC 9110 §12.5.4)."""
-    assert preferred({"Accept-Language": header}) == tags
+    assert preferred_languages({"Accept-Language": header}) == tags
 
 
 def test_entity_tags() -> None:
     """Strong, weak and bare tags, lists and the asterisk are read (RFC 9110 §13.1)."""
-    found = precondition(CIMultiDict({"If-Match": '"a", W/"b"', "If-None-Match": "*"}))
+    found = read_precondition(CIMultiDict({"If-Match": '"a", W/"b"', "If-None-Match": "*"}))
     assert (found.match, found.none_match) == (['"a"', 'W/"b"'], ("*",))
-    assert precondition(CIMultiDict([("If-Match", '"a"'), ("If-Match", '"*"')])).match == ['"a"', '"*"']
-    assert precondition(CIMultiDict({"If-Match": "abc123"})).match == ['"abc123"']
-    assert not precondition(CIMultiDict[str]()).given
+    assert read_precondition(CIMultiDict([("If-Match", '"a"'), ("If-Match", '"*"')])).match == ['"a"', '"*"']
+    assert read_precondition(CIMultiDict({"If-Match": "abc123"})).match == ['"abc123"']
+    assert not read_precondition(CIMultiDict[str]()).exists
     for wrong in ("", '"a', '"a" "b"', 'a "b"', '*, "a"'):
         with pytest.raises(Malformed):
-            precondition(CIMultiDict({"If-Match": wrong}))
+            read_precondition(CIMultiDict({"If-Match": wrong}))
 
 
 @pytest.mark.parametrize(
@@ -94,4 +93,4 @@ def test_entity_tags() -> None:
 )
 def test_clauses(pointer: str, old: str, new: str) -> None:
     """A fault's place leads to its clause in the version that was spoken."""
-    assert (of_pointer(pointer, "1.0.3"), of_pointer(pointer, "2.0.0")) == (old, new)
+    assert (cite_data(pointer, "1.0.3"), cite_data(pointer, "2.0.0")) == (old, new)

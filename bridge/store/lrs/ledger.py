@@ -1,0 +1,126 @@
+"""Statements of the LRS: the ledger's own rows, with a sub-document ``lrs`` of what they are found and shown by.
+
+One index serves every query: ``keys`` holds the hashed keys of a statement (and of those it refers to), ``at`` the
+time stored in microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from typing import Any, Final, cast
+
+from pymongo import InsertOne, UpdateOne
+
+from bridge.domain.lrs.rows import ChainRow, KnownRow, LrsRow, NewStatement
+from bridge.domain.lrs.search import StatementQuery
+from bridge.store.database import AlreadyThere, Database, Document, Session, bulk, reaches_store, rows_by_id
+from bridge.store.lrs.references import References
+from bridge.store.lrs.search import stages
+from bridge.store.lrs.unsent import Note, Unsent
+from bridge.store.privacy.erasures import ErasureKey
+
+NO_ROWS: Final[Mapping[str, KnownRow]] = {}
+NO_VOIDINGS: Final[Mapping[str, str]] = {}
+
+READ_AT_ONCE = 50
+"""Statements that the driver reads at once: a page of large ones is never held whole."""
+
+
+class StatementRace(Exception):
+    """Another writer stored one of the statements meanwhile; look again and decide anew."""
+
+
+@reaches_store
+class LrsLedger:
+    """The LRS's side of the ``statements`` collection."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._statements = database.collection("statements")
+        self._references = References(database)
+        self._unsent = Unsent(database)
+        self._key = ErasureKey(database)
+
+    async def prepare(self) -> None:
+        """Create the indexes."""
+        # The field that makes it partial comes first: the embedded store takes a partial index only so.
+        keys = [("lrs.here", 1), ("lrs.keys", 1), ("lrs.at", -1), ("_id", -1)]
+        await self._statements.create_index(keys, name="lrs_find", partialFilterExpression={"lrs.here": True})
+        await self._statements.create_index("lrs.attached.sha2", name="lrs_attached", sparse=True)
+
+    async def rows_of(self, statement_ids: Iterable[str]) -> dict[str, KnownRow]:
+        """Return id → row of the statements that are there, those included that only a voiding has named."""
+        return cast("dict[str, KnownRow]", await rows_by_id(self._statements, statement_ids))
+
+    async def add(
+        self,
+        statements: Sequence[NewStatement],
+        rows: Mapping[str, KnownRow] = NO_ROWS,
+        voidings: Mapping[str, str] = NO_VOIDINGS,
+    ) -> Note:
+        """Store statements, all or none, and the note that they are unsent, which is returned (``unsent``).
+
+        ``rows`` are those that are there already, which get what is missing. ``voidings`` maps the id of
+        each statement that is voided now to the one that voids it. Raises ``StatementRace`` when another came between.
+        """
+        secret = await self._key.get()
+        operations = [_operation(statement.row(secret), rows.get(statement.statement_id)) for statement in statements]
+        operations += [
+            UpdateOne({"_id": target}, {"$set": {"voided_by": by}}, upsert=True) for target, by in voidings.items()
+        ]
+        try:
+            return await self._database.transaction(lambda session: self._write(statements, operations, session))
+        except AlreadyThere:
+            raise StatementRace from None
+
+    async def _write(
+        self,
+        statements: Sequence[NewStatement],
+        operations: Sequence[InsertOne[Document] | UpdateOne],
+        session: Session,
+    ) -> Note:
+        result = await bulk(self._statements, operations, session)
+        if result.inserted_count + result.matched_count + result.upserted_count < len(operations):
+            raise StatementRace
+        await self._references.add(_targets(statements), session)
+        ids = [statement.statement_id for statement in statements]
+        return await self._unsent.note(ids, min(statement.at for statement in statements), session)
+
+    async def get(self, statement_id: str) -> LrsRow | None:
+        """Return a stored statement, voided or not."""
+        row = await self._statements.find_one({"_id": statement_id})
+        return cast("LrsRow", row) if row and "lrs" in row else None
+
+    async def find(self, query: StatementQuery, limit: int) -> AsyncGenerator[LrsRow]:
+        """Yield up to ``limit`` statements in order, read from the store as they are taken."""
+        async for row in self._statements.aggregate(stages(query, limit), batchSize=READ_AT_ONCE):
+            yield cast("LrsRow", row)
+
+    async def find_linked(self, targets: Sequence[str], others: Sequence[str]) -> list[LrsRow]:
+        """Return the statements that refer to one of ``targets``, and ``others``: what they link by."""
+        ids = {*others, *await self._references.to(targets)}
+        if not ids:
+            return []
+        fields = {"lrs.keys": 1, "lrs.roles": 1, "lrs.target": 1, "lrs.chain": 1}
+        rows = self._statements.find({"_id": {"$in": list(ids)}}, fields)
+        return [cast("LrsRow", row) async for row in rows if row.get("lrs")]
+
+    async def add_chain(self, statement_id: str, chain: Sequence[ChainRow]) -> None:
+        """Let a statement be found by the keys of those it refers to; its own are among ``chain``."""
+        keys = sorted({key for link in chain for key in link["keys"]})
+        roles = sorted({key for link in chain for key in link["roles"]})
+        change = {"lrs.chain": {"$each": chain}, "lrs.keys": {"$each": keys}, "lrs.roles": {"$each": roles}}
+        await self._statements.update_one({"_id": statement_id}, {"$addToSet": change})
+
+
+def _targets(statements: Iterable[NewStatement]) -> dict[str, str]:
+    return {new.statement_id: new.index_keys.target for new in statements if new.index_keys.target}
+
+
+def _operation(row: LrsRow, current: KnownRow | None) -> InsertOne[Document] | UpdateOne:
+    """Insert a new statement; give a row that the worker or a voiding made what it lacks, unless it changed since."""
+    if current is None:
+        return InsertOne({**row})
+    lacking: Any = {name: value for name, value in row.items() if current.get(name) != value}
+    as_read = {"lrs": None, "digest": current.get("digest"), "raw": current.get("raw")}
+    return UpdateOne({"_id": row["_id"], **as_read}, {"$set": lacking})
