@@ -20,7 +20,6 @@ from bridge.api import (
     erasures,
     evidence,
     exports,
-    forms,
     imports,
     links,
     me,
@@ -33,12 +32,12 @@ from bridge.api import (
     staff_reads,
     support,
 )
+from bridge.api import forms as forms_resource
 from bridge.api import log as log_resource
 from bridge.api.app import Parts, create_app, everything
 from bridge.api.http import openapi, service_keys
 from bridge.api.http.connections import Runner, limits_of
 from bridge.api.http.context import CORRELATION_ID
-from bridge.api.http.models import models
 from bridge.api.http.rates import RateLimit
 from bridge.api.http.routing import Routes
 from bridge.broker.connection import ping
@@ -50,7 +49,7 @@ logger = structlog.get_logger(__name__)
 
 RESOURCES = (
     me.routes,
-    forms.routes,
+    forms_resource.routes,
     plan.routes,
     log_resource.routes,
     links.routes,
@@ -72,8 +71,8 @@ RESOURCES = (
 
 def resources(forms: Forms) -> list[Routes]:
     """Return the resources, with bodies and answers that have the fields of the forms."""
-    made = models(forms)
-    return [routes.with_models(made) for routes in RESOURCES]
+    models = forms_resource.models_of(forms)
+    return [routes.with_models(models) for routes in RESOURCES]
 
 
 def reference(forms: Forms, public_url: str | None = None) -> bytes:

@@ -8,12 +8,12 @@ from typing import Final
 
 from aiohttp import web
 
-from bridge.api.http.connections import Limits, Runner
+from bridge.api.http.connections import ConnectionLimits, Runner
 from bridge.api.http.health import Ping, readiness
 from bridge.api.http.middleware import DRESS, Dress, finish
 from bridge.metrics import exposition
 
-LIMITS: Final = Limits(connections=100, head=15.0, idle=75.0, answer=30.0)
+LIMITS: Final = ConnectionLimits(connections=100, head=15.0, idle=75.0, answer=30.0)
 
 
 @asynccontextmanager

@@ -93,8 +93,8 @@ def main(arguments: list[str]) -> None:
     """Make them under the directory that is named."""
     if len(arguments) != 1:
         sys.exit("usage: python -m deploy.passwords DIRECTORY")
-    made = make(Path(arguments[0]))
-    sys.stderr.write("passwords made\n" if made else "passwords are there already\n")
+    is_new = make(Path(arguments[0]))
+    sys.stderr.write("passwords made\n" if is_new else "passwords are there already\n")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from bridge.store.database import Database
 from bridge.tokens import DEV_ISSUER, PUBLIC_NAME, dev_key
 from deploy.dev import mongo
 from deploy.dev.service import External
-from deploy.dev.services import Services, services
+from deploy.dev.services import DevServices, services
 from tests.support.audit import SECRET
 from tests.support.containers import mongo_in_docker
 from tests.support.journey import Journey, journey
@@ -61,7 +61,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Generator[Services]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Generator[DevServices]:
     """The broker and the store of this test session."""
     directory = tmp_path_factory.mktemp("services")
     with mongo_in_docker() as found:
@@ -85,7 +85,7 @@ def embedded(directory: Path) -> Generator[str]:
 
 
 @pytest.fixture(scope="module")
-def store_url(running: Services, tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+def store_url(running: DevServices, tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     """The store of a module's tests: an embedded one that all tests wrote to may stall (decision 18)."""
     if isinstance(running.mongo, External):
         yield running.mongo_url
@@ -110,7 +110,7 @@ def lines() -> Generator[io.BytesIO]:
 
 
 @pytest.fixture
-async def settings(running: Services, store_url: str, local_dir: Path) -> AsyncGenerator[Settings]:
+async def settings(running: DevServices, store_url: str, local_dir: Path) -> AsyncGenerator[Settings]:
     """Settings with a database and a namespace of their own, emptied afterwards."""
     name = uuid.uuid4().hex[:12]
     made = load(
@@ -134,7 +134,7 @@ async def settings(running: Services, store_url: str, local_dir: Path) -> AsyncG
 
 
 @pytest.fixture
-def own_store(settings: Settings, running: Services, tmp_path: Path) -> Generator[Settings]:
+def own_store(settings: Settings, running: DevServices, tmp_path: Path) -> Generator[Settings]:
     """Settings with a store of their own, for what is too large for one that others go on with."""
     if isinstance(running.mongo, External):
         yield settings

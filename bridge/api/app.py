@@ -11,8 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from bridge.api import pages
-from bridge.api.http import access_audit as readers
-from bridge.api.http import auth, cors, docs, health, keys, middleware, openapi
+from bridge.api.http import access_audit, auth, cors, docs, health, keys, middleware, openapi
 from bridge.api.http.context import SETTINGS
 from bridge.api.http.routing import Routes
 from bridge.api.http.serving import serve
@@ -41,9 +40,9 @@ def pattern(path: str, paths: Iterable[str]) -> str:
     OpenAPI 3.1 matches concrete paths before templated ones; without this, ``Allow`` would name the methods of both.
     """
     parts = path.split("/")
-    others = [other for other in (each.split("/") for each in paths) if len(other) == len(parts)]
+    same_length = [split for split in (each.split("/") for each in paths) if len(split) == len(parts)]
     for at, part in enumerate(parts):
-        alike = [other[at] for other in others if other[:at] == parts[:at] and other[at + 1 :] == parts[at + 1 :]]
+        alike = [split[at] for split in same_length if split[:at] == parts[:at] and split[at + 1 :] == parts[at + 1 :]]
         words = sorted(re.escape(word) for word in alike if "{" not in word)
         if part.startswith("{") and words:
             return "/".join([*parts[:at], f"{{{part[1:-1]}:(?!(?:{'|'.join(words)})$)[^{{}}/]+}}", *parts[at + 1 :]])
@@ -61,7 +60,7 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
             middleware.answer_problems,
             middleware.refuse_malformed,
             cors.preflight(settings.cors_origins),
-            readers.note_denials,
+            access_audit.note_denials,
         ],
         client_max_size=settings.max_body_bytes,
     )

@@ -8,7 +8,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.http.context import Call
-from bridge.api.http.idempotent import attempt
 from bridge.api.http.pagination import Page, PageQuery, paged, position
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import AUDIT
@@ -76,7 +75,7 @@ class SubmissionIn(BaseModel):
     declarations: list[DeclarationIn] = Field(max_length=50, description="Each of the case's, accepted.")
 
 
-class Counts(BaseModel):
+class SubmittedCounts(BaseModel):
     """How many of each kind were submitted."""
 
     log: int
@@ -92,7 +91,7 @@ class Receipt(BaseModel):
     receipt: str
     submitted_at: datetime
     digest: str = Field(description="SHA-256, in hexadecimal digits, of the submitted record's canonical JSON.")
-    counts: Counts
+    counts: SubmittedCounts
 
 
 class ExtensionIn(BaseModel):
@@ -126,7 +125,7 @@ class Gap(Named):
     fields: list[FieldGap]
 
 
-class TypeCounts(BaseModel):
+class TypeReadiness(BaseModel):
     """Entries of one type."""
 
     complete: int
@@ -138,8 +137,8 @@ class Readiness(BaseModel):
 
     case_id: str
     period_id: str
-    counts: Counts
-    by_type: dict[str, TypeCounts]
+    counts: SubmittedCounts
+    by_type: dict[str, TypeReadiness]
     missing: list[Gap]
     drafts: list[Named]
     planned_not_logged: list[Named]
@@ -174,10 +173,10 @@ async def list_audit(call: Call, query: PageQuery) -> dict[str, Any]:
 )
 async def submit(call: Call, body: SubmissionIn) -> Answer:
     """Send the period to the Register team (R55)."""
-    accepted = {one.id: one.accepted for one in body.declarations}
+    accepted = {declaration.id: declaration.accepted for declaration in body.declarations}
     service, case_id = call.service(AUDIT), call.path["case_id"]
-    made, new = await service.submit(call.caller.subject, case_id, accepted, attempt(call, body))
-    return Answer({**made, "receipt": made["_id"]}, status=201 if new else 200)
+    receipt, new = await service.submit(call.caller.subject, case_id, accepted, call.attempt(body))
+    return Answer({**receipt, "receipt": receipt["_id"]}, status=201 if new else 200)
 
 
 @routes.get(
@@ -208,4 +207,4 @@ async def get_readiness(call: Call) -> dict[str, Any]:
 async def ask_extension(call: Call, body: ExtensionIn) -> dict[str, Any]:
     """Ask for a later due date (decision 3)."""
     service, case_id = call.service(AUDIT), call.path["case_id"]
-    return await service.ask_extension(call.caller.subject, case_id, body.until, body.reason, attempt(call, body))
+    return await service.ask_extension(call.caller.subject, case_id, body.until, body.reason, call.attempt(body))

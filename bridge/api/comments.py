@@ -8,7 +8,6 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.http.context import Call
-from bridge.api.http.idempotent import attempt
 from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import COMMENTS
@@ -88,8 +87,8 @@ async def list_comments(call: Call, query: CommentQuery) -> dict[str, Any]:
 async def add_comment(call: Call, body: CommentIn) -> Answer:
     """Post a comment (R50-R52)."""
     member_id, period_id = call.caller.subject, call.path["period_id"]
-    given = attempt(call, body)
-    return Answer(_shown(await call.service(COMMENTS).add(member_id, period_id, body.text, body.refers_to, given)))
+    attempt = call.attempt(body)
+    return Answer(_shown(await call.service(COMMENTS).add(member_id, period_id, body.text, body.refers_to, attempt)))
 
 
 def _shown(comment: dict[str, Any]) -> dict[str, Any]:

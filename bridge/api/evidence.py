@@ -13,7 +13,6 @@ from pydantic import BaseModel, Field
 
 from bridge.api.http.conditional import check_version, etag, not_modified
 from bridge.api.http.context import SETTINGS, Call
-from bridge.api.http.idempotent import attempt
 from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import EVIDENCE
@@ -116,8 +115,8 @@ async def add_evidence(call: Call) -> Answer:
         await service.check(member_id, entry_id)
     async with in_time(call):
         part = await file_part(call, call.request.app[SETTINGS].evidence_max_bytes)
-        kept = await service.add(member_id, entry_id, Upload(part.name, part.content, partial(attempt, call)))
-    return Answer(kept, version=kept["version"], location=f"/v1/evidence/{kept['id']}")
+        evidence = await service.add(member_id, entry_id, Upload(part.name, part.content, call.attempt))
+    return Answer(evidence, version=evidence["version"], location=f"/v1/evidence/{evidence['id']}")
 
 
 @routes.get(

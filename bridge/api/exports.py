@@ -56,7 +56,7 @@ class ExportQuery(BaseModel):
             raise ValueError("date_from must not be after date_to: swap them")
         return self
 
-    def asked(self, period: str, include: str) -> ExportRequest:
+    def to_request(self, period: str, include: str) -> ExportRequest:
         """Return it as the service asks; ``period`` and ``include`` hold when nothing is said."""
         days = None if self.date_from is None or self.date_to is None else (self.date_from, self.date_to)
         return ExportRequest(self.period or period, days, (self.include or include) == "all")
@@ -80,7 +80,7 @@ class ArchiveQuery(ExportQuery):
 )
 async def export_log_pdf(call: Call, query: ExportQuery) -> web.Response:
     """Return the booklet of the log (R71, R72)."""
-    return _pdf(await call.service(EXPORTS).log_pdf(call.caller.subject, query.asked("current", "completed")))
+    return _pdf(await call.service(EXPORTS).log_pdf(call.caller.subject, query.to_request("current", "completed")))
 
 
 @routes.get(
@@ -95,7 +95,7 @@ async def export_log_pdf(call: Call, query: ExportQuery) -> web.Response:
 )
 async def export_plan_pdf(call: Call, query: ExportQuery) -> web.Response:
     """Return the booklet of the plan (R74)."""
-    return _pdf(await call.service(EXPORTS).plan_pdf(call.caller.subject, query.asked("all", "all")))
+    return _pdf(await call.service(EXPORTS).plan_pdf(call.caller.subject, query.to_request("all", "all")))
 
 
 @routes.get(
@@ -111,8 +111,8 @@ async def export_plan_pdf(call: Call, query: ExportQuery) -> web.Response:
 )
 async def export_log_zip(call: Call, query: ArchiveQuery) -> web.StreamResponse:
     """Stream the log as a table (R73)."""
-    asked = query.asked("current", "completed")
-    return await _stream(call, await call.service(EXPORTS).log_zip(call.caller.subject, asked, bom=query.bom))
+    request = query.to_request("current", "completed")
+    return await _stream(call, await call.service(EXPORTS).log_zip(call.caller.subject, request, bom=query.bom))
 
 
 @routes.get(
@@ -128,8 +128,8 @@ async def export_log_zip(call: Call, query: ArchiveQuery) -> web.StreamResponse:
 )
 async def export_record_zip(call: Call, query: ArchiveQuery) -> web.StreamResponse:
     """Stream the whole record (R75)."""
-    asked = query.asked("all", "all")
-    return await _stream(call, await call.service(EXPORTS).record_zip(call.caller.subject, asked, bom=query.bom))
+    request = query.to_request("all", "all")
+    return await _stream(call, await call.service(EXPORTS).record_zip(call.caller.subject, request, bom=query.bom))
 
 
 @routes.get(
@@ -173,19 +173,19 @@ async def get_record_pdf(call: Call) -> web.Response:
     return _pdf(await call.service(EXPORTS).submission_pdf(snapshot, call.caller.subject))
 
 
-def _pdf(made: PdfFile) -> web.Response:
-    return web.Response(body=made.content, content_type="application/pdf", headers=_headers(made.name))
+def _pdf(pdf: PdfFile) -> web.Response:
+    return web.Response(body=pdf.content, content_type="application/pdf", headers=_headers(pdf.name))
 
 
 def _headers(name: str) -> dict[str, str]:
     return {**PRIVATE, "Content-Disposition": attachment(name)}
 
 
-async def _stream(call: Call, made: ZipStream) -> web.StreamResponse:
+async def _stream(call: Call, archive: ZipStream) -> web.StreamResponse:
     """Send an archive piece by piece; what fails before the first one is answered as a problem."""
-    response = web.StreamResponse(headers={**_headers(made.name), "Content-Type": "application/zip"})
+    response = web.StreamResponse(headers={**_headers(archive.name), "Content-Type": "application/zip"})
     limit = call.request.app[SETTINGS].export_stream_timeout
-    async with deadline(limit, "This export", "try again on a faster line"), aclosing(made.pieces) as pieces:
+    async with deadline(limit, "This export", "try again on a faster line"), aclosing(archive.pieces) as pieces:
         first = await anext(pieces)
         await response.prepare(call.request)
         with suppress(ConnectionResetError):  # the client has gone, and nobody is left to tell

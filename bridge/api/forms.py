@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from bridge.api import log, plan
 from bridge.api.http.context import ROLES, Call
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import FORMS
@@ -16,9 +17,9 @@ from bridge.domain.record.forms import FormField, Forms
 
 routes = Routes("Forms", "The fields of the plan and of the log, as versioned data.")
 
-MOST_TAGS = 100
-MOST = 2**31 - 1
-LEAST: Mapping[str, int] = {"part": 1}
+MAX_TAGS = 100
+MAX_INTEGER = 2**31 - 1
+MINIMA: Mapping[str, int] = {"part": 1}
 """The least of a whole number, by the field's name; nothing else is below 0."""
 
 Group = Literal["factual", "reflective"]
@@ -80,11 +81,20 @@ async def get_form(call: Call, query: FormQuery) -> Answer:
     """Return a form with its labels, help and order (R8, R9, R34, R39-R41)."""
     forms, name = call.service(FORMS), call.path["form"]
     form = forms.form(name, query.version) if query.version else forms.current(name)
-    return Answer({**_plain(form), "form": form.name}, version=int(form.version))
+    answer = {"form": form.name, "version": form.version, "title": form.title, "fields": form.fields}
+    return Answer(answer, version=int(form.version))
 
 
-def _plain(form: Any) -> dict[str, Any]:
-    return {name: getattr(form, name) for name in ("version", "title", "fields")}
+def models_of(forms: Forms) -> Mapping[type[BaseModel], type[BaseModel]]:
+    """Return the model with a form's fields for each that a route of the plan or the log is declared with."""
+    return {
+        plan.PlanItemIn: with_fields(plan.PlanItemIn, forms, "plan", plan.EXAMPLE),
+        plan.PlanItemPatch: with_fields(plan.PlanItemPatch, forms, "plan", plan.EXAMPLE_PATCH),
+        plan.PlanItem: showing_fields(plan.PlanItem, forms, "plan"),
+        log.LogEntryIn: with_fields(log.LogEntryIn, forms, "log", log.EXAMPLE),
+        log.LogEntryPatch: with_fields(log.LogEntryPatch, forms, "log", log.EXAMPLE_PATCH),
+        log.LogEntry: showing_fields(log.LogEntry, forms, "log"),
+    }
 
 
 def with_fields(base: type[BaseModel], forms: Forms, name: str, example: Mapping[str, Any]) -> type[BaseModel]:
@@ -93,16 +103,16 @@ def with_fields(base: type[BaseModel], forms: Forms, name: str, example: Mapping
     Nothing is needed for saving (R10, R35): every field may be absent, and null empties it. ``example`` is shown as far
     as the form has its fields.
     """
-    made = _made(base, _fields(forms, name), _taken)
-    shown = {field: value for field, value in example.items() if field in made.model_fields}
-    made.model_config = {**made.model_config, "json_schema_extra": {"examples": [shown]}}
-    return made
+    model = _make_model(base, _fields(forms, name), _body_type)
+    examples = {field: value for field, value in example.items() if field in model.model_fields}
+    model.model_config = {**model.model_config, "json_schema_extra": {"examples": [examples]}}
+    return model
 
 
 def showing_fields(base: type[BaseModel], forms: Forms, name: str) -> type[BaseModel]:
     """Return a subclass of an answer's model with a field for each of the form's, null when it is empty."""
-    own = [field for field in _fields(forms, name) if field.name not in base.model_fields]
-    return _made(base, own, _given)
+    fields = [field for field in _fields(forms, name) if field.name not in base.model_fields]
+    return _make_model(base, fields, _answer_type)
 
 
 def _fields(forms: Forms, name: str) -> list[FormField]:
@@ -110,32 +120,34 @@ def _fields(forms: Forms, name: str) -> list[FormField]:
     return list({field.name: field for field in newest_last}.values())
 
 
-def _made(base: type[BaseModel], fields: Sequence[FormField], typed: Callable[[FormField], Any]) -> type[BaseModel]:
-    made: dict[str, Any] = {
+def _make_model(
+    base: type[BaseModel], fields: Sequence[FormField], typed: Callable[[FormField], Any]
+) -> type[BaseModel]:
+    definitions: dict[str, Any] = {
         field.name: (typed(field) | None, Field(None, title=field.label, description=field.help)) for field in fields
     }
-    return create_model(base.__name__, __base__=base, __module__=base.__module__, __doc__=base.__doc__, **made)
+    return create_model(base.__name__, __base__=base, __module__=base.__module__, __doc__=base.__doc__, **definitions)
 
 
-def _taken(field: FormField) -> Any:
+def _body_type(field: FormField) -> Any:
     """The type of a field in a body."""
     text = Annotated[str, Field(max_length=field.max_length)]
-    one: Any = cast("Any", Literal)[tuple(choice.value for choice in field.choices)] if field.choices else str
+    choice_type: Any = cast("Any", Literal)[tuple(choice.value for choice in field.choices)] if field.choices else str
     types: dict[str, Any] = {
         "url": Annotated[str, Field(max_length=field.max_length, pattern=r"^(https?://\S+)?$")],
         "tags": Annotated[
-            list[Annotated[str, Field(min_length=1, max_length=field.max_length)]], Field(max_length=MOST_TAGS)
+            list[Annotated[str, Field(min_length=1, max_length=field.max_length)]], Field(max_length=MAX_TAGS)
         ],
         "date": Day,
-        "integer": Annotated[int, Field(ge=LEAST.get(field.name, 0), le=MOST)],
+        "integer": Annotated[int, Field(ge=MINIMA.get(field.name, 0), le=MAX_INTEGER)],
         "boolean": bool,
-        "choice": one,
-        "choices": Annotated[list[one], Field(max_length=len(field.choices))],
+        "choice": choice_type,
+        "choices": Annotated[list[choice_type], Field(max_length=len(field.choices))],
     }
     return types.get(field.type, text)
 
 
-def _given(field: FormField) -> Any:
+def _answer_type(field: FormField) -> Any:
     """The type of a field in an answer; an older choice is shown as it is."""
     types: dict[str, Any] = {
         "tags": list[str],

@@ -11,9 +11,8 @@ from aiohttp import web
 from pydantic import BaseModel, Field, ValidationError
 
 from bridge.api.forms import with_fields
-from bridge.api.http import validation_errors as faults
+from bridge.api.http import validation_errors
 from bridge.api.http.context import SETTINGS, Call
-from bridge.api.http.idempotent import attempt
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import FORMS, IMPORTS
 from bridge.api.http.transfers import FORM, attachment, file_part, in_time, pieces
@@ -69,7 +68,7 @@ async def import_log(call: Call) -> Answer:
     async with in_time(call):
         raw = await _whole(await _content(call, settings.import_max_bytes), settings.import_max_bytes)
     rows = _checked(read(raw, forms.current("log"), settings.import_max_rows), _model(forms))
-    return Answer(await call.service(IMPORTS).run(call.caller.subject, rows, attempt(call, raw)))
+    return Answer(await call.service(IMPORTS).run(call.caller.subject, rows, call.attempt(raw)))
 
 
 @routes.get(
@@ -120,8 +119,8 @@ def _misfits(row: Row, model: type[BaseModel]) -> Iterator[FieldError]:
     try:
         model.model_validate_json(orjson.dumps(row.values), strict=True)
     except ValidationError as error:
-        found = faults.of_body(error, row.values, model, frozenset())
-        yield from (in_row(row.number, fault) for fault in found)
+        in_body = validation_errors.of_body(error, row.values, model, frozenset())
+        yield from (in_row(row.number, fault) for fault in in_body)
 
 
 def _form_values(row: Row) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from bridge.api.evidence import EvidenceItem
 from bridge.api.http.conditional import check_version
 from bridge.api.http.context import Call
-from bridge.api.http.idempotent import attempt
 from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import LOG
@@ -138,8 +137,8 @@ async def list_log(call: Call, query: LogQuery) -> dict[str, Any]:
     sort = parse_sort(query.sort or "-date", SORTABLE)
     scope = f"log:{call.caller.subject}"
     after = decode_cursor(scope, query, place(len(sort)))
-    wanted = LogFilter(**query.model_dump(exclude={"limit", "cursor", "sort"}))
-    page = await call.service(LOG).list(call.caller.subject, wanted, sort, query.limit, after)
+    entry_filter = LogFilter(**query.model_dump(exclude={"limit", "cursor", "sort"}))
+    page = await call.service(LOG).list(call.caller.subject, entry_filter, sort, query.limit, after)
     return paged(page, scope, query, shown)
 
 
@@ -159,7 +158,7 @@ async def list_log(call: Call, query: LogQuery) -> dict[str, Any]:
 async def create_entry(call: Call, body: LogEntryIn) -> Answer:
     """Add an entry by hand (R32, R33, R35)."""
     values, draft = _given(body)
-    entry = await call.service(LOG).create(call.caller.subject, values, draft is not False, attempt(call, body))
+    entry = await call.service(LOG).create(call.caller.subject, values, draft is not False, call.attempt(body))
     return _answer(entry, created=True)
 
 
@@ -235,7 +234,7 @@ async def restore_entry(call: Call) -> Answer:
 )
 async def copy_entry(call: Call) -> Answer:
     """Make a new draft from an entry (R77, R78)."""
-    entry = await call.service(LOG).copy(call.caller.subject, call.path["entry_id"], attempt(call))
+    entry = await call.service(LOG).copy(call.caller.subject, call.path["entry_id"], call.attempt())
     return _answer(entry, created=True)
 
 

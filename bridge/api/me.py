@@ -16,7 +16,7 @@ from bridge.domain.audit.declarations import case_for_member
 routes = Routes("Member", "The member's own membership years.")
 
 
-class Counts(BaseModel):
+class PeriodCounts(BaseModel):
     """Entries of a period by state; ``waiting`` completions become drafts when a freeze ends."""
 
     total: int
@@ -37,7 +37,7 @@ class PeriodRow(BaseModel):
     current: bool
     frozen: bool = Field(description="Submitted for the Register Audit, and closed to changes (R56).")
     frozen_since: datetime | None
-    counts: Counts
+    counts: PeriodCounts
 
 
 class PeriodList(BaseModel):

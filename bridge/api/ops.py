@@ -65,7 +65,7 @@ class Selection(BaseModel):
             raise ValueError("name ids, or a filter (reason, older_than, younger_than, member), or all: true")
         return self
 
-    def asked(self) -> DeadLetterFilter:
+    def to_filter(self) -> DeadLetterFilter:
         """Return it as the service asks."""
         ids = None if self.ids is None else tuple(self.ids)
         return DeadLetterFilter(ids, self.reason, self.older_than, self.younger_than, self.member)
@@ -135,7 +135,7 @@ class ParkedRow(BaseModel):
 async def queues(call: Call) -> dict[str, Any]:
     """Return depth, consumers and age of each queue, of the outbox and of the parked statements."""
     backlogs, reasons = await call.service(OPERATIONS).backlogs()
-    return {"items": [asdict(one) for one in backlogs], "dead_letters_by_reason": reasons}
+    return {"items": [asdict(backlog) for backlog in backlogs], "dead_letters_by_reason": reasons}
 
 
 @routes.get(
@@ -145,8 +145,8 @@ async def dead_letters(call: Call, query: LetterQuery) -> dict[str, Any]:
     """Return a page of dead letters, the newest failure first unless told otherwise."""
     sort = parse_sort(query.sort, SORTABLE)
     after = decode_cursor("dead-letters", query, place(len(sort)))
-    asked = DeadLetterFilter(None, query.reason, query.older_than, query.younger_than, query.member)
-    page = await call.service(OPERATIONS).list(asked, sort, query.limit, after)
+    letter_filter = DeadLetterFilter(None, query.reason, query.older_than, query.younger_than, query.member)
+    page = await call.service(OPERATIONS).list(letter_filter, sort, query.limit, after)
     return paged(page, "dead-letters", query, _shown)
 
 
@@ -192,7 +192,7 @@ async def discard_one(call: Call) -> DeadLetterResult:
 )
 async def replay(call: Call, body: Selection) -> DeadLetterResult:
     """Replay the chosen letters, oldest first."""
-    return await call.service(OPERATIONS).replay(body.asked())
+    return await call.service(OPERATIONS).replay(body.to_filter())
 
 
 @routes.post(
@@ -205,7 +205,7 @@ async def replay(call: Call, body: Selection) -> DeadLetterResult:
 )
 async def discard(call: Call, body: Selection) -> DeadLetterResult:
     """Discard the chosen letters."""
-    return await call.service(OPERATIONS).discard(body.asked())
+    return await call.service(OPERATIONS).discard(body.to_filter())
 
 
 @routes.get(

@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.http.conditional import check_version
 from bridge.api.http.context import Call
-from bridge.api.http.idempotent import attempt
 from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import PLAN
@@ -109,8 +108,8 @@ async def list_plan(call: Call, query: PlanQuery) -> dict[str, Any]:
     sort = parse_sort(query.sort or "start_date", SORTABLE)
     scope = f"plan:{call.caller.subject}"
     after = decode_cursor(scope, query, place(len(sort)))
-    wanted = PlanFilter(**query.model_dump(exclude={"limit", "cursor", "sort"}))
-    page = await call.service(PLAN).list(call.caller.subject, wanted, sort, query.limit, after)
+    item_filter = PlanFilter(**query.model_dump(exclude={"limit", "cursor", "sort"}))
+    page = await call.service(PLAN).list(call.caller.subject, item_filter, sort, query.limit, after)
     return paged(page, scope, query, shown)
 
 
@@ -128,7 +127,7 @@ async def list_plan(call: Call, query: PlanQuery) -> dict[str, Any]:
 )
 async def create_item(call: Call, body: PlanItemIn) -> Answer:
     """Add an item to the plan (R2, R7, R10)."""
-    item = await call.service(PLAN).create(call.caller.subject, _given(body), attempt(call, body))
+    item = await call.service(PLAN).create(call.caller.subject, _given(body), call.attempt(body))
     return _answer(item, created=True)
 
 

@@ -10,12 +10,11 @@ from typing import Any, Literal
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from bridge.api.audit import Counts, Extension, State
+from bridge.api.audit import Extension, State, SubmittedCounts
 from bridge.api.evidence import send_file
 from bridge.api.http.access_audit import reader
 from bridge.api.http.conditional import not_modified
 from bridge.api.http.context import Call
-from bridge.api.http.idempotent import attempt
 from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import REGISTER, SELECTION
@@ -57,7 +56,7 @@ class Submitted(BaseModel):
 
     digest: str
     submitted_at: datetime
-    counts: Counts
+    counts: SubmittedCounts
 
 
 class Step(BaseModel):
@@ -122,17 +121,17 @@ class CaseQuery(PageQuery):
 async def add_case(call: Call, body: CaseIn) -> Answer:
     """Open one case (R53)."""
     service, by = call.service(SELECTION), call.caller.subject
-    case = await service.select(body.member_id, body.period_id, body.due_date, by, attempt(call, body))
+    case = await service.select(body.member_id, body.period_id, body.due_date, by, call.attempt(body))
     return Answer(_whole(case), location=f"/v1/register/cases/{case['_id']}")
 
 
 @routes.get("/v1/register/cases", roles={"register"}, query=CaseQuery, answer=Page[CaseRow], summary="List cases")
 async def list_cases(call: Call, query: CaseQuery) -> dict[str, Any]:
     """Return a page of cases; no detail of any record (R64)."""
-    wanted = CaseFilter(query.state, query.member_id, query.due_before)
+    case_filter = CaseFilter(query.state, query.member_id, query.due_before)
     sort = parse_sort(query.sort, SORTABLE)
     after = decode_cursor("cases", query, place(len(sort)))
-    page = await call.service(REGISTER).list(wanted, sort, query.limit, after)
+    page = await call.service(REGISTER).list(case_filter, sort, query.limit, after)
     return paged(page, "cases", query, case_row)
 
 
@@ -193,15 +192,15 @@ async def get_submitted_evidence(call: Call) -> web.StreamResponse:
 )
 async def decide(call: Call, body: DecisionIn) -> Answer:
     """Carry out a decision (decision 3)."""
-    made = Decision(body.decision, body.outcome, body.feedback, body.due_date)
-    by, given = call.caller.subject, attempt(call, body)
-    case = await call.service(REGISTER).decide(call.path["case_id"], made, by, given)
+    decision = Decision(body.decision, body.outcome, body.feedback, body.due_date)
+    by, attempt = call.caller.subject, call.attempt(body)
+    case = await call.service(REGISTER).decide(call.path["case_id"], decision, by, attempt)
     return Answer(_whole(case), version=case["version"])
 
 
 def case_row(case: dict[str, Any]) -> dict[str, Any]:
     """Return a case as ``CaseRow`` has it."""
-    pending = any(asked["decision"] is None for asked in case["extensions"])
+    pending = any(extension["decision"] is None for extension in case["extensions"])
     return {**case, "id": case["_id"], "extension_pending": pending}
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bridge.api.http.context import Call
-from bridge.api.http.idempotent import attempt
 from bridge.api.http.routing import Routes
 from bridge.api.http.service_keys import SELECTION
 from bridge.api.register import CaseRow, case_row
@@ -41,7 +40,7 @@ class SampleIn(BaseModel):
             raise ValueError(f"renewal_to must be {LONGEST_WINDOW - 1} days or fewer after renewal_from")
         return self
 
-    def request(self) -> SampleRequest:
+    def to_request(self) -> SampleRequest:
         """Return it as the service asks."""
         window = Window(self.renewal_from, self.renewal_to, self.minimum_months_registered)
         return SampleRequest(window, self.rate, self.count, self.seed)
@@ -102,7 +101,7 @@ class SampleWhole(Sample):
 async def add_sample(call: Call, body: SampleIn) -> dict[str, Any]:
     """Draw a sample of renewing members and open their cases (R53)."""
     selection, subject = call.service(SELECTION), call.caller.subject
-    sample = await selection.sample(body.request(), subject, attempt(call, body), dry_run=body.dry_run)
+    sample = await selection.sample(body.to_request(), subject, call.attempt(body), dry_run=body.dry_run)
     return {**sample, "id": sample["_id"], "cases": [case_row(case) for case in sample["cases"]]}
 
 

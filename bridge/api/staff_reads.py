@@ -59,16 +59,16 @@ def _admitted(handler: Handler, part: str) -> Handler:
     """
 
     @wraps(handler)
-    async def read(call: Call, *given: Any, **named: Any) -> Any:
+    async def read(call: Call, *args: Any, **kwargs: Any) -> Any:
         support, member_id = call.service(SUPPORT), call.path["member_id"]
         await support.check(member_id)
-        own = {name: value for name, value in call.path.items() if name != "member_id"}
-        item = next(iter(own.values()), None)
+        path = {name: value for name, value in call.path.items() if name != "member_id"}
+        item = next(iter(path.values()), None)
         admit = partial(support.admit, member_id, reader(call), (part,), item)
-        theirs = replace(call, caller=Caller(member_id, frozenset({"member"})), path=own, before_leaving=admit)
-        answer = await handler(theirs, *given, **named)
+        in_place = replace(call, caller=Caller(member_id, frozenset({"member"})), path=path, before_leaving=admit)
+        answer = await handler(in_place, *args, **kwargs)
         if part != STREAMED:
-            await theirs.release()
+            await in_place.release()
         return answer
 
     return read

@@ -8,7 +8,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.http.context import Call
-from bridge.api.http.idempotent import attempt
 from bridge.api.http.pagination import Page, PageQuery, paged, position
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import ACCESS, SUPPORT
@@ -80,7 +79,7 @@ async def list_grants(call: Call, query: PageQuery) -> dict[str, Any]:
 async def add_grant(call: Call, body: GrantIn) -> Answer:
     """Give the support team permission to read the record (R63)."""
     service = call.service(SUPPORT)
-    grant = await service.grant(call.caller.subject, body.reason, body.hours, attempt(call, body))
+    grant = await service.grant(call.caller.subject, body.reason, body.hours, call.attempt(body))
     return Answer(grant, location=f"/v1/support-grants/{grant['id']}")
 
 

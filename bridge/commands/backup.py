@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bridge import wiring
 from bridge.commands.common import configured
-from bridge.documents.backups import Reader, writing
+from bridge.documents.backups import BackupReader, writing
 from bridge.services.operations.backup import Progress as Told
 from bridge.settings import Settings
 
@@ -106,11 +106,11 @@ def restore(source: Source, identity: Identity = None, newer: Newer = None) -> N
     Example: BRIDGE_MONGO_DATABASE=cpd2 cpd-bridge restore cpd.age --identity key.txt --erasures ledger.ndjson
     """
     settings = configured()
-    reader = Reader(source, identity or settings.backup_identity_file)
+    reader = BackupReader(source, identity or settings.backup_identity_file)
     log.info("restored", **asyncio.run(_restore(settings, reader, newer)))
 
 
-async def _restore(settings: Settings, reader: Reader, newer: Path | None) -> dict[str, Any]:
+async def _restore(settings: Settings, reader: BackupReader, newer: Path | None) -> dict[str, Any]:
     async with wiring.services(settings) as services:
         with progress_bar(None) as progress:
             return await services.backups.restore(reader, _ledger(newer), progress)

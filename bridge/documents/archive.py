@@ -28,7 +28,7 @@ DEVICE: Final = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³]) *(\..*)?", r
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ArchiveFile:
     """A file in an archive; ``packed`` says that its content would not get smaller; ``size`` in bytes, where known."""
 
     name: str
@@ -37,7 +37,7 @@ class Member:
     size: int = UNKNOWN_SIZE
 
 
-async def archive(members: AsyncGenerator[Member], at: datetime) -> AsyncGenerator[bytes]:
+async def archive(members: AsyncGenerator[ArchiveFile], at: datetime) -> AsyncGenerator[bytes]:
     """Give a ZIP of the members as they come, dated ``at``; what reading one raises breaks the archive off.
 
     Closing this, as when a client has gone, closes the members and the content in hand.
@@ -63,18 +63,18 @@ async def archive(members: AsyncGenerator[Member], at: datetime) -> AsyncGenerat
 class _Source(AsyncIterator[T]):
     """A generator that can be closed from elsewhere: the ZIP is made in a thread, which may be waiting for it."""
 
-    def __init__(self, given: AsyncGenerator[T]) -> None:
-        self._given = given
+    def __init__(self, generator: AsyncGenerator[T]) -> None:
+        self._generator = generator
         self._lock = asyncio.Lock()
 
     async def __anext__(self) -> T:
         async with self._lock:
-            return await anext(self._given)
+            return await anext(self._generator)
 
     async def close(self) -> None:
         """Wait for a step that is under way, then end it."""
         async with self._lock:
-            await self._given.aclose()
+            await self._generator.aclose()
 
 
 async def whole(content: bytes) -> AsyncGenerator[bytes]:
@@ -88,8 +88,8 @@ def safe_name(name: str) -> str:
     Letters of any script stay. Paths, control and bidirectional characters, and leading dots go.
     """
     plain = unicodedata.normalize("NFC", name)
-    kept = "".join(c if c.isalnum() or unicodedata.category(c).startswith("M") or c in " ._-()" else "_" for c in plain)
-    stem, dot, ending = kept.strip(" ._").rpartition(".")
+    safe = "".join(c if c.isalnum() or unicodedata.category(c).startswith("M") or c in " ._-()" else "_" for c in plain)
+    stem, dot, ending = safe.strip(" ._").rpartition(".")
     room = LONGEST_NAME - LONGEST_ENDING - len(dot)
     short = (f"{stem[:room]}{dot}{ending[:LONGEST_ENDING]}" if stem else ending[:LONGEST_NAME]).rstrip(" .")
     return f"_{short}" if DEVICE.fullmatch(short) else short or "file"

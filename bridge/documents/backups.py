@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, Final, cast
 import orjson
 import zstandard
 
-from bridge.documents.encryption import AGE, WrongKey, opened, sealed
+from bridge.documents.encryption import AGE, WrongKey, decrypt_stream, encrypt_stream
 from bridge.errors import BridgeError
 
 FORMAT: Final = 1
@@ -65,7 +65,7 @@ def split(part: bytes) -> Iterator[bytes]:
         at += length
 
 
-class Writer:
+class BackupWriter:
     """Writes a backup to ``out``, which stays open; use it within ``writing``."""
 
     def __init__(self, out: BinaryIO) -> None:
@@ -92,7 +92,7 @@ class Writer:
 
     def close(self) -> dict[str, Any]:
         """Write the manifest and end; returns it."""
-        manifest = {"collections": {name: one.told() for name, one in self._sums.items()}}
+        manifest = {"collections": {name: total.told() for name, total in self._sums.items()}}
         self._entry(MANIFEST, orjson.dumps(manifest))
         self._tar.close()
         self._packed.close()
@@ -105,16 +105,16 @@ class Writer:
 
 
 @contextmanager
-def writing(out: BinaryIO, recipients: Sequence[str]) -> Generator[Writer]:
+def writing(out: BinaryIO, recipients: Sequence[str]) -> Generator[BackupWriter]:
     """Give a writer to ``out``, through age when there are ``recipients`` (``age1…`` or SSH public keys)."""
     if not recipients:
-        yield Writer(out)
+        yield BackupWriter(out)
         return
-    with sealed(out, recipients) as pipe:
-        yield Writer(pipe)
+    with encrypt_stream(out, recipients) as pipe:
+        yield BackupWriter(pipe)
 
 
-class Reader:
+class BackupReader:
     """Reads a backup; ``identity`` is the file of the key, for one that is encrypted."""
 
     def __init__(self, path: Path, identity: Path | None) -> None:
@@ -126,16 +126,16 @@ class Reader:
 
         Raises ``BadBackup`` unless every byte is as written.
         """
-        told: dict[str, dict[str, Any]] = {}
-        kept: list[bytes] = []
+        expected: dict[str, dict[str, Any]] = {}
+        pending: list[bytes] = []
         for name, data in self._entries():  # to its end, after which the checksums of age and zstd come
             if name in (HEADER, MANIFEST):
-                told[name] = orjson.loads(data)
+                expected[name] = orjson.loads(data)
             elif _collection(name) == keep:
-                kept += split(data)
-        if MANIFEST not in told:
+                pending += split(data)
+        if MANIFEST not in expected:
             raise BadBackup("The backup is cut off: its end is missing.")
-        return told[HEADER], told[MANIFEST], kept
+        return expected[HEADER], expected[MANIFEST], pending
 
     def parts(self) -> Iterator[tuple[str, bytes]]:
         """Yield collection and documents, part by part; checks again what it reads."""
@@ -162,7 +162,7 @@ class Reader:
             return
         if self._identity is None:
             raise BadBackup("The backup is encrypted: name the file of the key with --identity.")
-        with opened(file, self._identity) as pipe:
+        with decrypt_stream(file, self._identity) as pipe:
             yield pipe
             pipe.read()  # to the end, so that what age checks last is checked
 
@@ -197,9 +197,9 @@ def _checked(entries: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]
         yield name, data
 
 
-def _compare(sums: Mapping[str, Sum], told: Mapping[str, Any]) -> None:
-    found = {name: one.told() for name, one in sums.items()}
-    if any(told.get(name) != one for name, one in found.items()) or any(
-        one["documents"] for name, one in told.items() if name not in found
+def _compare(sums: Mapping[str, Sum], expected: Mapping[str, Any]) -> None:
+    counted = {name: total.told() for name, total in sums.items()}
+    if any(expected.get(name) != total for name, total in counted.items()) or any(
+        total["documents"] for name, total in expected.items() if name not in counted
     ):
         raise BadBackup("The backup is damaged: what it holds is not what its manifest says.")

@@ -20,8 +20,8 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from bridge.documents import formatting as words
-from bridge.documents.text_runs import Paragraph, Passages, is_blank
+from bridge.documents import formatting
+from bridge.documents.text_runs import Paragraph, TextRuns, is_blank
 from bridge.domain.record.forms import Form
 
 Record = Mapping[str, Any]
@@ -81,22 +81,25 @@ class Tally:
         if not self.entries:
             return "There are no entries."
         total, spent = sum(self.entries.values()), sum(self.minutes.values())
-        time = f"{words.minutes(spent)} recorded" if spent else "no time recorded"
-        return f"{words.counted(total, 'entry')}, {time}."
+        time = f"{formatting.format_minutes(spent)} recorded" if spent else "no time recorded"
+        return f"{formatting.format_count(total, 'entry')}, {time}."
 
     def _words(self, label: str) -> str:
         spent = self.minutes[label]
         return ", ".join(
-            [words.counted(self.entries[label], "entry"), words.minutes(spent) if spent else "no time recorded"]
+            [
+                formatting.format_count(self.entries[label], "entry"),
+                formatting.format_minutes(spent) if spent else "no time recorded",
+            ]
         )
 
 
 class Composer:
     """Takes the lines of one booklet, and gives the template's data."""
 
-    def __init__(self, passages: Passages, plain: Passages) -> None:
-        self._own, self._plain = passages, plain
-        self._passages = passages
+    def __init__(self, text_runs: TextRuns, plain: TextRuns) -> None:
+        self._own, self._plain = text_runs, plain
+        self._text_runs = text_runs
         self._tally = Tally()
         self._forms: dict[tuple[str, str], Form] = {}
         self._notes: list[dict[str, Any]] = []
@@ -104,14 +107,14 @@ class Composer:
         self._entries: list[dict[str, Any]] = []
         self._comments: list[dict[str, Any]] = []
         self._header: Header | None = None
-        self._cover = passages
+        self._cover = text_runs
 
     def take(self, line: Record, *, plain: bool = False) -> None:
         """Take one line, its characters as fonts can show them or all but the plainest by number (``plain``).
 
         Raises ``KeyError`` for a line that is none of those above.
         """
-        self._passages = self._plain if plain else self._own
+        self._text_runs = self._plain if plain else self._own
         takers: dict[str, Callable[[Any], None]] = {
             "header": self._take_header,
             "form": self._take_form,
@@ -139,7 +142,7 @@ class Composer:
             "title": text.line(header.title),
             "member": text.line(header.member),
             "span": text.line(header.span),
-            "facts": [[label, text.line(told)] for label, told in self._facts(header)],
+            "facts": [[label, text.line(value)] for label, value in self._facts(header)],
             "progress": header.progress and header.progress.model_dump(),
             "chart": {"rows": self._tally.rows(), "words": self._tally.words()} if self._entries else None,
             "sections": self._sections(),
@@ -153,8 +156,8 @@ class Composer:
         if self._entries or not (self._items or self._notes):
             yield "Log entries", self._tally.words()
         if self._comments:
-            yield "Supporting information", words.counted(len(self._comments), "comment")
-        yield "Made on", words.moment(header.made_at)
+            yield "Supporting information", formatting.format_count(len(self._comments), "comment")
+        yield "Made on", formatting.format_time(header.made_at)
 
     def _sections(self) -> list[dict[str, Any]]:
         parts = [
@@ -166,20 +169,22 @@ class Composer:
         return [{"heading": heading, "records": records} for heading, records in parts if records]
 
     def _take_header(self, record: Record) -> None:
-        self._header, self._cover = Header.model_validate(record), self._passages
+        self._header, self._cover = Header.model_validate(record), self._text_runs
 
     def _take_entry(self, record: Record) -> None:
         form = self._forms["log", record["form_version"]]
-        labels = {choice.value: choice.label for one in form.fields if one.name == "type" for choice in one.choices}
+        labels = {
+            choice.value: choice.label for field in form.fields if field.name == "type" for choice in field.choices
+        }
         self._tally.add(labels.get(record.get("type") or "", "No type chosen"), record.get("minutes") or 0)
         evidence = [self._evidence(file) for file in record.get("evidence", ())]
         lists = {"Linked to the plan": self._linked(record.get("plan", ())), "Evidence": evidence}
-        self._entries.append(self._record(form, record, words.state(record), lists))
+        self._entries.append(self._record(form, record, formatting.format_state(record), lists))
 
     def _take_item(self, record: Record) -> None:
         form = self._forms["plan", record["form_version"]]
-        told = "Complete" if record.get("complete") else "Some questions left open"
-        self._items.append(self._record(form, record, told, {"Logged": self._linked(record.get("log", ()))}))
+        state = "Complete" if record.get("complete") else "Some questions left open"
+        self._items.append(self._record(form, record, state, {"Logged": self._linked(record.get("log", ()))}))
 
     def _take_form(self, record: Record) -> None:
         form = _FORM.validate_python(record)
@@ -190,15 +195,15 @@ class Composer:
 
     def _take_comment(self, record: Record) -> None:
         facts = [("Written by", record["author"]), ("About", record.get("about") or "")]
-        self._comments.append(self._said(words.moment(record["created_at"]), facts, record["text"]))
+        self._comments.append(self._said(formatting.format_time(record["created_at"]), facts, record["text"]))
 
     def _said(self, title: str, facts: Iterable[tuple[str, str]], text: str) -> dict[str, Any]:
         return {
             "reference": "",
-            "title": self._passages.line(title),
-            "facts": [[label, self._passages.line(told)] for label, told in facts if told],
+            "title": self._text_runs.line(title),
+            "facts": [[label, self._text_runs.line(value)] for label, value in facts if value],
             "together": True,
-            "answers": [["", self._passages.paragraphs(text)]],
+            "answers": [["", self._text_runs.paragraphs(text)]],
             "lists": [],
             "missing": "",
         }
@@ -209,21 +214,21 @@ class Composer:
         facts: list[Any] = [["Status of the record", state]]
         answers: list[Any] = []
         short = len(record.get("title") or "") <= KEPT_TOGETHER
-        for one in form.fields:
-            told = words.value_in_words(one, record.get(one.name))
-            if one.type == "long_text" and told:
-                answers.append([one.label, self._passages.paragraphs(told)])
-            elif told and one.name not in {"title", "reference"}:
-                short = short and len(told) <= KEPT_TOGETHER
-                facts.append([one.label, self._passages.line(told)])
-        labels = {one.name: one.label for one in form.fields}
+        for form_field in form.fields:
+            value = formatting.format_value(form_field, record.get(form_field.name))
+            if form_field.type == "long_text" and value:
+                answers.append([form_field.label, self._text_runs.paragraphs(value)])
+            elif value and form_field.name not in {"title", "reference"}:
+                short = short and len(value) <= KEPT_TOGETHER
+                facts.append([form_field.label, self._text_runs.line(value)])
+        labels = {form_field.name: form_field.label for form_field in form.fields}
         missing = [labels[name] for name in record.get("missing_fields", ()) if name in labels]
         return {
             **self._named(record),
             "facts": facts,
             "together": short,
             "answers": answers,
-            "lists": [[label, told] for label, told in lists.items() if told],
+            "lists": [[label, value] for label, value in lists.items() if value],
             "missing": f"Not answered yet: {', '.join(missing)}." if missing else "",
         }
 
@@ -231,14 +236,18 @@ class Composer:
         return [self._named(link) for link in links]
 
     def _evidence(self, file: Record) -> dict[str, Paragraph]:
-        told = f"{file['name']}, {words.size(file['size'])}, added on {words.moment(file['uploaded_at'])}"
-        return {"reference": "", "title": self._passages.line(told)}
+        size, added = formatting.format_size(file["size"]), formatting.format_time(file["uploaded_at"])
+        description = f"{file['name']}, {size}, added on {added}"
+        return {"reference": "", "title": self._text_runs.line(description)}
 
     def _named(self, record: Record) -> dict[str, Paragraph]:
         """Return what a record is called (R48)."""
         title = record.get("title") or ""
-        shown = "No title yet" if is_blank(title) else title
-        return {"reference": self._passages.line(record.get("reference") or ""), "title": self._passages.line(shown)}
+        heading = "No title yet" if is_blank(title) else title
+        return {
+            "reference": self._text_runs.line(record.get("reference") or ""),
+            "title": self._text_runs.line(heading),
+        }
 
 
 def in_parts(sections: Sections) -> Iterator[Sections]:
@@ -250,7 +259,7 @@ def in_parts(sections: Sections) -> Iterator[Sections]:
         for record in section["records"]:
             size = len(orjson.dumps(record))
             if size > room and (records or len(part) > 1):
-                yield [one for one in part if one["records"]]
+                yield [filled for filled in part if filled["records"]]
                 records, room = [], PART
                 part = [{**section, "records": records}]
             records.append(record)

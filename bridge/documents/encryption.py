@@ -21,18 +21,18 @@ class WrongKey(Exception):
 
 
 @contextmanager
-def sealed(out: BinaryIO, recipients: Sequence[str]) -> Generator[BinaryIO]:
+def encrypt_stream(out: BinaryIO, recipients: Sequence[str]) -> Generator[BinaryIO]:
     """Give a stream to write to; it comes out encrypted at ``out``. Raises ``WrongKey`` for what is no public key."""
-    keys = [_recipient(one) for one in recipients]
-    with _through(lambda source, _: pyrage.encrypt_io(source, out, keys), reading=False) as pipe:
+    keys = [_recipient(recipient) for recipient in recipients]
+    with _piped(lambda source, _: pyrage.encrypt_io(source, out, keys), reading=False) as pipe:
         yield pipe
 
 
 @contextmanager
-def opened(file: BinaryIO, identity: Path) -> Generator[BinaryIO]:
+def decrypt_stream(file: BinaryIO, identity: Path) -> Generator[BinaryIO]:
     """Give a stream to read what is encrypted in ``file``; raises ``WrongKey`` where it is not whole."""
     keys = _identities(identity)
-    with _through(lambda _, sink: pyrage.decrypt_io(file, sink, keys), reading=True) as pipe:
+    with _piped(lambda _, sink: pyrage.decrypt_io(file, sink, keys), reading=True) as pipe:
         yield pipe
 
 
@@ -56,11 +56,11 @@ def _identities(file: Path) -> list[Any]:
 
 
 @contextmanager
-def _through(work: Callable[[BinaryIO, BinaryIO], None], *, reading: bool) -> Generator[BinaryIO]:
+def _piped(work: Callable[[BinaryIO, BinaryIO], None], *, reading: bool) -> Generator[BinaryIO]:
     """Give one end of a pipe, while ``work`` has the other in a thread; raises what it raised."""
     source, sink = os.pipe()
     inner, outer = os.fdopen(source, "rb"), os.fdopen(sink, "wb")
-    ours, theirs = (inner, outer) if reading else (outer, inner)
+    near, far = (inner, outer) if reading else (outer, inner)
     failed: list[BaseException] = []
 
     def run() -> None:
@@ -70,18 +70,18 @@ def _through(work: Callable[[BinaryIO, BinaryIO], None], *, reading: bool) -> Ge
             failed.append(error)
         finally:
             with suppress(OSError):
-                theirs.close()
+                far.close()
 
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        yield ours
+        yield near
     except OSError:
         if not failed:
             raise
     finally:
         with suppress(OSError):
-            ours.close()
+            near.close()
         thread.join()
     if failed and isinstance(failed[0], pyrage.DecryptError):
         raise WrongKey("The backup is damaged, or this key does not open it.") from None

@@ -28,7 +28,7 @@ Numbers = Mapping[int, int]
 
 
 @dataclass(frozen=True)
-class _Part:
+class _PdfPart:
     """One PDF, taken to pieces; ``keys`` is where its keys of the parent tree begin."""
 
     pdf: bytes
@@ -43,7 +43,7 @@ class _Part:
         starts = {n: int(self.pdf[lines + n * ENTRY :][:10]) for n in range(1, count)}
         order = sorted(starts, key=starts.__getitem__)
         ends = [*(starts[number] for number in order[1:]), table]
-        return {n: _bare(self.pdf[starts[n] : end], n) for n, end in zip(order, ends, strict=True)}
+        return {n: _object_text(self.pdf[starts[n] : end], n) for n, end in zip(order, ends, strict=True)}
 
     @cached_property
     def trailer(self) -> bytes:
@@ -91,33 +91,33 @@ class _Part:
 
 def page_count(pdf: bytes) -> int:
     """Return the number of pages."""
-    return _Part(pdf, 0).page_count
+    return _PdfPart(pdf, 0).page_count
 
 
-def bind(pdfs: Sequence[bytes]) -> bytes:
+def merge_pdfs(pdfs: Sequence[bytes]) -> bytes:
     """Return one PDF of several; the first one's properties are the whole's."""
-    parts: list[_Part] = []
+    parts: list[_PdfPart] = []
     for pdf in pdfs:
-        parts.append(_Part(pdf, parts[-1].keys + len(parts[-1].tags) if parts else 0))
-    return _Binding(parts).whole()
+        parts.append(_PdfPart(pdf, parts[-1].keys + len(parts[-1].tags) if parts else 0))
+    return _PdfMerge(parts).whole()
 
 
-class _Binding:
+class _PdfMerge:
     """The parts, and the number that each of their objects has in the whole."""
 
-    def __init__(self, parts: Sequence[_Part]) -> None:
+    def __init__(self, parts: Sequence[_PdfPart]) -> None:
         self._parts = parts
         # The first numbers are those of what the parts share.
         self._pages, self._structure, self._outline, self._catalog = 1, 2, 3, 4
         self._next = 5
-        self._numbers = [self._numbered(part, first=part is parts[0]) for part in parts]
+        self._numbers = [self._assign_numbers(part, first=part is parts[0]) for part in parts]
 
-    def _numbered(self, part: _Part, *, first: bool) -> Numbers:
-        kept = [n for n in part.objects if n not in part.dropped]
+    def _assign_numbers(self, part: _PdfPart, *, first: bool) -> Numbers:
+        staying = [n for n in part.objects if n not in part.dropped]
         if first:
-            kept += [part.info, _ref(part.catalog, b"Metadata")]
-        numbers = {number: self._next + place for place, number in enumerate(kept)}
-        self._next += len(kept)
+            staying += [part.info, _ref(part.catalog, b"Metadata")]
+        numbers = {number: self._next + place for place, number in enumerate(staying)}
+        self._next += len(staying)
         return {**numbers, part.structure: self._structure, part.outline: self._outline}
 
     def whole(self) -> bytes:
@@ -145,9 +145,9 @@ class _Binding:
             numbers = self._numbers[place]
             for number, content in part.objects.items():
                 if number in numbers and number not in {part.structure, part.outline}:
-                    yield numbers[number], self._joined(place, number, _renumbered(content, numbers, part.keys))
+                    yield numbers[number], self._join_up(place, number, _renumber(content, numbers, part.keys))
 
-    def _joined(self, place: int, number: int, content: bytes) -> bytes:
+    def _join_up(self, place: int, number: int, content: bytes) -> bytes:
         """Put what a part ends with into the whole: its pages below the common root, its bookmarks in one row."""
         part = self._parts[place]
         if number == part.pages:
@@ -158,9 +158,9 @@ class _Binding:
             content = b"<</Prev %d 0 R" % self._numbers[place - 1][self._end(place - 1, b"Last")] + content[2:]
         return content
 
-    def _end(self, place: int, which: bytes) -> int:
+    def _end(self, place: int, name: bytes) -> int:
         part = self._parts[place]
-        return _ref(part.objects[part.outline], which)
+        return _ref(part.objects[part.outline], name)
 
     def _page_tree(self) -> bytes:
         kids = b" ".join(
@@ -193,16 +193,16 @@ class _Binding:
             for name, number in _NAME.findall(part.catalog.partition(b"/Names[")[2].partition(b"]")[0])
         )
         first = self._parts[0].catalog
-        kept = re.sub(rb"/(Pages|StructTreeRoot|Outlines) \d+ 0 R|/Names<<.*?]>>>>", b"", first)
+        entries = re.sub(rb"/(Pages|StructTreeRoot|Outlines) \d+ 0 R|/Names<<.*?]>>>>", b"", first)
         return b"<</Pages %d 0 R/StructTreeRoot %d 0 R/Outlines %d 0 R/Names<</Dests<</Names[%b]>>>>%b" % (
             *(self._pages, self._structure, self._outline),
             b"".join(b"(%b)%d 0 R" % name for name in names),
-            _renumbered(kept, self._numbers[0], 0)[2:],
+            _renumber(entries, self._numbers[0], 0)[2:],
         )
 
 
-def _bare(found: bytes, number: int) -> bytes:
-    return found.strip(b"\n").removeprefix(b"%d 0 obj\n" % number).removesuffix(b"\nendobj")
+def _object_text(text: bytes, number: int) -> bytes:
+    return text.strip(b"\n").removeprefix(b"%d 0 obj\n" % number).removesuffix(b"\nendobj")
 
 
 def _ref(content: bytes, name: bytes) -> int:
@@ -214,7 +214,7 @@ def _after(content: bytes, name: bytes) -> bytes:
     return re.split(rb"[]/>]| 0 R[/>]", content.partition(name)[2], maxsplit=1)[0].removesuffix(b" 0 R")
 
 
-def _renumbered(content: bytes, numbers: Numbers, keys: int) -> bytes:
+def _renumber(content: bytes, numbers: Numbers, keys: int) -> bytes:
     """Give every reference and key of an object its number in the whole; strings and streams stay as they are."""
     head, stream, data = content.partition(STREAM)
     out, at = list[bytes](), 0

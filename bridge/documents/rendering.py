@@ -122,7 +122,7 @@ class _Worker:
         """Send the lines as they come, return what they make; raises as ``Renderer.pdf`` does."""
         self.ready = False
         try:
-            head, pdf = await self._asked(lines)
+            head, pdf = await self._exchange(lines)
         except (ConnectionError, asyncio.IncompleteReadError):
             await self._process.wait()
             logger.error(  # noqa: TRY400 - the traceback tells nothing of the process that died
@@ -134,18 +134,18 @@ class _Worker:
             raise _refused(head["fault"])
         return pdf
 
-    async def _asked(self, lines: AsyncIterable[Mapping[str, Any]]) -> tuple[dict[str, Any], bytes]:
-        given, taken = self._process.stdin, self._process.stdout
-        if given is None or taken is None:
+    async def _exchange(self, lines: AsyncIterable[Mapping[str, Any]]) -> tuple[dict[str, Any], bytes]:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
             raise ConnectionError
         async for line in lines:
-            given.write(orjson.dumps(line))
-            given.write(b"\n")
-            await given.drain()
-        given.write(b"\n")
-        await given.drain()
-        head = orjson.loads(await taken.readuntil(b"\n"))
-        return head, await taken.readexactly(head.get("bytes", 0))
+            stdin.write(orjson.dumps(line))
+            stdin.write(b"\n")
+            await stdin.drain()
+        stdin.write(b"\n")
+        await stdin.drain()
+        head = orjson.loads(await stdout.readuntil(b"\n"))
+        return head, await stdout.readexactly(head.get("bytes", 0))
 
     def kill(self) -> None:
         """End it now; what it was making is lost."""

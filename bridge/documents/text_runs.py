@@ -50,11 +50,11 @@ SCRIPTS = re.compile(
 RIGHT_TO_LEFT = frozenset({"he", "ar"})
 
 
-class Passages:
-    """Makes paragraphs of texts, for fonts that have the code points of ``shown``; ``replaced`` counts the others."""
+class TextRuns:
+    """Makes paragraphs of texts, for fonts that have the code points of ``covered``; ``replaced`` counts the others."""
 
-    def __init__(self, shown: Container[int], marks: Iterable[str] = ()) -> None:
-        self._table = _Table(shown)
+    def __init__(self, covered: Container[int], marks: Iterable[str] = ()) -> None:
+        self._table = _Table(covered)
         joining = f"[{re.escape(''.join(marks))}{STEERING}]"
         self._heap = re.compile(f"({joining}{{{STACK}}})({joining}+)")
 
@@ -101,14 +101,14 @@ def is_blank(text: str) -> bool:
 class _Table(dict[int, str]):
     """What ``str.translate`` replaces, worked out once a character."""
 
-    def __init__(self, shown: Container[int]) -> None:
+    def __init__(self, covered: Container[int]) -> None:
         super().__init__({ord("\t"): "    "})
-        self._shown = shown
+        self._covered = covered
         self.replaced = 0
 
     def __missing__(self, point: int) -> str:
         character = chr(point)
-        can = not unicodedata.category(character).startswith("C") and point in self._shown
+        can = not unicodedata.category(character).startswith("C") and point in self._covered
         if not can and not INVISIBLE.match(character):
             self.replaced += 1
             self[point] = f"[U+{point:04X}]"
@@ -153,9 +153,9 @@ def _runs(text: str) -> Iterator[tuple[str, str]]:
     start, language = 0, ""
     for match in SCRIPTS.finditer(text):
         name = match.lastgroup or ""
-        found = "ja" if name == "zh" and japanese else name
-        if language and found != language:
+        script = "ja" if name == "zh" and japanese else name
+        if language and script != language:
             yield text[start : match.start()], language
             start = match.start()
-        language = found
+        language = script
     yield text[start:], language

@@ -11,8 +11,8 @@ import typst
 
 from bridge.documents import fonts
 from bridge.documents.booklet import Composer, Sections, in_parts
-from bridge.documents.pdf_merge import bind, page_count
-from bridge.documents.text_runs import PLAIN, Passages, marks_among
+from bridge.documents.pdf_merge import merge_pdfs, page_count
+from bridge.documents.text_runs import PLAIN, TextRuns, marks_among
 
 TEMPLATE: Final = Path(__file__).with_name("booklet.typ")
 STANDARDS: Final[list[typst.PDFStandard]] = ["ua-1", "a-2a"]
@@ -75,7 +75,7 @@ class Typesetter:
         return [*self._not_showable(lines, numbers[:half]), *self._not_showable(lines, numbers[half:])]
 
     def _compiled(self, lines: Lines, plain: Set[int] = frozenset()) -> bytes:
-        composer = Composer(Passages(self._shown, self._marks), Passages(_OnlyPlain()))
+        composer = Composer(TextRuns(self._shown, self._marks), TextRuns(_OnlyPlain()))
         for number, line in enumerate(lines):
             composer.take(line, plain=number in plain)
         data = composer.data()
@@ -86,13 +86,13 @@ class Typesetter:
         """Typeset a long booklet part by part, so that it takes no more memory than its longest part."""
         cover = {"number": 0, "of": len(parts), "starts": [0] * len(parts)}
         page = 1 + page_count(self._part({**data, "sections": []}, cover))
-        made, starts = list[bytes](), list[int]()
+        pdfs, starts = list[bytes](), list[int]()
         for number, sections in enumerate(parts, 1):
             starts.append(page)
-            made.append(self._part({**data, "sections": sections}, {"number": number, "of": len(parts), "page": page}))
-            page += page_count(made[-1])
+            pdfs.append(self._part({**data, "sections": sections}, {"number": number, "of": len(parts), "page": page}))
+            page += page_count(pdfs[-1])
             self.forget()
-        return bind([self._part({**data, "sections": []}, {**cover, "starts": starts}), *made])
+        return merge_pdfs([self._part({**data, "sections": []}, {**cover, "starts": starts}), *pdfs])
 
     def _part(self, data: dict[str, Any], part: dict[str, Any] | None) -> bytes:
         inputs = {"data": orjson.dumps({**data, "fonts": FAMILIES, "part": part}).decode()}
@@ -114,7 +114,7 @@ class _OnlyPlain:
 def _made(compiler: typst.Compiler) -> bytes:
     """Compile; raises ``NotShowable`` without the error's own words, which quote what people typed."""
     try:
-        made = compiler.compile(format="pdf", pdf_standards=STANDARDS)
+        pdf = compiler.compile(format="pdf", pdf_standards=STANDARDS)
     except typst.TypstError as error:
         if "could not be displayed" in error.message or "disallowed codepoint" in error.message:
             raise NotShowable from None
@@ -123,6 +123,6 @@ def _made(compiler: typst.Compiler) -> bytes:
         if type(error).__name__ != "PanicException":  # the compiler's own bug; it derives from BaseException
             raise
         raise NotShowable from None
-    if not isinstance(made, bytes):
+    if not isinstance(pdf, bytes):
         raise TypeError("a PDF is one file")
-    return made
+    return pdf

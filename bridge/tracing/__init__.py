@@ -61,9 +61,9 @@ def start(service: str) -> None:
 
 def is_configured(environment: Mapping[str, str]) -> bool:
     """Say whether the environment names a collector for traces, and does not turn them off (OTel SDK configuration)."""
-    named = any(environment.get(f"OTEL_EXPORTER_OTLP_{kind}ENDPOINT") for kind in ("", "TRACES_"))
+    is_configured = any(environment.get(f"OTEL_EXPORTER_OTLP_{kind}ENDPOINT") for kind in ("", "TRACES_"))
     is_off = environment.get("OTEL_SDK_DISABLED", "").lower() == "true"
-    return named and not is_off and environment.get("OTEL_TRACES_EXPORTER", "otlp") == "otlp"
+    return is_configured and not is_off and environment.get("OTEL_TRACES_EXPORTER", "otlp") == "otlp"
 
 
 def spans() -> Spans | None:
@@ -100,8 +100,8 @@ def spans_of(
         with _carrying(parents[0]):
             yield [Span(parent) for parent in parents]
     else:
-        with _switch.spans.together(name, kind, parents, facts) as made, _carrying(made[0].traceparent):
-            yield made
+        with _switch.spans.together(name, kind, parents, facts) as spans, _carrying(spans[0].traceparent):
+            yield spans
 
 
 @contextmanager

@@ -48,8 +48,8 @@ class Spans:
     """Makes spans; sampling, endpoint, headers and time limits are the SDK's own ``OTEL_…`` variables."""
 
     def __init__(self, service: str) -> None:
-        named = "OTEL_SERVICE_NAME" in os.environ
-        provider = TracerProvider(resource=Resource.create({} if named else {SERVICE_NAME: service}))
+        has_name = "OTEL_SERVICE_NAME" in os.environ
+        provider = TracerProvider(resource=Resource.create({} if has_name else {SERVICE_NAME: service}))
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self.tracer = provider.get_tracer("cpd-bridge")
 
@@ -58,9 +58,9 @@ class Spans:
         self, name: str, kind: Kind, parents: Sequence[str | None], facts: Mapping[str, Fact]
     ) -> Generator[list[Span]]:
         """Begin a span for each parent; the first is the current one, and linked to the others."""
-        others = [_of(parent) for parent in parents[1:] if parent]
-        links = [trace.Link(trace.get_current_span(context).get_span_context()) for context in others]
-        made = [
+        contexts = [_of(parent) for parent in parents[1:] if parent]
+        links = [trace.Link(trace.get_current_span(context).get_span_context()) for context in contexts]
+        spans = [
             _Recorded(
                 self.tracer.start_span(
                     name,
@@ -74,15 +74,15 @@ class Spans:
         ]
         try:
             # The words of an error may quote what a member wrote, so the SDK is not shown it.
-            with trace.use_span(made[0].span, record_exception=False, set_status_on_exception=False):
-                yield list(made)
+            with trace.use_span(spans[0].span, record_exception=False, set_status_on_exception=False):
+                yield list(spans)
         except BaseException:
-            for one in made:
-                one.fail()
+            for span in spans:
+                span.fail()
             raise
         finally:
-            for one in made:
-                one.span.end()
+            for span in spans:
+                span.span.end()
 
 
 def _of(traceparent: str | None) -> Context:

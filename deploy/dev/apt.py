@@ -53,11 +53,11 @@ def services_forbidden(root: Path = Path("/")) -> Generator[None]:
         policy.unlink(missing_ok=True)
 
 
-def install(package: str, found: Path) -> None:
+def install(package: str, deb: Path) -> None:
     """Install ``package`` unless the file ``found`` exists by now; raises ``ProcessFailed`` with what apt said."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     with _alone(Path("/usr/sbin")):
-        if found.exists():
+        if deb.exists():
             return
         print(f"Installing {package} with apt-get; this happens once and takes about a minute …", file=sys.stderr)
         with services_forbidden():

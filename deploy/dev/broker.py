@@ -12,7 +12,7 @@ from pathlib import Path
 from deploy.dev import apt
 from deploy.dev.ports import LOOPBACK, free_port, is_open, speaks_amqp
 from deploy.dev.processes import Process, ProcessFailed, run
-from deploy.dev.service import External, Service, Unavailable
+from deploy.dev.service import External, Service, ServiceMissing
 
 DEFAULT_URL = "amqp://guest:guest@127.0.0.1:5672/"
 IMAGE = "rabbitmq:4"
@@ -97,8 +97,8 @@ class PrivateNode:
     def _queues_are_registered(self) -> bool:
         queues = self.directory / "mnesia" / _NODE / "quorum" / _NODE
         registry = queues / "names.dets"
-        known = registry.read_bytes() if registry.exists() else b""
-        return all(queue.name.encode() in known for queue in queues.glob("*/"))
+        entries = registry.read_bytes() if registry.exists() else b""
+        return all(queue.name.encode() in entries for queue in queues.glob("*/"))
 
     def _configure(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -203,23 +203,23 @@ def private(directory: Path, logs: Path, held: tuple[int, ...] = ()) -> Service 
 
 
 def given(url: str) -> Service:
-    """The broker that the caller names; raises ``Unavailable`` when it does not answer, and starts no other."""
+    """The broker that the caller names; raises ``ServiceMissing`` when it does not answer, and starts no other."""
     if not speaks_amqp(url):
-        raise Unavailable("BRIDGE_AMQP_URL is set, but no broker answers there. Start that broker, or unset it.")
+        raise ServiceMissing("BRIDGE_AMQP_URL is set, but no broker answers there. Start that broker, or unset it.")
     return External(url)
 
 
 def find(url: str | None, directory: Path, logs: Path, held: tuple[int, ...] = (), *, alone: bool = False) -> Service:
     """The broker to use, not yet started: ``url`` when given, else the local one that answers, else a private one.
 
-    ``alone`` puts a private one first, so that tests do not fill a developer's own broker. Raises ``Unavailable``.
+    ``alone`` puts a private one first, so that tests do not fill a developer's own broker. Raises ``ServiceMissing``.
     """
-    if alone and (own := private(directory, logs, held)):
-        return own
+    if alone and (started := private(directory, logs, held)):
+        return started
     if url is not None:
         return given(url)
     if not alone and speaks_amqp(DEFAULT_URL):
         return External(DEFAULT_URL)
-    if not alone and (own := private(directory, logs, held)):
-        return own
-    raise Unavailable(_NO_BROKER)
+    if not alone and (started := private(directory, logs, held)):
+        return started
+    raise ServiceMissing(_NO_BROKER)

@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 _TIMEOUT = 30.0  # seconds
 
 
-class Refused(Exception):
+class ApiRefused(Exception):
     """The API answered with an error; the text is the problem document's."""
 
 
 def call(base: str, method: str, path: str, token: str | None = None, body: object = None) -> Any:
-    """Make one call and return the decoded JSON answer; raises ``Refused`` for a status of 400 and above."""
+    """Make one call and return the decoded JSON answer; raises ``ApiRefused`` for a status of 400 and above."""
     headers = {"Content-Type": "application/json"} if body is not None else {}
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
@@ -27,7 +27,7 @@ def call(base: str, method: str, path: str, token: str | None = None, body: obje
     finally:
         connection.close()
     if answer.status >= 400:
-        raise Refused(f"{method} {path} was answered with {answer.status}: {text}")
+        raise ApiRefused(f"{method} {path} was answered with {answer.status}: {text}")
     return json.loads(text) if text else None
 
 
@@ -35,6 +35,6 @@ def is_ready(base: str) -> bool:
     """Whether ``/health/ready`` says yes."""
     try:
         call(base, "GET", "/health/ready")
-    except (OSError, http.client.HTTPException, Refused, ValueError):
+    except (OSError, http.client.HTTPException, ApiRefused, ValueError):
         return False
     return True

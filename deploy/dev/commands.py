@@ -14,9 +14,9 @@ import typer
 from bridge.errors import SettingsError
 from bridge.settings import Settings, load
 from deploy.dev import samples as sample_data
-from deploy.dev.client import Refused
+from deploy.dev.client import ApiRefused
 from deploy.dev.processes import ProcessFailed
-from deploy.dev.service import Unavailable
+from deploy.dev.service import ServiceMissing
 from deploy.dev.stack import STAFF_ROLES, Stack, own_authentication, stack
 
 _DONE, _FAILED, _WRONG_USAGE = 0, 1, 2
@@ -31,7 +31,7 @@ def failing_clearly() -> Generator[None]:
     except SettingsError as error:
         print(f"cpd-bridge: {error}", file=sys.stderr)
         sys.exit(_WRONG_USAGE)
-    except (ProcessFailed, Unavailable, Refused, OSError) as error:
+    except (ProcessFailed, ServiceMissing, ApiRefused, OSError) as error:
         print(f"cpd-bridge: {error}", file=sys.stderr)
         sys.exit(_FAILED)
     except KeyboardInterrupt:

@@ -24,8 +24,8 @@ from bridge.settings import PREFIX, Settings, load
 from deploy.dev import samples
 from deploy.dev.client import call
 from deploy.dev.commands import failing_clearly
-from deploy.dev.samples import Sample
-from deploy.dev.service import Unavailable
+from deploy.dev.samples import SampleMessage
+from deploy.dev.service import ServiceMissing
 from deploy.dev.stack import Stack, own_authentication, stack
 
 _SETTLED_WITHIN = 60.0  # seconds
@@ -41,7 +41,7 @@ def main() -> int:
     """Run the demo; 0 when every sample got the disposition that it should, 1 otherwise."""
     settings = load()
     if own_authentication(settings):
-        raise Unavailable("The demo makes its own tokens: unset BRIDGE_AUTH_JWKS_URL and BRIDGE_AUTH_KEY_FILE.")
+        raise ServiceMissing("The demo makes its own tokens: unset BRIDGE_AUTH_JWKS_URL and BRIDGE_AUTH_KEY_FILE.")
     settings.local_dir.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="demo-", dir=settings.local_dir) as directory:
         return _demonstrate(Console(markup=False), load(local_dir=Path(directory)))
@@ -52,11 +52,11 @@ def _demonstrate(console: Console, settings: Settings) -> int:
     console.print("Starting RabbitMQ, MongoDB, the API and the worker …")
     with stack(settings, _own_names(started), own_broker=True) as running:
         running.load_members()
-        sent = _publish(running, samples.statements(started), settings.local_dir)
-        settled = _wait(running.worker.log, set(sent))
-        wrong = _show_outcomes(console, sent, settled)
+        published = _publish(running, samples.statements(started), settings.local_dir)
+        settled = _wait(running.worker.log, set(published))
+        wrong = _show_outcomes(console, published, settled)
         _show_log(console, running)
-    return _verdict(console, len(sent), wrong)
+    return _verdict(console, len(published), wrong)
 
 
 def _own_names(started: datetime) -> dict[str, str]:
@@ -64,7 +64,7 @@ def _own_names(started: datetime) -> dict[str, str]:
     return {f"{PREFIX}{name}": value for name, value in names.items()}
 
 
-def _publish(running: Stack, chosen: list[Sample], directory: Path) -> dict[str, Sample]:
+def _publish(running: Stack, chosen: list[SampleMessage], directory: Path) -> dict[str, SampleMessage]:
     """Publish each sample by ``cpd-bridge emit``; the samples by the correlation id of their message."""
     statements = [sample for sample in chosen if sample.statement is not None]
     file = directory / "statements.ndjson"
@@ -82,11 +82,11 @@ def _correlation_ids(lines: str) -> list[str]:
     return [json.loads(line)["correlation_id"] for line in lines.splitlines()]
 
 
-def _wait(log: Path, wanted: set[str]) -> Settled:
+def _wait(log: Path, statement_ids: set[str]) -> Settled:
     """Follow the worker's log until every wanted correlation id is settled, or the time is up."""
     deadline = time.monotonic() + _SETTLED_WITHIN
     settled: Settled = {}
-    while not wanted <= settled.keys() and time.monotonic() < deadline:
+    while not statement_ids <= settled.keys() and time.monotonic() < deadline:
         time.sleep(_POLL)  # a file gives no portable signal that it has grown
         settled = {line["correlation_id"]: line for line in _settled_lines(log)}
     return settled
@@ -98,18 +98,18 @@ def _settled_lines(log: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-def _show_outcomes(console: Console, sent: dict[str, Sample], settled: Settled) -> int:
+def _show_outcomes(console: Console, samples_by_id: dict[str, SampleMessage], settled: Settled) -> int:
     """Print a row a sample; how many did not get what they should."""
     table = Table("What was sent", "Disposition and reason", title="What became of each statement")
     table.add_column("Log entry", no_wrap=True, min_width=_ID_WIDTH)
     wrong = 0
-    for correlation_id, sample in sent.items():
+    for correlation_id, sample in samples_by_id.items():
         line = settled.get(correlation_id, {})
         outcome = " ".join(filter(None, (line.get("disposition", "not settled"), line.get("reason"))))
         right = outcome == sample.expect
         wrong += not right
-        shown = Text(outcome) if right else Text(f"{outcome} (should be {sample.expect})", style="red")
-        table.add_row(sample.what, shown, line.get("entry_id") or "")
+        text = Text(outcome) if right else Text(f"{outcome} (should be {sample.expect})", style="red")
+        table.add_row(sample.shows, text, line.get("entry_id") or "")
     console.print(table)
     return wrong
 
@@ -124,11 +124,11 @@ def _show_log(console: Console, running: Stack) -> None:
     console.print(table)
 
 
-def _verdict(console: Console, sent: int, wrong: int) -> int:
+def _verdict(console: Console, total: int, wrong: int) -> int:
     if wrong:
-        console.print(f"{wrong} of {sent} statements did not get what they should.", style="red")
+        console.print(f"{wrong} of {total} statements did not get what they should.", style="red")
         return 1
-    console.print(f"All {sent} statements got what they should.")
+    console.print(f"All {total} statements got what they should.")
     return 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deploy.dev.ports import LOOPBACK, free_port, is_open
 from deploy.dev.processes import Process
-from deploy.dev.service import External, Service, Unavailable
+from deploy.dev.service import External, Service, ServiceMissing
 
 _START_WITHIN = 60.0  # seconds; one when the machine is idle
 _NO_STORE = """There is no MongoDB to use. Either of these is enough:
@@ -72,11 +72,11 @@ def find(
 ) -> Service:
     """The store to use, not yet started: ``url`` when given, else an embedded one; ``alone`` turns that round.
 
-    Raises ``Unavailable``.
+    Raises ``ServiceMissing``.
     """
     server = Path(sys.executable).parent / "secantusd-py"
     if url is not None and not (alone and server.exists()):
         return External(url)
     if not server.exists():
-        raise Unavailable(_NO_STORE)
+        raise ServiceMissing(_NO_STORE)
     return Embedded(server, directory / "mongo", logs, held, durable)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
-class Unavailable(Exception):
+class ServiceMissing(Exception):
     """A service that is needed can be neither found nor started; the text names the ways out."""
 
 
@@ -52,4 +52,4 @@ class External:
 
     def kill(self) -> None:
         """Refuse: a fault test needs a service of its own."""
-        raise Unavailable("This service belongs to somebody else and is not killed; use private services instead.")
+        raise ServiceMissing("This service belongs to somebody else and is not killed; use private services instead.")

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from deploy.dev import broker as brokers
 from deploy.dev import mongo as stores
-from deploy.dev.service import Service, Unavailable
+from deploy.dev.service import Service, ServiceMissing
 
 _LOCK_WITHIN = 15.0  # seconds; what a killed run's children need to end
 
 
 @dataclass(frozen=True)
-class Services:
+class DevServices:
     """Both services, running. ``broker`` and ``mongo`` offer ``start``, ``stop`` and ``kill`` to fault tests."""
 
     broker: Service
@@ -41,7 +41,7 @@ class Services:
 def locked(directory: Path) -> Generator[int]:
     """Hold ``directory`` for this run; yields the lock's file descriptor for children to hold too.
 
-    Raises ``Unavailable`` when another run holds it.
+    Raises ``ServiceMissing`` when another run holds it.
     """
     directory.mkdir(parents=True, exist_ok=True)
     handle = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -59,7 +59,7 @@ def _lock(handle: int, directory: Path) -> None:
             return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
-                raise Unavailable(
+                raise ServiceMissing(
                     f"Another run uses {directory}. Stop it, or set BRIDGE_LOCAL_DIR to another directory."
                 ) from None
             time.sleep(0.1)  # flock(2) has no time limit of its own
@@ -68,8 +68,8 @@ def _lock(handle: int, directory: Path) -> None:
 @contextmanager
 def services(
     local_dir: Path, *, amqp_url: str | None = None, mongo_url: str | None = None, private: bool = False
-) -> Generator[Services]:
-    """Find or start both; what was started is stopped at the end. Raises ``Unavailable`` or ``ProcessFailed``.
+) -> Generator[DevServices]:
+    """Find or start both; what was started is stopped at the end. Raises ``ServiceMissing`` or ``ProcessFailed``.
 
     ``amqp_url`` and ``mongo_url`` are what the environment names, if it does. ``private`` prefers services of our own
     to those, for tests. Data, lock and logs lie under ``local_dir``.
@@ -77,18 +77,18 @@ def services(
     logs = local_dir / "log"
     with ExitStack() as stack:
         held = (stack.enter_context(locked(local_dir)),)
-        found = Services(
+        running = DevServices(
             brokers.find(amqp_url, local_dir, logs, held, alone=private),
             stores.find(mongo_url, local_dir, logs, held, alone=private),
             logs,
         )
-        stack.callback(side_by_side, found.broker.stop, found.mongo.stop)
-        side_by_side(found.broker.start, found.mongo.start)
-        yield found
+        stack.callback(side_by_side, running.broker.stop, running.mongo.stop)
+        side_by_side(running.broker.start, running.mongo.start)
+        yield running
 
 
 def side_by_side(*calls: Callable[[], None]) -> None:
     """Make the calls at once and wait for all, also when Ctrl-C comes meanwhile; raises the first one's error."""
     with ThreadPoolExecutor(len(calls)) as pool:
-        for made in [pool.submit(call) for call in calls]:
-            made.result()
+        for future in [pool.submit(call) for call in calls]:
+            future.result()

@@ -16,7 +16,7 @@ from deploy.dev.client import call, is_ready
 from deploy.dev.ports import free_port, is_free
 from deploy.dev.processes import Process, run
 from deploy.dev.samples import CATALOGUE_PREFIX, members
-from deploy.dev.services import Services, services, side_by_side
+from deploy.dev.services import DevServices, services, side_by_side
 
 STAFF_ROLES = ("platform", "register", "support", "privacy", "ops")
 _CLI = Path(sys.executable).parent / "cpd-bridge"
@@ -30,7 +30,7 @@ class Stack:
     """The running service. ``environment`` is what its processes, and further ``cpd-bridge`` commands, are given."""
 
     settings: Settings
-    services: Services
+    services: DevServices
     environment: Mapping[str, str]
     http_url: str
     api: Process
@@ -46,7 +46,7 @@ class Stack:
         return dev_token(self.settings.local_dir, subject, [role], issuer, self.settings.auth_audience)
 
     def load_members(self) -> None:
-        """Put the sample members, whether they are there already or not; raises ``Refused``."""
+        """Put the sample members, whether they are there already or not; raises ``ApiRefused``."""
         platform = self.token("dev-platform", "platform")
         for member in members():
             call(self.http_url, "PUT", f"/v1/members/{member.member_id}", platform, member.body)
@@ -67,7 +67,7 @@ class Stack:
 def stack(
     settings: Settings, extra: Mapping[str, str] | None = None, *, own_broker: bool = False, samples: bool = True
 ) -> Generator[Stack]:
-    """Start everything, and stop it at the end; raises ``Unavailable`` or ``ProcessFailed``.
+    """Start everything, and stop it at the end; raises ``ServiceMissing`` or ``ProcessFailed``.
 
     ``extra`` is added to the environment of the API and the worker. With ``samples`` the catalogue is that of the
     samples, where the settings name none. With ``own_broker`` one that merely happens to run
@@ -75,8 +75,11 @@ def stack(
     """
     amqp, mongo = _named(settings, "amqp_url"), _named(settings, "mongo_url")
     private = own_broker and amqp is None
-    with services(settings.local_dir, amqp_url=amqp, mongo_url=mongo, private=private) as found, ExitStack() as running:
-        prepared = _prepare(settings, found, extra or {}, samples)
+    with (
+        services(settings.local_dir, amqp_url=amqp, mongo_url=mongo, private=private) as reached,
+        ExitStack() as running,
+    ):
+        prepared = _prepare(settings, reached, extra or {}, samples)
         prepared.cli("migrate")
         running.callback(side_by_side, prepared.api.stop, prepared.worker.stop)
         _start(prepared)
@@ -91,14 +94,15 @@ def _named(settings: Settings, name: str) -> str | None:
     return getattr(settings, name).get_secret_value() if name in settings.model_fields_set else None
 
 
-def _prepare(settings: Settings, found: Services, extra: Mapping[str, str], samples: bool) -> Stack:
+def _prepare(settings: Settings, reached: DevServices, extra: Mapping[str, str], samples: bool) -> Stack:
     port = _http_port(settings)
-    environment = {**_defaults(settings, samples), **os.environ, **_decided(settings, found, port), **extra}
+    environment = {**_defaults(settings, samples), **os.environ, **_decided(settings, reached, port), **extra}
     grace = settings.shutdown_timeout + _STOP_WITHIN
     api, worker = (
-        Process(name, [_CLI, name], found.logs / f"{name}.log", environment, grace=grace) for name in ("api", "worker")
+        Process(name, [_CLI, name], reached.logs / f"{name}.log", environment, grace=grace)
+        for name in ("api", "worker")
     )
-    return Stack(settings, found, environment, f"http://{settings.http_host}:{port}", api, worker)
+    return Stack(settings, reached, environment, f"http://{settings.http_host}:{port}", api, worker)
 
 
 def _http_port(settings: Settings) -> int:
@@ -121,10 +125,10 @@ def own_authentication(settings: Settings) -> bool:
     return settings.auth_jwks_url is not None or settings.auth_key_file is not None
 
 
-def _decided(settings: Settings, found: Services, port: int) -> dict[str, str]:
+def _decided(settings: Settings, reached: DevServices, port: int) -> dict[str, str]:
     values = {
-        "mongo_url": found.mongo_url,
-        "amqp_url": found.amqp_url,
+        "mongo_url": reached.mongo_url,
+        "amqp_url": reached.amqp_url,
         "http_port": str(port),
         "metrics_port": str(settings.metrics_port or free_port()),
         "local_dir": str(settings.local_dir.resolve()),

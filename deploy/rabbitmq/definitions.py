@@ -29,13 +29,13 @@ def users() -> list[str]:
 
 def definitions(passwords: Mapping[str, str], *, mails: bool = False) -> dict[str, Any]:
     """Return the definitions with every user's password; raises ``KeyError`` naming a user without one."""
-    made: dict[str, Any] = json.loads(_FILE.read_bytes())
-    for user in made["users"]:
+    definitions: dict[str, Any] = json.loads(_FILE.read_bytes())
+    for user in definitions["users"]:
         user |= {"password_hash": _hash(passwords[user["name"]]), "hashing_algorithm": "rabbit_password_hashing_sha256"}
     if not mails:
-        made["queues"] = [queue for queue in made["queues"] if queue["name"] != NOTICES]
-        made["bindings"] = [binding for binding in made["bindings"] if binding["destination"] != NOTICES]
-    return made
+        definitions["queues"] = [queue for queue in definitions["queues"] if queue["name"] != NOTICES]
+        definitions["bindings"] = [binding for binding in definitions["bindings"] if binding["destination"] != NOTICES]
+    return definitions
 
 
 def _hash(password: str) -> str:

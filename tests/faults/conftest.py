@@ -12,20 +12,20 @@ from bridge import wiring
 from bridge.broker.connection import connection
 from bridge.domain.members.messages import MemberIn
 from bridge.settings import Settings, load
-from deploy.dev.services import Services, services
+from deploy.dev.services import DevServices, services
 from tests.support.statements import member
 from tests.support.stream import MEMBERS, listen, patient
 
 
 @pytest.fixture(scope="session")
-def victims(tmp_path_factory: pytest.TempPathFactory) -> Generator[Services]:
+def victims(tmp_path_factory: pytest.TempPathFactory) -> Generator[DevServices]:
     """Private services for the fault tests alone."""
     with services(tmp_path_factory.mktemp("victims"), private=True) as started:
         yield started
 
 
 @pytest.fixture
-async def faulty(victims: Services, tmp_path: Path) -> Settings:
+async def faulty(victims: DevServices, tmp_path: Path) -> Settings:
     """Settings on the victims, with members known and the topology declared."""
     name = uuid.uuid4().hex[:12]
     made = load(

@@ -12,7 +12,7 @@ import pytest
 
 from bridge import wiring
 from bridge.settings import Settings
-from deploy.dev.services import Services
+from deploy.dev.services import DevServices
 from tests.support.processes import Running, worker_process
 from tests.support.statements import completed
 from tests.support.stream import MEMBERS, Stream, dead_bodies, patient, prove, publish
@@ -54,7 +54,7 @@ async def _reached(services: wiring.Services, count: int) -> None:
 
 
 @pytest.mark.timeout(60 + 30 * ROUNDS)
-async def test_the_ledger_is_whole_after_random_kills(faulty: Settings, victims: Services, tmp_path: Path) -> None:
+async def test_the_ledger_is_whole_after_random_kills(faulty: Settings, victims: DevServices, tmp_path: Path) -> None:
     """Worker, broker and store die by SIGKILL at random moments under a stream; every outcome is as foretold."""
     chance = random.Random(20261122)
     stream = Stream(seed=7)
@@ -72,7 +72,7 @@ async def test_the_ledger_is_whole_after_random_kills(faulty: Settings, victims:
         await asyncio.to_thread(worker.stop)
 
 
-def _kill_one(chance: random.Random, workers: list[Running], victims: Services) -> None:
+def _kill_one(chance: random.Random, workers: list[Running], victims: DevServices) -> None:
     victim = chance.choice([*workers, victims.broker, victims.mongo])
     victim.kill()
     victim.start()

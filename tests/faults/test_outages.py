@@ -18,7 +18,7 @@ from bridge.broker.connection import connection
 from bridge.settings import Settings
 from deploy.dev.client import is_ready
 from deploy.dev.service import Service
-from deploy.dev.services import Services
+from deploy.dev.services import DevServices
 from tests.support.processes import worker_process
 from tests.support.proxy import Proxy, proxy
 from tests.support.scrape import Page, scraped_until
@@ -37,7 +37,7 @@ def _directly(url: str) -> str:
 
 
 @asynccontextmanager
-async def _between(settings: Settings, services: Services) -> AsyncGenerator[tuple[Settings, Proxy, Proxy]]:
+async def _between(settings: Settings, services: DevServices) -> AsyncGenerator[tuple[Settings, Proxy, Proxy]]:
     """Settings that lead to the broker and the store through a proxy each."""
     amqp, mongo = urlsplit(services.amqp_url), urlsplit(services.mongo_url)
     async with (
@@ -57,7 +57,7 @@ async def _until(ready: bool, port: int) -> None:
             await asyncio.sleep(0.1)  # another process says it over HTTP only
 
 
-async def test_connections_cut_and_stalled_lose_nothing(faulty: Settings, victims: Services, tmp_path: Path) -> None:
+async def test_connections_cut_and_stalled_lose_nothing(faulty: Settings, victims: DevServices, tmp_path: Path) -> None:
     """Broken and stalled connections to the broker and the store, mid-work, change nothing of the outcome."""
     stream = Stream(seed=11)
     stream.grow(400)
@@ -77,7 +77,7 @@ async def test_connections_cut_and_stalled_lose_nothing(faulty: Settings, victim
         await asyncio.to_thread(worker.stop)
 
 
-async def test_a_store_that_is_away_is_waited_for(faulty: Settings, victims: Services, tmp_path: Path) -> None:
+async def test_a_store_that_is_away_is_waited_for(faulty: Settings, victims: DevServices, tmp_path: Path) -> None:
     """With the store away the worker is not ready, dead-letters nothing, and goes on when it is back."""
     worker = worker_process(faulty, tmp_path)
     await asyncio.to_thread(worker.start)
@@ -95,7 +95,7 @@ async def test_a_store_that_is_away_is_waited_for(faulty: Settings, victims: Ser
 
 
 async def test_the_meter_tells_of_an_outage_and_reads_on_afterwards(
-    faulty: Settings, victims: Services, tmp_path: Path
+    faulty: Settings, victims: DevServices, tmp_path: Path
 ) -> None:
     """While the broker or the store is away, the part that reads it says so and the other works; then both are true."""
     worker = worker_process(faulty, tmp_path)

@@ -24,7 +24,7 @@ from bridge.domain.members.messages import MemberIn
 from bridge.settings import Settings
 from bridge.store.database import Database
 from deploy.dev import mongo
-from deploy.dev.services import Services
+from deploy.dev.services import DevServices
 from tests.support.processes import Running, worker_process
 from tests.support.refusals import How, refusing_store
 from tests.support.statements import completed, member
@@ -64,7 +64,7 @@ def _waiting(why: str | None) -> dict[str, str | None]:
 
 
 async def test_a_store_that_answers_with_errors_is_waited_for(
-    faulty: Settings, victims: Services, tmp_path: Path
+    faulty: Settings, victims: DevServices, tmp_path: Path
 ) -> None:
     """Each refusal makes every consumer wait, and says why; nothing is dead-lettered, lost or done twice."""
     address = urlsplit(victims.mongo_url)

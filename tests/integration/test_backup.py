@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from pymongo import MongoClient
 
 from bridge import wiring
-from bridge.documents.backups import BadBackup, Reader, Writer, writing
+from bridge.documents.backups import BackupReader, BackupWriter, BadBackup, writing
 from bridge.documents.encryption import pyrage
 from bridge.errors import Conflict
 from bridge.settings import Settings, load
@@ -65,7 +65,7 @@ def _there(directory: Path, beginning: str) -> list[Path]:
     return list(directory.glob(f"{beginning}*"))
 
 
-async def restore(settings: Settings, reader: Reader, newer: Sequence[Any] = ()) -> None:
+async def restore(settings: Settings, reader: BackupReader, newer: Sequence[Any] = ()) -> None:
     """Restore a backup, with the rows of a newer ledger."""
 
     async def ledger() -> AsyncGenerator[Any]:
@@ -153,9 +153,9 @@ async def test_a_wrong_erasure_key_is_refused_with_nothing_written(settings: Set
     restored = elsewhere(settings)
     for wrong in (SecretStr("a secret that was given to another one"), None):
         with pytest.raises(WrongErasureKey):
-            await restore(restored.model_copy(update={"erasure_key": wrong}), Reader(target, None))
+            await restore(restored.model_copy(update={"erasure_key": wrong}), BackupReader(target, None))
     assert contents(restored) == {}
-    await restore(restored.model_copy(update={"erasure_key": own}), Reader(target, None))
+    await restore(restored.model_copy(update={"erasure_key": own}), BackupReader(target, None))
 
 
 def damaged(whole: bytes) -> dict[str, bytes]:
@@ -180,7 +180,7 @@ async def test_a_damaged_file_is_refused_with_nothing_written(
         if name == "more" and not encrypted:
             continue  # what follows the end of a frame is nobody's
         with pytest.raises(BadBackup):
-            Reader(target, key[1]).verify()
+            BackupReader(target, key[1]).verify()
     target.write_bytes(damaged(whole)["half"])
     code, _, err = await run(elsewhere(settings), "restore", str(target), *named)
     assert (code, "Traceback" in err) == (1, False), err
@@ -190,7 +190,7 @@ async def test_a_damaged_file_is_refused_with_nothing_written(
         other.write_text(str(pyrage.x25519.Identity.generate()))
         for identity in (other, None):
             with pytest.raises(BadBackup):
-                Reader(target, identity).verify()
+                BackupReader(target, identity).verify()
     assert contents(elsewhere(settings)) == {}
 
 
@@ -207,7 +207,7 @@ async def test_only_an_empty_database_is_restored_into(settings: Settings, tmp_p
     await backed_up(settings, tmp_path / "cpd.backup")
     before = contents(settings)
     with pytest.raises(Conflict, match="BRIDGE_MONGO_DATABASE"):
-        await restore(settings, Reader(tmp_path / "cpd.backup", None))
+        await restore(settings, BackupReader(tmp_path / "cpd.backup", None))
     assert contents(settings) == before
 
 
@@ -221,7 +221,7 @@ async def test_a_restore_that_was_broken_off_is_not_served(settings: Settings, t
     code, _, err = await run(other, "api")
     assert (code, "restore" in err) == (1, True)
     with pytest.raises(Conflict):
-        await restore(other, Reader(tmp_path / "cpd.backup", None))
+        await restore(other, BackupReader(tmp_path / "cpd.backup", None))
 
 
 async def test_nothing_is_overwritten_and_nothing_half_made_stays(settings: Settings, tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ async def test_standard_output_takes_a_backup(settings: Settings, tmp_path: Path
     )
     out, _ = await process.communicate()
     (tmp_path / "out").write_bytes(out)
-    header, manifest, _ = Reader(tmp_path / "out", None).verify()
+    header, manifest, _ = BackupReader(tmp_path / "out", None).verify()
     assert header["format"] == 1
     assert manifest["collections"]["pulls"]["documents"] == 200
 
@@ -264,7 +264,7 @@ async def test_a_backup_is_of_one_moment(settings: Settings, tmp_path: Path) -> 
             facts = await services.backups.write(writer, lambda _: None)
         assert not writing_on.done(), "others wrote meanwhile"
         writing_on.cancel()
-    collections = Reader(tmp_path / "x", None).verify()[1]["collections"]
+    collections = BackupReader(tmp_path / "x", None).verify()[1]["collections"]
     assert facts["consistency"] != NONE
     assert 0 <= collections["pulls"]["documents"] - collections["schedules"]["documents"] <= 1
 
@@ -280,7 +280,7 @@ def test_memory_stays_flat(tmp_path: Path, key: tuple[str, Path]) -> None:
         for _ in range(32):
             writer.part("x", part)
         writer.close()
-    assert Reader(target, key[1]).verify()[1]["collections"]["x"]["documents"] == 260 * 32
+    assert BackupReader(target, key[1]).verify()[1]["collections"]["x"]["documents"] == 260 * 32
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     assert grown < 200 * 2**20, f"{grown / 2**20:.0f} MB for {target.stat().st_size / 2**20:.0f}"
 
@@ -296,7 +296,7 @@ def test_a_manifest_that_says_otherwise_is_refused(tmp_path: Path) -> None:
     target = tmp_path / "x"
     for wrong in ("sum", "format"):
         with target.open("wb") as out:
-            writer = Writer(out)
+            writer = BackupWriter(out)
             writer.header({"schema": 1, **({"format": 99} if wrong == "format" else {})})
             writer.collection("x")
             writer.part("x", _document(b"x"))
@@ -304,4 +304,4 @@ def test_a_manifest_that_says_otherwise_is_refused(tmp_path: Path) -> None:
                 cast("Any", writer)._sums["x"].documents = 2
             writer.close()
         with pytest.raises(BadBackup):
-            Reader(target, None).verify()
+            BackupReader(target, None).verify()

@@ -25,7 +25,7 @@ from bridge.broker.publisher import Outgoing, publisher
 from bridge.errors import Unavailable
 from bridge.settings import Settings
 from deploy.dev.broker import PrivateNode
-from deploy.dev.services import Services
+from deploy.dev.services import DevServices
 from deploy.rabbitmq.definitions import definitions, users
 from tests.support.commands import run
 from tests.support.processes import worker_process
@@ -65,7 +65,7 @@ class Imported:
 
 
 @pytest.fixture
-async def imported(running: Services, settings: Settings, tmp_path: Path) -> AsyncGenerator[Imported]:
+async def imported(running: DevServices, settings: Settings, tmp_path: Path) -> AsyncGenerator[Imported]:
     """The definitions on the session's own broker, with new passwords; the virtual host goes afterwards."""
     if not isinstance(running.broker, PrivateNode):
         pytest.skip("definitions are imported into a broker of the tests' own only")

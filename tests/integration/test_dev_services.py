@@ -24,8 +24,8 @@ from deploy.dev.client import call
 from deploy.dev.mongo import Embedded
 from deploy.dev.ports import free_port, is_open, speaks_amqp
 from deploy.dev.processes import Process, ProcessFailed
-from deploy.dev.service import Unavailable
-from deploy.dev.services import Services, locked, services
+from deploy.dev.service import ServiceMissing
+from deploy.dev.services import DevServices, locked, services
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
@@ -60,13 +60,13 @@ def program(tmp_path: Path, script: str, **options: Any) -> Process:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServices]:
     """Private services for this module."""
     with services(tmp_path_factory.mktemp("services"), private=True) as found:
         yield found
 
 
-async def test_a_killed_broker_comes_back_with_its_durable_messages(running: Services) -> None:
+async def test_a_killed_broker_comes_back_with_its_durable_messages(running: DevServices) -> None:
     """After SIGKILL and a start, the same address serves what was confirmed before."""
     async with await aio_pika.connect(running.amqp_url) as connection, connection.channel() as channel:
         await channel.declare_queue("kept", durable=True, arguments={"x-queue-type": "quorum"})
@@ -81,7 +81,7 @@ async def test_a_killed_broker_comes_back_with_its_durable_messages(running: Ser
         assert kept.body == b"still here"
 
 
-def test_a_killed_store_comes_back_with_what_it_acknowledged(running: Services) -> None:
+def test_a_killed_store_comes_back_with_what_it_acknowledged(running: DevServices) -> None:
     """After SIGKILL and a start, the same address serves what was written with a majority and a journal."""
     with MongoClient[dict[str, Any]](running.mongo_url, w="majority", journal=True) as client:
         client["trial"]["kept"].insert_one({"_id": 1})
@@ -176,18 +176,18 @@ def test_a_child_that_is_never_ready_is_ended(tmp_path: Path) -> None:
 def test_a_directory_serves_one_run_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second run on the same data is refused with the way out."""
     monkeypatch.setattr(services_module, "_LOCK_WITHIN", 0.1)
-    with locked(tmp_path), pytest.raises(Unavailable, match="BRIDGE_LOCAL_DIR"), locked(tmp_path):
+    with locked(tmp_path), pytest.raises(ServiceMissing, match="BRIDGE_LOCAL_DIR"), locked(tmp_path):
         pass
 
 
 def test_a_broker_that_is_named_must_answer(tmp_path: Path) -> None:
     """No other broker is started in silence when BRIDGE_AMQP_URL leads nowhere."""
     nowhere = f"amqp://127.0.0.1:{free_port()}/"
-    with pytest.raises(Unavailable, match="BRIDGE_AMQP_URL is set"), services(tmp_path, amqp_url=nowhere):
+    with pytest.raises(ServiceMissing, match="BRIDGE_AMQP_URL is set"), services(tmp_path, amqp_url=nowhere):
         pass
 
 
-def test_a_store_is_no_broker(running: Services) -> None:
+def test_a_store_is_no_broker(running: DevServices) -> None:
     """An open port that does not speak AMQP is not taken for a broker."""
     assert isinstance(running.mongo, Embedded)
     assert not speaks_amqp(f"amqp://127.0.0.1:{running.mongo.port}/")

@@ -12,7 +12,7 @@ from pymongo import monitoring
 
 from bridge.domain.statements.arrivals import arrival
 from deploy.dev.service import External
-from deploy.dev.services import Services
+from deploy.dev.services import DevServices
 from tests.support.costs import CALLS, LongLog, fill, milliseconds
 from tests.support.portal import Portal, full_entry, full_item
 from tests.support.statements import completed
@@ -94,7 +94,7 @@ async def long_log(portal: Portal) -> LongLog:
 
 @pytest.mark.timeout(180)
 async def test_calls_look_at_a_page_or_a_year(
-    commands: Commands, portal: Portal, long_log: LongLog, running: Services
+    commands: Commands, portal: Portal, long_log: LongLog, running: DevServices
 ) -> None:
     """A page of the log, the overview, a save and a completion cost a member with 5,000 entries what 500 would."""
     is_mongodb = isinstance(running.mongo, External)
@@ -145,7 +145,7 @@ LISTS = [
 ]  # fmt: skip
 
 
-async def test_every_list_is_read_by_an_index(commands: Commands, portal: Portal, running: Services) -> None:
+async def test_every_list_is_read_by_an_index(commands: Commands, portal: Portal, running: DevServices) -> None:
     """R20-R22: no query of a list, whatever its filters and order, reads the whole collection.
 
     Keywords are for MongoDB alone: the embedded store looks no regular expression up in an index.

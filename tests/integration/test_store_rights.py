@@ -15,7 +15,7 @@ from pymongo import monitoring
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from bridge import wiring
-from bridge.documents.backups import Reader, writing
+from bridge.documents.backups import BackupReader, writing
 from bridge.settings import Settings
 from tests.support.life import MEMBER, life
 from tests.support.manifests import DEPLOY
@@ -125,7 +125,7 @@ async def test_jobs_need_nothing_that_their_roles_do_not_give(settings: Settings
         assert ("log_entries", "find") in needed
     empty = settings.model_copy(update={"mongo_database": f"{settings.mongo_database}_2"})
     async with wiring.services(empty) as services:
-        needed = await _needed_by(services.backups.restore(Reader(file, None), _nobody(), lambda _more: None))
+        needed = await _needed_by(services.backups.restore(BackupReader(file, None), _nobody(), lambda _more: None))
         await services.stores.database.client.drop_database(empty.mongo_database)
     assert needed - granted("cpd_restore") == set()
     assert ("access_log", "insert") in needed

@@ -21,7 +21,7 @@ from bridge.domain.record.calendars import calendar_of
 from bridge.domain.statements.arrivals import arrival
 from bridge.domain.statements.dispositions import Disposition
 from bridge.settings import Settings, load
-from deploy.dev.services import Services
+from deploy.dev.services import DevServices
 from tests.support.statements import completed, member, voided
 
 R = TypeVar("R")
@@ -224,7 +224,7 @@ class Arrivals(RuleBasedStateMachine):
                 assert entry["_id"] in self.touched or len(behind) > 1
 
 
-def test_the_record_is_right_in_any_order(running: Services) -> None:
+def test_the_record_is_right_in_any_order(running: DevServices) -> None:
     """Whatever order things come in, every statement ends in one place and frozen entries stay as they were."""
     made: Settings = load(mongo_url=running.mongo_url, mongo_database=f"t_{uuid.uuid4().hex[:12]}")
     with asyncio.Runner() as runner:

@@ -14,15 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.documents.archive import Member, archive, safe_name, whole
+from bridge.documents.archive import ArchiveFile, archive, safe_name, whole
 
 AT = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 
 
-async def members() -> AsyncGenerator[Member]:
+async def members() -> AsyncGenerator[ArchiveFile]:
     """Two files."""
-    yield Member("a.txt", whole(b"one"))
-    yield Member("dir/b.bin", whole(bytes(100_000)), packed=True, size=100_000)
+    yield ArchiveFile("a.txt", whole(b"one"))
+    yield ArchiveFile("dir/b.bin", whole(bytes(100_000)), packed=True, size=100_000)
 
 
 async def test_an_archive_is_whole() -> None:
@@ -44,8 +44,8 @@ async def test_a_broken_download_lets_its_sources_go() -> None:
         finally:
             closed.set()
 
-    async def one() -> AsyncGenerator[Member]:
-        yield Member("x", endless(), packed=True)
+    async def one() -> AsyncGenerator[ArchiveFile]:
+        yield ArchiveFile("x", endless(), packed=True)
 
     async with aclosing(archive(one(), AT)) as pieces:
         while len(await anext(pieces)) < 1000:  # the first pieces are the archive's own
@@ -61,8 +61,8 @@ async def test_a_source_that_fails_breaks_the_archive() -> None:
         yield b"x"
         raise OSError("gone")
 
-    async def one() -> AsyncGenerator[Member]:
-        yield Member("x", failing())
+    async def one() -> AsyncGenerator[ArchiveFile]:
+        yield ArchiveFile("x", failing())
 
     with pytest.raises(OSError, match="gone"):
         [piece async for piece in archive(one(), AT)]

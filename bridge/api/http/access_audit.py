@@ -7,7 +7,7 @@ from aiohttp.typedefs import Handler
 
 from bridge import metrics
 from bridge.api.http.context import CALLER, CORRELATION_ID, Call, Caller
-from bridge.api.http.metrics import template
+from bridge.api.http.middleware import route_template
 from bridge.api.http.service_keys import ACCESS
 from bridge.domain.privacy.access import Reader
 from bridge.errors import BridgeError, Forbidden, NotFound, Unauthenticated
@@ -45,5 +45,5 @@ async def _note(request: web.Request, error: BridgeError) -> None:
 
 def _reader(request: web.Request) -> Reader:
     caller = request[CALLER]
-    call = f"{request.method} {template(request)}"
+    call = f"{request.method} {route_template(request)}"
     return Reader(caller.subject, tuple(sorted(caller.roles)), call, request[CORRELATION_ID])

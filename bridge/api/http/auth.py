@@ -30,18 +30,19 @@ MAX_SUBJECT: Final = 200  # characters, as for any id in a path
 _UNREADABLE = (JoseError, ValueError, TypeError, AttributeError, KeyError, OverflowError)
 
 
-class _Registry(JWSRegistry):
+class TokenRegistry(JWSRegistry):
     """Asymmetric algorithms only; a header parameter that we do not use is ignored (RFC 7515 §4)."""
 
     max_header_length = 8192  # a certificate chain (x5c) is in there at some issuers
 
     def get_alg(self, name: str) -> Any:
+        """The algorithm of this name; raises ``UnsupportedAlgorithmError`` for any other."""
         if name not in ALGORITHMS:
             raise UnsupportedAlgorithmError(f"Algorithm of '{name}' is not allowed")
         return self.algorithms[name]
 
 
-_REGISTRY = _Registry(strict_check_header=False)
+_REGISTRY = TokenRegistry(strict_check_header=False)
 
 
 class Verifier:
@@ -92,11 +93,11 @@ def _caller(claims: dict[str, Any]) -> Caller:
 
 def bearer(request: web.Request) -> str:
     """The bearer token of the request; raises ``Unauthenticated`` unless there is exactly one (RFC 6750 §2.1)."""
-    given = request.headers.getall("Authorization", [])
-    if not given:
+    headers = request.headers.getall("Authorization", [])
+    if not headers:
         raise Unauthenticated("Send a token as Authorization: Bearer <token>.")
-    scheme, _, token = given[0].partition(" ")
-    if len(given) > 1 or scheme.lower() != "bearer" or not token.strip():
+    scheme, _, token = headers[0].partition(" ")
+    if len(headers) > 1 or scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated("Send exactly one Authorization header, as Authorization: Bearer <token>.")
     return token.strip()
 

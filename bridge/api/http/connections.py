@@ -31,7 +31,7 @@ Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ConnectionLimits:
     """Connections at once; seconds for the head of a request, between two requests, and for reading an answer."""
 
     connections: int
@@ -40,9 +40,9 @@ class Limits:
     answer: float
 
 
-def limits_of(settings: Settings) -> Limits:
+def limits_of(settings: Settings) -> ConnectionLimits:
     """The limits that the settings name."""
-    return Limits(
+    return ConnectionLimits(
         settings.http_connections, settings.http_head_timeout, settings.http_idle_timeout, settings.transfer_timeout
     )
 
@@ -50,7 +50,7 @@ def limits_of(settings: Settings) -> Limits:
 class Connection(web.RequestHandler):
     """One connection of a client; ``idle_since`` is since when it has asked for nothing (None: it is being served)."""
 
-    def __init__(self, listener: Listener, limits: Limits, dress: Dress, **options: Any) -> None:
+    def __init__(self, listener: Listener, limits: ConnectionLimits, dress: Dress, **options: Any) -> None:
         super().__init__(listener, keepalive_timeout=limits.idle, **options)
         self.idle_since: float | None = self._loop.time()
         self._listener = listener
@@ -156,7 +156,7 @@ class Connection(web.RequestHandler):
 class Listener(web.Server):
     """Makes the connections; when there are too many, one that waits for nothing goes, or else the new one."""
 
-    def __init__(self, handle: Handle, limits: Limits, dress: Dress, **options: Any) -> None:
+    def __init__(self, handle: Handle, limits: ConnectionLimits, dress: Dress, **options: Any) -> None:
         self._most = limits.connections
         self._connection = partial(Connection, self, limits, dress)
         super().__init__(partial(_handle, handle), **options)
@@ -198,7 +198,7 @@ async def _handle(handle: Handle, request: web.BaseRequest) -> web.StreamRespons
 class Runner(web.AppRunner):
     """Runs an application that has ``DRESS``, with bounds on its connections."""
 
-    def __init__(self, app: web.Application, limits: Limits, **options: Any) -> None:
+    def __init__(self, app: web.Application, limits: ConnectionLimits, **options: Any) -> None:
         super().__init__(app, access_log=None, **options)
         self._limits = limits
 

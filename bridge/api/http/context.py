@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeVar, get_args
 
 from aiohttp import web
+from pydantic import BaseModel
 
 from bridge.api.http import conditional
 from bridge.errors import Malformed
+from bridge.services.unit_of_work import Attempt
 from bridge.settings import Settings
 
 T = TypeVar("T")
@@ -70,8 +72,8 @@ class Call:
 
     def if_match(self) -> conditional.Expected:
         """The versions ``If-Match`` accepts; raises as ``conditional.expected_versions`` does."""
-        given = self.request.headers.getall("If-Match", ())
-        return conditional.expected_versions(", ".join(given) if given else None)
+        values = self.request.headers.getall("If-Match", ())
+        return conditional.expected_versions(", ".join(values) if values else None)
 
     def idempotency_key(self) -> str | None:
         """``Idempotency-Key``, or ``None``; raises ``Malformed`` unless it is 1 to 255 visible ASCII characters."""
@@ -81,3 +83,9 @@ class Call:
         ):
             raise Malformed("Idempotency-Key must be 1 to 255 visible ASCII characters; a UUID is a good one.")
         return key
+
+    def attempt(self, body: BaseModel | bytes = b"") -> Attempt | None:
+        """The attempt that this call is, or None without a key; bodies that read the same count as the same."""
+        content = body if isinstance(body, bytes) else body.model_dump_json(exclude_unset=True).encode()
+        route = f"{self.request.method} {self.request.path}"
+        return Attempt.of(self.caller.subject, route, self.idempotency_key(), content)

@@ -46,10 +46,10 @@ async def docs_page(call: Call) -> web.Response:
 @routes.get("/docs/{file}", roles=PUBLIC, gives={"*/*": {}}, hidden=True, summary="A file of the page")
 async def docs_file(call: Call) -> web.Response:
     """One of the few files that the page loads; any other name is not found."""
-    found = FILES.get(call.path["file"])
-    if found is None:
+    file = FILES.get(call.path["file"])
+    if file is None:
         raise NotFound("The documentation page has no such file.")
-    return found.answer(call)
+    return file.answer(call)
 
 
 @routes.get(
@@ -60,5 +60,5 @@ async def problem_page(call: Call) -> web.Response:
     kind = next((kind for kind in kinds() if kind.slug == call.path["slug"]), None)
     if kind is None:
         raise NotFound("There is no such problem type.")
-    told = f"<p>Status {kind.status}. {escape((kind.__doc__ or '').replace('``', ''))}</p>"
-    return _page(page(kind.title, f'<main id="main"><h1>{escape(kind.title)}</h1>{told}</main>', "../")).answer(call)
+    text = f"<p>Status {kind.status}. {escape((kind.__doc__ or '').replace('``', ''))}</p>"
+    return _page(page(kind.title, f'<main id="main"><h1>{escape(kind.title)}</h1>{text}</main>', "../")).answer(call)

@@ -12,7 +12,7 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bridge.api.http import validation_errors as faults
+from bridge.api.http import validation_errors
 from bridge.domain.fields import whole_numbers
 from bridge.domain.statements.nesting import is_deep
 from bridge.errors import FieldError, Malformed, TooLarge, UnsupportedMediaType, ValidationFailed
@@ -37,7 +37,7 @@ def media_types(method: str) -> tuple[str, ...]:
     return (MERGE_PATCH, JSON) if method == "PATCH" else (JSON,)
 
 
-async def read_body(request: web.Request, model: type[M], shown: frozenset[str] = frozenset()) -> M:
+async def read_body(request: web.Request, model: type[M], answered: frozenset[str] = frozenset()) -> M:
     """The JSON body as ``model``; ``shown`` are the fields an answer has, which are read-only when not in the model.
 
     Raises ``UnsupportedMediaType``, ``TooLarge``, ``Malformed`` (not strict JSON) or ``ValidationFailed``.
@@ -50,7 +50,7 @@ async def read_body(request: web.Request, model: type[M], shown: frozenset[str] 
         return model.model_validate_json(clean, strict=True)
     except ValidationError as error:
         raise ValidationFailed(
-            "See errors for each field.", field_errors=faults.of_body(error, data, model, shown)
+            "See errors for each field.", field_errors=validation_errors.of_body(error, data, model, answered)
         ) from None
 
 
@@ -63,19 +63,19 @@ async def _whole_body(request: web.Request) -> bytes:
 
 def _strict_json(raw: bytes) -> tuple[Any, bytes]:
     try:
-        read = orjson.loads(raw)
+        value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise Malformed(f"The body is not JSON (RFC 8259): see line {error.lineno}, column {error.colno}.") from None
-    if is_deep(read):
+    if is_deep(value):
         raise Malformed("The body is nested too deeply.")
-    data = whole_numbers(read)
+    data = whole_numbers(value)
     return data, orjson.dumps(data)
 
 
 def _check_media_type(request: web.Request) -> None:
-    taken = media_types(request.method)
-    if "Content-Type" not in request.headers or request.content_type not in taken:
-        raise UnsupportedMediaType(f"Send the body as Content-Type: {' or '.join(taken)}.")
+    types = media_types(request.method)
+    if "Content-Type" not in request.headers or request.content_type not in types:
+        raise UnsupportedMediaType(f"Send the body as Content-Type: {' or '.join(types)}.")
     if (request.charset or "utf-8").lower() not in {"utf-8", "utf8"}:
         raise UnsupportedMediaType("Send the body in UTF-8 (RFC 8259 §8.1).")
 
@@ -86,24 +86,25 @@ def read_query(request: web.Request, model: type[M]) -> M:
     values: dict[str, Any] = {}
     repeated: list[FieldError] = []
     for name in dict.fromkeys(request.query):
-        given = request.query.getall(name)
+        texts = request.query.getall(name)
         if is_many(fields.get(name)):
-            values[name] = [_typed(text, fields[name]) for text in given]
+            values[name] = [_typed(text, fields[name]) for text in texts]
         else:
-            values[name] = _typed(given[0], fields.get(name))
-            repeated += [faults.repeated(name, model)] if len(given) > 1 else []
+            values[name] = _typed(texts[0], fields.get(name))
+            repeated += [validation_errors.repeated(name, model)] if len(texts) > 1 else []
     return _validated(values, model, repeated)
 
 
-def _validated(values: Mapping[str, Any], model: type[M], found: Sequence[FieldError]) -> M:
+def _validated(values: Mapping[str, Any], model: type[M], repeated: Sequence[FieldError]) -> M:
     try:
         query = model.model_validate_json(orjson.dumps(values), strict=True)
     except ValidationError as error:
-        found = [*found, *faults.of_query(error, model)]
+        parameter_errors = [*repeated, *validation_errors.of_query(error, model)]
     else:
-        if not found:
+        if not repeated:
             return query
-    raise ValidationFailed("See errors for each parameter.", field_errors=found)
+        parameter_errors = repeated
+    raise ValidationFailed("See errors for each parameter.", field_errors=parameter_errors)
 
 
 def _typed(text: str, annotation: Any) -> Any:

@@ -76,10 +76,10 @@ def _from_jwk(content: Any) -> Key | KeySet:
 
 
 def _asymmetric(keys: list[Key]) -> list[Key]:
-    found: list[Key] = [key for key in keys if not isinstance(key, OctKey)]
-    if not found:
+    usable: list[Key] = [key for key in keys if not isinstance(key, OctKey)]
+    if not usable:
         raise ValueError("no public key")
-    return found
+    return usable
 
 
 class RemoteKeys:

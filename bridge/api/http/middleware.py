@@ -17,9 +17,10 @@ from aiohttp.typedefs import Handler
 from structlog.contextvars import bound_contextvars
 
 from bridge import logs, tracing
-from bridge.api.http import cors, metrics, problems
+from bridge.api.http import cors, problems
 from bridge.api.http.context import CORRELATION_ID, TRACEPARENT
 from bridge.errors import BridgeError, Malformed
+from bridge.metrics import REQUEST_SECONDS, REQUESTS, bounded
 from bridge.tracing import Fact
 
 log = structlog.get_logger()
@@ -32,6 +33,7 @@ SECURITY_HEADERS: Final = {
     "X-Frame-Options": "DENY",
 }
 
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BEGUN: Final = web.RequestKey("begun", bool)  # the answer's first byte may have left
 _CORRELATION = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _UNTRACED: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
@@ -40,12 +42,23 @@ _UNTRACED: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
+def route_template(request: web.Request) -> str:
+    """The route's path with its parameters in braces: what may be logged and counted, unlike the path itself."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "unmatched"
+
+
+def _method(request: web.Request) -> str:
+    """The method, or ``other``: a client may send any word."""
+    return bounded(request.method, _METHODS)
+
+
 @web.middleware
 async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Take or make the correlation id and trace context, and log and count the call by its route template."""
     identify(request)
     parent = _parent(request)
-    method, route = metrics.method(request), metrics.template(request)
+    method, route = _method(request), route_template(request)
     started, status = time.perf_counter(), 500
     facts: dict[str, Fact] = {"http.request.method": method, "http.route": route}
     with tracing.span(f"{method} {route}", "server", parent, facts) as span:
@@ -76,7 +89,7 @@ def identify(request: web.Request) -> None:
 def _parent(request: web.Request) -> str | None:
     """The trace that the request continues (None: a span of ours begins one)."""
     is_given = tracing.valid(request.headers.get(tracing.HEADER)) is not None
-    is_own = not is_given and metrics.template(request) not in _UNTRACED and tracing.spans() is not None
+    is_own = not is_given and route_template(request) not in _UNTRACED and tracing.spans() is not None
     return None if is_own else request[TRACEPARENT]
 
 
@@ -92,11 +105,12 @@ def refuse(request: web.Request, error: web.HTTPException) -> web.Response:
 
 
 def _tell(request: web.Request, status: int, seconds: float) -> None:
-    metrics.count(request, status, seconds)
+    REQUESTS.labels(route_template(request), _method(request), str(status)).inc()
+    REQUEST_SECONDS.labels(route_template(request), _method(request)).observe(seconds)
     log.info(
         "http_request",
-        method=metrics.method(request),
-        route=metrics.template(request),
+        method=_method(request),
+        route=route_template(request),
         status=status,
         ms=round(seconds * 1000, 1),
     )
@@ -132,11 +146,11 @@ def _answer(request: web.Request, error: Exception) -> web.Response:
 
 
 def _answer_http(request: web.Request, error: web.HTTPException) -> web.Response:
-    known = problems.of_http(error)
-    if known is None:
+    problem = problems.of_http(error)
+    if problem is None:
         return problems.answer_untyped(request, error.status)
     allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-    return problems.answer(request, known, allow)
+    return problems.answer(request, problem, allow)
 
 
 def _check_not_begun(request: web.Request) -> None:

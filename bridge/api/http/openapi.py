@@ -138,12 +138,12 @@ def _kinds() -> list[type[BridgeError]]:
 
 
 def _check_operation_ids(table: Iterable[Route]) -> None:
-    seen: set[str] = set()
+    names: set[str] = set()
     for route in table:
         name = _operation_id(route)
-        if name in seen:
+        if name in names:
             raise ValueError(f"two routes are called {name}; give one an operation_id ({route.method} {route.path})")
-        seen.add(name)
+        names.add(name)
 
 
 def _operation_id(route: Route) -> str:
@@ -151,10 +151,10 @@ def _operation_id(route: Route) -> str:
 
 
 def _tags(resources: Sequence[Routes]) -> list[Json]:
-    told: dict[str, str] = {}
+    descriptions: dict[str, str] = {}
     for resource in resources:
-        told[resource.tag] = told.get(resource.tag) or resource.description
-    return [{"name": tag, **({"description": text} if text else {})} for tag, text in told.items()]
+        descriptions[resource.tag] = descriptions.get(resource.tag) or resource.description
+    return [{"name": tag, **({"description": text} if text else {})} for tag, text in descriptions.items()]
 
 
 def _operation(route: Route, schemas: Schemas) -> Json:
@@ -207,15 +207,15 @@ def _successes(route: Route, schemas: Schemas) -> Json:
     content: Json = {kind: {"schema": schema} for kind, schema in route.gives.items()}
     if route.answer is not None:
         content = {"application/json": {"schema": schemas.of(route.answer, "serialization")}}
-    found: Json = {}
+    responses: Json = {}
     for status in route.statuses:
-        named = ["X-Correlation-Id", *(["ETag"] if route.etag else []), *(["Location"] if status == 201 else [])]
-        found[str(status)] = {"description": HTTPStatus(status).phrase, "headers": _header_refs(named)}
+        headers = ["X-Correlation-Id", *(["ETag"] if route.etag else []), *(["Location"] if status == 201 else [])]
+        responses[str(status)] = {"description": HTTPStatus(status).phrase, "headers": _header_refs(headers)}
         if content and status != HTTPStatus.NO_CONTENT:
-            found[str(status)]["content"] = content
+            responses[str(status)]["content"] = content
     if route.etag and route.method == "GET":
-        found["304"] = {"description": "Not Modified", "headers": _header_refs(["X-Correlation-Id", "ETag"])}
-    return found
+        responses["304"] = {"description": "Not Modified", "headers": _header_refs(["X-Correlation-Id", "ETag"])}
+    return responses
 
 
 def _header_refs(names: Iterable[str]) -> Json:
@@ -249,10 +249,10 @@ def _implied(route: Route) -> list[type[BridgeError]]:
 
 def _problem_response(kinds: Sequence[type[BridgeError]]) -> Json:
     extra = {Unauthenticated: "WWW-Authenticate", RateLimited: "Retry-After", Unavailable: "Retry-After"}
-    named = ["X-Correlation-Id", *(extra[kind] for kind in kinds if kind in extra)]
+    headers = ["X-Correlation-Id", *(extra[kind] for kind in kinds if kind in extra)]
     return {
         "description": "; ".join(kind.title for kind in kinds),
-        "headers": _header_refs(named),
+        "headers": _header_refs(headers),
         "content": {
             problems.CONTENT_TYPE: {
                 "schema": {"$ref": f"{REF}Problem"},
@@ -263,7 +263,7 @@ def _problem_response(kinds: Sequence[type[BridgeError]]) -> Json:
 
 
 def _example(kind: type[BridgeError]) -> Json:
-    shown = problems.Problem(
+    problem = problems.Problem(
         type=problems.uri(kind),
         title=kind.title,
         status=kind.status,
@@ -271,4 +271,4 @@ def _example(kind: type[BridgeError]) -> Json:
         instance="/v1/me",
         correlation_id="3f2b8c1e9a7d4e65b0c1d2e3f4a5b6c7",
     )
-    return shown.model_dump(mode="json")
+    return problem.model_dump(mode="json")

@@ -130,15 +130,15 @@ def _typed(value: Any, kind: type) -> Any:
 def _unpacked(cursor: str) -> list[object]:
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        found = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        values = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except ValueError:  # not ASCII, not base64url, or not JSON
         return []
-    return cast("list[object]", found) if isinstance(found, list) else []
+    return cast("list[object]", values) if isinstance(values, list) else []
 
 
 def _fingerprint(scope: str, query: PageQuery) -> str:
-    asked = query.model_dump_json(exclude=_NOT_FILTERS)
-    return hashlib.sha256(f"{scope}\n{asked}".encode()).hexdigest()[:16]
+    filters = query.model_dump_json(exclude=_NOT_FILTERS)
+    return hashlib.sha256(f"{scope}\n{filters}".encode()).hexdigest()[:16]
 
 
 def _fault(name: str, label: str, message: str) -> ValidationFailed:

@@ -93,12 +93,12 @@ def answer(request: web.Request, error: BridgeError, headers: Mapping[str, str] 
 
 def answer_untyped(request: web.Request, status: int) -> web.Response:
     """The response for an HTTP error that has no slug of its own (RFC 9457 §4.2.1)."""
-    known = HTTPStatus(status)
+    phrase = HTTPStatus(status)
     problem = Problem(
         type="about:blank",
-        title=known.phrase,
+        title=phrase.phrase,
         status=status,
-        detail=known.description or known.phrase,
+        detail=phrase.description or phrase.phrase,
         instance=_instance(request),
         correlation_id=request[CORRELATION_ID],
     )
@@ -143,8 +143,8 @@ def _headers(request: web.Request, error: BridgeError) -> dict[str, str]:
     headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
     if isinstance(error, Unauthenticated):
         # RFC 6750 §3.1: without credentials no error code
-        told = ', error="invalid_token"' if "Authorization" in request.headers else ""
-        headers["WWW-Authenticate"] = f'Bearer realm="cpd-bridge"{told}'
+        reason = ', error="invalid_token"' if "Authorization" in request.headers else ""
+        headers["WWW-Authenticate"] = f'Bearer realm="cpd-bridge"{reason}'
     return headers
 
 

@@ -55,10 +55,10 @@ def reference(document: Json) -> str:
         f"<p>{_text(info['summary'])} The same as data: <a href='openapi.json'>OpenAPI 3.1</a>.</p>"
         "<p>Send a token as <code>Authorization: Bearer …</code>; each operation names the roles that may call it.</p>"
     )
-    told = "".join(_group(tag, found, document) for tag, found in groups.values())
+    sections = "".join(_group(tag, operations, document) for tag, operations in groups.values())
     shapes = "".join(_model(name, models[name]) for name in sorted(models))
     return page(
-        f"{info['title']} API", f'{start}{told}<section><h2 id="models">Models</h2>{shapes}</section></main></div>'
+        f"{info['title']} API", f'{start}{sections}<section><h2 id="models">Models</h2>{shapes}</section></main></div>'
     )
 
 
@@ -78,59 +78,60 @@ def _contents(groups: Mapping[str, tuple[Json, Sequence[tuple[str, str, Json]]]]
     def fold(name: str, links: Iterable[str]) -> str:
         return f"<details><summary>{escape(name)}</summary><ul>{''.join(links)}</ul></details>"
 
-    told = [
-        fold(name, [link(o["operationId"], o["summary"]) for *_, o in found]) for name, (_, found) in groups.items()
+    folds = [
+        fold(name, [link(o["operationId"], o["summary"]) for *_, o in operations])
+        for name, (_, operations) in groups.items()
     ]
-    return "".join([*told, fold("Models", [link(f"model-{name}", name) for name in sorted(models)])])
+    return "".join([*folds, fold("Models", [link(f"model-{name}", name) for name in sorted(models)])])
 
 
 def _group(tag: Json, operations: Sequence[tuple[str, str, Json]], document: Json) -> str:
-    told = "".join(_operation(*one, document) for one in operations)
-    return f"<section><h2>{escape(tag['name'])}</h2><p>{_text(tag.get('description', ''))}</p>{told}</section>"
+    articles = "".join(_operation(*operation, document) for operation in operations)
+    return f"<section><h2>{escape(tag['name'])}</h2><p>{_text(tag.get('description', ''))}</p>{articles}</section>"
 
 
 def _operation(method: str, path: str, operation: Json, document: Json) -> str:
     roles = [role for need in operation["security"] for role in need["bearer"]]
-    who = f"Roles: {', '.join(map(escape, roles))}." if roles else "Needs no token."
+    roles_text = f"Roles: {', '.join(map(escape, roles))}." if roles else "Needs no token."
     return (
         f'<article class="card"><h3 id="{operation["operationId"]}" tabindex="-1">{escape(operation["summary"])}</h3>'
         f'<p class="call"><b class="{method.lower()}">{method}</b> <code>{escape(path)}</code></p>'
-        f"<p>{_text(operation.get('description', ''))} <span class='quiet'>{who}</span></p>"
+        f"<p>{_text(operation.get('description', ''))} <span class='quiet'>{roles_text}</span></p>"
         f"{_parameters(operation, document)}{_body(operation)}{_responses(operation, document)}</article>"
     )
 
 
 def _parameters(operation: Json, document: Json) -> str:
-    rows = [_parameter(_resolved(one, document)) for one in operation["parameters"]]
+    rows = [_parameter(_resolved(parameter, document)) for parameter in operation["parameters"]]
     return _table("Parameters", ("Name", "Type", "What it is"), rows)
 
 
-def _parameter(one: Json) -> Sequence[str]:
-    name = _name(one["name"], required=one.get("required", False))
-    where = f"{name} <span class=quiet>in the {escape(one['in'])}</span>"
-    return where, _type(one["schema"]), _text(one.get("description", ""))
+def _parameter(parameter: Json) -> Sequence[str]:
+    name = _name(parameter["name"], required=parameter.get("required", False))
+    where = f"{name} <span class=quiet>in the {escape(parameter['in'])}</span>"
+    return where, _type(parameter["schema"]), _text(parameter.get("description", ""))
 
 
 def _body(operation: Json) -> str:
     content: Json = operation.get("requestBody", {}).get("content", {})
     kinds = " or ".join(f"<code>{escape(kind)}</code>" for kind in content)
     shapes = {orjson.dumps(media): media for media in content.values()}.values()
-    told = "".join(f"<p>{_type(media['schema'])}</p>{_example(media)}" for media in shapes)
-    return f"<h4>Body</h4><p>{kinds}</p>{told}" if content else ""
+    text = "".join(f"<p>{_type(media['schema'])}</p>{_example(media)}" for media in shapes)
+    return f"<h4>Body</h4><p>{kinds}</p>{text}" if content else ""
 
 
 def _example(media: Json) -> str:
     if "example" not in media:
         return ""
-    shown = orjson.dumps(media["example"], option=orjson.OPT_INDENT_2).decode()
-    return f'<p class="quiet">For example:</p><pre>{escape(shown)}</pre>'
+    example = orjson.dumps(media["example"], option=orjson.OPT_INDENT_2).decode()
+    return f'<p class="quiet">For example:</p><pre>{escape(example)}</pre>'
 
 
 def _responses(operation: Json, document: Json) -> str:
-    found = {status: _resolved(told, document) for status, told in operation["responses"].items()}
+    responses = {status: _resolved(response, document) for status, response in operation["responses"].items()}
     rows = [
-        (f"<code>{status}</code>", _text(told["description"]), " or ".join(_kinds(told.get("content", {}))))
-        for status, told in sorted(found.items())
+        (f"<code>{status}</code>", _text(response["description"]), " or ".join(_kinds(response.get("content", {}))))
+        for status, response in sorted(responses.items())
     ]
     return _table("Answers", ("Status", "Meaning", "Content"), rows)
 
@@ -142,8 +143,8 @@ def _kinds(content: Json) -> Iterable[str]:
 
 
 def _model(name: str, schema: Json) -> str:
-    told = f"<p>{_text(schema.get('description', ''))}</p>{_properties(schema)}"
-    return f'<article class="card"><h3 id="model-{escape(name)}" tabindex="-1">{escape(name)}</h3>{told}</article>'
+    text = f"<p>{_text(schema.get('description', ''))}</p>{_properties(schema)}"
+    return f'<article class="card"><h3 id="model-{escape(name)}" tabindex="-1">{escape(name)}</h3>{text}</article>'
 
 
 def _properties(schema: Json) -> str:
@@ -202,12 +203,12 @@ def _value(value: object) -> str:
 
 
 def _resolved(part: Json, document: Json) -> Json:
-    found: Any = part
+    target: Any = part
     if "$ref" in part:
-        found = document
+        target = document
         for step in str(part["$ref"]).removeprefix("#/").split("/"):
-            found = found[step]
-    return found
+            target = target[step]
+    return target
 
 
 def _text(text: str) -> str:

@@ -47,8 +47,8 @@ class Answer:
 
     def all_headers(self) -> dict[str, str]:
         """The headers, with ``ETag`` and ``Location``."""
-        named = {"ETag": None if self.version is None else etag(self.version), "Location": self.location}
-        return {**{name: value for name, value in named.items() if value is not None}, **self.headers}
+        derived = {"ETag": None if self.version is None else etag(self.version), "Location": self.location}
+        return {**{name: value for name, value in derived.items() if value is not None}, **self.headers}
 
 
 class Options(TypedDict, total=False):
@@ -102,8 +102,8 @@ class Route:
     @property
     def statuses(self) -> tuple[int, ...]:
         """The statuses of success, the usual one first."""
-        given = (self.status,) if isinstance(self.status, int) else tuple(self.status)
-        return given or (200 if self.answer is not None or self.gives else 204,)
+        statuses = (self.status,) if isinstance(self.status, int) else tuple(self.status)
+        return statuses or (200 if self.answer is not None or self.gives else 204,)
 
     @property
     def path_parameters(self) -> list[str]:
@@ -189,14 +189,14 @@ def _check(route: Route) -> None:
     where = f"{route.method} {route.path}"
     if route.roles is not None and not (route.roles and route.roles <= ROLES):
         raise TypeError(f"{where}: roles must be of {sorted(ROLES)}, or PUBLIC")
-    given = {name: model for name, model in (("query", route.query), ("body", route.body)) if model is not None}
-    if list(inspect.signature(route.handler).parameters)[1:] != list(given):
-        raise TypeError(f"{where}: the handler must take (call{''.join(f', {name}' for name in given)})")
+    models = {name: model for name, model in (("query", route.query), ("body", route.body)) if model is not None}
+    if list(inspect.signature(route.handler).parameters)[1:] != list(models):
+        raise TypeError(f"{where}: the handler must take (call{''.join(f', {name}' for name in models)})")
     hints = get_type_hints(route.handler)
-    wrong = [name for name, model in given.items() if hints.get(name) is not model]
+    wrong = [name for name, model in models.items() if hints.get(name) is not model]
     if wrong:
         raise TypeError(f"{where}: the handler's annotation of {wrong} is not the declared model")
-    open_models = [model.__name__ for model in given.values() if model.model_config.get("extra") != "forbid"]
+    open_models = [model.__name__ for model in models.values() if model.model_config.get("extra") != "forbid"]
     if open_models:
         raise TypeError(f"{where}: {open_models} must forbid unknown fields (extra='forbid')")
     if route.body is not None and route.example is not None:

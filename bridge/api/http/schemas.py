@@ -20,13 +20,17 @@ class Schemas:
     """The schemas of all models at once, so that each is a component once."""
 
     def __init__(self, table: Sequence[Route]) -> None:
-        wanted: dict[tuple[str, Mode], TypeAdapter[Any]] = {("Problem", "serialization"): TypeAdapter(problems.Problem)}
+        adapters: dict[tuple[str, Mode], TypeAdapter[Any]] = {
+            ("Problem", "serialization"): TypeAdapter(problems.Problem)
+        }
         for route in table:
             for model in filter(None, (route.query, route.body)):
-                wanted[_key(model), "validation"] = TypeAdapter(model)
+                adapters[_key(model), "validation"] = TypeAdapter(model)
             if route.answer is not None:
-                wanted[_key(route.answer), "serialization"] = route.adapter
-        inputs: list[tuple[str, Mode, TypeAdapter[Any]]] = [(key, mode, it) for (key, mode), it in wanted.items()]
+                adapters[_key(route.answer), "serialization"] = route.adapter
+        inputs: list[tuple[str, Mode, TypeAdapter[Any]]] = [
+            (key, mode, adapter) for (key, mode), adapter in adapters.items()
+        ]
         self._found, rest = TypeAdapter.json_schemas(inputs, ref_template=REF + "{model}")
         self.components: Json = rest.get("$defs", {})
         queries = {_key(route.query) for route in table if route.query is not None}
@@ -54,8 +58,14 @@ def _key(model: Any) -> str:
 
 def _query_parameter(name: str, schema: Mapping[str, Any], required: bool) -> Json:
     rest = {key: value for key, value in schema.items() if key != "description"}
-    told = {"description": schema["description"]} if "description" in schema else {}
-    return {"name": name, "in": "query", "required": required, **told, "schema": _without_nul(_without_null(rest))}
+    description = {"description": schema["description"]} if "description" in schema else {}
+    return {
+        "name": name,
+        "in": "query",
+        "required": required,
+        **description,
+        "schema": _without_nul(_without_null(rest)),
+    }
 
 
 def _without_nul(schema: Json) -> Json:

@@ -34,20 +34,20 @@ def serve(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]
 async def _serve(route: Route, request: web.Request) -> web.StreamResponse:
     caller = await request.app[GATE].admit(request, route.roles)
     call = Call(request, caller, _path(request))
-    given = await _given(route, request)
+    arguments = await _read_arguments(route, request)
     if route.idempotent:
         call.idempotency_key()
     if route.if_match:
         call.if_match()  # last: a precondition counts only for a request that is good without it (RFC 9110 §13.2.1)
-    return _respond(route, request, await route.handler(call, **given))
+    return _respond(route, request, await route.handler(call, **arguments))
 
 
-async def _given(route: Route, request: web.Request) -> dict[str, Any]:
+async def _read_arguments(route: Route, request: web.Request) -> dict[str, Any]:
     query = read_query(request, route.query or NoQuery)
-    given: dict[str, Any] = {"query": query} if route.query is not None else {}
+    arguments: dict[str, Any] = {"query": query} if route.query is not None else {}
     if route.body is not None:
-        given["body"] = await read_body(request, route.body, route.shown)
-    return given
+        arguments["body"] = await read_body(request, route.body, route.shown)
+    return arguments
 
 
 def _path(request: web.Request) -> dict[str, str]:
@@ -56,10 +56,10 @@ def _path(request: web.Request) -> dict[str, str]:
     return dict(request.match_info)
 
 
-def _respond(route: Route, request: web.Request, given: Any) -> web.StreamResponse:
-    if isinstance(given, web.StreamResponse):
-        return given
-    answer = given if isinstance(given, Answer) else Answer(given)
+def _respond(route: Route, request: web.Request, result: Any) -> web.StreamResponse:
+    if isinstance(result, web.StreamResponse):
+        return result
+    answer = result if isinstance(result, Answer) else Answer(result)
     headers, status = answer.all_headers(), answer.status or route.statuses[0]
     reads = request.method in {"GET", "HEAD"} and status == HTTPStatus.OK
     if reads and "ETag" in headers and not_modified(request.headers.get("If-None-Match"), headers["ETag"]):

@@ -56,9 +56,9 @@ _READ_ONLY = "This is read-only: leave it out."
 _REPEATED = "Give this parameter once."
 
 
-def of_body(error: ValidationError, data: Any, model: type[BaseModel], shown: frozenset[str]) -> list[FieldError]:
-    """Faults in a JSON body ``data``; ``shown`` are the fields that answers have and a body may lack."""
-    return list(_unique(_body_fault(detail, data, model, shown) for detail in _details(error)))
+def of_body(error: ValidationError, data: Any, model: type[BaseModel], answered: frozenset[str]) -> list[FieldError]:
+    """Faults in a JSON body ``data``; ``answered`` are the fields that answers have and a body may lack."""
+    return list(_unique(_body_fault(detail, data, model, answered) for detail in _details(error)))
 
 
 def of_query(error: ValidationError, model: type[BaseModel]) -> list[FieldError]:
@@ -75,13 +75,13 @@ def _details(error: ValidationError) -> list[ErrorDetails]:
     return error.errors(include_url=False, include_input=False)
 
 
-def _unique(found: Iterable[FieldError]) -> Iterator[FieldError]:
-    return iter(dict.fromkeys(found))
+def _unique(errors: Iterable[FieldError]) -> Iterator[FieldError]:
+    return iter(dict.fromkeys(errors))
 
 
-def _body_fault(detail: ErrorDetails, data: Any, model: type[BaseModel], shown: frozenset[str]) -> FieldError:
+def _body_fault(detail: ErrorDetails, data: Any, model: type[BaseModel], answered: frozenset[str]) -> FieldError:
     place = _place(detail, data)
-    read_only = detail["type"] == "extra_forbidden" and len(place) == 1 and place[0] in shown
+    read_only = detail["type"] == "extra_forbidden" and len(place) == 1 and place[0] in answered
     pointer = "".join(f"/{_escaped(part)}" for part in place)
     return FieldError(pointer, _label(model, place), _READ_ONLY if read_only else _message(detail))
 
@@ -125,7 +125,7 @@ def _label(model: type[BaseModel], place: list[str] | list[str | int]) -> str:
     field: FieldInfo | None = None
     models = [model]
     for name in names:
-        field = next((found for each in models if (found := _field(each, name))), None)
+        field = next((match for each in models if (match := _field(each, name))), None)
         models = list(_models(field.annotation)) if field else []
     return (field.title if field else None) or names[-1][:_NAME_LENGTH].replace("_", " ").capitalize()
 

@@ -78,7 +78,7 @@ async def ops_short(_call: Call) -> web.Response:
 @routes.get("/ops/{file}", roles=PUBLIC, gives={"*/*": {}}, hidden=True, summary="A file of the operations page")
 async def ops_file(call: Call) -> web.Response:
     """One of the page's files; any other name is not found."""
-    found = OPS.get(call.path["file"])
-    if found is None:
+    file = OPS.get(call.path["file"])
+    if file is None:
         raise NotFound("The operations page has no such file.")
-    return found.answer(call)
+    return file.answer(call)

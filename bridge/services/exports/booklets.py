@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from bridge.documents import formatting as words
+from bridge.documents import formatting
 from bridge.documents.notice import Page
 from bridge.domain.record.forms import Forms
 from bridge.domain.record.periods import Elapsed
@@ -67,8 +67,14 @@ async def submission_lines(snapshot: Document, forms: Forms, made_at: datetime, 
     """Give a submission for the reviewer, from its snapshot alone (R55-R60)."""
     member, plan = snapshot["member"], {item["id"]: item for item in snapshot["plan"]}
     log = {entry["id"]: entry for entry in snapshot["log"]}
-    declared = [(f"Declared on {words.day(one['accepted_at'])}", one["text"]) for one in snapshot["declarations"]]
-    facts = [("Receipt", snapshot["receipt"]), ("Submitted", words.moment(snapshot["submitted_at"])), *declared]
+    declared = [
+        (f"Declared on {formatting.format_day(one['accepted_at'])}", one["text"]) for one in snapshot["declarations"]
+    ]
+    facts = [
+        ("Receipt", snapshot["receipt"]),
+        ("Submitted", formatting.format_time(snapshot["submitted_at"])),
+        *declared,
+    ]
     yield header(
         "CPD record submitted for review", member["name"], snapshot["period"]["label"], made_at, language, facts
     )

@@ -8,7 +8,7 @@ from datetime import date
 
 import orjson
 
-from bridge.documents.archive import Member, archive
+from bridge.documents.archive import ArchiveFile, archive
 from bridge.documents.notice import Page
 from bridge.documents.rendering import Renderer
 from bridge.domain.privacy.access import Reader, Right
@@ -166,7 +166,7 @@ class Exports:
         reads = RecordReader(self._stores, self._forms, scope.member["_id"])
         return RecordFiles(self._stores, self._forms, reads, scope.member, scope.record_filter, bom=bom)
 
-    async def _record(self, scope: _Scope, *, bom: bool) -> AsyncGenerator[Member]:
+    async def _record(self, scope: _Scope, *, bom: bool) -> AsyncGenerator[ArchiveFile]:
         files = self._files(scope, bom=bom)
         async for member in files.tables():
             yield member
@@ -191,7 +191,7 @@ class Exports:
                 years.append((span, RecordFilter(span, keys, complete=scope.record_filter.complete)))
         return years
 
-    async def _everything(self, scope: _Scope) -> AsyncGenerator[Member]:
+    async def _everything(self, scope: _Scope) -> AsyncGenerator[ArchiveFile]:
         subject = await self._stores.subjects.of_member(scope.member["_id"], scope.member)
         everything = SubjectAccessData(self._stores, self._access, scope.member, subject, self._settings.notice)
         yield everything.first_page()
@@ -202,12 +202,12 @@ class Exports:
         async for member in everything.files():
             yield member
 
-    def _archive(self, subject: str, name: str, members: AsyncGenerator[Member]) -> ZipStream:
+    def _archive(self, subject: str, name: str, members: AsyncGenerator[ArchiveFile]) -> ZipStream:
         if self.streaming >= self._settings.streams:
             raise Unavailable("Many exports are under way just now; try again shortly.", retry_after=10)
         return ZipStream(name, self._counted(subject, members))
 
-    async def _counted(self, subject: str, members: AsyncGenerator[Member]) -> AsyncGenerator[bytes]:
+    async def _counted(self, subject: str, members: AsyncGenerator[ArchiveFile]) -> AsyncGenerator[bytes]:
         async with self._settings.archives.turn(subject):
             self.streaming += 1
             try:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mappi
 from typing import Any
 
 from bridge.documents import tables
-from bridge.documents.archive import Member, safe_name, whole
+from bridge.documents.archive import ArchiveFile, safe_name, whole
 from bridge.documents.tables import DICTIONARY, LOG_FACTS, PLAN_FACTS
 from bridge.domain.record.forms import Forms
 from bridge.errors import BridgeError
@@ -48,12 +48,12 @@ class RecordFiles:
         self._filter = record_filter
         self._bom = bom
 
-    async def log_table(self) -> AsyncGenerator[Member]:
+    async def log_table(self) -> AsyncGenerator[ArchiveFile]:
         """Give the log as a table, and what its columns mean."""
         yield self._csv("log", self._log_columns(), self._log_rows())
         yield self._csv("data-dictionary", DICTIONARY, _as_rows(self._dictionary("log", LOG_FACTS)))
 
-    async def tables(self) -> AsyncGenerator[Member]:
+    async def tables(self) -> AsyncGenerator[ArchiveFile]:
         """Give plan, log, links, comments and cases, each as CSV and as JSON, and what the columns mean."""
         plan = tables.columns(self._forms.versions("plan"), PLAN_FACTS)
         kinds: Mapping[str, tuple[Sequence[str], Callable[[], Rows]]] = {
@@ -65,11 +65,11 @@ class RecordFiles:
         }
         for name, (columns, rows) in kinds.items():
             yield self._csv(name, columns, rows())
-            yield Member(f"{name}.json", tables.json_list(rows()))
+            yield ArchiveFile(f"{name}.json", tables.json_list(rows()))
         meanings = [*self._dictionary("log", LOG_FACTS), *self._dictionary("plan", PLAN_FACTS)]
         yield self._csv("data-dictionary", DICTIONARY, _as_rows(meanings))
 
-    async def evidence(self) -> AsyncGenerator[Member]:
+    async def evidence(self) -> AsyncGenerator[ArchiveFile]:
         """Give the list of files, then the files that are free of viruses, under names that are safe anywhere."""
         names = await self._reader.log_names(self._filter)
         whole_record = self._filter.span is None and not self._filter.complete
@@ -80,21 +80,21 @@ class RecordFiles:
         ]
         rows = [_file_row(path, file, names) for path, file in files]
         yield self._csv("evidence", FILES, _as_rows(rows))
-        yield Member("evidence.json", tables.json_list(_as_rows(rows)))
+        yield ArchiveFile("evidence.json", tables.json_list(_as_rows(rows)))
         for path, file in files:
             if file["state"] == CLEAN:
                 packed = file["media_type"] in PACKED
-                yield Member(path, self._stores.evidence.read(file), packed, file["length"])
+                yield ArchiveFile(path, self._stores.evidence.read(file), packed, file["length"])
 
-    async def pdf(self, name: str, content: Awaitable[bytes]) -> Member:
+    async def pdf(self, name: str, content: Awaitable[bytes]) -> ArchiveFile:
         """Return a PDF as a file, or a file that says why it could not be made: the data are there all the same."""
         try:
-            return Member(name, whole(await content), packed=True)
+            return ArchiveFile(name, whole(await content), packed=True)
         except BridgeError as error:
-            return Member(f"{name}.not-made.txt", whole(f"{error.detail}\n".encode()))
+            return ArchiveFile(f"{name}.not-made.txt", whole(f"{error.detail}\n".encode()))
 
-    def _csv(self, name: str, columns: Sequence[str], rows: Rows) -> Member:
-        return Member(f"{name}.csv", tables.csv_table(columns, rows, bom=self._bom))
+    def _csv(self, name: str, columns: Sequence[str], rows: Rows) -> ArchiveFile:
+        return ArchiveFile(f"{name}.csv", tables.csv_table(columns, rows, bom=self._bom))
 
     def _dictionary(self, table: str, facts: Mapping[str, str]) -> Iterable[Any]:
         return tables.dictionary(table, self._forms.versions(table), facts)

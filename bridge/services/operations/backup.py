@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from typing import Any, Final
 
-from bridge.documents.backups import BadBackup, Reader, Writer, split
+from bridge.documents.backups import BackupReader, BackupWriter, BadBackup, split
 from bridge.errors import Conflict
 from bridge.services.operations.migrations import Migrations
 from bridge.services.privacy.erasure import MemberErasure
@@ -36,7 +36,7 @@ class Backups:
         """Return about how many documents a backup would have."""
         return await self._dump.size()
 
-    async def write(self, writer: Writer, progress: Progress) -> Document:
+    async def write(self, writer: BackupWriter, progress: Progress) -> Document:
         """Write everything; returns the facts of the backup, ``consistency`` among them. ``note`` is to follow."""
         at = now()
         async with self._dump.together() as (consistency, session):
@@ -54,7 +54,7 @@ class Backups:
         """Write down that a backup is whole and where it should be: metrics tell its age (R84)."""
         await self._dump.note("backup", facts)
 
-    async def restore(self, reader: Reader, newer: AsyncIterable[Document], progress: Progress) -> Document:
+    async def restore(self, reader: BackupReader, newer: AsyncIterable[Document], progress: Progress) -> Document:
         """Restore a backup into an empty database; ``newer`` are rows of a ledger of erasures made since.
 
         Nothing is written unless the whole file was read and is as it was written. Raises ``BadBackup``, ``Conflict``

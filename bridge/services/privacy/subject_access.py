@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from bridge.documents import tables
-from bridge.documents.archive import Member, whole
+from bridge.documents.archive import ArchiveFile, whole
 from bridge.documents.notice import Page, as_text
 from bridge.domain.operations.letters import mentions_of, own_part
 from bridge.domain.privacy.redaction import is_own
@@ -35,32 +35,32 @@ class SubjectAccessData:
         self._notice = notice
         self._subject = subject
 
-    def first_page(self) -> Member:
+    def first_page(self) -> ArchiveFile:
         """Return what is to be read first."""
         made_at = f"{now():%Y-%m-%dT%H:%M:%SZ}"
-        return Member("read-me-first.txt", whole(as_text(self._member["name"], made_at, self._notice)))
+        return ArchiveFile("read-me-first.txt", whole(as_text(self._member["name"], made_at, self._notice)))
 
-    async def files(self) -> AsyncGenerator[Member]:
+    async def files(self) -> AsyncGenerator[ArchiveFile]:
         """Give who looked at the record, what was submitted, and every collection that holds anything.
 
         What is attached to the member's own statements is named by its SHA-2 hash, as the statements name it.
         """
-        yield Member("access-history.csv", tables.csv_table(HISTORY, self._history(), bom=True))
-        yield Member("access-history.json", tables.json_list(self._history()))
-        yield Member("refused-calls.json", tables.json_list(self._access.refused_calls(self._subject.member_id)))
+        yield ArchiveFile("access-history.csv", tables.csv_table(HISTORY, self._history(), bom=True))
+        yield ArchiveFile("access-history.json", tables.json_list(self._history()))
+        yield ArchiveFile("refused-calls.json", tables.json_list(self._access.refused_calls(self._subject.member_id)))
         async for submission in self._all("submissions"):
             text = await self._stores.submissions.text(self._subject.member_id, submission["_id"])
-            yield Member(f"submissions/{submission['_id']}.json", whole(text))
+            yield ArchiveFile(f"submissions/{submission['_id']}.json", whole(text))
         for name in await self._stores.holdings.collections():
             if await self._has(name):
-                yield Member(f"everything/{name}.json", tables.json_list(self._all(name)))
-        yield Member("everything/mentions.json", tables.json_list(self._mentions()))
+                yield ArchiveFile(f"everything/{name}.json", tables.json_list(self._all(name)))
+        yield ArchiveFile("everything/mentions.json", tables.json_list(self._mentions()))
         attachments, seen_hashes = self._stores.lrs.attachments, set[str]()
         async for statement in self._all("statements"):
             for sha2 in {one["sha2"] for one in statement.get("lrs", {}).get("attached", ())} - seen_hashes:
                 seen_hashes.add(sha2)
                 if await attachments.has(sha2):
-                    yield Member(f"attachments/{sha2}", attachments.read(sha2))
+                    yield ArchiveFile(f"attachments/{sha2}", attachments.read(sha2))
 
     async def _has(self, name: str) -> bool:
         async for _ in self._all(name):

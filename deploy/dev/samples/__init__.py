@@ -1,4 +1,4 @@
-"""Sample members and statements of our own: real in shape, of people and courses that do not exist."""
+"""SampleMessage members and statements of our own: real in shape, of people and courses that do not exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Member:
+class SampleMember:
     """A sample member: the id, and the body of ``PUT /v1/members/{id}``."""
 
     member_id: str
@@ -22,27 +22,27 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Sample:
+class SampleMessage:
     """One message: what it shows, the disposition (and reason) it should get, and a statement or raw text."""
 
-    what: str
+    shows: str
     expect: str
     statement: dict[str, Any] | None
     body: str | None
 
 
-def members() -> list[Member]:
+def members() -> list[SampleMember]:
     """The sample members."""
-    return [Member(entry["member_id"], entry["member"]) for entry in _read("members.json")]
+    return [SampleMember(entry["member_id"], entry["member"]) for entry in _read("members.json")]
 
 
-def statements(now: datetime) -> list[Sample]:
+def statements(now: datetime) -> list[SampleMessage]:
     """The sample messages, in the order they are to be sent; times are counted back from ``now``, ids are fixed."""
     filled: dict[str, dict[str, Any]] = {}
     return [_sample(entry, now, filled) for entry in _read("statements.json")]
 
 
-def _sample(entry: dict[str, Any], now: datetime, earlier: dict[str, dict[str, Any]]) -> Sample:
+def _sample(entry: dict[str, Any], now: datetime, earlier: dict[str, dict[str, Any]]) -> SampleMessage:
     statement: dict[str, Any] | None = None
     if "again" in entry:
         statement = deepcopy(earlier[entry["again"]])
@@ -50,7 +50,7 @@ def _sample(entry: dict[str, Any], now: datetime, earlier: dict[str, dict[str, A
         moment = now - timedelta(days=entry["days_ago"])
         statement = {**entry["statement"], "timestamp": moment.isoformat(timespec="milliseconds")}
         earlier.setdefault(statement["id"], statement)
-    return Sample(entry["what"], entry["expect"], statement, entry.get("body"))
+    return SampleMessage(entry["what"], entry["expect"], statement, entry.get("body"))
 
 
 def _read(name: str) -> list[dict[str, Any]]:

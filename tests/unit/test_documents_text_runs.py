@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.documents.text_runs import INVISIBLE, LONG_WORD, Paragraph, Passages, is_blank
+from bridge.documents.text_runs import INVISIBLE, LONG_WORD, Paragraph, TextRuns, is_blank
 
 EVERYTHING = frozenset(range(0x110000))
-PASSAGES = Passages(EVERYTHING, "\u0301\u0323")
+PASSAGES = TextRuns(EVERYTHING, "\u0301\u0323")
 
 
 def plain(paragraph: Paragraph) -> str:
@@ -70,9 +70,9 @@ def test_heaps_of_marks_are_counted() -> None:
 
 def test_replaced_characters_are_counted() -> None:
     """The cover can say whether there are any."""
-    passages = Passages(frozenset(map(ord, "aé")))
-    assert re.sub(r"\W", "", plain(passages.line("aé\x01中"))) == "aéU0001U4E2D"
-    assert passages.replaced == 2
+    text_runs = TextRuns(frozenset(map(ord, "aé")))
+    assert re.sub(r"\W", "", plain(text_runs.line("aé\x01中"))) == "aéU0001U4E2D"
+    assert text_runs.replaced == 2
 
 
 @pytest.mark.parametrize("text", ["", " ", "\u200b\u00a0", "\t\n"])
