@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import NotRequired, TypedDict
+
+EventData = dict[str, str | int | None]
+"""What an event tells: ids, states and dates only, never free text."""
+
+
+class OutboxEvent(TypedDict):
+    """A document of ``outbox``: an event that the broker does not have yet."""
+
+    _id: str  # the event's id: its type and key
+    type: str  # such as ``log.drafted``
+    member_id: str
+    at: datetime  # when the thing happened
+    data: EventData
+    act: int  # the number of the member's act that it was written in
+    n: int  # its number within that act
+    traceparent: NotRequired[str]  # the trace it belongs to (W3C Trace Context)
 
 
 def event(
@@ -12,9 +28,9 @@ def event(
     member_id: str,
     place: tuple[int, int],
     at: datetime,
-    data: dict[str, Any],
+    data: EventData,
     traceparent: str | None = None,
-) -> dict[str, Any]:
+) -> OutboxEvent:
     """Make an outbox row; ``key`` makes the event's id, ``data`` holds ids, states and dates only.
 
     ``place`` is where it stands among the member's events: the number of the act that it is written in, which the
@@ -22,5 +38,13 @@ def event(
     the trace it belongs to (W3C Trace Context), if any.
     """
     act, number = place
-    row = {"_id": f"{kind}:{key}", "type": kind, "member_id": member_id, "at": at, "data": data}
-    return {**row, "act": act, "n": number, **({} if traceparent is None else {"traceparent": traceparent})}
+    row: OutboxEvent = {
+        "_id": f"{kind}:{key}",
+        "type": kind,
+        "member_id": member_id,
+        "at": at,
+        "data": data,
+        "act": act,
+        "n": number,
+    }
+    return row if traceparent is None else {**row, "traceparent": traceparent}

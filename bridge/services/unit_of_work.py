@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import count
@@ -20,9 +20,13 @@ from typing import Any, Literal, TypeVar
 from weakref import WeakValueDictionary
 
 from bridge import tracing
-from bridge.domain.events import event
+from bridge.domain.events import EventData, event
+from bridge.domain.members.members import AuditYear, FreezeMark, StoredMember
+from bridge.domain.operations.idempotency import IdempotentAnswer
 from bridge.domain.record.calendars import calendar_of, frozen_on
+from bridge.domain.record.entries import StoredEntry
 from bridge.domain.record.periods import MembershipCalendar
+from bridge.domain.record.plan import StoredPlanItem
 from bridge.errors import Conflict, NotFound, RecordFrozen
 from bridge.store.database import Session
 from bridge.store.idempotency import Answers
@@ -52,7 +56,11 @@ class Attempt:
         """Return the row's id: hashed, because a client chooses the key."""
         return hashlib.sha256("\n".join((self.by, self.route, self.key)).encode()).hexdigest()
 
-    def check(self, row: Mapping[str, Any]) -> None:
+    def row(self, at: datetime, answer: object) -> IdempotentAnswer:
+        """Return what is stored of the call and its answer."""
+        return {"_id": self.row_id, "at": at, "digest": self.digest, "answer": answer}
+
+    def check(self, row: IdempotentAnswer) -> None:
         """Raise ``Conflict`` when the row that is stored under the key is of another body."""
         if row["digest"] != self.digest:
             raise Conflict("This Idempotency-Key was used with another body in the last 24 hours: take a new key.")
@@ -63,7 +71,7 @@ class UnitOfWork:
     """One running unit: the member as it is now, and the transaction that everything is written in."""
 
     stores: Stores
-    member: dict[str, Any]
+    member: StoredMember
     session: Session
     at: datetime
     _events: Iterator[int] = field(default_factory=lambda: count(1))
@@ -71,7 +79,7 @@ class UnitOfWork:
     @property
     def member_id(self) -> str:
         """Whose record it is; every query starts with it."""
-        return str(self.member["_id"])
+        return self.member["_id"]
 
     @property
     def calendar(self) -> MembershipCalendar:
@@ -79,12 +87,12 @@ class UnitOfWork:
         return calendar_of(self.member)
 
     @property
-    def log(self) -> MemberRecords:
+    def log(self) -> MemberRecords[StoredEntry]:
         """The member's log entries, in this transaction."""
         return self.stores.log.of(self.member_id, self.session)
 
     @property
-    def plan(self) -> MemberRecords:
+    def plan(self) -> MemberRecords[StoredPlanItem]:
         """The member's plan items, in this transaction."""
         return self.stores.plan.of(self.member_id, self.session)
 
@@ -99,21 +107,22 @@ class UnitOfWork:
         """Raise ``RecordFrozen`` when a day lies in a period that was submitted for the Register Audit (R56)."""
         raise_if_frozen(frozen_on(self.member, day))
 
-    async def set_audit_years(self, years: list[dict[str, Any]]) -> None:
+    async def set_audit_years(self, years: list[AuditYear]) -> None:
         """Write which years of audit cases stand, whatever calendar is brought; where that moves others, file anew."""
-        await self.stores.members.change(self.member_id, {"$set": {"in_audit": years}}, self.session)
-        if calendar_of({**self.member, "in_audit": years}) != self.calendar:
+        member: StoredMember = {**self.member, "in_audit": years}
+        await self.stores.members.change(self.member, member, self.session)
+        if calendar_of(member) != self.calendar:
             await self.plan.shown_anew()
             await self.stores.follow_ups.add(self.member_id, self.at, self.session, refile=True)
 
-    async def announce(self, kind: str, key: str, data: dict[str, Any]) -> None:
+    async def announce(self, kind: str, key: str, data: EventData) -> None:
         """Write the event of the change; ``key`` makes the event's id, ``data`` holds ids, states and dates."""
         place = (self.member["acts"], next(self._events))
         row = event(kind, key, self.member_id, place, self.at, data, tracing.current())
         await self.stores.outbox.add([row], self.session)
 
 
-def raise_if_frozen(freeze: Mapping[str, Any] | None) -> None:
+def raise_if_frozen(freeze: FreezeMark | None) -> None:
     """Raise ``RecordFrozen``, naming the case and since when, for a freeze; do nothing for None."""
     if freeze:
         since = f"{freeze['since']:%Y-%m-%dT%H:%M:%SZ}"
@@ -162,12 +171,11 @@ async def _run_once(unit: UnitOfWork, attempt: Attempt, work: Callable[[UnitOfWo
         attempt.check(row)
         return row["answer"]
     answer = await work(unit)
-    keyed = {"_id": attempt.row_id, "at": unit.at, "digest": attempt.digest, "member_id": unit.member_id}
-    await answers.put({**keyed, "answer": answer}, unit.session)
+    await answers.put({**attempt.row(unit.at, answer), "member_id": unit.member_id}, unit.session)
     return answer
 
 
 async def claim_key(answers: Answers, attempt: Attempt | None, at: datetime) -> None:
     """Take a key for what is about nobody alone, and is the same however often it is done; raises ``Conflict``."""
     if attempt is not None:
-        attempt.check(await answers.first({"_id": attempt.row_id, "at": at, "digest": attempt.digest}))
+        attempt.check(await answers.first(attempt.row(at, None)))

@@ -8,9 +8,9 @@ import inspect
 import itertools
 import random
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar, overload
 
 from motor.motor_asyncio import (
     AsyncIOMotorClient,
@@ -39,7 +39,9 @@ from bridge.store.faults import (
 from bridge.store.monitoring import listeners
 
 Document = dict[str, Any]
-Collection = AsyncIOMotorCollection[Document]
+"""What MongoDB is asked with: queries, changes, stages; and documents of which nothing is known."""
+
+Collection = AsyncIOMotorCollection
 Session = AsyncIOMotorClientSession
 
 __all__ = ["DUPLICATE_KEY", "WRITE_CONFLICT"]  # what collection files ask an answer for
@@ -53,6 +55,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.2
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C", bound=type)
+T = TypeVar("T", bound=Mapping[str, Any])
 
 
 class AlreadyThere(Exception):
@@ -85,8 +88,14 @@ class Database:
             read_concern=ReadConcern("majority"),
         )
 
-    def collection(self, name: str) -> Collection:
-        """Return a collection with the durability of this database."""
+    @overload
+    def collection(self, name: str) -> Collection[Document]: ...
+
+    @overload
+    def collection(self, name: str, of: type[T]) -> Collection[T]: ...
+
+    def collection(self, name: str, of: type[T] | None = None) -> Collection[Any]:  # noqa: ARG002 - for the type checker
+        """Return a collection of these documents, with the durability of this database."""
         return self._database[name]
 
     @property
@@ -199,7 +208,7 @@ def _guarded_rows(method: Callable[..., AsyncGenerator[R]]) -> Callable[..., Asy
     return call
 
 
-async def insert_new(collection: Collection, documents: list[Document]) -> dict[int, Document]:
+async def insert_new(collection: Collection[T], documents: list[T]) -> dict[int, Document]:
     """Insert what is not there yet, in one unordered bulk write.
 
     Returns the refused ones: position in ``documents`` → the broken unique key. Any other fault raises.
@@ -213,13 +222,13 @@ async def insert_new(collection: Collection, documents: list[Document]) -> dict[
     return {}
 
 
-async def rows_by_id(collection: Collection, ids: Iterable[str]) -> dict[str, Document]:
+async def rows_by_id(collection: Collection[T], ids: Iterable[str]) -> dict[str, T]:
     """Return id → document of those that are there, in one read."""
     return {row["_id"]: row async for row in collection.find({"_id": {"$in": list(ids)}})}
 
 
 async def bulk(
-    collection: Collection, operations: Sequence[InsertOne[Document] | UpdateOne], session: Session | None = None
+    collection: Collection[T], operations: Sequence[InsertOne[T] | UpdateOne], session: Session | None = None
 ) -> BulkWriteResult:
     """Run one unordered bulk write (inserts run before updates); raises the driver's ``BulkWriteError``."""
     write = collection.bulk_write  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - its `let`

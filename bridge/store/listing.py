@@ -6,9 +6,9 @@ what the embedded store can look up; ``rest`` is everything else. MongoDB reads 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from bridge.store.database import Collection, Document
 from bridge.store.ranges import up_to
@@ -17,17 +17,23 @@ Sort = list[tuple[str, bool]]
 """Sort names, each with whether it descends; the names are those of the ``order`` sub-document."""
 
 
+Position = list[Any]
+"""A place in a list: the sort keys of the document before it, its id the last."""
+
+T = TypeVar("T", bound=Mapping[str, Any])
+
+
 @dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Generic[T]):
     """A page: the documents, the position after the last one (None at the end), and the number over all pages."""
 
-    items: list[Document]
-    next: list[Any] | None
+    items: list[T]
+    next: Position | None
     total: int
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ListQuery:
     """Which documents, in which order: ``after`` is a position that a page gave as ``next``.
 
     ``sorts`` says that what ``seek`` finds is few enough to be sorted then; else an index is read in its order.
@@ -38,7 +44,7 @@ class Wanted:
     rest: Document
     sort: Sort
     limit: int
-    after: list[Any] | None = None
+    after: Position | None = None
     sorts: bool = False
     fields: Sequence[str] = field(default=())
 
@@ -48,79 +54,85 @@ def order_index(*first: str, name: str) -> list[tuple[str, int]]:
     return [*((key, 1) for key in first), (f"order.{name}.empty", 1), (f"order.{name}.key", 1), ("_id", 1)]
 
 
-async def rows_of(collection: Collection, wanted: Wanted) -> tuple[list[Document], list[Any] | None]:
+async def rows_of(collection: Collection[T], query: ListQuery) -> tuple[list[T], Position | None]:
     """Return up to ``limit`` documents after a position, and the position to go on from; empty values come last.
 
     Ties break by id, in the direction of a lone sort so that one index serves both directions.
     """
-    lone = len(wanted.sort) == 1 and not wanted.sorts
-    found = await (_by_one(collection, wanted) if lone else _by_many(collection, wanted))
-    items = found[: wanted.limit]
-    more = len(found) > wanted.limit
-    return items, [_value(items[-1], name) for name, _ in _keys(wanted.sort)] if more else None
+    lone = len(query.sort) == 1 and not query.sorts
+    rows = await (_by_one(collection, query) if lone else _by_many(collection, query))
+    items = rows[: query.limit]
+    more = len(rows) > query.limit
+    return items, [_value(items[-1], name) for name, _ in _keys(query.sort)] if more else None
 
 
-async def _by_one(collection: Collection, wanted: Wanted) -> list[Document]:
+async def _by_one(collection: Collection[T], query: ListQuery) -> list[T]:
     """Read rows with a value in index order, then those without: so neither direction needs sorting."""
-    filled = [] if wanted.after is not None and wanted.after[0] else await _filled(collection, wanted)
-    return filled if len(filled) > wanted.limit else filled + await _unfilled(collection, wanted, len(filled))
+    filled = [] if query.after is not None and query.after[0] else await _filled(collection, query)
+    return filled if len(filled) > query.limit else filled + await _unfilled(collection, query, len(filled))
 
 
-async def _filled(collection: Collection, wanted: Wanted) -> list[Document]:
+async def _filled(collection: Collection[T], query: ListQuery) -> list[T]:
     """Read rows that have a value of the sort name, beyond a position."""
-    ((name, descending),) = wanted.sort
+    ((name, descending),) = query.sort
     key, way, beyond = f"order.{name}.key", -1 if descending else 1, "$lt" if descending else "$gt"
-    rest = [wanted.rest]
-    if wanted.after is not None:
-        _, last, last_id = wanted.after
+    rest = [query.rest]
+    if query.after is not None:
+        _, last, last_id = query.after
         rest.append({"$or": [{key: {beyond: last}}, {key: last, "_id": {beyond: last_id}}]})
-    seek: Document = {**wanted.seek, f"order.{name}.empty": False, key: _from(wanted.after, descending=descending)}
-    return await _read(collection, wanted, seek, rest, [(key, way), ("_id", way)])
+    seek: Document = {**query.seek, f"order.{name}.empty": False, key: _from(query.after, descending=descending)}
+    return await _read(collection, query, seek, rest, [(key, way), ("_id", way)])
 
 
-def _from(after: list[Any] | None, *, descending: bool) -> Document:
+def _from(after: Position | None, *, descending: bool) -> Document:
     """Return the range of keys from a position on, the position's own key among them."""
     if after is None:
         return {"$gte": ""}
     return up_to(after[1]) if descending else {"$gte": after[1]}
 
 
-async def _unfilled(collection: Collection, wanted: Wanted, have: int) -> list[Document]:
+async def _unfilled(collection: Collection[T], query: ListQuery, have: int) -> list[T]:
     """Read rows that have no value of the sort name: they come last in both directions."""
-    ((name, descending),) = wanted.sort
-    rest = [wanted.rest]
-    if wanted.after is not None and wanted.after[0]:
-        rest.append({"_id": {"$lt" if descending else "$gt": wanted.after[2]}})
+    ((name, descending),) = query.sort
+    rest = [query.rest]
+    if query.after is not None and query.after[0]:
+        rest.append({"_id": {"$lt" if descending else "$gt": query.after[2]}})
     # Every key is ""; the range has the embedded store take the index, which it reads wrongly by equalities alone.
-    seek = {**wanted.seek, f"order.{name}.empty": True, f"order.{name}.key": {"$gte": ""}}
-    return await _read(collection, wanted, seek, rest, [("_id", -1 if descending else 1)], have)
+    seek = {**query.seek, f"order.{name}.empty": True, f"order.{name}.key": {"$gte": ""}}
+    return await _read(collection, query, seek, rest, [("_id", -1 if descending else 1)], have)
 
 
-async def _by_many(collection: Collection, wanted: Wanted) -> list[Document]:
-    keys = _keys(wanted.sort)
-    rest = [wanted.rest, *([] if wanted.after is None else [_beyond(keys, wanted.after)])]
-    return await _read(collection, wanted, wanted.seek, rest, keys)
+async def _by_many(collection: Collection[T], query: ListQuery) -> list[T]:
+    keys = _keys(query.sort)
+    rest = [query.rest, *([] if query.after is None else [_beyond(keys, query.after)])]
+    return await _read(collection, query, query.seek, rest, keys)
 
 
 async def _read(
-    collection: Collection,
-    wanted: Wanted,
+    collection: Collection[T],
+    query: ListQuery,
     seek: Document,
     rest: list[Document],
     keys: list[tuple[str, int]],
     have: int = 0,
-) -> list[Document]:
+) -> list[T]:
     narrowed = [{"$match": part} for part in rest if part]
-    shown = {"$project": dict.fromkeys(("order", *wanted.fields), 1)} if wanted.fields else {"$project": {"tokens": 0}}
-    stages = [{"$match": seek}, *narrowed, {"$sort": dict(keys)}, {"$limit": wanted.limit + 1 - have}, shown]
+    shown = {"$project": dict.fromkeys(("order", *query.fields), 1)} if query.fields else {"$project": {"tokens": 0}}
+    stages = [{"$match": seek}, *narrowed, {"$sort": dict(keys)}, {"$limit": query.limit + 1 - have}, shown]
     return [document async for document in collection.aggregate(stages)]
 
 
-async def number_of(collection: Collection, seek: Document, rest: Document, index: str | None = None) -> int:
+async def number_of(collection: Collection[Any], seek: Document, rest: Document, index: str | None = None) -> int:
     """Return how many documents there are, read by an ``index`` when one is named."""
     stages: list[Document] = [{"$match": seek}, *([{"$match": rest}] if rest else []), {"$count": "n"}]
     hint = {} if index is None else {"hint": index}
     return sum([row["n"] async for row in collection.aggregate(stages, **hint)])
+
+
+async def page_of(collection: Collection[T], query: ListQuery, index: str | None = None) -> Listing[T]:
+    """Return a page with the number over all pages, which is read by an ``index`` when one is named."""
+    items, after = await rows_of(collection, query)
+    return Listing(items, after, await number_of(collection, query.seek, query.rest, index))
 
 
 def _keys(sort: Sort) -> list[tuple[str, int]]:
@@ -131,7 +143,7 @@ def _keys(sort: Sort) -> list[tuple[str, int]]:
     return [*keys, ("_id", -1 if lone else 1)]
 
 
-def _beyond(keys: list[tuple[str, int]], after: list[Any]) -> Document:
+def _beyond(keys: list[tuple[str, int]], after: Position) -> Document:
     """Everything that sorts after a position: beyond it in one key, and equal in those before."""
     steps: list[Document] = []
     for number, (name, direction) in enumerate(keys):
@@ -140,7 +152,7 @@ def _beyond(keys: list[tuple[str, int]], after: list[Any]) -> Document:
     return {"$or": steps}
 
 
-def _value(document: Document, path: str) -> Any:
+def _value(document: Mapping[str, Any], path: str) -> Any:
     value: Any = document
     for part in path.split("."):
         value = value[part]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bridge.domain.record import entries, plan
 from bridge.domain.record.counts import COUNTED_BY
+from bridge.domain.record.entries import StoredEntry
+from bridge.domain.record.plan import StoredPlanItem
 from bridge.store.access.access_log import AccessLog
 from bridge.store.access.grants import Grants
 from bridge.store.audit.cases import Cases, Samples
@@ -51,8 +53,8 @@ class Stores:
         self.dead_letters = DeadLetters(database)
         self.departures = Departures(database)
         self.pulls = Pulls(database)
-        self.log = Records(database, "log_entries", entries.SORTABLE, (*COUNTED_BY, "minutes"))
-        self.plan = Records(database, "plan_items", plan.SORTABLE)
+        self.log = Records(database, "log_entries", StoredEntry, entries.SORTABLE, (*COUNTED_BY, "minutes"))
+        self.plan = Records(database, "plan_items", StoredPlanItem, plan.SORTABLE)
         self.identifiers = Identifiers(database)
         self.follow_ups = FollowUps(database)
         self.cases = Cases(database)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from pymongo import UpdateOne
 
-from bridge.domain.changes import Changes
+from bridge.domain.changes import Changes, Identified
 from bridge.store.database import Collection, Document, Session, bulk
 
+D = TypeVar("D", bound=Identified)
 
-async def write(collection: Collection, changes: Changes, session: Session) -> None:
+
+async def write(collection: Collection[D], changes: Changes[D], session: Session) -> None:
     """Change, insert and remove documents; the driver's error for the first that cannot be ends the transaction.
 
     What changes comes first: it may give up a unique key that a new document has.
@@ -23,9 +25,7 @@ async def write(collection: Collection, changes: Changes, session: Session) -> N
         await collection.delete_many({"_id": {"$in": sorted(changes.removed)}}, session=session)
 
 
-async def save(
-    collection: Collection, pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], session: Session | None
-) -> None:
+async def save(collection: Collection[D], pairs: Sequence[tuple[D, D]], session: Session | None) -> None:
     """Write what differs between each pair of before and after, in one bulk write."""
     updates = [UpdateOne(_key(before), difference(before, after)) for before, after in pairs if before != after]
     if updates:

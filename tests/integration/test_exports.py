@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientError, ClientResponse
+from bridge.domain.statements.waiting import parked_row
 
 from bridge.domain.statements.agents import identifier_key
-from bridge.domain.statements.waiting import parked_row
 from bridge.settings import Settings
 from bridge.store.record.evidence import CHUNK
 from bridge.store.times import now

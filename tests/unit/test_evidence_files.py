@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain.record.files import MAX_NAME, Facts, Inspector, check_room, in_words, safe_name
+from bridge.domain.record.files import MAX_NAME, FileFacts, Inspector, check_room, in_words, safe_name
 from bridge.errors import BridgeError, TooLarge, UnsupportedMediaType, ValidationFailed
 from tests.support import documents
 
 LIMIT = 2**20
 
 
-def inspect(name: str, content: bytes, piece: int = 10_000, limit: int = LIMIT) -> Facts:
+def inspect(name: str, content: bytes, piece: int = 10_000, limit: int = LIMIT) -> FileFacts:
     """Let a file pass in pieces."""
     inspector = Inspector(name, limit)
     for start in range(0, len(content), piece):
@@ -46,7 +46,7 @@ def inspect(name: str, content: bytes, piece: int = 10_000, limit: int = LIMIT) 
 def test_taken(name: str, content: bytes, media_type: str, piece: int) -> None:
     """Each kind is taken, however its content comes in, and described by what was seen."""
     digest = hashlib.sha256(content).hexdigest()
-    assert inspect(name, content, piece) == Facts(name, media_type, len(content), digest)
+    assert inspect(name, content, piece) == FileFacts(name, media_type, len(content), digest)
 
 
 def test_word_documents_are_known_by_their_list_of_contents() -> None:

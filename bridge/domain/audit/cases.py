@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final, Literal, NotRequired, TypedDict
 
+from bridge.domain.events import EventData
+from bridge.domain.members.members import AuditYear, StoredMember
 from bridge.domain.record.periods import Period
-from bridge.domain.record.records import order_key
+from bridge.domain.sorting import SortKey, order_key
 from bridge.errors import Conflict
-
-Case = Mapping[str, Any]
 
 
 class State(StrEnum):
@@ -33,6 +33,65 @@ class Move(StrEnum):
     CLOSE = "close"
     WITHDRAW = "withdraw"
     SATISFIED_ELSEWHERE = "satisfied_elsewhere"
+
+
+class StoredDeclaration(TypedDict):
+    """What a member declares with a submission."""
+
+    id: str
+    text: str  # as the member reads it
+    accepted_at: datetime | None  # None: still to be accepted, and not stored
+
+
+class StoredExtension(TypedDict):
+    """A request for a later due date."""
+
+    until: str  # YYYY-MM-DD
+    reason: str  # the member's words
+    asked_at: datetime
+    decision: Literal["granted", "declined"] | None  # None until the Register team has decided
+    decided_at: NotRequired[datetime]
+    feedback: NotRequired[str | None]
+
+
+class CaseStep(TypedDict):
+    """A line of a case's history."""
+
+    move: str  # a ``Move``, ``select``, ``ask_extension``, or a decision on an extension
+    by: str  # the token subject of who did it
+    at: datetime
+
+
+class CaseDays(TypedDict):
+    """The days that a case is of; they stay, whatever the member's calendar becomes."""
+
+    period_id: str  # the year as it was when the case was opened
+    start: str  # YYYY-MM-DD
+    end: str
+
+
+class StoredCase(CaseDays):
+    """A document of ``audit_cases``."""
+
+    _id: str
+    member_id: str
+    state: str  # a ``State``
+    open: NotRequired[bool]  # True while the case goes on; a member has one such case at most
+    due_date: str  # YYYY-MM-DD
+    reminded: list[int]  # the reminders behind it, in days before the due date
+    sample_id: str | None  # the sample that it was drawn in
+    selected_at: datetime
+    submitted_at: datetime | None
+    returned_at: datetime | None
+    closed_at: datetime | None
+    receipt: str | None  # the id of the last submission
+    feedback: str | None
+    outcome: str | None
+    declarations: list[StoredDeclaration]
+    extensions: list[StoredExtension]
+    history: list[CaseStep]
+    version: int  # the ETag's
+    order: dict[str, SortKey]  # ``selected_at`` and ``due_date``
 
 
 _ENDS: Final = {Move.WITHDRAW: State.WITHDRAWN, Move.SATISFIED_ELSEWHERE: State.SATISFIED_ELSEWHERE}
@@ -67,12 +126,12 @@ def after(state: str, move: Move) -> State:
     return possible[move]
 
 
-def is_open(case: Case) -> bool:
+def is_open(case: StoredCase) -> bool:
     """Whether a case goes on."""
     return case["state"] in OPEN
 
 
-def pending_extension(case: Case) -> dict[str, Any] | None:
+def pending_extension(case: StoredCase) -> StoredExtension | None:
     """Return the extension that the member asked for and nobody has decided on, or None."""
     return next((asked for asked in case["extensions"] if asked["decision"] is None), None)
 
@@ -102,16 +161,16 @@ def new_case(
     at: datetime,
     sample_id: str | None,
     today: date,
-) -> dict[str, Any]:
+) -> StoredCase:
     """Make a case: of one membership year, by its days, so that a calendar that moves later does not move the case."""
-    case: dict[str, Any] = {
+    case: StoredCase = {
         "_id": case_id,
         "member_id": member_id,
-        "period_id": period.id,
-        "start": period.start.isoformat(),
-        "end": period.end.isoformat(),
+        **case_days(period),
         "state": State.SELECTED.value,
         "open": True,
+        "due_date": "",
+        "reminded": [],
         "sample_id": sample_id,
         "selected_at": at,
         "submitted_at": None,
@@ -126,43 +185,75 @@ def new_case(
         "version": 1,
         "order": {"selected_at": order_key(at.isoformat())},
     }
-    dated = due_on(due, today)
-    case["order"]["due_date"] = dated.pop("order.due_date")
-    return {**case, **dated}
+    return with_due_date(case, due, today)
 
 
-def step(move: str, by: str, at: datetime) -> dict[str, Any]:
+def step(move: str, by: str, at: datetime) -> CaseStep:
     """Make a line of a case's history; ``by`` is the token subject of who did it."""
     return {"move": move, "by": by, "at": at}
 
 
-def due_on(due: date, today: date) -> dict[str, Any]:
-    """Return the fields of a case that its due date decides."""
-    text = due.isoformat()
-    return {"due_date": text, "reminded": reminders_passed(due, today), "order.due_date": order_key(text)}
+def with_step(case: StoredCase, move: str, by: str, at: datetime) -> StoredCase:
+    """Return a case with one more line in its history."""
+    return {**case, "history": [*case["history"], step(move, by, at)]}
 
 
-def due_of(case: Case) -> date:
+def submitted(case: StoredCase, receipt: str, declarations: list[StoredDeclaration], at: datetime) -> StoredCase:
+    """Return a case once its member has submitted (R55)."""
+    changed: StoredCase = {**case, "submitted_at": at, "receipt": receipt, "declarations": declarations}
+    return {**with_step(changed, Move.SUBMIT, case["member_id"], at), "state": State.SUBMITTED.value}
+
+
+def returned(case: StoredCase, due: date, by: str, at: datetime, today: date) -> StoredCase:
+    """Return a case once the Register team has given it back, to be submitted again by a day."""
+    changed: StoredCase = {**with_due_date(case, due, today), "returned_at": at}
+    return {**with_step(changed, Move.RETURN, by, at), "state": State.RETURNED.value}
+
+
+def ended(case: StoredCase, move: Move, outcome: str | None, by: str, at: datetime) -> StoredCase:
+    """Return a case once it goes on no more."""
+    changed: StoredCase = {**with_step(case, move, by, at), "closed_at": at, "outcome": outcome}
+    changed.pop("open", None)
+    return {**changed, "state": after(case["state"], move).value}
+
+
+def event_data(case: StoredCase) -> EventData:
+    """Return what an ``audit.…`` event tells of a case: ids, states and dates."""
+    return {
+        "case_id": case["_id"],
+        "period_id": case["period_id"],
+        "state": case["state"],
+        "due_date": case["due_date"],
+        "receipt": case["receipt"],
+    }
+
+
+def with_due_date(case: StoredCase, due: date, today: date) -> StoredCase:
+    """Return a case with another due date, and what follows from it."""
+    order = {**case["order"], "due_date": order_key(due.isoformat())}
+    return {**case, "due_date": due.isoformat(), "reminded": reminders_passed(due, today), "order": order}
+
+
+def due_of(case: StoredCase) -> date:
     """Return a case's due date."""
     return date.fromisoformat(case["due_date"])
 
 
-def event_data(case: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an ``audit.…`` event says of a case: ids, states and dates."""
-    names = ("period_id", "state", "due_date", "receipt")
-    return {"case_id": case["_id"], **{name: case[name] for name in names}}
+def case_days(period: Period) -> CaseDays:
+    """Return the days of a period as a case has them."""
+    return {"period_id": period.id, "start": period.start.isoformat(), "end": period.end.isoformat()}
 
 
-def overlap(days: Mapping[str, Any], case: Mapping[str, Any]) -> bool:
-    """Say whether a case is of some of the days ``start`` to ``end``: years may have moved since it was opened."""
+def overlap(days: CaseDays, case: CaseDays) -> bool:
+    """Say whether a case is of some of these days: years may have moved since it was opened."""
     return case["start"] <= days["end"] and case["end"] >= days["start"]
 
 
-def years_with(member: Mapping[str, Any], case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def years_with(member: StoredMember, case: StoredCase) -> list[AuditYear]:
     """Return a member's years that stand, with that of a case that opens (R82, docs/decisions/0019)."""
     return [*(member.get("in_audit") or ()), {"case_id": case["_id"], "start": case["start"], "end": case["end"]}]
 
 
-def years_without(member: Mapping[str, Any], case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def years_without(member: StoredMember, case: StoredCase) -> list[AuditYear]:
     """Return a member's years that stand, without that of a case that ends."""
     return [year for year in member.get("in_audit") or () if year["case_id"] != case["_id"]]

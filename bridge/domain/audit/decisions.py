@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, Literal
 
 from bridge.domain.audit.cases import Move, State
 from bridge.errors import FieldError
@@ -37,7 +37,7 @@ MOVES: Final = {
     "withdraw": Move.WITHDRAW,
     "satisfied_elsewhere": Move.SATISFIED_ELSEWHERE,
 }
-EXTENSIONS: Final = {"grant_extension": "granted", "decline_extension": "declined"}
+EXTENSIONS: Final[Mapping[str, Literal["granted", "declined"]]] = {"grant_extension": "granted", "decline_extension": "declined"}
 DATED: Final = frozenset({"return", "grant_extension"})
 ANNOUNCED: Final = {State.RETURNED: "audit.returned"}
 """Every other end of a submission is ``audit.closed``; the event's ``state`` says which."""

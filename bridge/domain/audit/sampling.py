@@ -11,13 +11,15 @@ import hashlib
 import hmac
 import math
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import TypedDict
 
 from dateutil.relativedelta import relativedelta
 
+from bridge.domain.audit.cases import CaseDays
+from bridge.domain.members.members import StoredMember
 from bridge.domain.record.calendars import calendar_of
 from bridge.domain.record.entries import NAMESPACE
 from bridge.domain.record.periods import MembershipCalendar, Period
@@ -26,6 +28,31 @@ from bridge.domain.statements.agents import hashed
 ONE_DAY = timedelta(days=1)
 LONGEST_WINDOW = 366
 """Days between which renewals may lie: in more than a year a member renews twice."""
+
+
+class SampledMember(CaseDays):
+    """A member who was drawn, and the year that their case is of."""
+
+    member_id: str  # an alias once the member was erased
+    case_id: str
+
+
+class StoredSample(TypedDict):
+    """A document of ``audit_samples``: how a sample was drawn, so that it can be checked."""
+
+    _id: str
+    seed: str
+    renewal_from: str  # YYYY-MM-DD
+    renewal_to: str
+    minimum_months_registered: int
+    rate: float | None  # 0 to 1; None where a count was asked for
+    count: int | None
+    population_size: int
+    population_digest: str
+    population: list[str]  # member ids, sorted
+    selected: list[SampledMember]
+    drawn_at: datetime
+    drawn_by: str  # a token subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +112,7 @@ def case_id(sample_id: str, member_id: str) -> str:
     return str(uuid.uuid5(NAMESPACE, f"case/{sample_id}/{member_id}"))
 
 
-def drawable_period(member: Mapping[str, Any], window: Window, today: date) -> Period | None:
+def drawable_period(member: StoredMember, window: Window, today: date) -> Period | None:
     """Return the membership year that would be audited if the member were drawn; None for one not in the population."""
     since, calendar = member.get("registered_since"), calendar_of(member)
     renewal = window.renewal_of(calendar, date.fromisoformat(since) if since else None)

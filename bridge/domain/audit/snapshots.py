@@ -10,16 +10,17 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
+from bridge.domain.audit.cases import StoredDeclaration
+from bridge.domain.record.comments import StoredComment
+from bridge.domain.record.entries import StoredEntry
+from bridge.domain.record.files import EvidenceSummary
 from bridge.domain.record.forms import Form, Forms
-from bridge.domain.record.plan import DROPPED
-from bridge.domain.record.records import values_of
-
-Document = dict[str, Any]
-Values = Mapping[str, Any]
+from bridge.domain.record.plan import DROPPED, StoredPlanItem
+from bridge.domain.record.records import StoredRecord, Values, values_of
 
 BOTH = ("reference", "complete", "missing_fields", "form_version", "created_at", "updated_at")
 OF_LOG = (*BOTH, "source", "draft", "finished_at", "period_id", "plan_ids")
@@ -30,14 +31,92 @@ OF_COMMENT = ("text", "refers_to", "author", "created_at")
 OF_FILE = ("name", "size", "sha256", "media_type", "state", "uploaded_at")
 
 
+class RecordLink(TypedDict):
+    """A link between a log entry and a plan item."""
+
+    log_id: str
+    plan_id: str
+
+
+class ScopeCounts(TypedDict):
+    """How many of each kind a submission has."""
+
+    log: int
+    plan: int
+    links: int
+    comments: int
+    evidence: int
+
+
+class StoredSubmission(TypedDict):
+    """A document of ``submissions``; the snapshot itself is in ``submission_pieces``."""
+
+    _id: str  # the receipt number
+    member_id: str
+    case_id: str
+    submitted_at: datetime
+    digest: str  # SHA-256 of the snapshot's canonical text, in hexadecimal digits
+    counts: ScopeCounts
+    evidence: dict[str, str]  # id → SHA-256 of each file in the scope
+
+
+class SnapshotPiece(TypedDict):
+    """A document of ``submission_pieces``: a part of a snapshot's canonical text."""
+
+    _id: str
+    submission_id: str
+    member_id: str
+    n: int  # from 0
+    data: bytes
+
+
+class SnapshotPeriod(TypedDict):
+    """The year that a submission is of, as a snapshot says it; both days inclusive."""
+
+    id: str
+    label: str
+    start: str
+    end: str
+
+
+class SnapshotMember(TypedDict):
+    """Whose submission it is, as a snapshot says it."""
+
+    id: str
+    name: str
+    registered: bool
+
+
+class SnapshotHeader(TypedDict):
+    """What a snapshot says of the case, the member and the declarations."""
+
+    case_id: str
+    receipt: str
+    submitted_at: datetime
+    period: SnapshotPeriod
+    member: SnapshotMember
+    declarations: list[StoredDeclaration]
+
+
+class Snapshot(SnapshotHeader):
+    """A whole submission; of each record what ``OF_LOG`` and the like name, and the fields of its form."""
+
+    counts: ScopeCounts
+    log: list[Values]
+    plan: list[Values]
+    links: list[RecordLink]
+    comments: list[Values]
+    evidence: list[Values]
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Everything that a submission covers, as stored (decision 1); ``files`` has the evidence by entry."""
 
-    log: Sequence[Document] = ()
-    plan: Sequence[Document] = ()
-    comments: Sequence[Document] = ()
-    files: Mapping[str, Sequence[Document]] = field(default_factory=dict[str, Sequence[Document]])
+    log: Sequence[StoredEntry] = ()
+    plan: Sequence[StoredPlanItem] = ()
+    comments: Sequence[StoredComment] = ()
+    files: Mapping[str, Sequence[EvidenceSummary]] = field(default_factory=dict[str, Sequence[EvidenceSummary]])
 
     @property
     def log_ids(self) -> list[str]:
@@ -55,24 +134,29 @@ class Scope:
         return [file["id"] for files in self.files.values() for file in files]
 
     @property
-    def links(self) -> list[Document]:
+    def links(self) -> list[RecordLink]:
         """Every link between an entry and a plan item that are both in the scope (R58)."""
         known = set(self.plan_ids)
         return [
             {"log_id": entry["_id"], "plan_id": plan_id}
             for entry in self.log
-            for plan_id in sorted(entry.get("plan_ids") or ())
+            for plan_id in sorted(entry["plan_ids"])
             if plan_id in known
         ]
 
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> ScopeCounts:
         """Return how many of each kind there are."""
         files = sum(len(files) for files in self.files.values())
-        sizes = {"log": len(self.log), "plan": len(self.plan), "links": len(self.links)}
-        return {**sizes, "comments": len(self.comments), "evidence": files}
+        return {
+            "log": len(self.log),
+            "plan": len(self.plan),
+            "links": len(self.links),
+            "comments": len(self.comments),
+            "evidence": files,
+        }
 
 
-def snapshot(about: Values, scope: Scope, forms: Forms) -> Document:
+def snapshot(about: SnapshotHeader, scope: Scope, forms: Forms) -> Snapshot:
     """Return the whole submission; ``about`` is what is said of the case, the member and the declarations."""
     return {
         **about,
@@ -80,7 +164,7 @@ def snapshot(about: Values, scope: Scope, forms: Forms) -> Document:
         "log": [_record(entry, forms.form("log", entry["form_version"]), OF_LOG) for entry in scope.log],
         "plan": [_record(item, forms.form("plan", item["form_version"]), OF_PLAN) for item in scope.plan],
         "links": scope.links,
-        "comments": [{"id": one["_id"], **_those(one, OF_COMMENT)} for one in scope.comments],
+        "comments": [{"id": comment["_id"], **_those(comment, OF_COMMENT)} for comment in scope.comments],
         "evidence": [
             {"id": file["id"], "log_id": entry_id, **_those(file, OF_FILE)}
             for entry_id, files in sorted(scope.files.items())
@@ -89,12 +173,12 @@ def snapshot(about: Values, scope: Scope, forms: Forms) -> Document:
     }
 
 
-def _record(record: Values, form: Form, rest: Iterable[str]) -> Document:
+def _record(record: StoredRecord, form: Form, rest: Iterable[str]) -> Values:
     """Name what leaves, so that a field added to the store for its own use does not."""
     return {"id": record["_id"], **values_of(form, record), **_those(record, rest)}
 
 
-def _those(values: Values, names: Iterable[str]) -> Document:
+def _those(values: Values, names: Iterable[str]) -> Values:
     return {name: values.get(name) for name in names}
 
 
@@ -120,20 +204,70 @@ def digest(text: bytes) -> str:
     return hashlib.sha256(text).hexdigest()
 
 
-def readiness(scope: Scope, forms: Forms, waiting: int, elsewhere: int) -> Document:
+class RecordName(TypedDict):
+    """A record as a person finds it again."""
+
+    kind: str  # ``log`` or ``plan``
+    id: str
+    reference: str | None
+    title: str | None
+
+
+class FieldName(TypedDict):
+    """A field of a form."""
+
+    name: str
+    label: str
+
+
+class RecordGaps(RecordName):
+    """A record whose needed fields are empty."""
+
+    fields: list[FieldName]
+
+
+class TypeTally(TypedDict):
+    """Entries of a type."""
+
+    complete: int
+    incomplete: int
+
+
+class ReadinessGaps(TypedDict):
+    """What an assessor will find missing in a scope."""
+
+    counts: ScopeCounts
+    by_type: dict[str, TypeTally]
+    missing: list[RecordGaps]
+    drafts: list[RecordName]
+    planned_not_logged: list[RecordName]
+    logged_not_planned: list[RecordName]
+    unexplained: list[RecordName]  # plan items that were dropped without a reason
+    unchecked_evidence: int
+    undated_plan_items: int
+    waiting: int
+
+
+class ReadinessReport(ReadinessGaps):
+    """The same in words, too."""
+
+    advice: list[str]
+
+
+def readiness(scope: Scope, forms: Forms, waiting: int, elsewhere: int) -> ReadinessReport:
     """Return what an assessor will find missing: advice, never a block (R45-R47, R57).
 
     ``waiting`` completions are not in the record yet; ``elsewhere`` plan items have no dates, so no period takes them.
     """
     missing = [*_gaps("log", scope.log, forms), *_gaps("plan", scope.plan, forms)]
     linked = {link["plan_id"] for link in scope.links}
-    found: Document = {
+    found: ReadinessGaps = {
         "counts": scope.counts(),
         "by_type": _by_type(scope.log),
         "missing": missing,
         "drafts": [_name("log", entry) for entry in scope.log if entry["draft"]],
         "planned_not_logged": [_name("plan", item) for item in scope.plan if _expected(item, linked)],
-        "logged_not_planned": [_name("log", entry) for entry in scope.log if not entry.get("plan_ids")],
+        "logged_not_planned": [_name("log", entry) for entry in scope.log if not entry["plan_ids"]],
         "unexplained": [_name("plan", item) for item in scope.plan if _unexplained(item)],
         "unchecked_evidence": sum(file["state"] != "clean" for files in scope.files.values() for file in files),
         "undated_plan_items": elsewhere,
@@ -142,7 +276,7 @@ def readiness(scope: Scope, forms: Forms, waiting: int, elsewhere: int) -> Docum
     return {**found, "advice": _advice(found)}
 
 
-def _gaps(kind: str, records: Iterable[Values], forms: Forms) -> list[Document]:
+def _gaps(kind: str, records: Iterable[StoredRecord], forms: Forms) -> list[RecordGaps]:
     return [
         {**_name(kind, record), "fields": _labels(forms.form(kind, record["form_version"]), record["missing_fields"])}
         for record in records
@@ -150,32 +284,32 @@ def _gaps(kind: str, records: Iterable[Values], forms: Forms) -> list[Document]:
     ]
 
 
-def _labels(form: Form, names: Iterable[str]) -> list[Document]:
+def _labels(form: Form, names: Iterable[str]) -> list[FieldName]:
     labels = {field.name: field.label for field in form.fields}
     return [{"name": name, "label": labels.get(name, name)} for name in names]
 
 
-def _name(kind: str, record: Values) -> Document:
+def _name(kind: str, record: StoredRecord) -> RecordName:
     return {"kind": kind, "id": record["_id"], "reference": record.get("reference"), "title": record.get("title")}
 
 
-def _expected(item: Values, linked: set[str]) -> bool:
+def _expected(item: StoredPlanItem, linked: set[str]) -> bool:
     return item["_id"] not in linked and item.get("status") != DROPPED
 
 
-def _unexplained(item: Values) -> bool:
+def _unexplained(item: StoredPlanItem) -> bool:
     return item.get("status") == DROPPED and not (item.get("status_reason") or "").strip()
 
 
-def _by_type(log: Iterable[Values]) -> dict[str, Document]:
-    found: dict[str, Document] = {}
+def _by_type(log: Iterable[StoredEntry]) -> dict[str, TypeTally]:
+    found: dict[str, TypeTally] = {}
     for entry in log:
         tally = found.setdefault(entry.get("type") or "none", {"complete": 0, "incomplete": 0})
         tally["complete" if entry["complete"] else "incomplete"] += 1
     return found
 
 
-def _advice(found: Values) -> list[str]:
+def _advice(found: ReadinessGaps) -> list[str]:
     """Say each gap in a sentence of its own, the most telling first."""
     counts, drafts, missing = found["counts"], len(found["drafts"]), len(found["missing"])
     planned, logged = len(found["planned_not_logged"]), len(found["logged_not_planned"])

@@ -8,81 +8,19 @@ from typing import NotRequired, TypedDict, cast
 
 from bridge.domain.lrs.index_keys import EVERY, IndexKeys
 from bridge.domain.privacy.redaction import mentions
-
-
-class AttachmentRow(TypedDict):
-    """An attachment whose data is stored: its hash in lower case, and its media type."""
-
-    sha2: str
-    type: str
-
-
-class ChainRow(TypedDict):
-    """One statement of a chain of references: its id, the keys to look up by, the roles that narrow."""
-
-    id: str
-    keys: list[bytes]
-    roles: list[bytes]
-
-
-class LrsFields(TypedDict):
-    """The sub-document ``lrs`` of a row of ``statements``."""
-
-    at: int
-    """The time stored, in microseconds since 1970."""
-    added: bytes
-    """What the LRS added to the statement, as the inside of a JSON object."""
-    keys: list[bytes]
-    """The keys to look up by: its own, and those of the statements that it refers to."""
-    roles: list[bytes]
-    """The keys that narrow a search, of the same statements."""
-    held: list[bytes]
-    """The keys of this statement alone."""
-    by: str
-    """The key of the credential that stored it."""
-    here: bool
-    """True; what the partial index of the LRS goes by."""
-    reshape: NotRequired[bool]
-    """It has to be parsed to be shown, rather than extended."""
-    untimed: NotRequired[bool]
-    """It came without a timestamp."""
-    target: NotRequired[str]
-    """The statement that it refers to."""
-    voids: NotRequired[str]
-    """The statement that it voids."""
-    attached: NotRequired[list[AttachmentRow]]
-    chain: NotRequired[list[ChainRow]]
-    """It and the statements that it refers to, one after another."""
-    traceparent: NotRequired[str]
-    correlation_id: NotRequired[str]
+from bridge.domain.statements.rows import LrsFields
 
 
 class LrsRow(TypedDict):
-    """A row of ``statements`` that came over HTTP; without a disposition until the worker has settled it."""
+    """A row of the ledger that came over HTTP; without a disposition until the worker has settled it."""
 
     _id: str
-    """The statement's id, in lower case."""
     raw: bytes
-    """Its text as received, with its id in front if it had none."""
     digest: bytes
-    """Its canonical form, hashed (``statements.comparison``)."""
     received_at: datetime
     about: list[bytes]
-    """Keyed hashes of everybody it names, for an erasure."""
     lrs: LrsFields
     voided_by: NotRequired[str]
-    """The statement that voids it."""
-
-
-class KnownRow(TypedDict, total=False):
-    """A row of ``statements`` whoever made it: the queue, the LRS, or a voiding alone (then ``voided_by`` is all)."""
-
-    _id: str
-    raw: bytes
-    digest: bytes
-    received_at: datetime
-    lrs: LrsFields
-    voided_by: str
 
 
 @dataclass(frozen=True, slots=True)

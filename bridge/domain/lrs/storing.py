@@ -10,11 +10,12 @@ import orjson
 
 from bridge.domain.lrs.index_keys import extract_keys
 from bridge.domain.lrs.parsing import IncomingStatement
-from bridge.domain.lrs.rows import KnownRow, NewStatement, StoredAttachment
+from bridge.domain.lrs.rows import NewStatement, StoredAttachment
 from bridge.domain.lrs.serialization import assigned_properties, needs_reshaping, to_datetime, with_id
 from bridge.domain.privacy.redaction import everybody
 from bridge.domain.statements.comparison import digest, same
 from bridge.domain.statements.ledger import is_same
+from bridge.domain.statements.rows import LedgerRow
 from bridge.errors import Conflict, Forbidden
 
 
@@ -55,7 +56,7 @@ class StoreContext:
             correlation_id=self.correlation_id,
         )
 
-    def complete(self, new: NewStatement, row: KnownRow | None, incoming: IncomingStatement) -> NewStatement:
+    def complete(self, new: NewStatement, row: LedgerRow | None, incoming: IncomingStatement) -> NewStatement:
         """Return what is stored where a row may be there already: one that came by the queue keeps its text."""
         raw = row.get("raw") if row else None
         if not row or not raw:
@@ -81,7 +82,7 @@ def _attached(incoming: IncomingStatement, hashes: frozenset[str]) -> tuple[Stor
     return tuple(StoredAttachment(sha2, content_type) for sha2, content_type in types.items() if sha2 in hashes)
 
 
-def is_new(statement: NewStatement, row: KnownRow | None) -> bool:
+def is_new(statement: NewStatement, row: LedgerRow | None) -> bool:
     """Say whether there is something to store; raises ``Conflict`` for another statement under the same id."""
     if row is None or "digest" not in row:
         return True
@@ -97,7 +98,7 @@ def _conflict() -> Conflict:
 
 
 def find_voidings(
-    statements: Sequence[NewStatement], rows: Mapping[str, KnownRow], context: StoreContext
+    statements: Sequence[NewStatement], rows: Mapping[str, LedgerRow], context: StoreContext
 ) -> dict[str, str]:
     """Return target → voiding statement; a voiding statement is not voided (xAPI-Data §2.3.2).
 
@@ -110,7 +111,7 @@ def find_voidings(
         target = statement.index_keys.voids
         if target is None:
             continue
-        row = rows.get(target, KnownRow())
+        row = rows.get(target, LedgerRow(_id=target))
         is_own = row.get("lrs", {}).get("by") == context.key if "raw" in row else target in by_id
         if not (context.may_void_any or is_own):
             raise Forbidden("A credential without the scope all voids only what it has stored itself.")

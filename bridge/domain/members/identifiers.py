@@ -7,7 +7,7 @@ and what it refuses is refused here, so that no identifier waits for a statement
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, NotRequired, Self, TypedDict
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
@@ -15,6 +15,14 @@ from schemas.xapi import fits_part, part_schema
 
 KINDS: Final = ("account", "mbox", "mbox_sha1sum", "openid")
 """The four inverse functional identifiers (xAPI-Data §2.4.2.3)."""
+
+
+class IdentifierOwner(TypedDict):
+    """A document of ``identifiers``: whose an identifier is, or that a statement waits for it."""
+
+    _id: str  # the identifier's key (``statements.agents``)
+    member_id: NotRequired[str]
+    sought: NotRequired[int]  # the transactions that looked for it while nobody had it
 
 
 class Input(BaseModel):

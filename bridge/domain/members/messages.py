@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -11,6 +12,8 @@ from pydantic.json_schema import models_json_schema
 from bridge.domain.fields import ONE_LINE, Day
 from bridge.domain.members.identifiers import Identifier, Input
 from bridge.domain.members.mailboxes import EmailAddress
+from bridge.domain.members.members import PeriodDays, StoredMember
+from bridge.domain.privacy.subjects import given_up
 from bridge.domain.record.periods import Period, check_periods
 from bridge.domain.statements import agents
 from bridge.errors import Conflict, FieldError
@@ -24,6 +27,10 @@ class PeriodIn(Input):
 
     start: Day
     end: Day
+
+    def days(self) -> PeriodDays:
+        """Return it as it is stored."""
+        return {"start": self.start.isoformat(), "end": self.end.isoformat()}
 
 
 ONE_CALENDAR: dict[str, Any] = {
@@ -93,13 +100,34 @@ def is_member_id(text: str) -> bool:
     return re.fullmatch(MEMBER_ID, text) is not None
 
 
-def stored_fields(member_id: str, body: MemberIn) -> dict[str, Any]:
-    """Return what is stored of a member as it was brought; the identifiers also as keys."""
+def stored_member(
+    member_id: str, body: MemberIn, before: StoredMember | None, secret: bytes, at: datetime
+) -> StoredMember:
+    """Return what is stored of a member as it was brought, in place of what was there ``before``.
+
+    The identifiers are also stored as keys, and as tombstones by ``secret``.
+    """
     identifiers = [identifier.agent() for identifier in body.identifiers]
     # The id has a key as well: who brings a member and who erases one meet on it, if there is no member to meet on.
     keys = [agents.id_key(member_id), *agents.member_keys(identifiers)]
-    dumped = body.model_dump(mode="json", exclude={"identifiers"})
-    return {**dumped, "identifiers": identifiers, "keys": keys, "left_at": None}
+    stones = [agents.tombstone(secret, key) for key in keys]
+    return {
+        "_id": member_id,
+        "name": body.name,
+        "email": body.email,
+        "language": body.language,
+        "registered": body.registered,
+        "registered_since": body.registered_since.isoformat() if body.registered_since else None,
+        "renewal_date": body.renewal_date.isoformat() if body.renewal_date else None,
+        "periods": [period.days() for period in body.periods] if body.periods else None,
+        "identifiers": identifiers,
+        "keys": keys,
+        "stones": stones,
+        "former": given_up(before, stones, at),
+        "left_at": None,
+        "version": before["version"] + 1 if before else 1,
+        "acts": before["acts"] if before else 0,
+    }
 
 
 def identifier_conflict(body: MemberIn, key: str) -> Conflict:

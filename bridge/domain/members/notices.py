@@ -11,14 +11,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from string import Template
-from typing import Any, Final
+from typing import Final, Literal, NotRequired, TypedDict, get_args
 
-from bridge.domain.audit.cases import AWAITED, State
+from bridge.domain.audit.cases import AWAITED, State, StoredCase
 from bridge.domain.record.periods import MONTHS
+from bridge.domain.sorting import SortKey
 from schemas.notices import FRAME, TEMPLATES
 
-PENDING, SENDING, SENT, UNCERTAIN = "pending", "sending", "sent", "uncertain"
-FINAL: Final = frozenset({UNCERTAIN, "refused", "failed", "bounced", "no_address"})
+NoticeState = Literal[
+    "pending", "sending", "sent", "uncertain", "refused", "failed", "bounced", "no_address", "superseded"
+]
+NOTICE_STATES: Final[tuple[NoticeState, ...]] = get_args(NoticeState)
+PENDING, SENDING, SENT, UNCERTAIN = NOTICE_STATES[:4]
+FINAL: Final[frozenset[NoticeState]] = frozenset({UNCERTAIN, "refused", "failed", "bounced", "no_address"})
 """States of a notice that did not arrive, as far as is known, and is not tried again by itself."""
 
 GIVE_UP_AFTER: Final = timedelta(days=4)
@@ -36,8 +41,41 @@ TOLD: Final = ("audit.selected", "audit.submitted", "audit.returned", "audit.clo
 """The events that a member gets a notice of."""
 
 
+class NoticeFacts(TypedDict):
+    """What the event of a notice told: ids, states and dates."""
+
+    case_id: str
+    state: NotRequired[str]
+    due_date: NotRequired[str]
+    days: NotRequired[int]  # left until the due date
+    receipt: NotRequired[str | None]
+
+
+NOTICE_FACTS: Final = ("case_id", "state", "due_date", "days", "receipt")
+
+
+class StoredNotice(TypedDict):
+    """A document of ``notices``."""
+
+    _id: str  # the id of the event that it tells of
+    kind: str  # that event's type
+    member_id: str
+    state: NoticeState
+    attempts: int
+    told: NoticeFacts
+    created_at: datetime
+    next_at: datetime  # not tried before
+    status: str | None  # an SMTP code or a word, never a server's sentence
+    order: dict[str, SortKey]  # ``created_at``
+    claimed_at: NotRequired[datetime]
+    claimed_until: NotRequired[datetime]
+    sent_at: NotRequired[datetime]
+    message_id: NotRequired[str]
+    bounced_at: NotRequired[datetime]
+
+
 @dataclass(frozen=True, slots=True)
-class Letter:
+class NoticeLetter:
     """A notice in words; ``language`` is the one it is written in."""
 
     subject: str
@@ -47,12 +85,12 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class ClaimedNotice:
     """A notice to hand over now: to which address, and in which words."""
 
-    notice: dict[str, Any]
+    notice: StoredNotice
     address: str
-    letter: Letter
+    letter: NoticeLetter
 
 
 def template_of(kind: str, state: str) -> str:
@@ -60,10 +98,10 @@ def template_of(kind: str, state: str) -> str:
     return state if kind == "audit.closed" else kind.removeprefix("audit.")
 
 
-def is_stale(kind: str, told: Mapping[str, Any], case: Mapping[str, Any]) -> bool:
+def is_stale(kind: str, told: NoticeFacts, case: StoredCase) -> bool:
     """Whether a notice that waited asks for what is no longer asked: the case, or its due date, has moved on since."""
     asks = {"audit.selected": (State.SELECTED,), "audit.returned": (State.RETURNED,), "audit.due": tuple(AWAITED)}
-    moved = kind == "audit.due" and told["due_date"] != case["due_date"]
+    moved = kind == "audit.due" and told.get("due_date") != case["due_date"]
     return moved or (kind in asks and case["state"] not in asks[kind])
 
 
@@ -73,7 +111,7 @@ def language_of(wanted: str | None) -> str:
     return language if language in MONTH_NAMES else "en"
 
 
-def letter(name: str, language: str, values: Mapping[str, str], link: str | None) -> Letter:
+def letter(name: str, language: str, values: Mapping[str, str], link: str | None) -> NoticeLetter:
     """Write a notice; ``values`` are the names, dates and numbers that its template has places for."""
     subject, _, body = TEMPLATES[language, name].partition("\n\n")
     paragraphs = [Template(part).substitute(values).strip() for part in body.strip().split("\n\n")]
@@ -81,7 +119,7 @@ def letter(name: str, language: str, values: Mapping[str, str], link: str | None
     title = Template(subject.strip()).substitute(values)
     marked = "\n".join(_marked(part, link) for part in texts)
     whole = Template(FRAME).substitute(language=language, title=html.escape(title), paragraphs=marked)
-    return Letter(title, "\n\n".join(texts) + "\n", whole, language)
+    return NoticeLetter(title, "\n\n".join(texts) + "\n", whole, language)
 
 
 def _marked(paragraph: str, link: str | None) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 import orjson
 
@@ -18,6 +18,7 @@ from bridge.domain.privacy.people import anybody_in, keys_of, without
 from bridge.domain.privacy.redaction import alone
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.domain.record.entries import NAMESPACE
+from bridge.domain.sorting import SortKey
 from bridge.domain.statements import agents, bodies, decoding, unpacking
 from bridge.domain.statements.dispositions import Reason
 from bridge.domain.statements.nesting import is_deep
@@ -75,6 +76,46 @@ class QueuedDeadLetter:
     letter: DeadLetter
 
 
+class LetterFacts(TypedDict):
+    """What is known of a dead letter beside its body."""
+
+    reason: str  # a ``Reason``
+    detail: str  # what was expected; quotes nothing of the body
+    exchange: str  # where it came from
+    routing_key: str
+    correlation_id: str | None
+    content_type: str | None
+    content_encoding: str | None
+    failed_at: str  # ISO 8601, UTC
+    attempts: int
+
+
+class MirroredLetter(LetterFacts):
+    """A document of ``dead_letters``."""
+
+    _id: str
+    size: int  # bytes of the body
+    about: list[str]  # identifier keys of whoever the statement or message is of
+    owners: list[str]  # their tombstones
+    named: list[str]  # tombstones of everybody it names
+    order: dict[str, SortKey]  # ``failed_at`` and ``reason``
+    copies: int  # how often the very same letter lies in the queue
+    mirrored_at: datetime
+
+
+class LetterBody(TypedDict):
+    """A document of ``dead_letter_bodies``, apart so that a list reads none."""
+
+    _id: str
+    body: bytes
+
+
+class WholeLetter(MirroredLetter):
+    """A dead letter with its body; None when it was too large to keep."""
+
+    body: bytes | None
+
+
 @dataclass(frozen=True, slots=True)
 class MirrorRow:
     """A letter to keep; ``facts`` have ``failed_at`` (ISO 8601, UTC) and ``reason`` among them.
@@ -84,11 +125,11 @@ class MirrorRow:
 
     letter_id: str
     body: bytes
-    facts: Mapping[str, Any]
+    facts: LetterFacts
     about: Sequence[str]
     named: Sequence[str] = ()
 
-    def document(self, secret: bytes) -> dict[str, Any]:
+    def document(self, secret: bytes) -> MirroredLetter:
         """Return what lists are made from: all but the body."""
         return {
             "_id": self.letter_id,
@@ -97,7 +138,10 @@ class MirrorRow:
             "about": list(self.about),
             "owners": [agents.tombstone(secret, key) for key in self.about],
             "named": [agents.tombstone(secret, key) for key in dict.fromkeys((*self.about, *self.named))],
-            "order": {name: {"empty": False, "key": self.facts[name]} for name in sorted(SORTABLE)},
+            "order": {
+                "failed_at": {"empty": False, "key": self.facts["failed_at"]},
+                "reason": {"empty": False, "key": self.facts["reason"]},
+            },
             "copies": 1,
             "mirrored_at": datetime.now(UTC),
         }
@@ -136,7 +180,7 @@ def failed_before(age: str | None) -> datetime | None:
 def mirror_row(queued: QueuedDeadLetter) -> MirrorRow:
     """Return the mirror's row of a letter."""
     letter = queued.letter
-    facts = {
+    facts: LetterFacts = {
         "reason": letter.reason.value,
         "detail": letter.detail,
         "exchange": letter.origin.exchange,

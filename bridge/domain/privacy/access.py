@@ -10,11 +10,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import orjson
 
-Row = Mapping[str, Any]
+from bridge.domain.sorting import SortKey
 
 CHAINS = 16
 """How many chains there are: a fixed number, so that one that is missing is missed; more let more writers by."""
@@ -54,6 +54,48 @@ PARTS: Mapping[str, str] = {
     "record": "your record",
     "dead_letter": "a message about what you completed",
 }
+
+
+class StoredRight(TypedDict):
+    """What let a reader in, as a row says it."""
+
+    kind: str  # one of ``RIGHTS``
+    id: str | None
+
+
+class AccessContent(TypedDict):
+    """What a row of the access log says, without its place in a chain."""
+
+    at: datetime
+    subject: str  # of staff the token's subject, of a member a tombstone
+    roles: list[str]
+    member_key: str | None  # the tombstone of the member's id; None: of nobody who is known
+    right: StoredRight
+    parts: list[str]  # of ``PARTS``
+    item: str | None  # the id of what was asked for
+    call: str  # method and template of the route
+    correlation_id: str
+    allowed: bool  # whether anything was shown
+    status: int  # the HTTP status of the answer
+
+
+class AccessLogRow(AccessContent):
+    """A document of ``access_log``."""
+
+    _id: str  # chain and number
+    chain: int
+    seq: int  # its number in the chain, from 1
+    prev: str  # the hash of the row before it
+    hash: str
+    order: NotRequired[dict[str, SortKey]]  # ``at``; stands beside the row, and is not hashed
+
+
+class ChainHead(TypedDict):
+    """A document of ``access_heads``: where a chain ends."""
+
+    _id: int  # the chain
+    seq: int
+    hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +147,7 @@ def chain_of(member_id: str | None, subject: str) -> int:
     return hashlib.sha256((member_id or f"reader:{subject}").encode()).digest()[0] % CHAINS
 
 
-def content(access: Access, at: datetime, member_key: str | None) -> dict[str, Any]:
+def content(access: Access, at: datetime, member_key: str | None) -> AccessContent:
     """Return what a row says, without its place in a chain; the member only by key, so that no row has to change.
 
     ``member_key`` is the tombstone of the member's id: the same that an erasure keeps (invariant 8).
@@ -130,25 +172,25 @@ CONTENT = (
 )  # fmt: skip
 
 
-def linked(said: Row, chain: int, seq: int, previous: str) -> dict[str, Any]:
+def linked(said: AccessContent, chain: int, seq: int, previous: str) -> AccessLogRow:
     """Return a whole row: its content at its place in a chain, with its hash."""
-    row = {**said, "chain": chain, "seq": seq, "prev": previous}
-    return {"_id": f"{chain}:{seq}", **row, "hash": row_hash(row)}
+    row: AccessLogRow = {**said, "_id": f"{chain}:{seq}", "chain": chain, "seq": seq, "prev": previous, "hash": ""}
+    return {**row, "hash": row_hash(row)}
 
 
-def order(row: Row) -> dict[str, Any]:
+def order(row: AccessLogRow) -> dict[str, SortKey]:
     """Return a row's place in a member's list, by time; it stands beside the row."""
     return {"at": {"empty": False, "key": f"{row['at']:%Y-%m-%dT%H:%M:%S.%f}/{row['seq']:012}"}}
 
 
-def row_hash(row: Row) -> str:
+def row_hash(row: AccessLogRow) -> str:
     """Return the SHA-256, in hex, of a row's canonical JSON: its content and place, keys sorted, times in UTC."""
     told = {name: row.get(name) for name in (*CONTENT, "chain", "seq", "prev")}
     canonical = orjson.dumps(told, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z, default=str)
     return hashlib.sha256(canonical).hexdigest()
 
 
-def in_words(row: Row) -> str:
+def in_words(row: AccessLogRow) -> str:
     """Say in one sentence who read what, when and by which right; raises nothing for a role that is not known."""
     what = " and ".join(PARTS.get(part, "your record") for part in row["parts"]) or "your record"
     day = f"{row['at']:%d %B %Y at %H:%M} UTC".lstrip("0")
@@ -156,6 +198,6 @@ def in_words(row: Row) -> str:
     return f"On {day}, {team(row)} {did} {what}. {RIGHTS.get(row['right']['kind'], RIGHTS['none'])}."
 
 
-def team(row: Row) -> str:
+def team(row: AccessLogRow) -> str:
     """Return what a person calls the reader."""
     return next((TEAMS[role] for role in TEAMS if role in row["roles"]), "somebody")

@@ -15,10 +15,9 @@ from bridge.domain.lrs.index_keys import hash_key
 from bridge.domain.privacy.people import NOBODY, anybody_in, keys_of, people, without
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.domain.statements.agents import tombstone
+from bridge.domain.statements.rows import LedgerRow
 
 __all__ = ["NOBODY"]
-
-Row = Mapping[str, Any]
 
 
 def mention(stone: str) -> bytes:
@@ -42,48 +41,51 @@ def facts_of(keys: Collection[str]) -> list[bytes]:
     return [hash_key(kind, key) for kind in kinds for key in keys]
 
 
-def is_own(row: Row, subject: DataSubject) -> bool:
+def is_own(row: LedgerRow, subject: DataSubject) -> bool:
     """Say whether a row is of the person's own statement: the member's whom it was settled for; else its actor's."""
     if "member_id" in row:
         return row["member_id"] == subject.member_id
-    return any(subject.is_key(key, _at(row)) for key in actor_keys(row))
+    return any(subject.is_key(key, received_at(row)) for key in actor_keys(row))
 
 
-def actor_keys(row: Row) -> frozenset[str]:
+def actor_keys(row: LedgerRow) -> frozenset[str]:
     """Return the identifier key of a row's actor; none of a Group, which is not a member."""
-    actor: dict[str, Any] = orjson.loads(row["raw"])["actor"] if row.get("raw") else {}
+    raw = row.get("raw")
+    actor: dict[str, Any] = orjson.loads(raw)["actor"] if raw else {}
     return frozenset() if actor.get("objectType") == "Group" else frozenset(keys_of(actor))
 
 
-def settled_actor(row: Row) -> frozenset[str]:
+def settled_actor(row: LedgerRow) -> frozenset[str]:
     """Return the actor's key of a statement that was settled for a member: them, whoever has the identifier now."""
     return actor_keys(row) if "member_id" in row else frozenset()
 
 
-def named_keys(row: Row, subject: DataSubject) -> frozenset[str]:
+def named_keys(row: LedgerRow, subject: DataSubject) -> frozenset[str]:
     """Return the identifier keys by which another's row names the person, in its text or in what the LRS added."""
     found = {key for text in _texts(row).values() for named in anybody_in(text) for key in keys_of(named.agent)}
-    return subject.keys_at(found - settled_actor(row), _at(row))
+    return subject.keys_at(found - settled_actor(row), received_at(row))
 
 
-def _at(row: Row) -> datetime:
+def received_at(row: LedgerRow) -> datetime:
+    """Return when a row's statement was received."""
+    assert "received_at" in row, "a row that names anybody has its statement"
     return row["received_at"]
 
 
-def _texts(row: Row) -> dict[str, Any]:
+def _texts(row: LedgerRow) -> dict[str, Any]:
     """Return what a row says as decoded JSON: ``raw``, and ``added`` by the LRS."""
-    raw, added = row.get("raw"), row.get("lrs", {}).get("added")
+    raw, added = row.get("raw"), row["lrs"]["added"] if "lrs" in row else None
     texts = {"raw": orjson.loads(raw)} if raw else {}
     return {**texts, "added": orjson.loads(b"{" + added + b"}")} if added else texts
 
 
-def redacted(row: Row, keys: Collection[str]) -> dict[str, bytes]:
+def redacted(row: LedgerRow, keys: Collection[str]) -> dict[str, bytes]:
     """Return another's row without the person, whom these keys name: ``raw`` and ``added``, as far as it has them."""
     texts = {name: orjson.dumps(without(text, keys.__contains__)) for name, text in _texts(row).items()}
     return {name: text[1:-1] if name == "added" else text for name, text in texts.items()}
 
 
-def told_of(row: Row, subject: DataSubject) -> list[dict[str, Any]]:
+def told_of(row: LedgerRow, subject: DataSubject) -> list[dict[str, Any]]:
     """Return where another's row names the person, and how: nothing else of it is theirs."""
     keys = named_keys(row, subject)
     found = [named for text in _texts(row).values() for named in anybody_in(text)]

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
+from bridge.domain.members.members import FormerIdentifier, StoredMember
 from bridge.domain.statements.agents import id_key, tombstone
 
 
@@ -81,7 +81,9 @@ class DataSubject:
         return frozenset(key for key in keys if self.is_key(key, at))
 
 
-def given_up(member: Mapping[str, Any], stones: Collection[str], at: datetime) -> list[dict[str, Any]]:
+def given_up(member: StoredMember | None, stones: Collection[str], at: datetime) -> list[FormerIdentifier]:
     """Return a member's former identifiers once they have these; each with the time that they had it until."""
-    gone = [stone for stone in member.get("stones", ()) if stone not in stones]
-    return [*member.get("former", ()), *({"stone": stone, "until": at} for stone in gone)]
+    if member is None:
+        return []
+    gone = [stone for stone in member["stones"] if stone not in stones]
+    return [*member["former"], *(FormerIdentifier(stone=stone, until=at) for stone in gone)]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TypedDict
 
+from bridge.domain.audit.cases import AWAITED, State, StoredCase
 from bridge.domain.record.periods import Period
 
-Action = dict[str, Any]
 
-OPEN_TO_SUBMIT = frozenset({"selected", "returned"})
-"""States of an audit case in which the member may submit (decision 3)."""
+class PeriodAction(TypedDict):
+    """Something that a member may do with a period; ``reason`` says why it is not possible now, else None."""
+
+    name: str
+    enabled: bool
+    reason: str | None
 
 
-def actions(period: Period, *, frozen: bool, cases: Sequence[Mapping[str, Any]]) -> list[Action]:
+def actions(period: Period, *, frozen: bool, cases: Sequence[StoredCase]) -> list[PeriodAction]:
     """Return ``{name, enabled, reason}`` for each action; ``cases`` are the member's audit cases, newest first."""
     closed = "record_frozen" if frozen else None
     refusals = {
@@ -26,13 +30,13 @@ def actions(period: Period, *, frozen: bool, cases: Sequence[Mapping[str, Any]])
     return [{"name": name, "enabled": reason is None, "reason": reason} for name, reason in refusals.items()]
 
 
-def why_not_submit(period: Period, cases: Sequence[Mapping[str, Any]]) -> str | None:
+def why_not_submit(period: Period, cases: Sequence[StoredCase]) -> str | None:
     """Return the reason why a period cannot be submitted for review, or None when it can (R54).
 
     A case is of days, which the member's years may have moved over since (R82): each year with one of them can.
     """
     first, last = period.start.isoformat(), period.end.isoformat()
     states = [case["state"] for case in cases if case["start"] <= last and case["end"] >= first]
-    if any(state in OPEN_TO_SUBMIT for state in states):
+    if any(state in AWAITED for state in states):
         return None
-    return "already_submitted" if "submitted" in states else "not_selected"
+    return "already_submitted" if State.SUBMITTED in states else "not_selected"

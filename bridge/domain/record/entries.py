@@ -6,11 +6,11 @@ import hashlib
 import uuid
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final, Literal, NotRequired, TypedDict, cast, get_args
 
 from bridge.domain.record import forms
 from bridge.domain.record.periods import MembershipCalendar
-from bridge.domain.record.records import Document, Values, findable, in_future, out_of_order, patched
+from bridge.domain.record.records import StoredRecord, Values, findable, in_future, out_of_order, patched
 from bridge.domain.statements.completions import Completion
 from bridge.errors import FieldError
 from schemas.forms import log_type
@@ -18,11 +18,51 @@ from schemas.forms import log_type
 NAMESPACE = uuid.UUID("6d0c8a52-6f0b-5c39-9d53-0a4f6a1d1c53")
 """Root of the ids that are derived, so that writing twice is writing once (design.md, Data)."""
 
+Source = Literal["learning_centre", "manual", "import"]
+SOURCES: Final[tuple[Source, ...]] = get_args(Source)
+"""How an entry came into the log (R32)."""
+
 SORTABLE = ("title", "type", "date", "complete")
 """What the log can be sorted by (R22)."""
 
 NOT_COPIED = ("date", "start_date", "reference")
 """Fields that a copy leaves empty: the new activity is on another day, and has a number of its own (R77)."""
+
+
+class StoredProvenance(TypedDict):
+    """Where an automatic entry comes from (R31)."""
+
+    statement_ids: list[str]  # the statements behind it, the one that made it first
+    activity_id: str
+    registration: str | None
+    actor_key: str
+    received_at: datetime
+    original_title: str | None
+    original_description: str | None
+    voided: NotRequired[bool]
+    voided_ids: NotRequired[list[str]]  # those of the statements that were voided (decision 8)
+
+
+class StoredEntry(StoredRecord):
+    """A document of ``log_entries``.
+
+    Of an automatic one that was withdrawn or purged a tombstone stays, without ``listed`` (decisions 5, 8).
+    """
+
+    source: Source
+    draft: bool
+    period_id: str | None  # the year that ``date`` lies in
+    plan_ids: list[str]  # the plan items that it is linked with
+    linked: bool  # whether there are any
+    type: NotRequired[str]
+    date: NotRequired[str]  # YYYY-MM-DD
+    minutes: NotRequired[int]
+    provenance: NotRequired[StoredProvenance]  # of an automatic entry
+    merge_keys: NotRequired[list[str]]  # one entry of a member has each (decision 7)
+    touched_at: NotRequired[datetime]  # when the member changed it last
+    finished_at: NotRequired[datetime | None]  # when it was a draft no more
+    withdrawn_at: NotRequired[datetime]
+    purged: NotRequired[bool]
 
 
 def entry_id(member_id: str, statement_id: str) -> str:
@@ -40,7 +80,7 @@ def automatic_draft(
     received_at: datetime,
     form: forms.Form,
     number: int,
-) -> Document:
+) -> StoredEntry:
     """Make the draft entry of a completion (R27-R30): pre-filled facts, the reflections left to the member.
 
     ``number`` is the next of the member's log (R48).
@@ -82,9 +122,9 @@ def automatic_draft(
     return listed(draft, form, calendar)
 
 
-def joined(entry: Document, statement_id: str, merge_keys: Sequence[str]) -> Document:
+def joined(entry: StoredEntry, statement_id: str, merge_keys: Sequence[str]) -> StoredEntry:
     """Return an entry with one more statement behind it, and its keys (decision 7)."""
-    provenance = entry["provenance"]
+    provenance = _provenance(entry)
     statement_ids = [*provenance["statement_ids"], statement_id]
     return {
         **entry,
@@ -94,25 +134,37 @@ def joined(entry: Document, statement_id: str, merge_keys: Sequence[str]) -> Doc
     }
 
 
-def is_untouched(entry: Document, statement_id: str) -> bool:
+def is_untouched(entry: StoredEntry, statement_id: str) -> bool:
     """Say whether an entry is a draft that no other statement stands behind and no member has changed (decision 8)."""
-    return entry.get("touched_at") is None and entry["provenance"]["statement_ids"] == [statement_id]
+    return entry.get("touched_at") is None and statements_of(entry) == [statement_id]
 
 
-def withdrawn(entry: Document, at: datetime) -> Document:
+def withdrawn(entry: StoredEntry, at: datetime) -> StoredEntry:
     """Return the tombstone of an entry whose statement was voided; the same activity may make another (decision 8)."""
-    rest = {name: value for name, value in entry.items() if name not in {"merge_keys", "listed"}}
+    rest = entry.copy()
+    rest.pop("merge_keys", None)
+    rest.pop("listed", None)
     return {**rest, "deleted_at": at, "withdrawn_at": at, "updated_at": at, "version": entry["version"] + 1}
 
 
-def flagged(entry: Document, statement_id: str) -> Document:
+def flagged(entry: StoredEntry, statement_id: str) -> StoredEntry:
     """Return an entry that says that a statement behind it was voided (decision 8)."""
-    provenance = entry["provenance"]
+    provenance = _provenance(entry)
     voided_ids = provenance.get("voided_ids", [])
     if statement_id in voided_ids:
         return entry
-    flags = {"voided": True, "voided_ids": [*voided_ids, statement_id]}
-    return {**entry, "provenance": {**provenance, **flags}, "version": entry["version"] + 1}
+    after: StoredProvenance = {**provenance, "voided": True, "voided_ids": [*voided_ids, statement_id]}
+    return {**entry, "provenance": after, "version": entry["version"] + 1}
+
+
+def statements_of(entry: StoredEntry) -> list[str]:
+    """Return the ids of the statements behind an entry; none of one that a member wrote."""
+    return entry["provenance"]["statement_ids"] if "provenance" in entry else []
+
+
+def _provenance(entry: StoredEntry) -> StoredProvenance:
+    assert "provenance" in entry, "only automatic entries have statements behind them"
+    return entry["provenance"]
 
 
 def new_entry(
@@ -120,13 +172,13 @@ def new_entry(
     values: Values,
     *,
     draft: bool,
-    source: str,
+    source: Source,
     form: forms.Form,
     calendar: MembershipCalendar,
     at: datetime,
-) -> Document:
+) -> StoredEntry:
     """Make an entry that a member writes, by hand or by import (R32); it has no number yet."""
-    entry: Document = {
+    entry: dict[str, Any] = {
         "_id": str(uuid.uuid4()),
         "member_id": member_id,
         **{name: value for name, value in values.items() if value is not None},
@@ -144,8 +196,13 @@ def new_entry(
 
 
 def changed(
-    entry: Document, changes: Values, draft: bool | None, form: forms.Form, calendar: MembershipCalendar, at: datetime
-) -> Document:
+    entry: StoredEntry,
+    changes: Values,
+    draft: bool | None,
+    form: forms.Form,
+    calendar: MembershipCalendar,
+    at: datetime,
+) -> StoredEntry:
     """Return an entry after a member's change; ``draft`` None leaves it as it is (R30, R37)."""
     now = entry["draft"] if draft is None else draft
     finished = None if now else entry.get("finished_at") or at
@@ -153,14 +210,22 @@ def changed(
     return listed(values, form, calendar)
 
 
-def listed(entry: Document, form: forms.Form, calendar: MembershipCalendar) -> Document:
+def listed(entry: Values, form: forms.Form, calendar: MembershipCalendar) -> StoredEntry:
     """Return a live entry with all that lists need: what is derived, sort keys, search tokens."""
     known = derived(entry, draft=entry["draft"], form=form, calendar=calendar)
     full = {**entry, **known, "linked": bool(entry.get("plan_ids")), "listed": True}
-    return {**full, **findable(form, full, SORTABLE)}
+    return cast("StoredEntry", {**full, **findable(form, full, SORTABLE)})
 
 
-def derived(values: Values, *, draft: bool, form: forms.Form, calendar: MembershipCalendar) -> Document:
+class DerivedFields(TypedDict):
+    """What follows from an entry's fields."""
+
+    complete: bool
+    missing_fields: list[str]
+    period_id: str | None
+
+
+def derived(values: Values, *, draft: bool, form: forms.Form, calendar: MembershipCalendar) -> DerivedFields:
     """Compute what follows from an entry's fields: completeness (R38) and the period (R16)."""
     day = values.get("date")
     return {
@@ -176,14 +241,14 @@ def faults(form: forms.Form, values: Values, changes: Values, today: date) -> li
     return future + out_of_order(form, values, changes, "start_date", "date")
 
 
-def copied(entry: Values, form: forms.Form) -> Document:
+def copied(entry: Values, form: forms.Form) -> dict[str, Any]:
     """Return the fields of a copy: all that the member wrote, without days and number (R77)."""
     return {f.name: entry[f.name] for f in form.fields if f.name in entry and f.name not in NOT_COPIED}
 
 
-def _fitting(form: forms.Form, values: dict[str, Any]) -> Document:
+def _fitting(form: forms.Form, values: Values) -> dict[str, Any]:
     """Keep what the form has room for, cut to what a member could save; the ledger keeps the whole."""
-    fitting: Document = {}
+    fitting: dict[str, Any] = {}
     for name, value in values.items():
         field = form.field(name)
         if field is not None and value is not None and (not field.choices or field.label_of(value)):
@@ -191,14 +256,15 @@ def _fitting(form: forms.Form, values: dict[str, Any]) -> Document:
     return fitting
 
 
-def refiled(entry: Document, calendar: MembershipCalendar) -> Document:
+def refiled(entry: StoredEntry, calendar: MembershipCalendar) -> StoredEntry:
     """Return an entry in the period that its date lies in now (R82), with a new version if that is another one."""
-    period_id = calendar.period_for(date.fromisoformat(entry["date"])).id if entry.get("date") else None
+    day = entry.get("date")
+    period_id = calendar.period_for(date.fromisoformat(day)).id if day else None
     if period_id == entry.get("period_id"):
         return entry
     return {**entry, "period_id": period_id, "version": entry["version"] + 1}
 
 
-def with_plan_ids(entry: Document, plan_ids: list[str]) -> Document:
+def with_plan_ids(entry: StoredEntry, plan_ids: list[str]) -> StoredEntry:
     """Return an entry that is linked with these plan items, and with no others (R47)."""
     return {**entry, "plan_ids": plan_ids, "linked": bool(plan_ids)}

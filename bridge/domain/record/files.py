@@ -11,13 +11,16 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, Literal, NotRequired, TypedDict, get_args
 
 from filetype.types.archive import Pdf  # pyright: ignore[reportMissingTypeStubs] - the package has no types
 from filetype.types.image import Jpeg, Png  # pyright: ignore[reportMissingTypeStubs] - the package has no types
 
+from bridge.domain.members.members import FreezeMark
 from bridge.domain.record import macros
 from bridge.domain.record.macros import HasMacros, NotAnArchive, Part
+from bridge.domain.sorting import SortKey, order_key
 from bridge.errors import FieldError, TooLarge, UnsupportedMediaType, ValidationFailed
 
 HEAD: Final = 4096
@@ -70,13 +73,108 @@ _UNITS: Final = ((2**30, "GB"), (2**20, "MB"), (2**10, "kB"))
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class FileFacts:
     """What is known of a file once it has passed: ``size`` in bytes, ``sha256`` in hexadecimal digits."""
 
     name: str
     media_type: str
     size: int
     sha256: str
+
+
+EvidenceState = Literal["clean", "quarantined", "rejected"]
+EVIDENCE_STATES: Final[tuple[EvidenceState, ...]] = get_args(EvidenceState)
+CLEAN, QUARANTINED, REJECTED = EVIDENCE_STATES
+"""What the virus scanner said of a file; without a scanner every file is clean."""
+
+CHUNK: Final = 255 * 1024
+"""Bytes of a chunk, GridFS's default: a chunk document then fits in 256 kB."""
+
+
+class EvidenceFile(TypedDict):
+    """A document of ``evidence.files``, in the format of GridFS."""
+
+    _id: str
+    member_id: str
+    entry_id: str  # the entry that it is evidence of
+    filename: str  # generated; the member's own is ``name``
+    length: int  # bytes
+    chunkSize: int
+    uploadDate: datetime
+    name: str
+    media_type: str
+    sha256: str  # in hexadecimal digits
+    state: EvidenceState
+    version: int  # the ETag's
+    tried_at: datetime  # when it was last scanned, or tried to be
+    order: dict[str, SortKey]  # ``uploaded_at``
+    frozen: NotRequired[FreezeMark]
+
+
+class EvidenceSummary(TypedDict):
+    """A file as lists, entries and snapshots show it."""
+
+    id: str
+    size: int  # bytes
+    uploaded_at: datetime
+    name: str
+    sha256: str
+    media_type: str
+    state: EvidenceState
+    version: int
+
+
+class FileChunk(TypedDict):
+    """A document of ``evidence.chunks``."""
+
+    files_id: str
+    n: int  # its number in the file, from 0
+    data: bytes  # ``CHUNK`` of them, fewer in the last
+
+
+class LooseFile(TypedDict):
+    """A document of ``evidence.loose``: chunks that are not evidence yet, or no more."""
+
+    _id: str  # the file's id
+    member_id: str
+    at: datetime
+    given_up: NotRequired[bool]  # True: they are to be removed, and cannot become evidence
+
+
+def evidence_file(
+    file_id: str, member_id: str, entry_id: str, facts: FileFacts, state: EvidenceState, at: datetime, number: int
+) -> EvidenceFile:
+    """Make the document of a file; ``number`` puts a member's files in the order of their upload."""
+    return {
+        "_id": file_id,
+        "member_id": member_id,
+        "entry_id": entry_id,
+        "filename": file_id,
+        "length": facts.size,
+        "chunkSize": CHUNK,
+        "uploadDate": at,
+        "name": facts.name,
+        "media_type": facts.media_type,
+        "sha256": facts.sha256,
+        "state": state,
+        "version": 1,
+        "tried_at": at,
+        "order": {"uploaded_at": order_key(f"{number:012}")},
+    }
+
+
+def evidence_summary(file: EvidenceFile) -> EvidenceSummary:
+    """Return a file as lists, entries and snapshots show it."""
+    return {
+        "id": file["_id"],
+        "size": file["length"],
+        "uploaded_at": file["uploadDate"],
+        "name": file["name"],
+        "sha256": file["sha256"],
+        "media_type": file["media_type"],
+        "state": file["state"],
+        "version": file["version"],
+    }
 
 
 class Inspector:
@@ -105,7 +203,7 @@ class Inspector:
                 self._check_head()
         self._look_on(data)
 
-    def finish(self) -> Facts:
+    def finish(self) -> FileFacts:
         """Return the facts at the end of the file; raises ``UnsupportedMediaType``; ``ValidationFailed`` if empty."""
         if not self._size:
             raise ValidationFailed(
@@ -113,7 +211,7 @@ class Inspector:
             )
         self._check_head()
         self._look_on(b"", final=True)
-        return Facts(self._name, self._kind.media_type, self._size, self._digest.hexdigest())
+        return FileFacts(self._name, self._kind.media_type, self._size, self._digest.hexdigest())
 
     def to_read(self) -> list[Part]:
         """Return the parts to read again once all of the file has passed, for ``look_inside``; few, and often none.

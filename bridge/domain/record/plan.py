@@ -5,11 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NotRequired, TypedDict, cast
 
 from bridge.domain.record import forms
 from bridge.domain.record.periods import ONE_DAY, MembershipCalendar
-from bridge.domain.record.records import Document, Values, findable, out_of_order, patched
+from bridge.domain.record.records import StoredRecord, Values, findable, out_of_order, patched
 from bridge.errors import FieldError
 
 SORTABLE = ("title", "start_date", "completion_date")
@@ -22,9 +22,27 @@ DROPPED = "not_pursued"
 """The status of an item that the member decided against (R14): nothing is expected to be logged for it."""
 
 
-def new_item(member_id: str, values: Values, form: forms.Form, at: datetime) -> Document:
+class PlanSpan(TypedDict):
+    """The first and the last day of a plan item, YYYY-MM-DD."""
+
+    first: str
+    last: str
+
+
+class StoredPlanItem(StoredRecord):
+    """A document of ``plan_items``."""
+
+    log_ids: list[str]  # the log entries that it is linked with
+    span: PlanSpan | None  # None without dates
+    status: NotRequired[str]  # one of ``forms.STATUSES``
+    status_reason: NotRequired[str]
+    start_date: NotRequired[str]
+    completion_date: NotRequired[str]
+
+
+def new_item(member_id: str, values: Values, form: forms.Form, at: datetime) -> StoredPlanItem:
     """Make a plan item (R7); it has no number yet."""
-    item: Document = {
+    item: dict[str, Any] = {
         "_id": str(uuid.uuid4()),
         "member_id": member_id,
         **forms.DEFAULTS["plan"],
@@ -38,12 +56,12 @@ def new_item(member_id: str, values: Values, form: forms.Form, at: datetime) -> 
     return listed(item, form)
 
 
-def changed(item: Document, changes: Values, form: forms.Form) -> Document:
+def changed(item: StoredPlanItem, changes: Values, form: forms.Form) -> StoredPlanItem:
     """Return an item after a member's change; without a status it is planned again."""
     return listed({**forms.DEFAULTS["plan"], **patched(item, changes)}, form)
 
 
-def listed(item: Document, form: forms.Form) -> Document:
+def listed(item: Values, form: forms.Form) -> StoredPlanItem:
     """Return a live item with all that lists need; ``span`` is its first and last day, for finding it by period."""
     days = _days(item)
     full: dict[str, Any] = {
@@ -53,7 +71,7 @@ def listed(item: Document, form: forms.Form) -> Document:
         "span": {"first": min(days), "last": max(days)} if days else None,
         "listed": True,
     }
-    return {**full, **findable(form, full, SORTABLE)}
+    return cast("StoredPlanItem", {**full, **findable(form, full, SORTABLE)})
 
 
 def period_ids(item: Values, calendar: MembershipCalendar) -> list[str]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
-from typing import Any, cast
+from datetime import date, datetime
+from typing import Any, NotRequired, TypedDict, cast
 
+from bridge.domain.members.members import FreezeMark
 from bridge.domain.record import search as keywords
 from bridge.domain.record.forms import DEFAULTS, Form, FormField
+from bridge.domain.sorting import SortKey, order_key
 from bridge.errors import FieldError
 
 Values = Mapping[str, Any]
-Document = dict[str, Any]
+"""Fields of a form by name: which there are, its definition says."""
 
 LAST = "\U0010ffff"
 """Sorts after every id; put after a text, after everything that begins with it."""
@@ -21,26 +22,39 @@ RESTORABLE_DAYS = 30
 """How long a deleted record can be brought back (decision 5)."""
 
 
-def findable(form: Form, values: Values, sorts: Sequence[str]) -> Document:
+class StoredRecord(TypedDict):
+    """What a log entry and a plan item both have beside the fields of their form, which are open (``Values``)."""
+
+    _id: str
+    member_id: str
+    form_version: str
+    complete: bool  # finished, and no needed field is empty (R38)
+    missing_fields: list[str]  # the needed fields that are empty
+    version: int  # the ETag's
+    created_at: datetime
+    updated_at: datetime
+    order: dict[str, SortKey]  # by the names that lists are sorted by
+    tokens: list[str]  # what a keyword search finds it by
+    listed: NotRequired[bool]  # True; not there once it is deleted
+    frozen: NotRequired[FreezeMark]
+    deleted_at: NotRequired[datetime]
+    title: NotRequired[str]
+    reference: NotRequired[str]  # the number that the member or the service gave it (R48)
+
+
+class Findable(TypedDict):
+    """What a record is sorted and found by."""
+
+    order: dict[str, SortKey]
+    tokens: list[str]
+
+
+def findable(form: Form, values: Values, sorts: Sequence[str]) -> Findable:
     """Compute what a record is sorted and found by: ``order`` for each of ``sorts``, and its search ``tokens``."""
     return {
         "order": {name: order_key(values.get(name)) for name in sorts},
         "tokens": keywords.tokens(_texts(form, values)),
     }
-
-
-def order_key(value: object) -> Document:
-    """Return a sort key that puts empty values last in both directions: sort by ``empty``, then by ``key``.
-
-    Case and accents do not count, as in a printed index.
-    """
-    text = "" if value is None else str(value)
-    key = (text if text.isascii() else _without_accents(text)).casefold().strip()[:200]
-    return {"empty": not key, "key": key}
-
-
-def _without_accents(text: str) -> str:
-    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 
 def _texts(form: Form, values: Values) -> Iterator[str]:
@@ -60,12 +74,12 @@ def _texts(form: Form, values: Values) -> Iterator[str]:
             yield from (part for part in parts if isinstance(part, str))
 
 
-def values_of(form: Form, record: Values) -> Document:
+def values_of(form: Form, record: Values) -> dict[str, Any]:
     """Return the fields of the form that a record has."""
     return {field.name: record[field.name] for field in form.fields if field.name in record}
 
 
-def patched(record: Values, changes: Values) -> Document:
+def patched(record: Values, changes: Values) -> dict[str, Any]:
     """Return the record after a merge patch (RFC 7396): None takes a field away, a list replaces a list."""
     gone = {name for name, value in changes.items() if value is None}
     return {name: value for name, value in {**record, **changes}.items() if name not in gone}

@@ -9,20 +9,19 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from bridge.domain.changes import Changes
-from bridge.domain.events import event
+from bridge.domain.events import EventData, OutboxEvent, event
+from bridge.domain.members.members import FreezeMark, StoredMember
 from bridge.domain.record import entries
 from bridge.domain.record.calendars import calendar_of, frozen_on
+from bridge.domain.record.entries import StoredEntry, statements_of
 from bridge.domain.record.forms import Form
 from bridge.domain.statements import ledger
 from bridge.domain.statements.arrivals import Arrival
 from bridge.domain.statements.completions import Completion, Voiding
 from bridge.domain.statements.dispositions import Disposition, Outcome, Reason
-from bridge.domain.statements.waiting import held_row, held_voiding, parked_row
-
-Document = dict[str, Any]
+from bridge.domain.statements.rows import HeldStatement, LedgerRow, ParkedStatement
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +34,13 @@ class Known:
     """
 
     secret: bytes
-    members: Mapping[str, Document]
+    members: Mapping[str, StoredMember]
     owners: Mapping[str, str]
     erased: Collection[str] = ()
-    rows: Sequence[Document] = ()
-    entries: Sequence[Document] = ()
-    held: Sequence[Document] = ()
-    parked: Sequence[Document] = ()
+    rows: Sequence[LedgerRow] = ()
+    entries: Sequence[StoredEntry] = ()
+    held: Sequence[HeldStatement] = ()
+    parked: Sequence[ParkedStatement] = ()
 
 
 @dataclass(slots=True)
@@ -67,13 +66,13 @@ class Batch:
         self.entries = Changes(known.entries)
         self.held = Changes(known.held)
         self.parked = Changes(known.parked)
-        self.events: list[Document] = []
+        self.events: list[OutboxEvent] = []
         self.touched: dict[str, Touch] = {}
         self.sought: set[str] = set()
         self._holders = {
             (entry["member_id"], key): entry["_id"]
             for entry in known.entries
-            for key in (*entry["provenance"]["statement_ids"], *entry.get("merge_keys", ()))
+            for key in (*statements_of(entry), *entry.get("merge_keys", ()))
         }
 
     def record(self, arrival: Arrival) -> Outcome:
@@ -87,15 +86,16 @@ class Batch:
             return ledger.duplicate(row)
         outcome = self._outcome(arrival, is_voided=row is not None and "voided_by" in row)
         if outcome.disposition is not Disposition.DEAD_LETTERED:
-            there = row or {"_id": arrival.statement_id}
-            facts = {} if "digest" in there else ledger.received(arrival, outcome.member_id, self._secret)
-            self.ledger.put(ledger.settled({**there, **facts}, outcome))
+            there: LedgerRow = row or LedgerRow(_id=arrival.statement_id)
+            if "digest" not in there:
+                there = ledger.with_statement(there, arrival, outcome.member_id, self._secret)
+            self.ledger.put(ledger.settled(there, outcome))
         return outcome
 
     def release(self, arrival: Arrival) -> Outcome:
         """Decide anew on a statement that waits; it may go on waiting, for something else perhaps."""
         self.forget(arrival.statement_id)
-        row = self.ledger.get(arrival.statement_id) or {"_id": arrival.statement_id}
+        row = self.ledger.get(arrival.statement_id) or LedgerRow(_id=arrival.statement_id)
         outcome = self._outcome(arrival, is_voided="voided_by" in row)
         self.ledger.put(ledger.settled(row, outcome))
         return outcome
@@ -107,7 +107,7 @@ class Batch:
 
     def void(self, target: str, voiding_id: str, at: datetime) -> None:
         """Take back what a voided statement made (decision 8); remembered for one still to come."""
-        row = self.ledger.get(target) or {"_id": target}
+        row = self.ledger.get(target) or LedgerRow(_id=target)
         self.ledger.put({**row, "voided_by": voiding_id})
         if "entry_id" in row:
             self._void_entry(row, voiding_id, at)
@@ -135,24 +135,23 @@ class Batch:
         """Give a completion its draft, an entry to join, or a place to wait."""
         member = self._members.get(self._owners.get(completion.actor_key, ""))
         if member is None:
-            self.parked.put(parked_row(arrival.statement_id, completion.actor_key, arrival.received_at))
+            self.parked.put({"_id": arrival.statement_id, "actor_key": completion.actor_key, "at": arrival.received_at})
             self.sought.add(completion.actor_key)
             return Outcome(Disposition.PARKED)
-        member_id = str(member["_id"])
+        member_id = member["_id"]
         self._touch(member_id)
         holder = self._holder(member_id, arrival, completion)
-        freeze = frozen_on(member, completion.day) or (holder or {}).get("frozen")
-        if holder is not None and arrival.statement_id in holder["provenance"]["statement_ids"]:
+        freeze = frozen_on(member, completion.day) or (holder.get("frozen") if holder else None)
+        if holder is not None and arrival.statement_id in statements_of(holder):
             return _already_in(holder, arrival)
         if freeze:
-            row = held_row(arrival.statement_id, member_id, freeze["period_id"], arrival.received_at)
-            self.held.put(row)
+            self._hold(arrival.statement_id, member_id, freeze, arrival.received_at)
             return Outcome(Disposition.HELD, member_id=member_id)
         if holder is not None:
             return self._join(arrival, completion, holder)
         return self._draft(arrival, completion, member)
 
-    def _holder(self, member_id: str, arrival: Arrival, completion: Completion) -> Document | None:
+    def _holder(self, member_id: str, arrival: Arrival, completion: Completion) -> StoredEntry | None:
         """Return the entry that a completion is in, or joins: of the same registration, or activity and day.
 
         So decision 7 has it.
@@ -161,8 +160,8 @@ class Batch:
         held = [self._holders[member_id, key] for key in keys if (member_id, key) in self._holders]
         return self.entries.get(held[0]) if held else None
 
-    def _draft(self, arrival: Arrival, completion: Completion, member: Document) -> Outcome:
-        member_id = str(member["_id"])
+    def _draft(self, arrival: Arrival, completion: Completion, member: StoredMember) -> Outcome:
+        member_id = member["_id"]
         touch = self._touch(member_id)
         touch.drafts += 1
         number = member.get("numbers", {}).get("log", 0) + touch.drafts
@@ -171,36 +170,45 @@ class Batch:
         )
         self.entries.put(draft)
         self._holders |= {(member_id, key): draft["_id"] for key in completion.merge_keys}
-        data = {"entry_id": draft["_id"], "statement_id": arrival.statement_id}
+        data: EventData = {"entry_id": draft["_id"], "statement_id": arrival.statement_id}
         self._announce("log.drafted", member_id, arrival.received_at, data, arrival.traceparent)
         return Outcome(Disposition.RECORDED, entry_id=draft["_id"], member_id=member_id)
 
-    def _join(self, arrival: Arrival, completion: Completion, holder: Document) -> Outcome:
+    def _join(self, arrival: Arrival, completion: Completion, holder: StoredEntry) -> Outcome:
         member_id = holder["member_id"]
         free = [key for key in completion.merge_keys if (member_id, key) not in self._holders]
         self._holders |= {(member_id, key): holder["_id"] for key in free}
         self.entries.put(entries.joined(holder, arrival.statement_id, free))
         return Outcome(Disposition.MERGED, entry_id=holder["_id"], member_id=member_id)
 
-    def _void_entry(self, row: Document, voiding_id: str, at: datetime) -> None:
+    def _hold(
+        self, statement_id: str, member_id: str, freeze: FreezeMark, at: datetime, target: str | None = None
+    ) -> None:
+        """Let a completion wait for a freeze to end, or a voiding of ``target``."""
+        held: HeldStatement = {
+            "_id": statement_id, "member_id": member_id, "period_id": freeze["period_id"], "at": at
+        }  # fmt: skip
+        self.held.put(held if target is None else {**held, "target": target})
+
+    def _void_entry(self, row: LedgerRow, voiding_id: str, at: datetime) -> None:
         """Withdraw or flag an entry; a frozen one when its freeze ends (decision 4), one being erased not at all."""
-        member, entry = self._members.get(row["member_id"]), self.entries.get(row["entry_id"])
+        member, entry = self._members.get(row.get("member_id", "")), self.entries.get(row.get("entry_id", ""))
         if member is None or "erasing" in member or entry is None or entry.get("withdrawn_at"):
             return
-        self._touch(row["member_id"])
+        self._touch(entry["member_id"])
         if freeze := entry.get("frozen"):
-            self.held.put(held_voiding(voiding_id, row["_id"], row["member_id"], freeze["period_id"], at))
+            self._hold(voiding_id, entry["member_id"], freeze, at, row["_id"])
         elif entries.is_untouched(entry, row["_id"]):
             self.entries.put(entries.withdrawn(entry, at))
             for key in entry.get("merge_keys", ()):
-                self._holders.pop((row["member_id"], key), None)
+                self._holders.pop((entry["member_id"], key), None)
             self._withdraw_row(row["_id"])
-            self._announce("log.withdrawn", row["member_id"], at, {"entry_id": entry["_id"]})
+            self._announce("log.withdrawn", entry["member_id"], at, {"entry_id": entry["_id"]})
         else:
             self.entries.put(entries.flagged(entry, row["_id"]))
 
     def _withdraw_row(self, statement_id: str) -> None:
-        row = self.ledger.get(statement_id) or {"_id": statement_id}
+        row = self.ledger.get(statement_id) or LedgerRow(_id=statement_id)
         outcome = Outcome(Disposition.WITHDRAWN, entry_id=row.get("entry_id"), member_id=row.get("member_id"))
         self.ledger.put(ledger.settled(row, outcome))
 
@@ -210,7 +218,7 @@ class Batch:
         return self.touched.setdefault(member_id, Touch())
 
     def _announce(
-        self, kind: str, member_id: str, at: datetime, data: Document, traceparent: str | None = None
+        self, kind: str, member_id: str, at: datetime, data: EventData, traceparent: str | None = None
     ) -> None:
         touch = self._touch(member_id)
         touch.events += 1
@@ -218,7 +226,7 @@ class Batch:
         self.events.append(event(kind, str(data["entry_id"]), member_id, place, at, data, traceparent))
 
 
-def _already_in(entry: Document, arrival: Arrival) -> Outcome:
+def _already_in(entry: StoredEntry, arrival: Arrival) -> Outcome:
     own = entry["_id"] == entries.entry_id(entry["member_id"], arrival.statement_id)
     disposition = Disposition.RECORDED if own else Disposition.MERGED
     return Outcome(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from datetime import datetime
+from typing import Final, TypedDict
 
 import structlog
 
@@ -14,21 +15,52 @@ from bridge.domain.privacy.access import (
     CHAINS,
     NO_RIGHT,
     Access,
+    AccessLogRow,
+    ChainHead,
     Reader,
     Right,
+    StoredRight,
     in_words,
     order,
     row_hash,
     team,
 )
 from bridge.domain.statements.agents import id_key
-from bridge.store.listing import Listing
+from bridge.store.listing import Listing, Position
 from bridge.store.stores import Stores
 
 log = structlog.get_logger(__name__)
 
-Row = dict[str, Any]
-Anchor = Mapping[str, Any]
+
+class ChainAnchor(TypedDict):
+    """Where a chain ended once: noted then, to be compared now."""
+
+    chain: int
+    seq: int
+    hash: str
+
+
+class RefusedCall(TypedDict):
+    """A call of a member's own that was refused."""
+
+    at: datetime
+    call: str
+    status: int
+
+
+class AccessForMember(TypedDict):
+    """A row of the access log as its member reads it: the team, never who in it."""
+
+    _id: str
+    id: str
+    at: datetime
+    reader: str
+    roles: list[str]
+    allowed: bool
+    right: StoredRight
+    parts: list[str]
+    text: str
+
 
 AN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 """What is kept of an address: anything that is not like an id may be somebody's words."""
@@ -43,7 +75,7 @@ class ChainVerification:
 
     rows: int = 0
     faults: list[str] = field(default_factory=list[str])
-    heads: list[Row] = field(default_factory=list[Row])
+    heads: list[ChainAnchor] = field(default_factory=list[ChainAnchor])
 
 
 class AccessHistory:
@@ -69,18 +101,18 @@ class AccessHistory:
         )  # of a case there is; anything else may be somebody's words
         await self._add(Access(reader, member_id, NO_RIGHT, item=item, status=status))
 
-    async def refused_calls(self, member_id: str) -> AsyncGenerator[Row]:
+    async def refused_calls(self, member_id: str) -> AsyncGenerator[RefusedCall]:
         """Yield the member's own calls that were refused, oldest first."""
         stone = await self._stores.erasures.tombstone(id_key(member_id))
         async for row in self._stores.access_log.by_subject(stone):
-            yield {name: row[name] for name in ("at", "call", "status")}
+            yield {"at": row["at"], "call": row["call"], "status": row["status"]}
 
-    async def history(self, member_id: str, limit: int, after: list[Any] | None) -> Listing:
+    async def history(self, member_id: str, limit: int, after: Position | None) -> Listing[AccessForMember]:
         """Return a page of who read a member's record, newest first, in plain words."""
         page = await self._stores.access_log.of_member(member_id, limit, after)
         return Listing([_row_for_member(row) for row in page.items], page.next, page.total)
 
-    async def verify(self, anchors: tuple[Anchor, ...] = ()) -> ChainVerification:
+    async def verify(self, anchors: tuple[ChainAnchor, ...] = ()) -> ChainVerification:
         """Check every chain from end to end, against its head and against heads that were noted earlier."""
         verdict = ChainVerification()
         for chain in range(CHAINS):
@@ -138,7 +170,7 @@ class _ChainWalk:
         self._hash = BEGINNING
         self._expected = expected
 
-    def step(self, row: Row) -> None:
+    def step(self, row: AccessLogRow) -> None:
         """Check one row against its content and the row before it."""
         seq = row["seq"]
         if seq != self.seq + 1:
@@ -151,7 +183,7 @@ class _ChainWalk:
             self._fault(f"row {seq}: is not the one that was noted")
         self.seq, self.count, self._hash = seq, self.count + 1, row["hash"]
 
-    def end(self, head: Row) -> None:
+    def end(self, head: ChainHead) -> None:
         """Check that the chain ends where its head says, or did say."""
         removed = [seq for seq, _ in (*self._expected, (head["seq"], "")) if seq > self.seq]
         if removed:
@@ -163,9 +195,10 @@ class _ChainWalk:
         self.faults.append(f"chain {self._chain}, {text}")
 
 
-def _row_for_member(row: Row) -> Row:
+def _row_for_member(row: AccessLogRow) -> AccessForMember:
     """Return what the member is told: the team, never who in it, and nothing of anyone else."""
     return {
+        "_id": row["_id"],
         "id": row["_id"],
         "at": row["at"],
         "reader": team(row),
@@ -174,6 +207,4 @@ def _row_for_member(row: Row) -> Row:
         "right": {"kind": row["right"]["kind"].replace("_", " "), "id": row["right"]["id"]},
         "parts": row["parts"],
         "text": in_words(row),
-        "_id": row["_id"],
-        "order": row["order"],
     }

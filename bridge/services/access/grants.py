@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
-from typing import Any
+from typing import Literal
 
+from bridge.domain.access.grants import StoredGrant
 from bridge.domain.privacy.access import Reader, Right
 from bridge.errors import NotFound
 from bridge.services.access.access_log import AccessHistory
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
-from bridge.store.listing import Listing
+from bridge.store.listing import Listing, Position
 from bridge.store.stores import Stores
 from bridge.store.times import now
 
-Document = dict[str, Any]
+
+class GrantForMember(StoredGrant):
+    """A grant as its member sees it."""
+
+    id: str
+    state: Literal["live", "revoked", "expired"]
 
 
 class SupportGrants:
@@ -25,16 +31,16 @@ class SupportGrants:
         self._units = units
         self._access = access
 
-    async def list(self, member_id: str, limit: int, after: list[Any] | None) -> Listing:
+    async def list(self, member_id: str, limit: int, after: Position | None) -> Listing[GrantForMember]:
         """Return a page of the member's grants, newest first."""
         page = await self._stores.grants.list(member_id, limit, after)
         return Listing([_grant_for_member(grant) for grant in page.items], page.next, page.total)
 
-    async def grant(self, member_id: str, reason: str, hours: int, attempt: Attempt | None) -> Document:
+    async def grant(self, member_id: str, reason: str, hours: int, attempt: Attempt | None) -> GrantForMember:
         """Let the support team read the member's record for some hours from now."""
 
-        async def add(unit: UnitOfWork) -> Document:
-            grant = {
+        async def add(unit: UnitOfWork) -> StoredGrant:
+            grant: StoredGrant = {
                 "_id": str(uuid.uuid4()),
                 "member_id": member_id,
                 "reason": reason,
@@ -64,14 +70,14 @@ class SupportGrants:
         await self._access.record_read(reader, member_id, Right("support_grant", grant["_id"]), parts, item)
         await self._live(member_id)  # it may have been revoked while the read was noted
 
-    async def _live(self, member_id: str) -> Document:
+    async def _live(self, member_id: str) -> StoredGrant:
         grant = await self._stores.grants.live(member_id, now())
         if grant is None:
             raise NotFound("There is nothing at this address, or it is not yours.")
         return grant
 
 
-def _grant_for_member(grant: Document) -> Document:
+def _grant_for_member(grant: StoredGrant) -> GrantForMember:
     """Return a grant as its member sees it."""
     ended = grant["revoked_at"] is not None
     state = "revoked" if ended else "live" if grant["expires_at"] > now() else "expired"

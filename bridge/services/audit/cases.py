@@ -4,22 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any
+from typing import TypedDict
 
 from bridge.domain.audit import cases as rules
-from bridge.domain.audit.cases import AWAITED, Move, State
-from bridge.domain.audit.declarations import accept_declarations, case_for_member
+from bridge.domain.audit.cases import AWAITED, Move, State, StoredCase, StoredDeclaration, StoredExtension
+from bridge.domain.audit.declarations import MemberCase, accept_declarations, case_for_member
+from bridge.domain.audit.snapshots import ReadinessReport, StoredSubmission
 from bridge.errors import Conflict, FieldError, NotFound, NotSelected, ValidationFailed
 from bridge.services.audit.submissions import AuditSubmissions
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 from bridge.store.audit.cases import CaseFilter
 from bridge.store.database import Session
-from bridge.store.listing import Listing, Sort
+from bridge.store.listing import Listing, Position, Sort
 from bridge.store.stores import Stores
 
-Document = dict[str, Any]
-
 _NEWEST_FIRST: Sort = [("selected_at", True)]
+
+
+class CaseReadiness(ReadinessReport):
+    """What an assessor will find missing in the year of a case."""
+
+    case_id: str
+    period_id: str
+
+
+class SubmissionResult(TypedDict):
+    """A submission, and whether it was made now rather than before."""
+
+    submission: StoredSubmission
+    new: bool
 
 
 class MemberAudit:
@@ -33,26 +46,26 @@ class MemberAudit:
         self._submissions = submissions
         self._today = today
 
-    async def cases_of(self, member_id: str) -> list[Document]:
+    async def cases_of(self, member_id: str) -> list[StoredCase]:
         """Return a member's cases as stored, newest first: what ``domain.record.actions`` decides by."""
         return await self._stores.cases.of_member(member_id)
 
-    async def list(self, member_id: str, limit: int, after: list[Any] | None) -> Listing:
+    async def list(self, member_id: str, limit: int, after: Position | None) -> Listing[MemberCase]:
         """Return a page of the member's cases as shown, newest first."""
         page = await self._stores.cases.list(CaseFilter(member_id=member_id), _NEWEST_FIRST, limit, after)
-        member = await self._stores.members.get(member_id) or {}
+        member = await self._stores.members.get(member_id)
         return Listing([case_for_member(case, member) for case in page.items], page.next, page.total)
 
     async def submit(
         self, member_id: str, case_id: str, accepted: Mapping[str, bool], attempt: Attempt | None
-    ) -> tuple[Document, bool]:
+    ) -> tuple[StoredSubmission, bool]:
         """Submit a case's period; returns the submission, and whether it was made now rather than before (R55).
 
         Raises ``NotSelected`` without a case, or for one that has ended, ``NotFound`` when the id is of no case of the
         member's, and ``ValidationFailed`` unless every declaration is accepted.
         """
 
-        async def work(unit: UnitOfWork) -> Document:
+        async def work(unit: UnitOfWork) -> SubmissionResult:
             case = await self._own(member_id, case_id, unit.session)
             if case["state"] == State.SUBMITTED:
                 return {"submission": await self._receipt(case, unit.session), "new": False}
@@ -67,25 +80,28 @@ class MemberAudit:
 
     async def ask_extension(
         self, member_id: str, case_id: str, until: date, reason: str, attempt: Attempt | None
-    ) -> Document:
+    ) -> StoredExtension:
         """Ask for a later due date; returns the request. Raises as ``submit`` does, for one that is no later."""
 
-        async def ask(unit: UnitOfWork) -> Document:
+        async def ask(unit: UnitOfWork) -> StoredExtension:
             case = await self._own(member_id, case_id, unit.session)
             self._check_extension(case, until)
-            asked = {"until": until.isoformat(), "reason": reason, "asked_at": unit.at, "decision": None}
-            change = {"$push": {"extensions": asked, "history": rules.step("ask_extension", member_id, unit.at)}}
-            await self._stores.cases.change(case, change, unit.session)
-            return asked
+            extension: StoredExtension = {
+                "until": until.isoformat(), "reason": reason, "asked_at": unit.at, "decision": None
+            }  # fmt: skip
+            asked = rules.with_step(case, "ask_extension", member_id, unit.at)
+            asked["extensions"] = [*case["extensions"], extension]
+            await self._stores.cases.save(case, asked, unit.session)
+            return extension
 
         return await self._units.run(member_id, ask, attempt)
 
-    async def readiness(self, member_id: str, case_id: str) -> Document:
+    async def readiness(self, member_id: str, case_id: str) -> CaseReadiness:
         """Return what an assessor will find missing in a case's period; raises ``NotFound`` or ``NotSelected``."""
         case = await self._own(member_id, case_id)
         return {"case_id": case_id, "period_id": case["period_id"], **await self._submissions.readiness(case)}
 
-    async def _own(self, member_id: str, case_id: str, session: Session | None = None) -> Document:
+    async def _own(self, member_id: str, case_id: str, session: Session | None = None) -> StoredCase:
         cases = await self._stores.cases.of_member(member_id, session)
         case = next((case for case in cases if case["_id"] == case_id), None)
         going_on = any(map(rules.is_open, cases))
@@ -97,26 +113,22 @@ class MemberAudit:
             raise NotSelected(f"This audit case has ended ({case['state']}); there is nothing more to do in it.")
         return case
 
-    async def _submit(self, unit: UnitOfWork, case: Document, declared: list[Document]) -> Document:
+    async def _submit(
+        self, unit: UnitOfWork, case: StoredCase, declared: list[StoredDeclaration]
+    ) -> StoredSubmission:
         submission = await self._submissions.submit(unit, case, declared)
         receipt = submission["_id"]
-        fields = {
-            "state": State.SUBMITTED.value,
-            "submitted_at": unit.at,
-            "receipt": receipt,
-            "declarations": declared,
-        }
-        history = {"history": rules.step(Move.SUBMIT, unit.member_id, unit.at)}
-        case = await self._stores.cases.change(case, {"$set": fields, "$push": history}, unit.session)
-        await unit.announce("audit.submitted", receipt, rules.event_data(case))
+        submitted = rules.submitted(case, receipt, declared, unit.at)
+        await self._stores.cases.save(case, submitted, unit.session)
+        await unit.announce("audit.submitted", receipt, rules.event_data(submitted))
         return submission
 
-    async def _receipt(self, case: Document, session: Session) -> Document:
-        submission = await self._stores.submissions.get(case["member_id"], case["receipt"], session)
+    async def _receipt(self, case: StoredCase, session: Session) -> StoredSubmission:
+        submission = await self._stores.submissions.get(case["member_id"], case["receipt"] or "", session)
         assert submission is not None, "a submitted case has a submission: both are written in one act"
         return submission
 
-    def _check_extension(self, case: Document, until: date) -> None:
+    def _check_extension(self, case: StoredCase, until: date) -> None:
         if case["state"] not in AWAITED:
             raise Conflict("You have submitted already: nothing is due from you, so there is nothing to extend.")
         if rules.pending_extension(case):

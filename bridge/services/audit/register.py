@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from datetime import date, timedelta
 from functools import partial
-from typing import Any
 
 from bridge.domain.audit import cases as rules
-from bridge.domain.audit.cases import AWAITED, READABLE, State
+from bridge.domain.audit.cases import AWAITED, READABLE, State, StoredCase, StoredExtension
 from bridge.domain.audit.decisions import ANNOUNCED, EXTENSIONS, MOVES, AuditRules, Decision, errors_in
+from bridge.domain.audit.snapshots import StoredSubmission
 from bridge.domain.privacy.access import Reader, Right
+from bridge.domain.record.files import EvidenceFile
 from bridge.errors import Conflict, FieldError, NotFound, ValidationFailed
 from bridge.services.access.access_log import AccessHistory
 from bridge.services.audit.submissions import AuditSubmissions
@@ -18,10 +19,14 @@ from bridge.services.record.evidence import MemberEvidence
 from bridge.services.statements.follow_ups import FollowUpRunner
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 from bridge.store.audit.cases import CaseFilter
-from bridge.store.listing import Listing, Sort
+from bridge.store.listing import Listing, Position, Sort
 from bridge.store.stores import Stores
 
-Document = dict[str, Any]
+
+class CaseWithSubmission(StoredCase):
+    """A case with what was submitted last."""
+
+    submission: StoredSubmission | None
 
 
 class Register:
@@ -47,24 +52,28 @@ class Register:
         self._settings = settings
         self._today = today
 
-    async def list(self, case_filter: CaseFilter, sort: Sort, limit: int, after: list[Any] | None) -> Listing:
+    async def list(
+        self, case_filter: CaseFilter, sort: Sort, limit: int, after: Position | None
+    ) -> Listing[StoredCase]:
         """Return a page of cases; nothing in a case is part of the member's record."""
         return await self._stores.cases.list(case_filter, sort, limit, after)
 
-    async def get(self, case_id: str) -> Document:
+    async def get(self, case_id: str) -> CaseWithSubmission:
         """Return one case, with the digest and counts of what was submitted last; raises ``NotFound``."""
         case = await self._stores.cases.get(case_id)
         if case is None:
             raise NotFound("There is no such audit case.")
         return await self._with_submission(case)
 
-    async def record(self, case_id: str, reader: Reader) -> tuple[Document, bytes]:
+    async def record(self, case_id: str, reader: Reader) -> tuple[StoredSubmission, bytes]:
         """Return a case's submission and its canonical text, once the read is noted; raises ``NotFound``."""
         submission = await self._readable(case_id)
         await self._record_read(reader, submission, ("submission",))
         return submission, await self._submissions.text(submission)
 
-    async def evidence(self, case_id: str, evidence_id: str, reader: Reader) -> tuple[Document, AsyncGenerator[bytes]]:
+    async def evidence(
+        self, case_id: str, evidence_id: str, reader: Reader
+    ) -> tuple[EvidenceFile, AsyncGenerator[bytes]]:
         """Return a submitted file and its content, once the read is noted; raises ``NotFound``, or ``Conflict``."""
         submission = await self._readable(case_id)
         if evidence_id not in submission["evidence"]:
@@ -73,7 +82,7 @@ class Register:
         await self._record_read(reader, submission, ("evidence",), evidence_id)
         return file
 
-    async def decide(self, case_id: str, decision: Decision, by: str, attempt: Attempt | None) -> Document:
+    async def decide(self, case_id: str, decision: Decision, by: str, attempt: Attempt | None) -> CaseWithSubmission:
         """Carry out a decision and return the case as it was then.
 
         Raises ``NotFound``, ``ValidationFailed`` or ``Conflict``.
@@ -86,15 +95,15 @@ class Register:
         await self._follow_ups.run_for_a_while(case["member_id"])
         return await self._with_submission(decided)
 
-    async def _with_submission(self, case: Document) -> Document:
-        return {**case, "submission": case["receipt"] and await self._submission(case)}
+    async def _with_submission(self, case: StoredCase) -> CaseWithSubmission:
+        return {**case, "submission": await self._submission(case) if case["receipt"] else None}
 
-    async def _submission(self, case: Document) -> Document:
-        submission = await self._stores.submissions.get(case["member_id"], case["receipt"])
+    async def _submission(self, case: StoredCase) -> StoredSubmission:
+        submission = await self._stores.submissions.get(case["member_id"], case["receipt"] or "")
         assert submission is not None, "a receipt is a submission's id: both are written in one act"
         return submission
 
-    async def _readable(self, case_id: str) -> Document:
+    async def _readable(self, case_id: str) -> StoredSubmission:
         """Return the submission that the case gives a right to at this moment; raises ``NotFound``."""
         case = await self._stores.cases.get(case_id)
         if case is None or case["state"] not in READABLE:
@@ -102,7 +111,7 @@ class Register:
         return await self._submission(case)
 
     async def _record_read(
-        self, reader: Reader, submission: Document, parts: tuple[str, ...], item: str | None = None
+        self, reader: Reader, submission: StoredSubmission, parts: tuple[str, ...], item: str | None = None
     ) -> None:
         """Note a read; raises ``NotFound`` when the right to this submission ended meanwhile."""
         right = Right("audit_case", submission["case_id"])
@@ -110,49 +119,44 @@ class Register:
         if (await self._readable(submission["case_id"]))["_id"] != submission["_id"]:
             raise NotFound("This was taken back while the read was noted, and something else submitted: read that.")
 
-    async def _decide(self, unit: UnitOfWork, case_id: str, decision: Decision, by: str) -> Document:
+    async def _decide(self, unit: UnitOfWork, case_id: str, decision: Decision, by: str) -> StoredCase:
         case = await self._stores.cases.get(case_id, unit.session)
         assert case is not None, "cases are not removed"
         if decision.decision in EXTENSIONS:
             return await self._decide_extension(unit, case, decision, by)
         return await self._move(unit, case, decision, by)
 
-    async def _move(self, unit: UnitOfWork, case: Document, decision: Decision, by: str) -> Document:
-        move = MOVES[decision.decision]
+    async def _move(self, unit: UnitOfWork, case: StoredCase, decision: Decision, by: str) -> StoredCase:
+        move, today = MOVES[decision.decision], self._today()
         state = rules.after(case["state"], move)
-        fields: Document = {"state": state.value, **({"feedback": decision.feedback} if decision.feedback else {})}
         await self._submissions.thaw(unit, case)
-        unset: Document = {}
         if state is State.RETURNED:
-            due_date = decision.due_date or max(
-                rules.due_of(case), self._today() + timedelta(days=self._settings.return_days)
-            )
-            fields |= {"returned_at": unit.at, **rules.due_on(due_date, self._today())}
+            due_date = decision.due_date or max(rules.due_of(case), today + timedelta(days=self._settings.return_days))
+            moved = rules.returned(case, due_date, by, unit.at, today)
         else:
-            fields |= {"closed_at": unit.at, "outcome": decision.outcome}
-            unset = {"$unset": {"open": ""}}
+            moved = rules.ended(case, move, decision.outcome, by, unit.at)
             await unit.set_audit_years(rules.years_without(unit.member, case))
-        change = {"$set": fields, "$push": {"history": rules.step(move, by, unit.at)}, **unset}
-        case = await self._stores.cases.change(case, change, unit.session)
-        await unit.announce(
-            ANNOUNCED.get(state, "audit.closed"), f"{case['_id']}:{case['version']}", rules.event_data(case)
-        )
-        return case
+        if decision.feedback:
+            moved["feedback"] = decision.feedback
+        saved = await self._stores.cases.save(case, moved, unit.session)
+        key = f"{saved['_id']}:{saved['version']}"
+        await unit.announce(ANNOUNCED.get(state, "audit.closed"), key, rules.event_data(saved))
+        return saved
 
-    async def _decide_extension(self, unit: UnitOfWork, case: Document, decision: Decision, by: str) -> Document:
+    async def _decide_extension(self, unit: UnitOfWork, case: StoredCase, decision: Decision, by: str) -> StoredCase:
         request = rules.pending_extension(case)
         if request is None or case["state"] not in AWAITED:
             raise Conflict("There is no request for more time to decide on in this case.")
         answer = EXTENSIONS[decision.decision]
-        decided = {**request, "decision": answer, "decided_at": unit.at, "feedback": decision.feedback}
-        fields: Document = {
-            "extensions": [decided if extension is request else extension for extension in case["extensions"]]
-        }
+        answered: StoredExtension = {
+            **request, "decision": answer, "decided_at": unit.at, "feedback": decision.feedback
+        }  # fmt: skip
+        decided = rules.with_step(case, decision.decision, by, unit.at)
+        decided["extensions"] = [answered if extension is request else extension for extension in case["extensions"]]
         if answer == "granted":
             due_date = decision.due_date or date.fromisoformat(request["until"])
             if due_date <= rules.due_of(case):
                 message = f"An extension has to be later than the due date ({case['due_date']})."
                 raise ValidationFailed(message, field_errors=[FieldError.of_field("due_date", "Due date", message)])
-            fields |= rules.due_on(due_date, self._today())
-        change = {"$set": fields, "$push": {"history": rules.step(decision.decision, by, unit.at)}}
-        return await self._stores.cases.change(case, change, unit.session)
+            decided = rules.with_due_date(decided, due_date, self._today())
+        return await self._stores.cases.save(case, decided, unit.session)

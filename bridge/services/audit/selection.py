@@ -7,13 +7,12 @@ import uuid
 from collections.abc import Callable
 from datetime import date, timedelta
 from functools import partial
-from typing import Any
 
 from bridge.domain.audit import cases as rules
 from bridge.domain.audit import sampling
-from bridge.domain.audit.cases import State
+from bridge.domain.audit.cases import CaseDays, State, StoredCase
 from bridge.domain.audit.decisions import AuditRules
-from bridge.domain.audit.sampling import SampleRequest, Window
+from bridge.domain.audit.sampling import SampledMember, SampleRequest, StoredSample, Window
 from bridge.domain.record.calendars import calendar_of
 from bridge.domain.record.periods import Period
 from bridge.errors import Conflict, FieldError, NotFound, ValidationFailed
@@ -22,7 +21,12 @@ from bridge.store.audit.cases import AlreadySelected
 from bridge.store.stores import Stores
 from bridge.store.times import now
 
-Document = dict[str, Any]
+
+class SampleResult(StoredSample):
+    """A sample, and what was done with it."""
+
+    dry_run: bool
+    cases: list[StoredCase]
 
 
 class AuditSelection:
@@ -36,7 +40,7 @@ class AuditSelection:
 
     async def select(
         self, member_id: str, period_id: str, due_date: date | None, by: str, attempt: Attempt | None
-    ) -> Document:
+    ) -> StoredCase:
         """Open a case; raises ``ValidationFailed`` for a member not on the Register, ``Conflict`` for one in a case."""
         member = await self._stores.members.get(member_id)
         if member is None or not member["registered"] or member.get("left_at"):
@@ -53,7 +57,7 @@ class AuditSelection:
 
     async def sample(
         self, request: SampleRequest, by: str, attempt: Attempt | None = None, *, dry_run: bool
-    ) -> Document:
+    ) -> SampleResult:
         """Draw a sample and open its cases; a dry run only draws. The same seed and window give the recorded sample.
 
         Calling again completes a sample that was broken off, and never opens a case twice. Raises ``Conflict`` when
@@ -68,10 +72,10 @@ class AuditSelection:
         await claim_key(self._stores.answers, attempt, now())
         sample = await self._stores.samples.keep(sample)
         due_date = self._today() + timedelta(days=self._settings.due_days)
-        cases = [await self._open_sampled(one, sample, due_date, by) for one in sample["selected"]]
+        cases = [await self._open_sampled(row, sample, due_date, by) for row in sample["selected"]]
         return {**sample, "dry_run": False, "cases": [case for case in cases if case]}
 
-    async def get_sample(self, sample_id: str) -> Document:
+    async def get_sample(self, sample_id: str) -> StoredSample:
         """Return how a sample was drawn, with its population; raises ``NotFound``."""
         sample = await self._stores.samples.get(sample_id)
         if sample is None:
@@ -80,9 +84,9 @@ class AuditSelection:
 
     async def _open(
         self, unit: UnitOfWork, case_id: str, period: Period, due_date: date, by: str, sample_id: str | None
-    ) -> Document:
+    ) -> StoredCase:
         reviewed = await self._stores.cases.of_member(unit.member_id, unit.session)
-        days = {"start": period.start.isoformat(), "end": period.end.isoformat()}
+        days = rules.case_days(period)
         if any(rules.overlap(days, case) and case["state"] != State.WITHDRAWN for case in reviewed):
             raise Conflict("This membership year of the member is in an audit case already.")
         if any(map(rules.is_open, reviewed)):
@@ -98,7 +102,7 @@ class AuditSelection:
         await unit.announce("audit.selected", case_id, rules.event_data(case))
         return case
 
-    async def _draw(self, sample_id: str, seed: str, request: SampleRequest, by: str) -> Document:
+    async def _draw(self, sample_id: str, seed: str, request: SampleRequest, by: str) -> StoredSample:
         population = await self._population(request.window, sample_id)
         size = sampling.size_of(len(population), request.rate_or(self._settings.rate), request.count)
         selected = sampling.draw(seed, population, size)
@@ -122,14 +126,13 @@ class AuditSelection:
             "drawn_by": by,
         }
 
-    async def _population(self, window: Window, sample_id: str) -> dict[str, Document]:
+    async def _population(self, window: Window, sample_id: str) -> dict[str, CaseDays]:
         """Return member id → the membership year to audit, for all who may be drawn."""
-        years: dict[str, Document] = {}
+        years: dict[str, CaseDays] = {}
         for member in await self._stores.samples.registered():
             period = sampling.drawable_period(member, window, self._today())
             if period is not None:
-                days = {"start": period.start.isoformat(), "end": period.end.isoformat()}
-                years[member["_id"]] = {"period_id": period.id, **days}
+                years[member["_id"]] = rules.case_days(period)
         busy = await self._stores.cases.members_in(years, sample_id)
         reviewed = await self._stores.cases.reviewed(sample_id)
         return {
@@ -138,14 +141,16 @@ class AuditSelection:
             if member_id not in busy and not any(rules.overlap(period, case) for case in reviewed.get(member_id, ()))
         }
 
-    async def _open_sampled(self, row: Document, sample: Document, due_date: date, by: str) -> Document | None:
+    async def _open_sampled(
+        self, row: SampledMember, sample: StoredSample, due_date: date, by: str
+    ) -> StoredCase | None:
         """Open a drawn member's case, or return the one that was opened before; None when the member is in another."""
         case = await self._stores.cases.get(row["case_id"])
         if case is not None:
             return case
         period = Period(date.fromisoformat(row["start"]), date.fromisoformat(row["end"]))
 
-        async def work(unit: UnitOfWork) -> Document | None:
+        async def work(unit: UnitOfWork) -> StoredCase | None:
             if not unit.member["registered"] or unit.member.get("left_at"):
                 return None
             return await self._open(unit, row["case_id"], period, due_date, by, sample["_id"])

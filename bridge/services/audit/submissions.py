@@ -9,18 +9,25 @@ from __future__ import annotations
 import base64
 import uuid
 from datetime import date, datetime
-from typing import Any
 
-from bridge.domain.audit.cases import FROZEN
-from bridge.domain.audit.snapshots import Scope, canonical, digest, readiness, snapshot
+from bridge.domain.audit.cases import FROZEN, StoredCase, StoredDeclaration
+from bridge.domain.audit.snapshots import (
+    ReadinessReport,
+    Scope,
+    SnapshotHeader,
+    StoredSubmission,
+    canonical,
+    digest,
+    readiness,
+    snapshot,
+)
+from bridge.domain.members.members import Freeze
 from bridge.domain.record.forms import Forms
 from bridge.domain.record.periods import Period
 from bridge.errors import BridgeError
 from bridge.services.record.saving import save_entries
 from bridge.services.unit_of_work import UnitOfWork
 from bridge.store.stores import Stores
-
-Document = dict[str, Any]
 
 
 class Tampered(BridgeError):
@@ -36,14 +43,13 @@ class AuditSubmissions:
         self._stores = stores
         self._forms = forms
 
-    async def submit(self, unit: UnitOfWork, case: Document, declared: list[Document]) -> Document:
+    async def submit(self, unit: UnitOfWork, case: StoredCase, declared: list[StoredDeclaration]) -> StoredSubmission:
         """Take the snapshot of a case's period and freeze its scope; returns the submission: its id is the receipt."""
         member_id, session = unit.member_id, unit.session
         scope = await self._scope(unit, case)
         receipt = _receipt()
-        about = {**_about(unit, case, receipt), "declarations": declared}
-        text = canonical(snapshot(about, scope, self._forms))
-        submission = {
+        text = canonical(snapshot(_header(unit, case, receipt, declared), scope, self._forms))
+        submission: StoredSubmission = {
             "_id": receipt,
             "member_id": member_id,
             "case_id": case["_id"],
@@ -56,7 +62,7 @@ class AuditSubmissions:
         await self._stores.freezes.freeze(member_id, scope, _mark(case, unit.at), session)
         return submission
 
-    async def _scope(self, unit: UnitOfWork, case: Document) -> Scope:
+    async def _scope(self, unit: UnitOfWork, case: StoredCase) -> Scope:
         """Return what a case covers, each entry in its period: a calendar that moved may not have come to it yet."""
         days = (unit.member_id, case["start"], case["end"])
         scope = await self._stores.freezes.scope(*days, unit.session)
@@ -66,20 +72,20 @@ class AuditSubmissions:
         await save_entries(unit, [(entry, {**entry, "period_id": case["period_id"]}) for entry in elsewhere])
         return await self._stores.freezes.scope(*days, unit.session)
 
-    async def thaw(self, unit: UnitOfWork, case: Document) -> None:
+    async def thaw(self, unit: UnitOfWork, case: StoredCase) -> None:
         """End the freeze of a case, in the act that moves it on; what was held becomes drafts after it (decision 4)."""
         if case["state"] in FROZEN:
             await self._stores.freezes.thaw(unit.member_id, case["_id"], unit.session)
             await self._stores.follow_ups.add(unit.member_id, unit.at, unit.session)
 
-    async def text(self, submission: Document) -> bytes:
+    async def text(self, submission: StoredSubmission) -> bytes:
         """Return the canonical text of a submission; raises ``Tampered`` when it does not match its digest."""
         text = await self._stores.submissions.text(submission["member_id"], submission["_id"])
         if digest(text) != submission["digest"]:
             raise Tampered
         return text
 
-    async def readiness(self, case: Document) -> Document:
+    async def readiness(self, case: StoredCase) -> ReadinessReport:
         """Return what an assessor would find missing if the case's period were submitted now."""
         member_id = case["member_id"]
         scope = await self._stores.freezes.scope(member_id, case["start"], case["end"])
@@ -93,20 +99,26 @@ def _receipt() -> str:
     return base64.b32encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
-def _mark(case: Document, at: datetime) -> Document:
-    period = {name: case[name] for name in ("period_id", "start", "end")}
-    return {"case_id": case["_id"], **period, "since": at}
+def _mark(case: StoredCase, at: datetime) -> Freeze:
+    return {
+        "case_id": case["_id"],
+        "period_id": case["period_id"],
+        "start": case["start"],
+        "end": case["end"],
+        "since": at,
+    }
 
 
-def _period(case: Document) -> Period:
+def _period(case: StoredCase) -> Period:
     return Period(date.fromisoformat(case["start"]), date.fromisoformat(case["end"]))
 
 
-def _about(unit: UnitOfWork, case: Document, receipt: str) -> Document:
+def _header(unit: UnitOfWork, case: StoredCase, receipt: str, declared: list[StoredDeclaration]) -> SnapshotHeader:
     return {
         "case_id": case["_id"],
         "receipt": receipt,
         "submitted_at": unit.at,
         "period": {"id": case["period_id"], "label": _period(case).label, "start": case["start"], "end": case["end"]},
         "member": {"id": unit.member_id, "name": unit.member["name"], "registered": unit.member["registered"]},
+        "declarations": declared,
     }

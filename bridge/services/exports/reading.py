@@ -11,7 +11,7 @@ from bridge.domain.audit.snapshots import OF_LOG, OF_PLAN
 from bridge.domain.record.forms import Forms
 from bridge.domain.record.periods import Period
 from bridge.domain.record.records import values_of
-from bridge.store.listing import Listing, Wanted
+from bridge.store.listing import Listing, ListQuery
 from bridge.store.record.records import MemberRecords, touching
 from bridge.store.stores import Stores
 
@@ -105,7 +105,7 @@ async def _pages(
 ) -> AsyncGenerator[list[Document]]:
     after: list[Any] | None = None
     while True:
-        page = await records.page(Wanted({}, query, [(order, False)], AT_ONCE, after, fields=fields), counts=False)
+        page = await records.page(ListQuery({}, query, [(order, False)], AT_ONCE, after, fields=fields), counts=False)
         yield page.items
         if (after := page.next) is None:
             return

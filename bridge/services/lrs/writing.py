@@ -7,10 +7,11 @@ from collections.abc import AsyncIterable, Mapping, Sequence
 from bridge import tracing
 from bridge.domain.lrs.attachments import AttachmentPart
 from bridge.domain.lrs.parsing import IncomingStatement
-from bridge.domain.lrs.rows import KnownRow, NewStatement
+from bridge.domain.lrs.rows import NewStatement
 from bridge.domain.lrs.spec_refs import Version
 from bridge.domain.lrs.storing import StoreContext, distinct, find_voidings, is_new
 from bridge.domain.statements.agents import actor_key
+from bridge.domain.statements.rows import LedgerRow
 from bridge.errors import Conflict, Unavailable
 from bridge.logs import correlation_id
 from bridge.services.lrs.attachments import LrsAttachments
@@ -144,7 +145,7 @@ class StatementWriter:
     async def _write(
         self,
         new: Sequence[NewStatement],
-        rows: Mapping[str, KnownRow] = NO_ROWS,
+        rows: Mapping[str, LedgerRow] = NO_ROWS,
         voidings: Mapping[str, str] = NO_VOIDINGS,
     ) -> None:
         note = await self._ledger.add(new, rows, voidings)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from bridge.domain.members.messages import MemberIn, MemberLeft, MemberUpserted, identifier_conflict, stored_fields
-from bridge.domain.privacy.subjects import given_up
+from bridge.domain.members.members import StoredMember
+from bridge.domain.members.messages import MemberIn, MemberLeft, MemberUpserted, identifier_conflict, stored_member
 from bridge.domain.record.calendars import calendar_of
 from bridge.domain.statements import agents
 from bridge.errors import Conflict, NotFound
@@ -30,7 +29,7 @@ class FeedResult(StrEnum):
 class PutResult:
     """A member as stored, and whether this call made it."""
 
-    member: dict[str, Any]
+    member: StoredMember
     created: bool
 
 
@@ -41,7 +40,7 @@ class Membership:
         self._stores = stores
         self._follow_ups = follow_ups
 
-    async def get(self, member_id: str) -> dict[str, Any]:
+    async def get(self, member_id: str) -> StoredMember:
         """Return a member; raises ``NotFound``."""
         member = await self._stores.members.get(member_id)
         if member is None:
@@ -82,31 +81,27 @@ class Membership:
         await self._refuse_erased(member_id, before, session)
         if not await self._is_newer(member_id, before, revision, session):
             return None
-        fields = stored_fields(member_id, body)
-        secret = await self._stores.erasures.key.get()
-        stones = [agents.tombstone(secret, key) for key in fields["keys"]]
-        former = given_up(before or {}, stones, now())
-        version = (before or {}).get("version", 0) + 1
-        member = {**fields, "_id": member_id, "version": version, "stones": stones, "former": former}
-        numbered = member if revision is None else {**member, "revision": revision}
-        await self._stores.identifiers.assign(member_id, fields["keys"], session)
-        given_back = set((before or {}).get("keys", ())) - set(fields["keys"])
+        member = stored_member(member_id, body, before, await self._stores.erasures.key.get(), now())
+        if revision is not None:
+            member["revision"] = revision
+        await self._stores.identifiers.assign(member_id, member["keys"], session)
+        given_back = set(before["keys"] if before else ()) - set(member["keys"])
         await self._stores.identifiers.forget(given_back, member_id, session)
-        await self._stores.members.put(numbered, session)
-        await self._follow(before, numbered, session)
+        await self._stores.members.put(member, session)
+        await self._follow(before, member, session)
         stored = await self._stores.members.get(member_id, session)
         assert stored is not None, "it was written just now"
         return PutResult(stored, created=before is None)
 
     async def _is_newer(
-        self, member_id: str, before: dict[str, Any] | None, revision: int | None, session: Session
+        self, member_id: str, before: StoredMember | None, revision: int | None, session: Session
     ) -> bool:
         if revision is None:
             return True
         departed_at = await self._stores.departures.revision(member_id, session)
-        return revision > max(departed_at, (before or {}).get("revision", -1))
+        return revision > max(departed_at, before.get("revision", -1) if before else -1)
 
-    async def _follow(self, before: dict[str, Any] | None, member: dict[str, Any], session: Session) -> None:
+    async def _follow(self, before: StoredMember | None, member: StoredMember, session: Session) -> None:
         """Write down what the change leads to: statements that waited, entries and plan items in other years."""
         member_id, at = member["_id"], now()
         moved = before is not None and calendar_of(before) != calendar_of({**before, **member})
@@ -115,7 +110,7 @@ class Membership:
         if moved or await self._stores.waiting.parked_for(member["keys"], 1, session):
             await self._stores.follow_ups.add(member_id, at, session, refile=moved)
 
-    async def _refuse_erased(self, member_id: str, member: dict[str, Any] | None, session: Session) -> None:
+    async def _refuse_erased(self, member_id: str, member: StoredMember | None, session: Session) -> None:
         is_going = member is not None and "erasing" in member
         if is_going or await self._stores.erasures.among([agents.id_key(member_id)], session):
             raise Conflict("This member was erased and cannot be brought back under this id.")
@@ -133,11 +128,12 @@ class Membership:
                 await self._stores.departures.note(member_id, revision, session)
                 # Whoever brings this member meets it here, if there is no member's document to meet on.
                 await self._stores.identifiers.seek([agents.id_key(member_id)], session)
-            revision_before = (member or {}).get("revision")
-            if member is None or (revision is not None and revision_before is not None and revision_before >= revision):
+            if member is None or (revision is not None and member.get("revision", -1) >= revision):
                 return False
-            fields = {"left_at": now(), **({} if revision is None else {"revision": revision})}
-            await self._stores.members.change(member_id, {"$set": fields}, session)
+            departed: StoredMember = {**member, "left_at": now()}
+            if revision is not None:
+                departed["revision"] = revision
+            await self._stores.members.change(member, departed, session)
             return True
 
         return await self._stores.database.transaction(work)

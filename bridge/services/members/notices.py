@@ -9,16 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
+from bridge.domain.audit.cases import StoredCase
 from bridge.domain.members import notices as words
-from bridge.domain.members.notices import PENDING, SENT, TOLD, Claimed, Letter
+from bridge.domain.members.members import StoredMember
+from bridge.domain.members.notices import (
+    NOTICE_FACTS,
+    PENDING,
+    SENT,
+    TOLD,
+    ClaimedNotice,
+    NoticeFacts,
+    NoticeLetter,
+    NoticeState,
+    StoredNotice,
+)
 from bridge.errors import NotFound
-from bridge.store.listing import Listing
+from bridge.store.listing import Listing, Position
 from bridge.store.stores import Stores
 from bridge.store.times import now
-
-Document = dict[str, Any]
 
 LEASE: Final = timedelta(minutes=20)
 """How long a claim holds: longer than a mail server may take to answer (``bridge.clients.smtp``)."""
@@ -36,31 +46,39 @@ class AuditNotices:
         if kind not in TOLD:
             return
         at = now()
-        names = ("case_id", "state", "due_date", "days", "receipt")
-        notice = {"_id": event_id, "kind": kind, "member_id": member_id, "state": PENDING, "attempts": 0}
-        details = {name: data[name] for name in names if name in data}
-        order = {"created_at": {"empty": False, "key": f"{at:%Y-%m-%dT%H:%M:%S.%f}"}}
-        times = {"created_at": at, "next_at": at, "status": None, "order": order}
-        await self._stores.notices.add({**notice, "told": details, **times})
+        await self._stores.notices.add(
+            {
+                "_id": event_id,
+                "kind": kind,
+                "member_id": member_id,
+                "state": PENDING,
+                "attempts": 0,
+                "told": cast("NoticeFacts", {name: data[name] for name in NOTICE_FACTS if name in data}),
+                "created_at": at,
+                "next_at": at,
+                "status": None,
+                "order": {"created_at": {"empty": False, "key": f"{at:%Y-%m-%dT%H:%M:%S.%f}"}},
+            }
+        )
 
-    async def claim_next(self) -> Claimed | None:
+    async def claim_next(self) -> ClaimedNotice | None:
         """Claim the next notice to send, or return None; those that nobody is to get are settled on the way."""
         while notice := await self._stores.notices.claim(now(), LEASE):
             case = await self._stores.cases.get(notice["told"]["case_id"])
             member = await self._stores.members.get(notice["member_id"])
             if case is None or member is None or words.is_stale(notice["kind"], notice["told"], case):
                 await self.record_outcome(notice, "superseded")
-            elif not member.get("email"):
+            elif not member["email"]:
                 await self.record_outcome(notice, "no_address")
             else:
-                return Claimed(notice, member["email"], self._letter(notice, case, member))
+                return ClaimedNotice(notice, member["email"], self._letter(notice, case, member))
         return None
 
-    async def record_sent(self, notice: Document, message_id: str) -> None:
+    async def record_sent(self, notice: StoredNotice, message_id: str) -> None:
         """Note that the mail server has taken a notice."""
         await self._stores.notices.settle(notice, {"state": SENT, "sent_at": now(), "message_id": message_id})
 
-    async def retry_later(self, notice: Document, status: str) -> None:
+    async def retry_later(self, notice: StoredNotice, status: str) -> None:
         """Put a notice back in line after a fault that may pass; give up after some days."""
         again = words.next_try(notice["attempts"], notice["created_at"], now())
         if again is None:
@@ -68,7 +86,7 @@ class AuditNotices:
         else:
             await self._stores.notices.settle(notice, {"state": PENDING, "next_at": again, "status": status})
 
-    async def record_outcome(self, notice: Document, state: str, status: str | None = None) -> None:
+    async def record_outcome(self, notice: StoredNotice, state: NoticeState, status: str | None = None) -> None:
         """Write down how a notice ended; ``status`` is an SMTP code or a word, never a server's sentence."""
         await self._stores.notices.settle(notice, {"state": state, "status": status})
 
@@ -80,22 +98,22 @@ class AuditNotices:
         """Note that a notice came back; returns whether it is one of ours."""
         return await self._stores.notices.bounced(message_id, status, now())
 
-    async def list(self, state: str | None, limit: int, after: list[Any] | None) -> Listing:
+    async def list(self, state: NoticeState | None, limit: int, after: Position | None) -> Listing[StoredNotice]:
         """Return a page of notices for operations, newest first: ids, states and codes, no address and no words."""
-        return await self._stores.notices.list({} if state is None else {"state": state}, limit, after)
+        return await self._stores.notices.list(state, limit, after)
 
     async def counts(self) -> dict[str, int]:
         """Return state → number of notices."""
         return await self._stores.notices.counts()
 
-    async def send_again(self, notice_id: str) -> Document:
+    async def send_again(self, notice_id: str) -> StoredNotice:
         """Send a notice once more that ended without being sent; raises ``NotFound`` when there is none such."""
         notice = await self._stores.notices.again(notice_id, now())
         if notice is None:
             raise NotFound("There is no such notice, or it was sent, or it is still being tried.")
         return notice
 
-    def _letter(self, notice: Document, case: Document, member: Document) -> Letter:
+    def _letter(self, notice: StoredNotice, case: StoredCase, member: StoredMember) -> NoticeLetter:
         details, language = notice["told"], words.language_of(member.get("language"))
         values = {
             "name": member["name"],
@@ -105,4 +123,6 @@ class AuditNotices:
             "days": str(details.get("days", "")),
             "receipt": details.get("receipt") or "",
         }
-        return words.letter(words.template_of(notice["kind"], details["state"]), language, values, self._portal_url)
+        return words.letter(
+            words.template_of(notice["kind"], details.get("state", "")), language, values, self._portal_url
+        )

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from bridge.domain.audit import cases as rules
-from bridge.domain.audit.cases import AWAITED, REMIND_AT
-from bridge.domain.events import event
+from bridge.domain.audit.cases import AWAITED, REMIND_AT, StoredCase
+from bridge.domain.events import OutboxEvent, event
+from bridge.domain.members.members import StoredMember
 from bridge.domain.record.calendars import calendar_of
 from bridge.domain.record.periods import Period
 from bridge.services.statements.follow_ups import FollowUpRunner
@@ -21,8 +22,6 @@ from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.store.database import Session
 from bridge.store.stores import Stores
 from bridge.store.times import now
-
-Document = dict[str, Any]
 
 TASK: Final = "period.ending"
 LEASE: Final = timedelta(minutes=10)
@@ -71,18 +70,18 @@ class Reminders:
         await self._stores.schedules.done(TASK, today.isoformat())
         return announced
 
-    def _reminder_due(self, case: Document) -> int | None:
+    def _reminder_due(self, case: StoredCase) -> int | None:
         return rules.reminder_due(rules.due_of(case), case["reminded"], self._today())
 
-    async def _remind(self, case: Document) -> bool:
+    async def _remind(self, case: StoredCase) -> bool:
         async def work(unit: UnitOfWork) -> bool:
             current = await self._stores.cases.get(case["_id"], unit.session)
             days = self._reminder_due(current) if current and current["state"] in AWAITED else None
             if current is None or days is None:
                 return False
             due_date = rules.due_of(current)
-            passed = {"$set": {"reminded": rules.reminders_passed(due_date, self._today())}}
-            await self._stores.cases.change(current, passed, unit.session)
+            reminded: StoredCase = {**current, "reminded": rules.reminders_passed(due_date, self._today())}
+            await self._stores.cases.save(current, reminded, unit.session)
             days_left = (due_date - self._today()).days
             await unit.announce(
                 "audit.due", f"{case['_id']}:{due_date}:{days}", {**rules.event_data(current), "days": days_left}
@@ -100,7 +99,7 @@ class Reminders:
                 return announced
             last, announced = members[-1]["_id"], announced + events
 
-    async def _announce_batch(self, beyond: str, ends: set[date], session: Session) -> tuple[list[Document], int]:
+    async def _announce_batch(self, beyond: str, ends: set[date], session: Session) -> tuple[list[StoredMember], int]:
         """Announce the endings of the next members; returns these members and the number of events."""
         members = await self._stores.members.in_order(beyond, AT_ONCE, session)
         endings = [(member, period) for member in members if (period := _ending(member, ends))]
@@ -115,7 +114,7 @@ def _days_since(last_day: str | None, today: date) -> list[date]:
     return [today - timedelta(days=back) for back in range(min(missed, MOST_DAYS))]
 
 
-def _ending(member: Document, ends: set[date]) -> Period | None:
+def _ending(member: StoredMember, ends: set[date]) -> Period | None:
     """Return the membership year of a member that ends on one of these days, unless that was announced before."""
     calendar = calendar_of(member)
     periods = [period for day in ends if (period := calendar.period_for(day)).end == day]
@@ -125,11 +124,11 @@ def _ending(member: Document, ends: set[date]) -> Period | None:
     )
 
 
-def _announced(member: Document, period: Period) -> Document:
+def _announced(member: StoredMember, period: Period) -> StoredMember:
     """Return a member, touched, of whom it is known that the end of this year was announced."""
     return {**member, "acts": member["acts"] + 1, "ending_announced": f"{period.end}"}
 
 
-def _ending_event(member: Document, period: Period) -> Document:
+def _ending_event(member: StoredMember, period: Period) -> OutboxEvent:
     key, place = f"{member['_id']}:{period.id}", (member["acts"] + 1, 1)
     return event(TASK, key, member["_id"], place, now(), {"period_id": period.id, "end": f"{period.end}"})

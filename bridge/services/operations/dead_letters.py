@@ -149,7 +149,7 @@ class Operations:
         )
 
     async def _about(self, member_id: str) -> DataSubject:
-        return await self._stores.subjects.of_member(member_id, await self._stores.members.get(member_id) or {})
+        return await self._stores.subjects.of_member(member_id, await self._stores.members.get(member_id))
 
     async def add_to_mirror(self, letters: Sequence[QueuedDeadLetter]) -> None:
         """Add letters, as they are written, to the mirror."""

@@ -11,26 +11,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, Collection
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
 from bridge import tracing
 from bridge.domain.audit.cases import is_open
-from bridge.domain.events import event
+from bridge.domain.events import EventData, event
+from bridge.domain.members.members import StoredMember
+from bridge.domain.privacy.erasures import ErasureHold, StoredErasure
 from bridge.domain.privacy.subjects import DataSubject, given_up
 from bridge.domain.statements.agents import id_key
 from bridge.errors import NotFound, Unavailable
 from bridge.logs import failure
 from bridge.services.operations.dead_letters import Operations
 from bridge.store.database import Session
-from bridge.store.privacy.erasures import ERASED, HELD, RUNNING
 from bridge.store.stores import Stores
 from bridge.store.times import now
 
 log = structlog.get_logger(__name__)
-
-Document = dict[str, Any]
 
 RETENTION: Final = "retention"
 """The cause of the erasure of a member who left long ago, and who asks for it."""
@@ -47,7 +46,7 @@ class MemberErasure:
         self._ledger = stores.erasures
         self._operations = operations
 
-    async def request(self, member_id: str, by: str, cause: str = "request") -> Document:
+    async def request(self, member_id: str, by: str, cause: str = "request") -> StoredErasure:
         """Erase a member, or hold the erasure; returns the ledger's row, ``state`` being held, running or erased.
 
         Asking again finishes what is not done, and changes nothing once it is. Raises ``NotFound``; so it does when
@@ -64,27 +63,27 @@ class MemberErasure:
         count = 0
         for row in await self._ledger.unfinished():
             try:
-                started = await self._start(row["member_id"], row["requested_by"], row["cause"])
-                count += (await self._carry_out(started))["state"] == ERASED
+                started = await self._start(row.get("member_id", ""), row["requested_by"], row["cause"])
+                count += (await self._carry_out(started))["state"] == "erased"
             except (NotFound, Unavailable) as error:  # finished by another meanwhile, or to be looked at again
                 log.info("erasure left", erasure_id=row["_id"], **failure(error))
             except Exception as error:  # the others are due all the same
                 log.error("erasure failed", erasure_id=row["_id"], **failure(error))  # noqa: TRY400 - failure() has it
         return count
 
-    async def apply_again(self, rows: AsyncIterable[Document]) -> int:
+    async def apply_again(self, rows: AsyncIterable[StoredErasure]) -> int:
         """Erase from a restored database whoever these rows of a ledger are of; returns how many were still there.
 
         A row has tombstones alone, so each member's are compared with them.
         """
         erased = {row["_id"]: row async for row in rows}
         for row in erased.values():
-            if (stored_row := await self._ledger.get(row["_id"])) is None or stored_row["state"] != ERASED:
-                await self._ledger.put({**row, "state": ERASED})
+            if (stored_row := await self._ledger.get(row["_id"])) is None or stored_row["state"] != "erased":
+                await self._ledger.put({**row, "state": "erased"})
         subjects = [subject async for subject in self._members() if subject.own_stone in erased]
         for subject in subjects:
             await self._remove(subject)
-        await self._remove_strangers({stone for row in erased.values() for stone in row["keys"]})
+        await self._remove_strangers({stone for row in erased.values() for stone in row.get("keys", ())})
         return len(subjects)
 
     async def _members(self) -> AsyncIterable[DataSubject]:
@@ -98,50 +97,56 @@ class MemberErasure:
         if keys:
             await self._remove_identified(await self._stores.subjects.of_identifiers(keys))
 
-    async def _start(self, member_id: str, by: str, cause: str) -> Document:
+    async def _start(self, member_id: str, by: str, cause: str) -> StoredErasure:
         """Begin an erasure, or hold it, in one transaction with the look at the member and their cases."""
         erasure_id = await self._ledger.tombstone(id_key(member_id))
         departed = await self._stores.departures.revision(member_id) >= 0
 
-        async def begin(session: Session) -> Document | None:
+        async def begin(session: Session) -> StoredErasure | None:
             member = await self._stores.members.touch(member_id, session)
             row = await self._ledger.get(erasure_id, session)
             if row is None and member is None and not departed:
                 raise NotFound("There is no such member.")
-            if row is not None and row["state"] in (RUNNING, ERASED):
+            if row is not None and row["state"] in ("running", "erased"):
                 return row
-            request = row or {"_id": erasure_id, "member_id": member_id, "requested_at": now(), "requested_by": by}
-            why = request.get("cause", cause) if cause == RETENTION else cause
-            if why == RETENTION and not (member or {}).get("left_at"):
+            why = row["cause"] if row is not None and cause == RETENTION else cause
+            if why == RETENTION and not (member and member["left_at"]):
                 await self._ledger.drop(erasure_id, session)
                 return None
-            return await self._hold_or_run({**request, "cause": why}, member, session)
+            request: StoredErasure = row or {
+                "_id": erasure_id, "state": "held", "member_id": member_id, "requested_at": now(), "requested_by": by,
+                "cause": why,
+            }  # fmt: skip
+            return await self._hold_or_run({**request, "cause": why}, member_id, member, session)
 
         row = await self._stores.database.transaction(begin)
         if row is None:
             raise NotFound("The member has joined again.")
         return row
 
-    async def _hold_or_run(self, row: Document, member: Document | None, session: Session) -> Document:
-        open_cases = [case for case in await self._stores.cases.of_member(row["member_id"], session) if is_open(case)]
+    async def _hold_or_run(
+        self, row: StoredErasure, member_id: str, member: StoredMember | None, session: Session
+    ) -> StoredErasure:
+        open_cases = [case for case in await self._stores.cases.of_member(member_id, session) if is_open(case)]
         if open_cases:
-            held_row = {**row, "state": HELD, "held": {"reason": "audit_case", "case_id": open_cases[0]["_id"]}}
+            hold: ErasureHold = {"reason": "audit_case", "case_id": open_cases[0]["_id"]}
+            held_row: StoredErasure = {**row, "state": "held", "held": hold}
             await self._ledger.put(held_row, session)
             return held_row
-        keys = await self._ledger.stones(row["member_id"], (member or {}).get("keys", ()))
-        keys += [stone for stone in await self._former(member or {}) if stone not in keys]
-        running = {**row, "state": RUNNING, "held": None, "begun_at": now(), "keys": keys}
-        await self._withhold(row["member_id"], member, session)
+        keys = await self._ledger.stones(member_id, member["keys"] if member else ())
+        keys += [stone for stone in await self._former(member) if stone not in keys]
+        running: StoredErasure = {**row, "state": "running", "held": None, "begun_at": now(), "keys": keys}
+        await self._withhold(member_id, member, session)
         await self._ledger.put(running, session)
         return running
 
-    async def _former(self, member: Document) -> list[str]:
+    async def _former(self, member: StoredMember | None) -> list[str]:
         """Return the tombstones of what a member once had, and nobody has now: another's are kept out of the ledger."""
-        former = [one["stone"] for one in member.get("former", ())]
+        former = [identifier["stone"] for identifier in member["former"]] if member else []
         tenures = await self._stores.members.tenures(former)
         return [stone for stone in former if all(tenure.until for tenure in tenures[stone])]
 
-    async def _withhold(self, member_id: str, member: Document | None, session: Session) -> None:
+    async def _withhold(self, member_id: str, member: StoredMember | None, session: Session) -> None:
         """Take a member's identifiers out of use, so that nothing new finds them; they are kept beside until the end.
 
         Whoever brings or parks something under one of them meets this transaction there.
@@ -151,17 +156,18 @@ class MemberErasure:
         if member is not None and "erasing" not in member:
             keys = [key for key in member["keys"] if key != own]
             await self._stores.identifiers.forget(keys, member_id, session)
-            fields = {"erasing": keys, "stones": [], "former": given_up(member, [], now())}
-            await self._stores.members.change(member_id, {"$set": {"keys": [own], **fields}}, session)
+            former = given_up(member, [], now())
+            withheld: StoredMember = {**member, "keys": [own], "erasing": keys, "stones": [], "former": former}
+            await self._stores.members.change(member, withheld, session)
 
-    async def _carry_out(self, row: Document) -> Document:
-        if row["state"] != RUNNING:
+    async def _carry_out(self, row: StoredErasure) -> StoredErasure:
+        if row["state"] != "running" or "member_id" not in row:
             return row
-        member = await self._stores.members.get(row["member_id"]) or {}
-        subject = await self._stores.subjects.of_member(row["member_id"], member)
+        member_id = row["member_id"]
+        subject = await self._stores.subjects.of_member(member_id, await self._stores.members.get(member_id))
         await self._operations.erase(subject)
         await self._remove(subject)
-        erased = await self._end(row)
+        erased = await self._end(row, member_id)
         log.info("member erased", erasure_id=row["_id"])
         return erased
 
@@ -182,20 +188,20 @@ class MemberErasure:
         own = [id_key(subject.member_id)] if subject.member_id else []
         await self._stores.identifiers.forget([*own, *subject.keys], subject.member_id)
 
-    async def _end(self, row: Document) -> Document:
+    async def _end(self, row: StoredErasure, member_id: str) -> StoredErasure:
         """Take the member's id out of the ledger and tell of the erasure, in one act, once."""
 
-        async def end(session: Session) -> Document:
+        async def end(session: Session) -> StoredErasure:
             stored_row = await self._ledger.get(row["_id"], session)
-            if stored_row is not None and stored_row["state"] == ERASED:
+            if stored_row is not None and stored_row["state"] == "erased":
                 return stored_row
             at = now()
-            rest = {name: value for name, value in row.items() if name != "member_id"}
-            erased_row: Document = {**rest, "state": ERASED, "erased_at": at}
+            erased_row: StoredErasure = {**row, "state": "erased", "erased_at": at}
+            erased_row.pop("member_id", None)
             await self._ledger.put(erased_row, session)
-            data = {"erased_at": at.isoformat()}
+            data: EventData = {"erased_at": at.isoformat()}
             # The member's own count is gone with the member, and so are all other events.
-            outbox_row = event("member.erased", row["_id"], row["member_id"], (0, 0), at, data, tracing.current())
+            outbox_row = event("member.erased", row["_id"], member_id, (0, 0), at, data, tracing.current())
             await self._stores.outbox.add([outbox_row], session)
             return erased_row
 

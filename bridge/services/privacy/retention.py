@@ -16,7 +16,6 @@ from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.settings import Settings
 from bridge.store.database import Database, Document
 from bridge.store.privacy import retention as past
-from bridge.store.privacy.erasures import ERASED
 from bridge.store.privacy.retention import Expired, Past
 from bridge.store.times import now
 
@@ -135,7 +134,7 @@ class Retention:
         erased = 0
         for member_id in await self._expired.ids(past_query):
             with suppress(NotFound):
-                erased += (await self._erasures.request(member_id, RETENTION, cause=RETENTION))["state"] == ERASED
+                erased += (await self._erasures.request(member_id, RETENTION, cause=RETENTION))["state"] == "erased"
         return erased
 
     async def _strip(self, past_query: Past, at: datetime) -> int:

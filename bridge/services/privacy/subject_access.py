@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, cast
 
 from bridge.documents import tables
 from bridge.documents.archive import ArchiveFile, whole
 from bridge.documents.notice import Page, as_text
 from bridge.domain.operations.letters import mentions_of, own_part
-from bridge.domain.privacy.redaction import is_own
+from bridge.domain.members.members import StoredMember
+from bridge.domain.privacy.redaction import is_own, received_at
 from bridge.domain.privacy.redaction import told_of as mentions_in
 from bridge.domain.privacy.subjects import DataSubject
+from bridge.domain.statements.rows import LedgerRow
 from bridge.services.access.access_log import AccessHistory
+from bridge.store.database import Document
+from bridge.store.listing import Position
 from bridge.store.stores import Stores
 from bridge.store.times import now
-
-Document = dict[str, Any]
 
 HISTORY = ("at", "reader", "allowed", "right", "parts", "text")
 TEAM = "the Register team"
@@ -27,7 +29,7 @@ class SubjectAccessData:
     """One member's holdings."""
 
     def __init__(
-        self, stores: Stores, access: AccessHistory, member: Document, subject: DataSubject, notice: Page
+        self, stores: Stores, access: AccessHistory, member: StoredMember, subject: DataSubject, notice: Page
     ) -> None:
         self._stores = stores
         self._access = access
@@ -56,8 +58,9 @@ class SubjectAccessData:
                 yield ArchiveFile(f"everything/{name}.json", tables.json_list(self._all(name)))
         yield ArchiveFile("everything/mentions.json", tables.json_list(self._mentions()))
         attachments, seen_hashes = self._stores.lrs.attachments, set[str]()
-        async for statement in self._all("statements"):
-            for sha2 in {one["sha2"] for one in statement.get("lrs", {}).get("attached", ())} - seen_hashes:
+        async for statement in self._statements():
+            lrs = statement.get("lrs") if is_own(statement, self._subject) else None
+            for sha2 in {part["sha2"] for part in (lrs or {}).get("attached", ())} - seen_hashes:
                 seen_hashes.add(sha2)
                 if await attachments.has(sha2):
                     yield ArchiveFile(f"attachments/{sha2}", attachments.read(sha2))
@@ -69,15 +72,19 @@ class SubjectAccessData:
 
     async def _all(self, name: str) -> AsyncGenerator[Document]:
         async for document in self._documents(name):
-            if name != "statements" or is_own(document, self._subject):
+            if name != "statements" or is_own(cast("LedgerRow", document), self._subject):
                 yield await self._as_shown(name, document)
 
     async def _mentions(self) -> AsyncGenerator[Document]:
         """Give where others' statements name the member, and how: the rest of each is its actor's."""
+        async for row in self._statements():
+            if not is_own(row, self._subject):
+                places = mentions_in(row, self._subject)
+                yield {"statement_id": row["_id"], "received_at": received_at(row), "mentions": places}
+
+    async def _statements(self) -> AsyncGenerator[LedgerRow]:
         async for document in self._documents("statements"):
-            if not is_own(document, self._subject):
-                places = mentions_in(document, self._subject)
-                yield {"statement_id": document["_id"], "received_at": document["received_at"], "mentions": places}
+            yield cast("LedgerRow", document)
 
     async def _documents(self, name: str) -> AsyncGenerator[Document]:
         holdings, subject = self._stores.holdings, self._subject
@@ -93,7 +100,7 @@ class SubjectAccessData:
         if name == "dead_letters":
             letter = await self._stores.dead_letters.get(document["_id"])
             body = letter and own_part(letter, self._subject)
-            mentions = mentions_of(letter or {}, self._subject)
+            mentions = mentions_of(letter, self._subject) if letter else []
             return {**document, "body": body, **({"mentions": mentions} if mentions else {})}
         if name == "audit_samples":
             return _sample_for_member(document, self._subject.member_id)
@@ -104,18 +111,18 @@ class SubjectAccessData:
         return {**document, "history": steps}
 
     async def _history(self) -> AsyncGenerator[Document]:
-        after: list[Any] | None = None
+        after: Position | None = None
         while True:
             page = await self._access.history(self._subject.member_id, AT_ONCE, after)
             for row in page.items:
-                yield {name: _plain(row[name]) for name in HISTORY}
+                yield {name: _plain(value) for name, value in row.items() if name in HISTORY}
             if (after := page.next) is None:
                 return
 
 
 def _sample_for_member(sample: Document, member_id: str) -> Document:
     """Return a draw as one of those who were in it may see it: nobody else's id, and who drew as the team."""
-    selected = next((one for one in sample["selected"] if one["member_id"] == member_id), None)
+    selected = next((row for row in sample["selected"] if row["member_id"] == member_id), None)
     rest = {name: value for name, value in sample.items() if name not in {"population", "selected"}}
     return {**rest, "drawn_by": TEAM, "selected": selected}
 

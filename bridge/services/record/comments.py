@@ -5,16 +5,15 @@ from __future__ import annotations
 import uuid
 from datetime import date
 from functools import partial
-from typing import Any
 
 from bridge.domain.record.calendars import calendar_of
+from bridge.domain.record.comments import StoredComment
 from bridge.domain.record.periods import Period
-from bridge.domain.record.records import order_key
+from bridge.domain.sorting import order_key
 from bridge.errors import FieldError, ValidationFailed
 from bridge.services.record.periods import Periods
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
-from bridge.store.database import Document
-from bridge.store.listing import Listing, Sort
+from bridge.store.listing import Listing, Position, Sort
 from bridge.store.stores import Stores
 
 SORTABLE = ("created_at",)
@@ -28,7 +27,9 @@ class MemberComments:
         self._units = units
         self._periods = periods
 
-    async def list(self, member_id: str, period_id: str, sort: Sort, limit: int, after: list[Any] | None) -> Listing:
+    async def list(
+        self, member_id: str, period_id: str, sort: Sort, limit: int, after: Position | None
+    ) -> Listing[StoredComment]:
         """Return a page of the comments on a period, by id or ``current``; raises ``NotFound``."""
         calendar = calendar_of(await self._periods.get_member(member_id))
         period = self._periods.resolve(calendar, period_id)
@@ -36,7 +37,7 @@ class MemberComments:
 
     async def add(
         self, member_id: str, period_id: str, text: str, refers_to: str | None, attempt: Attempt | None
-    ) -> Document:
+    ) -> StoredComment:
         """Post a comment and return it.
 
         Raises ``NotFound`` for an unknown period, ``RecordFrozen`` while it is frozen (decision 13), and
@@ -45,12 +46,12 @@ class MemberComments:
         add = partial(self._add, period_id=period_id, text=text, refers_to=refers_to)
         return await self._units.run(member_id, add, attempt)
 
-    async def _add(self, unit: UnitOfWork, period_id: str, text: str, refers_to: str | None) -> Document:
+    async def _add(self, unit: UnitOfWork, period_id: str, text: str, refers_to: str | None) -> StoredComment:
         day = _middle(self._periods.resolve(unit.calendar, period_id))
         unit.raise_if_day_frozen(day)
         if refers_to is not None:
             await _check_reference(unit, refers_to)
-        comment = {
+        comment: StoredComment = {
             "_id": str(uuid.uuid4()),
             "member_id": unit.member_id,
             "day": day.isoformat(),

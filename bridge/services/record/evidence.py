@@ -11,19 +11,32 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
 from bridge.clients.clamd import Scanner
-from bridge.domain.record.files import Facts, Inspector, check_room
+from bridge.domain.record.entries import StoredEntry
+from bridge.domain.record.files import (
+    CHUNK,
+    CLEAN,
+    QUARANTINED,
+    REJECTED,
+    EvidenceFile,
+    EvidenceState,
+    EvidenceSummary,
+    FileFacts,
+    Inspector,
+    check_room,
+    evidence_file,
+    evidence_summary,
+)
 from bridge.errors import Conflict, NotFound, Unavailable
 from bridge.logs import failure
 from bridge.services.record.saving import ENTRY, Check, get_or_404, raise_if_entry_frozen, save_entries
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
-from bridge.store.database import Document, Session
-from bridge.store.listing import Listing, Sort
-from bridge.store.record.evidence import CHUNK, CLEAN, QUARANTINED, REJECTED, file_document, item
+from bridge.store.database import Session
+from bridge.store.listing import Listing, Position, Sort
 from bridge.store.stores import Stores
 
 log = structlog.get_logger(__name__)
@@ -72,32 +85,36 @@ class MemberEvidence:
         self._limits = limits
         self._scanner = scanner
 
-    async def list(self, member_id: str, entry_id: str, sort: Sort, limit: int, after: list[Any] | None) -> Listing:
+    async def list(
+        self, member_id: str, entry_id: str, sort: Sort, limit: int, after: Position | None
+    ) -> Listing[EvidenceFile]:
         """Return a page of an entry's files; raises ``NotFound``."""
         await self._entry(member_id, entry_id)
         return await self._files.list(member_id, entry_id, sort, limit, after)
 
-    async def content(self, member_id: str, file_id: str) -> tuple[Document, AsyncGenerator[bytes]]:
+    async def content(self, member_id: str, file_id: str) -> tuple[EvidenceFile, AsyncGenerator[bytes]]:
         """Return a file's document and its content in pieces.
 
         Raises ``NotFound``, also while its entry is deleted, or ``Conflict`` unless the file is clean.
         """
-        document = await self._files.get(member_id, file_id)
-        if document is None:
+        file = await self._files.get(member_id, file_id)
+        if file is None:
             raise _no_such_file()
-        await self._entry(member_id, document["entry_id"])
-        if document["state"] in _UNREADABLE:
-            raise Conflict(_UNREADABLE[document["state"]])
-        return document, self._files.read(document)
+        await self._entry(member_id, file["entry_id"])
+        if file["state"] in _UNREADABLE:
+            raise Conflict(_UNREADABLE[file["state"]])
+        return file, self._files.read(file)
 
     async def check(self, member_id: str, entry_id: str) -> None:
         """Raise what an upload to this entry would raise, before any of it is taken."""
-        member = await self._stores.members.get(member_id)
         entry = await self._entry(member_id, entry_id)
-        raise_if_entry_frozen(entry, member or {})
+        member = await self._stores.members.get(member_id)
+        if member is None:
+            raise NotFound("There is no record of yours any more.")
+        raise_if_entry_frozen(entry, member)
         check_room(1, await self._files.used(member_id), self._limits.member)
 
-    async def add(self, member_id: str, entry_id: str, upload: Upload) -> Document:
+    async def add(self, member_id: str, entry_id: str, upload: Upload) -> EvidenceSummary:
         """Take a file in and return its item, in quarantine unless the scanner has cleared it at once.
 
         Raises ``NotFound``, ``RecordFrozen``, ``TooLarge`` (the file, or all files), ``UnsupportedMediaType``, and
@@ -118,11 +135,11 @@ class MemberEvidence:
         """Delete a file for good; raises ``NotFound``, ``RecordFrozen``, and what ``check_version`` does."""
 
         async def work(unit: UnitOfWork) -> None:
-            document = await self._files.get(member_id, file_id, unit.session)
-            if document is None:
+            file = await self._files.get(member_id, file_id, unit.session)
+            if file is None:
                 raise _no_such_file()
-            await _changing(unit, document["entry_id"])
-            check_version(document["version"])
+            await _changing(unit, file["entry_id"])
+            check_version(file["version"])
             await self._files.delete(member_id, file_id, unit.at, unit.session)
 
         await self._units.run(member_id, work)
@@ -134,8 +151,8 @@ class MemberEvidence:
         Without a scanner nothing leaves: what went in for a check is not let out without one.
         """
         count = 0
-        for document in await self._waiting():
-            if not await self._scan(document):
+        for file in await self._waiting():
+            if not await self._scan(file):
                 break
             count += 1
         return count
@@ -147,12 +164,12 @@ class MemberEvidence:
             await self._files.discard(file_id)
         return len(loose)
 
-    async def _waiting(self) -> list[Document]:
+    async def _waiting(self) -> list[EvidenceFile]:
         if self._scanner is None:
             return []
         return await self._files.waiting(datetime.now(UTC) - SCAN_AGAIN_AFTER, ROUND)
 
-    async def _write_upload(self, file_id: str, upload: Upload) -> Facts:
+    async def _write_upload(self, file_id: str, upload: Upload) -> FileFacts:
         """Write the content as it comes; no more than a chunk and a piece is held."""
         inspector = Inspector(upload.name, self._limits.file)
         buffer, number = bytearray(), 0
@@ -171,43 +188,43 @@ class MemberEvidence:
             await asyncio.to_thread(inspector.look_inside, part, raw)  # some hundred ms for the longest
         return facts
 
-    async def _keep(self, unit: UnitOfWork, entry_id: str, file_id: str, facts: Facts) -> Document:
+    async def _keep(self, unit: UnitOfWork, entry_id: str, file_id: str, facts: FileFacts) -> EvidenceSummary:
         await _changing(unit, entry_id)
         check_room(facts.size, await self._files.used(unit.member_id, unit.session), self._limits.member)
         state = CLEAN if self._scanner is None else QUARANTINED
-        document = file_document(file_id, unit.member_id, entry_id, facts, state, unit.at, unit.member["acts"])
-        await self._files.keep(document, unit.session)
-        return item(document)
+        file = evidence_file(file_id, unit.member_id, entry_id, facts, state, unit.at, unit.member["acts"])
+        await self._files.keep(file, unit.session)
+        return evidence_summary(file)
 
-    async def _scanned(self, member_id: str, kept: Document) -> Document:
+    async def _scanned(self, member_id: str, kept: EvidenceSummary) -> EvidenceSummary:
         """Scan a file that was just kept, so that the member need not wait when the scanner answers."""
-        document = await self._files.get(member_id, kept["id"]) if kept["state"] == QUARANTINED else None
-        return item(await self._scan(document) or document) if document else kept
+        file = await self._files.get(member_id, kept["id"]) if kept["state"] == QUARANTINED else None
+        return evidence_summary(await self._scan(file) or file) if file else kept
 
-    async def _scan(self, document: Document) -> Document | None:
+    async def _scan(self, file: EvidenceFile) -> EvidenceFile | None:
         """Scan one file and let it out of quarantine; None when there was no verdict, so that it is tried again."""
         assert self._scanner is not None
         try:
-            virus = await self._scanner.scan(self._files.read(document))
+            virus = await self._scanner.scan(self._files.read(file))
         except Unavailable as error:
-            log.warning("evidence not scanned", evidence_id=document["_id"], **failure(error))
-            await self._files.postpone(document["_id"], datetime.now(UTC))
+            log.warning("evidence not scanned", evidence_id=file["_id"], **failure(error))
+            await self._files.postpone(file["_id"], datetime.now(UTC))
             return None
         if virus:
-            log.warning("evidence rejected", evidence_id=document["_id"], found=virus)
-        return await self._set_state(document, REJECTED if virus else CLEAN)
+            log.warning("evidence rejected", evidence_id=file["_id"], found=virus)
+        return await self._set_state(file, REJECTED if virus else CLEAN)
 
-    async def _set_state(self, document: Document, state: str) -> Document:
+    async def _set_state(self, file: EvidenceFile, state: EvidenceState) -> EvidenceFile:
         """Write a verdict down, frozen or not: it is about safety, and changes nothing that the member wrote."""
 
-        async def work(session: Session) -> Document | None:
-            await self._stores.log.of(document["member_id"], session).shown_anew(document["entry_id"])
-            return await self._files.judge(document, state, datetime.now(UTC), session)
+        async def work(session: Session) -> EvidenceFile | None:
+            await self._stores.log.of(file["member_id"], session).shown_anew(file["entry_id"])
+            return await self._files.judge(file, state, datetime.now(UTC), session)
 
         updated = await self._stores.database.transaction(work)
         if state == REJECTED:
-            await self._discard(document["_id"])
-        return updated or document
+            await self._discard(file["_id"])
+        return updated or file
 
     async def _discard(self, file_id: str) -> None:
         try:
@@ -215,7 +232,7 @@ class MemberEvidence:
         except Exception as error:  # the act is done or has failed already; the sweep removes what is left
             log.warning("loose file left", evidence_id=file_id, **failure(error))
 
-    async def _entry(self, member_id: str, entry_id: str) -> Document:
+    async def _entry(self, member_id: str, entry_id: str) -> StoredEntry:
         return await get_or_404(self._stores.log.of(member_id), entry_id, ENTRY)
 
 

@@ -6,18 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import Any
+from typing import TypedDict
 
 from bridge.domain.record import entries
 from bridge.domain.record.calendars import frozen_on
 from bridge.domain.record.csv_import import MAX_FAULTS, in_row, refuse
 from bridge.domain.record.forms import Form, Forms
+from bridge.domain.record.records import Values
 from bridge.errors import FieldError, RecordFrozen
 from bridge.services.record.log import Log
 from bridge.services.record.periods import Periods
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 
-Document = dict[str, Any]
+
+class ImportResult(TypedDict):
+    """What an import made."""
+
+    created: int
+    ids: list[str]  # in the order of the rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +31,7 @@ class NewEntry:
     """One entry to make: the row it stood in, the fields of the form, and whether it is a draft."""
 
     number: int
-    values: Document
+    values: Values
     draft: bool
 
 
@@ -38,15 +44,15 @@ class LogImports:
         self._forms = forms
         self._periods = periods
 
-    async def run(self, member_id: str, rows: Sequence[NewEntry], attempt: Attempt | None) -> Document:
-        """Make an entry of each row and return ``{created, ids}``, in the order of the rows.
+    async def run(self, member_id: str, rows: Sequence[NewEntry], attempt: Attempt | None) -> ImportResult:
+        """Make an entry of each row and return what was made.
 
         Raises ``ValidationFailed`` and ``RecordFrozen``, each naming every row that is at fault, and ``Conflict``.
         """
         work = partial(self._run, rows=rows)
         return await self._units.run(member_id, work, attempt)
 
-    async def _run(self, unit: UnitOfWork, rows: Sequence[NewEntry]) -> Document:
+    async def _run(self, unit: UnitOfWork, rows: Sequence[NewEntry]) -> ImportResult:
         form, today = self._forms.current("log"), self._periods.today()
         refuse([in_row(row.number, fault) for row in rows for fault in _faults(form, row, today)])
         _refuse_frozen(unit, form, rows)

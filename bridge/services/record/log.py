@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
+from bridge.domain.events import EventData
 from bridge.domain.record import entries
+from bridge.domain.record.entries import Source, StoredEntry
+from bridge.domain.record.files import EvidenceSummary
 from bridge.domain.record.forms import Forms
-from bridge.domain.record.records import misfits
+from bridge.domain.record.records import Values, misfits
 from bridge.domain.record.search import query_terms
 from bridge.services.record.periods import Periods
 from bridge.services.record.saving import (
@@ -24,11 +27,10 @@ from bridge.services.record.saving import (
     save_entries,
 )
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
-from bridge.store.listing import Listing, Sort, Wanted
+from bridge.store.listing import Listing, ListQuery, Position, Sort
 from bridge.store.stores import Stores
 
-Document = dict[str, Any]
-Source = Literal["manual", "import"]
+Query = dict[str, Any]
 
 ROW = ("title", "type", "date", "draft", "complete", "source", "reference", "frozen", "version", "plan_ids")
 """What is read of an entry for a list: texts may be long, and are not shown there (R23)."""
@@ -52,19 +54,25 @@ class LogFilter:
     needs_attention: bool | None = None
     linked: bool | None = None
 
-    def rest(self) -> Document:
+    def rest(self) -> Query:
         """Return the query of everything but the period and the keywords."""
         equal = {"type": self.type, "source": self.source, "draft": self.draft, "complete": self.complete}
-        query: Document = {name: value for name, value in equal.items() if value is not None}
+        query: Query = {name: value for name, value in equal.items() if value is not None}
         bounds = {"$gte": self.date_from, "$lte": self.date_to}
         if days := {op: day.isoformat() for op, day in bounds.items() if day is not None}:
             query["date"] = {"$gt": "", **days}
-        clauses: list[Document] = [query] if query else []
+        clauses: list[Query] = [query] if query else []
         if self.needs_attention is not None:
             clauses.append({"complete": not self.needs_attention})
         if self.linked is not None:
             clauses.append({"linked": self.linked})
         return {"$and": clauses} if clauses else {}
+
+
+class WholeEntry(StoredEntry):
+    """An entry as it is shown by itself."""
+
+    evidence: list[EvidenceSummary]
 
 
 class Log:
@@ -77,8 +85,8 @@ class Log:
         self._periods = periods
 
     async def list(
-        self, member_id: str, log_filter: LogFilter, sort: Sort, limit: int, after: list[Any] | None
-    ) -> Listing:
+        self, member_id: str, log_filter: LogFilter, sort: Sort, limit: int, after: Position | None
+    ) -> Listing[StoredEntry]:
         """Return a page of the member's entries; raises ``NotFound`` for an unknown period.
 
         The current period's list has undated entries too, so that they are not lost from sight (R76).
@@ -88,35 +96,35 @@ class Log:
         terms = query_terms(log_filter.q)
         if log_filter.q and not terms:
             return Listing([], None, 0)
-        seek: Document = {} if period_ids is None else {"period_id": {"$in": period_ids}}
-        query = Wanted(seek, log_filter.rest(), sort, limit, after, sorts=period_ids is not None, fields=ROW)
+        seek: Query = {} if period_ids is None else {"period_id": {"$in": period_ids}}
+        query = ListQuery(seek, log_filter.rest(), sort, limit, after, sorts=period_ids is not None, fields=ROW)
         return await self._stores.log.of(member_id).page(query, terms)
 
-    async def get(self, member_id: str, entry_id: str) -> Document:
+    async def get(self, member_id: str, entry_id: str) -> WholeEntry:
         """Return one entry of the member with its ``evidence``; raises ``NotFound``."""
         await self._periods.get_member(member_id)
         return await self._whole(await get_or_404(self._stores.log.of(member_id), entry_id, ENTRY))
 
-    async def _whole(self, entry: Document) -> Document:
+    async def _whole(self, entry: StoredEntry) -> WholeEntry:
         files = await self._stores.evidence.of_entries(entry["member_id"], [entry["_id"]])
         return {**entry, "evidence": files.get(entry["_id"], [])}
 
-    async def create(self, member_id: str, values: Document, draft: bool, attempt: Attempt | None) -> Document:
+    async def create(self, member_id: str, values: Values, draft: bool, attempt: Attempt | None) -> StoredEntry:
         """Add an entry by hand (R32, R33); raises ``ValidationFailed`` or ``RecordFrozen``."""
         return await self._units.run(member_id, lambda unit: self._create(unit, values, draft), attempt)
 
-    async def _create(self, unit: UnitOfWork, values: Document, draft: bool) -> Document:
+    async def _create(self, unit: UnitOfWork, values: Values, draft: bool) -> StoredEntry:
         (entry,) = await self.create_in(unit, [(values, draft)], "manual")
         return entry
 
-    async def create_in(self, unit: UnitOfWork, drafts: list[tuple[Document, bool]], source: Source) -> list[Document]:
+    async def create_in(self, unit: UnitOfWork, drafts: list[tuple[Values, bool]], source: Source) -> list[StoredEntry]:
         """Add entries within an act, all or none: fields of the current form, and whether each is a draft.
 
         Raises ``ValidationFailed`` for the first one that is wrong, or ``RecordFrozen``.
         """
         form = self._forms.current("log")
         numbers = iter(await unit.numbers("log", len([1 for values, _ in drafts if not values.get("reference")])))
-        created: list[Document] = []
+        created: list[StoredEntry] = []
         for values, draft in drafts:
             raise_for_errors(entries.faults(form, values, values, self._periods.today()))
             raise_if_days_frozen(unit, values.get("date"))
@@ -127,18 +135,18 @@ class Log:
             created.append(entry)
         await unit.log.add(created)
         for entry in created:
-            await _announce_completed(unit, {}, entry)
+            await _announce_completed(unit, None, entry)
         return created
 
     async def edit(
-        self, member_id: str, entry_id: str, changes: Document, draft: bool | None, check: Check
-    ) -> Document:
+        self, member_id: str, entry_id: str, changes: Values, draft: bool | None, check: Check
+    ) -> WholeEntry:
         """Change fields of an entry (R30, R35-R38); None in ``changes`` clears a field.
 
         Raises ``NotFound``, ``RecordFrozen``, what ``check`` raises, or ``ValidationFailed``.
         """
 
-        async def work(unit: UnitOfWork) -> Document:
+        async def work(unit: UnitOfWork) -> StoredEntry:
             before = await get_for_update(unit.log, entry_id, ENTRY, check)
             form = self._forms.form("log", before["form_version"])
             raise_for_errors(misfits(form, changes))
@@ -150,7 +158,7 @@ class Log:
 
         return await self._whole(await self._units.run(member_id, work))
 
-    async def _save(self, unit: UnitOfWork, before: Document, after: Document) -> Document:
+    async def _save(self, unit: UnitOfWork, before: StoredEntry, after: StoredEntry) -> StoredEntry:
         await save_entries(unit, [(before, after)])
         saved = await get_or_404(unit.log, before["_id"], ENTRY)
         await _announce_completed(unit, before, saved)
@@ -165,13 +173,13 @@ class Log:
 
         await self._units.run(member_id, work)
 
-    async def restore(self, member_id: str, entry_id: str) -> Document:
+    async def restore(self, member_id: str, entry_id: str) -> WholeEntry:
         """Bring a deleted entry back with its links; a live one stays as it is (decision 5).
 
         Raises ``NotFound``, ``Conflict`` after ``RESTORABLE_DAYS``, or ``RecordFrozen``.
         """
 
-        async def work(unit: UnitOfWork) -> Document:
+        async def work(unit: UnitOfWork) -> StoredEntry:
             before = await get_for_restore(unit.log, entry_id, ENTRY, unit.at)
             if not before.get("deleted_at"):
                 return before
@@ -184,17 +192,17 @@ class Log:
 
         return await self._whole(await self._units.run(member_id, work))
 
-    async def copy(self, member_id: str, entry_id: str, attempt: Attempt | None) -> Document:
+    async def copy(self, member_id: str, entry_id: str, attempt: Attempt | None) -> StoredEntry:
         """Make a new draft from an entry (R77): its texts, without days, number, evidence, links or provenance."""
 
-        async def add(unit: UnitOfWork) -> Document:
+        async def add(unit: UnitOfWork) -> StoredEntry:
             entry = await get_or_404(unit.log, entry_id, ENTRY)
             return await self._create(unit, entries.copied(entry, self._forms.current("log")), draft=True)
 
         return await self._units.run(member_id, add, attempt)
 
 
-async def _announce_completed(unit: UnitOfWork, before: Document, after: Document) -> None:
-    if after["complete"] and not before.get("complete"):
-        data = {"entry_id": after["_id"], "date": after.get("date")}
+async def _announce_completed(unit: UnitOfWork, before: StoredEntry | None, after: StoredEntry) -> None:
+    if after["complete"] and not (before and before["complete"]):
+        data: EventData = {"entry_id": after["_id"], "date": after.get("date")}
         await unit.announce("log.completed", f"{after['_id']}:{after['version']}", data)

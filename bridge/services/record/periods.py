@@ -4,20 +4,59 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date
-from typing import Any
+from datetime import date, datetime
+from typing import Any, TypedDict
 
+from bridge.domain.audit.cases import StoredCase
+from bridge.domain.members.members import StoredMember
 from bridge.domain.record import counts
-from bridge.domain.record.actions import actions
+from bridge.domain.record.actions import PeriodAction, actions
 from bridge.domain.record.calendars import calendar_of, frozen_on
 from bridge.domain.record.counts import COUNTED_BY, Group
-from bridge.domain.record.periods import MembershipCalendar, Period
+from bridge.domain.record.periods import Elapsed, MembershipCalendar, Period
 from bridge.domain.record.plan import DROPPED
 from bridge.errors import NotFound
 from bridge.store.record.records import touching
 from bridge.store.stores import Stores
 
-Document = dict[str, Any]
+
+class PeriodRow(TypedDict):
+    """A membership year as lists show it."""
+
+    id: str
+    label: str
+    start: date
+    end: date
+    current: bool
+    frozen: bool
+    frozen_since: datetime | None
+    counts: dict[str, int]
+
+
+class PlanTotals(TypedDict):
+    """The plan items that touch a year."""
+
+    total: int
+    incomplete: int
+
+
+class UnlinkedCounts(TypedDict):
+    """What of a year has no link between plan and log."""
+
+    planned_not_logged: int
+    logged_not_planned: int
+
+
+class PeriodOverview(PeriodRow):
+    """A membership year by itself."""
+
+    elapsed: Elapsed
+    undated: int  # entries without a day, which only the current year shows
+    minutes: int
+    by_type: dict[str, dict[str, int]]
+    plan: PlanTotals
+    unlinked: UnlinkedCounts
+    actions: list[PeriodAction]
 
 
 class Periods:
@@ -27,14 +66,14 @@ class Periods:
         self._stores = stores
         self.today = today
 
-    async def get_member(self, member_id: str) -> Document:
+    async def get_member(self, member_id: str) -> StoredMember:
         """Return the member; raises ``NotFound`` for one that the membership system has not brought yet."""
         member = await self._stores.members.get(member_id)
         if member is None:
             raise NotFound("There is no record for you yet: the membership system has not told us of you.")
         return member
 
-    async def list_all(self, member_id: str, cases: Sequence[Document] = ()) -> list[Document]:
+    async def list_all(self, member_id: str, cases: Sequence[StoredCase] = ()) -> list[PeriodRow]:
         """Return the periods from the earliest with anything in it to the current one, newest first (R19).
 
         One of the member's audit cases, ``cases``, is something too: an empty year can be submitted.
@@ -49,7 +88,7 @@ class Periods:
         periods = calendar_of(member).between(first, self.today())
         return [self._row(period, member, of_period[period.id], counts) for period in periods]
 
-    async def overview(self, member_id: str, period_id: str, cases: Sequence[Document] = ()) -> Document:
+    async def overview(self, member_id: str, period_id: str, cases: Sequence[StoredCase] = ()) -> PeriodOverview:
         """Return one period by id or ``current`` (R17, R18); raises ``NotFound``.
 
         ``cases`` are the member's audit cases; they decide what can be submitted.
@@ -61,7 +100,7 @@ class Periods:
         waiting = await self._stores.waiting.count_held(member_id)
         period_row = self._row(period, member, own, waiting)
         plan = self._stores.plan.of(member_id)
-        open_items: Document = {"log_ids": [], "status": {"$ne": DROPPED}, **touching(period)}
+        open_items: dict[str, Any] = {"log_ids": [], "status": {"$ne": DROPPED}, **touching(period)}
         return {
             **period_row,
             "elapsed": period.elapsed(self.today()),
@@ -86,7 +125,7 @@ class Periods:
             raise NotFound("You have no such period.")
         return period
 
-    def period_ids(self, member: Document, period_id: str) -> list[str | None] | None:
+    def period_ids(self, member: StoredMember, period_id: str) -> list[str | None] | None:
         """Return the period ids of the entries that a choice of period names; None is all of them.
 
         The current one has the undated entries too, which are in no period (R76). Raises ``NotFound`` for an unknown
@@ -103,7 +142,7 @@ class Periods:
             Group(**{name: row[name] for name in COUNTED_BY}, entries=row["n"], minutes=row["total"]) for row in rows
         ]
 
-    def _first_day(self, member: Document, starts: Iterable[date]) -> date:
+    def _first_day(self, member: StoredMember, starts: Iterable[date]) -> date:
         """Return the first day to show: of what was logged, the Register, the listed years, or the renewal date."""
         calendar, since = calendar_of(member), member.get("registered_since")
         days = [*starts, *([date.fromisoformat(since)] if since else [])]
@@ -111,7 +150,9 @@ class Periods:
         days += [calendar.renewal] if calendar.renewal else []
         return min([day for day in days if day <= self.today()], default=self.today())
 
-    def _row(self, period: Period, member: Document, groups: Iterable[Group], waiting: Mapping[str, int]) -> Document:
+    def _row(
+        self, period: Period, member: StoredMember, groups: Iterable[Group], waiting: Mapping[str, int]
+    ) -> PeriodRow:
         freeze = frozen_on(member, period.start)
         return {
             "id": period.id,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from bridge.domain.members.members import StoredMember
 from bridge.domain.record import plan
 from bridge.domain.record.calendars import calendar_of
 from bridge.domain.record.forms import Forms
 from bridge.domain.record.periods import Period
-from bridge.domain.record.records import misfits
+from bridge.domain.record.plan import StoredPlanItem
+from bridge.domain.record.records import Values, misfits
 from bridge.domain.record.search import query_terms
 from bridge.services.record.periods import Periods
 from bridge.services.record.saving import (
@@ -25,11 +27,11 @@ from bridge.services.record.saving import (
     save_items,
 )
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
-from bridge.store.listing import Listing, Sort, Wanted
+from bridge.store.listing import Listing, ListQuery, Position, Sort
 from bridge.store.record.records import touching
 from bridge.store.stores import Stores
 
-Document = dict[str, Any]
+Query = dict[str, Any]
 
 ROW = (
     *("title", "start_date", "completion_date", "status", "themes", "reference"),
@@ -50,6 +52,12 @@ class PlanFilter:
     linked: bool | None = None
 
 
+class ItemWithPeriods(StoredPlanItem):
+    """A plan item as it is shown."""
+
+    period_ids: list[str]  # the years that its days touch
+
+
 class Plan:
     """Reads and changes a member's plan items."""
 
@@ -60,8 +68,8 @@ class Plan:
         self._periods = periods
 
     async def list(
-        self, member_id: str, plan_filter: PlanFilter, sort: Sort, limit: int, after: list[Any] | None
-    ) -> Listing:
+        self, member_id: str, plan_filter: PlanFilter, sort: Sort, limit: int, after: Position | None
+    ) -> Listing[ItemWithPeriods]:
         """Return a page of the member's items; raises ``NotFound`` for an unknown period."""
         member = await self._periods.get_member(member_id)
         terms = query_terms(plan_filter.q)
@@ -70,19 +78,19 @@ class Plan:
         is_one_period = plan_filter.period not in {None, "all"}
         period = self._periods.resolve(calendar_of(member), str(plan_filter.period)) if is_one_period else None
         rest = _query(plan_filter, period)
-        page = await self._stores.plan.of(member_id).page(Wanted({}, rest, sort, limit, after, fields=ROW), terms)
+        page = await self._stores.plan.of(member_id).page(ListQuery({}, rest, sort, limit, after, fields=ROW), terms)
         return Listing([_item_with_periods(item, member) for item in page.items], page.next, page.total)
 
-    async def get(self, member_id: str, item_id: str) -> Document:
+    async def get(self, member_id: str, item_id: str) -> ItemWithPeriods:
         """Return one item; raises ``NotFound``."""
         member = await self._periods.get_member(member_id)
         return _item_with_periods(await get_or_404(self._stores.plan.of(member_id), item_id, ITEM), member)
 
-    async def create(self, member_id: str, values: Document, attempt: Attempt | None) -> Document:
+    async def create(self, member_id: str, values: Values, attempt: Attempt | None) -> ItemWithPeriods:
         """Add an item (R7); raises ``ValidationFailed``."""
         return await self._units.run(member_id, lambda unit: self._create(unit, values), attempt)
 
-    async def _create(self, unit: UnitOfWork, values: Document) -> Document:
+    async def _create(self, unit: UnitOfWork, values: Values) -> ItemWithPeriods:
         form = self._forms.current("plan")
         raise_for_errors(plan.faults(form, values, values))
         raise_if_span_frozen(unit, values)
@@ -91,13 +99,13 @@ class Plan:
         await unit.plan.add([item])
         return _item_with_periods(item, unit.member)
 
-    async def edit(self, member_id: str, item_id: str, changes: Document, check: Check) -> Document:
+    async def edit(self, member_id: str, item_id: str, changes: Values, check: Check) -> ItemWithPeriods:
         """Change fields of an item (R3); None in ``changes`` clears a field.
 
         Raises ``NotFound``, ``RecordFrozen``, what ``check`` raises, or ``ValidationFailed``.
         """
 
-        async def work(unit: UnitOfWork) -> Document:
+        async def work(unit: UnitOfWork) -> ItemWithPeriods:
             before = await get_for_update(unit.plan, item_id, ITEM, check)
             form = self._forms.form("plan", before["form_version"])
             raise_for_errors(misfits(form, changes))
@@ -119,10 +127,10 @@ class Plan:
 
         await self._units.run(member_id, work)
 
-    async def restore(self, member_id: str, item_id: str) -> Document:
+    async def restore(self, member_id: str, item_id: str) -> ItemWithPeriods:
         """Bring a deleted item back with its links; a live one stays as it is (decision 5)."""
 
-        async def work(unit: UnitOfWork) -> Document:
+        async def work(unit: UnitOfWork) -> ItemWithPeriods:
             before = await get_for_restore(unit.plan, item_id, ITEM, unit.at)
             if not before.get("deleted_at"):
                 return _item_with_periods(before, unit.member)
@@ -141,13 +149,13 @@ async def _number(unit: UnitOfWork) -> str:
     return f"P{number}"
 
 
-def _item_with_periods(item: Document, member: Document) -> Document:
+def _item_with_periods(item: StoredPlanItem, member: StoredMember) -> ItemWithPeriods:
     return {**item, "period_ids": plan.period_ids(item, calendar_of(member))}
 
 
-def _query(plan_filter: PlanFilter, period: Period | None) -> Document:
+def _query(plan_filter: PlanFilter, period: Period | None) -> Query:
     equal = {"status": plan_filter.status, "complete": plan_filter.complete, "themes": plan_filter.theme}
-    query: Document = {name: value for name, value in equal.items() if value is not None}
+    query: Query = {name: value for name, value in equal.items() if value is not None}
     if period is not None:
         query |= touching(period)
     if plan_filter.linked is not None:

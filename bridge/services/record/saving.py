@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import TypeVar
 
+from bridge.domain.members.members import StoredMember
 from bridge.domain.record.calendars import frozen_during, frozen_on
-from bridge.domain.record.entries import refiled, with_plan_ids
+from bridge.domain.record.entries import StoredEntry, refiled, with_plan_ids
 from bridge.domain.record.periods import MembershipCalendar
-from bridge.domain.record.records import RESTORABLE_DAYS
+from bridge.domain.record.plan import StoredPlanItem
+from bridge.domain.record.records import RESTORABLE_DAYS, StoredRecord, Values
 from bridge.errors import Conflict, FieldError, NotFound, ValidationFailed
 from bridge.services.unit_of_work import UnitOfWork, raise_if_frozen
 from bridge.store.record.records import MemberRecords
 
-Document = dict[str, Any]
-Pair = tuple[Document, Document]
+R = TypeVar("R", bound=StoredRecord)
 Check = Callable[[int], None]
 """Raises ``StaleVersion`` when the version it is given is not one that the client would change."""
 
@@ -28,7 +29,7 @@ ENTRY, ITEM = "log entry", "plan item"
 """What a person calls them."""
 
 
-async def get_or_404(records: MemberRecords, record_id: str, kind: str) -> Document:
+async def get_or_404(records: MemberRecords[R], record_id: str, kind: str) -> R:
     """Return a live record; raises ``NotFound``."""
     record = await records.get(record_id)
     if record is None:
@@ -36,7 +37,7 @@ async def get_or_404(records: MemberRecords, record_id: str, kind: str) -> Docum
     return record
 
 
-async def get_for_update(records: MemberRecords, record_id: str, kind: str, check: Check) -> Document:
+async def get_for_update(records: MemberRecords[R], record_id: str, kind: str, check: Check) -> R:
     """Return a live record that may be changed; raises ``NotFound``, ``RecordFrozen`` or ``StaleVersion``."""
     record = await get_or_404(records, record_id, kind)
     raise_if_frozen(record.get("frozen"))
@@ -44,7 +45,7 @@ async def get_for_update(records: MemberRecords, record_id: str, kind: str, chec
     return record
 
 
-async def get_for_restore(records: MemberRecords, record_id: str, kind: str, at: datetime) -> Document:
+async def get_for_restore(records: MemberRecords[R], record_id: str, kind: str, at: datetime) -> R:
     """Return a record for restoring, deleted or live (then there is nothing to do).
 
     Raises ``NotFound`` for one that never was, or was withdrawn; ``Conflict`` when it was deleted too long ago.
@@ -72,61 +73,66 @@ def raise_if_days_frozen(unit: UnitOfWork, *days: str | None) -> None:
             unit.raise_if_day_frozen(date.fromisoformat(day))
 
 
-def raise_if_span_frozen(unit: UnitOfWork, item: Document) -> None:
+def raise_if_span_frozen(unit: UnitOfWork, item: Values) -> None:
     """Raise ``RecordFrozen`` when a plan item would come to lie in a frozen period (decision 1)."""
     days = [day for day in (item.get("start_date"), item.get("completion_date")) if day]
     if days:
         raise_if_frozen(frozen_during(unit.member, min(days), max(days)))
 
 
-def raise_if_entry_frozen(entry: Document, member: Document) -> None:
+def raise_if_entry_frozen(entry: StoredEntry, member: StoredMember) -> None:
     """Raise ``RecordFrozen`` when an entry, or the period that its day lies in, is frozen (R56)."""
     day = entry.get("date")
     raise_if_frozen(entry.get("frozen") or (frozen_on(member, date.fromisoformat(day)) if day else None))
 
 
-async def save_entries(unit: UnitOfWork, pairs: Iterable[Pair]) -> None:
+async def save_entries(unit: UnitOfWork, pairs: Iterable[tuple[StoredEntry, StoredEntry]]) -> None:
     """Write log entries; each pair is an entry before and after, and the version goes up."""
-    await unit.log.save([(before, _next_version(unit, before, after)) for before, after in pairs])
+    at = unit.at
+    await unit.log.save(
+        [(before, {**after, "version": before["version"] + 1, "updated_at": at}) for before, after in pairs]
+    )
 
 
-async def save_items(unit: UnitOfWork, pairs: Iterable[Pair]) -> None:
+async def save_items(unit: UnitOfWork, pairs: Iterable[tuple[StoredPlanItem, StoredPlanItem]]) -> None:
     """Write plan items; each pair is an item before and after, and the version goes up."""
-    await unit.plan.save([(before, _next_version(unit, before, after)) for before, after in pairs])
+    at = unit.at
+    await unit.plan.save(
+        [(before, {**after, "version": before["version"] + 1, "updated_at": at}) for before, after in pairs]
+    )
 
 
-def _next_version(unit: UnitOfWork, before: Document, after: Document) -> Document:
-    return {**after, "version": before["version"] + 1, "updated_at": unit.at}
-
-
-async def save_deleted_entry(unit: UnitOfWork, entry: Document) -> None:
+async def save_deleted_entry(unit: UnitOfWork, entry: StoredEntry) -> None:
     """Delete an entry, softly, and take it out of its items' links; raises ``RecordFrozen`` for a frozen one."""
     items = await _linked(unit.plan, entry["plan_ids"])
     await save_items(unit, [(item, {**item, "log_ids": _without(item["log_ids"], entry["_id"])}) for item in items])
-    await save_entries(unit, [(entry, {**_unlisted(entry), "deleted_at": unit.at, "touched_at": unit.at})])
+    after: StoredEntry = {**entry, "deleted_at": unit.at, "touched_at": unit.at}
+    after.pop("listed", None)
+    await save_entries(unit, [(entry, after)])
 
 
-async def save_deleted_item(unit: UnitOfWork, item: Document) -> None:
+async def save_deleted_item(unit: UnitOfWork, item: StoredPlanItem) -> None:
     """Delete an item, softly, and take it out of its entries' links; raises ``RecordFrozen`` for a frozen one."""
     entries = await _linked(unit.log, item["log_ids"])
     pairs = [(entry, with_plan_ids(entry, _without(entry["plan_ids"], item["_id"]))) for entry in entries]
     await save_entries(unit, pairs)
-    await save_items(unit, [(item, {**_unlisted(item), "deleted_at": unit.at})])
+    after: StoredPlanItem = {**item, "deleted_at": unit.at}
+    after.pop("listed", None)
+    await save_items(unit, [(item, after)])
 
 
-async def relink_entry(unit: UnitOfWork, entry: Document) -> list[str]:
+async def relink_entry(unit: UnitOfWork, entry: StoredEntry) -> list[str]:
     """Put an entry that is being restored back into its items' links; returns the ids of those that are live.
 
     One that was deleted meanwhile remembers the link instead, and brings it back when it is restored itself.
     """
-    plan_ids = entry.get("plan_ids", [])
+    plan_ids = entry["plan_ids"]
     items = await _linked(unit.plan, plan_ids)
-    pairs = [(item, {**item, "log_ids": _with(item["log_ids"], entry["_id"])}) for item in items]
-    await save_items(unit, pairs)
+    await save_items(unit, [(item, {**item, "log_ids": _with(item["log_ids"], entry["_id"])}) for item in items])
     return _live(items, plan_ids)
 
 
-async def relink_item(unit: UnitOfWork, item: Document) -> list[str]:
+async def relink_item(unit: UnitOfWork, item: StoredPlanItem) -> list[str]:
     """Put an item that is being restored back into its entries' links; as ``relink_entry``."""
     entries = await _linked(unit.log, item["log_ids"])
     await save_entries(
@@ -135,7 +141,7 @@ async def relink_item(unit: UnitOfWork, item: Document) -> list[str]:
     return _live(entries, item["log_ids"])
 
 
-async def save_link(unit: UnitOfWork, entry: Document, item: Document, *, linked: bool) -> None:
+async def save_link(unit: UnitOfWork, entry: StoredEntry, item: StoredPlanItem, *, linked: bool) -> None:
     """Link an entry with an item, or take the link away; what is so already stays as it is."""
     if (item["_id"] in entry["plan_ids"]) == linked:
         return
@@ -145,7 +151,9 @@ async def save_link(unit: UnitOfWork, entry: Document, item: Document, *, linked
     await save_items(unit, [(item, {**item, "log_ids": log_ids})])
 
 
-async def refile_entries(records: MemberRecords, calendar: MembershipCalendar, beyond: str, limit: int) -> str | None:
+async def refile_entries(
+    records: MemberRecords[StoredEntry], calendar: MembershipCalendar, beyond: str, limit: int
+) -> str | None:
     """File entries under the periods that their dates lie in now (R82); a frozen one stays where it is.
 
     Takes on up to ``limit`` entries after the id ``beyond``; returns the last one's id, or None at the end.
@@ -155,7 +163,7 @@ async def refile_entries(records: MemberRecords, calendar: MembershipCalendar, b
     return entries[-1]["_id"] if len(entries) == limit else None
 
 
-async def _linked(records: MemberRecords, record_ids: Iterable[str]) -> list[Document]:
+async def _linked(records: MemberRecords[R], record_ids: Iterable[str]) -> list[R]:
     """Return linked records, deleted ones too; raises ``RecordFrozen`` when one is frozen."""
     linked = await records.some(record_ids)
     for record in linked:
@@ -163,13 +171,9 @@ async def _linked(records: MemberRecords, record_ids: Iterable[str]) -> list[Doc
     return linked
 
 
-def _live(records: Iterable[Document], record_ids: Iterable[str]) -> list[str]:
+def _live(records: Iterable[StoredRecord], record_ids: Iterable[str]) -> list[str]:
     live = {record["_id"] for record in records if not record.get("deleted_at")}
     return [record_id for record_id in record_ids if record_id in live]
-
-
-def _unlisted(record: Document) -> Document:
-    return {name: value for name, value in record.items() if name != "listed"}
 
 
 def _with(record_ids: Iterable[str], record_id: str) -> list[str]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
+from bridge.domain.members.members import StoredMember
 from bridge.domain.record.calendars import calendar_of
 from bridge.errors import Unavailable
 from bridge.logs import failure
@@ -23,8 +24,6 @@ from bridge.store.stores import Stores
 from bridge.store.times import now
 
 log = structlog.get_logger(__name__)
-
-Document = dict[str, Any]
 
 STATEMENTS_AT_ONCE: Final = 100
 ENTRIES_AT_ONCE: Final = 500
@@ -86,7 +85,7 @@ class FollowUpRunner:
             return False
         return True
 
-    async def _refile(self, member: Document, beyond: str, session: Session) -> None:
+    async def _refile(self, member: StoredMember, beyond: str, session: Session) -> None:
         """File the next entries under the periods that their dates lie in now; a frozen one stays where it is."""
         records = self._stores.log.of(member["_id"], session)
         last = await refile_entries(records, calendar_of(member), beyond, ENTRIES_AT_ONCE)

@@ -8,22 +8,22 @@ is run again. A redelivery finds the ledger's row and changes nothing (docs/deci
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import orjson
 
+from bridge.domain.members.members import StoredMember
+from bridge.domain.privacy.redaction import received_at
 from bridge.domain.record.calendars import frozen_period_ids
-from bridge.domain.record.entries import entry_id
+from bridge.domain.record.entries import StoredEntry, entry_id
 from bridge.domain.record.forms import Form
 from bridge.domain.statements import arrivals as arriving
 from bridge.domain.statements.arrivals import Arrival
 from bridge.domain.statements.batch import Batch, Known
 from bridge.domain.statements.completions import Completion, Rules, Voiding
 from bridge.domain.statements.dispositions import Outcome
+from bridge.domain.statements.rows import HeldStatement, LedgerRow, ParkedStatement
 from bridge.store.database import AlreadyThere, Session
 from bridge.store.stores import Stores
-
-Document = dict[str, Any]
 
 
 class Recording:
@@ -58,7 +58,7 @@ class Recording:
 
         return await self._stores.database.transaction(work, tries)
 
-    async def release(self, member: Document, limit: int, session: Session) -> bool:
+    async def release(self, member: StoredMember, limit: int, session: Session) -> bool:
         """Record what no longer waits for a member, up to ``limit`` statements; returns whether there was anything.
 
         To be called in a transaction that has touched the member.
@@ -72,7 +72,11 @@ class Recording:
         return True
 
     async def _release(
-        self, member: Document, parked: Sequence[Document], held: Sequence[Document], session: Session
+        self,
+        member: StoredMember,
+        parked: Sequence[ParkedStatement],
+        held: Sequence[HeldStatement],
+        session: Session,
     ) -> None:
         ids = [row.get("target", row["_id"]) for row in (*parked, *held)]
         rows = {row["_id"]: row for row in await self._stores.statements.rows(ids, session, raw=True)}
@@ -94,8 +98,9 @@ class Recording:
                 batch.void(row["target"], row["_id"], row["at"])
         await self._write(batch, session)
 
-    def _stored(self, row: Document) -> Arrival:
-        return arriving.arrival(orjson.loads(row["raw"]), row["raw"], row["received_at"], self.rules)
+    def _stored(self, row: LedgerRow) -> Arrival:
+        raw = row.get("raw", b"")
+        return arriving.arrival(orjson.loads(raw), raw, received_at(row), self.rules)
 
     async def _read(self, arrivals: Sequence[Arrival], session: Session, *, is_looking: bool) -> Known:
         stores = self._stores
@@ -113,7 +118,9 @@ class Recording:
             entries = _distinct([*entries, *await self._looked_up(arrivals, owners, session)])
         return Known(await stores.erasures.key.get(), members, owners, erased, rows, entries)
 
-    async def _looked_up(self, arrivals: Iterable[Arrival], owners: dict[str, str], session: Session) -> list[Document]:
+    async def _looked_up(
+        self, arrivals: Iterable[Arrival], owners: dict[str, str], session: Session
+    ) -> list[StoredEntry]:
         """Return the entries that completions may join, or have made before."""
         wanted: dict[str, list[str]] = {}
         own: list[str] = []
@@ -147,5 +154,5 @@ class Recording:
             await self._stores.removal.statements(await self._stores.subjects.of_identifiers(erased))
 
 
-def _distinct(entries: Iterable[Document]) -> list[Document]:
+def _distinct(entries: Iterable[StoredEntry]) -> list[StoredEntry]:
     return list({entry["_id"]: entry for entry in entries}.values())

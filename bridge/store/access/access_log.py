@@ -7,13 +7,21 @@ head, so that writers in any process come one after another, and a row is durabl
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Any
 
-from bridge.domain.privacy.access import BEGINNING, CHAINS, Access, chain_of, content, linked, order
+from bridge.domain.privacy.access import (
+    BEGINNING,
+    CHAINS,
+    Access,
+    AccessLogRow,
+    ChainHead,
+    chain_of,
+    content,
+    linked,
+    order,
+)
 from bridge.domain.statements.agents import id_key
-from bridge.store.database import Database, Document, Session, insert_new, reaches_store
-from bridge.store.listing import Listing, Sort, Wanted, order_index
-from bridge.store.pages import page_of
+from bridge.store.database import Database, Session, insert_new, reaches_store
+from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
 from bridge.store.privacy.erasures import Erasures
 from bridge.store.times import now
 
@@ -27,21 +35,21 @@ class AccessLog:
     def __init__(self, database: Database, erasures: Erasures) -> None:
         self._database = database
         self._erasures = erasures
-        self._rows = database.collection("access_log")
-        self._heads = database.collection("access_heads")
+        self._rows = database.collection("access_log", AccessLogRow)
+        self._heads = database.collection("access_heads", ChainHead)
 
     async def prepare(self) -> None:
         """Create the indexes, and the head of every chain: one that is missing later was removed."""
         await self._rows.create_index([("chain", 1), ("seq", 1)], unique=True, name="chain")
         await self._rows.create_index(order_index("member_key", name="at"), name="by_member_key")
         await self._rows.create_index([("subject", 1), ("at", 1)], name="by_subject")
-        await insert_new(self._heads, [{"_id": chain, "seq": 0, "hash": BEGINNING} for chain in range(CHAINS)])
+        await insert_new(self._heads, [ChainHead(_id=chain, seq=0, hash=BEGINNING) for chain in range(CHAINS)])
 
-    async def add(self, access: Access) -> Document:
+    async def add(self, access: Access) -> AccessLogRow:
         """Append a row and return it; when this returns, the row is on a majority's disks."""
         key = access.member_id and await self._erasures.tombstone(id_key(access.member_id))
 
-        async def append(session: Session) -> Document:
+        async def append(session: Session) -> AccessLogRow:
             chain, at = chain_of(access.member_id, access.reader.subject), now()
             before = await self._heads.find_one_and_update({"_id": chain}, {"$inc": {"seq": 1}}, session=session)
             assert before is not None, "run cpd-bridge migrate: a chain of the access log has no head"
@@ -52,25 +60,25 @@ class AccessLog:
 
         return await self._database.transaction(append)
 
-    async def of_member(self, member_id: str, limit: int, after: list[Any] | None) -> Listing:
+    async def of_member(self, member_id: str, limit: int, after: Position | None) -> Listing[AccessLogRow]:
         """Return a page of the rows about a member, newest first; sorted, as no index has two keys in one order."""
         keys = await self._erasures.row_keys(member_id)
-        return await page_of(self._rows, Wanted({"member_key": {"$in": keys}}, {}, _ORDER, limit, after, sorts=True))
+        return await page_of(self._rows, ListQuery({"member_key": {"$in": keys}}, {}, _ORDER, limit, after, sorts=True))
 
-    async def by_subject(self, subject: str) -> AsyncGenerator[Document]:
+    async def by_subject(self, subject: str) -> AsyncGenerator[AccessLogRow]:
         """Yield the rows of one caller, oldest first."""
         async for row in self._rows.find({"subject": subject}).sort("at", 1):
             yield row
 
-    async def head(self, chain: int) -> Document | None:
-        """Return a chain's head, ``{seq, hash}``, or None."""
+    async def head(self, chain: int) -> ChainHead | None:
+        """Return where a chain ends, or None."""
         return await self._heads.find_one({"_id": chain})
 
     async def chains(self) -> set[int]:
         """Return the chains that any row says it is in."""
         return set(await self._rows.distinct("chain"))
 
-    async def rows(self, chain: int, beyond: int, limit: int) -> list[Document]:
+    async def rows(self, chain: int, beyond: int, limit: int) -> list[AccessLogRow]:
         """Return a chain's rows in order, those beyond a number."""
         found = self._rows.find({"chain": chain, "seq": {"$gt": beyond}}).sort([("seq", 1), ("_id", 1)])
         return [row async for row in found.limit(limit)]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from pymongo import ReturnDocument
 
-from bridge.store.database import Database, Document, Session, reaches_store
-from bridge.store.listing import Listing, Sort, Wanted, order_index
-from bridge.store.pages import page_of
+from bridge.domain.access.grants import StoredGrant
+from bridge.store.database import Database, Session, reaches_store
+from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
 
 _ORDER: Sort = [("created_at", True)]
 
@@ -19,27 +18,27 @@ class Grants:
     """The ``support_grants`` collection."""
 
     def __init__(self, database: Database) -> None:
-        self._grants = database.collection("support_grants")
+        self._grants = database.collection("support_grants", StoredGrant)
 
     async def prepare(self) -> None:
         """Create the indexes."""
         await self._grants.create_index(order_index("member_id", name="created_at"), name="by_member")
         await self._grants.create_index([("member_id", 1), ("expires_at", 1)], name="live")
 
-    async def add(self, grant: Document, session: Session) -> None:
+    async def add(self, grant: StoredGrant, session: Session) -> None:
         """Add a grant."""
         await self._grants.insert_one(grant, session=session)
 
-    async def list(self, member_id: str, limit: int, after: list[Any] | None) -> Listing:
+    async def list(self, member_id: str, limit: int, after: Position | None) -> Listing[StoredGrant]:
         """Return a page of a member's grants, newest first."""
-        return await page_of(self._grants, Wanted({"member_id": member_id}, {}, _ORDER, limit, after))
+        return await page_of(self._grants, ListQuery({"member_id": member_id}, {}, _ORDER, limit, after))
 
-    async def live(self, member_id: str, at: datetime) -> Document | None:
+    async def live(self, member_id: str, at: datetime) -> StoredGrant | None:
         """Return the member's grant that holds at a time and lasts longest, or None."""
         query = {"member_id": member_id, "revoked_at": None, "expires_at": {"$gt": at}}
         return await self._grants.find_one(query, sort=[("expires_at", -1)])
 
-    async def revoke(self, member_id: str, grant_id: str, at: datetime) -> Document | None:
+    async def revoke(self, member_id: str, grant_id: str, at: datetime) -> StoredGrant | None:
         """End a grant and return it, or None when the member has none of this id; one that ended stays as it is."""
         mine = {"_id": grant_id, "member_id": member_id}
         return await self._grants.find_one_and_update(

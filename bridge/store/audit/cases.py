@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
-from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from bridge.domain.audit.cases import AWAITED
+from bridge.domain.audit.cases import AWAITED, State, StoredCase
+from bridge.domain.audit.sampling import StoredSample
+from bridge.domain.members.members import StoredMember
 from bridge.store.database import Database, Document, Session, insert_new, reaches_store
-from bridge.store.listing import Listing, Sort, Wanted, order_index
-from bridge.store.pages import page_of
+from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
+from bridge.store.writing import save
 
 SORTABLE = ("due_date", "selected_at")
 
@@ -42,7 +42,7 @@ class Cases:
     """The ``audit_cases`` collection; ``open`` is there while a case goes on, once for each member at most."""
 
     def __init__(self, database: Database) -> None:
-        self._cases = database.collection("audit_cases")
+        self._cases = database.collection("audit_cases", StoredCase)
 
     async def prepare(self) -> None:
         """Create the indexes."""
@@ -54,38 +54,33 @@ class Cases:
         for name in SORTABLE:
             await self._cases.create_index(order_index(name=name), name=f"by_{name}")
 
-    async def add(self, case: Document, session: Session) -> None:
+    async def add(self, case: StoredCase, session: Session) -> None:
         """Add a case; raises ``AlreadySelected``."""
         try:
             await self._cases.insert_one(case, session=session)
         except DuplicateKeyError as error:
             raise AlreadySelected from error
 
-    async def get(self, case_id: str, session: Session | None = None) -> Document | None:
+    async def get(self, case_id: str, session: Session | None = None) -> StoredCase | None:
         """Return a case, or None; for staff, who know no member beforehand."""
         return await self._cases.find_one({"_id": case_id}, session=session)
 
-    async def of_member(self, member_id: str, session: Session | None = None) -> list[Document]:
+    async def of_member(self, member_id: str, session: Session | None = None) -> list[StoredCase]:
         """Return every case of a member, newest first."""
         found = self._cases.find({"member_id": member_id}, session=session).sort("selected_at", -1)
         return [case async for case in found]
 
-    async def change(self, case: Document, change: Document, session: Session) -> Document:
-        """Change a case that an act has read, and return it as it now is."""
-        changed = await self._cases.find_one_and_update(
-            {"_id": case["_id"], "member_id": case["member_id"]},
-            {**change, "$inc": {"version": 1}},
-            return_document=ReturnDocument.AFTER,
-            session=session,
-        )
-        assert changed is not None, "an act has read this case: nobody else removes it"
-        return changed
+    async def save(self, before: StoredCase, after: StoredCase, session: Session) -> StoredCase:
+        """Write what differs of a case that the transaction has read, and return it with its new version."""
+        saved: StoredCase = {**after, "version": before["version"] + 1}
+        await save(self._cases, [(before, saved)], session)
+        return saved
 
-    async def list(self, wanted: CaseFilter, sort: Sort, limit: int, after: list[Any] | None) -> Listing:
+    async def list(self, wanted: CaseFilter, sort: Sort, limit: int, after: Position | None) -> Listing[StoredCase]:
         """Return a page of cases, for staff."""
-        return await page_of(self._cases, Wanted({}, wanted.query(), sort, limit, after))
+        return await page_of(self._cases, ListQuery({}, wanted.query(), sort, limit, after))
 
-    async def awaited(self, until: str) -> list[Document]:
+    async def awaited(self, until: str) -> list[StoredCase]:
         """Return the cases in which the member has something to send by a day (YYYY-MM-DD) or before it."""
         query = {"state": {"$in": sorted(AWAITED)}, "due_date": {"$lte": until}}
         return [case async for case in self._cases.find(query)]
@@ -95,10 +90,10 @@ class Cases:
         query = {"member_id": {"$in": list(members)}, "open": True, "sample_id": {"$ne": but_sample}}
         return {case["member_id"] async for case in self._cases.find(query, {"member_id": 1})}
 
-    async def reviewed(self, but_sample: str) -> dict[str, list[Document]]:
+    async def reviewed(self, but_sample: str) -> dict[str, list[StoredCase]]:
         """Return member id → the days of their cases that were not withdrawn, those of ``but_sample`` aside."""
-        query = {"state": {"$ne": "withdrawn"}, "sample_id": {"$ne": but_sample}}
-        days: dict[str, list[Document]] = {}
+        query = {"state": {"$ne": State.WITHDRAWN.value}, "sample_id": {"$ne": but_sample}}
+        days: dict[str, list[StoredCase]] = {}
         async for case in self._cases.find(query, {"member_id": 1, "start": 1, "end": 1}):
             days.setdefault(case["member_id"], []).append(case)
         return days
@@ -109,15 +104,15 @@ class Samples:
     """The ``audit_samples`` collection: how each sample was drawn, with its whole population, so it can be checked."""
 
     def __init__(self, database: Database) -> None:
-        self._samples = database.collection("audit_samples")
-        self._members = database.collection("members")
+        self._samples = database.collection("audit_samples", StoredSample)
+        self._members = database.collection("members", StoredMember)
 
-    async def registered(self) -> list[Document]:
+    async def registered(self) -> list[StoredMember]:
         """Return every member on the Register who has not left, with what the population is chosen by."""
         fields = {"renewal_date": 1, "periods": 1, "registered_since": 1}
         return [member async for member in self._members.find({"registered": True, "left_at": None}, fields)]
 
-    async def keep(self, sample: Document) -> Document:
+    async def keep(self, sample: StoredSample) -> StoredSample:
         """Record a sample, once; returns the one that is recorded."""
         await insert_new(self._samples, [sample])
         return await self._samples.find_one({"_id": sample["_id"]}) or sample
@@ -125,12 +120,12 @@ class Samples:
     async def disown(self, member_id: str, alias: str) -> None:
         """Put an alias in the place of an erased member, wherever they were in the population or drawn."""
         async for sample in self._samples.find({"population": member_id}):
-            population = [alias if one == member_id else one for one in sample["population"]]
+            population = [alias if drawn_id == member_id else drawn_id for drawn_id in sample["population"]]
             nobody = {"member_id": alias, "case_id": alias}
-            drawn = [{**one, **nobody} if one["member_id"] == member_id else one for one in sample["selected"]]
+            drawn = [{**row, **nobody} if row["member_id"] == member_id else row for row in sample["selected"]]
             change = {"$set": {"population": population, "selected": drawn}}
             await self._samples.update_one({"_id": sample["_id"], "population": member_id}, change)
 
-    async def get(self, sample_id: str) -> Document | None:
+    async def get(self, sample_id: str) -> StoredSample | None:
         """Return a sample, or None."""
         return await self._samples.find_one({"_id": sample_id})

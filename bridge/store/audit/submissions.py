@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from bridge.domain.audit.snapshots import Scope
+from collections.abc import Iterable
+from typing import TypeVar
+
+from bridge.domain.audit.snapshots import Scope, SnapshotPiece, StoredSubmission
+from bridge.domain.changes import Identified
+from bridge.domain.members.members import Freeze, StoredMember
+from bridge.domain.record.comments import StoredComment
+from bridge.domain.record.entries import StoredEntry
+from bridge.domain.record.files import EvidenceFile, EvidenceSummary, evidence_summary
+from bridge.domain.record.plan import StoredPlanItem
 from bridge.store.database import Collection, Database, Document, Session, reaches_store
 from bridge.store.ranges import up_to
-from bridge.store.record.evidence import item
 from bridge.store.record.records import LISTED
 
-CHUNK = 2**20
+PIECE = 2**20
 """Bytes of a piece of the snapshot: a record has no size limit (R43), a document has one."""
+
+D = TypeVar("D", bound=Identified)
 
 
 @reaches_store
@@ -17,8 +27,8 @@ class Submissions:
     """The collections ``submissions`` and ``submission_pieces``; both are written once and never changed."""
 
     def __init__(self, database: Database) -> None:
-        self._submissions = database.collection("submissions")
-        self._pieces = database.collection("submission_pieces")
+        self._submissions = database.collection("submissions", StoredSubmission)
+        self._pieces = database.collection("submission_pieces", SnapshotPiece)
 
     async def prepare(self) -> None:
         """Create the indexes."""
@@ -26,17 +36,19 @@ class Submissions:
         await self._pieces.create_index([("submission_id", 1), ("n", 1)], unique=True, name="piece")
         await self._pieces.create_index("member_id", name="member")
 
-    async def add(self, submission: Document, text: bytes, session: Session) -> None:
+    async def add(self, submission: StoredSubmission, text: bytes, session: Session) -> None:
         """Keep a submission and its canonical text."""
         await self._submissions.insert_one(submission, session=session)
-        of = {"submission_id": submission["_id"], "member_id": submission["member_id"]}
+        receipt, member_id = submission["_id"], submission["member_id"]
         pieces = [
-            {"_id": f"{submission['_id']}:{n}", **of, "n": n, "data": text[start : start + CHUNK]}
-            for n, start in enumerate(range(0, len(text), CHUNK))
+            SnapshotPiece(
+                _id=f"{receipt}:{n}", submission_id=receipt, member_id=member_id, n=n, data=text[start : start + PIECE]
+            )
+            for n, start in enumerate(range(0, len(text), PIECE))
         ]
         await self._pieces.insert_many(pieces, session=session)
 
-    async def get(self, member_id: str, submission_id: str, session: Session | None = None) -> Document | None:
+    async def get(self, member_id: str, submission_id: str, session: Session | None = None) -> StoredSubmission | None:
         """Return a submission's receipt, digest and counts, or None."""
         return await self._submissions.find_one({"_id": submission_id, "member_id": member_id}, session=session)
 
@@ -51,29 +63,29 @@ class Freezes:
     """Reads what a period's submission covers, and marks it frozen or lets it go (decision 1, R56)."""
 
     def __init__(self, database: Database) -> None:
-        self._log = database.collection("log_entries")
-        self._plan = database.collection("plan_items")
-        self._comments = database.collection("comments")
-        self._files = database.collection("evidence.files")
-        self._members = database.collection("members")
+        self._log = database.collection("log_entries", StoredEntry)
+        self._plan = database.collection("plan_items", StoredPlanItem)
+        self._comments = database.collection("comments", StoredComment)
+        self._files = database.collection("evidence.files", EvidenceFile)
+        self._members = database.collection("members", StoredMember)
 
     async def scope(self, member_id: str, start: str, end: str, session: Session | None = None) -> Scope:
         """Return what lies in a period, by its first and last day: entries by their date, and what goes with them."""
         mine: Document = {"member_id": member_id, **LISTED}
         dated = {**mine, "order.date.empty": False, "order.date.key": up_to(end, start)}
-        log = await _found(self._log, dated, "order.date.key", session)
-        linked = sorted({plan_id for entry in log for plan_id in entry.get("plan_ids") or ()})
+        log = await _rows(self._log, dated, "order.date.key", session)
+        linked = sorted({plan_id for entry in log for plan_id in entry["plan_ids"]})
         in_period = {"span.first": {"$lte": end}, "span.last": {"$gte": start}}
-        plan = await _found(self._plan, {**mine, "$or": [in_period, {"_id": {"$in": linked}}]}, "created_at", session)
+        plan = await _rows(self._plan, {**mine, "$or": [in_period, {"_id": {"$in": linked}}]}, "created_at", session)
         noted = {"member_id": member_id, "day": {"$gte": start, "$lte": end}}
-        comments = await _found(self._comments, noted, "order.created_at.key", session)
+        comments = await _rows(self._comments, noted, "order.created_at.key", session)
         return Scope(log, plan, comments, await self._evidence(member_id, log, session))
 
     async def undated(self, member_id: str) -> int:
         """Return how many of a member's plan items have no dates, so that no period takes them."""
         return await self._plan.count_documents({"member_id": member_id, **LISTED, "span": None})
 
-    async def freeze(self, member_id: str, scope: Scope, mark: Document, session: Session) -> None:
+    async def freeze(self, member_id: str, scope: Scope, mark: Freeze, session: Session) -> None:
         """Mark everything in a scope as frozen, and the member's period with it, so that nothing is added either."""
         for collection, ids in (
             (self._log, scope.log_ids), (self._plan, scope.plan_ids), (self._files, scope.file_ids)
@@ -95,15 +107,15 @@ class Freezes:
         await self._members.update_one({"_id": member_id}, {**change, "$inc": {"version": 1}}, session=session)
 
     async def _evidence(
-        self, member_id: str, log: list[Document], session: Session | None
-    ) -> dict[str, list[Document]]:
+        self, member_id: str, log: Iterable[StoredEntry], session: Session | None
+    ) -> dict[str, list[EvidenceSummary]]:
         query = {"member_id": member_id, "entry_id": {"$in": [entry["_id"] for entry in log]}}
-        files: dict[str, list[Document]] = {}
-        for file in await _found(self._files, query, "order.uploaded_at.key", session):
-            files.setdefault(file["entry_id"], []).append(item(file))
+        files: dict[str, list[EvidenceSummary]] = {}
+        for file in await _rows(self._files, query, "order.uploaded_at.key", session):
+            files.setdefault(file["entry_id"], []).append(evidence_summary(file))
         return files
 
 
-async def _found(collection: Collection, query: Document, order: str, session: Session | None) -> list[Document]:
-    found = collection.find(query, {"tokens": 0}, session=session).sort([(order, 1), ("_id", 1)])
-    return [row async for row in found]
+async def _rows(collection: Collection[D], query: Document, order: str, session: Session | None) -> list[D]:
+    rows = collection.find(query, {"tokens": 0}, session=session).sort([(order, 1), ("_id", 1)])
+    return [row async for row in rows]

@@ -11,15 +11,16 @@ from typing import Any, Final, cast
 
 from pymongo import InsertOne, UpdateOne
 
-from bridge.domain.lrs.rows import ChainRow, KnownRow, LrsRow, NewStatement
+from bridge.domain.lrs.rows import LrsRow, NewStatement
 from bridge.domain.lrs.search import StatementQuery
+from bridge.domain.statements.rows import ChainRow, LedgerRow
 from bridge.store.database import AlreadyThere, Database, Document, Session, bulk, reaches_store, rows_by_id
 from bridge.store.lrs.references import References
 from bridge.store.lrs.search import stages
 from bridge.store.lrs.unsent import Note, Unsent
 from bridge.store.privacy.erasures import ErasureKey
 
-NO_ROWS: Final[Mapping[str, KnownRow]] = {}
+NO_ROWS: Final[Mapping[str, LedgerRow]] = {}
 NO_VOIDINGS: Final[Mapping[str, str]] = {}
 
 READ_AT_ONCE = 50
@@ -48,14 +49,14 @@ class LrsLedger:
         await self._statements.create_index(keys, name="lrs_find", partialFilterExpression={"lrs.here": True})
         await self._statements.create_index("lrs.attached.sha2", name="lrs_attached", sparse=True)
 
-    async def rows_of(self, statement_ids: Iterable[str]) -> dict[str, KnownRow]:
+    async def rows_of(self, statement_ids: Iterable[str]) -> dict[str, LedgerRow]:
         """Return id → row of the statements that are there, those included that only a voiding has named."""
-        return cast("dict[str, KnownRow]", await rows_by_id(self._statements, statement_ids))
+        return cast("dict[str, LedgerRow]", await rows_by_id(self._statements, statement_ids))
 
     async def add(
         self,
         statements: Sequence[NewStatement],
-        rows: Mapping[str, KnownRow] = NO_ROWS,
+        rows: Mapping[str, LedgerRow] = NO_ROWS,
         voidings: Mapping[str, str] = NO_VOIDINGS,
     ) -> Note:
         """Store statements, all or none, and the note that they are unsent, which is returned (``unsent``).
@@ -117,7 +118,7 @@ def _targets(statements: Iterable[NewStatement]) -> dict[str, str]:
     return {new.statement_id: new.index_keys.target for new in statements if new.index_keys.target}
 
 
-def _operation(row: LrsRow, current: KnownRow | None) -> InsertOne[Document] | UpdateOne:
+def _operation(row: LrsRow, current: LedgerRow | None) -> InsertOne[Document] | UpdateOne:
     """Insert a new statement; give a row that the worker or a voiding made what it lacks, unless it changed since."""
     if current is None:
         return InsertOne({**row})

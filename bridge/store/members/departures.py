@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bridge.domain.members.members import Departure
 from bridge.store.database import Database, Session, reaches_store
 
 
@@ -10,7 +11,7 @@ class Departures:
     """The ``departures`` collection: member id → revision of the newest ``member.left``."""
 
     def __init__(self, database: Database) -> None:
-        self._departures = database.collection("departures")
+        self._departures = database.collection("departures", Departure)
 
     async def prepare(self) -> None:
         """Nothing: it is read by id alone."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from pymongo import UpdateOne
 
+from bridge.domain.members.identifiers import IdentifierOwner
 from bridge.store.database import Database, Session, bulk, reaches_store
 
 
@@ -26,7 +27,7 @@ class Identifiers:
     """The ``identifiers`` collection: ``_id`` is the identifier's key, ``member_id`` whose it is, if anybody's."""
 
     def __init__(self, database: Database) -> None:
-        self._identifiers = database.collection("identifiers")
+        self._identifiers = database.collection("identifiers", IdentifierOwner)
 
     async def owners(self, keys: Iterable[str], session: Session | None = None) -> dict[str, str]:
         """Return identifier key → member id of those that somebody has."""

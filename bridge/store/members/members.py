@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Literal
 
+from bridge.domain.members.members import StoredMember
 from bridge.domain.privacy.subjects import Tenure
 from bridge.domain.statements.batch import Touch
 from bridge.store.database import Database, Document, Session, reaches_store
@@ -16,23 +17,23 @@ class Members:
     """The ``members`` collection: ``_id`` is the member id, ``acts`` counts the transactions on the member's record."""
 
     def __init__(self, database: Database) -> None:
-        self._members = database.collection("members")
+        self._members = database.collection("members", StoredMember)
 
     async def prepare(self) -> None:
         """Create the indexes."""
         await self._members.create_index("stones", sparse=True, name="stones")
         await self._members.create_index("former.stone", sparse=True, name="former")
 
-    async def get(self, member_id: str, session: Session | None = None) -> Document | None:
+    async def get(self, member_id: str, session: Session | None = None) -> StoredMember | None:
         """Return a member, or None."""
         return await self._members.find_one({"_id": member_id}, session=session)
 
-    async def some(self, member_ids: Iterable[str], session: Session | None = None) -> dict[str, Document]:
+    async def some(self, member_ids: Iterable[str], session: Session | None = None) -> dict[str, StoredMember]:
         """Return member id → member of those that are there."""
-        found = self._members.find({"_id": {"$in": sorted(set(member_ids))}}, session=session)
-        return {member["_id"]: member async for member in found}
+        members = self._members.find({"_id": {"$in": sorted(set(member_ids))}}, session=session)
+        return {member["_id"]: member async for member in members}
 
-    async def touch(self, member_id: str, session: Session) -> Document | None:
+    async def touch(self, member_id: str, session: Session) -> StoredMember | None:
         """Return a member, and keep every other change of the same record out until the transaction ends.
 
         A write and a read rather than findAndModify, for which the embedded store reads the whole collection; nobody
@@ -51,39 +52,39 @@ class Members:
             change: Document = {"$inc": {"acts": 1, **numbers}}
             await self._members.update_many({"_id": {"$in": sorted(member_ids)}}, change, session=session)
 
-    async def number(self, member_id: str, kind: str, count: int, session: Session) -> int:
+    async def number(self, member_id: str, kind: Literal["log", "plan"], count: int, session: Session) -> int:
         """Take ``count`` reference numbers of a kind and return the last of them; the first ever is 1."""
         await self._members.update_one({"_id": member_id}, {"$inc": {f"numbers.{kind}": count}}, session=session)
         member = await self._members.find_one({"_id": member_id}, {"numbers": 1}, session=session)
-        return int(member["numbers"][kind]) if member else count
+        return member["numbers"].get(kind, count) if member and "numbers" in member else count
 
-    async def put(self, member: Document, session: Session) -> None:
+    async def put(self, member: StoredMember, session: Session) -> None:
         """Write a member's own fields; what the record counts on it (``acts``, ``numbers``) stays."""
         fields = {name: value for name, value in member.items() if name not in {"_id", "acts", "numbers"}}
         change: Document = {"$set": fields, "$setOnInsert": {"acts": 0}}
         await self._members.update_one({"_id": member["_id"]}, change, upsert=True, session=session)
 
-    async def save(self, pairs: Sequence[tuple[Document, Document]], session: Session) -> None:
+    async def save(self, pairs: Sequence[tuple[StoredMember, StoredMember]], session: Session) -> None:
         """Write members that the transaction has read; each pair is a member before and after, ``acts`` one higher."""
         await save(self._members, pairs, session)
 
-    async def change(self, member_id: str, change: Mapping[str, Any], session: Session) -> None:
-        """Change a member whom the transaction has touched; the version goes up."""
-        await self._members.update_one({"_id": member_id}, {**change, "$inc": {"version": 1}}, session=session)
+    async def change(self, before: StoredMember, after: StoredMember, session: Session) -> None:
+        """Write what differs of a member whom the transaction has touched; the version goes up."""
+        await save(self._members, [(before, {**after, "version": before["version"] + 1})], session)
 
     async def tenures(self, stones: Collection[str]) -> dict[str, list[Tenure]]:
         """Return tombstone → everybody's time with the identifier, for those that anybody has or had."""
-        found: dict[str, list[Tenure]] = {}
-        wanted, fields = {"$in": list(stones)}, {"stones": 1, "former": 1}
-        async for member in self._members.find({"stones": wanted}, fields):
+        tenures: dict[str, list[Tenure]] = {}
+        any_of, fields = {"$in": list(stones)}, {"stones": 1, "former": 1}
+        async for member in self._members.find({"stones": any_of}, fields):
             for stone in member["stones"]:
-                found.setdefault(stone, []).append(Tenure(member["_id"]))
-        async for member in self._members.find({"former.stone": wanted}, fields):
-            for one in member["former"]:
-                found.setdefault(one["stone"], []).append(Tenure(member["_id"], one["until"]))
-        return {stone: tenures for stone, tenures in found.items() if stone in stones}
+                tenures.setdefault(stone, []).append(Tenure(member["_id"]))
+        async for member in self._members.find({"former.stone": any_of}, fields):
+            for former in member["former"]:
+                tenures.setdefault(former["stone"], []).append(Tenure(member["_id"], former["until"]))
+        return {stone: times for stone, times in tenures.items() if stone in stones}
 
-    async def every(self) -> AsyncGenerator[Document]:
+    async def every(self) -> AsyncGenerator[StoredMember]:
         """Yield every member's id and keys."""
         async for member in self._members.find({}, {"keys": 1, "erasing": 1, "former": 1}):
             yield member
@@ -92,7 +93,7 @@ class Members:
         """Remove a member; the last thing an erasure does."""
         await self._members.delete_one({"_id": member_id}, session=session)
 
-    async def in_order(self, beyond: str, limit: int, session: Session | None = None) -> list[Document]:
+    async def in_order(self, beyond: str, limit: int, session: Session | None = None) -> list[StoredMember]:
         """Return members who have not left, in the order of their ids, from the one after ``beyond``."""
         query = {"_id": {"$gt": beyond}, "left_at": None}
         return [member async for member in self._members.find(query, session=session).sort("_id", 1).limit(limit)]

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TypedDict
 
 from pymongo import ReturnDocument
 
-from bridge.domain.members.notices import FINAL, PENDING, SENDING, UNCERTAIN
-from bridge.store.database import Database, Document, insert_new, reaches_store
-from bridge.store.listing import Listing, Sort, Wanted, order_index
-from bridge.store.pages import page_of
+from bridge.domain.members.notices import FINAL, PENDING, SENDING, UNCERTAIN, NoticeState, StoredNotice
+from bridge.store.database import Database, insert_new, reaches_store
+from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
 
 _NEWEST_FIRST: Sort = [("created_at", True)]
+
+
+class NoticeChange(TypedDict, total=False):
+    """What became of a claimed notice."""
+
+    state: NoticeState
+    status: str | None
+    next_at: datetime
+    sent_at: datetime
+    message_id: str
 
 
 @reaches_store
@@ -20,7 +29,7 @@ class Notices:
     """The ``notices`` collection; ``_id`` is the id of the event that the notice tells of, so each is there once."""
 
     def __init__(self, database: Database) -> None:
-        self._notices = database.collection("notices")
+        self._notices = database.collection("notices", StoredNotice)
 
     async def prepare(self) -> None:
         """Create the indexes."""
@@ -29,11 +38,11 @@ class Notices:
         await self._notices.create_index("member_id", name="member")
         await self._notices.create_index("message_id", name="message")
 
-    async def add(self, notice: Document) -> None:
+    async def add(self, notice: StoredNotice) -> None:
         """Add a notice to send; one that is there already stays as it is."""
         await insert_new(self._notices, [notice])
 
-    async def claim(self, at: datetime, lease: timedelta) -> Document | None:
+    async def claim(self, at: datetime, lease: timedelta) -> StoredNotice | None:
         """Take on the notice that has waited longest, so that nobody else sends it; None when none is due."""
         return await self._notices.find_one_and_update(
             {"state": PENDING, "next_at": {"$lte": at}},
@@ -42,9 +51,9 @@ class Notices:
             return_document=ReturnDocument.AFTER,
         )
 
-    async def settle(self, notice: Document, change: Document) -> None:
+    async def settle(self, notice: StoredNotice, change: NoticeChange) -> None:
         """Write down what became of a claimed notice, unless the claim has run out."""
-        mine = {"_id": notice["_id"], "state": SENDING, "claimed_at": notice["claimed_at"]}
+        mine = {"_id": notice["_id"], "state": SENDING, "claimed_at": notice.get("claimed_at")}
         await self._notices.update_one(mine, {"$set": change})
 
     async def give_up_claims(self, at: datetime) -> int:
@@ -52,7 +61,7 @@ class Notices:
         lost = {"state": SENDING, "claimed_until": {"$lt": at}}
         return (await self._notices.update_many(lost, {"$set": {"state": UNCERTAIN}})).modified_count
 
-    async def again(self, notice_id: str, at: datetime) -> Document | None:
+    async def again(self, notice_id: str, at: datetime) -> StoredNotice | None:
         """Put a notice that ended without being sent back in line; None when there is none such."""
         return await self._notices.find_one_and_update(
             {"_id": notice_id, "state": {"$in": sorted(FINAL)}},
@@ -65,13 +74,14 @@ class Notices:
         change = {"$set": {"state": "bounced", "status": status, "bounced_at": at}}
         return (await self._notices.update_one({"message_id": message_id}, change)).matched_count > 0
 
-    async def get(self, notice_id: str) -> Document | None:
+    async def get(self, notice_id: str) -> StoredNotice | None:
         """Return a notice, or None."""
         return await self._notices.find_one({"_id": notice_id})
 
-    async def list(self, query: Document, limit: int, after: list[Any] | None) -> Listing:
-        """Return a page of notices, newest first."""
-        return await page_of(self._notices, Wanted({}, query, _NEWEST_FIRST, limit, after))
+    async def list(self, state: NoticeState | None, limit: int, after: Position | None) -> Listing[StoredNotice]:
+        """Return a page of notices, of one state or of all, newest first."""
+        query = {} if state is None else {"state": state}
+        return await page_of(self._notices, ListQuery({}, query, _NEWEST_FIRST, limit, after))
 
     async def counts(self) -> dict[str, int]:
         """Return state → number of notices."""

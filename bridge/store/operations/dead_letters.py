@@ -9,10 +9,10 @@ from typing import Any
 
 from pymongo import UpdateOne
 
-from bridge.domain.operations.letters import LARGEST_BODY, SORTABLE, MirrorRow
+from bridge.domain.operations.letters import LARGEST_BODY, SORTABLE, LetterBody, MirroredLetter, MirrorRow, WholeLetter
 from bridge.domain.privacy.subjects import ALWAYS, DataSubject, Span
 from bridge.store.database import Database, Document, bulk, insert_new, reaches_store
-from bridge.store.listing import Listing, Sort, Wanted, number_of, order_index, rows_of
+from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
 from bridge.store.privacy.erasures import ErasureKey
 
 
@@ -68,8 +68,8 @@ class DeadLetters:
     """
 
     def __init__(self, database: Database) -> None:
-        self._letters = database.collection("dead_letters")
-        self._bodies = database.collection("dead_letter_bodies")
+        self._letters = database.collection("dead_letters", MirroredLetter)
+        self._bodies = database.collection("dead_letter_bodies", LetterBody)
         self._key = ErasureKey(database)
 
     async def prepare(self) -> None:
@@ -82,7 +82,7 @@ class DeadLetters:
     async def put(self, rows: Sequence[MirrorRow]) -> None:
         """Add letters; those that are there stay as they are."""
         kept = [row for row in rows if len(row.body) <= LARGEST_BODY]
-        await insert_new(self._bodies, [{"_id": row.letter_id, "body": row.body} for row in kept])
+        await insert_new(self._bodies, [LetterBody(_id=row.letter_id, body=row.body) for row in kept])
         secret = await self._key.get()
         await insert_new(self._letters, [row.document(secret) for row in rows])
 
@@ -95,13 +95,11 @@ class DeadLetters:
         if writes:
             await bulk(self._letters, writes)
 
-    async def list(self, chosen: Chosen, sort: Sort, limit: int, after: list[Any] | None) -> Listing:
+    async def list(self, chosen: Chosen, sort: Sort, limit: int, after: Position | None) -> Listing[MirroredLetter]:
         """Return a page of letters, without their bodies."""
-        query = chosen.query()
-        items, more = await rows_of(self._letters, Wanted({}, query, sort, limit, after))
-        return Listing(items, more, await number_of(self._letters, {}, query))
+        return await page_of(self._letters, ListQuery({}, chosen.query(), sort, limit, after))
 
-    async def get(self, letter_id: str) -> Document | None:
+    async def get(self, letter_id: str) -> WholeLetter | None:
         """Return a letter with its ``body`` (None when it was too large to keep), or None."""
         letter = await self._letters.find_one({"_id": letter_id})
         if letter is None:

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from bridge.store.database import Database, Document, reaches_store
+from bridge.domain.operations.schedules import Schedule
+from bridge.store.database import Database, reaches_store
 
 
 @reaches_store
@@ -18,9 +19,9 @@ class Schedules:
     """
 
     def __init__(self, database: Database) -> None:
-        self._schedules = database.collection("schedules")
+        self._schedules = database.collection("schedules", Schedule)
 
-    async def claim(self, task: str, day: str, at: datetime, lease: timedelta) -> Document | None:
+    async def claim(self, task: str, day: str, at: datetime, lease: timedelta) -> Schedule | None:
         """Take on a task for a day; None when it is done, or another worker is at it and its lease has not run out."""
         due = {"_id": task, "done": {"$not": {"$gte": day}}, "leased_until": {"$not": {"$gt": at}}}
         try:

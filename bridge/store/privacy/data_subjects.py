@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection
 
+from bridge.domain.members.members import StoredMember
 from bridge.domain.privacy.subjects import ALWAYS, DataSubject, Tenure, spans_of
 from bridge.domain.statements.agents import id_key, tombstone
 from bridge.store.members.members import Members
@@ -18,11 +18,13 @@ class DataSubjects:
         self._members = members
         self._erasures = erasures
 
-    async def of_member(self, member_id: str, member: Mapping[str, Any]) -> DataSubject:
+    async def of_member(self, member_id: str, member: StoredMember | None) -> DataSubject:
         """Return a member as a data subject; of one who is not there, by the id alone."""
         secret = await self._erasures.key.get()
-        keys = [key for key in (*member.get("keys", ()), *member.get("erasing", ())) if key != id_key(member_id)]
-        stones = {*(tombstone(secret, key) for key in keys), *(former["stone"] for former in member.get("former", ()))}
+        known = (*member["keys"], *member.get("erasing", ())) if member else ()
+        keys = [key for key in known if key != id_key(member_id)]
+        former = [identifier["stone"] for identifier in member["former"]] if member else []
+        stones = {*(tombstone(secret, key) for key in keys), *former}
         stones.discard(tombstone(secret, id_key(member_id)))
         tenures = await self._members.tenures(stones)
         spans = {stone: spans_of(member_id, tenures[stone]) if stone in tenures else ALWAYS for stone in stones}

@@ -17,12 +17,14 @@ from bridge.domain.privacy.redaction import (
     mention,
     mentions,
     named_keys,
+    received_at,
     redacted,
     settled_actor,
 )
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.domain.statements.agents import tombstone
 from bridge.domain.statements.comparison import digest
+from bridge.domain.statements.rows import ChainRow, LedgerRow, ParkedStatement
 from bridge.store.database import Database, Document, bulk, reaches_store
 from bridge.store.inventory import BY_MEMBER
 from bridge.store.lrs.attachments import Attachments
@@ -41,7 +43,7 @@ class Removal:
     def __init__(self, database: Database, erasures: Erasures) -> None:
         self._database = database
         self._erasures = erasures
-        self._statements = database.collection("statements")
+        self._statements = database.collection("statements", LedgerRow)
         self._attachments = Attachments(database)
         self._identifiers = Identifiers(database)
 
@@ -68,7 +70,7 @@ class Removal:
         await self._forget_parked({*keys, *subject.keys}, subject)
 
     async def _forget_parked(self, keys: Collection[str], subject: DataSubject) -> None:
-        parked = self._database.collection("parked")
+        parked = self._database.collection("parked", ParkedStatement)
         found = parked.find({"actor_key": {"$in": list(keys)}}, {"actor_key": 1, "at": 1})
         theirs = {row["_id"]: row["actor_key"] async for row in found if subject.is_key(row["actor_key"], row["at"])}
         await parked.delete_many({"_id": {"$in": list(theirs)}})
@@ -81,12 +83,12 @@ class Removal:
         """
         secret = await self._erasures.key.get()
         names: set[str] = set()
-        async for row in self._database.collection("parked").find({}, {"actor_key": 1}):
+        async for row in self._database.collection("parked", ParkedStatement).find({}, {"actor_key": 1}):
             names.add(row["actor_key"])
         async for row in self._database.collection("lrs_documents").find({"agent": {"$gt": ""}}, {"agent": 1}):
             names.add(row["agent"])
         async for row in self._statements.find({}, {"raw": 1}):
-            names |= set(people(orjson.loads(row["raw"]))) if row.get("raw") else set()
+            names |= set(people(orjson.loads(raw))) if (raw := row.get("raw")) else set()
         return {name for name in names if tombstone(secret, name) in stones}
 
     async def _erase(self, query: Document, subject: DataSubject) -> set[str]:
@@ -98,13 +100,13 @@ class Removal:
             keys |= await self._erase_rows([row async for row in chosen], subject)
         return keys
 
-    async def _erase_rows(self, rows: Sequence[Document], subject: DataSubject) -> set[str]:
+    async def _erase_rows(self, rows: Sequence[LedgerRow], subject: DataSubject) -> set[str]:
         own = [row for row in rows if is_own(row, subject)]
         ids = {row["_id"] for row in own}
         named = {row["_id"]: named_keys(row, subject) for row in rows if row["_id"] not in ids}
         gone = [UpdateOne({"_id": statement_id}, GONE) for statement_id in ids]
         unnamed = [_unnamed(row, named[row["_id"]], subject) for row in rows if row["_id"] in named]
-        attached = {part["sha2"] for row in own for part in row.get("lrs", {}).get("attached", ())}
+        attached = {part["sha2"] for row in own if "lrs" in row for part in row["lrs"].get("attached", ())}
         await self._attachments.release(attached, ids)  # first, while the rows still lead to them
         if changes := [*gone, *(change for change in unnamed if change is not None)]:
             await bulk(self._statements, changes)
@@ -112,9 +114,9 @@ class Removal:
         return {key for keys in named.values() for key in keys} | {key for row in own for key in actor_keys(row)}
 
 
-def _unnamed(row: Document, named: Collection[str], subject: DataSubject) -> UpdateOne | None:
+def _unnamed(row: LedgerRow, named: Collection[str], subject: DataSubject) -> UpdateOne | None:
     """Return the change that takes a person out of another's statement, and out of what it is found by."""
-    known = {*named, *subject.keys_at(subject.keys, row["received_at"])} - settled_actor(row)
+    known = {*named, *subject.keys_at(subject.keys, received_at(row))} - settled_actor(row)
     hidden, about = facts_of(known), mentions(subject.secret, known)
     change: Document = {"$set": {}, "$pullAll": {"about": about} if "about" in row else {}}
     for name, text in (redacted(row, named) if named else {}).items():
@@ -129,5 +131,6 @@ def _unnamed(row: Document, named: Collection[str], subject: DataSubject) -> Upd
     return UpdateOne({"_id": row["_id"]}, change) if change else None
 
 
-def _unchained(link: Document, hidden: Sequence[bytes]) -> Document:
-    return {**link, **{name: [key for key in link[name] if key not in hidden] for name in ("keys", "roles")}}
+def _unchained(link: ChainRow, hidden: Collection[bytes]) -> ChainRow:
+    keys, roles = ([key for key in link[name] if key not in hidden] for name in ("keys", "roles"))
+    return {**link, "keys": keys, "roles": roles}

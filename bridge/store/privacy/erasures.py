@@ -9,14 +9,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncGenerator, Iterable
 
+from bridge.domain.privacy.erasures import StoredErasure
 from bridge.domain.statements.agents import hashed, id_key, tombstone
 from bridge.errors import SettingsError
 from bridge.store.database import Database, Document, Session, insert_new, reaches_store
 
 PROVEN = "erasure_key"
 """The row of ``meta`` that proves the key, and has it when none was given."""
-
-HELD, RUNNING, ERASED = "held", "running", "erased"
 
 
 class WrongErasureKey(SettingsError):
@@ -72,7 +71,7 @@ class Erasures:
     """The ``erasures`` collection; ``_id`` is the tombstone of the member id, ``keys`` those of every identifier."""
 
     def __init__(self, database: Database) -> None:
-        self._erasures = database.collection("erasures")
+        self._erasures = database.collection("erasures", StoredErasure)
         self.key = ErasureKey(database)
 
     async def prepare(self) -> None:
@@ -103,11 +102,11 @@ class Erasures:
         secret = await self.key.get()
         return [tombstone(secret, key) for key in dict.fromkeys([id_key(member_id), *keys])]
 
-    async def get(self, erasure_id: str, session: Session | None = None) -> Document | None:
+    async def get(self, erasure_id: str, session: Session | None = None) -> StoredErasure | None:
         """Return a row, or None."""
         return await self._erasures.find_one({"_id": erasure_id}, session=session)
 
-    async def put(self, row: Document, session: Session | None = None) -> None:
+    async def put(self, row: StoredErasure, session: Session | None = None) -> None:
         """Write a row, new or in place of the one with its id."""
         await self._erasures.replace_one({"_id": row["_id"]}, row, upsert=True, session=session)
 
@@ -115,16 +114,16 @@ class Erasures:
         """Remove the row of an erasure that is not to be after all; nothing where there is none."""
         await self._erasures.delete_one({"_id": erasure_id}, session=session)
 
-    async def unfinished(self) -> list[Document]:
+    async def unfinished(self) -> list[StoredErasure]:
         """Return the rows of erasures that are held or were broken off."""
         return [row async for row in self._erasures.find({"member_id": {"$gt": ""}})]
 
-    async def done(self) -> AsyncGenerator[Document]:
+    async def done(self) -> AsyncGenerator[StoredErasure]:
         """Yield the rows of erasures that are done: what a restored backup has to be told."""
-        async for row in self._erasures.find({"state": ERASED}).sort("_id", 1):
+        async for row in self._erasures.find({"state": "erased"}).sort("_id", 1):
             yield row
 
     async def _holding(self, stones: Iterable[str], session: Session | None) -> set[str]:
         wanted = set(stones)
         found = self._erasures.find({"keys": {"$in": list(wanted)}}, {"keys": 1}, session=session)
-        return {key async for erasure in found for key in erasure["keys"] if key in wanted}
+        return {key async for erasure in found for key in erasure.get("keys", ()) if key in wanted}

@@ -124,7 +124,7 @@ class Expired:
         self._unsent = Unsent(database)
         self._identifiers = Identifiers(database)
 
-    def _of(self, past: Past) -> Collection:
+    def _of(self, past: Past) -> Collection[Document]:
         return self._database.collection(past.collection)
 
     async def count(self, past: Past) -> int:
@@ -222,7 +222,7 @@ class Expired:
         return found + len(loose)
 
     @property
-    def _chunks(self) -> Collection:
+    def _chunks(self) -> Collection[Document]:
         return self._database.collection("lrs_attachments.chunks")
 
     async def _unattached(self, before: datetime) -> AsyncGenerator[str]:

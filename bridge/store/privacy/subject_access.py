@@ -98,7 +98,7 @@ def _found_by(name: str, subject: DataSubject) -> list[Document]:
             return [{"_id" if name in KEYED_BY_MEMBER else "member_id": subject.member_id}]
 
 
-def _is_theirs(name: str, document: Document, subject: DataSubject) -> bool:
+def _is_theirs(name: str, document: Any, subject: DataSubject) -> bool:
     """Say whether what was found is a person's: an identifier may have been another's at the time."""
     match name:
         case "statements":

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from bridge.domain.record.comments import StoredComment
 from bridge.domain.record.periods import Period
-from bridge.store.database import Database, Document, Session, reaches_store
-from bridge.store.listing import Listing, Sort, Wanted, number_of, order_index, rows_of
+from bridge.store.database import Database, Session, reaches_store
+from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
 
 
 @reaches_store
@@ -14,18 +13,19 @@ class Comments:
     """The ``comments`` collection; ``day`` decides the period, so that each comment has one in any calendar (R82)."""
 
     def __init__(self, database: Database) -> None:
-        self._comments = database.collection("comments")
+        self._comments = database.collection("comments", StoredComment)
 
     async def prepare(self) -> None:
         """Create the indexes."""
         await self._comments.create_index(order_index("member_id", name="created_at"), name="by_created_at")
 
-    async def add(self, comment: Document, session: Session) -> None:
+    async def add(self, comment: StoredComment, session: Session) -> None:
         """Add one comment."""
         await self._comments.insert_one(comment, session=session)
 
-    async def list(self, member_id: str, period: Period, sort: Sort, limit: int, after: list[Any] | None) -> Listing:
+    async def list(
+        self, member_id: str, period: Period, sort: Sort, limit: int, after: Position | None
+    ) -> Listing[StoredComment]:
         """Return a page of a member's comments on a period."""
-        mine, on = {"member_id": member_id}, {"day": {"$gte": period.start.isoformat(), "$lte": period.end.isoformat()}}
-        items, position = await rows_of(self._comments, Wanted(mine, on, sort, limit, after))
-        return Listing(items, position, await number_of(self._comments, mine, on))
+        days = {"day": {"$gte": period.start.isoformat(), "$lte": period.end.isoformat()}}
+        return await page_of(self._comments, ListQuery({"member_id": member_id}, days, sort, limit, after))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from bridge.domain.changes import Changes
+from bridge.domain.record.entries import StoredEntry
 from bridge.store.database import Database, Document, Session, reaches_store
 from bridge.store.writing import write
 
@@ -21,7 +22,7 @@ class Entries:
     """The ``log_entries`` collection; every member's query starts with ``member_id``."""
 
     def __init__(self, database: Database) -> None:
-        self._entries = database.collection("log_entries")
+        self._entries = database.collection("log_entries", StoredEntry)
 
     async def prepare(self) -> None:
         """Create the index that lets one entry have a merge key; those of the member's lists are in ``records``."""
@@ -32,23 +33,23 @@ class Entries:
             name="merge",
         )
 
-    async def some(self, entry_ids: Iterable[str], session: Session) -> list[Document]:
+    async def some(self, entry_ids: Iterable[str], session: Session) -> list[StoredEntry]:
         """Return those of the entries that are there, deleted ones too."""
         return await self._found({"_id": {"$in": sorted(set(entry_ids))}}, session)
 
-    async def claimed(self, wanted: Mapping[str, Iterable[str]], session: Session) -> list[Document]:
+    async def claimed(self, wanted: Mapping[str, Iterable[str]], session: Session) -> list[StoredEntry]:
         """Return the entries that hold any of these merge keys (member id → keys), deleted ones too.
 
         A read for each member: the embedded store reads every entry there is for all at once.
         """
-        entries: list[Document] = []
+        entries: list[StoredEntry] = []
         for member_id, keys in wanted.items():
             entries += await self._found({"member_id": member_id, "merge_keys": {"$in": sorted(set(keys))}}, session)
         return entries
 
-    async def write(self, entries: Changes, session: Session) -> None:
+    async def write(self, entries: Changes[StoredEntry], session: Session) -> None:
         """Write new drafts, and what statements change of other entries."""
         await write(self._entries, entries, session)
 
-    async def _found(self, query: Document, session: Session) -> list[Document]:
+    async def _found(self, query: Document, session: Session) -> list[StoredEntry]:
         return [entry async for entry in self._entries.find(query, dict.fromkeys(DECIDED_BY, 1), session=session)]

@@ -11,48 +11,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime
-from typing import Any, Final
 
 from pymongo import ReturnDocument
 
-from bridge.domain.record.files import Facts
-from bridge.domain.record.records import order_key
+from bridge.domain.record.files import (
+    CHUNK,
+    QUARANTINED,
+    REJECTED,
+    EvidenceFile,
+    EvidenceState,
+    EvidenceSummary,
+    FileChunk,
+    LooseFile,
+    evidence_summary,
+)
 from bridge.errors import Unavailable
 from bridge.store.database import Database, Document, Session, reaches_store
-from bridge.store.listing import Listing, Sort, Wanted, number_of, order_index, rows_of
-
-CHUNK: Final = 255 * 1024
-"""Bytes of a chunk, GridFS's default: a chunk document then fits in 256 kB."""
-
-CLEAN, QUARANTINED, REJECTED = "clean", "quarantined", "rejected"
-
-
-def file_document(
-    file_id: str, member_id: str, entry_id: str, facts: Facts, state: str, at: datetime, number: int
-) -> Document:
-    """Make the document of a file; ``number`` puts a member's files in the order of their upload."""
-    return {
-        "_id": file_id,
-        "member_id": member_id,
-        "entry_id": entry_id,
-        "filename": file_id,  # generated; the member's own is ``name``
-        "length": facts.size,
-        "chunkSize": CHUNK,
-        "uploadDate": at,
-        "name": facts.name,
-        "media_type": facts.media_type,
-        "sha256": facts.sha256,
-        "state": state,
-        "version": 1,
-        "tried_at": at,
-        "order": {"uploaded_at": order_key(f"{number:012}")},
-    }
-
-
-def item(document: Document) -> Document:
-    """Return a file as lists and entries show it."""
-    same = {name: document[name] for name in ("name", "sha256", "media_type", "state", "version")}
-    return {"id": document["_id"], "size": document["length"], "uploaded_at": document["uploadDate"], **same}
+from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
 
 
 @reaches_store
@@ -60,9 +35,9 @@ class Evidence:
     """The collections ``evidence.files``, ``evidence.chunks`` and ``evidence.loose``."""
 
     def __init__(self, database: Database) -> None:
-        self._files = database.collection("evidence.files")
-        self._chunks = database.collection("evidence.chunks")
-        self._loose = database.collection("evidence.loose")
+        self._files = database.collection("evidence.files", EvidenceFile)
+        self._chunks = database.collection("evidence.chunks", FileChunk)
+        self._loose = database.collection("evidence.loose", LooseFile)
 
     async def prepare(self) -> None:
         """Create the indexes."""
@@ -85,12 +60,12 @@ class Evidence:
         chunks = [await self._chunk(file_id, number) for number in range(first, last + 1)]
         return b"".join(chunks)[start - first * CHUNK :][:length]
 
-    async def keep(self, document: Document, session: Session) -> None:
+    async def keep(self, file: EvidenceFile, session: Session) -> None:
         """Make announced chunks evidence; raises ``Unavailable`` when they were given up meanwhile."""
-        taken = await self._loose.delete_one({"_id": document["_id"], "given_up": None}, session=session)
+        taken = await self._loose.delete_one({"_id": file["_id"], "given_up": None}, session=session)
         if not taken.deleted_count:
             raise Unavailable("This upload took too long and was given up; send the file again.")
-        await self._files.insert_one(document, session=session)
+        await self._files.insert_one(file, session=session)
 
     async def discard(self, file_id: str) -> None:
         """Remove chunks that are not evidence; does nothing to those that are."""
@@ -112,8 +87,7 @@ class Evidence:
 
     async def _release(self, chosen: Document, at: datetime, session: Session | None) -> None:
         async for file in self._files.find(chosen, {"member_id": 1}, session=session):
-            row = {"_id": file["_id"], "member_id": file["member_id"], "at": at, "given_up": True}
-            await self._loose.replace_one({"_id": file["_id"]}, row, upsert=True, session=session)
+            await self._loosen(file["_id"], file["member_id"], at, session)
             await self._files.delete_one({"_id": file["_id"]}, session=session)
 
     async def loose_before(self, at: datetime, limit: int) -> list[str]:
@@ -121,25 +95,26 @@ class Evidence:
         found = self._loose.find({"at": {"$lt": at}}, {"_id": 1}).sort("at", 1).limit(limit)
         return [row["_id"] async for row in found]
 
-    async def get(self, member_id: str, file_id: str, session: Session | None = None) -> Document | None:
+    async def get(self, member_id: str, file_id: str, session: Session | None = None) -> EvidenceFile | None:
         """Return one file of a member, or None."""
         return await self._files.find_one({"_id": file_id, "member_id": member_id}, session=session)
 
-    async def list(self, member_id: str, entry_id: str, sort: Sort, limit: int, after: list[Any] | None) -> Listing:
+    async def list(
+        self, member_id: str, entry_id: str, sort: Sort, limit: int, after: Position | None
+    ) -> Listing[EvidenceFile]:
         """Return a page of an entry's files."""
-        mine = {"member_id": member_id, "entry_id": entry_id}
-        items, position = await rows_of(self._files, Wanted(mine, {}, sort, limit, after))
-        return Listing(items, position, await number_of(self._files, mine, {}))
+        of_entry = {"member_id": member_id, "entry_id": entry_id}
+        return await page_of(self._files, ListQuery(of_entry, {}, sort, limit, after))
 
     async def of_entries(
         self, member_id: str, entry_ids: Iterable[str], session: Session | None = None
-    ) -> dict[str, list[Document]]:
-        """Return entry id → its files as ``item`` shows them, oldest first; an entry without any is left out."""
+    ) -> dict[str, list[EvidenceSummary]]:
+        """Return entry id → its files, oldest first; an entry without any is left out."""
         query = {"member_id": member_id, "entry_id": {"$in": list(entry_ids)}}
-        found: dict[str, list[Document]] = {}
-        async for document in self._files.find(query, session=session).sort("order.uploaded_at.key", 1):
-            found.setdefault(document["entry_id"], []).append(item(document))
-        return found
+        files: dict[str, list[EvidenceSummary]] = {}
+        async for file in self._files.find(query, session=session).sort("order.uploaded_at.key", 1):
+            files.setdefault(file["entry_id"], []).append(evidence_summary(file))
+        return files
 
     async def used(self, member_id: str, session: Session | None = None) -> int:
         """Return the bytes that a member's files take up."""
@@ -157,21 +132,23 @@ class Evidence:
         await self._files.delete_one({"_id": file_id, "member_id": member_id}, session=session)
         await self._loosen(file_id, member_id, at, session)
 
-    async def waiting(self, before: datetime, limit: int) -> list[Document]:
+    async def waiting(self, before: datetime, limit: int) -> list[EvidenceFile]:
         """Return files in quarantine that were last looked at before a time, the longest ago first."""
-        found = self._files.find({"state": QUARANTINED, "tried_at": {"$lte": before}}).sort("tried_at", 1)
-        return [document async for document in found.limit(limit)]
+        files = self._files.find({"state": QUARANTINED, "tried_at": {"$lte": before}}).sort("tried_at", 1)
+        return [file async for file in files.limit(limit)]
 
     async def postpone(self, file_id: str, at: datetime) -> None:
         """Put a file in quarantine behind the others, as it could not be scanned now."""
         await self._files.update_one({"_id": file_id, "state": QUARANTINED}, {"$set": {"tried_at": at}})
 
-    async def judge(self, document: Document, state: str, at: datetime, session: Session) -> Document | None:
+    async def judge(
+        self, file: EvidenceFile, state: EvidenceState, at: datetime, session: Session
+    ) -> EvidenceFile | None:
         """Let a file out of quarantine, as ``clean`` or ``rejected``; None when it is no longer there.
 
         The chunks of a rejected one are loose from then on, for ``discard`` to remove after the transaction.
         """
-        file_id, member_id = document["_id"], document["member_id"]
+        file_id, member_id = file["_id"], file["member_id"]
         judged = await self._files.find_one_and_update(
             {"_id": file_id, "member_id": member_id, "state": QUARANTINED},
             {"$set": {"state": state}, "$inc": {"version": 1}},
@@ -182,11 +159,11 @@ class Evidence:
             await self._loosen(file_id, member_id, at, session)
         return judged
 
-    async def read(self, document: Document) -> AsyncGenerator[bytes]:
+    async def read(self, file: EvidenceFile) -> AsyncGenerator[bytes]:
         """Give a file's content chunk by chunk; raises ``Unavailable`` when it is not whole, as after a deletion."""
-        number, left = 0, document["length"]
+        number, left = 0, file["length"]
         while left > 0:
-            data = await self._chunk(document["_id"], number)
+            data = await self._chunk(file["_id"], number)
             if not data:
                 raise Unavailable("The file cannot be read whole; it may have been deleted just now.")
             number, left = number + 1, left - len(data)
@@ -196,6 +173,6 @@ class Evidence:
         chunk = await self._chunks.find_one({"files_id": file_id, "n": number})
         return chunk["data"] if chunk else b""
 
-    async def _loosen(self, file_id: str, member_id: str, at: datetime, session: Session) -> None:
-        row = {"_id": file_id, "member_id": member_id, "at": at, "given_up": True}
+    async def _loosen(self, file_id: str, member_id: str, at: datetime, session: Session | None) -> None:
+        row: LooseFile = {"_id": file_id, "member_id": member_id, "at": at, "given_up": True}
         await self._loose.replace_one({"_id": file_id}, row, upsert=True, session=session)

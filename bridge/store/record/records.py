@@ -8,24 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Generic, TypeVar
 
 from bridge.domain.record.periods import Period
+from bridge.domain.record.records import StoredRecord
 from bridge.store.database import Collection, Database, Document, Session, reaches_store
-from bridge.store.listing import Listing, Wanted, number_of, order_index, rows_of
+from bridge.store.listing import Listing, ListQuery, number_of, order_index, page_of, rows_of
 from bridge.store.writing import save
 
 LISTED: Document = {"listed": True}
 
+R = TypeVar("R", bound=StoredRecord)
+
 
 @reaches_store
-class Records:
+class Records(Generic[R]):
     """The ``plan_items`` or the ``log_entries`` collection.
 
     ``sorts`` are the names that lists are sorted by; ``counted`` the fields that entries are counted by (``groups``).
     """
 
-    def __init__(self, database: Database, name: str, sorts: Sequence[str], counted: Sequence[str] = ()) -> None:
-        self._records = database.collection(name)
+    def __init__(
+        self, database: Database, name: str, of: type[R], sorts: Sequence[str], counted: Sequence[str] = ()
+    ) -> None:
+        self._records = database.collection(name, of)
         self._sorts = sorts
         self._counted = counted
 
@@ -39,16 +45,16 @@ class Records:
         for name, keys in keyed.items():
             await self._records.create_index(keys, name=name)
 
-    def of(self, member_id: str, session: Session | None = None) -> MemberRecords:
+    def of(self, member_id: str, session: Session | None = None) -> MemberRecords[R]:
         """Return the records of one member, read and written in ``session`` when one is given."""
         return MemberRecords(self._records, member_id, session, "counts" if self._counted else None)
 
 
 @reaches_store
-class MemberRecords:
+class MemberRecords(Generic[R]):
     """One member's records in one collection; ``counts`` names the index that has all that they are counted by."""
 
-    def __init__(self, collection: Collection, member_id: str, session: Session | None, counts: str | None) -> None:
+    def __init__(self, collection: Collection[R], member_id: str, session: Session | None, counts: str | None) -> None:
         self._records = collection
         self._member_id = member_id
         self._session = session
@@ -57,32 +63,32 @@ class MemberRecords:
     def _one(self, record_id: str) -> Document:
         return {"_id": record_id, "member_id": self._member_id}
 
-    async def get(self, record_id: str) -> Document | None:
+    async def get(self, record_id: str) -> R | None:
         """Return a listed record, or None."""
         return await self._records.find_one({**self._one(record_id), **LISTED}, session=self._session)
 
-    async def get_any(self, record_id: str) -> Document | None:
+    async def get_any(self, record_id: str) -> R | None:
         """Return a record, deleted or not, or None."""
         return await self._records.find_one(self._one(record_id), session=self._session)
 
-    async def some(self, record_ids: Iterable[str]) -> list[Document]:
+    async def some(self, record_ids: Iterable[str]) -> list[R]:
         """Return those of these records that are there, deleted or not."""
         query = {"_id": {"$in": list(record_ids)}, "member_id": self._member_id}
         return [record async for record in self._records.find(query, session=self._session)]
 
-    async def in_periods(self, period_ids: Iterable[str]) -> list[Document]:
+    async def in_periods(self, period_ids: Iterable[str]) -> list[R]:
         """Return the listed log entries of these periods."""
         query = {"member_id": self._member_id, **LISTED, "period_id": {"$in": list(period_ids)}}
         return [record async for record in self._records.find(query, {"tokens": 0}, session=self._session)]
 
-    async def in_order(self, beyond: str, limit: int) -> list[Document]:
+    async def in_order(self, beyond: str, limit: int) -> list[R]:
         """Return records in the order of their ids, deleted ones too, from the one after ``beyond``; without texts."""
         query = {"member_id": self._member_id, "_id": {"$gt": beyond}}
         fields = {"member_id": 1, "date": 1, "period_id": 1, "frozen": 1, "version": 1}
         found = self._records.find(query, fields, session=self._session)
         return [record async for record in found.sort("_id", 1).limit(limit)]
 
-    async def every(self) -> list[Document]:
+    async def every(self) -> list[R]:
         """Return every listed record, in the order they were made."""
         found = self._records.find({"member_id": self._member_id, **LISTED}, {"tokens": 0}, session=self._session)
         return [record async for record in found.sort([("created_at", 1), ("_id", 1)])]
@@ -92,25 +98,23 @@ class MemberRecords:
         own = {"member_id": self._member_id, **LISTED} if record_id is None else self._one(record_id)
         await self._records.update_many(own, {"$inc": {"version": 1}}, session=self._session)
 
-    async def add(self, records: Sequence[Document]) -> None:
+    async def add(self, records: Sequence[R]) -> None:
         """Insert new records."""
         await self._records.insert_many(list(records), session=self._session)
 
-    async def save(self, changes: Sequence[tuple[Document, Document]]) -> None:
+    async def save(self, changes: Sequence[tuple[R, R]]) -> None:
         """Write what differs between each pair of before and after, in one bulk write."""
         await save(self._records, changes, self._session)
 
-    async def page(self, wanted: Wanted, terms: Sequence[str] = (), *, counts: bool = True) -> Listing:
+    async def page(self, query: ListQuery, terms: Sequence[str] = (), *, counts: bool = True) -> Listing[R]:
         """Return a page of listed records; each of ``terms`` must begin a word of the record (R20).
 
         Without ``counts`` the total is left at 0.
         """
-        narrowed = self._narrowed(wanted, terms)
-        items, after = await rows_of(self._records, narrowed)
+        narrowed = self._narrowed(query, terms)
         if not counts:
-            return Listing(items, after, 0)
-        index = None if terms else self._counts
-        return Listing(items, after, await number_of(self._records, narrowed.seek, narrowed.rest, index))
+            return Listing(*await rows_of(self._records, narrowed), 0)
+        return await page_of(self._records, narrowed, None if terms else self._counts)
 
     async def groups(
         self, by: Sequence[str], total: str, period_ids: Iterable[str | None] | None = None
@@ -130,14 +134,14 @@ class MemberRecords:
         """Return how many listed records there are; ``seek`` names fields of one index."""
         return await number_of(self._records, {"member_id": self._member_id, **LISTED, **seek}, rest or {})
 
-    def _narrowed(self, wanted: Wanted, terms: Sequence[str]) -> Wanted:
+    def _narrowed(self, query: ListQuery, terms: Sequence[str]) -> ListQuery:
         own: Document = {"member_id": self._member_id, **LISTED}
         if not terms:
-            return replace(wanted, seek={**own, **wanted.seek})
+            return replace(query, seek={**own, **query.seek})
         begins = {"$regex": f"^{max(terms, key=len)}"}
         every = [{"tokens": {"$regex": f"^{term}"}} for term in terms]
-        rest = [*every, *(part for part in (wanted.seek, wanted.rest) if part)]
-        return replace(wanted, seek={**own, "tokens": begins}, rest={"$and": rest}, sorts=True)
+        rest = [*every, *(part for part in (query.seek, query.rest) if part)]
+        return replace(query, seek={**own, "tokens": begins}, rest={"$and": rest}, sorts=True)
 
 
 def touching(period: Period) -> Document:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from bridge.domain.statements.rows import FollowUp
 from bridge.store.database import Database, Document, Session, reaches_store
 
 
@@ -16,7 +17,7 @@ class FollowUps:
     """
 
     def __init__(self, database: Database) -> None:
-        self._follow_ups = database.collection("follow_ups")
+        self._follow_ups = database.collection("follow_ups", FollowUp)
 
     async def prepare(self) -> None:
         """Create the indexes."""
@@ -27,7 +28,7 @@ class FollowUps:
         change: Document = {"at": at, "member_id": member_id, **({"refile_after": ""} if refile else {})}
         await self._follow_ups.update_one({"_id": member_id}, {"$set": change}, upsert=True, session=session)
 
-    async def get(self, member_id: str, session: Session | None = None) -> Document | None:
+    async def get(self, member_id: str, session: Session | None = None) -> FollowUp | None:
         """Return what is left to do for a member, or None."""
         return await self._follow_ups.find_one({"_id": member_id}, session=session)
 

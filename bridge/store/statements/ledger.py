@@ -7,6 +7,7 @@ from typing import Final
 
 from bridge.domain.changes import Changes
 from bridge.domain.statements.dispositions import Disposition, Reason
+from bridge.domain.statements.rows import LedgerRow
 from bridge.store.database import Database, Document, Session, reaches_store, rows_by_id
 from bridge.store.writing import write
 
@@ -33,24 +34,24 @@ class Statements:
     """The ``statements`` collection, keyed by statement id."""
 
     def __init__(self, database: Database) -> None:
-        self._statements = database.collection("statements")
+        self._statements = database.collection("statements", LedgerRow)
 
     async def prepare(self) -> None:
         """Create the indexes."""
         await self._statements.create_index("member_id", sparse=True, name="member")
         await self._statements.create_index("about", sparse=True, name="about")
 
-    async def known(self, statement_ids: Iterable[str]) -> dict[str, Document]:
+    async def known(self, statement_ids: Iterable[str]) -> dict[str, LedgerRow]:
         """Return id → row of the statements that are there."""
         return await rows_by_id(self._statements, statement_ids)
 
-    async def rows(self, statement_ids: Iterable[str], session: Session, *, raw: bool = False) -> list[Document]:
+    async def rows(self, statement_ids: Iterable[str], session: Session, *, raw: bool = False) -> list[LedgerRow]:
         """Return what a batch is decided by of the rows that are there, with the texts when ``raw`` is given."""
         fields = dict.fromkeys((*DECIDED_BY, *(("raw",) if raw else ())), 1)
         found = self._statements.find({"_id": {"$in": sorted(set(statement_ids))}}, fields, session=session)
         return [row async for row in found]
 
-    async def write(self, rows: Changes, session: Session) -> None:
+    async def write(self, rows: Changes[LedgerRow], session: Session) -> None:
         """Write new rows, and what became of those that were there."""
         await write(self._statements, rows, session)
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bridge.store.database import Database, Document, Session, reaches_store
+from bridge.domain.events import OutboxEvent
+from bridge.store.database import Database, Session, reaches_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +27,24 @@ class Outbox:
     """
 
     def __init__(self, database: Database) -> None:
-        self._outbox = database.collection("outbox")
+        self._outbox = database.collection("outbox", OutboxEvent)
 
     async def prepare(self) -> None:
         """Create the indexes."""
         await self._outbox.create_index([("member_id", 1), ("act", 1), ("n", 1)], name="in_order")
         await self._outbox.create_index("at", name="age")
 
-    async def add(self, events: Sequence[Document], session: Session) -> None:
+    async def add(self, events: Sequence[OutboxEvent], session: Session) -> None:
         """Add events."""
         if events:
             await self._outbox.insert_many(list(events), session=session)
 
-    async def pending(self, limit: int, beyond: str = "") -> list[Document]:
+    async def pending(self, limit: int, beyond: str = "") -> list[OutboxEvent]:
         """Return the next events of the members after ``beyond``, each member's in order."""
         found = self._outbox.find({"member_id": {"$gt": beyond}})
         return [row async for row in found.sort([("member_id", 1), ("act", 1), ("n", 1)]).limit(limit)]
 
-    async def delivered(self, rows: Iterable[Document]) -> None:
+    async def delivered(self, rows: Iterable[OutboxEvent]) -> None:
         """Remove events that the broker has."""
         await self._outbox.delete_many({"_id": {"$in": [row["_id"] for row in rows]}})
 

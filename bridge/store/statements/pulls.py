@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass
-from typing import Any
 
+from bridge.domain.statements.rows import PullPosition
 from bridge.store.database import Database, reaches_store
 
 
@@ -26,15 +26,15 @@ class Pulls:
     """The ``pulls`` collection: one document per LRS and verb."""
 
     def __init__(self, database: Database) -> None:
-        self._pulls = database.collection("pulls")
+        self._pulls = database.collection("pulls", PullPosition)
 
     async def prepare(self) -> None:
         """Nothing: it is read by id alone."""
 
     async def get(self, endpoint: str, verb: str) -> Cursor:
         """Return where the pull stands; at the beginning when there was none."""
-        row: dict[str, Any] = await self._pulls.find_one({"_id": _key(endpoint, verb)}) or {}
-        return Cursor(row.get("since"), row.get("more"))
+        row = await self._pulls.find_one({"_id": _key(endpoint, verb)})
+        return Cursor(row["since"], row["more"]) if row else Cursor()
 
     async def save(self, endpoint: str, verb: str, cursor: Cursor) -> None:
         """Note where the pull stands."""

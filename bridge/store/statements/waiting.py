@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from bridge.domain.changes import Changes
+from bridge.domain.statements.rows import HeldStatement, ParkedStatement
 from bridge.store.database import Database, Document, Session, reaches_store
-from bridge.store.listing import Listing
+from bridge.store.listing import Listing, Position
 from bridge.store.writing import write
 
 
@@ -17,8 +17,8 @@ class Waiting:
     """The ``parked`` and ``held`` collections; the statement itself stays in the ledger."""
 
     def __init__(self, database: Database) -> None:
-        self._parked = database.collection("parked")
-        self._held = database.collection("held")
+        self._parked = database.collection("parked", ParkedStatement)
+        self._held = database.collection("held", HeldStatement)
 
     async def prepare(self) -> None:
         """Create the indexes."""
@@ -26,19 +26,21 @@ class Waiting:
         await self._parked.create_index([("at", 1), ("_id", 1)], name="age")
         await self._held.create_index([("member_id", 1), ("period_id", 1)], name="period")
 
-    async def write(self, parked: Changes, held: Changes, session: Session) -> None:
+    async def write(self, parked: Changes[ParkedStatement], held: Changes[HeldStatement], session: Session) -> None:
         """Write what waits from now on, and remove what does no more."""
         await write(self._parked, parked, session)
         await write(self._held, held, session)
 
-    async def parked_for(self, actor_keys: Iterable[str], limit: int, session: Session | None = None) -> list[Document]:
+    async def parked_for(
+        self, actor_keys: Iterable[str], limit: int, session: Session | None = None
+    ) -> list[ParkedStatement]:
         """Return statements parked for any of these actors, oldest first."""
         found = self._parked.find({"actor_key": {"$in": list(actor_keys)}}, session=session)
         return [row async for row in found.sort("at", 1).limit(limit)]
 
     async def held_for(
         self, member_id: str, frozen: Iterable[str], limit: int, session: Session | None = None
-    ) -> list[Document]:
+    ) -> list[HeldStatement]:
         """Return a member's held statements whose period is not among the ``frozen`` ones, oldest first."""
         query = {"member_id": member_id, "period_id": {"$nin": list(frozen)}}
         return [row async for row in self._held.find(query, session=session).sort("at", 1).limit(limit)]
@@ -49,7 +51,7 @@ class Waiting:
         pipeline = [{"$match": {"member_id": member_id}}, {"$group": {"_id": "$period_id", "n": completions}}]
         return {group["_id"]: group["n"] async for group in self._held.aggregate(pipeline) if group["n"]}
 
-    async def parked(self, limit: int, after: list[Any] | None) -> Listing:
+    async def parked(self, limit: int, after: Position | None) -> Listing[ParkedStatement]:
         """Return a page of the parked for operations, those that have waited longest first.
 
         ``after`` is ``[at, id]``; ``next`` has ``at`` in ISO 8601. No row says whose name its statement carries.

@@ -1,0 +1,1 @@
+"""Access: support grants."""

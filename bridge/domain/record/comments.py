@@ -1,0 +1,21 @@
+"""Comments on a membership year: they are added and read, never changed (R50-R52)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypedDict
+
+from bridge.domain.sorting import SortKey
+
+
+class StoredComment(TypedDict):
+    """A document of ``comments``."""
+
+    _id: str
+    member_id: str
+    day: str  # YYYY-MM-DD; decides the year, so that each comment has one in any calendar (R82)
+    text: str
+    refers_to: str | None  # the id of an entry or a plan item
+    author: str  # a member id
+    created_at: datetime
+    order: dict[str, SortKey]  # ``created_at``
