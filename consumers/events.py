@@ -29,6 +29,7 @@ from bridge.broker.connection import connection
 from bridge.broker.locks import acquire
 from bridge.broker.publisher import Outgoing, Publisher, open_publisher
 from bridge.broker.topology import Topology
+from bridge.domain.events import OutboxEvent
 from bridge.metrics import EVENTS
 from bridge.settings import Settings
 from bridge.store.statements.outbox import Outbox
@@ -99,7 +100,7 @@ class EventPublisher(Consumer):
             EVENTS.labels(event["type"]).inc()
         return len(events)
 
-    def _outgoing(self, row: dict[str, Any]) -> Outgoing:
+    def _outgoing(self, row: OutboxEvent) -> Outgoing:
         body = orjson.dumps(cloud_event(row, self._settings.event_source))
         return Outgoing(
             self._topology.events,
@@ -117,15 +118,15 @@ class EventPublisher(Consumer):
         return self.stopping.is_set()
 
 
-def rounds(rows: Iterable[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:
+def rounds(rows: Iterable[OutboxEvent]) -> Iterable[list[OutboxEvent]]:
     """Split events into rounds, to be published one after another: none has two of one member, and the order stays."""
-    members: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    members: defaultdict[str, list[OutboxEvent]] = defaultdict(list)
     for row in rows:
         members[row["member_id"]].append(row)
     return ([row for row in together if row is not None] for together in zip_longest(*members.values()))
 
 
-def cloud_event(row: dict[str, Any], source: str) -> dict[str, Any]:
+def cloud_event(row: OutboxEvent, source: str) -> dict[str, Any]:
     """Make the CloudEvent of an outbox row, as ``schemas/messages/event.json`` describes it."""
     return {
         "specversion": "1.0",

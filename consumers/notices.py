@@ -16,7 +16,7 @@ from bridge.broker.dead_letters import origin_of
 from bridge.broker.publisher import Publisher
 from bridge.broker.topology import Topology
 from bridge.clients.smtp import MailDeferred, Mailer, MailRefused
-from bridge.domain.members.notices import Claimed
+from bridge.domain.members.notices import ClaimedNotice
 from bridge.metrics import NOTICES
 from bridge.services.members.notices import AuditNotices
 from bridge.settings import Settings
@@ -65,7 +65,7 @@ class MailSender(Consumer):
         log.info("notice tried", notice_id=claim.notice["_id"], state=state, attempts=claim.notice["attempts"])
         return True
 
-    async def _send(self, claim: Claimed) -> str:
+    async def _send(self, claim: ClaimedNotice) -> str:
         notice, notices = claim.notice, self._notices
         try:
             message_id = await self._mailer.send(claim)

@@ -11,8 +11,10 @@ from bridge.api.http.context import Call
 from bridge.api.http.pagination import Page, PageQuery, paged, position
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import AUDIT
+from bridge.domain.audit.cases import StoredExtension
 from bridge.domain.fields import Day
 from bridge.errors import Conflict, NotSelected
+from bridge.services.audit.cases import CaseReadiness
 
 routes = Routes("Audit", "The Register Audit: what is asked of the member, and what the member sends.")
 
@@ -187,7 +189,7 @@ async def submit(call: Call, body: SubmissionIn) -> Answer:
     summary="What an assessor will find missing",
     description="Advice, never a block: a record can be submitted as it is. " + _ENDED,
 )
-async def get_readiness(call: Call) -> dict[str, Any]:
+async def get_readiness(call: Call) -> CaseReadiness:
     """Return needed fields that are empty, what is not linked, and other gaps (R45-R47)."""
     return await call.service(AUDIT).readiness(call.caller.subject, call.path["case_id"])
 
@@ -204,7 +206,7 @@ async def get_readiness(call: Call) -> dict[str, Any]:
     description="One request at a time; the Register team grants or declines it. " + _ENDED,
     example={"until": "2026-12-01", "reason": "I was away from work."},
 )
-async def ask_extension(call: Call, body: ExtensionIn) -> dict[str, Any]:
+async def ask_extension(call: Call, body: ExtensionIn) -> StoredExtension:
     """Ask for a later due date (decision 3)."""
     service, case_id = call.service(AUDIT), call.path["case_id"]
     return await service.ask_extension(call.caller.subject, case_id, body.until, body.reason, call.attempt(body))

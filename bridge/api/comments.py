@@ -11,6 +11,7 @@ from bridge.api.http.context import Call
 from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import COMMENTS
+from bridge.domain.record.comments import StoredComment
 from bridge.errors import Conflict, RecordFrozen
 from bridge.services.record.comments import SORTABLE
 
@@ -91,5 +92,5 @@ async def add_comment(call: Call, body: CommentIn) -> Answer:
     return Answer(_shown(await call.service(COMMENTS).add(member_id, period_id, body.text, body.refers_to, attempt)))
 
 
-def _shown(comment: dict[str, Any]) -> dict[str, Any]:
+def _shown(comment: StoredComment) -> dict[str, Any]:
     return {**comment, "id": comment["_id"]}

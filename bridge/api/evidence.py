@@ -17,10 +17,9 @@ from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, pa
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import EVIDENCE
 from bridge.api.http.transfers import FORM, attachment, file_part, in_time, send
-from bridge.domain.record.files import KINDS, TAKEN
+from bridge.domain.record.files import KINDS, TAKEN, EvidenceFile, evidence_summary
 from bridge.errors import Conflict, RecordFrozen
 from bridge.services.record.evidence import SORTABLE, Upload
-from bridge.store.record.evidence import item
 
 routes = Routes("Evidence", "Files that the member adds to a log entry by hand; none is ever needed (R66-R69).")
 
@@ -90,7 +89,7 @@ async def list_evidence(call: Call, query: EvidenceQuery) -> dict[str, Any]:
     sort = parse_sort(query.sort or "uploaded_at", SORTABLE)
     after = decode_cursor(scope, query, place(len(sort)))
     page = await call.service(EVIDENCE).list(member_id, entry_id, sort, query.limit, after)
-    return paged(page, scope, query, item)
+    return paged(page, scope, query, evidence_summary)
 
 
 @routes.post(
@@ -134,7 +133,7 @@ async def get_evidence(call: Call) -> web.StreamResponse:
     return await send_file(call, *await call.service(EVIDENCE).content(call.caller.subject, call.path["evidence_id"]))
 
 
-async def send_file(call: Call, document: dict[str, Any], content: AsyncGenerator[bytes]) -> web.StreamResponse:
+async def send_file(call: Call, document: EvidenceFile, content: AsyncGenerator[bytes]) -> web.StreamResponse:
     """Answer with one file as an attachment, or 304 to a client that has it."""
     await call.release()
     tag = etag(document["version"])
@@ -163,6 +162,6 @@ async def delete_evidence(call: Call) -> None:
     await call.service(EVIDENCE).delete(call.caller.subject, call.path["evidence_id"], check)
 
 
-def _content_type(document: dict[str, Any]) -> str:
-    media_type: str = document["media_type"]
+def _content_type(document: EvidenceFile) -> str:
+    media_type = document["media_type"]
     return f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type

@@ -14,7 +14,7 @@ from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, pa
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import LOG
 from bridge.domain.fields import Day
-from bridge.domain.record.entries import SORTABLE
+from bridge.domain.record.entries import SORTABLE, StoredEntry
 from bridge.errors import Conflict, NotFound, RecordFrozen
 from bridge.services.record.log import LogFilter
 
@@ -244,12 +244,12 @@ def _given(body: BaseModel) -> tuple[dict[str, Any], bool | None]:
     return values, values.pop("draft", None)
 
 
-def _answer(entry: dict[str, Any], *, created: bool = False) -> Answer:
+def _answer(entry: StoredEntry, *, created: bool = False) -> Answer:
     location = f"/v1/log/{entry['_id']}" if created else None
     return Answer(shown(entry), version=entry["version"], location=location)
 
 
-def shown(entry: dict[str, Any]) -> dict[str, Any]:
+def shown(entry: StoredEntry) -> dict[str, Any]:
     """Return an entry as it is shown."""
     freeze = entry.get("frozen")
     since = freeze["since"] if freeze else None

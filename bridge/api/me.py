@@ -12,6 +12,7 @@ from bridge.api.http.context import SETTINGS, Call
 from bridge.api.http.routing import Routes
 from bridge.api.http.service_keys import AUDIT, PERIODS
 from bridge.domain.audit.declarations import case_for_member
+from bridge.services.record.periods import PeriodOverview
 
 routes = Routes("Member", "The member's own membership years.")
 
@@ -145,7 +146,7 @@ async def list_periods(call: Call) -> dict[str, Any]:
 
 
 @routes.get("/v1/periods/{period_id}", roles={"member"}, answer=Period, summary="One membership year")
-async def get_period(call: Call) -> dict[str, Any]:
+async def get_period(call: Call) -> PeriodOverview:
     """Return one membership year, by id or ``current`` (R17, R18)."""
     cases = await call.service(AUDIT).cases_of(call.caller.subject)
     return await call.service(PERIODS).overview(call.caller.subject, call.path["period_id"], cases)

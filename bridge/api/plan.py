@@ -15,7 +15,7 @@ from bridge.api.http.service_keys import PLAN
 from bridge.domain.fields import Day
 from bridge.domain.record.plan import SORTABLE
 from bridge.errors import Conflict, NotFound, RecordFrozen
-from bridge.services.record.plan import PlanFilter
+from bridge.services.record.plan import ItemWithPeriods, PlanFilter
 
 routes = Routes("Plan", "CPD needs and what the member plans to do about them; several a year.")
 
@@ -192,12 +192,12 @@ def _given(body: BaseModel) -> dict[str, Any]:
     return body.model_dump(mode="json", exclude_unset=True)
 
 
-def _answer(item: dict[str, Any], *, created: bool = False) -> Answer:
+def _answer(item: ItemWithPeriods, *, created: bool = False) -> Answer:
     location = f"/v1/plan/{item['_id']}" if created else None
     return Answer(shown(item), version=item["version"], location=location)
 
 
-def shown(item: dict[str, Any]) -> dict[str, Any]:
+def shown(item: ItemWithPeriods) -> dict[str, Any]:
     """Return an item as it is shown."""
     freeze = item.get("frozen")
     since = freeze["since"] if freeze else None

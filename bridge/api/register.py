@@ -18,6 +18,7 @@ from bridge.api.http.context import Call
 from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import REGISTER, SELECTION
+from bridge.domain.audit.cases import StoredCase
 from bridge.domain.audit.decisions import Decision
 from bridge.domain.fields import Day
 from bridge.domain.members.messages import MEMBER_ID
@@ -198,13 +199,13 @@ async def decide(call: Call, body: DecisionIn) -> Answer:
     return Answer(_whole(case), version=case["version"])
 
 
-def case_row(case: dict[str, Any]) -> dict[str, Any]:
+def case_row(case: StoredCase) -> dict[str, Any]:
     """Return a case as ``CaseRow`` has it."""
     pending = any(extension["decision"] is None for extension in case["extensions"])
     return {**case, "id": case["_id"], "extension_pending": pending}
 
 
-def _whole(case: dict[str, Any]) -> dict[str, Any]:
+def _whole(case: StoredCase) -> dict[str, Any]:
     return {"submission": None, **case_row(case)}
 
 

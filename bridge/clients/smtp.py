@@ -18,7 +18,7 @@ import aiosmtplib
 from aiosmtplib import SMTP
 
 from bridge.domain.members.mailboxes import mailbox
-from bridge.domain.members.notices import Claimed, Letter, message_id
+from bridge.domain.members.notices import ClaimedNotice, NoticeLetter, message_id
 from bridge.errors import SettingsError
 from bridge.settings import Settings
 
@@ -93,7 +93,7 @@ class Mailer:
         """Return the Message-ID of a notice, the same at every try."""
         return message_id(notice_id, self._sender.domain)
 
-    async def send(self, notice: Claimed) -> str:
+    async def send(self, notice: ClaimedNotice) -> str:
         """Hand a notice over and return its Message-ID; raises ``Refused`` or ``TryLater``."""
         try:
             return await self._send(notice)
@@ -106,7 +106,7 @@ class Mailer:
         except (aiosmtplib.SMTPException, OSError) as error:
             raise MailDeferred(type(error).__name__) from None
 
-    async def _send(self, notice: Claimed) -> str:
+    async def _send(self, notice: ClaimedNotice) -> str:
         server = self._server
         client = SMTP(
             hostname=server.host,
@@ -132,7 +132,7 @@ class Mailer:
             raise MailDeferred("no TLS: the password is not sent in the clear")
         await client.login(self._server.user, self._server.password)
 
-    async def _hand_over(self, client: SMTP, notice: Claimed, message_id: str) -> None:
+    async def _hand_over(self, client: SMTP, notice: ClaimedNotice, message_id: str) -> None:
         await client.ehlo()
         recipient = recipient_for(notice.address, international=client.supports_extension("smtputf8"))
         international = not recipient.isascii()
@@ -144,7 +144,7 @@ class Mailer:
         policy = SMTP_POLICY.clone(utf8=international)
         await client.data(message.as_bytes(policy=policy), timeout=self._data_timeout)
 
-    def message(self, letter: Letter, recipient: str, message_id: str) -> EmailMessage:
+    def message(self, letter: NoticeLetter, recipient: str, message_id: str) -> EmailMessage:
         """Return a letter as it is handed over; ``recipient`` is what ``recipient_for`` gave."""
         message = EmailMessage(policy=SMTP_POLICY)
         message["From"] = self._sender

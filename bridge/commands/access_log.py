@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 import typer
 
 from bridge import wiring
 from bridge.commands.common import configured
-from bridge.services.access.access_log import ChainVerification
+from bridge.services.access.access_log import ChainAnchor, ChainVerification
 from bridge.settings import Settings
 
 Noted = Annotated[
@@ -42,9 +42,9 @@ async def _verify(settings: Settings, noted: Path | None) -> ChainVerification:
         return await services.access.verify(tuple(_anchors(noted)) if noted else ())
 
 
-def _anchors(noted: Path) -> list[dict[str, Any]]:
+def _anchors(noted: Path) -> list[ChainAnchor]:
     try:
         heads = [orjson.loads(line) for line in noted.read_bytes().splitlines() if line.strip()]
-        return [{name: head[name] for name in ("chain", "seq", "hash")} for head in heads]
+        return [ChainAnchor(chain=head["chain"], seq=head["seq"], hash=head["hash"]) for head in heads]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         raise typer.BadParameter("not what verify-access-log prints", param_hint="--noted") from None

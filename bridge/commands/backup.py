@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, BinaryIO
 
 import orjson
 import structlog
@@ -20,6 +20,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bridge import wiring
 from bridge.commands.common import configured
 from bridge.documents.backups import BackupReader, writing
+from bridge.domain.privacy.erasures import StoredErasure
+from bridge.services.operations.backup import BackupFacts, RestoreFacts
 from bridge.services.operations.backup import Progress as Told
 from bridge.settings import Settings
 
@@ -66,7 +68,7 @@ def target_file(target: Path, *, encrypted: bool) -> Path:
     return target / f"cpd-{datetime.now(UTC):%Y%m%dT%H%M%SZ}{ending}" if target.is_dir() else target
 
 
-async def _backup(settings: Settings, target: Path, recipients: list[str]) -> dict[str, Any]:
+async def _backup(settings: Settings, target: Path, recipients: list[str]) -> BackupFacts:
     async with wiring.services(settings) as services:
         with (
             output_file(target) as out,
@@ -110,18 +112,24 @@ def restore(source: Source, identity: Identity = None, newer: Newer = None) -> N
     log.info("restored", **asyncio.run(_restore(settings, reader, newer)))
 
 
-async def _restore(settings: Settings, reader: BackupReader, newer: Path | None) -> dict[str, Any]:
+async def _restore(settings: Settings, reader: BackupReader, newer: Path | None) -> RestoreFacts:
     async with wiring.services(settings) as services:
         with progress_bar(None) as progress:
             return await services.backups.restore(reader, _ledger(newer), progress)
 
 
-async def _ledger(file: Path | None) -> AsyncGenerator[dict[str, Any]]:
+async def _ledger(file: Path | None) -> AsyncGenerator[StoredErasure]:
     for line in file.read_bytes().splitlines() if file else ():  # noqa: ASYNC240 - nothing else is going on
         row = orjson.loads(line)
-        row.setdefault("requested_at", row["erased_at"])  # a ledger that release 0.1.0 restored did not keep it
-        times = {name: datetime.fromisoformat(row[name]) for name in ("requested_at", "erased_at")}
-        yield {name: row[name] for name in ("_id", "keys", "cause")} | times
+        yield {
+            "_id": row["_id"],
+            "state": "erased",
+            "keys": row["keys"],
+            "cause": row["cause"],
+            # A ledger that release 0.1.0 restored did not keep it.
+            "requested_at": datetime.fromisoformat(row.get("requested_at", row["erased_at"])),
+            "erased_at": datetime.fromisoformat(row["erased_at"]),
+        }
 
 
 def erasures() -> None:
@@ -135,7 +143,7 @@ def erasures() -> None:
         sys.stdout.buffer.write(orjson.dumps(row) + b"\n")
 
 
-async def _rows(settings: Settings) -> list[dict[str, Any]]:
+async def _rows(settings: Settings) -> list[StoredErasure]:
     async with wiring.services(settings) as services:
         return [row async for row in services.backups.ledger()]
 

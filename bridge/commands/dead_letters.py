@@ -6,7 +6,7 @@ import asyncio
 import getpass
 import re
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
@@ -179,7 +179,7 @@ def _with(act: Callable[[Operations], Awaitable[R]]) -> R:
     return asyncio.run(run())
 
 
-def _facts(letter: dict[str, Any]) -> dict[str, Any]:
+def _facts(letter: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is shown of a letter beside its body."""
     hidden = {"_id", "about", "owners", "named", "order", "copies", "mirrored_at", "body", "shown"}
     return {"id": letter["_id"], **{name: value for name, value in letter.items() if name not in hidden}}

@@ -71,12 +71,13 @@ async def templates(settings: Settings) -> Templates:
         database = services.stores.database.raw
         await services.recording.record([arrival(statement, raw, datetime.now(UTC), services.recording.rules)])
         entry, row, event = [await database[name].find_one({"member_id": "m-0"}) for name in WRITTEN]
+        (outbox_event,) = await services.stores.outbox.pending(1)
         assert entry
         assert row
         assert event
         for name in WRITTEN:
             await database[name].delete_many({"member_id": "m-0"})
-    return Templates(entry, row, event, cloud_event({**event, "at": event["at"].replace(tzinfo=UTC)}, "urn:floor"))
+    return Templates(entry, row, event, cloud_event(outbox_event, "urn:floor"))
 
 
 async def write(database: Database, made: Templates, messages: Sequence[AbstractIncomingMessage]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bridge import wiring
-from bridge.domain.privacy.access import CHAINS, Access, Reader, Right
+from bridge.domain.privacy.access import CHAINS, Access, AccessLogRow, Reader, Right
 from bridge.settings import Settings
 from tests.support.audit import PERIOD, SECRET, Office, Person, open_office
 from tests.support.life import holds
@@ -91,7 +91,7 @@ async def test_a_right_that_ends_meanwhile_shows_nothing(desk: Office, monkeypat
     access_log = desk.services.stores.access_log
     add = access_log.add
 
-    async def slowly(access: Access) -> dict[str, Any]:
+    async def slowly(access: Access) -> AccessLogRow:
         row = await add(access)
         if access.right.kind == "audit_case":
             await team.decide(case, "close")

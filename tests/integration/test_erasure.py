@@ -221,7 +221,7 @@ async def test_one_that_fails_holds_up_no_other(
         erase_files = one.bridge.services.stores.evidence.erase
 
         async def stumble(_: object, member_id: str, *args: Any) -> None:
-            if member_id == first["member_id"]:
+            if member_id == first.get("member_id"):
                 raise ValueError(MARK)
             await erase_files(member_id, *args)
 

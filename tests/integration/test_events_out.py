@@ -16,7 +16,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from jsonschema import Draft202012Validator
 
 from bridge import wiring
-from bridge.domain.events import event
+from bridge.domain.events import OutboxEvent, event
 from bridge.domain.statements.arrivals import arrival
 from bridge.settings import Settings
 from bridge.store.statements.outbox import Outbox
@@ -74,14 +74,14 @@ async def relaying(settings: Settings, outbox: Outbox) -> AsyncGenerator[EventPu
         await task
 
 
-def row(member_id: str, number: int) -> dict[str, Any]:
+def row(member_id: str, number: int) -> OutboxEvent:
     """The member's event of this number."""
     return event(
         "log.completed", f"{member_id}:{number:04}", member_id, (number, 1), datetime.now(UTC), {"number": number}
     )
 
 
-async def add(bridge: Journey, rows: list[dict[str, Any]]) -> None:
+async def add(bridge: Journey, rows: list[OutboxEvent]) -> None:
     """Write events, as an act does."""
     stores = bridge.services.stores
     await stores.database.transaction(lambda session: stores.outbox.add(rows, session))
@@ -124,7 +124,9 @@ async def test_a_recorded_completion_is_told(bridge: Journey, listener: Listener
 async def test_a_members_own_count_orders_events_not_clocks(bridge: Journey, listener: Listener) -> None:
     """Two machines with clocks a second apart: what a member's document counted first is published first."""
     slow, fast = datetime.now(UTC), datetime.now(UTC) + timedelta(seconds=1)
-    rows = [{**row(f"m-{number % 3}", number // 3), "at": fast if number // 3 % 2 else slow} for number in range(90)]
+    rows = [row(f"m-{number % 3}", number // 3) for number in range(90)]
+    for number, waiting in enumerate(rows):
+        waiting["at"] = fast if number // 3 % 2 else slow
     await add(bridge, [rows[number] for number in random.sample(range(90), 90)])
     outbox = bridge.services.stores.outbox
     assert (await outbox.lag()).count == 90

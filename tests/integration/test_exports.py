@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientError, ClientResponse
-from bridge.domain.statements.waiting import parked_row
 
 from bridge.domain.statements.agents import identifier_key
 from bridge.settings import Settings
@@ -248,7 +247,7 @@ async def test_what_the_worker_has_not_settled_is_in_the_copy(settings: Settings
         await Lrs(desk.client).post(mine)
         rows = desk.services.stores.database.raw["statements"]
         await rows.update_one({"_id": settled}, {"$set": {"member_id": "m-2"}})
-        waits = parked_row(mine[0]["id"], identifier_key(mine[0]["actor"]), now())
+        waits = {"_id": mine[0]["id"], "actor_key": identifier_key(mine[0]["actor"]), "at": now()}
         await desk.services.stores.database.raw["parked"].insert_one(waits)
         files = await copy_of(desk)
         theirs = await copy_of(desk, "m-2")

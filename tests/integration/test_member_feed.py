@@ -13,6 +13,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from bridge.broker.publisher import Outgoing, Publisher
+from bridge.domain.members.members import StoredMember
 from bridge.domain.members.messages import MemberLeft, MemberUpserted
 from bridge.domain.operations.letters import DeadLetterFilter
 from bridge.errors import Unavailable
@@ -49,7 +50,7 @@ class Feed:
         """Tell that a member left."""
         await self.send({"member_id": member_id, "revision": revision}, key="member.left")
 
-    async def member(self, member_id: str) -> dict[str, Any] | None:
+    async def member(self, member_id: str) -> StoredMember | None:
         """The member as stored."""
         return await self.bridge.services.stores.members.get(member_id)
 
@@ -75,7 +76,7 @@ async def test_a_member_comes_and_what_was_parked_is_recorded(bridge: Journey, f
     await bridge.send(statement)
     await feed.send(upserted())
     ledger = await bridge.services.stores.statements.known([statement["id"]])
-    assert ledger[statement["id"]]["disposition"] == "recorded"
+    assert ledger[statement["id"]].get("disposition") == "recorded"
 
 
 async def test_the_hash_that_the_standard_asks_for_names_the_member(bridge: Journey, feed: Feed) -> None:
@@ -88,7 +89,7 @@ async def test_the_hash_that_the_standard_asks_for_names_the_member(bridge: Jour
 async def test_a_revision_is_a_whole_number_however_it_is_written(feed: Feed) -> None:
     """JSON Schema takes 7.0 as an integer, and so do we."""
     await feed.send(upserted() | {"revision": 7.0})
-    assert (await feed.member("m-1") or {})["revision"] == 7
+    assert (await feed.member("m-1") or {}).get("revision") == 7
 
 
 async def test_a_long_identifier_is_no_fault(bridge: Journey, feed: Feed) -> None:
@@ -111,7 +112,7 @@ async def test_an_older_or_equal_revision_is_ignored(bridge: Journey, feed: Feed
     await feed.send(*[upserted(revision=number, renewal_date="2026-01-01") for number in (4, 5, 1)])
     found = await feed.member("m-1")
     assert found is not None
-    assert (found["renewal_date"], found["revision"]) == ("2026-09-01", 5)
+    assert (found["renewal_date"], found.get("revision")) == ("2026-09-01", 5)
     await feed.send(upserted(revision=6, renewal_date="2026-02-01"))
     assert (await feed.member("m-1") or {})["renewal_date"] == "2026-02-01"
     assert await bridge.dead_letters() == []
@@ -196,7 +197,7 @@ async def test_a_packed_body_is_unpacked(feed: Feed) -> None:
     assert await feed.member("m-1") is not None
     await feed.send(zlib.compress(orjson.dumps(upserted(revision=2))), content_encoding="DEFLATE")
     await feed.send(wide, content_type="application/json; charset=UTF-16")
-    assert (await feed.member("m-1") or {})["revision"] == 3
+    assert (await feed.member("m-1") or {}).get("revision") == 3
 
 
 class Faulty(Membership):

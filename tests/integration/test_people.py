@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.domain.operations.letters import DeadLetterFilter
+from bridge.domain.operations.letters import DeadLetterFilter, MirroredLetter
 from bridge.settings import Settings
 from schemas import xapi
 from tests.support.life import MARK, MEMBER, OTHER, Life, holds, life
@@ -51,7 +51,7 @@ async def erase(lived: Life, member_id: str = MEMBER) -> None:
     assert (reply.status, reply.body["state"]) == (200, "erased")
 
 
-async def letters(lived: Life, member_id: str | None = None) -> list[dict[str, Any]]:
+async def letters(lived: Life, member_id: str | None = None) -> list[MirroredLetter]:
     """The dead letters of a member, or all."""
     asked = DeadLetterFilter(member_id=member_id) if member_id else LETTERS
     return (await lived.bridge.services.operations.list(asked, [("failed_at", True)], 200, None)).items

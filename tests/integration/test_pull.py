@@ -62,7 +62,7 @@ class Puller:
         async with asyncio.timeout(30):
             while len(found := await self.bridge.services.stores.statements.known(ids)) < len(ids):
                 await asyncio.sleep(0.02)
-        return {key for key, row in found.items() if row["disposition"] == "recorded"}
+        return {key for key, row in found.items() if row.get("disposition") == "recorded"}
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from datetime import date, timedelta
-from typing import Any
 
 import pytest
 
+from bridge.domain.events import OutboxEvent
 from bridge.services.members.reminders import Reminders
 from bridge.services.unit_of_work import UnitsOfWork
 from bridge.settings import Settings
@@ -28,7 +28,7 @@ def at(office: Office, day: date) -> Reminders:
     return Reminders(stores, UnitsOfWork(stores), office.services.follow_ups, 30, lambda: day)
 
 
-async def events(office: Office, kind: str) -> list[dict[str, Any]]:
+async def events(office: Office, kind: str) -> list[OutboxEvent]:
     """The announcements of a kind, in order."""
     return [row for row in await office.services.stores.outbox.pending(100) if row["type"] == kind]
 

@@ -9,13 +9,13 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from pymongo import monitoring
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from bridge import wiring
 from bridge.documents.backups import BackupReader, writing
+from bridge.domain.privacy.erasures import StoredErasure
 from bridge.settings import Settings
 from tests.support.life import MEMBER, life
 from tests.support.manifests import DEPLOY
@@ -142,8 +142,8 @@ async def _backed_up(services: wiring.Services, file: Path) -> None:
         await services.backups.record_backup(await services.backups.write(writer, lambda _more: None))
 
 
-async def _nobody() -> AsyncGenerator[dict[str, Any]]:
-    for nobody in list[dict[str, Any]]():
+async def _nobody() -> AsyncGenerator[StoredErasure]:
+    for nobody in list[StoredErasure]():
         yield nobody
 
 

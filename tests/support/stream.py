@@ -15,6 +15,7 @@ from aio_pika.abc import AbstractChannel
 from bridge import wiring
 from bridge.broker.connection import connection
 from bridge.broker.publisher import Outgoing, publisher
+from bridge.domain.statements.rows import LedgerRow
 from bridge.errors import Unavailable
 from bridge.settings import Settings
 from consumers.consumer import Backoff
@@ -133,7 +134,9 @@ async def _differing(services: wiring.Services, stream: Stream, wanted: list[str
     for start in range(0, len(wanted), LOOKED_UP_AT_ONCE):
         chunk = wanted[start : start + LOOKED_UP_AT_ONCE]
         rows = await services.stores.statements.known(chunk)
-        differing += [key for key in chunk if rows.get(key, {}).get("disposition") != stream.expected[key]]
+        differing += [
+            key for key in chunk if rows.get(key, LedgerRow(_id=key)).get("disposition") != stream.expected[key]
+        ]
     return differing
 
 

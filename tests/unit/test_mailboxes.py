@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from bridge.clients.smtp import Mailer, MailRefused, recipient_for, sender
 from bridge.domain.members.mailboxes import normal_form
 from bridge.domain.members.messages import MemberIn
-from bridge.domain.members.notices import Letter
+from bridge.domain.members.notices import NoticeLetter
 from bridge.errors import SettingsError
 from bridge.settings import load
 from tests.support.statements import member
@@ -111,7 +111,7 @@ def test_a_letter_goes_to_the_address_on_file_alone(text: str) -> None:
     except ValueError:
         return
     mailer = Mailer(load(smtp_from="My CPD <cpd@example.org>"), "smtp://127.0.0.1:1")
-    message = mailer.message(Letter("Subject", "Text", "<p>Text</p>", "en"), stored, "<1@example.org>")
+    message = mailer.message(NoticeLetter("Subject", "Text", "<p>Text</p>", "en"), stored, "<1@example.org>")
     read = message_from_bytes(message.as_bytes(policy=policy.SMTPUTF8), policy=policy.SMTPUTF8)
     shown = [str(address).encode(errors="surrogateescape").decode() for address in read["To"].addresses]
     assert shown == [stored]

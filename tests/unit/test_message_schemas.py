@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from bridge.domain.events import event
+from bridge.domain.events import OutboxEvent, event
 from bridge.domain.members.messages import schema
 from consumers.events import cloud_event, rounds
 from schemas.messages import EVENT, MEMBER
@@ -36,7 +36,7 @@ def test_the_feeds_schema_takes_what_the_feed_takes() -> None:
     assert validator(MEMBER).is_valid({"member_id": "m-1", "revision": 4})
 
 
-def row(number: int, member_id: str = "m-1", **data: Any) -> dict[str, Any]:
+def row(number: int, member_id: str = "m-1", **data: Any) -> OutboxEvent:
     """An outbox row."""
     at = datetime(2026, 5, 4, 10, 0, 0, 123000, tzinfo=UTC)
     return event("log.drafted", str(number), member_id, (number, 1), at, data)

@@ -10,7 +10,7 @@ import pytest
 from bridge.domain.record import entries, plan
 from bridge.domain.record.forms import Choice, FormField, current
 from bridge.domain.record.periods import MembershipCalendar
-from bridge.domain.record.records import Document, findable
+from bridge.domain.record.records import StoredRecord, findable
 from bridge.domain.record.search import query_terms
 from bridge.domain.statements.completions import Completion
 
@@ -18,12 +18,12 @@ NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 CALENDAR = MembershipCalendar(NOON.date())
 
 
-def finds(q: str, record: Document) -> bool:
+def finds(q: str, record: StoredRecord) -> bool:
     """Whether a search finds a record."""
     return all(any(token.startswith(term) for token in record["tokens"]) for term in query_terms(q))
 
 
-def automatic(title: str, activity_type: str | None = None) -> Document:
+def automatic(title: str, activity_type: str | None = None) -> entries.StoredEntry:
     """An entry that a completion made, as lists hold it."""
     completion = Completion("k", "https://learn.example.org/1", activity_type, title, "", NOON.date(), 90, None)
     return entries.automatic_draft(completion, "m-1", CALENDAR, "s-1", NOON, current("log"), 1)

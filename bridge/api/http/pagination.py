@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar, cast
@@ -20,6 +20,7 @@ from bridge.errors import FieldError, ValidationFailed
 from bridge.store.listing import Listing
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Mapping[str, Any])
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
@@ -82,9 +83,7 @@ def encode_cursor(values: Sequence[Scalar], scope: str, query: PageQuery) -> str
     return base64.urlsafe_b64encode(packed).rstrip(b"=").decode("ascii")
 
 
-def paged(
-    page: Listing, scope: str, query: PageQuery, show: Callable[[dict[str, Any]], Any] | None = None
-) -> dict[str, Any]:
+def paged(page: Listing[R], scope: str, query: PageQuery, show: Callable[[R], Any] | None = None) -> dict[str, Any]:
     """Return a page of the store as ``Page`` has it, each row as ``show`` says."""
     return {
         "items": [show(row) for row in page.items] if show else page.items,

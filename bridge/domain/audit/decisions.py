@@ -37,7 +37,10 @@ MOVES: Final = {
     "withdraw": Move.WITHDRAW,
     "satisfied_elsewhere": Move.SATISFIED_ELSEWHERE,
 }
-EXTENSIONS: Final[Mapping[str, Literal["granted", "declined"]]] = {"grant_extension": "granted", "decline_extension": "declined"}
+EXTENSIONS: Final[Mapping[str, Literal["granted", "declined"]]] = {
+    "grant_extension": "granted",
+    "decline_extension": "declined",
+}
 DATED: Final = frozenset({"return", "grant_extension"})
 ANNOUNCED: Final = {State.RETURNED: "audit.returned"}
 """Every other end of a submission is ``audit.closed``; the event's ``state`` says which."""

@@ -22,7 +22,7 @@ class StoredErasure(TypedDict):
     _id: str  # the tombstone of the member id
     state: ErasureState
     requested_at: datetime
-    requested_by: str  # a token subject, or the cause
+    requested_by: NotRequired[str]  # a token subject, or the cause; a restored ledger says nobody
     cause: str  # ``request`` or ``retention``
     member_id: NotRequired[str]  # until it is done
     held: NotRequired[ErasureHold | None]

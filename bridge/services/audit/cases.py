@@ -113,9 +113,7 @@ class MemberAudit:
             raise NotSelected(f"This audit case has ended ({case['state']}); there is nothing more to do in it.")
         return case
 
-    async def _submit(
-        self, unit: UnitOfWork, case: StoredCase, declared: list[StoredDeclaration]
-    ) -> StoredSubmission:
+    async def _submit(self, unit: UnitOfWork, case: StoredCase, declared: list[StoredDeclaration]) -> StoredSubmission:
         submission = await self._submissions.submit(unit, case, declared)
         receipt = submission["_id"]
         submitted = rules.submitted(case, receipt, declared, unit.at)

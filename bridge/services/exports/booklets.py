@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from bridge.documents import formatting
 from bridge.documents.notice import Page
+from bridge.domain.members.members import StoredMember
 from bridge.domain.record.forms import Forms
 from bridge.domain.record.periods import Elapsed
 from bridge.services.exports.reading import Names, RecordFilter, RecordReader
 
-Document = dict[str, Any]
-Lines = AsyncGenerator[Document]
+Line = dict[str, Any]
+"""A line of a booklet, as the typesetter takes it (``documents.booklet``)."""
+
+Lines = AsyncGenerator[Line]
 
 
 def header(
@@ -25,19 +28,19 @@ def header(
     language: str,
     facts: Iterable[tuple[str, str]] = (),
     elapsed: Elapsed | None = None,
-) -> Document:
+) -> Line:
     """Return the line of the cover."""
     progress = elapsed and {"percent": elapsed.percent, "text": elapsed.text}
     about = {"title": title, "member": member, "span": span, "made_at": made_at.isoformat(), "language": language}
     return {"header": {**about, "facts": list(facts), "progress": progress}}
 
 
-def form_lines(forms: Forms) -> Iterable[Document]:
+def form_lines(forms: Forms) -> Iterable[Line]:
     """Return every version of both forms."""
     return [{"form": asdict(form)} for name in ("log", "plan") for form in forms.versions(name)]
 
 
-async def log_lines(reader: RecordReader, record_filter: RecordFilter, member: Document) -> Lines:
+async def log_lines(reader: RecordReader, record_filter: RecordFilter, member: StoredMember) -> Lines:
     """Give the entries of a log with the plan items they are linked with, then the comments."""
     plan = await reader.plan_names()
     async for entry in reader.entries(record_filter):
@@ -53,17 +56,23 @@ async def plan_lines(reader: RecordReader, record_filter: RecordFilter) -> Lines
         yield {"item": {**item, "log": linked_titles(log, item["log_ids"])}}
 
 
-async def comment_lines(reader: RecordReader, record_filter: RecordFilter, member: Document, plan: Names) -> Lines:
+async def comment_lines(reader: RecordReader, record_filter: RecordFilter, member: StoredMember, plan: Names) -> Lines:
     """Give the comments, each with what it refers to in words (R52)."""
     log: Names | None = None
     async for comment in reader.comments(record_filter):
         if comment["refers_to"] and log is None:
             log = await reader.log_names()
         about = plan.get(comment["refers_to"]) or (log or {}).get(comment["refers_to"])
-        yield {"comment": {**comment, "author": _author(comment, member), "about": about and display_title(about)}}
+        yield {
+            "comment": {
+                **comment,
+                "author": _author(comment, member["_id"], member["name"]),
+                "about": about and display_title(about),
+            }
+        }
 
 
-async def submission_lines(snapshot: Document, forms: Forms, made_at: datetime, language: str) -> Lines:
+async def submission_lines(snapshot: Line, forms: Forms, made_at: datetime, language: str) -> Lines:
     """Give a submission for the reviewer, from its snapshot alone (R55-R60)."""
     member, plan = snapshot["member"], {item["id"]: item for item in snapshot["plan"]}
     log = {entry["id"]: entry for entry in snapshot["log"]}
@@ -84,7 +93,7 @@ async def submission_lines(snapshot: Document, forms: Forms, made_at: datetime, 
     for item in snapshot["plan"]:
         logged = [link["log_id"] for link in links if link["plan_id"] == item["id"]]
         yield {"item": {**item, "log": linked_titles(log, logged)}}
-    files: dict[str, list[Document]] = {}
+    files: dict[str, list[Line]] = {}
     for file in snapshot["evidence"]:
         files.setdefault(file["log_id"], []).append(file)
     for entry in snapshot["log"]:
@@ -92,24 +101,24 @@ async def submission_lines(snapshot: Document, forms: Forms, made_at: datetime, 
         yield {"entry": {**entry, **own}}
     for comment in snapshot["comments"]:
         about = plan.get(comment["refers_to"]) or log.get(comment["refers_to"])
-        author = _author(comment, {"_id": member["id"], "name": member["name"]})
+        author = _author(comment, member["id"], member["name"])
         yield {"comment": {**comment, "author": author, "about": about and display_title(about)}}
 
 
-def note_lines(page: Page) -> Iterable[Document]:
+def note_lines(page: Page) -> Iterable[Line]:
     """Return the first page of a copy of everything."""
     return [{"note": {"title": title, "text": text}} for title, text in page]
 
 
-def linked_titles(names: Names | Document, ids: Iterable[str]) -> list[Document]:
+def linked_titles(names: Names | Line, ids: Iterable[str]) -> list[Line]:
     """Return reference and title of those ids that are there."""
     return [{name: names[one].get(name) for name in ("reference", "title")} for one in ids if one in names]
 
 
-def display_title(record: Document) -> str:
+def display_title(record: Mapping[str, Any]) -> str:
     """Return what a person calls a record."""
     return " · ".join(part for part in (record.get("reference"), record.get("title")) if part)
 
 
-def _author(comment: Document, member: Document) -> str:
-    return member["name"] if comment["author"] == member["_id"] else comment["author"]
+def _author(comment: Line, member_id: str, name: str) -> str:
+    return name if comment["author"] == member_id else comment["author"]

@@ -11,6 +11,7 @@ import orjson
 from bridge.documents.archive import ArchiveFile, archive
 from bridge.documents.notice import Page
 from bridge.documents.rendering import Renderer
+from bridge.domain.members.members import StoredMember
 from bridge.domain.privacy.access import Reader, Right
 from bridge.domain.record.calendars import calendar_of
 from bridge.domain.record.forms import Forms
@@ -18,7 +19,7 @@ from bridge.domain.record.periods import Elapsed, Period, day_in_words
 from bridge.errors import NotFound, Unavailable
 from bridge.services.access.access_log import AccessHistory
 from bridge.services.exports import booklets
-from bridge.services.exports.booklets import Document, Lines
+from bridge.services.exports.booklets import Line, Lines
 from bridge.services.exports.files import RecordFiles
 from bridge.services.exports.limits import SubjectLimit
 from bridge.services.exports.reading import RecordFilter, RecordReader
@@ -54,7 +55,7 @@ class ExportSettings:
 class _Scope:
     """What was asked for, resolved: whose, what to read, what it is called, and how far the year has gone."""
 
-    member: Document
+    member: StoredMember
     record_filter: RecordFilter
     label: str
     slug: str
@@ -216,7 +217,7 @@ class Exports:
             finally:
                 self.streaming -= 1
 
-    def _cover(self, title: str, scope: _Scope, facts: list[tuple[str, str]]) -> Document:
+    def _cover(self, title: str, scope: _Scope, facts: list[tuple[str, str]]) -> Line:
         name, language = scope.member["name"], scope.member.get("language") or self._settings.language
         return booklets.header(title, name, scope.label, now(), language, facts, scope.elapsed)
 

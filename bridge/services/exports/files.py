@@ -8,14 +8,15 @@ from typing import Any
 from bridge.documents import tables
 from bridge.documents.archive import ArchiveFile, safe_name, whole
 from bridge.documents.tables import DICTIONARY, LOG_FACTS, PLAN_FACTS
+from bridge.domain.members.members import StoredMember
+from bridge.domain.record.files import CLEAN, EvidenceFile, evidence_summary
 from bridge.domain.record.forms import Forms
 from bridge.errors import BridgeError
 from bridge.services.exports.reading import Names, RecordFilter, RecordReader
-from bridge.store.record.evidence import CLEAN, item
 from bridge.store.stores import Stores
 
-Document = dict[str, Any]
-Rows = AsyncGenerator[Document]
+Row = dict[str, Any]
+Rows = AsyncGenerator[Row]
 
 LINKS = ("log_id", "log_reference", "plan_id", "plan_reference")
 COMMENTS = ("created_at", "text", "refers_to", "author", "day", "id")
@@ -36,7 +37,7 @@ class RecordFiles:
         stores: Stores,
         forms: Forms,
         reader: RecordReader,
-        member: Document,
+        member: StoredMember,
         record_filter: RecordFilter,
         *,
         bom: bool,
@@ -126,13 +127,18 @@ async def _as_rows(rows: Iterable[Any]) -> Rows:
         yield row
 
 
-def _path(number: int, file: Document) -> str:
+def _path(number: int, file: EvidenceFile) -> str:
     return f"evidence/{number:04}-{safe_name(file['name'])}"
 
 
-def _file_row(path: str, file: Document, names: Names) -> Document:
+def _file_row(path: str, file: EvidenceFile, names: Names) -> Row:
     there = {"path": path if file["state"] == CLEAN else None}
-    return {**there, "log_id": file["entry_id"], "log_reference": _reference(names, file["entry_id"]), **item(file)}
+    return {
+        **there,
+        "log_id": file["entry_id"],
+        "log_reference": _reference(names, file["entry_id"]),
+        **evidence_summary(file),
+    }
 
 
 def _reference(names: Names, record_id: str) -> str | None:

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from bridge.domain.audit.snapshots import OF_LOG, OF_PLAN
 from bridge.domain.record.forms import Forms
 from bridge.domain.record.periods import Period
-from bridge.domain.record.records import values_of
-from bridge.store.listing import Listing, ListQuery
+from bridge.domain.record.records import StoredRecord, values_of
+from bridge.store.listing import ListQuery, Position
 from bridge.store.record.records import MemberRecords, touching
 from bridge.store.stores import Stores
 
-Document = dict[str, Any]
-Names = Mapping[str, Document]
+Query = dict[str, Any]
+Row = dict[str, Any]
+Names = Mapping[str, Mapping[str, str | None]]
+R = TypeVar("R", bound=StoredRecord)
 
 AT_ONCE = 200
 NAMED = ("reference", "title")
@@ -33,16 +35,16 @@ class RecordFilter:
     periods: tuple[str | None, ...] | None = None
     complete: bool = True
 
-    def entries(self) -> Document:
+    def entries(self) -> Query:
         """Return the query of the log entries."""
-        clauses: list[Document] = [{"complete": True}] if self.complete else []
+        clauses: list[Query] = [{"complete": True}] if self.complete else []
         if self.periods is not None:
             clauses.append({"period_id": {"$in": list(self.periods)}})
         elif self.span is not None:
             clauses.append({"date": {"$gte": self.span.start.isoformat(), "$lte": self.span.end.isoformat()}})
         return {"$and": clauses} if clauses else {}
 
-    def items(self) -> Document:
+    def items(self) -> Query:
         """Return the query of the plan items, which are not judged by whether they are complete (R74)."""
         return {} if self.span is None else touching(self.span)
 
@@ -55,7 +57,7 @@ class RecordReader:
         self._forms = forms
         self._member_id = member_id
 
-    async def entries(self, record_filter: RecordFilter) -> AsyncGenerator[Document]:
+    async def entries(self, record_filter: RecordFilter) -> AsyncGenerator[Row]:
         """Give the log entries by date, those without one last; each with its ``evidence``."""
         async for page in _pages(self._stores.log.of(self._member_id), record_filter.entries(), "date"):
             files = await self._stores.evidence.of_entries(self._member_id, [entry["_id"] for entry in page])
@@ -63,22 +65,26 @@ class RecordReader:
                 shown = self._row("log", entry, (*OF_LOG, "provenance"))
                 yield {**shown, "evidence": files.get(entry["_id"], [])}
 
-    async def items(self, record_filter: RecordFilter) -> AsyncGenerator[Document]:
+    async def items(self, record_filter: RecordFilter) -> AsyncGenerator[Row]:
         """Give the plan items by start date, those without one last."""
         async for page in _pages(self._stores.plan.of(self._member_id), record_filter.items(), "start_date"):
             for item in page:
                 yield self._row("plan", item, (*OF_PLAN, "log_ids"))
 
-    async def comments(self, record_filter: RecordFilter) -> AsyncGenerator[Document]:
+    async def comments(self, record_filter: RecordFilter) -> AsyncGenerator[Row]:
         """Give the comments, oldest first."""
-        span, after = record_filter.span or Period(date.min, date.max), None
+        span = record_filter.span or Period(date.min, date.max)
+        after: Position | None = None
         while True:
-            page: Listing = await self._stores.comments.list(
-                self._member_id, span, [("created_at", False)], AT_ONCE, after
-            )
+            page = await self._stores.comments.list(self._member_id, span, [("created_at", False)], AT_ONCE, after)
             for comment in page.items:
-                yield {name: comment[name] for name in ("text", "refers_to", "author", "created_at", "day")} | {
-                    "id": comment["_id"]
+                yield {
+                    "text": comment["text"],
+                    "refers_to": comment["refers_to"],
+                    "author": comment["author"],
+                    "created_at": comment["created_at"],
+                    "day": comment["day"],
+                    "id": comment["_id"],
                 }
             if (after := page.next) is None:
                 return
@@ -91,7 +97,7 @@ class RecordReader:
         """Return id → reference and title of every plan item."""
         return await _names(self._stores.plan.of(self._member_id), {})
 
-    def _row(self, kind: str, record: Document, names: tuple[str, ...]) -> Document:
+    def _row(self, kind: str, record: StoredRecord, names: tuple[str, ...]) -> Row:
         form = self._forms.form(kind, record["form_version"])
         return {
             "id": record["_id"],
@@ -101,9 +107,9 @@ class RecordReader:
 
 
 async def _pages(
-    records: MemberRecords, query: Document, order: str, fields: tuple[str, ...] = ()
-) -> AsyncGenerator[list[Document]]:
-    after: list[Any] | None = None
+    records: MemberRecords[R], query: Query, order: str, fields: tuple[str, ...] = ()
+) -> AsyncGenerator[list[R]]:
+    after: Position | None = None
     while True:
         page = await records.page(ListQuery({}, query, [(order, False)], AT_ONCE, after, fields=fields), counts=False)
         yield page.items
@@ -111,6 +117,10 @@ async def _pages(
             return
 
 
-async def _names(records: MemberRecords, query: Document) -> Names:
+async def _names(records: MemberRecords[R], query: Query) -> Names:
     pages = _pages(records, query, "title", NAMED)
-    return {record["_id"]: {name: record.get(name) for name in NAMED} async for page in pages for record in page}
+    return {
+        record["_id"]: {"reference": record.get("reference"), "title": record.get("title")}
+        async for page in pages
+        for record in page
+    }

@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
-from typing import Any, Final
+from datetime import datetime
+from typing import Final, TypedDict
 
 from bridge.documents.backups import BackupReader, BackupWriter, BadBackup, split
+from bridge.domain.privacy.erasures import StoredErasure
 from bridge.errors import Conflict
 from bridge.services.operations.migrations import Migrations
 from bridge.services.privacy.erasure import MemberErasure
 from bridge.store.operations.dump import META, Dump
-from bridge.store.privacy.erasures import ERASED
 from bridge.store.schema import VERSION
 from bridge.store.stores import Stores
 from bridge.store.times import now
 
-Document = dict[str, Any]
+
+class BackupFacts(TypedDict):
+    """What is known of a backup that was made."""
+
+    at: datetime
+    consistency: str
+    documents: int
+    bytes: int
+
+
+class RestoreFacts(TypedDict):
+    """What a restore did."""
+
+    documents: int
+    erased_again: int
+    made_at: str  # ISO 8601
+
+
 Progress = Callable[[int], None]
 """Told how many documents more are done."""
 
@@ -36,7 +54,7 @@ class Backups:
         """Return about how many documents a backup would have."""
         return await self._dump.size()
 
-    async def write(self, writer: BackupWriter, progress: Progress) -> Document:
+    async def write(self, writer: BackupWriter, progress: Progress) -> BackupFacts:
         """Write everything; returns the facts of the backup, ``consistency`` among them. ``note`` is to follow."""
         at = now()
         async with self._dump.together() as (consistency, session):
@@ -47,14 +65,16 @@ class Backups:
                 async for batch in self._dump.batches(name, session, heads):
                     progress(writer.part(name, batch))
         counted = writer.close()["collections"].values()
-        sums = {name: sum(one[name] for one in counted) for name in ("documents", "bytes")}
-        return {"at": at, "consistency": consistency, **sums}
+        documents, size = (sum(collection[name] for collection in counted) for name in ("documents", "bytes"))
+        return {"at": at, "consistency": consistency, "documents": documents, "bytes": size}
 
-    async def record_backup(self, facts: Document) -> None:
+    async def record_backup(self, facts: BackupFacts) -> None:
         """Write down that a backup is whole and where it should be: metrics tell its age (R84)."""
         await self._dump.note("backup", facts)
 
-    async def restore(self, reader: BackupReader, newer: AsyncIterable[Document], progress: Progress) -> Document:
+    async def restore(
+        self, reader: BackupReader, newer: AsyncIterable[StoredErasure], progress: Progress
+    ) -> RestoreFacts:
         """Restore a backup into an empty database; ``newer`` are rows of a ledger of erasures made since.
 
         Nothing is written unless the whole file was read and is as it was written. Raises ``BadBackup``, ``Conflict``
@@ -77,14 +97,16 @@ class Backups:
         documents = sum(one["documents"] for one in manifest["collections"].values())
         return {"documents": documents, "erased_again": erased, "made_at": header["at"]}
 
-    async def ledger(self) -> AsyncGenerator[Document]:
+    async def ledger(self) -> AsyncGenerator[StoredErasure]:
         """Yield the ledger of erasures, as a restore takes it."""
         async for row in self._stores.erasures.done():
             yield row
 
 
-async def _merged(first: AsyncIterable[Document], second: AsyncIterable[Document]) -> AsyncGenerator[Document]:
+async def _merged(
+    first: AsyncIterable[StoredErasure], second: AsyncIterable[StoredErasure]
+) -> AsyncGenerator[StoredErasure]:
     async for row in first:
         yield row
     async for row in second:
-        yield {**row, "state": ERASED}
+        yield {**row, "state": "erased"}

@@ -14,6 +14,7 @@ import structlog
 from bridge.broker.dead_letter_queue import AT_ONCE, Action, DeadLetterQueue, QueueState, Rewrite
 from bridge.domain.operations.letters import (
     DeadLetterFilter,
+    MirroredLetter,
     QueuedDeadLetter,
     failed_before,
     mirror_row,
@@ -22,6 +23,7 @@ from bridge.domain.operations.letters import (
 )
 from bridge.domain.privacy.access import Reader, Right
 from bridge.domain.privacy.subjects import DataSubject
+from bridge.domain.statements.rows import ParkedStatement
 from bridge.errors import NotFound
 from bridge.services.access.access_log import AccessHistory
 from bridge.store.listing import Listing, Sort
@@ -71,7 +73,9 @@ class Operations:
         self._letters = stores.dead_letters
         self._queue = queue
 
-    async def list(self, letters: DeadLetterFilter, sort: Sort, limit: int, after: Sequence[Any] | None) -> Listing:
+    async def list(
+        self, letters: DeadLetterFilter, sort: Sort, limit: int, after: Sequence[Any] | None
+    ) -> Listing[MirroredLetter]:
         """Return a page of dead letters; raises ``Unavailable`` when broker or store is away."""
         await self.refresh()
         return await self._letters.list(await self._query(letters), sort, limit, list(after) if after else None)
@@ -199,7 +203,7 @@ class Operations:
             Backlog("parked", parked, None, _age(await self._stores.waiting.parked_since())),
         ], await self._letters.by_reason()
 
-    async def parked(self, limit: int, after: Sequence[Any] | None) -> Listing:
+    async def parked(self, limit: int, after: Sequence[Any] | None) -> Listing[ParkedStatement]:
         """Return a page of the statements that wait for their actor to become known, longest first."""
         return await self._stores.waiting.parked(limit, list(after) if after else None)
 

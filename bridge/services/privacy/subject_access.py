@@ -8,8 +8,8 @@ from typing import Any, cast
 from bridge.documents import tables
 from bridge.documents.archive import ArchiveFile, whole
 from bridge.documents.notice import Page, as_text
-from bridge.domain.operations.letters import mentions_of, own_part
 from bridge.domain.members.members import StoredMember
+from bridge.domain.operations.letters import mentions_of, own_part
 from bridge.domain.privacy.redaction import is_own, received_at
 from bridge.domain.privacy.redaction import told_of as mentions_in
 from bridge.domain.privacy.subjects import DataSubject

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -117,7 +118,9 @@ class Log:
         (entry,) = await self.create_in(unit, [(values, draft)], "manual")
         return entry
 
-    async def create_in(self, unit: UnitOfWork, drafts: list[tuple[Values, bool]], source: Source) -> list[StoredEntry]:
+    async def create_in(
+        self, unit: UnitOfWork, drafts: Sequence[tuple[Values, bool]], source: Source
+    ) -> list[StoredEntry]:
         """Add entries within an act, all or none: fields of the current form, and whether each is a draft.
 
         Raises ``ValidationFailed`` for the first one that is wrong, or ``RecordFrozen``.

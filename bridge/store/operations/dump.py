@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
@@ -119,7 +119,7 @@ class Dump:
         """Return documents of a backup as the store would."""
         return [dict(RawBSONDocument(one)) for one in documents]
 
-    async def note(self, what: str, facts: Document) -> None:
+    async def note(self, what: str, facts: Mapping[str, Any]) -> None:
         """Write down in ``meta`` what was done."""
         await self._meta.replace_one({"_id": what}, {"_id": what, **facts}, upsert=True)
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from bridge.domain.privacy.redaction import is_own, mention, named_keys
 from bridge.domain.privacy.subjects import DataSubject
+from bridge.domain.record.files import EvidenceFile
 from bridge.store.database import Database, Document, reaches_store
 
 NOT_THE_MEMBERS: Final = frozenset(
@@ -74,10 +75,10 @@ class Holdings:
             return None
         return {field: value for field, value in document.items() if field not in STONES}
 
-    async def files(self, member_id: str) -> list[Document]:
+    async def files(self, member_id: str) -> list[EvidenceFile]:
         """Return what is known of each of a member's files, in the order they were uploaded."""
-        found = self._database.collection("evidence.files").find({"member_id": member_id})
-        return [document async for document in found.sort([("order.uploaded_at.key", 1), ("_id", 1)])]
+        files = self._database.collection("evidence.files", EvidenceFile).find({"member_id": member_id})
+        return [file async for file in files.sort([("order.uploaded_at.key", 1), ("_id", 1)])]
 
 
 def _found_by(name: str, subject: DataSubject) -> list[Document]:

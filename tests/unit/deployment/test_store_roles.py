@@ -26,10 +26,10 @@ class Noting(Database):
         super().__init__(*args)
         self.names: set[str] = set()
 
-    def collection(self, name: str) -> Collection:
+    def collection(self, name: str, of: Any = None) -> Collection[Any]:
         """Note the name."""
         self.names.add(name)
-        return super().collection(name)
+        return super().collection(name, of)
 
 
 async def test_the_roles_know_every_collection() -> None:
