@@ -34,7 +34,7 @@ class Bounce:
     status: str
 
 
-def read(raw: bytes) -> Bounce | None:
+def read_bounce(raw: bytes) -> Bounce | None:
     """Read a notification that says that delivery failed; None for any other message, such as a holiday reply."""
     if len(_PART.findall(raw)) > MOST_PARTS:
         return None
@@ -43,7 +43,7 @@ def read(raw: bytes) -> Bounce | None:
     if status is None:
         return None
     returned = [part for part in message.walk() if part.get_content_type() in {"message/rfc822", "text/rfc822-headers"}]
-    marks = [found for part in returned for found in _MESSAGE_ID.findall(part.as_bytes())]
+    marks = [mark for part in returned for mark in _MESSAGE_ID.findall(part.as_bytes())]
     return Bounce(marks[0].decode("ascii", "replace"), status) if marks else None
 
 
@@ -66,9 +66,9 @@ def bounced() -> None:
     Example, in /etc/aliases: cpd-bounces: "|/opt/cpd/bin/cpd-bridge bounced"
     """
     settings = configured()
-    bounce = read(sys.stdin.buffer.read(MOST))
-    known = bounce is not None and asyncio.run(_note(settings, bounce))
-    sys.stderr.write(f"noted: {bounce.status}\n" if known and bounce else "not a notice that came back\n")
+    bounce = read_bounce(sys.stdin.buffer.read(MOST))
+    is_ours = bounce is not None and asyncio.run(_note(settings, bounce))
+    sys.stderr.write(f"noted: {bounce.status}\n" if is_ours and bounce else "not a notice that came back\n")
 
 
 async def _note(settings: Settings, bounce: Bounce) -> bool:

@@ -62,9 +62,9 @@ class QueueMetrics(Consumer):
         """Read over one connection, again and again."""
         async with connection(self._settings, "metrics") as opened:
             self.mark_working()
-            await self.run_until_stopped(self._read(opened), watch_connection(opened))
+            await self.run_until_stopped(self._read_queues(opened), watch_connection(opened))
 
-    async def _read(self, opened: AbstractConnection) -> None:
+    async def _read_queues(self, opened: AbstractConnection) -> None:
         while True:
             queues: dict[str, QueueReading] = {}
             async with asyncio.timeout(PATIENCE):
@@ -104,10 +104,10 @@ class StoreMetrics(Consumer):
 
     async def _read_all(self) -> None:
         while True:
-            seconds = await self.retry_while_unavailable(self._read)
+            seconds = await self.retry_while_unavailable(self._timed_reading)
             await asyncio.sleep(rest(seconds, self._every))
 
-    async def _read(self) -> float:
+    async def _timed_reading(self) -> float:
         """Read the store; returns the seconds that it took, those of an outage before it not included."""
         began = time.monotonic()
         self._readings.note_store(await self._reading())
@@ -144,11 +144,11 @@ def metrics_consumers(
         metrics.STATEMENTS.labels(disposition, reason or "")
     for result in (*FeedResult, *FEED_REASONS):
         metrics.MEMBER_CHANGES.labels(result)
-    shown = [*consumers]
-    readings = Readings(lambda: {consumer.label: metrics.bounded(consumer.state, STATES) for consumer in shown})
+    all_consumers = [*consumers]
+    readings = Readings(lambda: {consumer.label: metrics.bounded(consumer.state, STATES) for consumer in all_consumers})
     queues = QueueMetrics(settings, topology, in_flight, readings, every)
     readers: list[Consumer] = [queues, StoreMetrics(settings, stores, readings, every)]
-    shown += readers
+    all_consumers += readers
     with readings.shown():
         yield readers
 

@@ -94,7 +94,7 @@ class Worker(QueueConsumer):
             message = surplus.message if surplus else await self._inbox.next()
             suspect = is_suspect(message)
             await self.in_flight.wait_for_room(0, 0 if suspect else IN_HAND)
-            first = surplus or self._read(message)
+            first = surplus or self._read_delivery(message)
             await self.in_flight.wait_for_room(first.weight, IN_HAND)
             batch, surplus = ([first], None) if suspect else self._fill_batch(first)
             self.in_flight.add(message, sum(delivery.weight for delivery in batch))
@@ -106,14 +106,14 @@ class Worker(QueueConsumer):
         """Return a batch of what has come by now, and the one message that was taken and is too much for it."""
         batch, weight, statements = [first], self.in_flight.weight + first.weight, len(first.pieces)
         while len(batch) < self._settings.batch_size and (message := self._inbox.next_waiting()) is not None:
-            delivery = self._read(message)
+            delivery = self._read_delivery(message)
             weight, statements = weight + delivery.weight, statements + len(delivery.pieces)
             if weight > IN_HAND or statements > bodies.MOST_STATEMENTS:
                 return batch, delivery
             batch.append(delivery)
         return batch, None
 
-    def _read(self, message: AbstractIncomingMessage) -> Delivery:
+    def _read_delivery(self, message: AbstractIncomingMessage) -> Delivery:
         return read_delivery(message, self._recording.rules, self._settings.max_statement_bytes)
 
     async def _record(self, publisher: Publisher) -> None:

@@ -46,7 +46,7 @@ WAIT_FOR_TURN = 20.0
 """Seconds to wait for another process's pass to end."""
 
 
-class Action(Enum):
+class LetterAction(Enum):
     """What a pass does with a letter."""
 
     KEEP = auto()
@@ -61,7 +61,7 @@ class Rewrite:
     body: bytes
 
 
-Decide = Callable[[QueuedDeadLetter], Awaitable[Action | Rewrite]]
+Decide = Callable[[QueuedDeadLetter], Awaitable[LetterAction | Rewrite]]
 
 
 @dataclass(slots=True)
@@ -166,26 +166,26 @@ class _Pass:
 
     async def _settle(self, messages: Sequence[AbstractIncomingMessage], decide: Decide) -> int:
         """Do what is to be done with each; returns how many stay as they are."""
-        judged = [
+        decisions = [
             (message, letter, await decide(letter)) for message in messages for letter in (read_dead_letter(message),)
         ]
-        done = await asyncio.gather(*[self._carry_out(*one) for one in judged])
-        for message, gone in zip(messages, done, strict=True):
-            if gone:
+        removable = await asyncio.gather(*[self._carry_out(*decision) for decision in decisions])
+        for message, is_removable in zip(messages, removable, strict=True):
+            if is_removable:
                 await message.ack()
-        return done.count(False)
+        return removable.count(False)
 
     async def _carry_out(
-        self, message: AbstractIncomingMessage, letter: QueuedDeadLetter, action: Action | Rewrite
+        self, message: AbstractIncomingMessage, letter: QueuedDeadLetter, action: LetterAction | Rewrite
     ) -> bool:
         """Return whether the message may now be taken off the queue."""
         if isinstance(action, Rewrite):
             return await self._rewrite(message, letter, action.body)
-        if action is Action.REPLAY:
+        if action is LetterAction.REPLAY:
             is_sent = await self._put_back(message, letter)
             (self._result.replayed if is_sent else self._result.refused).append(letter.id)
             return is_sent
-        if action is Action.DISCARD:
+        if action is LetterAction.DISCARD:
             self._result.discarded.append(letter.id)
             return True
         return await self._renew(message) if _deliveries(message) >= RENEW_AT else False
@@ -274,8 +274,8 @@ async def state(opened: AbstractConnection, name: str) -> QueueState:
     """Ask for the state of a queue, over a channel of its own."""
     channel = await opened.channel(publisher_confirms=False)
     try:
-        found = (await channel.declare_queue(name, passive=True)).declaration_result
+        queue = (await channel.declare_queue(name, passive=True)).declaration_result
     except ChannelNotFoundEntity:
         return QueueState(None, None)
     await channel.close()
-    return QueueState(found.message_count, found.consumer_count)
+    return QueueState(queue.message_count, queue.consumer_count)

@@ -38,7 +38,7 @@ CONSISTENT_THROUGH = "X-Experience-API-Consistent-Through"
 
 
 @dataclass(frozen=True, slots=True)
-class StatementPage:
+class RemotePage:
     """One page, and the time up to which the LRS vouches for being complete, if it says."""
 
     result: Result
@@ -61,9 +61,9 @@ class RemoteLrs:
         except orjson.JSONDecodeError:
             raise Malformed("The LRS's about is not JSON; name the version with --version.") from None
         versions = cast("dict[str, Any]", about).get("version") if isinstance(about, dict) else None
-        offered = [str(one) for one in cast("list[Any]", versions)] if isinstance(versions, list) else []
+        offered = [str(text) for text in cast("list[Any]", versions)] if isinstance(versions, list) else []
         for version in VERSIONS:
-            if any(one.startswith(version[:3]) for one in offered):
+            if any(text.startswith(version[:3]) for text in offered):
                 self.version = version
                 return
         raise Conflict("The LRS speaks neither xAPI 2.0 nor 1.0; if you know better, name the version with --version.")
@@ -73,11 +73,11 @@ class RemoteLrs:
         query = {"verb": verb, "ascending": "true", "limit": str(PAGE), **({"since": since} if since else {})}
         return str(URL(self._endpoint + "statements").with_query(query))
 
-    async def page(self, address: str) -> StatementPage:
+    async def page(self, address: str) -> RemotePage:
         """Read a page by its address or ``more`` link; raises ``NotFound`` for a link that no longer holds."""
         body, headers = await self._get(self._resolved(address))
         try:
-            return StatementPage(statement_result(body), headers.get(CONSISTENT_THROUGH))
+            return RemotePage(statement_result(body), headers.get(CONSISTENT_THROUGH))
         except (bodies.UnreadableBody, bodies.BodyTooLarge) as error:
             raise Malformed(f"The LRS's answer cannot be read: {error}.") from None
 
@@ -102,7 +102,7 @@ class RemoteLrs:
         try:
             async with self._http.get(url, headers=headers, allow_redirects=False) as answer:
                 _check(answer.status)
-                return await _read(answer), answer.headers
+                return await _read_body(answer), answer.headers
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unavailable("The LRS does not answer, or not in time.") from error
 
@@ -137,7 +137,7 @@ class _Unexpected(BridgeError):
     """The LRS answers in a way that cannot be worked with."""
 
 
-async def _read(answer: aiohttp.ClientResponse) -> bytes:
+async def _read_body(answer: aiohttp.ClientResponse) -> bytes:
     parts: list[bytes] = []
     size = 0
     async for part in answer.content.iter_chunked(2**16):

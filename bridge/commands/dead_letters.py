@@ -154,10 +154,10 @@ def _settle(act: Callable[[Operations], Awaitable[DeadLetterResult]]) -> None:
 
     async def all_of_it(operations: Operations) -> bool:
         while True:
-            done = await act(operations)
-            _print_result(done)
-            if not done.more or not (done.replayed or done.discarded):
-                return not (done.missing or done.refused)
+            result = await act(operations)
+            _print_result(result)
+            if not result.more or not (result.replayed or result.discarded):
+                return not (result.missing or result.refused)
 
     if not _with(all_of_it):
         raise typer.Exit(1)

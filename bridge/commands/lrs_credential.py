@@ -34,7 +34,7 @@ def lrs_credential(
     try:
         CredentialIn.model_validate(entry)
     except ValidationError as error:
-        faults = "; ".join(f"{'/'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        faults = "; ".join(f"{'/'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise typer.BadParameter(faults) from None
     typer.echo(orjson.dumps(entry, option=orjson.OPT_INDENT_2))
     typer.echo(f"The secret of {key}, shown this once: {secret}", err=True)

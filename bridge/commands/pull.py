@@ -76,7 +76,7 @@ def _verbs(settings: Settings, names: list[str] | None) -> list[str]:
 async def _run(settings: Settings, lrs: RemoteLrs, endpoint: str, verbs: list[str], since: datetime | None) -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}"), TimeElapsedColumn())
     async with wiring.services(settings) as services, publisher(settings, "pull") as out:
-        with Progress(*columns, console=Console(stderr=True)) as shown:
-            task = shown.add_task("Pulling", total=None)
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            task = progress.add_task("Pulling", total=None)
             pulling = LrsPull(services.stores.pulls, wiring.topology(settings))
-            return await pulling.pull(lrs, endpoint, verbs, since, out, lambda _, count: shown.advance(task, count))
+            return await pulling.pull(lrs, endpoint, verbs, since, out, lambda _, count: progress.advance(task, count))

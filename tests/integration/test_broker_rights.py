@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from bridge import wiring
 from bridge.broker.connection import connection
-from bridge.broker.dead_letter_queue import RENEW_AT, Action, DeadLetterQueue
+from bridge.broker.dead_letter_queue import RENEW_AT, DeadLetterQueue, LetterAction
 from bridge.broker.publisher import Outgoing, publisher
 from bridge.errors import Unavailable
 from bridge.settings import Settings
@@ -209,8 +209,8 @@ async def test_letters_are_renewed_with_the_right_to_the_exchange_alone(imported
     await _publish(imported.of("cpd-worker"), "cpd.dead-letters", "not_json", {"n": 1})
     queue = DeadLetterQueue(imported.of("cpd-api"), wiring.topology(imported.of("cpd-api")))
 
-    async def keep(_letter: object) -> Action:
-        return Action.KEEP
+    async def keep(_letter: object) -> LetterAction:
+        return LetterAction.KEEP
 
     for _ in range(RENEW_AT + 2):
         await queue.scan(keep)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from consumers.bounces import Bounce, read
+from consumers.bounces import Bounce, read_bounce
 
 REPORT = """From: MAILER-DAEMON@mx.example.org
 To: no-reply@example.org
@@ -50,12 +50,12 @@ DEEP = [report().replace(b"Content-Type: text/plain", part * 3000) for part in P
 @pytest.mark.parametrize("returned", ["message/rfc822", "text/rfc822-headers"])
 def test_a_failure_is_read(returned: str) -> None:
     """The notice is known by its Message-ID, whether the whole mail came back or its headers."""
-    assert read(report(returned=returned)) == Bounce("<abc@example.org>", "5.1.1")
+    assert read_bounce(report(returned=returned)) == Bounce("<abc@example.org>", "5.1.1")
 
 
 def test_a_failure_without_a_code_is_a_failure() -> None:
     """Servers leave codes out; 5.0.0 says that it failed for good (RFC 3463)."""
-    assert read(report(status="unknown")) == Bounce("<abc@example.org>", "5.0.0")
+    assert read_bounce(report(status="unknown")) == Bounce("<abc@example.org>", "5.0.0")
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,9 @@ def test_a_failure_without_a_code_is_a_failure() -> None:
 )
 def test_what_is_no_failure(raw: bytes) -> None:
     """A delay, a receipt, a holiday reply, what is made of countless parts, or no mail at all is not a bounce."""
-    assert read(raw) is None
+    assert read_bounce(raw) is None
 
 
 def test_a_report_that_names_no_mail_of_ours() -> None:
     """Without the Message-ID nobody knows what came back."""
-    assert read(report().replace(b"Message-ID", b"X-Other")) is None
+    assert read_bounce(report().replace(b"Message-ID", b"X-Other")) is None

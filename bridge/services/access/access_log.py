@@ -179,7 +179,7 @@ class _ChainWalk:
             self._fault(f"row {seq}: does not follow the row before it")
         if row["_id"] != f"{self._chain}:{seq}" or row["hash"] != row_hash(row) or row.get("order") != order(row):
             self._fault(f"row {seq}: changed")
-        if any(at == seq and known != row["hash"] for at, known in self._expected):
+        if any(at == seq and noted_hash != row["hash"] for at, noted_hash in self._expected):
             self._fault(f"row {seq}: is not the one that was noted")
         self.seq, self.count, self._hash = seq, self.count + 1, row["hash"]
 

@@ -89,9 +89,9 @@ class MemberAudit:
             extension: StoredExtension = {
                 "until": until.isoformat(), "reason": reason, "asked_at": unit.at, "decision": None
             }  # fmt: skip
-            asked = rules.with_step(case, "ask_extension", member_id, unit.at)
-            asked["extensions"] = [*case["extensions"], extension]
-            await self._stores.cases.save(case, asked, unit.session)
+            request = rules.with_step(case, "ask_extension", member_id, unit.at)
+            request["extensions"] = [*case["extensions"], extension]
+            await self._stores.cases.save(case, request, unit.session)
             return extension
 
         return await self._units.run(member_id, ask, attempt)

@@ -76,13 +76,14 @@ async def submission_lines(snapshot: Line, forms: Forms, made_at: datetime, lang
     """Give a submission for the reviewer, from its snapshot alone (R55-R60)."""
     member, plan = snapshot["member"], {item["id"]: item for item in snapshot["plan"]}
     log = {entry["id"]: entry for entry in snapshot["log"]}
-    declared = [
-        (f"Declared on {formatting.format_day(one['accepted_at'])}", one["text"]) for one in snapshot["declarations"]
+    declarations = [
+        (f"Declared on {formatting.format_day(declaration['accepted_at'])}", declaration["text"])
+        for declaration in snapshot["declarations"]
     ]
     facts = [
         ("Receipt", snapshot["receipt"]),
         ("Submitted", formatting.format_time(snapshot["submitted_at"])),
-        *declared,
+        *declarations,
     ]
     yield header(
         "CPD record submitted for review", member["name"], snapshot["period"]["label"], made_at, language, facts
@@ -112,7 +113,9 @@ def note_lines(page: Page) -> Iterable[Line]:
 
 def linked_titles(names: Names | Line, ids: Iterable[str]) -> list[Line]:
     """Return reference and title of those ids that are there."""
-    return [{name: names[one].get(name) for name in ("reference", "title")} for one in ids if one in names]
+    return [
+        {name: names[record_id].get(name) for name in ("reference", "title")} for record_id in ids if record_id in names
+    ]
 
 
 def display_title(record: Mapping[str, Any]) -> str:

@@ -62,8 +62,8 @@ class RecordReader:
         async for page in _pages(self._stores.log.of(self._member_id), record_filter.entries(), "date"):
             files = await self._stores.evidence.of_entries(self._member_id, [entry["_id"] for entry in page])
             for entry in page:
-                shown = self._row("log", entry, (*OF_LOG, "provenance"))
-                yield {**shown, "evidence": files.get(entry["_id"], [])}
+                row = self._row("log", entry, (*OF_LOG, "provenance"))
+                yield {**row, "evidence": files.get(entry["_id"], [])}
 
     async def items(self, record_filter: RecordFilter) -> AsyncGenerator[Row]:
         """Give the plan items by start date, those without one last."""

@@ -89,9 +89,9 @@ class Membership:
         await self._stores.identifiers.forget(given_back, member_id, session)
         await self._stores.members.put(member, session)
         await self._follow(before, member, session)
-        stored = await self._stores.members.get(member_id, session)
-        assert stored is not None, "it was written just now"
-        return PutResult(stored, created=before is None)
+        member_after = await self._stores.members.get(member_id, session)
+        assert member_after is not None, "it was written just now"
+        return PutResult(member_after, created=before is None)
 
     async def _is_newer(
         self, member_id: str, before: StoredMember | None, revision: int | None, session: Session

@@ -94,7 +94,7 @@ class Backups:
         await self._migrations.run()
         erased = await self._erasures.apply_again(_merged(self._stores.erasures.done(), newer))
         await self._dump.unnote(RESTORING)
-        documents = sum(one["documents"] for one in manifest["collections"].values())
+        documents = sum(collection["documents"] for collection in manifest["collections"].values())
         return {"documents": documents, "erased_again": erased, "made_at": header["at"]}
 
     async def ledger(self) -> AsyncGenerator[StoredErasure]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from bridge.broker.dead_letter_queue import AT_ONCE, Action, DeadLetterQueue, QueueState, Rewrite
+from bridge.broker.dead_letter_queue import AT_ONCE, DeadLetterQueue, LetterAction, QueueState, Rewrite
 from bridge.domain.operations.letters import (
     DeadLetterFilter,
     MirroredLetter,
@@ -102,11 +102,11 @@ class Operations:
 
     async def replay(self, letters: DeadLetterFilter) -> DeadLetterResult:
         """Put letters back where they came from, oldest first; doing it twice is harmless (invariant 2)."""
-        return await self._settle(letters, Action.REPLAY)
+        return await self._settle(letters, LetterAction.REPLAY)
 
     async def discard(self, letters: DeadLetterFilter) -> DeadLetterResult:
         """Remove letters for good."""
-        return await self._settle(letters, Action.DISCARD)
+        return await self._settle(letters, LetterAction.DISCARD)
 
     async def erase(self, subject: DataSubject) -> None:
         """Discard a person's dead letters, and take the person out of everybody else's, in the queue and the mirror."""
@@ -117,28 +117,28 @@ class Operations:
             settled = await self._erase(subject, copies) if copies else 0
 
     async def _erase(self, subject: DataSubject, copies: Mapping[str, int]) -> int:
-        async def decide(letter: QueuedDeadLetter) -> Action | Rewrite:
+        async def decide(letter: QueuedDeadLetter) -> LetterAction | Rewrite:
             body = redacted_body(letter.letter, subject) if letter.id in copies else letter.letter.body
             if body is None:
-                return Action.DISCARD
-            return Action.KEEP if body == letter.letter.body else Rewrite(body)
+                return LetterAction.DISCARD
+            return LetterAction.KEEP if body == letter.letter.body else Rewrite(body)
 
         result = await self._queue.scan(decide, sum(copies.values()))
         await self._letters.forget(copies)
         await self.add_to_mirror(result.rewritten)
-        await self._letters.set_copies(Counter(one.id for one in result.rewritten))
+        await self._letters.set_copies(Counter(letter.id for letter in result.rewritten))
         log.info("dead letters erased", discarded=len(result.discarded), rewritten=len(result.rewritten))
         return result.settled
 
-    async def _settle(self, letters: DeadLetterFilter, action: Action) -> DeadLetterResult:
+    async def _settle(self, letters: DeadLetterFilter, action: LetterAction) -> DeadLetterResult:
         await self.refresh()
         copies = await self._letters.copies(await self._query(letters), MOST_AT_ONCE)
-        missing = [one for one in letters.ids or () if one not in copies]
+        missing = [letter_id for letter_id in letters.ids or () if letter_id not in copies]
         if not copies:
             return DeadLetterResult(missing=missing)
 
-        async def decide(letter: QueuedDeadLetter) -> Action:
-            return action if letter.id in copies else Action.KEEP
+        async def decide(letter: QueuedDeadLetter) -> LetterAction:
+            return action if letter.id in copies else LetterAction.KEEP
 
         result = await self._queue.scan(decide, sum(copies.values()))
         await self._letters.forget([*result.replayed, *result.discarded])
@@ -157,7 +157,7 @@ class Operations:
 
     async def add_to_mirror(self, letters: Sequence[QueuedDeadLetter]) -> None:
         """Add letters, as they are written, to the mirror."""
-        await self._letters.put([mirror_row(one) for one in letters])
+        await self._letters.put([mirror_row(letter) for letter in letters])
 
     async def refresh(self) -> None:
         """Make the mirror anew when it holds another number of letters than the queue, and goes on doing so.
@@ -176,13 +176,13 @@ class Operations:
         copies: Counter[str] = Counter()
         waiting: list[QueuedDeadLetter] = []
 
-        async def decide(letter: QueuedDeadLetter) -> Action:
+        async def decide(letter: QueuedDeadLetter) -> LetterAction:
             copies[letter.id] += 1
             waiting.append(letter)
             if len(waiting) == AT_ONCE:
                 await self.add_to_mirror(waiting)
                 waiting.clear()
-            return Action.KEEP
+            return LetterAction.KEEP
 
         await self._queue.scan(decide)
         await self.add_to_mirror(waiting)

@@ -63,8 +63,8 @@ class MemberErasure:
         count = 0
         for row in await self._ledger.unfinished():
             try:
-                started = await self._start(row.get("member_id", ""), row.get("requested_by", ""), row["cause"])
-                count += (await self._carry_out(started))["state"] == "erased"
+                current = await self._start(row.get("member_id", ""), row.get("requested_by", ""), row["cause"])
+                count += (await self._carry_out(current))["state"] == "erased"
             except (NotFound, Unavailable) as error:  # finished by another meanwhile, or to be looked at again
                 log.info("erasure left", erasure_id=row["_id"], **failure(error))
             except Exception as error:  # the others are due all the same

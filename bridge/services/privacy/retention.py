@@ -65,7 +65,7 @@ class Retention:
         classes = [
             self._dated("members who left", settings.retention_left_days, at, past.left, self._erase_left),
             self._class("deleted plan items", entries[0], expired.remove),
-            self._class("deleted log entries", entries[1], lambda one: self._strip(one, at)),
+            self._class("deleted log entries", entries[1], lambda query: self._strip(query, at)),
             self._dated("texts of statements", settings.retention_statements_days, at, past.taken, expired.blank),
             self._dated("texts not for the log", settings.retention_ignored_days, at, past.ignored, expired.blank),
             self._dated("parked completions", settings.retention_parked_days, at, past.parked, expired.forget_parked),
@@ -75,10 +75,10 @@ class Retention:
             self._dated("support grants", settings.retention_grants_days, at, past.grants, expired.remove),
             self._dated("notices", settings.retention_notices_days, at, past.notices, expired.remove),
             *self._letters(),
-            *[self._class(f"expired {one.collection}", one, expired.remove) for one in past.expired(at)],
+            *[self._class(f"expired {query.collection}", query, expired.remove) for query in past.expired(at)],
             self._orphans(at),
         ]
-        return [one for one in classes if one is not None]
+        return [data_class for data_class in classes if data_class is not None]
 
     def _class(self, name: str, past_query: Past, purge: Callable[[Past], Awaitable[int]]) -> RetentionClass:
         return RetentionClass(name, lambda: self._expired.count(past_query), lambda: purge(past_query))

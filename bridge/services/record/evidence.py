@@ -126,10 +126,10 @@ class MemberEvidence:
             facts = await self._write_upload(file_id, upload)
             attempt = upload.attempt(f"{facts.name}\n{facts.sha256}".encode())
             keep = partial(self._keep, entry_id=entry_id, file_id=file_id, facts=facts)
-            shown = await self._units.run(member_id, keep, attempt)
+            answer = await self._units.run(member_id, keep, attempt)
         finally:
             await self._discard(file_id)  # nothing to an upload that was kept
-        return await self._scanned(member_id, shown) if shown["id"] == file_id else shown
+        return await self._scanned(member_id, answer) if answer["id"] == file_id else answer
 
     async def delete(self, member_id: str, file_id: str, check_version: Check) -> None:
         """Delete a file for good; raises ``NotFound``, ``RecordFrozen``, and what ``check_version`` does."""
@@ -196,10 +196,10 @@ class MemberEvidence:
         await self._files.keep(file, unit.session)
         return evidence_summary(file)
 
-    async def _scanned(self, member_id: str, kept: EvidenceSummary) -> EvidenceSummary:
+    async def _scanned(self, member_id: str, answer: EvidenceSummary) -> EvidenceSummary:
         """Scan a file that was just kept, so that the member need not wait when the scanner answers."""
-        file = await self._files.get(member_id, kept["id"]) if kept["state"] == QUARANTINED else None
-        return evidence_summary(await self._scan(file) or file) if file else kept
+        file = await self._files.get(member_id, answer["id"]) if answer["state"] == QUARANTINED else None
+        return evidence_summary(await self._scan(file) or file) if file else answer
 
     async def _scan(self, file: EvidenceFile) -> EvidenceFile | None:
         """Scan one file and let it out of quarantine; None when there was no verdict, so that it is tried again."""

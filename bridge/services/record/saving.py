@@ -104,7 +104,7 @@ async def save_items(unit: UnitOfWork, pairs: Iterable[tuple[StoredPlanItem, Sto
 
 async def save_deleted_entry(unit: UnitOfWork, entry: StoredEntry) -> None:
     """Delete an entry, softly, and take it out of its items' links; raises ``RecordFrozen`` for a frozen one."""
-    items = await _linked(unit.plan, entry["plan_ids"])
+    items = await _get_unfrozen(unit.plan, entry["plan_ids"])
     await save_items(unit, [(item, {**item, "log_ids": _without(item["log_ids"], entry["_id"])}) for item in items])
     after: StoredEntry = {**entry, "deleted_at": unit.at, "touched_at": unit.at}
     after.pop("listed", None)
@@ -113,7 +113,7 @@ async def save_deleted_entry(unit: UnitOfWork, entry: StoredEntry) -> None:
 
 async def save_deleted_item(unit: UnitOfWork, item: StoredPlanItem) -> None:
     """Delete an item, softly, and take it out of its entries' links; raises ``RecordFrozen`` for a frozen one."""
-    entries = await _linked(unit.log, item["log_ids"])
+    entries = await _get_unfrozen(unit.log, item["log_ids"])
     pairs = [(entry, with_plan_ids(entry, _without(entry["plan_ids"], item["_id"]))) for entry in entries]
     await save_entries(unit, pairs)
     after: StoredPlanItem = {**item, "deleted_at": unit.at}
@@ -127,14 +127,14 @@ async def relink_entry(unit: UnitOfWork, entry: StoredEntry) -> list[str]:
     One that was deleted meanwhile remembers the link instead, and brings it back when it is restored itself.
     """
     plan_ids = entry["plan_ids"]
-    items = await _linked(unit.plan, plan_ids)
+    items = await _get_unfrozen(unit.plan, plan_ids)
     await save_items(unit, [(item, {**item, "log_ids": _with(item["log_ids"], entry["_id"])}) for item in items])
     return _live(items, plan_ids)
 
 
 async def relink_item(unit: UnitOfWork, item: StoredPlanItem) -> list[str]:
     """Put an item that is being restored back into its entries' links; as ``relink_entry``."""
-    entries = await _linked(unit.log, item["log_ids"])
+    entries = await _get_unfrozen(unit.log, item["log_ids"])
     await save_entries(
         unit, [(entry, with_plan_ids(entry, _with(entry["plan_ids"], item["_id"]))) for entry in entries]
     )
@@ -163,12 +163,12 @@ async def refile_entries(
     return entries[-1]["_id"] if len(entries) == limit else None
 
 
-async def _linked(records: MemberRecords[R], record_ids: Iterable[str]) -> list[R]:
+async def _get_unfrozen(records: MemberRecords[R], record_ids: Iterable[str]) -> list[R]:
     """Return linked records, deleted ones too; raises ``RecordFrozen`` when one is frozen."""
-    linked = await records.some(record_ids)
-    for record in linked:
+    linked_records = await records.some(record_ids)
+    for record in linked_records:
         raise_if_frozen(record.get("frozen"))
-    return linked
+    return linked_records
 
 
 def _live(records: Iterable[StoredRecord], record_ids: Iterable[str]) -> list[str]:
@@ -181,4 +181,4 @@ def _with(record_ids: Iterable[str], record_id: str) -> list[str]:
 
 
 def _without(record_ids: Iterable[str], record_id: str) -> list[str]:
-    return [other for other in record_ids if other != record_id]
+    return [linked_id for linked_id in record_ids if linked_id != record_id]

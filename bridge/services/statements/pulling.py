@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from bridge.broker.publisher import Outgoing, Publisher
 from bridge.broker.topology import Topology, routing_key
-from bridge.clients.lrs import RemoteLrs, StatementPage
+from bridge.clients.lrs import RemoteLrs, RemotePage
 from bridge.domain.statements.results import moment
 from bridge.errors import NotFound
 from bridge.store.statements.pulls import Cursor, Pulls
@@ -66,7 +66,7 @@ class LrsPull:
             await self._pulls.save(endpoint, verb, cursor)
             yield len(page.result.statements)
 
-    async def _page(self, lrs: RemoteLrs, verb: str, address: str, cursor: Cursor) -> StatementPage:
+    async def _page(self, lrs: RemoteLrs, verb: str, address: str, cursor: Cursor) -> RemotePage:
         """Read a page; a link from an earlier pull may have expired, and then it begins after what was published."""
         try:
             return await lrs.page(address)
@@ -79,7 +79,7 @@ class LrsPull:
         return Outgoing(self._topology.statements, routing_key(verb), raw, correlation_id=uuid.uuid4().hex)
 
 
-def _through(page: StatementPage, before: str | None) -> str | None:
+def _through(page: RemotePage, before: str | None) -> str | None:
     """Return up to when everything is published: the last statement, or less when the LRS vouches for less."""
     reached = page.result.last_stored or before
     times = [time for text in (reached, page.consistent_through) if text and (time := moment(text))]

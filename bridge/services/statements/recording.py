@@ -50,8 +50,8 @@ class Recording:
 
     async def _record(self, arrivals: Sequence[Arrival], tries: int | None, *, is_looking: bool) -> list[Outcome]:
         async def work(session: Session) -> list[Outcome]:
-            known = await self._read(arrivals, session, is_looking=is_looking)
-            batch = Batch(known, self._form)
+            facts = await self._read_facts(arrivals, session, is_looking=is_looking)
+            batch = Batch(facts, self._form)
             outcomes = [batch.record(arrival) for arrival in arrivals]
             await self._write(batch, session)
             return outcomes
@@ -63,46 +63,48 @@ class Recording:
 
         To be called in a transaction that has touched the member.
         """
-        parked = await self._stores.waiting.parked_for(member["keys"], limit, session)
+        parked_rows = await self._stores.waiting.parked_for(member["keys"], limit, session)
         frozen = frozen_period_ids(member)
-        held = [] if parked else await self._stores.waiting.held_for(member["_id"], frozen, limit, session)
-        if not parked and not held:
+        held_rows = [] if parked_rows else await self._stores.waiting.held_for(member["_id"], frozen, limit, session)
+        if not parked_rows and not held_rows:
             return False
-        await self._release(member, parked, held, session)
+        await self._release(member, parked_rows, held_rows, session)
         return True
 
     async def _release(
         self,
         member: StoredMember,
-        parked: Sequence[ParkedStatement],
-        held: Sequence[HeldStatement],
+        parked_rows: Sequence[ParkedStatement],
+        held_rows: Sequence[HeldStatement],
         session: Session,
     ) -> None:
-        ids = [row.get("target", row["_id"]) for row in (*parked, *held)]
+        ids = [row.get("target", row["_id"]) for row in (*parked_rows, *held_rows)]
         rows = {row["_id"]: row for row in await self._stores.statements.rows(ids, session, raw=True)}
-        waiting = [row["_id"] for row in (*parked, *held) if "target" not in row]
-        arrivals = [self._stored(rows[key]) for key in waiting if key in rows and rows[key].get("raw")]
+        waiting = [row["_id"] for row in (*parked_rows, *held_rows) if "target" not in row]
+        arrivals = [self._stored_arrival(rows[key]) for key in waiting if key in rows and rows[key].get("raw")]
         owners = {str(key): str(member["_id"]) for key in member["keys"]}
-        looked_up = await self._looked_up(arrivals, owners, session)
-        made = await self._stores.entries.some([row["entry_id"] for row in rows.values() if "entry_id" in row], session)
+        joinable = await self._joinable_entries(arrivals, owners, session)
+        own_entries = await self._stores.entries.some(
+            [row["entry_id"] for row in rows.values() if "entry_id" in row], session
+        )
         secret, members = await self._stores.erasures.key.get(), {member["_id"]: member}
-        entries = _distinct([*looked_up, *made])
-        read = Known(secret, members, owners, set(), list(rows.values()), entries, held, parked)
-        batch = Batch(read, self._form)
-        for row in (*parked, *held):
+        entries = _distinct([*joinable, *own_entries])
+        facts = Known(secret, members, owners, set(), list(rows.values()), entries, held_rows, parked_rows)
+        batch = Batch(facts, self._form)
+        for row in (*parked_rows, *held_rows):
             batch.forget(row["_id"])
         for arrival in arrivals:
             batch.release(arrival)
-        for row in held:
+        for row in held_rows:
             if "target" in row:
                 batch.void(row["target"], row["_id"], row["at"])
         await self._write(batch, session)
 
-    def _stored(self, row: LedgerRow) -> Arrival:
+    def _stored_arrival(self, row: LedgerRow) -> Arrival:
         raw = row.get("raw", b"")
         return arriving.arrival(orjson.loads(raw), raw, received_at(row), self.rules)
 
-    async def _read(self, arrivals: Sequence[Arrival], session: Session, *, is_looking: bool) -> Known:
+    async def _read_facts(self, arrivals: Sequence[Arrival], session: Session, *, is_looking: bool) -> Known:
         stores = self._stores
         actors = {arrival.actor_key for arrival in arrivals if arrival.actor_key}
         targets = {arrival.meaning.target for arrival in arrivals if isinstance(arrival.meaning, Voiding)}
@@ -115,21 +117,21 @@ class Recording:
         entry_ids = [row["entry_id"] for row in voided if "entry_id" in row]
         entries = await stores.entries.some(entry_ids, session) if entry_ids else []
         if is_looking:
-            entries = _distinct([*entries, *await self._looked_up(arrivals, owners, session)])
+            entries = _distinct([*entries, *await self._joinable_entries(arrivals, owners, session)])
         return Known(await stores.erasures.key.get(), members, owners, erased, rows, entries)
 
-    async def _looked_up(
+    async def _joinable_entries(
         self, arrivals: Iterable[Arrival], owners: dict[str, str], session: Session
     ) -> list[StoredEntry]:
         """Return the entries that completions may join, or have made before."""
-        wanted: dict[str, list[str]] = {}
-        own: list[str] = []
+        merge_keys: dict[str, list[str]] = {}
+        entry_ids: list[str] = []
         for arrival in arrivals:
             if isinstance(arrival.meaning, Completion) and (owner := owners.get(arrival.meaning.actor_key)):
-                wanted.setdefault(owner, []).extend(arrival.meaning.merge_keys)
-                own.append(entry_id(owner, arrival.statement_id))
-        made = await self._stores.entries.some(own, session) if own else []
-        return [*await self._stores.entries.claimed(wanted, session), *made]
+                merge_keys.setdefault(owner, []).extend(arrival.meaning.merge_keys)
+                entry_ids.append(entry_id(owner, arrival.statement_id))
+        own_entries = await self._stores.entries.some(entry_ids, session) if entry_ids else []
+        return [*await self._stores.entries.claimed(merge_keys, session), *own_entries]
 
     async def _write(self, batch: Batch, session: Session) -> None:
         """Write what was decided: first the members and identifiers, on which others may meet this transaction."""
@@ -146,11 +148,11 @@ class Recording:
         Whoever is named beside the actor is touched by no transaction, as an instructor may be in every statement; so
         an erasure of theirs is looked for once the statements are written, and again when they are redelivered.
         """
-        named = {key for arrival in arrivals for key in arrival.mentions}
-        named |= {
+        keys = {key for arrival in arrivals for key in arrival.mentions}
+        keys |= {
             arrival.actor_key for arrival in arrivals if arrival.actor_key and isinstance(arrival.meaning, Outcome)
         }
-        if named and (erased := await self._stores.erasures.among(named)):
+        if keys and (erased := await self._stores.erasures.among(keys)):
             await self._stores.removal.statements(await self._stores.subjects.of_identifiers(erased))
 
 

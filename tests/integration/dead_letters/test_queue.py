@@ -13,7 +13,7 @@ from aio_pika.abc import AbstractIncomingMessage
 
 from bridge.broker import dead_letter_queue as dead_queue
 from bridge.broker.connection import connection
-from bridge.broker.dead_letter_queue import AT_ONCE, Action, DeadLetterQueue
+from bridge.broker.dead_letter_queue import AT_ONCE, DeadLetterQueue, LetterAction
 from bridge.domain.operations.letters import DeadLetterFilter, QueuedDeadLetter
 from bridge.domain.privacy.access import Reader
 from bridge.errors import Unavailable
@@ -87,8 +87,8 @@ async def test_letters_are_renewed_before_their_deliveries_are_spent(bridge: Jou
     """However many passes a letter sees, it is never delivered 20 times, after which RabbitMQ 4 would drop it."""
     bodies = await bad(bridge, 3)
 
-    async def keep(_letter: QueuedDeadLetter) -> Action:
-        return Action.KEEP
+    async def keep(_letter: QueuedDeadLetter) -> LetterAction:
+        return LetterAction.KEEP
 
     queue = DeadLetterQueue(bridge.settings, bridge.topology)
     before = await ids(ops)
