@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import sys
 from collections.abc import Iterator
@@ -11,9 +10,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage, Message
 from typing import Final
 
-from bridge import wiring
-from bridge.commands.common import configured
-from bridge.settings import Settings
+from bridge.commands.common import run_with_services
 
 MOST: Final = 10 * 2**20
 """Bytes read of a message: what comes back has at most the notice in it."""
@@ -65,12 +62,8 @@ def bounced() -> None:
 
     Example, in /etc/aliases: cpd-bounces: "|/opt/cpd/bin/cpd-bridge bounced"
     """
-    settings = configured()
     bounce = read_bounce(sys.stdin.buffer.read(MOST))
-    is_ours = bounce is not None and asyncio.run(_note(settings, bounce))
+    is_ours = bounce is not None and run_with_services(
+        lambda services: services.notices.record_bounce(bounce.message_id, bounce.status)
+    )
     sys.stderr.write(f"noted: {bounce.status}\n" if is_ours and bounce else "not a notice that came back\n")
-
-
-async def _note(settings: Settings, bounce: Bounce) -> bool:
-    async with wiring.services(settings) as services:
-        return await services.notices.record_bounce(bounce.message_id, bounce.status)

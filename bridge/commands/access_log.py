@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +9,8 @@ from typing import Annotated
 import orjson
 import typer
 
-from bridge import wiring
-from bridge.commands.common import configured
-from bridge.services.access.access_log import ChainAnchor, ChainVerification
-from bridge.settings import Settings
+from bridge.commands.common import run_with_services
+from bridge.services.access.access_log import ChainAnchor
 
 Noted = Annotated[
     Path | None,
@@ -29,17 +26,13 @@ def verify_access_log(noted: Noted = None) -> None:
 
     Example: cpd-bridge verify-access-log --noted yesterday.ndjson > today.ndjson
     """
-    verdict = asyncio.run(_verify(configured(), noted))
+    anchors = tuple(_anchors(noted)) if noted else ()
+    verdict = run_with_services(lambda services: services.access.verify(anchors))
     sys.stdout.buffer.write(b"".join(orjson.dumps(head) + b"\n" for head in verdict.heads))
     for fault in verdict.faults:
         sys.stderr.write(f"{fault}\n")
     sys.stderr.write(f"{verdict.rows} rows, {len(verdict.faults)} faults\n")
     raise typer.Exit(1 if verdict.faults else 0)
-
-
-async def _verify(settings: Settings, noted: Path | None) -> ChainVerification:
-    async with wiring.services(settings) as services:
-        return await services.access.verify(tuple(_anchors(noted)) if noted else ())
 
 
 def _anchors(noted: Path) -> list[ChainAnchor]:

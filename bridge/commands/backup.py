@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bridge import wiring
-from bridge.commands.common import configured
+from bridge.commands.common import configured, run_with_services
 from bridge.documents.backups import BackupReader, writing
 from bridge.domain.privacy.erasures import StoredErasure
 from bridge.services.operations.backup import BackupFacts, RestoreFacts
@@ -139,13 +139,12 @@ def erasures() -> None:
 
     Example: cpd-bridge erasures > ledger.ndjson
     """
-    for row in asyncio.run(_rows(configured())):
+    for row in run_with_services(_erasure_rows):
         sys.stdout.buffer.write(orjson.dumps(row) + b"\n")
 
 
-async def _rows(settings: Settings) -> list[StoredErasure]:
-    async with wiring.services(settings) as services:
-        return [row async for row in services.backups.ledger()]
+async def _erasure_rows(services: wiring.Services) -> list[StoredErasure]:
+    return [row async for row in services.backups.ledger()]
 
 
 @contextmanager

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 import structlog
 
 from bridge import logs, wiring
@@ -9,6 +13,8 @@ from bridge.broker.topology import MESSAGE_BYTES
 from bridge.settings import Settings, load
 
 log = structlog.get_logger(__name__)
+
+R = TypeVar("R")
 
 
 def configured() -> Settings:
@@ -29,3 +35,13 @@ def _warn(settings: Settings) -> None:
             most=MESSAGE_BYTES,
             remedy="lower it, or raise max_message_size in rabbitmq.conf",
         )
+
+
+def run_with_services(call: Callable[[wiring.Services], Awaitable[R]]) -> R:
+    """Return what ``call`` does with the services that the settings ask for; raises ``SettingsError``."""
+
+    async def run() -> R:
+        async with wiring.services(configured()) as services:
+            return await call(services)
+
+    return asyncio.run(run())

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import orjson
 import typer
@@ -16,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bridge import wiring
-from bridge.commands.common import configured
+from bridge.commands.common import run_with_services
 from bridge.domain.operations.letters import AGE, DeadLetterFilter
 from bridge.domain.privacy.access import Reader
 from bridge.domain.statements.dispositions import DEAD_LETTER_REASONS
@@ -28,8 +27,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-R = TypeVar("R")
 
 SHOWN = ("_id", "reason", "failed_at", "routing_key", "detail")
 """Columns of the list."""
@@ -71,7 +68,7 @@ def list_letters(
     Example: cpd-bridge dead-letters list --reason conflict --younger-than 2h
     """
     letters = DeadLetterFilter(None, reason, older_than, younger_than, member)
-    page = _with(lambda operations: operations.list(letters, [("failed_at", True)], limit, None))
+    page = run_with_services(lambda services: services.operations.list(letters, [("failed_at", True)], limit, None))
     if json:
         for letter in page.items:
             typer.echo(orjson.dumps(_facts(letter)))
@@ -98,7 +95,7 @@ def show(
     Example: cpd-bridge dead-letters show 0b1e9a52-6a63-5b39-9d0c-2f5d4d2f7c11
     """
     reveal_to = _reader() if reveal else None
-    letter = _with(lambda operations: operations.show(letter_id, reveal_to=reveal_to))
+    letter = run_with_services(lambda services: services.operations.show(letter_id, reveal_to=reveal_to))
     typer.echo(
         orjson.dumps({**_facts(letter), "shown": letter["shown"], "body": letter["body"]}, option=orjson.OPT_INDENT_2)
     )
@@ -152,14 +149,14 @@ def _letter_filter(ids: list[str] | None, filtered: DeadLetterFilter, every: boo
 def _settle(act: Callable[[Operations], Awaitable[DeadLetterResult]]) -> None:
     """Act until no more is chosen; exit code 1 when a letter was not there or was refused."""
 
-    async def all_of_it(operations: Operations) -> bool:
+    async def all_of_it(services: wiring.Services) -> bool:
         while True:
-            result = await act(operations)
+            result = await act(services.operations)
             _print_result(result)
             if not result.more or not (result.replayed or result.discarded):
                 return not (result.missing or result.refused)
 
-    if not _with(all_of_it):
+    if not run_with_services(all_of_it):
         raise typer.Exit(1)
 
 
@@ -169,14 +166,6 @@ def _print_result(result: DeadLetterResult) -> None:
         typer.echo(f"{letter_id}: there is no such dead letter.", err=True)
     for letter_id in result.refused:
         typer.echo(f"{letter_id}: no queue of ours takes it back; it stays.", err=True)
-
-
-def _with(act: Callable[[Operations], Awaitable[R]]) -> R:
-    async def run() -> R:
-        async with wiring.services(configured()) as services:
-            return await act(services.operations)
-
-    return asyncio.run(run())
 
 
 def _facts(letter: Mapping[str, Any]) -> dict[str, Any]:

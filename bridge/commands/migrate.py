@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import structlog
 
-from bridge import wiring
-from bridge.commands.common import configured
-from bridge.settings import Settings
+from bridge.commands.common import run_with_services
 
 log = structlog.get_logger(__name__)
 
@@ -20,10 +16,5 @@ def migrate() -> None:
 
     Example: cpd-bridge migrate
     """
-    asyncio.run(_migrate(configured()))
-
-
-async def _migrate(settings: Settings) -> None:
-    async with wiring.services(settings) as services:
-        result = await services.migrations.run()
+    result = run_with_services(lambda services: services.migrations.run())
     log.info("database migrated", **result.log_fields())

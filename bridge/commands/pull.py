@@ -79,4 +79,8 @@ async def _run(settings: Settings, lrs: RemoteLrs, endpoint: str, verbs: list[st
         with Progress(*columns, console=Console(stderr=True)) as progress:
             task = progress.add_task("Pulling", total=None)
             pulling = LrsPull(services.stores.pulls, wiring.topology(settings))
-            return await pulling.pull(lrs, endpoint, verbs, since, out, lambda _, count: progress.advance(task, count))
+            total = 0
+            async for count in pulling.pull(lrs, endpoint, verbs, since, out):
+                progress.advance(task, count)
+                total += count
+            return total

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import structlog
@@ -10,9 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bridge import wiring
-from bridge.commands.common import configured
-from bridge.settings import Settings
+from bridge.commands.common import run_with_services
 
 log = structlog.get_logger(__name__)
 
@@ -26,16 +23,10 @@ def purge(
 
     Example: cpd-bridge purge --dry-run
     """
-    counts = asyncio.run(_purge(configured(), dry_run))
+    counts = run_with_services(lambda services: services.retention.purge(dry_run=dry_run))
+    if not dry_run:
+        log.info("purged", counts=counts)
     table = Table("class", "past its time" if dry_run else "removed")
     for name, number in counts.items():
         table.add_row(name, str(number))
     Console().print(table)
-
-
-async def _purge(settings: Settings, dry_run: bool) -> dict[str, int]:
-    async with wiring.services(settings) as services:
-        counts = await services.retention.purge(dry_run=dry_run)
-    if not dry_run:
-        log.info("purged", counts=counts)
-    return counts

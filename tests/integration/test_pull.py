@@ -52,9 +52,8 @@ class Puller:
     async def __call__(self, out: Any = None, since: datetime | None = None, **options: Any) -> int:
         """Pull the completed statements; returns how many were published."""
         async with reading(self.lrs, **options) as remote, publisher(self.bridge.settings, "test pull") as own:
-            return await self.pulling.pull(
-                remote, self.lrs.endpoint, [COMPLETED], since, out or own, lambda _verb, _count: None
-            )
+            pages = self.pulling.pull(remote, self.lrs.endpoint, [COMPLETED], since, out or own)
+            return sum([count async for count in pages])
 
     async def recorded(self) -> set[str]:
         """The ids of the statements in the ledger, once as many are there as the LRS holds."""

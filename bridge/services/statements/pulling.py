@@ -7,7 +7,7 @@ published twice is recorded once, by its statement id (decision 6).
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime, timedelta
 
 from bridge.broker.publisher import Outgoing, Publisher
@@ -19,9 +19,6 @@ from bridge.store.statements.pulls import Cursor, Pulls
 
 OVERLAP = timedelta(seconds=1)
 """A later pull begins this much before the last statement: ``since`` leaves out what was stored at that very time."""
-
-Progress = Callable[[str, int], None]
-"""Told a verb and how many of its statements were published just now."""
 
 
 class LrsPull:
@@ -38,23 +35,19 @@ class LrsPull:
         verbs: Iterable[str],
         since: datetime | None,
         publisher: Publisher,
-        progress: Progress,
-    ) -> int:
+    ) -> AsyncGenerator[int]:
         """Publish every statement with these verb IRIs, from where the last pull ended, or after ``since``.
 
-        Returns how many were published; raises what ``RemoteLrs`` and ``Publisher`` raise, and then goes on from there
-        the next time.
+        Yields how many were published, page by page; raises what ``RemoteLrs`` and ``Publisher`` raise, and then goes
+        on from there the next time.
         """
         await publisher.declare(self._topology)
-        count = 0
         for verb in verbs:
             start = Cursor(since.isoformat()) if since else await self._pulls.get(endpoint, verb)
-            async for published in self._verb(lrs, endpoint, verb, start, publisher):
-                progress(verb, published)
-                count += published
-        return count
+            async for count in self._pull_verb(lrs, endpoint, verb, start, publisher):
+                yield count
 
-    async def _verb(
+    async def _pull_verb(
         self, lrs: RemoteLrs, endpoint: str, verb: str, cursor: Cursor, publisher: Publisher
     ) -> AsyncGenerator[int]:
         address: str | None = cursor.more or lrs.first(verb, _earlier(cursor.since))
