@@ -45,7 +45,7 @@ class Recording:
             outcomes = await self._record(arrivals, tries, is_looking=False)
         except AlreadyThere:
             outcomes = await self._record(arrivals, tries, is_looking=True)
-        await self._redact_erased(arrivals)
+        await self._redact_erased(arrivals, outcomes)
         return outcomes
 
     async def _record(self, arrivals: Sequence[Arrival], tries: int | None, *, is_looking: bool) -> list[Outcome]:
@@ -142,16 +142,16 @@ class Recording:
         await self._stores.waiting.write(batch.parked, batch.held, session)
         await self._stores.outbox.add(batch.events, session)
 
-    async def _redact_erased(self, arrivals: Sequence[Arrival]) -> None:
+    async def _redact_erased(self, arrivals: Sequence[Arrival], outcomes: Sequence[Outcome]) -> None:
         """Take people who were erased out of statements that name them (invariant 8).
 
-        Whoever is named beside the actor is touched by no transaction, as an instructor may be in every statement; so
-        an erasure of theirs is looked for once the statements are written, and again when they are redelivered.
+        Whoever is named beside the actor is touched by no transaction, as an instructor may be in every statement, and
+        neither is the actor of a statement that no member's record takes. So an erasure of theirs is looked for once
+        the statements are written, and again when they are redelivered.
         """
+        pairs = zip(arrivals, outcomes, strict=True)
         keys = {key for arrival in arrivals for key in arrival.mentions}
-        keys |= {
-            arrival.actor_key for arrival in arrivals if arrival.actor_key and isinstance(arrival.meaning, Outcome)
-        }
+        keys |= {arrival.actor_key for arrival, outcome in pairs if arrival.actor_key and outcome.member_id is None}
         if keys and (erased := await self._stores.erasures.among(keys)):
             await self._stores.removal.statements(await self._stores.subjects.of_identifiers(erased))
 
