@@ -6,14 +6,12 @@ import secrets
 import uuid
 from collections.abc import Callable
 from datetime import date, timedelta
-from functools import partial
 
 from bridge.domain.audit import cases as rules
 from bridge.domain.audit import sampling
 from bridge.domain.audit.cases import CaseDays, State, StoredCase
 from bridge.domain.audit.decisions import AuditRules
 from bridge.domain.audit.sampling import SampledMember, SampleRequest, StoredSample, Window
-from bridge.domain.record.calendars import calendar_of
 from bridge.domain.record.periods import Period
 from bridge.errors import Conflict, FieldError, NotFound, ValidationFailed
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork, claim_key
@@ -42,18 +40,27 @@ class AuditSelection:
         self, member_id: str, period_id: str, due_date: date | None, by: str, attempt: Attempt | None
     ) -> StoredCase:
         """Open a case; raises ``ValidationFailed`` for a member not on the Register, ``Conflict`` for one in a case."""
-        member = await self._stores.members.get(member_id)
-        if member is None or not member["registered"] or member.get("left_at"):
-            raise _error("member_id", "Member", "There is no member on the Register with this id.")
-        period = calendar_of(member).period_by_id(period_id)
-        if period is None or period.start > self._today():
-            raise _error("period_id", "Period", "The member has no such membership year, or it has not begun.")
         if due_date is not None and due_date < self._today():
             raise _error("due_date", "Due date", "Give today or a later day.")
         case_due_date = due_date or self._today() + timedelta(days=self._settings.due_days)
         case_id = str(uuid.uuid4())
-        open_case = partial(self._open, case_id=case_id, period=period, due_date=case_due_date, by=by, sample_id=None)
-        return await self._units.run(member_id, open_case, attempt)
+
+        async def open_case(unit: UnitOfWork) -> StoredCase:
+            return await self._open(unit, case_id, self._selected_period(unit, period_id), case_due_date, by, None)
+
+        try:
+            return await self._units.run(member_id, open_case, attempt)
+        except NotFound:
+            raise _not_registered() from None
+
+    def _selected_period(self, unit: UnitOfWork, period_id: str) -> Period:
+        """Return the member's year with this id, as their calendar is in the unit; raises ``ValidationFailed``."""
+        if not unit.member["registered"] or unit.member.get("left_at"):
+            raise _not_registered()
+        period = unit.calendar.period_by_id(period_id)
+        if period is None or period.start > self._today():
+            raise _error("period_id", "Period", "The member has no such membership year, or it has not begun.")
+        return period
 
     async def sample(
         self, request: SampleRequest, by: str, attempt: Attempt | None = None, *, dry_run: bool
@@ -159,6 +166,10 @@ class AuditSelection:
             return await self._units.run(row["member_id"], work)
         except (Conflict, NotFound):
             return None  # selected elsewhere, or erased, since the sample was drawn
+
+
+def _not_registered() -> ValidationFailed:
+    return _error("member_id", "Member", "There is no member on the Register with this id.")
 
 
 def _error(name: str, label: str, message: str) -> ValidationFailed:
