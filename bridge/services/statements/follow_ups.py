@@ -46,8 +46,12 @@ class FollowUpRunner:
 
     async def run(self, member_id: str) -> None:
         """Do all that is left for a member; raises ``Unavailable`` when the store is away."""
-        while await self._stores.database.transaction(lambda session: self._piece(member_id, session)):
+        while await self.piece(member_id):
             pass
+
+    async def piece(self, member_id: str) -> bool:
+        """Do one piece of it, in a transaction; returns whether there may be more."""
+        return await self._stores.database.transaction(lambda session: self._piece(member_id, session))
 
     async def run_for_a_while(self, member_id: str) -> None:
         """Do what can be done while a caller waits; the worker does the rest."""
@@ -68,7 +72,6 @@ class FollowUpRunner:
         return len(members)
 
     async def _piece(self, member_id: str, session: Session) -> bool:
-        """Do one piece in a transaction; returns whether there may be more."""
         member = await self._stores.members.touch(member_id, session)
         work = await self._rows.get(member_id, session)
         if work is None:
