@@ -177,8 +177,7 @@ async def test_every_collection_is_in_the_inventory(settings: Settings, tmp_path
 def named_by_the_code() -> set[str]:
     """The collections that the stores name."""
     text = "".join(path.read_text() for path in (ROOT / "bridge" / "store").rglob("*.py"))
-    found: set[str] = set(re.findall(r'collection\("([a-z_.]+)"\)', text))
-    return found | set(re.findall(r'Records\(database, "([a-z_]+)"', (ROOT / "bridge/services/stores.py").read_text()))
+    return set(re.findall(r'(?:collection\(|Records\(database, )"([a-z_.]+)"', text))
 
 
 def test_the_page_of_the_inventory_is_current() -> None:
