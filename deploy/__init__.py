@@ -1,1 +1,1 @@
-"""How the service is run: development services, containers, dashboards."""
+"""Deployment: development services, containers, dashboards."""

@@ -1,4 +1,4 @@
-"""Makes every password of a new installation by compose, once, and hands each service the files that it needs.
+"""Passwords of a new installation by compose, made once; each service gets the files that it needs.
 
 ``python -m deploy.passwords DIRECTORY`` fills one subdirectory a consumer, each a volume of its own: ``api``,
 ``worker``, ``jobs`` (migrate, backup, purge), ``tools`` (the Learning centre's and the membership system's users, and

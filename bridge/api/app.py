@@ -1,4 +1,4 @@
-"""Puts the API together: the middleware, the service's own pages, and the resources that it is given."""
+"""The API as an application: middleware, the service's own pages, and the resources that it is given."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bridge.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the wiring gives: resources, the services they ask for by key, and how to ask each dependency for life."""
+    """The parts that the wiring gives: resources, the services they ask for by key, and a ping for each dependency."""
 
     resources: Sequence[Routes] = ()
     services: Mapping[web.AppKey[Any], object] = field(default_factory=dict[web.AppKey[Any], object])

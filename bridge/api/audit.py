@@ -24,7 +24,7 @@ _ENDED = "Only for a case that goes on; 409 `not-selected` when there is none."
 
 
 class Declaration(BaseModel):
-    """What the member declares on submitting; ``accepted_at`` is null until then."""
+    """A declaration of the member's on submitting; ``accepted_at`` is null until then."""
 
     id: str
     text: str
@@ -70,7 +70,7 @@ class DeclarationIn(BaseModel):
 
 
 class SubmissionIn(BaseModel):
-    """What goes with a submission."""
+    """The declarations that go with a submission."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -78,7 +78,7 @@ class SubmissionIn(BaseModel):
 
 
 class SubmittedCounts(BaseModel):
-    """How many of each kind were submitted."""
+    """The number of records of each kind that were submitted."""
 
     log: int
     plan: int
@@ -135,7 +135,7 @@ class TypeReadiness(BaseModel):
 
 
 class Readiness(BaseModel):
-    """What an assessor will find missing; none of it stands in the way of submitting (R45-R47)."""
+    """The gaps that an assessor will find; none of them stands in the way of submitting (R45-R47)."""
 
     case_id: str
     period_id: str

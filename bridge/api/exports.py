@@ -37,7 +37,7 @@ TOO_MUCH: Final = (
 
 
 class ExportQuery(BaseModel):
-    """What to export: a period, or a range of days; never both."""
+    """The choice of what to export: a period, or a range of days; never both."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -63,7 +63,7 @@ class ExportQuery(BaseModel):
 
 
 class ArchiveQuery(ExportQuery):
-    """What to export as data."""
+    """The choice of what to export as data."""
 
     bom: bool = Field(default=False, description="Begin each CSV with a byte order mark, for Excel.")
 

@@ -33,7 +33,7 @@ EXAMPLE: Final = (
 
 
 class Imported(BaseModel):
-    """What an import made."""
+    """The entries that an import made."""
 
     created: int = Field(description="Entries made.")
     ids: list[str] = Field(description="Their ids, in the order of the rows.")

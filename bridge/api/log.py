@@ -81,7 +81,7 @@ class LogRow(BaseModel):
 
 
 class Provenance(BaseModel):
-    """Where an automatic entry comes from; shown, never writable."""
+    """The provenance of an automatic entry; shown, never writable."""
 
     statement_ids: list[str]
     activity_id: str

@@ -48,7 +48,7 @@ class PeriodList(BaseModel):
 
 
 class Elapsed(BaseModel):
-    """How far through the year the member is: time, not CPD done (R18)."""
+    """The part of the year that has passed: time, not CPD done (R18)."""
 
     percent: float
     days_elapsed: int
@@ -75,14 +75,14 @@ class PlanCounts(BaseModel):
 
 
 class Unlinked(BaseModel):
-    """What plan and log do not say of each other (R47)."""
+    """Numbers of records of plan and log that are not linked (R47)."""
 
     planned_not_logged: int = Field(description="Plan items of the period, not given up, with nothing logged for them.")
     logged_not_planned: int = Field(description="Entries of the period without a plan item.")
 
 
 class Action(BaseModel):
-    """What can be done now, or why not, in a word that a portal can explain beside a disabled button (R26)."""
+    """An action, and why it cannot be done now, in a word that a portal can explain beside a disabled button (R26)."""
 
     name: Literal["log_activity", "add_comment", "export_pdf", "export_zip", "submit_for_review"]
     enabled: bool
@@ -102,7 +102,7 @@ class Period(PeriodRow):
 
 
 class Links(BaseModel):
-    """Where to find help."""
+    """Addresses where help is found."""
 
     help: str | None
     privacy: str | None

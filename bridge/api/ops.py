@@ -40,7 +40,7 @@ class LetterQuery(PageQuery):
 
 
 class ShowQuery(BaseModel):
-    """How to show a dead letter."""
+    """Options of showing a dead letter."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -98,7 +98,7 @@ class LetterOut(LetterRow):
 
 
 class Settled(BaseModel):
-    """What a replay or discard did."""
+    """The result of a replay or discard."""
 
     replayed: int
     discarded: int
@@ -108,7 +108,7 @@ class Settled(BaseModel):
 
 
 class QueueOut(BaseModel):
-    """What waits in one place."""
+    """A queue, and what waits in it."""
 
     name: Literal["completions", "members", "dead_letters", "events", "parked"]
     depth: int | None = Field(description="Messages ready; null when the queue does not exist.")
@@ -117,7 +117,7 @@ class QueueOut(BaseModel):
 
 
 class QueuesOut(BaseModel):
-    """What waits where."""
+    """Every queue, and the dead letters by reason."""
 
     items: list[QueueOut]
     dead_letters_by_reason: dict[str, int]

@@ -42,7 +42,7 @@ class CaseIn(BaseModel):
 
 
 class DecisionIn(BaseModel):
-    """What the Register team decides in a case."""
+    """A decision of the Register team in a case."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -53,7 +53,7 @@ class DecisionIn(BaseModel):
 
 
 class Submitted(BaseModel):
-    """What was submitted last, without anything that is in it."""
+    """The last submission, without anything that is in it."""
 
     digest: str
     submitted_at: datetime

@@ -18,7 +18,7 @@ routes = Routes("Register")
 
 
 class SampleIn(BaseModel):
-    """How to draw a sample of renewing members."""
+    """The parameters of a sample of renewing members."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -37,7 +37,7 @@ class Grant(BaseModel):
 
 
 class RightOut(BaseModel):
-    """What let the reader in; ``none`` when nothing did, and nothing was shown."""
+    """The right that let the reader in; ``none`` when nothing did, and nothing was shown."""
 
     kind: Literal["audit case", "support grant", "subject access", "operations", "none"]
     id: str | None

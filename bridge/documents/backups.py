@@ -37,7 +37,7 @@ class BadBackup(BridgeError):
 
 @dataclass(slots=True)
 class Sum:
-    """What a collection comes to."""
+    """The totals of a collection: documents, bytes, SHA-256."""
 
     documents: int = 0
     size: int = 0
@@ -115,7 +115,7 @@ def writing(out: BinaryIO, recipients: Sequence[str]) -> Generator[BackupWriter]
 
 
 class BackupReader:
-    """Reads a backup; ``identity`` is the file of the key, for one that is encrypted."""
+    """The reader of a backup; ``identity`` is the file of the key, for one that is encrypted."""
 
     def __init__(self, path: Path, identity: Path | None) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""Composes a booklet: from the records of a log, a plan or a submission to what the template typesets (R71-R75).
+"""A booklet, composed of the records of a log, a plan or a submission for the template (R71-R75).
 
 What goes in, one object a line (``Header`` first, then any number of the others, in the order they are to appear):
 
@@ -39,14 +39,14 @@ _FORM = TypeAdapter(Form)
 
 
 class Progress(BaseModel):
-    """How far through the membership year the member is: percent, and the same in words (R18)."""
+    """The part of the membership year that has passed: percent, and the same in words (R18)."""
 
     percent: float
     text: str
 
 
 class Header(BaseModel):
-    """What the cover says. ``facts`` are further lines of it: a label and a text each."""
+    """The cover. ``facts`` are further lines of it: a label and a text each."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -95,7 +95,7 @@ class Tally:
 
 
 class Composer:
-    """Takes the lines of one booklet, and gives the template's data."""
+    """The composer of one booklet: takes its lines, and gives the template's data."""
 
     def __init__(self, text_runs: TextRuns, plain: TextRuns) -> None:
         self._own, self._plain = text_runs, plain

@@ -1,4 +1,4 @@
-"""What stands first in a copy of everything held about a member: what it is, and what UK GDPR art. 15 has it say."""
+"""The first page of a copy of everything held about a member: what it is, and what UK GDPR art. 15 asks for."""
 
 from __future__ import annotations
 

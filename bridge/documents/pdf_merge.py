@@ -1,4 +1,4 @@
-"""Binds PDFs that were typeset one after another into one, tags and bookmarks included.
+"""The merge of PDFs that were typeset one after another into one, tags and bookmarks included.
 
 A long booklet is typeset in parts, because laying it out at once takes memory without bound (docs/decisions/0006). Each
 part is a whole PDF/UA-1 and PDF/A-2a file as Typst writes it: objects in plain sight, none in object streams. They get

@@ -1,4 +1,4 @@
-"""Makes PDFs in a few worker processes: bounded in number, time, memory and in how many callers wait for them."""
+"""PDF rendering in a few worker processes: bounded in number, time, memory, and callers that wait."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RETRY_AFTER = 5  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much rendering may go on: processes, callers that wait, seconds and bytes of memory a booklet, its length."""
+    """The bounds of rendering: processes, callers that wait, and for a booklet seconds and bytes of memory."""
 
     workers: int = 2
     waiting: int = 20
@@ -38,7 +38,7 @@ class Bounds:
 
 
 class Renderer:
-    """Makes booklets of lines (see ``booklet``); ``close`` it at the end."""
+    """The renderer of booklets from lines (see ``booklet``); ``close`` it at the end."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds

@@ -51,7 +51,7 @@ RIGHT_TO_LEFT = frozenset({"he", "ar"})
 
 
 class TextRuns:
-    """Makes paragraphs of texts, for fonts that have the code points of ``covered``; ``replaced`` counts the others."""
+    """The maker of paragraphs, for fonts that have the code points of ``covered``; ``replaced`` counts the others."""
 
     def __init__(self, covered: Container[int], marks: Iterable[str] = ()) -> None:
         self._table = _Table(covered)
@@ -99,7 +99,7 @@ def is_blank(text: str) -> bool:
 
 
 class _Table(dict[int, str]):
-    """What ``str.translate`` replaces, worked out once a character."""
+    """The table of ``str.translate``, worked out once a character."""
 
     def __init__(self, covered: Container[int]) -> None:
         super().__init__({ord("\t"): "    "})

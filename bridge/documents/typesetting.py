@@ -1,4 +1,4 @@
-"""Typesets a booklet with Typst as PDF/UA-1 and PDF/A-2a; runs in a worker process, for its memory grows."""
+"""Typesetting of a booklet with Typst as PDF/UA-1 and PDF/A-2a, in a worker process, for its memory grows."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class NotShowable(Exception):
 
 
 class Typesetter:
-    """Typesets booklets, with its fonts in ``directory``; see ``booklet`` for their lines."""
+    """The typesetter of booklets, with its fonts in ``directory``; see ``booklet`` for their lines."""
 
     def __init__(self, directory: Path) -> None:
         fonts.install(directory)
@@ -105,7 +105,7 @@ class Typesetter:
 
 
 class _OnlyPlain:
-    """Shows nothing but plain Latin text."""
+    """The code points of plain Latin text alone."""
 
     def __contains__(self, point: object) -> bool:
         return isinstance(point, int) and PLAIN.fullmatch(chr(point)) is not None

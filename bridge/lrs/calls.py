@@ -65,7 +65,7 @@ def version_of(header: str | None) -> Version:
 
 @dataclass(slots=True)
 class XapiRequest:
-    """What was sent, with the alternate request syntax undone; ``content`` is the form's field of that name, encoded.
+    """The request as meant, the alternate request syntax undone; ``content`` is the form's field of that name, encoded.
 
     It is decoded when it is read.
     """

@@ -23,7 +23,7 @@ def answer_about(is_1_0: bool) -> web.StreamResponse:
 
 
 class ObjectResource:
-    """What is known of Activities and Agents, read from the statements themselves."""
+    """Handlers of Activities and Agents, which are known from the statements themselves."""
 
     def __init__(self, reader: StatementReader) -> None:
         self._reader = reader

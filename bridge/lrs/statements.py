@@ -37,7 +37,7 @@ class StatementLimits:
 
 
 @dataclass(slots=True)
-class StatementPage:
+class AnswerPage:
     """Statements for one answer, and where the next begins."""
 
     texts: list[bytes] = field(default_factory=list[bytes])
@@ -107,10 +107,10 @@ class StatementResource:
         body = b'{"statements":[' + b",".join(page.texts) + b'],"more":' + more + b"}"
         return await self._answer(call, body, page.attached if request.attachments else None, {})
 
-    async def _read_page(self, call: LrsCall, request: PageRequest) -> StatementPage:
+    async def _read_page(self, call: LrsCall, request: PageRequest) -> AnswerPage:
         limit = min(request.limit or PAGE_SIZE, PAGE_SIZE)
         view = StatementView(call.version, request.format, preferred_languages(call.headers))
-        page, size, last = StatementPage(), 0, None
+        page, size, last = AnswerPage(), 0, None
         async for statement in self._reader.find(request.query(), call.credential, view, limit + 1):
             if last and (len(page.texts) == limit or size > PAGE_BYTES):
                 page.more = request.link_after(last)

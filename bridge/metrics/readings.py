@@ -37,7 +37,7 @@ class QueueReading:
 
 @dataclass(frozen=True, slots=True)
 class StoreReading:
-    """What waits in the store; ages in seconds (0 when nothing waits), the backup's time since 1970 (0 for never)."""
+    """The counts of what waits in the store; ages in seconds (0: nothing), the backup's time since 1970 (0: never)."""
 
     parked: int
     parked_oldest_seconds: float
@@ -67,7 +67,7 @@ HELP: Final = {
 
 
 class Readings(Collector):
-    """What was read last; ``states`` is asked at each scrape and returns part → one of ``STATES``, from memory."""
+    """The last readings; ``states`` is asked at each scrape and returns part → one of ``STATES``, from memory."""
 
     def __init__(self, states: Callable[[], Mapping[str, str]]) -> None:
         self._states = states

@@ -45,7 +45,7 @@ class _Recorded(Span):
 
 
 class Spans:
-    """Makes spans; sampling, endpoint, headers and time limits are the SDK's own ``OTEL_…`` variables."""
+    """The maker of spans; sampling, endpoint, headers and time limits are the SDK's own ``OTEL_…`` variables."""
 
     def __init__(self, service: str) -> None:
         has_name = "OTEL_SERVICE_NAME" in os.environ

@@ -1,4 +1,4 @@
-"""Runs one program for a parent, and ends it with all that it started when told to or when the parent is gone.
+"""The keeper of one program: ends it, with all that it started, when told to or when the parent is gone.
 
 ``python keeper.py SECONDS PROGRAM ARGUMENT…``. Standard input is the leash: the byte ``k`` kills at once; its
 end, which the kernel brings about even when the parent is killed with -9, asks with SIGTERM and kills after SECONDS. A

@@ -1,4 +1,4 @@
-"""What every development service offers, whoever runs it."""
+"""Development services: what each offers, whoever runs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes the definitions that RabbitMQ imports: the file beside this one, with the users' passwords as hashes.
+"""Definitions that RabbitMQ imports: the file beside this one, with the users' passwords as hashes.
 
 ``python -m deploy.rabbitmq.definitions DIRECTORY > definitions.json`` takes each user's password from the file of
 DIRECTORY that is named as the user. RabbitMQ reads it at start (``load_definitions``) or by ``rabbitmqctl

@@ -1,4 +1,4 @@
-"""Who calls, in the terms of the access log; and the note that is made of every caller who is refused (R64)."""
+"""Readers, in the terms of the access log, and the entry of every caller who is refused (R64)."""
 
 from __future__ import annotations
 

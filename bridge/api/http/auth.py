@@ -1,4 +1,4 @@
-"""Who may call: bearer tokens (RFC 6750) that are JWTs (RFC 7519) signed with an asymmetric key, and their roles."""
+"""Authentication: bearer tokens (RFC 6750) that are JWTs (RFC 7519) signed with an asymmetric key, and their roles."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _REGISTRY = TokenRegistry(strict_check_header=False)
 
 
 class Verifier:
-    """Checks a token's signature, issuer, audience and times, and reads the caller from it."""
+    """The check of a token's signature, issuer, audience and times, which gives the caller."""
 
     def __init__(self, keys: Keys, issuer: str, audience: str, leeway: int) -> None:
         self._keys = keys
@@ -103,7 +103,7 @@ def bearer(request: web.Request) -> str:
 
 
 class Gate:
-    """Lets a request through to a route, or says why not."""
+    """The gate of a route: lets a request through, or says why not."""
 
     def __init__(self, verifier: Verifier, limit: RateLimit | None) -> None:
         self._verifier = verifier

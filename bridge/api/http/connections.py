@@ -154,7 +154,7 @@ class Connection(web.RequestHandler):
 
 
 class Listener(web.Server):
-    """Makes the connections; when there are too many, one that waits for nothing goes, or else the new one."""
+    """The maker of connections; when there are too many, an idle one is closed, or else the new one."""
 
     def __init__(self, handle: Handle, limits: ConnectionLimits, dress: Dress, **options: Any) -> None:
         self._most = limits.connections
@@ -196,7 +196,7 @@ async def _handle(handle: Handle, request: web.BaseRequest) -> web.StreamRespons
 
 
 class Runner(web.AppRunner):
-    """Runs an application that has ``DRESS``, with bounds on its connections."""
+    """The runner of an application that has ``DRESS``, with bounds on its connections."""
 
     def __init__(self, app: web.Application, limits: ConnectionLimits, **options: Any) -> None:
         super().__init__(app, access_log=None, **options)

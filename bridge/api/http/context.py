@@ -1,4 +1,4 @@
-"""What a handler is given: the request, the verified caller, and a typed way to the services."""
+"""The call that a handler is given: the request, the verified caller, and a typed way to the services."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _KEY_LENGTH = 255
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: the token's ``sub`` (for a member, the member id) and its known roles."""
+    """The caller: the token's ``sub`` (for a member, the member id) and its known roles."""
 
     subject: str
     roles: frozenset[Role]

@@ -1,4 +1,4 @@
-"""Whether the service lives, whether it can work, and what it counts."""
+"""Health and metrics: whether the service lives, whether it can work, and what it counts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Dependency(BaseModel):
 
 
 class Ready(BaseModel):
-    """Whether the service can do its work."""
+    """Readiness: whether the service can do its work."""
 
     status: Literal["ready", "unready"]
     dependencies: dict[str, Dependency]

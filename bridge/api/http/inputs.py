@@ -1,4 +1,4 @@
-"""Reads a request's query and body into pydantic models, and tells what is wrong field by field."""
+"""Query and body of a request, read into pydantic models; what is wrong is said field by field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the issuer's public keys come from: a file, or the JWK set (RFC 7517) it publishes."""
+"""Public keys of the issuer, from a file or the JWK set (RFC 7517) that it publishes."""
 
 from __future__ import annotations
 

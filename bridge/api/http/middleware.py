@@ -1,4 +1,4 @@
-"""What every request goes through: a correlation id, a log line, a count, and a problem document when it fails."""
+"""Middleware of every request: a correlation id, a log line, a count, and a problem document when it fails."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def _is_utf8(data: bytes) -> bool:
 
 
 class Dress:
-    """Gives an answer the headers that every answer has."""
+    """The headers that every answer has."""
 
     def __init__(self, public_url: str | None = None, origins: tuple[str, ...] = ()) -> None:
         """For a service that is reached at ``public_url``, and called by browsers from ``origins``."""

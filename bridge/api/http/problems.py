@@ -45,7 +45,7 @@ class ProblemFault(BaseModel):
 
 
 class Problem(BaseModel):
-    """What went wrong (RFC 9457)."""
+    """A problem document (RFC 9457)."""
 
     type: str = Field(description="`/problems/<slug>`; the same slug always means the same kind of problem.")
     title: str

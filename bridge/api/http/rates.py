@@ -1,4 +1,4 @@
-"""How often one subject may call: a moving window in this process's memory."""
+"""Rate limits: how often one subject may call, in a moving window in this process's memory."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Answer:
 
 
 class Options(TypedDict, total=False):
-    """What a route may say besides its path, roles and summary; ``Route`` explains each."""
+    """The options of a route besides its path, roles and summary; ``Route`` explains each."""
 
     description: str
     query: type[BaseModel] | None

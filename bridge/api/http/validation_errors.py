@@ -1,4 +1,4 @@
-"""Turns pydantic's errors into faults a person can act on: which field, what is wrong, how to mend it.
+"""Validation errors for people, made of pydantic's: which field, what is wrong, how to mend it.
 
 The words are ours. Pydantic's may quote the input, and what a member wrote is not repeated.
 """

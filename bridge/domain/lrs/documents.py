@@ -39,7 +39,7 @@ class XapiDocumentRow(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class DocumentScope:
-    """What documents belong to: an Activity, an Agent (by its key), both, and for state perhaps a registration."""
+    """The owner of documents: an Activity, an Agent (by its key), both, and for state perhaps a registration."""
 
     kind: DocumentKind
     activity: str | None = None

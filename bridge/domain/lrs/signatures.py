@@ -42,7 +42,7 @@ _UNREADABLE = (
 
 
 class SignatureRegistry(JWSRegistry):
-    """Takes a statement as payload, and certificates in the header, whatever their length within ``LARGEST``."""
+    """The limits of a JWS: a statement as payload, certificates in the header, each within ``LARGEST``."""
 
     max_header_length = LARGEST
     max_payload_length = 2 * LARGEST

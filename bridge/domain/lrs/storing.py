@@ -1,4 +1,4 @@
-"""What is stored of the statements of a request, and what they void: decided from the rows that are there."""
+"""Decisions on the statements of a request: what is stored and what they void, by the rows that are there."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _ALGORITHMS = {56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
 
 
 class LrsAttachments:
-    """What is done with attachments; ``max_bytes`` is what one may have."""
+    """The use cases of attachments, each of at most ``max_bytes``."""
 
     def __init__(self, store: Attachments, max_bytes: int) -> None:
         self._store = store

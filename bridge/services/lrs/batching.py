@@ -14,7 +14,7 @@ BATCH_SIZE = 100
 
 
 class Batcher(Generic[T, R]):
-    """Runs ``work`` on what has come meanwhile, one batch after another; nobody waits for a batch to fill."""
+    """A batcher: runs ``work`` on what has come meanwhile, batch after batch; nobody waits for one to fill."""
 
     def __init__(self, work: Callable[[Sequence[T]], Awaitable[Sequence[R]]]) -> None:
         self._work = work

@@ -95,7 +95,7 @@ def load(path: Path) -> Sequence[CredentialIn]:
 
 
 class Credentials:
-    """Checks keys and secrets in constant time."""
+    """The credentials of the file; keys and secrets are checked in constant time."""
 
     def __init__(self, entries: Sequence[CredentialIn]) -> None:
         self._entries = {entry.key: entry for entry in entries}

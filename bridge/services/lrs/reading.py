@@ -32,7 +32,7 @@ StatementFormat = Literal["exact", "ids", "canonical"]
 
 @dataclass(frozen=True, slots=True)
 class StatementView:
-    """How statements are shown, to who speaks ``version``; ``languages`` are the reader's, best first.
+    """The view of a reader, who speaks ``version``; ``languages`` are the reader's, best first.
 
     ``definitions`` is what was looked up.
     """

@@ -19,7 +19,7 @@ from bridge.store.privacy.erasures import Erasures
 
 @dataclass(frozen=True, slots=True)
 class LrsServices:
-    """What the LRS's HTTP calls, and ``relay``, which is to run beside it."""
+    """The services that the LRS's HTTP calls, and ``relay``, which is to run beside it."""
 
     writer: StatementWriter
     reader: StatementReader

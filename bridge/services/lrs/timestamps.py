@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class StoredTimestamps:
-    """Gives out times; knows which are still being written."""
+    """The times of this process, and which of them are still being written."""
 
     def __init__(self) -> None:
         self._last = 0

@@ -1,1 +1,1 @@
-"""What a Learning Record Store keeps: statements found by their facts, documents, attachments."""
+"""The store of a Learning Record Store: statements by their index keys, documents, attachments."""
