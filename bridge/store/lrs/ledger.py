@@ -97,9 +97,9 @@ class LrsLedger:
         async for row in self._statements.aggregate(stages(query, limit), batchSize=READ_AT_ONCE):
             yield cast("LrsRow", row)
 
-    async def find_linked(self, targets: Sequence[str], others: Sequence[str]) -> list[LrsRow]:
-        """Return the statements that refer to one of ``targets``, and ``others``: what they link by."""
-        ids = {*others, *await self._references.to(targets)}
+    async def find_linked(self, targets: Sequence[str], statement_ids: Sequence[str]) -> list[LrsRow]:
+        """Return the statements that refer to one of ``targets``, and those of ``statement_ids``: what they link by."""
+        ids = {*statement_ids, *await self._references.to(targets)}
         if not ids:
             return []
         fields = {"lrs.keys": 1, "lrs.roles": 1, "lrs.target": 1, "lrs.chain": 1}
