@@ -11,9 +11,8 @@ from bridge.api.http.context import Call
 from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import COMMENTS
-from bridge.domain.record.comments import StoredComment
+from bridge.domain.record.comments import SORTABLE, StoredComment
 from bridge.errors import Conflict, RecordFrozen
-from bridge.services.record.comments import SORTABLE
 
 routes = Routes("Comments", "Notes about a membership year. Posted, they stay: nothing changes or deletes one (R51).")
 

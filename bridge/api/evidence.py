@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any
 
 from aiohttp import web
 from pydantic import BaseModel, Field
@@ -17,9 +17,9 @@ from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, pa
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import EVIDENCE
 from bridge.api.http.transfers import FORM, attachment, file_part, in_time, send
-from bridge.domain.record.files import KINDS, TAKEN, EvidenceFile, evidence_summary
+from bridge.domain.record.files import KINDS, SORTABLE, TAKEN, EvidenceFile, EvidenceState, evidence_summary
 from bridge.errors import Conflict, RecordFrozen
-from bridge.services.record.evidence import SORTABLE, Upload
+from bridge.services.record.evidence import Upload
 
 routes = Routes("Evidence", "Files that the member adds to a log entry by hand; none is ever needed (R66-R69).")
 
@@ -45,7 +45,7 @@ class EvidenceItem(BaseModel):
     size: int = Field(description="Bytes.")
     sha256: str = Field(description="SHA-256 of the content, in hexadecimal digits.")
     media_type: str
-    state: Literal["clean", "quarantined", "rejected"] = Field(
+    state: EvidenceState = Field(
         description="Only a `clean` file can be downloaded; a `quarantined` one is being checked for viruses, "
         "a `rejected` one had a virus and lost its content."
     )

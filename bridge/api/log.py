@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,13 +14,12 @@ from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, pa
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import LOG
 from bridge.domain.fields import Day
-from bridge.domain.record.entries import SORTABLE, StoredEntry
+from bridge.domain.record.entries import SORTABLE, Source, StoredEntry
 from bridge.errors import Conflict, NotFound, RecordFrozen
 from bridge.services.record.log import LogFilter
 
 routes = Routes("Log", "Completed CPD, recorded by itself or by hand.")
 
-Source = Literal["learning_centre", "manual", "import"]
 
 EXAMPLE = {
     "title": "Working with grief",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -11,16 +11,15 @@ from bridge.api.http.context import Call
 from bridge.api.http.pagination import Page, PageQuery, paged, position
 from bridge.api.http.routing import Routes
 from bridge.api.http.service_keys import NOTICES
+from bridge.domain.members.notices import NoticeState
 
 routes = Routes("Notices", "E-mail to members about the audit: ids, states and codes, never an address or a word.")
-
-State = Literal["pending", "sending", "sent", "refused", "bounced", "failed", "uncertain", "no_address", "superseded"]
 
 
 class NoticeQuery(PageQuery):
     """Which notices, newest first."""
 
-    state: State | None = None
+    state: NoticeState | None = None
 
 
 class Notice(BaseModel):
@@ -29,7 +28,7 @@ class Notice(BaseModel):
     id: str
     kind: str = Field(description="The event that it tells of.")
     member_id: str
-    state: State = Field(
+    state: NoticeState = Field(
         description="`uncertain`: the sender died after handing it over, so that it may or may not have been sent."
     )
     status: str | None = Field(description="The last SMTP code, or a word for what went wrong.")

@@ -15,10 +15,9 @@ from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, pa
 from bridge.api.http.routing import Routes
 from bridge.api.http.service_keys import OPERATIONS
 from bridge.domain.members.messages import MEMBER_ID
-from bridge.domain.operations.letters import AGE, DeadLetterFilter
+from bridge.domain.operations.letters import AGE, SORTABLE, DeadLetterFilter
 from bridge.domain.statements.dispositions import DEAD_LETTER_REASONS
 from bridge.services.operations.dead_letters import MOST_AT_ONCE, DeadLetterResult
-from bridge.store.operations.dead_letters import SORTABLE
 
 routes = Routes("Operations", "What waits, what got stuck, and how to set it going again.")
 

@@ -18,13 +18,13 @@ from bridge.api.http.context import Call
 from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import REGISTER, SELECTION
-from bridge.domain.audit.cases import StoredCase
+from bridge.domain.audit.cases import SORTABLE, StoredCase
 from bridge.domain.audit.decisions import Decision
 from bridge.domain.fields import Day
 from bridge.domain.members.messages import MEMBER_ID
 from bridge.domain.record.files import KINDS
 from bridge.errors import Conflict
-from bridge.store.audit.cases import SORTABLE, CaseFilter
+from bridge.store.audit.cases import CaseFilter
 
 routes = Routes("Register", "The Register Audit, for the team that runs it.")
 

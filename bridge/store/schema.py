@@ -6,6 +6,8 @@ from typing import Final
 
 from pymongo.errors import OperationFailure
 
+from bridge.domain.audit.cases import State
+from bridge.domain.privacy.erasures import ERASURE_STATES
 from bridge.store.database import Database, Document, reaches_store
 
 VERSION: Final = 1
@@ -21,15 +23,13 @@ VALIDATORS: Final[dict[str, Document]] = {
     "plan_items": _RECORD,
     "log_entries": _RECORD,
     "comments": {**_MEMBERS, "text": {"bsonType": "string"}, "created_at": {"bsonType": "date"}},
-    "audit_cases": {**_MEMBERS, "state": {"enum": [
-        "selected", "submitted", "returned", "closed", "withdrawn", "satisfied_elsewhere",
-    ]}},
+    "audit_cases": {**_MEMBERS, "state": {"enum": [state.value for state in State]}},
     "submissions": {**_MEMBERS, "digest": {"bsonType": "string"}},
     "access_log": {
         "chain": {"bsonType": ["int", "long"]}, "seq": {"bsonType": ["int", "long"]},
         "hash": {"bsonType": "string", "pattern": "^[0-9a-f]{64}$"},
     },
-    "erasures": {"state": {"enum": ["held", "running", "erased"]}},
+    "erasures": {"state": {"enum": list(ERASURE_STATES)}},
 }  # fmt: skip
 """Collection → fields that every document has, and of which kind: a guard against what does not go through us."""
 

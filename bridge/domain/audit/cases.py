@@ -94,6 +94,9 @@ class StoredCase(CaseDays):
     order: dict[str, SortKey]  # ``selected_at`` and ``due_date``
 
 
+SORTABLE: Final = ("due_date", "selected_at")
+"""What a list of cases can be sorted by."""
+
 _ENDS: Final = {Move.WITHDRAW: State.WITHDRAWN, Move.SATISFIED_ELSEWHERE: State.SATISFIED_ELSEWHERE}
 _MOVES: Final[Mapping[State, Mapping[Move, State]]] = {
     State.SELECTED: {Move.SUBMIT: State.SUBMITTED, **_ENDS},

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from string import Template
-from typing import Final, Literal, NotRequired, TypedDict, get_args
+from typing import Final, Literal, NotRequired, TypedDict
 
 from bridge.domain.audit.cases import AWAITED, State, StoredCase
 from bridge.domain.record.periods import MONTHS
@@ -19,10 +19,12 @@ from bridge.domain.sorting import SortKey
 from schemas.notices import FRAME, TEMPLATES
 
 NoticeState = Literal[
-    "pending", "sending", "sent", "uncertain", "refused", "failed", "bounced", "no_address", "superseded"
+    "pending", "sending", "sent", "refused", "bounced", "failed", "uncertain", "no_address", "superseded"
 ]
-NOTICE_STATES: Final[tuple[NoticeState, ...]] = get_args(NoticeState)
-PENDING, SENDING, SENT, UNCERTAIN = NOTICE_STATES[:4]
+PENDING: Final = "pending"
+SENDING: Final = "sending"
+SENT: Final = "sent"
+UNCERTAIN: Final = "uncertain"
 FINAL: Final[frozenset[NoticeState]] = frozenset({UNCERTAIN, "refused", "failed", "bounced", "no_address"})
 """States of a notice that did not arrive, as far as is known, and is not tried again by itself."""
 

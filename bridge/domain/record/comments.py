@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from bridge.domain.sorting import SortKey
+
+SORTABLE: Final = ("created_at",)
+"""What a list of comments can be sorted by."""
 
 
 class StoredComment(TypedDict):

@@ -6,7 +6,7 @@ import hashlib
 import uuid
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any, Final, Literal, NotRequired, TypedDict, cast, get_args
+from typing import Any, Literal, NotRequired, TypedDict, cast
 
 from bridge.domain.record import forms
 from bridge.domain.record.periods import MembershipCalendar
@@ -19,7 +19,6 @@ NAMESPACE = uuid.UUID("6d0c8a52-6f0b-5c39-9d53-0a4f6a1d1c53")
 """Root of the ids that are derived, so that writing twice is writing once (design.md, Data)."""
 
 Source = Literal["learning_centre", "manual", "import"]
-SOURCES: Final[tuple[Source, ...]] = get_args(Source)
 """How an entry came into the log (R32)."""
 
 SORTABLE = ("title", "type", "date", "complete")

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal, NotRequired, TypedDict, get_args
+from typing import Any, Final, Literal, NotRequired, TypedDict
 
 from filetype.types.archive import Pdf  # pyright: ignore[reportMissingTypeStubs] - the package has no types
 from filetype.types.image import Jpeg, Png  # pyright: ignore[reportMissingTypeStubs] - the package has no types
@@ -82,9 +82,13 @@ class FileFacts:
     sha256: str
 
 
+SORTABLE: Final = ("uploaded_at",)
+"""What a list of files can be sorted by."""
+
 EvidenceState = Literal["clean", "quarantined", "rejected"]
-EVIDENCE_STATES: Final[tuple[EvidenceState, ...]] = get_args(EvidenceState)
-CLEAN, QUARANTINED, REJECTED = EVIDENCE_STATES
+CLEAN: Final = "clean"
+QUARANTINED: Final = "quarantined"
+REJECTED: Final = "rejected"
 """What the virus scanner said of a file; without a scanner every file is clean."""
 
 CHUNK: Final = 255 * 1024

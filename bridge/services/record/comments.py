@@ -16,8 +16,6 @@ from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 from bridge.store.listing import Listing, Position, Sort
 from bridge.store.stores import Stores
 
-SORTABLE = ("created_at",)
-
 
 class MemberComments:
     """Adds and reads a member's comments; a correction is a further comment."""

@@ -41,8 +41,6 @@ from bridge.store.stores import Stores
 
 log = structlog.get_logger(__name__)
 
-SORTABLE: Final = ("uploaded_at",)
-
 GIVEN_UP_AFTER: Final = timedelta(hours=1)
 """An upload that has not ended by then never will; longer than any is allowed to take."""
 

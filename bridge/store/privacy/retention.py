@@ -12,6 +12,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from bridge.domain.audit.cases import State
+from bridge.domain.members.notices import PENDING, SENDING
 from bridge.domain.privacy.people import people
 from bridge.domain.privacy.redaction import mentions
 from bridge.domain.statements.dispositions import Disposition, Reason
@@ -97,7 +98,7 @@ def grants(before: datetime) -> Past:
 
 def notices(before: datetime) -> Past:
     """Return notices that were settled."""
-    return Past("notices", {"created_at": {"$lt": before}, "state": {"$nin": ["pending", "sending"]}})
+    return Past("notices", {"created_at": {"$lt": before}, "state": {"$nin": [PENDING, SENDING]}})
 
 
 def left(before: datetime) -> Past:
