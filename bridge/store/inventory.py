@@ -22,7 +22,7 @@ class Personal(StrEnum):
     NO = "not personal"
 
 
-class Erasure(StrEnum):
+class Effect(StrEnum):
     """What an erasure does to a collection."""
 
     BY_MEMBER = "the member's documents are removed"
@@ -38,14 +38,14 @@ class Erasure(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Holding:
     """What a collection is for; ``days`` names the setting that bounds it, and ``until`` says from when it counts."""
 
     holds: str
     purpose: str
     basis: str
     until: str
-    erasure: Erasure
+    erasure: Effect
     personal: Personal = Personal.YES
     days: str | None = None
 
@@ -67,78 +67,78 @@ WITH_RECORD: Final = "with the record"
 
 _record = (RECORD, CONTRACT, MEMBERSHIP)
 
-INVENTORY: Final[Mapping[str, Kept]] = {
-    "members": Kept(
+INVENTORY: Final[Mapping[str, Holding]] = {
+    "members": Holding(
         "name, e-mail address, language, identifiers (former ones as keyed hashes), membership year, registration",
-        *_record, Erasure.LAST, days="retention_left_days",
+        *_record, Effect.LAST, days="retention_left_days",
     ),
-    "departures": Kept("ids of members who left before they were known", RUNNING, INTEREST, "the member is known",
-                       Erasure.PERSON, Personal.PSEUDONYMOUS),
-    "plan_items": Kept("planned activities, free text", *_record, Erasure.BY_MEMBER, days="retention_left_days"),
-    "log_entries": Kept("completed activities, free text", *_record, Erasure.BY_MEMBER, days="retention_left_days"),
-    "comments": Kept("supporting information, free text", *_record, Erasure.BY_MEMBER, days="retention_left_days"),
-    "identifiers": Kept("which identifier is whose, and identifiers that a parked statement waits for", RECORDING,
-                        CONTRACT, MEMBERSHIP, Erasure.PERSON, days="retention_left_days"),
-    "follow_ups": Kept("ids of members whose record is being brought up to date", RECORDING, CONTRACT,
-                       "the work is done", Erasure.BY_MEMBER, Personal.PSEUDONYMOUS),
-    "evidence.files": Kept("names and facts of files", *_record, Erasure.FILES, days="retention_left_days"),
-    "evidence.chunks": Kept("contents of files", *_record, Erasure.FILES, days="retention_left_days"),
-    "evidence.loose": Kept("uploads under way", RECORD, CONTRACT, "an hour after it began", Erasure.FILES),
-    "idempotency": Kept("answers to repeated requests", RUNNING, CONTRACT, "24 hours", Erasure.BY_MEMBER),
-    "support_grants": Kept("permissions to the support team, with the reason", "helping the member", CONSENT,
-                           "the permission ended", Erasure.BY_MEMBER, days="retention_grants_days"),
-    "audit_cases": Kept("cases, extensions asked for, feedback, outcome", AUDIT, PUBLIC, "the case ended",
-                        Erasure.BY_MEMBER, days="retention_audit_days"),
-    "submissions": Kept("receipts, digests and counts", AUDIT, PUBLIC, "the case ended",
-                        Erasure.BY_MEMBER, days="retention_audit_days"),
-    "submission_pieces": Kept("snapshots of what was submitted", AUDIT, PUBLIC, "the case ended",
-                              Erasure.BY_MEMBER, days="retention_audit_days"),
-    "audit_samples": Kept("ids of those who might have been, and who were, selected", AUDIT, PUBLIC,
-                          "the sample was drawn", Erasure.ALIAS, Personal.PSEUDONYMOUS, days="retention_audit_days"),
-    "notices": Kept("which e-mail was sent when, and what became of it; neither address nor text", AUDIT, PUBLIC,
-                    "it was made", Erasure.BY_MEMBER, Personal.PSEUDONYMOUS, days="retention_notices_days"),
-    "statements": Kept("xAPI statements as received, and what became of each", RECORDING, CONTRACT,
-                       "it was received", Erasure.TEXT, days="retention_statements_days"),
-    "held": Kept("ids of statements that wait for a freeze to end", RECORDING, CONTRACT, "the freeze ends",
-                 Erasure.BY_MEMBER, Personal.PSEUDONYMOUS),
-    "parked": Kept("ids of statements that wait for their actor to be known, with the identifier", RECORDING,
-                   INTEREST, "it was parked", Erasure.PERSON, days="retention_parked_days"),
-    "dead_letters": Kept("what could not be taken: reason and place", RUNNING, INTEREST, "it failed",
-                         Erasure.LETTERS, days="retention_dead_letters_days"),
-    "dead_letter_bodies": Kept("what could not be taken: the message", RUNNING, INTEREST, "it failed",
-                               Erasure.LETTERS, days="retention_dead_letters_days"),
-    "lrs_documents": Kept("state and profile documents of content", "running content", CONTRACT,
-                          "it was changed last", Erasure.PERSON, days="retention_lrs_days"),
-    "lrs_references": Kept("ids of statements that refer to others", RECORDING, NO_BASIS, "always", Erasure.NONE,
+    "departures": Holding("ids of members who left before they were known", RUNNING, INTEREST, "the member is known",
+                       Effect.PERSON, Personal.PSEUDONYMOUS),
+    "plan_items": Holding("planned activities, free text", *_record, Effect.BY_MEMBER, days="retention_left_days"),
+    "log_entries": Holding("completed activities, free text", *_record, Effect.BY_MEMBER, days="retention_left_days"),
+    "comments": Holding("supporting information, free text", *_record, Effect.BY_MEMBER, days="retention_left_days"),
+    "identifiers": Holding("which identifier is whose, and identifiers that a parked statement waits for", RECORDING,
+                        CONTRACT, MEMBERSHIP, Effect.PERSON, days="retention_left_days"),
+    "follow_ups": Holding("ids of members whose record is being brought up to date", RECORDING, CONTRACT,
+                       "the work is done", Effect.BY_MEMBER, Personal.PSEUDONYMOUS),
+    "evidence.files": Holding("names and facts of files", *_record, Effect.FILES, days="retention_left_days"),
+    "evidence.chunks": Holding("contents of files", *_record, Effect.FILES, days="retention_left_days"),
+    "evidence.loose": Holding("uploads under way", RECORD, CONTRACT, "an hour after it began", Effect.FILES),
+    "idempotency": Holding("answers to repeated requests", RUNNING, CONTRACT, "24 hours", Effect.BY_MEMBER),
+    "support_grants": Holding("permissions to the support team, with the reason", "helping the member", CONSENT,
+                           "the permission ended", Effect.BY_MEMBER, days="retention_grants_days"),
+    "audit_cases": Holding("cases, extensions asked for, feedback, outcome", AUDIT, PUBLIC, "the case ended",
+                        Effect.BY_MEMBER, days="retention_audit_days"),
+    "submissions": Holding("receipts, digests and counts", AUDIT, PUBLIC, "the case ended",
+                        Effect.BY_MEMBER, days="retention_audit_days"),
+    "submission_pieces": Holding("snapshots of what was submitted", AUDIT, PUBLIC, "the case ended",
+                              Effect.BY_MEMBER, days="retention_audit_days"),
+    "audit_samples": Holding("ids of those who might have been, and who were, selected", AUDIT, PUBLIC,
+                          "the sample was drawn", Effect.ALIAS, Personal.PSEUDONYMOUS, days="retention_audit_days"),
+    "notices": Holding("which e-mail was sent when, and what became of it; neither address nor text", AUDIT, PUBLIC,
+                    "it was made", Effect.BY_MEMBER, Personal.PSEUDONYMOUS, days="retention_notices_days"),
+    "statements": Holding("xAPI statements as received, and what became of each", RECORDING, CONTRACT,
+                       "it was received", Effect.TEXT, days="retention_statements_days"),
+    "held": Holding("ids of statements that wait for a freeze to end", RECORDING, CONTRACT, "the freeze ends",
+                 Effect.BY_MEMBER, Personal.PSEUDONYMOUS),
+    "parked": Holding("ids of statements that wait for their actor to be known, with the identifier", RECORDING,
+                   INTEREST, "it was parked", Effect.PERSON, days="retention_parked_days"),
+    "dead_letters": Holding("what could not be taken: reason and place", RUNNING, INTEREST, "it failed",
+                         Effect.LETTERS, days="retention_dead_letters_days"),
+    "dead_letter_bodies": Holding("what could not be taken: the message", RUNNING, INTEREST, "it failed",
+                               Effect.LETTERS, days="retention_dead_letters_days"),
+    "lrs_documents": Holding("state and profile documents of content", "running content", CONTRACT,
+                          "it was changed last", Effect.PERSON, days="retention_lrs_days"),
+    "lrs_references": Holding("ids of statements that refer to others", RECORDING, NO_BASIS, "always", Effect.NONE,
                            Personal.NO),
-    "lrs_unsent": Kept("ids of statements on their way to the broker", RECORDING, NO_BASIS, "the broker has them",
-                       Erasure.NONE, Personal.NO),
-    "lrs_attachments.files": Kept("facts of files attached to statements", RECORDING, CONTRACT,
-                                  "no statement has it any more", Erasure.TEXT),
-    "lrs_attachments.chunks": Kept("contents of files attached to statements", RECORDING, CONTRACT,
-                                   "no statement has it any more", Erasure.TEXT),
-    "outbox": Kept("events: ids, states and dates", RUNNING, CONTRACT, "7 days after delivery",
-                   Erasure.BY_MEMBER, Personal.PSEUDONYMOUS),
-    "access_log": Kept("who read whose record, by which right: staff by id, members by tombstone; of a refused call "
+    "lrs_unsent": Holding("ids of statements on their way to the broker", RECORDING, NO_BASIS, "the broker has them",
+                       Effect.NONE, Personal.NO),
+    "lrs_attachments.files": Holding("facts of files attached to statements", RECORDING, CONTRACT,
+                                  "no statement has it any more", Effect.TEXT),
+    "lrs_attachments.chunks": Holding("contents of files attached to statements", RECORDING, CONTRACT,
+                                   "no statement has it any more", Effect.TEXT),
+    "outbox": Holding("events: ids, states and dates", RUNNING, CONTRACT, "7 days after delivery",
+                   Effect.BY_MEMBER, Personal.PSEUDONYMOUS),
+    "access_log": Holding("who read whose record, by which right: staff by id, members by tombstone; of a refused call "
                        "nothing that was typed", "proof of who looked", DUTY,
-                       "never: it only grows", Erasure.KEYED, Personal.PSEUDONYMOUS),
-    "erasures": Kept("tombstones of erased members", "keeping erased what was erased", DUTY,
-                     "never: backups may be restored", Erasure.TOMBSTONE, Personal.PSEUDONYMOUS),
-    "access_heads": Kept("where each chain of the access log ends", "proof of who looked", NO_BASIS, "always",
-                         Erasure.NONE, Personal.NO),
-    "meta": Kept("versions, the last backup, the key of the tombstones", RUNNING, NO_BASIS, "always", Erasure.NONE,
+                       "never: it only grows", Effect.KEYED, Personal.PSEUDONYMOUS),
+    "erasures": Holding("tombstones of erased members", "keeping erased what was erased", DUTY,
+                     "never: backups may be restored", Effect.TOMBSTONE, Personal.PSEUDONYMOUS),
+    "access_heads": Holding("where each chain of the access log ends", "proof of who looked", NO_BASIS, "always",
+                         Effect.NONE, Personal.NO),
+    "meta": Holding("versions, the last backup, the key of the tombstones", RUNNING, NO_BASIS, "always", Effect.NONE,
                  Personal.NO),
-    "pulls": Kept("how far each pull from another LRS has come", RUNNING, NO_BASIS, "always", Erasure.NONE,
+    "pulls": Holding("how far each pull from another LRS has come", RUNNING, NO_BASIS, "always", Effect.NONE,
                   Personal.NO),
-    "schedules": Kept("which daily task was done when", RUNNING, NO_BASIS, "always", Erasure.NONE, Personal.NO),
+    "schedules": Holding("which daily task was done when", RUNNING, NO_BASIS, "always", Effect.NONE, Personal.NO),
 }  # fmt: skip
 """Collection → what it is for."""
 
-BY_MEMBER: Final = tuple(name for name, kept in INVENTORY.items() if kept.erasure is Erasure.BY_MEMBER)
+BY_MEMBER: Final = tuple(name for name, kept in INVENTORY.items() if kept.erasure is Effect.BY_MEMBER)
 """What an erasure removes by member id."""
 
 
-def retention(kept: Kept) -> str:
+def retention(kept: Holding) -> str:
     """Return how long a collection's documents are kept, in words."""
     if kept.days is None:
         return kept.until
@@ -178,7 +178,7 @@ _HEAD = (
     "that wait in RabbitMQ (gone once taken), log lines (no personal text), backups (as long as you keep them; a",
     "restore applies the ledger of erasures again).",
     "",
-    "| Collection | Holds | Personal | Purpose | Basis | Kept until | An erasure |",
+    "| Collection | Holds | Personal | Purpose | Basis | Holding until | An erasure |",
     "|---|---|---|---|---|---|---|",
 )
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain.record.periods import MembershipCalendar, Period
+from bridge.domain.record.periods import MembershipCalendar, MembershipYear
 
 DAY = timedelta(days=1)
 days = st.dates() | st.dates(date(2023, 2, 20), date(2025, 3, 10)) | st.sampled_from([date.min, date.max])
@@ -17,11 +17,11 @@ renewals = days | st.integers(1, 9999).map(lambda year: date(year, 2, 28) + DAY)
 
 
 @st.composite
-def listed(draw: st.DrawFn) -> tuple[Period, ...]:
+def listed(draw: st.DrawFn) -> tuple[MembershipYear, ...]:
     """Up to four periods in any order, some next to each other and some with a gap between."""
     bounds = sorted(draw(st.sets(days, min_size=2, max_size=8)))
     pairs = list(zip(bounds[::2], bounds[1::2], strict=False))
-    return tuple(draw(st.permutations([Period(start, end) for start, end in pairs])))
+    return tuple(draw(st.permutations([MembershipYear(start, end) for start, end in pairs])))
 
 
 kept = st.just(()) | listed()
@@ -50,7 +50,7 @@ def test_periods_touch(calendar: MembershipCalendar, day: date):
 
 
 @given(listed())
-def test_listed_periods_stay_as_they_are(periods: tuple[Period, ...]):
+def test_listed_periods_stay_as_they_are(periods: tuple[MembershipYear, ...]):
     """What the CRM lists is never cut or joined."""
     calendar = MembershipCalendar(periods=periods)
     assert all(calendar.period_for(period.start) == period for period in periods)

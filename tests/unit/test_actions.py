@@ -8,9 +8,9 @@ import pytest
 
 from bridge.domain.audit.cases import StoredCase, new_case
 from bridge.domain.record.actions import actions, why_not_submit
-from bridge.domain.record.periods import Period
+from bridge.domain.record.periods import MembershipYear
 
-PERIOD = Period(date(2026, 4, 1), date(2027, 3, 31))
+PERIOD = MembershipYear(date(2026, 4, 1), date(2027, 3, 31))
 CASE = new_case(
     "c-1", "m-1", PERIOD, date(2026, 5, 1), by="register-1", at=datetime(2026, 4, 2, tzinfo=UTC), sample_id=None,
     today=date(2026, 4, 2),
@@ -34,13 +34,13 @@ def test_only_an_open_case_of_the_period_can_be_submitted(states: list[str], rea
     cases: list[StoredCase] = [{**CASE, "state": state} for state in states]
     assert why_not_submit(PERIOD, cases) == reason
     for year in (2025, 2027):
-        assert why_not_submit(Period(date(year, 4, 1), date(year + 1, 3, 31)), cases) == "not_selected"
+        assert why_not_submit(MembershipYear(date(year, 4, 1), date(year + 1, 3, 31)), cases) == "not_selected"
 
 
 def test_a_case_is_of_days_whatever_the_years_are_now():
     """R54, R82: each year that has days of the case can be submitted, and no other."""
     starts = [date(year, 6, 1) for year in (2024, 2025, 2026, 2027)]
-    years = [Period(start, start.replace(year=start.year + 1, month=5, day=31)) for start in starts]
+    years = [MembershipYear(start, start.replace(year=start.year + 1, month=5, day=31)) for start in starts]
     reasons = [why_not_submit(year, [{**CASE, "state": "selected"}]) for year in years]
     assert reasons == ["not_selected", None, None, "not_selected"]
 

@@ -20,7 +20,7 @@ from bridge.domain.audit.sampling import Window, audited_period, draw, populatio
 from bridge.domain.audit.snapshots import canonical
 from bridge.domain.members import notices
 from bridge.domain.privacy.access import TEAMS
-from bridge.domain.record.periods import MembershipCalendar, Period
+from bridge.domain.record.periods import MembershipCalendar, MembershipYear
 from bridge.errors import Conflict
 from schemas.audit import DECLARATIONS
 from schemas.notices import TEMPLATES
@@ -101,7 +101,7 @@ def test_who_may_be_drawn() -> None:
     assert window.renewal_of(april, None) is None, "not known to be long enough"
     assert window.renewal_of(june, date(2000, 1, 1)) is None, "renews at another time"
     assert Window(date(2026, 4, 1), date(2026, 4, 30), 0).renewal_of(april, None) == date(2026, 4, 15)
-    assert audited_period(april, date(2026, 4, 15)) == Period(date(2025, 4, 15), date(2026, 4, 14))
+    assert audited_period(april, date(2026, 4, 15)) == MembershipYear(date(2025, 4, 15), date(2026, 4, 14))
 
 
 @given(st.dictionaries(st.text(max_size=5), st.text() | st.integers(-(2**53), 2**53) | st.booleans() | st.none()))

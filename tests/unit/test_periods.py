@@ -6,12 +6,12 @@ from datetime import date
 
 import pytest
 
-from bridge.domain.record.periods import MembershipCalendar, Period, check_periods
+from bridge.domain.record.periods import MembershipCalendar, MembershipYear, check_periods
 
-YEAR = Period(date(2025, 4, 1), date(2026, 3, 31))
+YEAR = MembershipYear(date(2025, 4, 1), date(2026, 3, 31))
 LEAP_DAY = MembershipCalendar(renewal=date(2024, 2, 29))
 LISTED = MembershipCalendar(
-    periods=(Period(date(2025, 1, 1), date(2025, 6, 30)), Period(date(2023, 1, 1), date(2023, 12, 31)))
+    periods=(MembershipYear(date(2025, 1, 1), date(2025, 6, 30)), MembershipYear(date(2023, 1, 1), date(2023, 12, 31)))
 )
 
 
@@ -44,7 +44,7 @@ def test_elapsed_time_is_told_in_numbers_and_words(today: date, numbers: tuple[f
 
 def test_a_long_period_is_not_fully_elapsed_while_a_day_remains():
     """Rounding does not turn 9,999 days of 10,000 into all of them."""
-    assert Period(date(1990, 1, 1), date(2017, 5, 18)).elapsed(date(2017, 5, 17)).percent == 99.9
+    assert MembershipYear(date(1990, 1, 1), date(2017, 5, 18)).elapsed(date(2017, 5, 17)).percent == 99.9
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_long_period_is_not_fully_elapsed_while_a_day_remains():
 )
 def test_a_renewal_on_29_february_falls_on_the_28th_in_common_years(day: date, start: date, end: date):
     """The leap day's anniversary in a common year is 28 February."""
-    assert LEAP_DAY.period_for(day) == Period(start, end)
+    assert LEAP_DAY.period_for(day) == MembershipYear(start, end)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_renewal_on_29_february_falls_on_the_28th_in_common_years(day: date, s
 )
 def test_listed_periods_go_on_in_years_on_both_sides(day: date, start: date, end: date):
     """R82: the CRM's periods hold where they are, a gap is a period, and years follow from the outer ones."""
-    assert LISTED.period_for(day) == Period(start, end)
+    assert LISTED.period_for(day) == MembershipYear(start, end)
 
 
 @pytest.mark.parametrize(
@@ -87,14 +87,14 @@ def test_listed_periods_go_on_in_years_on_both_sides(day: date, start: date, end
 )
 def test_a_kept_year_cuts_off_those_it_reaches_into(day: date, start: date, end: date):
     """R82: the renewal moved from April to June, and one year of before stands."""
-    assert MembershipCalendar(renewal=date(2020, 6, 1), kept=(YEAR,)).period_for(day) == Period(start, end)
+    assert MembershipCalendar(renewal=date(2020, 6, 1), kept=(YEAR,)).period_for(day) == MembershipYear(start, end)
 
 
 def test_the_ends_of_the_calendar_are_cut_off():
     """The first and last day that Python knows have a period too."""
     calendar = MembershipCalendar(renewal=date(2025, 4, 1))
-    assert calendar.period_for(date.min) == Period(date.min, date(1, 3, 31))
-    assert calendar.period_for(date.max) == Period(date(9999, 4, 1), date.max)
+    assert calendar.period_for(date.min) == MembershipYear(date.min, date(1, 3, 31))
+    assert calendar.period_for(date.max) == MembershipYear(date(9999, 4, 1), date.max)
 
 
 def test_a_period_is_found_by_its_id_only():
@@ -117,7 +117,10 @@ def test_periods_between_two_days_come_newest_first():
 
 def test_overlapping_periods_are_refused_by_number_and_name():
     """The message says which of the periods given overlap."""
-    late, early = Period(date(2025, 12, 31), date(2026, 12, 30)), Period(date(2025, 1, 1), date(2025, 12, 31))
+    late, early = (
+        MembershipYear(date(2025, 12, 31), date(2026, 12, 30)),
+        MembershipYear(date(2025, 1, 1), date(2025, 12, 31)),
+    )
     with pytest.raises(ValueError, match=r"period 1 \(31 December 2025 .* overlaps period 2 \(1 January 2025"):
         check_periods([late, early])
 
@@ -125,11 +128,11 @@ def test_overlapping_periods_are_refused_by_number_and_name():
 def test_a_backwards_period_is_refused_by_number_and_name():
     """A period that ends before it starts is named."""
     with pytest.raises(ValueError, match=r"period 2 \(2 January 2027 to 1 January 2027\) ends before it starts"):
-        MembershipCalendar(periods=(YEAR, Period(date(2027, 1, 2), date(2027, 1, 1))))
+        MembershipCalendar(periods=(YEAR, MembershipYear(date(2027, 1, 2), date(2027, 1, 1))))
 
 
 @pytest.mark.parametrize(("renewal", "periods"), [(None, ()), (date(2025, 4, 1), (YEAR,))])
-def test_a_calendar_needs_a_renewal_date_or_periods(renewal: date | None, periods: tuple[Period, ...]):
+def test_a_calendar_needs_a_renewal_date_or_periods(renewal: date | None, periods: tuple[MembershipYear, ...]):
     """Neither leaves the year open, both could contradict each other."""
     with pytest.raises(ValueError, match="either a renewal date or at least one period"):
         MembershipCalendar(renewal, periods)

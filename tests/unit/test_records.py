@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bridge.domain.record import entries, plan
-from bridge.domain.record.forms import Choice, FormField, current
+from bridge.domain.record.forms import FieldChoice, FormField, current
 from bridge.domain.record.periods import MembershipCalendar
 from bridge.domain.record.records import StoredRecord, findable
 from bridge.domain.record.search import query_terms
@@ -57,7 +57,7 @@ def test_a_plan_item_is_found_likewise() -> None:
 
 def test_choices_of_which_several_may_be_taken_are_found_by_their_labels() -> None:
     """Also in a form of another body; a choice that its version does not have finds nothing."""
-    choices = (Choice("cbt", "Cognitive therapy"), Choice("emdr", "Eye movement"))
+    choices = (FieldChoice("cbt", "Cognitive therapy"), FieldChoice("emdr", "Eye movement"))
     field = FormField("approaches", "Approaches", "", "factual", "choices", False, None, choices, 99)
     form = replace(current("log"), fields=(*current("log").fields, field))
     record = findable(form, {"title": "x", "approaches": ["cbt", "gone"]}, ())

@@ -9,7 +9,7 @@ from typing import Final, Literal, NotRequired, TypedDict
 
 from bridge.domain.events import EventData
 from bridge.domain.members.members import AuditYear, StoredMember
-from bridge.domain.record.periods import Period
+from bridge.domain.record.periods import MembershipYear
 from bridge.domain.sorting import SortKey, order_key
 from bridge.errors import Conflict
 
@@ -157,7 +157,7 @@ def reminder_due(due: date, reminded: Iterable[int], today: date) -> int | None:
 def new_case(
     case_id: str,
     member_id: str,
-    period: Period,
+    period: MembershipYear,
     due: date,
     *,
     by: str,
@@ -242,7 +242,7 @@ def due_of(case: StoredCase) -> date:
     return date.fromisoformat(case["due_date"])
 
 
-def case_days(period: Period) -> CaseDays:
+def case_days(period: MembershipYear) -> CaseDays:
     """Return the days of a period as a case has them."""
     return {"period_id": period.id, "start": period.start.isoformat(), "end": period.end.isoformat()}
 

@@ -22,7 +22,7 @@ from bridge.domain.audit.cases import CaseDays
 from bridge.domain.members.members import StoredMember
 from bridge.domain.record.calendars import calendar_of
 from bridge.domain.record.entries import NAMESPACE
-from bridge.domain.record.periods import MembershipCalendar, Period
+from bridge.domain.record.periods import MembershipCalendar, MembershipYear
 from bridge.domain.statements.agents import hashed
 
 ONE_DAY = timedelta(days=1)
@@ -112,7 +112,7 @@ def case_id(sample_id: str, member_id: str) -> str:
     return str(uuid.uuid5(NAMESPACE, f"case/{sample_id}/{member_id}"))
 
 
-def drawable_period(member: StoredMember, window: Window, today: date) -> Period | None:
+def drawable_period(member: StoredMember, window: Window, today: date) -> MembershipYear | None:
     """Return the membership year that would be audited if the member were drawn; None for one not in the population."""
     since, calendar = member.get("registered_since"), calendar_of(member)
     renewal = window.renewal_of(calendar, date.fromisoformat(since) if since else None)
@@ -120,7 +120,7 @@ def drawable_period(member: StoredMember, window: Window, today: date) -> Period
     return period if period is not None and period.start <= today else None
 
 
-def audited_period(calendar: MembershipCalendar, renewal: date) -> Period:
+def audited_period(calendar: MembershipCalendar, renewal: date) -> MembershipYear:
     """Return the membership year that a renewal ends: the one an audit looks at."""
     return calendar.period_for(renewal - ONE_DAY)
 

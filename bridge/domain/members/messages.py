@@ -14,7 +14,7 @@ from bridge.domain.members.identifiers import Identifier, Input
 from bridge.domain.members.mailboxes import EmailAddress
 from bridge.domain.members.members import PeriodDays, StoredMember
 from bridge.domain.privacy.subjects import given_up
-from bridge.domain.record.periods import Period, check_periods
+from bridge.domain.record.periods import MembershipYear, check_periods
 from bridge.domain.statements import agents
 from bridge.errors import Conflict, FieldError
 
@@ -66,7 +66,7 @@ class MemberIn(Input):
     def _one_calendar(self) -> Self:
         if (self.renewal_date is None) == (self.periods is None):
             raise ValueError("Give either renewal_date or periods, not both.")
-        check_periods([Period(period.start, period.end) for period in self.periods or ()])
+        check_periods([MembershipYear(period.start, period.end) for period in self.periods or ()])
         return self
 
 

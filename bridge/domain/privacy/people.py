@@ -43,7 +43,7 @@ _TREE: Final = _tree()
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedPerson:
     """A person in a document: where, and as what Agent or Group."""
 
     place: tuple[str | int, ...]
@@ -93,7 +93,7 @@ def people(statement: Part) -> Iterator[str]:
         yield from keys_of(agent)
 
 
-def anybody_in(value: Any) -> Iterator[Named]:
+def anybody_in(value: Any) -> Iterator[NamedPerson]:
     """Yield whatever in decoded JSON has an identifier, wherever it stands: what is no statement names people too.
 
     It may be nested more deeply than Python calls.
@@ -104,7 +104,7 @@ def anybody_in(value: Any) -> Iterator[Named]:
         if isinstance(part, dict):
             named = cast("dict[str, Any]", part)
             if any(name in named for name in IDENTIFIERS):
-                yield Named(place, named)
+                yield NamedPerson(place, named)
             waiting += [((*place, name), inner) for name, inner in named.items()]
         elif isinstance(part, list):
             waiting += [((*place, number), inner) for number, inner in enumerate(cast("list[Any]", part))]

@@ -23,7 +23,7 @@ class Tenure:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimeSpan:
     """A stretch of time, from after ``after`` up to and with ``until``; None is without end."""
 
     after: datetime | None = None
@@ -34,19 +34,19 @@ class Span:
         return (self.after is None or at > self.after) and (self.until is None or at <= self.until)
 
 
-ALWAYS = (Span(),)
+ALWAYS = (TimeSpan(),)
 
 
-def spans_of(member_id: str, tenures: Sequence[Tenure]) -> tuple[Span, ...]:
+def spans_of(member_id: str, tenures: Sequence[Tenure]) -> tuple[TimeSpan, ...]:
     """Return when an identifier was one member's, given everybody's time with it."""
     former = sorted((tenure.until, tenure.member_id) for tenure in tenures if tenure.until)
     now = [tenure.member_id for tenure in tenures if tenure.until is None] or [holder for _, holder in former[-1:]]
-    spans: list[tuple[str, Span]] = []
+    spans: list[tuple[str, TimeSpan]] = []
     after: datetime | None = None
     for until, holder in former:
-        spans.append((holder, Span(after, until)))
+        spans.append((holder, TimeSpan(after, until)))
         after = until
-    spans += [(holder, Span(after)) for holder in now]
+    spans += [(holder, TimeSpan(after)) for holder in now]
     own = tuple(span for holder, span in spans if holder == member_id)
     return ALWAYS if len(own) == len(spans) else own
 
@@ -60,7 +60,7 @@ class DataSubject:
 
     member_id: str
     secret: bytes = field(repr=False)
-    spans: Mapping[str, Sequence[Span]] = field(repr=False)
+    spans: Mapping[str, Sequence[TimeSpan]] = field(repr=False)
     keys: tuple[str, ...] = field(default=(), repr=False)
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from bridge.domain.audit.cases import AWAITED, State, StoredCase
-from bridge.domain.record.periods import Period
+from bridge.domain.record.periods import MembershipYear
 
 
 class PeriodAction(TypedDict):
@@ -17,7 +17,7 @@ class PeriodAction(TypedDict):
     reason: str | None
 
 
-def actions(period: Period, *, frozen: bool, cases: Sequence[StoredCase]) -> list[PeriodAction]:
+def actions(period: MembershipYear, *, frozen: bool, cases: Sequence[StoredCase]) -> list[PeriodAction]:
     """Return ``{name, enabled, reason}`` for each action; ``cases`` are the member's audit cases, newest first."""
     closed = "record_frozen" if frozen else None
     refusals = {
@@ -30,7 +30,7 @@ def actions(period: Period, *, frozen: bool, cases: Sequence[StoredCase]) -> lis
     return [{"name": name, "enabled": reason is None, "reason": reason} for name, reason in refusals.items()]
 
 
-def why_not_submit(period: Period, cases: Sequence[StoredCase]) -> str | None:
+def why_not_submit(period: MembershipYear, cases: Sequence[StoredCase]) -> str | None:
     """Return the reason why a period cannot be submitted for review, or None when it can (R54).
 
     A case is of days, which the member's years may have moved over since (R82): each year with one of them can.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from bridge.domain.members.members import Freeze, PeriodDays, StoredMember
-from bridge.domain.record.periods import MembershipCalendar, Period
+from bridge.domain.record.periods import MembershipCalendar, MembershipYear
 
 
 def calendar_of(member: StoredMember) -> MembershipCalendar:
@@ -33,5 +33,5 @@ def frozen_period_ids(member: StoredMember) -> list[str]:
     return [freeze["period_id"] for freeze in member.get("frozen") or ()]
 
 
-def _periods(rows: Iterable[PeriodDays] | None) -> tuple[Period, ...]:
-    return tuple(Period(date.fromisoformat(row["start"]), date.fromisoformat(row["end"])) for row in rows or ())
+def _periods(rows: Iterable[PeriodDays] | None) -> tuple[MembershipYear, ...]:
+    return tuple(MembershipYear(date.fromisoformat(row["start"]), date.fromisoformat(row["end"])) for row in rows or ())

@@ -37,7 +37,7 @@ RESERVED = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class FieldChoice:
     """One of the values a field may have, and what a person reads."""
 
     value: str
@@ -59,7 +59,7 @@ class FormField:
     type: str
     required: bool
     max_length: int | None
-    choices: tuple[Choice, ...]
+    choices: tuple[FieldChoice, ...]
     order: int
 
     @cached_property
@@ -150,7 +150,7 @@ def _core_faults(form: Form, wanted: Mapping[str, str]) -> Iterator[str]:
 
 
 def _field(data: Mapping[str, Any]) -> FormField:
-    choices = tuple(Choice(**choice) for choice in data.get("choices", ()))
+    choices = tuple(FieldChoice(**choice) for choice in data.get("choices", ()))
     attributes: dict[str, Any] = {"max_length": None, **data, "choices": choices}
     return FormField(**attributes)
 

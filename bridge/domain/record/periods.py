@@ -20,7 +20,7 @@ MONTHS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Elapsed:
+class ElapsedTime:
     """Time passed in a period on the day ``as_of``, that day counted; not a measure of the CPD done (R18).
 
     ``percent`` is 0 to 100 with one decimal, and 100 only when no day remains; ``text`` says the same in words.
@@ -35,7 +35,7 @@ class Elapsed:
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class MembershipYear:
     """One membership year of one member, from ``start`` to ``end``, both inclusive."""
 
     start: date
@@ -55,12 +55,12 @@ class Period:
         """Whether the day lies in the period, its first and last day included."""
         return self.start <= day <= self.end
 
-    def elapsed(self, today: date) -> Elapsed:
+    def elapsed(self, today: date) -> ElapsedTime:
         """How much of the period has passed on the day ``today`` (R18)."""
         total = (self.end - self.start).days + 1
         passed = min(max((today - self.start).days + 1, 0), total)
         percent = 100.0 if passed == total else min(round(100 * passed / total, 1), 99.9)
-        return Elapsed(percent, passed, total, total - passed, today, self._progress_text(today, passed, total))
+        return ElapsedTime(percent, passed, total, total - passed, today, self._progress_text(today, passed, total))
 
     def _progress_text(self, today: date, passed: int, total: int) -> str:
         if today < self.start:
@@ -86,8 +86,8 @@ class MembershipCalendar:
     """
 
     renewal: date | None = None
-    periods: tuple[Period, ...] = ()
-    kept: tuple[Period, ...] = ()
+    periods: tuple[MembershipYear, ...] = ()
+    kept: tuple[MembershipYear, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.renewal is None) == (not self.periods):
@@ -95,19 +95,19 @@ class MembershipCalendar:
         check_periods(self.periods)
         object.__setattr__(self, "periods", tuple(sorted(self.periods, key=_start)))
 
-    def period_for(self, day: date) -> Period:
+    def period_for(self, day: date) -> MembershipYear:
         """The one period that contains the day."""
         year = self._year_of(day)
         for kept in self.kept:
             if kept.contains(day):
                 return kept
             if kept.end < day:
-                year = Period(max(year.start, kept.end + ONE_DAY), year.end)
+                year = MembershipYear(max(year.start, kept.end + ONE_DAY), year.end)
             else:
-                year = Period(year.start, min(year.end, kept.start - ONE_DAY))
+                year = MembershipYear(year.start, min(year.end, kept.start - ONE_DAY))
         return year
 
-    def _year_of(self, day: date) -> Period:
+    def _year_of(self, day: date) -> MembershipYear:
         if self.renewal is not None:
             return _year_around(day, self.renewal)
         first, last = self.periods[0], self.periods[-1]
@@ -119,9 +119,9 @@ class MembershipCalendar:
         before = self.periods[after - 1]
         if before.contains(day):
             return before
-        return Period(before.end + ONE_DAY, self.periods[after].start - ONE_DAY)
+        return MembershipYear(before.end + ONE_DAY, self.periods[after].start - ONE_DAY)
 
-    def period_by_id(self, period_id: str) -> Period | None:
+    def period_by_id(self, period_id: str) -> MembershipYear | None:
         """The period that has this id, or ``None`` when no period of this member starts on that day."""
         try:
             period = self.period_for(date.fromisoformat(period_id))
@@ -129,7 +129,7 @@ class MembershipCalendar:
             return None
         return period if period.id == period_id else None
 
-    def between(self, first_day: date, last_day: date) -> list[Period]:
+    def between(self, first_day: date, last_day: date) -> list[MembershipYear]:
         """Every period with a day from ``first_day`` to ``last_day``, newest first; none when they are swapped."""
         if first_day > last_day:
             return []
@@ -139,7 +139,7 @@ class MembershipCalendar:
         return found
 
 
-def check_periods(periods: Sequence[Period]) -> None:
+def check_periods(periods: Sequence[MembershipYear]) -> None:
     """Raise ``ValueError`` that names the first period, counted from 1, that is backwards or overlaps another."""
     numbered = sorted(enumerate(periods, start=1), key=lambda item: item[1].start)
     for number, period in numbered:
@@ -155,7 +155,7 @@ def day_in_words(day: date) -> str:
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
-def _start(period: Period) -> date:
+def _start(period: MembershipYear) -> date:
     return period.start
 
 
@@ -169,9 +169,9 @@ def _anniversary(anchor: date, year: int) -> date:
 
 
 @lru_cache(maxsize=8192)  # the worker asks for the same few days of the same renewal dates over and over
-def _year_around(day: date, anchor: date) -> Period:
+def _year_around(day: date, anchor: date) -> MembershipYear:
     """The year, from one anniversary to the eve of the next, that contains the day; cut off where ``date`` ends."""
     year = day.year if day >= _anniversary(anchor, day.year) else day.year - 1
     start = date.min if year < date.min.year else _anniversary(anchor, year)
     end = date.max if year == date.max.year else _anniversary(anchor, year + 1) - ONE_DAY
-    return Period(start, end)
+    return MembershipYear(start, end)

@@ -12,7 +12,7 @@ from bridge.domain.audit import sampling
 from bridge.domain.audit.cases import CaseDays, State, StoredCase
 from bridge.domain.audit.decisions import AuditRules
 from bridge.domain.audit.sampling import SampledMember, SampleRequest, StoredSample, Window
-from bridge.domain.record.periods import Period
+from bridge.domain.record.periods import MembershipYear
 from bridge.errors import Conflict, FieldError, NotFound, ValidationFailed
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork, claim_key
 from bridge.store.audit.cases import AlreadySelected
@@ -53,7 +53,7 @@ class AuditSelection:
         except NotFound:
             raise _not_registered() from None
 
-    def _selected_period(self, unit: UnitOfWork, period_id: str) -> Period:
+    def _selected_period(self, unit: UnitOfWork, period_id: str) -> MembershipYear:
         """Return the member's year with this id, as their calendar is in the unit; raises ``ValidationFailed``."""
         if not unit.member["registered"] or unit.member.get("left_at"):
             raise _not_registered()
@@ -90,7 +90,7 @@ class AuditSelection:
         return sample
 
     async def _open(
-        self, unit: UnitOfWork, case_id: str, period: Period, due_date: date, by: str, sample_id: str | None
+        self, unit: UnitOfWork, case_id: str, period: MembershipYear, due_date: date, by: str, sample_id: str | None
     ) -> StoredCase:
         reviewed = await self._stores.cases.of_member(unit.member_id, unit.session)
         days = rules.case_days(period)
@@ -155,7 +155,7 @@ class AuditSelection:
         case = await self._stores.cases.get(row["case_id"])
         if case is not None:
             return case
-        period = Period(date.fromisoformat(row["start"]), date.fromisoformat(row["end"]))
+        period = MembershipYear(date.fromisoformat(row["start"]), date.fromisoformat(row["end"]))
 
         async def work(unit: UnitOfWork) -> StoredCase | None:
             if not unit.member["registered"] or unit.member.get("left_at"):

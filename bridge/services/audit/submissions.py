@@ -23,7 +23,7 @@ from bridge.domain.audit.snapshots import (
 )
 from bridge.domain.members.members import Freeze
 from bridge.domain.record.forms import Forms
-from bridge.domain.record.periods import Period
+from bridge.domain.record.periods import MembershipYear
 from bridge.errors import BridgeError
 from bridge.services.record.saving import save_entries
 from bridge.services.unit_of_work import UnitOfWork
@@ -109,8 +109,8 @@ def _mark(case: StoredCase, at: datetime) -> Freeze:
     }
 
 
-def _period(case: StoredCase) -> Period:
-    return Period(date.fromisoformat(case["start"]), date.fromisoformat(case["end"]))
+def _period(case: StoredCase) -> MembershipYear:
+    return MembershipYear(date.fromisoformat(case["start"]), date.fromisoformat(case["end"]))
 
 
 def _header(unit: UnitOfWork, case: StoredCase, receipt: str, declared: list[StoredDeclaration]) -> SnapshotHeader:

@@ -11,7 +11,7 @@ from bridge.documents import formatting
 from bridge.documents.notice import Page
 from bridge.domain.members.members import StoredMember
 from bridge.domain.record.forms import Forms
-from bridge.domain.record.periods import Elapsed
+from bridge.domain.record.periods import ElapsedTime
 from bridge.services.exports.reading import Names, RecordFilter, RecordReader
 
 Line = dict[str, Any]
@@ -27,7 +27,7 @@ def header(
     made_at: datetime,
     language: str,
     facts: Iterable[tuple[str, str]] = (),
-    elapsed: Elapsed | None = None,
+    elapsed: ElapsedTime | None = None,
 ) -> Line:
     """Return the line of the cover."""
     progress = elapsed and {"percent": elapsed.percent, "text": elapsed.text}

@@ -15,7 +15,7 @@ from bridge.domain.members.members import StoredMember
 from bridge.domain.privacy.access import Reader, Right
 from bridge.domain.record.calendars import calendar_of
 from bridge.domain.record.forms import Forms
-from bridge.domain.record.periods import Elapsed, Period, day_in_words
+from bridge.domain.record.periods import ElapsedTime, MembershipYear, day_in_words
 from bridge.errors import NotFound, Unavailable
 from bridge.services.access.access_log import AccessHistory
 from bridge.services.exports import booklets
@@ -59,7 +59,7 @@ class _Scope:
     record_filter: RecordFilter
     label: str
     slug: str
-    elapsed: Elapsed | None
+    elapsed: ElapsedTime | None
 
     @property
     def included(self) -> tuple[str, str]:
@@ -154,7 +154,7 @@ class Exports:
         if request.days is not None:
             first, last = request.days
             label = f"{day_in_words(first)} to {day_in_words(last)}"
-            choice = RecordFilter(Period(first, last), complete=not request.every)
+            choice = RecordFilter(MembershipYear(first, last), complete=not request.every)
             return _Scope(member, choice, label, f"{first}-to-{last}", None)
         if request.period == "all":
             return _Scope(member, RecordFilter(complete=not request.every), "All years", "all-years", None)
@@ -179,16 +179,16 @@ class Exports:
             pdf = self._renderer.pdf(self._log(year), patient=True)
             yield await files.pdf(f"pdf/cpd-log-{year.slug}.pdf", pdf)
 
-    async def _years(self, scope: _Scope) -> list[tuple[Period, RecordFilter]]:
+    async def _years(self, scope: _Scope) -> list[tuple[MembershipYear, RecordFilter]]:
         """Return the membership years that an export covers, oldest first: a booklet for each."""
         if scope.record_filter.span is not None:
             return [(scope.record_filter.span, scope.record_filter)]
         rows = await self._periods.list_all(scope.member["_id"])
-        years: list[tuple[Period, RecordFilter]] = []
+        years: list[tuple[MembershipYear, RecordFilter]] = []
         for row in reversed(rows):
             keys = (None, row["id"]) if row["current"] else (row["id"],)
             if row["counts"]["total"] or row["current"]:
-                span = Period(row["start"], row["end"])
+                span = MembershipYear(row["start"], row["end"])
                 years.append((span, RecordFilter(span, keys, complete=scope.record_filter.complete)))
         return years
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from bridge.domain.audit.snapshots import OF_LOG, OF_PLAN
 from bridge.domain.record.forms import Forms
-from bridge.domain.record.periods import Period
+from bridge.domain.record.periods import MembershipYear
 from bridge.domain.record.records import StoredRecord, values_of
 from bridge.store.listing import ListQuery, Position
 from bridge.store.record.records import MemberRecords, touching
@@ -31,7 +31,7 @@ class RecordFilter:
     ``periods`` are period ids, with None for the undated entries that belong to the current period.
     """
 
-    span: Period | None = None
+    span: MembershipYear | None = None
     periods: tuple[str | None, ...] | None = None
     complete: bool = True
 
@@ -73,7 +73,7 @@ class RecordReader:
 
     async def comments(self, record_filter: RecordFilter) -> AsyncGenerator[Row]:
         """Give the comments, oldest first."""
-        span = record_filter.span or Period(date.min, date.max)
+        span = record_filter.span or MembershipYear(date.min, date.max)
         after: Position | None = None
         while True:
             page = await self._stores.comments.list(self._member_id, span, [("created_at", False)], AT_ONCE, after)

@@ -16,7 +16,7 @@ from bridge.domain.audit.cases import AWAITED, REMIND_AT, StoredCase
 from bridge.domain.events import OutboxEvent, event
 from bridge.domain.members.members import StoredMember
 from bridge.domain.record.calendars import calendar_of
-from bridge.domain.record.periods import Period
+from bridge.domain.record.periods import MembershipYear
 from bridge.services.statements.follow_ups import FollowUpRunner
 from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.store.database import Session
@@ -114,7 +114,7 @@ def _days_since(last_day: str | None, today: date) -> list[date]:
     return [today - timedelta(days=back) for back in range(min(missed, MOST_DAYS))]
 
 
-def _ending(member: StoredMember, ends: set[date]) -> Period | None:
+def _ending(member: StoredMember, ends: set[date]) -> MembershipYear | None:
     """Return the membership year of a member that ends on one of these days, unless that was announced before."""
     calendar = calendar_of(member)
     periods = [period for day in ends if (period := calendar.period_for(day)).end == day]
@@ -124,11 +124,11 @@ def _ending(member: StoredMember, ends: set[date]) -> Period | None:
     )
 
 
-def _announced(member: StoredMember, period: Period) -> StoredMember:
+def _announced(member: StoredMember, period: MembershipYear) -> StoredMember:
     """Return a member, touched, of whom it is known that the end of this year was announced."""
     return {**member, "acts": member["acts"] + 1, "ending_announced": f"{period.end}"}
 
 
-def _ending_event(member: StoredMember, period: Period) -> OutboxEvent:
+def _ending_event(member: StoredMember, period: MembershipYear) -> OutboxEvent:
     key, place = f"{member['_id']}:{period.id}", (member["acts"] + 1, 1)
     return event(TASK, key, member["_id"], place, now(), {"period_id": period.id, "end": f"{period.end}"})

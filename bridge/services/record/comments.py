@@ -8,7 +8,7 @@ from functools import partial
 
 from bridge.domain.record.calendars import calendar_of
 from bridge.domain.record.comments import StoredComment
-from bridge.domain.record.periods import Period
+from bridge.domain.record.periods import MembershipYear
 from bridge.domain.sorting import order_key
 from bridge.errors import FieldError, ValidationFailed
 from bridge.services.record.periods import Periods
@@ -63,7 +63,7 @@ class MemberComments:
         return comment
 
 
-def _middle(period: Period) -> date:
+def _middle(period: MembershipYear) -> date:
     """The day a comment is filed under: when membership years move, it goes to the one that holds most of its own."""
     return period.start + (period.end - period.start) // 2
 

@@ -13,14 +13,14 @@ from bridge.domain.record import counts
 from bridge.domain.record.actions import PeriodAction, actions
 from bridge.domain.record.calendars import calendar_of, frozen_on
 from bridge.domain.record.counts import COUNTED_BY, Group
-from bridge.domain.record.periods import Elapsed, MembershipCalendar, Period
+from bridge.domain.record.periods import ElapsedTime, MembershipCalendar, MembershipYear
 from bridge.domain.record.plan import DROPPED
 from bridge.errors import NotFound
 from bridge.store.record.records import touching
 from bridge.store.stores import Stores
 
 
-class PeriodRow(TypedDict):
+class PeriodSummary(TypedDict):
     """A membership year as lists show it."""
 
     id: str
@@ -47,10 +47,10 @@ class UnlinkedCounts(TypedDict):
     logged_not_planned: int
 
 
-class PeriodOverview(PeriodRow):
+class PeriodOverview(PeriodSummary):
     """A membership year by itself."""
 
-    elapsed: Elapsed
+    elapsed: ElapsedTime
     undated: int  # entries without a day, which only the current year shows
     minutes: int
     by_type: dict[str, dict[str, int]]
@@ -73,7 +73,7 @@ class Periods:
             raise NotFound("There is no record for you yet: the membership system has not told us of you.")
         return member
 
-    async def list_all(self, member_id: str, cases: Sequence[StoredCase] = ()) -> list[PeriodRow]:
+    async def list_all(self, member_id: str, cases: Sequence[StoredCase] = ()) -> list[PeriodSummary]:
         """Return the periods from the earliest with anything in it to the current one, newest first (R19).
 
         One of the member's audit cases, ``cases``, is something too: an empty year can be submitted.
@@ -118,7 +118,7 @@ class Periods:
             "actions": actions(period, frozen=period_row["frozen"], cases=cases),
         }
 
-    def resolve(self, calendar: MembershipCalendar, period_id: str) -> Period:
+    def resolve(self, calendar: MembershipCalendar, period_id: str) -> MembershipYear:
         """Return the period that an id, or ``current``, names; raises ``NotFound``."""
         period = calendar.period_for(self.today()) if period_id == "current" else calendar.period_by_id(period_id)
         if period is None:
@@ -151,8 +151,8 @@ class Periods:
         return min([day for day in days if day <= self.today()], default=self.today())
 
     def _row(
-        self, period: Period, member: StoredMember, groups: Iterable[Group], waiting: Mapping[str, int]
-    ) -> PeriodRow:
+        self, period: MembershipYear, member: StoredMember, groups: Iterable[Group], waiting: Mapping[str, int]
+    ) -> PeriodSummary:
         freeze = frozen_on(member, period.start)
         return {
             "id": period.id,

@@ -9,7 +9,7 @@ from bridge.domain.members.members import StoredMember
 from bridge.domain.record import plan
 from bridge.domain.record.calendars import calendar_of
 from bridge.domain.record.forms import Forms
-from bridge.domain.record.periods import Period
+from bridge.domain.record.periods import MembershipYear
 from bridge.domain.record.plan import StoredPlanItem
 from bridge.domain.record.records import Values, misfits
 from bridge.domain.record.search import query_terms
@@ -153,7 +153,7 @@ def _item_with_periods(item: StoredPlanItem, member: StoredMember) -> ItemWithPe
     return {**item, "period_ids": plan.period_ids(item, calendar_of(member))}
 
 
-def _query(plan_filter: PlanFilter, period: Period | None) -> Query:
+def _query(plan_filter: PlanFilter, period: MembershipYear | None) -> Query:
     equal = {"status": plan_filter.status, "complete": plan_filter.complete, "themes": plan_filter.theme}
     query: Query = {name: value for name, value in equal.items() if value is not None}
     if period is not None:

@@ -10,7 +10,7 @@ from typing import Any
 from pymongo import UpdateOne
 
 from bridge.domain.operations.letters import LARGEST_BODY, SORTABLE, LetterBody, MirroredLetter, MirrorRow, WholeLetter
-from bridge.domain.privacy.subjects import ALWAYS, DataSubject, Span
+from bridge.domain.privacy.subjects import ALWAYS, DataSubject, TimeSpan
 from bridge.store.database import Database, Document, bulk, insert_new, reaches_store
 from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
 from bridge.store.privacy.erasures import ErasureKey
@@ -54,7 +54,7 @@ def whose(name: str, subject: DataSubject) -> Document:
     return {"$or": clauses} if len(clauses) > 1 else clauses[0]
 
 
-def _within(span: Span) -> Document:
+def _within(span: TimeSpan) -> Document:
     bounds = {"$gt": span.after, "$lte": span.until}
     given = {operator: at.isoformat() for operator, at in bounds.items() if at is not None}
     return {"failed_at": given} if given else {}

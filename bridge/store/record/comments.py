@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.domain.record.comments import StoredComment
-from bridge.domain.record.periods import Period
+from bridge.domain.record.periods import MembershipYear
 from bridge.store.database import Database, Session, reaches_store
 from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
 
@@ -24,7 +24,7 @@ class Comments:
         await self._comments.insert_one(comment, session=session)
 
     async def list(
-        self, member_id: str, period: Period, sort: Sort, limit: int, after: Position | None
+        self, member_id: str, period: MembershipYear, sort: Sort, limit: int, after: Position | None
     ) -> Listing[StoredComment]:
         """Return a page of a member's comments on a period."""
         days = {"day": {"$gte": period.start.isoformat(), "$lte": period.end.isoformat()}}

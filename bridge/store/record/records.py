@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Generic, TypeVar
 
-from bridge.domain.record.periods import Period
+from bridge.domain.record.periods import MembershipYear
 from bridge.domain.record.records import StoredRecord
 from bridge.store.database import Collection, Database, Document, Session, reaches_store
 from bridge.store.listing import Listing, ListQuery, number_of, order_index, page_of, rows_of
@@ -144,6 +144,6 @@ class MemberRecords(Generic[R]):
         return replace(query, seek={**own, "tokens": begins}, rest={"$and": rest}, sorts=True)
 
 
-def touching(period: Period) -> Document:
+def touching(period: MembershipYear) -> Document:
     """Return the query of plan items whose days touch a period (R1)."""
     return {"span.first": {"$lte": period.end.isoformat()}, "span.last": {"$gte": period.start.isoformat()}}
