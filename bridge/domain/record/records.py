@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NotRequired, TypedDict, cast
 
 from bridge.domain.members.members import FreezeMark
 from bridge.domain.record import search as keywords
 from bridge.domain.record.forms import DEFAULTS, Form, FormField
+from bridge.domain.record.periods import MembershipYear
 from bridge.domain.sorting import SortKey, order_key
 from bridge.errors import FieldError
 
@@ -40,6 +42,22 @@ class StoredRecord(TypedDict):
     deleted_at: NotRequired[datetime]
     title: NotRequired[str]
     reference: NotRequired[str]  # the number that the member or the service gave it (R48)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCriteria:
+    """The records that a list or a count has: all that is given has to hold.
+
+    ``equal`` and ``unequal`` are fields and values; a field that is a list equals each value in it. ``period_ids`` are
+    those of log entries, None among them for the undated; ``days`` the first and the last of their dates (YYYY-MM-DD).
+    ``touching`` is a year that the days of plan items touch (R1).
+    """
+
+    equal: Sequence[tuple[str, object]] = ()
+    unequal: Sequence[tuple[str, object]] = ()
+    period_ids: Sequence[str | None] | None = None
+    days: tuple[str, str] | None = None
+    touching: MembershipYear | None = None
 
 
 class Findable(TypedDict):

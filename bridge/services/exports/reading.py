@@ -10,12 +10,11 @@ from typing import Any, TypeVar
 from bridge.domain.audit.snapshots import OF_LOG, OF_PLAN
 from bridge.domain.record.forms import Forms
 from bridge.domain.record.periods import MembershipYear
-from bridge.domain.record.records import StoredRecord, values_of
-from bridge.store.listing import ListQuery, Position
-from bridge.store.record.records import MemberRecords, touching
+from bridge.domain.record.records import RecordCriteria, StoredRecord, values_of
+from bridge.store.listing import Position
+from bridge.store.record.records import MemberRecords
 from bridge.store.stores import Stores
 
-Query = dict[str, Any]
 Row = dict[str, Any]
 Names = Mapping[str, Mapping[str, str | None]]
 R = TypeVar("R", bound=StoredRecord)
@@ -35,18 +34,16 @@ class RecordFilter:
     periods: tuple[str | None, ...] | None = None
     complete: bool = True
 
-    def entries(self) -> Query:
-        """Return the query of the log entries."""
-        clauses: list[Query] = [{"complete": True}] if self.complete else []
-        if self.periods is not None:
-            clauses.append({"period_id": {"$in": list(self.periods)}})
-        elif self.span is not None:
-            clauses.append({"date": {"$gte": self.span.start.isoformat(), "$lte": self.span.end.isoformat()}})
-        return {"$and": clauses} if clauses else {}
+    def entries(self) -> RecordCriteria:
+        """Return the criteria of the log entries."""
+        complete = [("complete", True)] if self.complete else []
+        if self.periods is not None or self.span is None:
+            return RecordCriteria(complete, period_ids=self.periods)
+        return RecordCriteria(complete, days=(self.span.start.isoformat(), self.span.end.isoformat()))
 
-    def items(self) -> Query:
-        """Return the query of the plan items, which are not judged by whether they are complete (R74)."""
-        return {} if self.span is None else touching(self.span)
+    def items(self) -> RecordCriteria:
+        """Return the criteria of the plan items, which are not judged by whether they are complete (R74)."""
+        return RecordCriteria(touching=self.span)
 
 
 class RecordReader:
@@ -91,11 +88,13 @@ class RecordReader:
 
     async def log_names(self, record_filter: RecordFilter | None = None) -> Names:
         """Return id → reference and title of the log entries, every one unless narrowed."""
-        return await _names(self._stores.log.of(self._member_id), record_filter.entries() if record_filter else {})
+        return await _names(
+            self._stores.log.of(self._member_id), record_filter.entries() if record_filter else RecordCriteria()
+        )
 
     async def plan_names(self) -> Names:
         """Return id → reference and title of every plan item."""
-        return await _names(self._stores.plan.of(self._member_id), {})
+        return await _names(self._stores.plan.of(self._member_id), RecordCriteria())
 
     def _row(self, kind: str, record: StoredRecord, names: tuple[str, ...]) -> Row:
         form = self._forms.form(kind, record["form_version"])
@@ -107,18 +106,18 @@ class RecordReader:
 
 
 async def _pages(
-    records: MemberRecords[R], query: Query, order: str, fields: tuple[str, ...] = ()
+    records: MemberRecords[R], criteria: RecordCriteria, order: str, fields: tuple[str, ...] = ()
 ) -> AsyncGenerator[list[R]]:
     after: Position | None = None
     while True:
-        page = await records.page(ListQuery({}, query, [(order, False)], AT_ONCE, after, fields=fields), counts=False)
+        page = await records.page(criteria, [(order, False)], AT_ONCE, after, fields=fields, counts=False)
         yield page.items
         if (after := page.next) is None:
             return
 
 
-async def _names(records: MemberRecords[R], query: Query) -> Names:
-    pages = _pages(records, query, "title", NAMED)
+async def _names(records: MemberRecords[R], criteria: RecordCriteria) -> Names:
+    pages = _pages(records, criteria, "title", NAMED)
     return {
         record["_id"]: {"reference": record.get("reference"), "title": record.get("title")}
         async for page in pages

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from bridge.domain.events import EventData
 from bridge.domain.record import entries
 from bridge.domain.record.entries import Source, StoredEntry
 from bridge.domain.record.files import EvidenceSummary
 from bridge.domain.record.forms import Forms
-from bridge.domain.record.records import Values, misfits
+from bridge.domain.record.records import RecordCriteria, Values, misfits
 from bridge.domain.record.search import query_terms
 from bridge.services.record.periods import Periods
 from bridge.services.record.saving import (
@@ -28,10 +27,8 @@ from bridge.services.record.saving import (
     save_entries,
 )
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
-from bridge.store.listing import Listing, ListQuery, Position, Sort
+from bridge.store.listing import Listing, Position, Sort
 from bridge.store.stores import Stores
-
-Query = dict[str, Any]
 
 ROW = ("title", "type", "date", "draft", "complete", "source", "reference", "frozen", "version", "plan_ids")
 """What is read of an entry for a list: texts may be long, and are not shown there (R23)."""
@@ -55,19 +52,15 @@ class LogFilter:
     needs_attention: bool | None = None
     linked: bool | None = None
 
-    def rest(self) -> Query:
-        """Return the query of everything but the period and the keywords."""
-        equal = {"type": self.type, "source": self.source, "draft": self.draft, "complete": self.complete}
-        query: Query = {name: value for name, value in equal.items() if value is not None}
-        bounds = {"$gte": self.date_from, "$lte": self.date_to}
-        if days := {op: day.isoformat() for op, day in bounds.items() if day is not None}:
-            query["date"] = {"$gt": "", **days}
-        clauses: list[Query] = [query] if query else []
+    def criteria(self, period_ids: Sequence[str | None] | None) -> RecordCriteria:
+        """Return what of it a record is chosen by: everything but the keywords, the period by ids."""
+        equal = {name: getattr(self, name) for name in ("type", "source", "draft", "complete", "linked")}
+        chosen = [(name, value) for name, value in equal.items() if value is not None]
         if self.needs_attention is not None:
-            clauses.append({"complete": not self.needs_attention})
-        if self.linked is not None:
-            clauses.append({"linked": self.linked})
-        return {"$and": clauses} if clauses else {}
+            chosen.append(("complete", not self.needs_attention))
+        days = (str(self.date_from or date.min), str(self.date_to or date.max))
+        is_dated = self.date_from is not None or self.date_to is not None
+        return RecordCriteria(chosen, period_ids=period_ids, days=days if is_dated else None)
 
 
 class WholeEntry(StoredEntry):
@@ -97,9 +90,8 @@ class Log:
         terms = query_terms(log_filter.q)
         if log_filter.q and not terms:
             return Listing([], None, 0)
-        seek: Query = {} if period_ids is None else {"period_id": {"$in": period_ids}}
-        query = ListQuery(seek, log_filter.rest(), sort, limit, after, sorts=period_ids is not None, fields=ROW)
-        return await self._stores.log.of(member_id).page(query, terms)
+        records = self._stores.log.of(member_id)
+        return await records.page(log_filter.criteria(period_ids), sort, limit, after, terms=terms, fields=ROW)
 
     async def get(self, member_id: str, entry_id: str) -> WholeEntry:
         """Return one entry of the member with its ``evidence``; raises ``NotFound``."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from bridge.domain.audit.cases import StoredCase
 from bridge.domain.members.members import StoredMember
@@ -15,8 +16,8 @@ from bridge.domain.record.calendars import calendar_of, frozen_on
 from bridge.domain.record.counts import COUNTED_BY, Group
 from bridge.domain.record.periods import ElapsedTime, MembershipCalendar, MembershipYear
 from bridge.domain.record.plan import DROPPED
+from bridge.domain.record.records import RecordCriteria
 from bridge.errors import NotFound
-from bridge.store.record.records import touching
 from bridge.store.stores import Stores
 
 
@@ -100,7 +101,7 @@ class Periods:
         waiting = await self._stores.waiting.count_held(member_id)
         period_row = self._row(period, member, own, waiting)
         plan = self._stores.plan.of(member_id)
-        open_items: dict[str, Any] = {"log_ids": [], "status": {"$ne": DROPPED}, **touching(period)}
+        items = RecordCriteria(touching=period)
         return {
             **period_row,
             "elapsed": period.elapsed(self.today()),
@@ -108,11 +109,13 @@ class Periods:
             "minutes": counts.minutes(own),
             "by_type": counts.by_type(own),
             "plan": {
-                "total": await plan.number({}, touching(period)),
-                "incomplete": await plan.number({}, {"complete": False, **touching(period)}),
+                "total": await plan.number(items),
+                "incomplete": await plan.number(replace(items, equal=[("complete", False)])),
             },
             "unlinked": {
-                "planned_not_logged": await plan.number({}, open_items),
+                "planned_not_logged": await plan.number(
+                    replace(items, equal=[("log_ids", [])], unequal=[("status", DROPPED)])
+                ),
                 "logged_not_planned": counts.unlinked(own),
             },
             "actions": actions(period, frozen=period_row["frozen"], cases=cases),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from bridge.domain.members.members import StoredMember
 from bridge.domain.record import plan
@@ -11,7 +10,7 @@ from bridge.domain.record.calendars import calendar_of
 from bridge.domain.record.forms import Forms
 from bridge.domain.record.periods import MembershipYear
 from bridge.domain.record.plan import StoredPlanItem
-from bridge.domain.record.records import Values, misfits
+from bridge.domain.record.records import RecordCriteria, Values, misfits
 from bridge.domain.record.search import query_terms
 from bridge.services.record.periods import Periods
 from bridge.services.record.saving import (
@@ -27,11 +26,8 @@ from bridge.services.record.saving import (
     save_items,
 )
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
-from bridge.store.listing import Listing, ListQuery, Position, Sort
-from bridge.store.record.records import touching
+from bridge.store.listing import Listing, Position, Sort
 from bridge.store.stores import Stores
-
-Query = dict[str, Any]
 
 ROW = (
     *("title", "start_date", "completion_date", "status", "themes", "reference"),
@@ -50,6 +46,17 @@ class PlanFilter:
     complete: bool | None = None
     theme: str | None = None
     linked: bool | None = None
+
+    def criteria(self, period: MembershipYear | None) -> RecordCriteria:
+        """Return what of it an item is chosen by: everything but the keywords."""
+        equal = {"status": self.status, "complete": self.complete, "themes": self.theme}
+        chosen: list[tuple[str, object]] = [(name, value) for name, value in equal.items() if value is not None]
+        unlinked: list[tuple[str, object]] = [("log_ids", [])]
+        return RecordCriteria(
+            [*chosen, *(unlinked if self.linked is False else [])],
+            unlinked if self.linked else [],
+            touching=period,
+        )
 
 
 class ItemWithPeriods(StoredPlanItem):
@@ -77,8 +84,8 @@ class Plan:
             return Listing([], None, 0)
         is_one_period = plan_filter.period not in {None, "all"}
         period = self._periods.resolve(calendar_of(member), str(plan_filter.period)) if is_one_period else None
-        rest = _query(plan_filter, period)
-        page = await self._stores.plan.of(member_id).page(ListQuery({}, rest, sort, limit, after, fields=ROW), terms)
+        criteria = plan_filter.criteria(period)
+        page = await self._stores.plan.of(member_id).page(criteria, sort, limit, after, terms=terms, fields=ROW)
         return Listing([_item_with_periods(item, member) for item in page.items], page.next, page.total)
 
     async def get(self, member_id: str, item_id: str) -> ItemWithPeriods:
@@ -151,13 +158,3 @@ async def _number(unit: UnitOfWork) -> str:
 
 def _item_with_periods(item: StoredPlanItem, member: StoredMember) -> ItemWithPeriods:
     return {**item, "period_ids": plan.period_ids(item, calendar_of(member))}
-
-
-def _query(plan_filter: PlanFilter, period: MembershipYear | None) -> Query:
-    equal = {"status": plan_filter.status, "complete": plan_filter.complete, "themes": plan_filter.theme}
-    query: Query = {name: value for name, value in equal.items() if value is not None}
-    if period is not None:
-        query |= touching(period)
-    if plan_filter.linked is not None:
-        query["log_ids"] = {"$ne": []} if plan_filter.linked else []
-    return query

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Generic, TypeVar
 
-from bridge.domain.record.periods import MembershipYear
-from bridge.domain.record.records import StoredRecord
+from bridge.domain.record.records import RecordCriteria, StoredRecord
 from bridge.store.database import Collection, Database, Document, Session, reaches_store
-from bridge.store.listing import Listing, ListQuery, number_of, order_index, page_of, rows_of
+from bridge.store.listing import Listing, ListQuery, Position, Sort, number_of, order_index, page_of, rows_of
 from bridge.store.writing import save
 
 LISTED: Document = {"listed": True}
@@ -106,11 +105,23 @@ class MemberRecords(Generic[R]):
         """Write what differs between each pair of before and after, in one bulk write."""
         await save(self._records, changes, self._session)
 
-    async def page(self, query: ListQuery, terms: Sequence[str] = (), *, counts: bool = True) -> Listing[R]:
+    async def page(
+        self,
+        criteria: RecordCriteria,
+        sort: Sort,
+        limit: int,
+        after: Position | None = None,
+        *,
+        terms: Sequence[str] = (),
+        fields: Sequence[str] = (),
+        counts: bool = True,
+    ) -> Listing[R]:
         """Return a page of listed records; each of ``terms`` must begin a word of the record (R20).
 
-        Without ``counts`` the total is left at 0.
+        ``fields`` are those to read, all when empty. Without ``counts`` the total is left at 0.
         """
+        seek, rest = _query(criteria)
+        query = ListQuery(seek, rest, sort, limit, after, sorts=bool(seek), fields=fields)
         narrowed = self._narrowed(query, terms)
         if not counts:
             return Listing(*await rows_of(self._records, narrowed), 0)
@@ -130,9 +141,10 @@ class MemberRecords(Generic[R]):
         rows = self._records.aggregate([{"$match": match}, {"$group": group}])
         return [{**row["_id"], "n": row["n"], "total": row["total"]} async for row in rows]
 
-    async def number(self, seek: Document, rest: Document | None = None) -> int:
-        """Return how many listed records there are; ``seek`` names fields of one index."""
-        return await number_of(self._records, {"member_id": self._member_id, **LISTED, **seek}, rest or {})
+    async def number(self, criteria: RecordCriteria) -> int:
+        """Return how many listed records there are."""
+        seek, rest = _query(criteria)
+        return await number_of(self._records, {"member_id": self._member_id, **LISTED, **seek}, rest)
 
     def _narrowed(self, query: ListQuery, terms: Sequence[str]) -> ListQuery:
         own: Document = {"member_id": self._member_id, **LISTED}
@@ -144,6 +156,14 @@ class MemberRecords(Generic[R]):
         return replace(query, seek={**own, "tokens": begins}, rest={"$and": rest}, sorts=True)
 
 
-def touching(period: MembershipYear) -> Document:
-    """Return the query of plan items whose days touch a period (R1)."""
-    return {"span.first": {"$lte": period.end.isoformat()}, "span.last": {"$gte": period.start.isoformat()}}
+def _query(criteria: RecordCriteria) -> tuple[Document, Document]:
+    """Return the two parts of a query (``store.listing``): what an index is read by, and the rest."""
+    seek = {} if criteria.period_ids is None else {"period_id": {"$in": list(criteria.period_ids)}}
+    clauses: list[Document] = [{name: value} for name, value in criteria.equal]
+    clauses += [{name: {"$ne": value}} for name, value in criteria.unequal]
+    if criteria.days is not None:
+        first, last = criteria.days
+        clauses.append({"date": {"$gte": first, "$lte": last}})
+    if year := criteria.touching:
+        clauses.append({"span.first": {"$lte": year.end.isoformat()}, "span.last": {"$gte": year.start.isoformat()}})
+    return seek, {"$and": clauses} if clauses else {}
