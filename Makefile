@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help install demo run test check bench bench-lrs faults fuzz soak sbom licences audit image-check pins clean
+.PHONY: help install demo run test check bench bench-lrs faults fuzz soak sbom licences audit image-check figures pins clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 PACKAGES := bridge consumers deploy schemas
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST_ARGS ?=
+FIGURES ?=
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +83,9 @@ audit: install ## Ask for known faults of the pins; fails when one could not be 
 
 image-check: install ## Do what the image's build does, without a Docker engine (fetches the pinned dependencies)
 	@$(BIN)/python -m tests.support.image
+
+figures: ## Print how the code reads, in figures with limits (FIGURES="--at COMMIT" an older one, "--list NAME" what it counts)
+	@$(PYTHON) -m tests.figures $(FIGURES)
 
 pins: ## Make deploy/requirements/*.txt again from pyproject.toml
 	@tools="$$(mktemp -d)"; trap 'rm -rf "$$tools"' EXIT; \

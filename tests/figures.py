@@ -1,0 +1,398 @@
+"""Figures of how the code reads, each with its limit; ``make figures`` prints them.
+
+``--at COMMIT`` measures an older commit, ``--list NAME`` prints the places that a figure counts, and ``--shrink``
+takes out of the list of banned names what is no longer there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import functools
+import io
+import json
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, median
+
+ROOT = Path(__file__).parents[1]
+PRODUCT = ("bridge", "consumers", "deploy", "schemas")
+ALLOWED = Path(__file__).parent / "support" / "allowed_names.json"
+"""The offenders that are still allowed, and how often: the list only shrinks, nothing is added to it."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+PRONOUNS = _words(
+    """
+    all another both each enough every everything hers his it mine more most much nobody none nothing one ones other
+    others ours own same several some somebody something such that theirs them these they thing things this those what
+    which who whom whose
+    """
+)
+PARTICIPLES = _words(
+    """
+    alike alone began begun born borne bought broken brought built came caught chosen come did doing done drawn driven
+    due eaten fallen felt forgotten found gave given going gone got grown had heard hidden holding hoping kept knew
+    known laid leaving led left lent lived living looking lost made meant met naming needing paid running said sat saw
+    seen sent shown shut sought spent spoken stolen stood swept taken telling tellings thought told took waiting went
+    won worn written wrote
+    """
+)
+NOUNS_IN_ED = _words("bleed breed deed embed exceed feed indeed need proceed red reed seed shed sled speed succeed")
+FIELD_WORDS = _words(
+    """
+    accepted completed created deleted elapsed enabled estimated expected expired failed held merged parked passed
+    published received recorded redelivered registered rejected related returned signed started stored submitted
+    updated voided
+    """
+)
+"""Participles that xAPI, AMQP, HTTP, the contract's states or every program use as a noun or an adjective."""
+
+UNTYPED_MAPPINGS = frozenset({"dict", "Mapping", "MutableMapping"})
+CONTRACTS = frozenset({"TypedDict", "BaseModel", "BaseSettings"})
+"""Bases of classes whose fields have the contract's names, not ours."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source file, parsed."""
+
+    path: str
+    lines: int
+    tree: ast.Module
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where something is: the file, the line, and what is there."""
+
+    path: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure with its limit, and the places that it counts."""
+
+    key: str
+    label: str
+    value: float
+    limit: str
+    holds: bool
+    places: Sequence[Place] = ()
+
+
+def sources(root: Path, folders: Iterable[str]) -> list[Source]:
+    """The Python files in ``folders``, by path."""
+    return [
+        Source(path.relative_to(root).as_posix(), len(text.splitlines()), ast.parse(text))
+        for folder in folders
+        for path in sorted((root / folder).rglob("*.py"))
+        for text in [path.read_text()]
+    ]
+
+
+def classes(files: Iterable[Source]) -> Iterator[tuple[Source, ast.ClassDef]]:
+    """Each class with its file."""
+    return ((file, node) for file in files for node in ast.walk(file.tree) if isinstance(node, ast.ClassDef))
+
+
+def functions(files: Iterable[Source]) -> Iterator[tuple[Source, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Each function with its file."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return ((file, node) for file in files for node in ast.walk(file.tree) if isinstance(node, kinds))
+
+
+def _last_name(node: ast.expr) -> str:
+    if isinstance(node, ast.Subscript):
+        return _last_name(node.value)
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _is_untyped(node: ast.AST) -> bool:
+    if isinstance(node, ast.Subscript) and _last_name(node.value) in UNTYPED_MAPPINGS:
+        arguments = node.slice.elts if isinstance(node.slice, ast.Tuple) else []
+        return bool(arguments) and _last_name(arguments[-1]) == "Any"
+    return isinstance(node, ast.Name) and node.id == "Document"
+
+
+def untyped(files: Iterable[Source]) -> list[Place]:
+    """Where a mapping of anything, or a ``Document``, is said in place of a type."""
+    return [
+        Place(file.path, node.lineno, ast.unparse(node))
+        for file in files
+        for node in ast.walk(file.tree)
+        if _is_untyped(node) and isinstance(node, ast.expr)
+    ]
+
+
+def is_banned(name: str) -> bool:
+    """Whether the name of a variable is a pronoun or a participle, and so says nothing of what it holds."""
+    if name.startswith("__") or (name[:1].isupper() and not name.isupper()):  # Python's own; a type
+        return False
+    word = name.strip("_").lower()
+    participle = word in PARTICIPLES or (bool(re.fullmatch(r"[a-z]{2,}ed", word)) and word not in NOUNS_IN_ED)
+    return word in PRONOUNS or (participle and word not in FIELD_WORDS)
+
+
+def _contracts(files: Sequence[Source]) -> frozenset[str]:
+    """The classes whose fields are the contract's: documents, API models, settings, and what derives from them."""
+    bases = {node.name: {_last_name(base) for base in node.bases} for _, node in classes(files)}
+    names = CONTRACTS
+    while more := {name for name, parents in bases.items() if parents & names} - names:
+        names |= more
+    return names
+
+
+def _is_state(node: ast.Assign, value: ast.expr) -> bool:
+    """Whether a constant spells its own value, as ``CLOSED = "closed"`` does."""
+    names = {target.id.lower() for target in node.targets if isinstance(target, ast.Name)}
+    return isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value.lower() in names
+
+
+def _is_adjective(node: ast.AST) -> bool:
+    """Whether a node is a truth value or a state, as annotated or as assigned: an adjective is right there."""
+    if isinstance(node, ast.arg):
+        return node.annotation is not None and ast.unparse(node.annotation) in {"bool", "bool | None"}
+    if isinstance(node, ast.AnnAssign):
+        return ast.unparse(node.annotation) in {"bool", "bool | None"}
+    if isinstance(node, ast.Assign):
+        value = node.value
+        return (
+            isinstance(value, ast.Compare)
+            or _is_state(node, value)
+            or (isinstance(value, ast.Constant) and isinstance(value.value, bool))
+            or (isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not))
+            or (isinstance(value, ast.Call) and _last_name(value.func) in {"bool", "any", "all", "isinstance"})
+        )
+    return False
+
+
+def _targets(node: ast.AST) -> list[ast.expr]:
+    if isinstance(node, ast.Assign):
+        return node.targets
+    return [node.target] if isinstance(node, ast.AnnAssign) else []
+
+
+def _exempt(file: Source, contracts: frozenset[str]) -> set[int]:
+    """The nodes that may have such names: truth values, states, fields of the contract, and ``other``."""
+    nodes: list[ast.AST] = []
+    for node in ast.walk(file.tree):
+        if _is_adjective(node):
+            nodes += _targets(node) or [node]
+        elif isinstance(node, ast.ClassDef) and node.name in contracts:
+            nodes += [target for field in node.body for target in _targets(field)]
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("__"):
+            nodes += [argument for argument in node.args.args if argument.arg == "other"]
+    return {id(node) for node in nodes}
+
+
+def _bound_name(node: ast.AST) -> str | None:
+    if isinstance(node, ast.arg):
+        return None if node.arg in {"self", "cls"} else node.arg
+    if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Store):
+        return _last_name(node)
+    return None
+
+
+def bindings(files: Sequence[Source]) -> Iterator[tuple[Place, bool]]:
+    """Each name that is bound (variable, parameter, attribute), and whether it may be an adjective."""
+    contracts = _contracts(files)
+    for file in files:
+        exempt = _exempt(file, contracts)
+        for node in ast.walk(file.tree):
+            if (name := _bound_name(node)) is not None:
+                yield Place(file.path, getattr(node, "lineno", 1), name), id(node) in exempt
+
+
+def banned(files: Sequence[Source]) -> list[Place]:
+    """Where a pronoun or a participle is bound as a name."""
+    return [place for place, exempt in bindings(files) if not exempt and is_banned(place.text)]
+
+
+MONGO_WORD = re.compile(r"\$(?!(ref|defs|schema|id)$)[a-z]")  # JSON Schema has some of its own
+
+
+def query_language(files: Iterable[Source]) -> list[Place]:
+    """Where MongoDB's query language is spoken outside ``store/``: a text that begins with one of its ``$`` words."""
+    return [
+        Place(file.path, node.lineno, node.value)
+        for file in files
+        if not file.path.startswith("bridge/store/")
+        for node in ast.walk(file.tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and MONGO_WORD.match(node.value)
+    ]
+
+
+def twice(files: Sequence[Source]) -> list[Place]:
+    """Where a class has a name that another class has."""
+    counts = Counter(node.name for _, node in classes(files))
+    places = (Place(file.path, node.lineno, node.name) for file, node in classes(files) if counts[node.name] > 1)
+    return sorted(places, key=lambda place: (place.text, place))
+
+
+def own_imports(file: Source, modules: frozenset[str]) -> set[str]:
+    """The modules of the product that a file imports."""
+    names: set[str] = set()
+    for node in ast.walk(file.tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            members = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= members & modules or {node.module}
+    return {name for name in names if name.split(".")[0] in PRODUCT}
+
+
+def service_imports(files: Sequence[Source]) -> list[Place]:
+    """Each service module, with how many modules of the product it imports (as the line), most first."""
+    modules = frozenset(file.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for file in files)
+    services = (
+        file for file in files if file.path.startswith("bridge/services/") and not file.path.endswith("/__init__.py")
+    )
+    counts = ((len(own_imports(file, modules)), file.path) for file in services)
+    return [Place(path, count, f"imports {count} modules") for count, path in sorted(counts, reverse=True)]
+
+
+Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def _public(node: Documented) -> Iterator[Documented]:
+    yield node
+    for child in node.body:
+        if isinstance(child, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and not child.name.startswith("_"):
+            if isinstance(child, ast.ClassDef):
+                yield from _public(child)
+            else:
+                yield child
+
+
+def undocumented(files: Iterable[Source]) -> tuple[list[Place], int]:
+    """The public modules, classes and functions without a docstring, and how many there are in all."""
+    nodes = [(file, node) for file in files for node in _public(file.tree)]
+    bare = [(file, node) for file, node in nodes if ast.get_docstring(node) is None]
+    return [Place(file.path, getattr(node, "lineno", 1), getattr(node, "name", "module")) for file, node in bare], len(
+        nodes
+    )
+
+
+def lengths(files: Iterable[Source]) -> list[Place]:
+    """Each function, with how many lines it has, docstring and all (as the text), longest first."""
+    measured = (
+        ((node.end_lineno or node.lineno) - node.lineno + 1, Place(file.path, node.lineno, node.name))
+        for file, node in functions(files)
+    )
+    return [
+        Place(place.path, place.line, f"{count} lines: {place.text}") for count, place in sorted(measured, reverse=True)
+    ]
+
+
+def figures(root: Path) -> list[Figure]:
+    """The figures of the source tree at ``root``."""
+    files, tests = sources(root, PRODUCT), sources(root, ["tests"])
+    lines = sum(file.lines for file in files)
+    documents, names, test_names = untyped(files), banned(files), banned(tests)
+    share = 100 * len(names) / sum(1 for _ in bindings(files))
+    test_share = 100 * len(test_names) / sum(1 for _ in bindings(tests))
+    doubles, queries = twice(files), query_language(files)
+    imports = service_imports(files)
+    per_service = mean(place.line for place in imports)
+    bare, public = undocumented(files)
+    docstrings = 100 * (1 - len(bare) / public)
+    functions_by_length = lengths(files)
+    middle = median(int(place.text.split()[0]) for place in functions_by_length)
+    density = 1000 * len(documents) / lines
+    return [
+        Figure("untyped", "untyped documents in 1,000 lines", density, "≤ 6", density <= 6, documents),
+        Figure("names", "pronoun and participle names, %", share, "≤ 1", share <= 1, names),
+        Figure("test-names", "the same in tests, %", test_share, "≤ 1", test_share <= 1, test_names),
+        Figure(
+            "classes", "class names defined twice", len({place.text for place in doubles}), "0", not doubles, doubles
+        ),
+        Figure("queries", "words of MongoDB outside the store", len(queries), "0", not queries, queries),
+        Figure(
+            "imports", "own modules imported by a service module", per_service, "≤ 5.5", per_service <= 5.5, imports
+        ),
+        Figure("docstrings", "public docstrings, %", docstrings, "≥ 95", docstrings >= 95, bare),
+        Figure("lengths", "median lines of a function", middle, "≤ 6", middle <= 6, functions_by_length),
+        Figure("lines", "product lines", lines, "", True),
+    ]
+
+
+@functools.cache
+def offenders() -> dict[str, dict[str, int]]:
+    """How often what is banned occurs: names in product and tests, classes of one name, queries outside the store."""
+    product, tests = sources(ROOT, PRODUCT), sources(ROOT, ["tests"])
+    places = {
+        "product": banned(product),
+        "tests": banned(tests),
+        "classes": twice(product),
+        "queries": query_language(product),
+    }
+    return {part: dict(sorted(Counter(place.text for place in listing).items())) for part, listing in places.items()}
+
+
+def allowed() -> dict[str, dict[str, int]]:
+    """The offenders that are still allowed."""
+    return json.loads(ALLOWED.read_text())
+
+
+def shrink() -> None:
+    """Take out of the list what is no longer there; nothing is added to it."""
+    present = offenders()
+    shrunk = {
+        part: {name: min(count, present[part][name]) for name, count in names.items() if name in present[part]}
+        for part, names in allowed().items()
+    }
+    ALLOWED.write_text(json.dumps(shrunk, indent=2) + "\n")
+
+
+def _show(root: Path, key: str | None) -> int:
+    measured = figures(root)
+    if key is not None:
+        for place in next(figure.places for figure in measured if figure.key == key):
+            print(place)
+        return 0
+    for figure in measured:
+        verdict = "" if figure.holds else "  not held"
+        print(f"{figure.key:11} {figure.label:42} {figure.value:9.2f}  {figure.limit:6}{verdict}")
+    return 0 if all(figure.holds for figure in measured) else 1
+
+
+def main() -> int:
+    """Print the figures, or what one of them counts; 1 when one is not held."""
+    keys = ["untyped", "names", "test-names", "classes", "queries", "imports", "docstrings", "lengths"]
+    parser = argparse.ArgumentParser(prog="make figures", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--at", metavar="COMMIT", help="measure this commit")
+    parser.add_argument("--list", metavar="NAME", choices=keys, help=f"print what it counts: {', '.join(keys)}")
+    parser.add_argument(
+        "--shrink", action="store_true", help="shrink tests/support/allowed_names.json to what is there"
+    )
+    options = parser.parse_args()
+    if options.shrink:
+        shrink()
+        return 0
+    if options.at is None:
+        return _show(ROOT, options.list)
+    packed = subprocess.run(["git", "archive", options.at], cwd=ROOT, check=True, capture_output=True).stdout
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        archive.extractall(folder, filter="data")
+        _show(Path(folder), options.list)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

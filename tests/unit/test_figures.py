@@ -1,0 +1,62 @@
+"""How the code reads: names that say what they hold, classes with a name of their own, queries in the store alone."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tests.figures import (
+    Place,
+    Source,
+    allowed,
+    banned,
+    offenders,
+    query_language,
+    twice,
+    untyped,
+)
+
+PARTS = {"product": "names", "tests": "test-names", "classes": "classes", "queries": "queries"}
+"""Each part of the list of offenders, with the figure that counts it."""
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_no_offender_is_added(part: str) -> None:
+    """A banned name, a class name twice or a query outside the store occurs no more often than listed."""
+    listed = allowed()[part]
+    added = {text: count for text, count in offenders()[part].items() if count > listed.get(text, 0)}
+    assert not added, f"each with its line: make figures FIGURES='--list {PARTS[part]}'"
+
+
+SAMPLE = """
+class Row(TypedDict):
+    told: str
+
+class Told:
+    frozen: int
+    noted: bool
+    noted_at: int
+    sent: Document
+
+class Told:
+    pass
+
+CLOSED = "closed"
+DONE = "finished"
+
+def given(one: dict[str, Any], held: Mapping[str, int], due: bool) -> None:
+    found = {"$set": one}
+    locked = one is None
+    for it, entry in found:
+        one.kept = entry
+"""
+
+
+def test_what_counts_as_an_offender() -> None:
+    """Pronouns and participles count, but not states, truth values, the field's words and a document's fields."""
+    sample = [Source("bridge/sample.py", 21, ast.parse(SAMPLE))]
+    assert {place.text for place in banned(sample)} == {"sent", "DONE", "one", "found", "it", "kept"}
+    assert [place.text for place in untyped(sample)] == ["Document", "dict[str, Any]"]
+    assert twice(sample) == [Place("bridge/sample.py", 5, "Told"), Place("bridge/sample.py", 11, "Told")]
+    assert [place.text for place in query_language(sample)] == ["$set"]
