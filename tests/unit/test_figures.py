@@ -7,10 +7,12 @@ import ast
 import pytest
 
 from tests.figures import (
+    ROOT,
     Place,
     Source,
     allowed,
     banned,
+    figures,
     offenders,
     query_language,
     twice,
@@ -27,6 +29,17 @@ def test_no_offender_is_added(part: str) -> None:
     listed = allowed()[part]
     added = {text: count for text, count in offenders()[part].items() if count > listed.get(text, 0)}
     assert not added, f"each with its line: make figures FIGURES='--list {PARTS[part]}'"
+
+
+def test_each_figure_is_held() -> None:
+    """A figure keeps its limit, or gets no worse than listed."""
+    listed = allowed()["bounds"]
+    worse = [
+        f"{figure.label}: {figure.value:.2f}"
+        for figure in figures(ROOT)
+        if not figure.holds and figure.value > listed.get(figure.key, 0)
+    ]
+    assert not worse
 
 
 SAMPLE = """
