@@ -1,0 +1,45 @@
+"""How many files a reader opens to follow a use case: a completed statement, and a PATCH of an entry."""
+
+from __future__ import annotations
+
+import orjson
+from aio_pika import Message
+
+from tests.support.journey import Journey
+from tests.support.paths import traced
+from tests.support.portal import Portal, full_entry
+from tests.support.statements import completed, member
+
+STATEMENT = 46
+"""Files that a statement may enter, from the delivery to its acknowledgement: 50 before the corridors, 20 wanted."""
+PATCH = 37
+"""Files that a change of an entry may enter, from its route to the answer on the wire: 18 wanted."""
+
+
+async def test_a_completed_statement_enters_few_files(bridge: Journey) -> None:
+    """A reader can follow a completion to the draft; the files are printed in their order."""
+    await bridge.add_member("m-1", member())
+    await bridge.send(completed(activity="course/before"))  # what is done once is done
+    exchange = await bridge.channel.get_exchange(bridge.topology.statements, ensure=False)
+    message = Message(orjson.dumps(completed()), correlation_id="followed")
+    with traced("consumers/inbox.py") as trace:
+        await exchange.publish(message, "statement.completed")
+        [[outcome]] = await bridge.settled(["followed"])
+    print(trace)  # noqa: T201 - for pytest -s: what to merge
+    assert outcome.disposition == "recorded"
+    assert {"consumers/inbox.py", "bridge/store/database.py"} <= trace.functions.keys()
+    assert len(trace.functions) <= STATEMENT
+
+
+async def test_a_change_of_an_entry_enters_few_files(portal: Portal) -> None:
+    """A reader can follow a PATCH to its answer; the files are printed in their order."""
+    browser = await portal.member()
+    entry = await browser.post("/v1/log", full_entry())
+    path = f"/v1/log/{entry['id']}"
+    await browser.patch(path, {"title": "Before"})
+    with traced("bridge/api/http/serving.py") as trace:
+        answer = await browser.call("PATCH", path, {"title": "After"}, if_match="*")
+    print(trace)  # noqa: T201 - for pytest -s: what to merge
+    assert answer.status == 200
+    assert {"bridge/api/log.py", "bridge/store/database.py"} <= trace.functions.keys()
+    assert len(trace.functions) <= PATCH
