@@ -1,17 +1,37 @@
-"""What the README says is what the code has."""
+"""What the README and CONTRIBUTING say is what the code has."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+import pytest
+
 from bridge.settings import settings_table
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 def test_the_settings_table_is_the_code_s() -> None:
     """The table of settings is the one that `python -m bridge.settings` prints."""
-    found = re.search(r"<!-- settings:.*?-->\n(.*?)\n<!-- end of settings -->", README, re.DOTALL)
-    assert found is not None
-    assert found.group(1) == settings_table()
+    table = re.search(r"<!-- settings:.*?-->\n(.*?)\n<!-- end of settings -->", README, re.DOTALL)
+    assert table is not None
+    assert table.group(1) == settings_table()
+
+
+def test_each_file_on_the_map_is_there() -> None:
+    """A path in CONTRIBUTING is a file or folder; one without a folder is beside the path before it."""
+    folder, missing = ROOT, list[str]()
+    for path in re.findall(r"`([\w/.]+(?:\.py|\.md|\.json|/))`", CONTRIBUTING):
+        folder = (ROOT / path).parent if "/" in path.rstrip("/") else folder
+        if not (ROOT / path).exists() and not (folder / path).exists():
+            missing.append(path)
+    assert not missing
+
+
+@pytest.mark.parametrize("corridor", re.findall(r"^\| `(\w+)` \|", CONTRIBUTING, re.MULTILINE))
+def test_each_corridor_is_on_the_floors(corridor: str) -> None:
+    """A corridor of the map is a folder of the services."""
+    assert (ROOT / "bridge" / "services" / corridor).is_dir()
