@@ -12,7 +12,7 @@ from tests.support.statements import completed, member
 
 STATEMENT = 46
 """Files that a statement may enter, from the delivery to its acknowledgement: 50 before the corridors, 20 wanted."""
-PATCH = 37
+PATCH = 36
 """Files that a change of an entry may enter, from its route to the answer on the wire: 18 wanted."""
 
 
