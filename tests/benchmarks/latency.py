@@ -46,9 +46,8 @@ async def _seen(world: World, waiting: dict[str, float], total: int) -> list[flo
     """Look for what waits, all in one read as that costs little, until ``total`` were seen; milliseconds each."""
     taken: list[float] = []
     while len(taken) < total:
-        looked_for = {"_id": {"$in": list(waiting)}}
-        rows = [row["_id"] async for row in world.raw["log_entries"].find(looked_for, {"_id": 1})]
+        entry_ids = await world.storage.log_entries.ids({"_id": {"$in": list(waiting)}})
         now = time.monotonic()
-        taken += [(now - waiting.pop(row)) * 1000 for row in rows]
+        taken += [(now - waiting.pop(entry_id)) * 1000 for entry_id in entry_ids]
         await asyncio.sleep(0.005)
     return taken

@@ -94,12 +94,11 @@ class Backlog:
 
 async def written(world: World, entry_ids: Sequence[str], every: float = LOOK_EVERY) -> None:
     """Wait until all of these are in the log; looking is by id, since counting reads a whole collection."""
-    missing = list(entry_ids)
+    missing: list[str] = list(entry_ids)
     while missing:
-        looked_for = {"_id": {"$in": missing[:100]}}
-        there = {row["_id"] async for row in world.raw["log_entries"].find(looked_for, {"_id": 1})}
-        missing = [one for one in missing if one not in there]
-        if not there:
+        written_ids: set[str] = set(await world.storage.log_entries.ids({"_id": {"$in": missing[:100]}}))
+        missing = [key for key in missing if key not in written_ids]
+        if not written_ids:
             await asyncio.sleep(every)
 
 
@@ -142,7 +141,7 @@ async def work_off(
         await written(world, ids[-1:])
         await written(world, ids[-last:])  # batches beside the last one may end after it
         took = time.monotonic() - begun
-        while await world.raw["outbox"].find_one({}, {"_id": 1}):
+        while await world.storage.outbox.has():
             await asyncio.sleep(LOOK_EVERY)
         used = sum(child.cpu for child in running) - cpu
         conflicts = sum([await child.conflicts() for child in running]) if tuple(argv) == WORKER else 0.0

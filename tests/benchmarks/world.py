@@ -17,6 +17,7 @@ from bridge.settings import Settings, load
 from bridge.tokens import DEV_ISSUER, PUBLIC_NAME, dev_key
 from deploy.dev import mongo
 from tests.support.statements import account, member
+from tests.support.storage import Storage
 
 INSERTED_AT_ONCE = 1000
 
@@ -30,9 +31,9 @@ class World:
     directory: Path
 
     @property
-    def raw(self) -> Any:
-        """The driver's database."""
-        return self.services.stores.database.raw
+    def storage(self) -> Storage:
+        """What is stored."""
+        return Storage(self.services.stores.database)
 
 
 @asynccontextmanager
@@ -83,14 +84,13 @@ async def _filled(mongo_url: str, amqp_url: str, directory: Path, name: str, mem
 
 async def _put_members(services: wiring.Services, count: int) -> None:
     """Bring one member as the membership system does, and insert the others as copies of what that made."""
-    raw = services.stores.database.raw
+    rows = Storage(services.stores.database)
     await services.members.put("m-0", MemberIn.model_validate(member("0")))
-    template = await raw["members"].find_one({"_id": "m-0"})
-    assert template is not None
+    template = await rows.members.get("m-0")
     for start in range(1, count, INSERTED_AT_ONCE):
         members = [_copy(template, number) for number in range(start, min(start + INSERTED_AT_ONCE, count))]
-        await raw["members"].insert_many(members)
-        await raw["identifiers"].insert_many(
+        await rows.members.insert(members)
+        await rows.identifiers.insert(
             [{"_id": key, "member_id": document["_id"]} for document in members for key in document["keys"]]
         )
 

@@ -15,6 +15,7 @@ from bridge.settings import Settings
 from deploy.dev.services import DevServices
 from tests.support.processes import Running, worker_process
 from tests.support.statements import completed
+from tests.support.storage import storage
 from tests.support.stream import MEMBERS, Stream, dead_bodies, patient, prove, publish
 
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "6"))
@@ -23,7 +24,7 @@ ROUNDS = int(os.environ.get("FAULT_ROUNDS", "6"))
 
 async def _count(services: wiring.Services) -> int:
     """How many entries there are; exact, since nothing here deletes one, and cheap, so that looking holds nobody up."""
-    return await services.stores.database.raw["log_entries"].estimated_document_count()
+    return await storage(services).log_entries.estimate()
 
 
 @pytest.mark.timeout(1300)
@@ -43,7 +44,7 @@ async def test_a_worker_killed_three_times_loses_nothing(faulty: Settings, tmp_p
         await publishing
         await _reached(services, total)
         worker.stop()
-        assert await services.stores.database.raw["log_entries"].count_documents({"deleted_at": None}) == total
+        assert await storage(services).log_entries.count({"deleted_at": None}) == total
     assert await dead_bodies(faulty, 0) == set()
 
 

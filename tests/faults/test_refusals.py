@@ -28,6 +28,7 @@ from deploy.dev.services import DevServices
 from tests.support.processes import Running, worker_process
 from tests.support.refusals import How, refusing_store
 from tests.support.statements import completed, member
+from tests.support.storage import storage
 from tests.support.stream import Stream, dead_bodies, prove, publish
 
 REFUSALS: list[tuple[int, How, str]] = [
@@ -148,8 +149,8 @@ async def test_a_full_disk_is_waited_for(faulty: Settings, small_disk: Path, tmp
         async with wiring.services(settings) as services, asyncio.timeout(60):
             while (await services.stores.statements.counts()).get("recorded", 0) < len(statements):
                 await asyncio.sleep(0.1)  # another process works; the ledger is the only sign of it
-            logged = services.stores.database.raw["log_entries"]
-            assert await logged.count_documents({"deleted_at": None}) == len(statements)
+            logged = storage(services).log_entries
+            assert await logged.count({"deleted_at": None}) == len(statements)
         await asyncio.to_thread(worker.stop)
     finally:
         worker.kill()

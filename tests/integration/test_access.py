@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from bridge.domain.privacy.access import CHAINS, Access, AccessLogRow, Reader, R
 from bridge.settings import Settings
 from tests.support.audit import PERIOD, SECRET, Office, Person, open_office
 from tests.support.life import holds
+from tests.support.storage import Rows, storage
 
 
 @pytest.fixture
@@ -72,12 +73,12 @@ async def test_nothing_is_shown_that_could_not_be_noted(desk: Office, monkeypatc
     await sam.record()
     case = await team.select()
     await sam.submit(case)
-    heads = desk.services.stores.database.collection("access_heads")
-    kept = [head async for head in heads.find({})]
-    await heads.delete_many({})
+    heads = storage(desk.services).access_heads
+    genuine = await heads.all()
+    await heads.delete()
     reply = await team("GET", f"/v1/register/cases/{case}/record")
     assert (reply.status, SECRET in reply.raw.decode()) == (500, False)
-    await heads.insert_many(kept)
+    await heads.insert(genuine)
     assert (await team("GET", f"/v1/register/cases/{case}/record")).status == 200
 
 
@@ -132,7 +133,7 @@ async def test_words_in_an_address_are_not_kept(desk: Office) -> None:
     sam = await desk.add_member()
     await sam.good("POST", "/v1/support-grants", {"reason": "x", "hours": 1})
     await desk.staff("support")("GET", "/v1/members/m-1/log/Sam%20is%20unwell%20again")
-    rows = [row async for row in desk.services.stores.database.raw["access_log"].find({})]
+    rows = await storage(desk.services).access_log.all()
     assert rows
     assert not [row for row in rows if "unwell" in str(row)]
 
@@ -171,9 +172,9 @@ async def test_support_reads_under_a_live_grant_alone(desk: Office) -> None:
     assert await statuses() == {404}
     again = await sam.good("POST", "/v1/support-grants", {"reason": "Once more.", "hours": 1})
     assert await statuses() == {200}
-    grants = desk.services.stores.database.collection("support_grants")
-    past = (await grants.find_one({"_id": grant["id"]}) or {})["created_at"]
-    await grants.update_one({"_id": again["id"]}, {"$set": {"expires_at": past}})
+    grants = storage(desk.services).support_grants
+    past = (await grants.get(grant["id"]))["created_at"]
+    await grants.set({"_id": again["id"]}, expires_at=past)
     assert await statuses() == {404}
     states = [one["state"] for one in (await sam.good("GET", "/v1/support-grants"))["items"]]
     assert states == ["expired", "revoked"]
@@ -203,7 +204,7 @@ async def test_denials_are_noted(desk: Office) -> None:
         (desk.staff("support"), "/v1/members/m-1/log"), (desk.staff(), "/v1/register/cases/nothing/record"),
     ):  # fmt: skip
         assert (await person("GET", path)).status in {403, 404}
-    rows = [row async for row in desk.services.stores.database.collection("access_log").find({}).sort("at", 1)]
+    rows = await storage(desk.services).access_log.all(by="at")
     key, _ = await desk.services.stores.erasures.row_keys("m-1")
     kims, _ = await desk.services.stores.erasures.row_keys("m-2")
     assert [(row["subject"], row["status"], row["member_key"]) for row in rows] == [
@@ -221,7 +222,7 @@ async def test_nothing_of_a_refused_call_names_anybody(desk: Office, path: str, 
     """A member who calls is in the log by tombstone, whatever the role; nothing that anybody typed is; it is told."""
     await desk.add_member("m-2")
     assert (await desk.staff(role, subject="m-2")("GET", path)).status in {403, 404}
-    rows = [row async for row in desk.services.stores.database.raw["access_log"].find({})]
+    rows = await storage(desk.services).access_log.all()
     assert len(rows) == 1
     assert not any(holds(rows, word) for word in ("m-2", "divorce", "Sam"))
     assert [row["status"] async for row in desk.services.access.refused_calls("m-2")] == [rows[0]["status"]]
@@ -232,8 +233,8 @@ async def test_what_was_not_found_was_not_read(desk: Office) -> None:
     """A support call that ends in 404, 409 or 422 shows nothing, and is not told as a read."""
     sam, helper = await desk.add_member(), desk.staff("support")
     ids = await sam.record()
-    files = desk.services.stores.database.collection("evidence.files")
-    await files.update_one({"_id": ids["file"]}, {"$set": {"state": "rejected"}})
+    files = storage(desk.services).evidence_files
+    await files.set({"_id": ids["file"]}, state="rejected")
     await sam.good("POST", "/v1/support-grants", {"reason": "Help.", "hours": 1})
     paths = (
         "log/none", "plan/none", "periods/none", "evidence/none", "log/none/evidence", "log?period=1999-01-01",
@@ -266,38 +267,36 @@ async def test_writers_in_several_processes_make_one_chain(settings: Settings) -
         assert len(verdict.heads) == CHAINS
 
 
-def tamperings(collection: Any, heads: Any) -> dict[str, Any]:
-    """Ways to falsify a chain of ten rows, each with what the verdict has to say."""
-
-    async def swap() -> None:
-        third, fourth = [row async for row in collection.find({"seq": {"$in": [3, 4]}}).sort("seq", 1)]
-        await collection.delete_many({"seq": {"$in": [3, 4]}})
-        ids = [{name: row[name] for name in ("_id", "seq")} for row in (third, fourth)]
-        await collection.insert_many([{**third, **ids[1]}, {**fourth, **ids[0]}])
-
-    return {
-        "row 5: changed": lambda: collection.update_one({"seq": 5}, {"$set": {"subject": "nobody"}}),
-        "row 6: changed": lambda: collection.update_one({"seq": 6}, {"$set": {"member_key": "0" * 64}}),
-        "row 7: changed": lambda: collection.update_one({"seq": 7}, {"$set": {"order.at.key": ""}}),
-        "rows 4 to 4: removed": lambda: collection.delete_one({"seq": 4}),
-        "rows 1 to 2: removed": lambda: collection.delete_many({"seq": {"$in": [1, 2]}}),
-        "rows 9 to 10: removed from the end": lambda: collection.delete_many({"seq": {"$in": [9, 10]}}),
-        "rows 1 to 10: removed from the end": lambda: collection.delete_many({}),
-        "row 3: does not follow": swap,
-        "its head is missing": lambda: heads.delete_one({"seq": 10}),
-        "its head says otherwise": lambda: heads.update_one({"seq": 10}, {"$set": {"hash": "0" * 64}}),
-    }
+async def _swap(rows: Rows, _: Rows) -> None:
+    third, fourth = await rows.all({"seq": {"$in": [3, 4]}}, by="seq")
+    await rows.delete({"seq": {"$in": [3, 4]}})
+    ids = [{name: row[name] for name in ("_id", "seq")} for row in (third, fourth)]
+    await rows.insert([{**third, **ids[1]}, {**fourth, **ids[0]}])
 
 
-@pytest.mark.parametrize("fault", list(tamperings(None, None)))
+TAMPERINGS: dict[str, Callable[[Rows, Rows], Awaitable[None]]] = {
+    "row 5: changed": lambda rows, _: rows.set({"seq": 5}, subject="nobody"),
+    "row 6: changed": lambda rows, _: rows.set({"seq": 6}, member_key="0" * 64),
+    "row 7: changed": lambda rows, _: rows.set({"seq": 7}, order__at__key=""),
+    "rows 4 to 4: removed": lambda rows, _: rows.delete({"seq": 4}),
+    "rows 1 to 2: removed": lambda rows, _: rows.delete({"seq": {"$in": [1, 2]}}),
+    "rows 9 to 10: removed from the end": lambda rows, _: rows.delete({"seq": {"$in": [9, 10]}}),
+    "rows 1 to 10: removed from the end": lambda rows, _: rows.delete(),
+    "row 3: does not follow": _swap,
+    "its head is missing": lambda _, heads: heads.delete({"seq": 10}),
+    "its head says otherwise": lambda _, heads: heads.set({"seq": 10}, hash="0" * 64),
+}
+"""Ways to falsify a chain of ten rows and its heads, by what the verdict has to say."""
+
+
+@pytest.mark.parametrize("fault", TAMPERINGS)
 async def test_every_tampering_is_found(settings: Settings, fault: str) -> None:
     """The command finds any changed, removed or reordered row, also at the end of a chain, and names it."""
     async with wiring.services(settings) as services:
         await services.stores.prepare()
         await note(services, 10)
         assert (await services.access.verify()).faults == []
-        database = services.stores.database
-        await tamperings(database.collection("access_log"), database.collection("access_heads"))[fault]()
+        await TAMPERINGS[fault](storage(services).access_log, storage(services).access_heads)
         faults = (await services.access.verify()).faults
         assert any(fault in found for found in faults), faults
 
@@ -308,10 +307,9 @@ async def test_noted_heads_find_a_forged_end(settings: Settings) -> None:
         await services.stores.prepare()
         await note(services, 10)
         noted = tuple((await services.access.verify()).heads)
-        rows, heads = (services.stores.database.collection(f"access_{name}") for name in ("log", "heads"))
-        await rows.delete_many({"seq": {"$gt": 8}})
-        eighth = await rows.find_one({"seq": 8}) or {}
-        await heads.update_one({"seq": 10}, {"$set": {"seq": 8, "hash": eighth["hash"]}})
+        rows, heads = storage(services).access_log, storage(services).access_heads
+        await rows.delete({"seq": {"$gt": 8}})
+        await heads.set({"seq": 10}, seq=8, hash=(await rows.first({"seq": 8}))["hash"])
         assert (await services.access.verify()).faults == []
         assert any("removed from the end" in fault for fault in (await services.access.verify(noted)).faults)
         await note(services, 2)
@@ -323,7 +321,7 @@ async def test_no_row_names_the_member(settings: Settings) -> None:
     async with wiring.services(settings) as services:
         await services.stores.prepare()
         await note(services, 3)
-        rows = [row async for row in services.stores.database.collection("access_log").find({})]
+        rows = await storage(services).access_log.all()
         assert not holds(rows, "m-1")
         found = await services.access.history("m-1", 2, None)
         assert (found.total, len(found.items)) == (3, 2)

@@ -15,6 +15,7 @@ from aiohttp import FormData
 
 from bridge.settings import Settings
 from tests.support.audit import PERIOD, SECRET, Office, Person, Reply, open_office
+from tests.support.storage import storage
 
 Sees = Literal["own", "own id", "submitted", "granted", "subject", "nothing", "public"]
 """What a route shows: the caller's ``own`` record; something of it by an ``own id``; what was ``submitted``; what
@@ -149,8 +150,8 @@ async def scene(office: Office, situation: str) -> Scene:
     if situation == "revoked":
         await sam.good("DELETE", f"/v1/support-grants/{grant}")
     if situation == "expired":
-        grants = office.services.stores.database.collection("support_grants")
-        await grants.update_one({"_id": grant}, {"$set": {"expires_at": datetime(2026, 1, 1, tzinfo=UTC)}})
+        grants = storage(office.services).support_grants
+        await grants.set({"_id": grant}, expires_at=datetime(2026, 1, 1, tzinfo=UTC))
     if situation == "other's":
         case = await team.select("m-2")
         await kim.submit(case)

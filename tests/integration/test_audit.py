@@ -13,6 +13,7 @@ from bridge.domain.members.messages import MemberIn
 from bridge.settings import Settings
 from tests.support.audit import BEFORE, DECLARED, OTHER_PERIOD, PERIOD, SECRET, Office, Person, open_office
 from tests.support.statements import member
+from tests.support.storage import storage
 
 
 @pytest.fixture
@@ -137,9 +138,9 @@ async def test_a_damaged_snapshot_is_not_shown(office: Office) -> None:
     await sam.record()
     case = await team.select()
     await sam.submit(case)
-    pieces = office.services.stores.database.collection("submission_pieces")
-    piece = await pieces.find_one({}) or {}
-    await pieces.update_one({"_id": piece["_id"]}, {"$set": {"data": piece["data"].replace(b"grief", b"brief")}})
+    pieces = storage(office.services).submission_pieces
+    piece = await pieces.first()
+    await pieces.set({"_id": piece["_id"]}, data=piece["data"].replace(b"grief", b"brief"))
     reply = await team("GET", f"/v1/register/cases/{case}/record")
     assert (reply.status, SECRET in reply.raw.decode()) == (500, False)
 

@@ -16,6 +16,7 @@ from bridge.settings import Settings
 from tests.support.audit import office
 from tests.support.processes import CLI, environment_of, worker_process
 from tests.support.smtp import post_office
+from tests.support.storage import storage
 from tests.unit.test_bounces import report
 
 READER = Reader("staff-1", ("register",), "GET /v1/register/cases/{case_id}/record", "c-1")
@@ -43,8 +44,8 @@ async def test_verify_access_log(settings: Settings, tmp_path: Path) -> None:
         noted = tmp_path / "noted.ndjson"
         noted.write_bytes(heads)
         assert (await run(settings, "verify-access-log", "--noted", str(noted)))[0] == 0
-        rows = services.stores.database.collection("access_log")
-        await rows.update_one({"seq": 2}, {"$set": {"subject": "nobody"}})
+        rows = storage(services).access_log
+        await rows.set({"seq": 2}, subject="nobody")
         code, _, said = await run(settings, "verify-access-log")
         assert (code, "row 2: changed" in said) == (1, True)
     noted.write_bytes(b"{}")

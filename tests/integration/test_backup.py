@@ -25,6 +25,7 @@ from tests.support.calls import calls
 from tests.support.commands import run
 from tests.support.life import MARK, MEMBER, Life, life
 from tests.support.processes import CLI, environment_of
+from tests.support.storage import storage
 
 OURS = {"_id": {"$nin": ["backup", "schema", "members", "backup_probe"]}}
 """What of ``meta`` a restore leaves as it was."""
@@ -110,9 +111,9 @@ async def test_the_drill(lived: Life, tmp_path: Path, key: tuple[str, Path]) -> 
         document, content = await services.evidence.content(MEMBER, lived.ids["file"])
         assert b"".join([data async for data in content]) == (f"{MARK}-evidence" * 1000).encode()
         assert document["name"] == "notes.txt"
-        indexes = await services.stores.database.raw["log_entries"].index_information()
+        indexes = await storage(services).log_entries.indexes()
         assert {"merge", "by_date"} <= indexes.keys()
-    noted = await lived.raw["meta"].find_one({"_id": "backup"})
+    noted = await lived.storage.meta.get("backup")
     assert noted["consistency"] != NONE
     assert noted["at"].tzinfo is not None
 
@@ -198,7 +199,7 @@ async def seeded(settings: Settings) -> None:
     """Put something into the database: noise, so that a flipped bit is one of the data."""
     async with wiring.services(settings) as services:
         await services.migrations.run()
-        await services.stores.database.raw["pulls"].insert_many([{"_id": n, "x": os.urandom(2000)} for n in range(200)])
+        await storage(services).pulls.insert([{"_id": n, "x": os.urandom(2000)} for n in range(200)])
 
 
 async def test_only_an_empty_database_is_restored_into(settings: Settings, tmp_path: Path) -> None:
@@ -250,15 +251,15 @@ async def test_standard_output_takes_a_backup(settings: Settings, tmp_path: Path
 async def test_a_backup_is_of_one_moment(settings: Settings, tmp_path: Path) -> None:
     """While others write, each collection shows the same moment: as many rows in the one as in the other."""
     async with wiring.services(settings) as services:
-        raw: Any = services.stores.database.raw
+        pulls, schedules = storage(services).pulls, storage(services).schedules
 
         async def write() -> None:
             for number in range(2000):
-                await raw["pulls"].insert_one({"_id": number})
-                await raw["schedules"].insert_one({"_id": number})
+                await pulls.insert([{"_id": number}])
+                await schedules.insert([{"_id": number}])
 
         writing_on = asyncio.create_task(write())
-        while await raw["schedules"].count_documents({}) < 20:
+        while await schedules.count() < 20:
             await asyncio.sleep(0.01)
         with (tmp_path / "x").open("wb") as out, writing(out, ()) as writer:
             facts = await services.backups.write(writer, lambda _: None)

@@ -30,6 +30,7 @@ from deploy.rabbitmq.definitions import definitions, users
 from tests.support.commands import run
 from tests.support.processes import worker_process
 from tests.support.statements import completed, member
+from tests.support.storage import storage
 
 NAMED = ("xapi.statements", "membership", "cpd.dead-letters", "cpd.events")
 QUEUES = ("cpd.completions", "cpd.completions.dead", "cpd.members", "cpd.notices")
@@ -190,9 +191,9 @@ async def test_the_whole_service_works_with_these_rights(imported: Imported, tmp
             await _publish(imported.of("learning-centre"), "xapi.statements", "statement.completed", statement)
             await _publish(imported.of("learning-centre"), "xapi.statements", "statement.completed", {"verb": 7})
             letters = DeadLetterQueue(api, wiring.topology(api))
-            entries = services.stores.database.raw["log_entries"]
+            entries = storage(services).log_entries
             async with asyncio.timeout(60):
-                while not await entries.find_one({"member_id": "m-1"}) or await letters.depth() < 1:
+                while not await entries.has({"member_id": "m-1"}) or await letters.depth() < 1:
                     await asyncio.sleep(0.05)
                 while (await services.stores.outbox.lag()).count:
                     await asyncio.sleep(0.05)

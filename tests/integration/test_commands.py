@@ -17,6 +17,7 @@ from tests.support.commands import run
 from tests.support.journey import Journey
 from tests.support.processes import worker_process
 from tests.support.statements import completed, member
+from tests.support.storage import storage
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ async def test_the_worker_process_does_it_all(settings: Settings, tmp_path: Path
 
 async def _told(services: wiring.Services) -> bool:
     """Whether the draft was made and all that is to be told of it has been."""
-    made = await services.stores.database.raw["log_entries"].count_documents({})
+    made = await storage(services).log_entries.count()
     return made == 1 and (await services.stores.outbox.lag()).count == 0
 
 

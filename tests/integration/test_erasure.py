@@ -28,6 +28,7 @@ from bridge.tokens import dev_token
 from tests.support.life import ACTOR, MAIL, MARK, MEMBER, OTHER, Life, account_of, life, word
 from tests.support.processes import api_process
 from tests.support.statements import activity_of, completed, member
+from tests.support.storage import Storage
 
 ERASED = Outcome.ignored(Reason.ERASED)
 STRANGER = "unknown"  # the parked statement of somebody else
@@ -73,14 +74,14 @@ async def test_nothing_of_the_member_is_left_anywhere(lived: Life) -> None:
     assert (await lived.bridge.services.access.verify()).faults == []
     assert await lived.bridge.dead_letters() == []
     for name in ("evidence.chunks", "lrs_attachments.files", "lrs_attachments.chunks"):
-        assert await lived.raw[name].count_documents({}) == 0, name
+        assert await lived.storage.rows(name).count() == 0, name
 
 
 async def test_the_erasure_is_told_once_and_asking_again_changes_nothing(lived: Life) -> None:
     """One event, ids and dates alone; the second answer is the first."""
     first = await erase(lived)
     assert await erase(lived) == first
-    events = [row async for row in lived.raw["outbox"].find({"member_id": MEMBER})]
+    events = await lived.storage.outbox.all({"member_id": MEMBER})
     assert [row["type"] for row in events] == ["member.erased"]
     assert set(events[0]["data"]) == {"erased_at"}
 
@@ -125,7 +126,7 @@ async def test_somebody_with_the_same_identifier_may_join_under_another_id(lived
 async def test_others_statements_lose_the_mention_alone(lived: Life) -> None:
     """A completion of somebody else that named the member as instructor stays, with nobody in that place."""
     await erase(lived)
-    row = await lived.raw["statements"].find_one({"_id": lived.ids["mentions"]})
+    row = await lived.storage.statements.get(lived.ids["mentions"])
     statement = orjson.loads(row["raw"])
     assert statement["context"]["instructor"]["account"]["name"] == "erased"
     assert statement["actor"]["account"]["name"] == "2002"
@@ -139,11 +140,11 @@ async def test_who_is_named_is_found_after_the_lrs_has_let_go(lived: Life) -> No
     for body in (told, own):
         await lived.lrs.post(body)
         await lived.bridge.send(body)
-    await lived.raw["lrs_unsent"].delete_many({})  # the broker has them
+    await lived.storage.lrs_unsent.delete()  # the broker has them
     expired = Expired(lived.bridge.services.stores.database)
     assert await expired.close_lrs(past.lrs(datetime.now(UTC))[0]) >= 2
     await expired.orphans(datetime.now(UTC), remove=True)  # attachments, as a purge does next
-    row = await lived.raw["statements"].find_one({"_id": told["id"]})
+    row = await lived.storage.statements.get(told["id"])
     assert ("lrs" in row, len(row["about"])) == (False, 2)
     await erase(lived)
     assert await left_of(lived) == {}
@@ -159,7 +160,7 @@ async def test_an_open_case_holds_the_erasure_until_it_ends(settings: Settings, 
         assert (held["state"], held["held"]) == ("held", {"reason": "audit_case", "case_id": case})
         assert await one.bridge.services.erasures.resume() == 0
         assert (await one.me.good("GET", "/v1/log"))["total"] == 1
-        assert (await one.raw["erasures"].find_one({}))["held"]["case_id"] == case
+        assert (await one.storage.erasures.first())["held"]["case_id"] == case
         await one.office.staff().decide(case, "withdraw")
         assert await one.bridge.services.erasures.resume() == 1
         assert await left_of(one) == {}
@@ -169,7 +170,7 @@ async def test_nobody_unknown_is_erased(settings: Settings, tmp_path: Path) -> N
     """404 for a member who never was; the ledger stays empty."""
     async with life(settings, tmp_path) as one:
         assert (await erase(one, 404))["type"] == "/problems/not-found"
-        assert await one.raw["erasures"].count_documents({}) == 0
+        assert await one.storage.erasures.count() == 0
 
 
 PARTS = (
@@ -198,7 +199,7 @@ async def test_broken_off_anywhere_it_is_finished(lived: Life, monkeypatch: pyte
     assert await services.erasures.resume() == 1
     assert await services.erasures.resume() == 0
     assert await left_of(lived) == {}
-    assert await lived.raw["outbox"].count_documents({"type": "member.erased"}) == 1
+    assert await lived.storage.outbox.count({"type": "member.erased"}) == 1
 
 
 async def _stop(*_: object) -> None:
@@ -241,7 +242,7 @@ async def test_a_killed_process_leaves_what_another_finishes(lived: Life, tmp_pa
     async with ClientSession(headers=headers) as client:
         asking = asyncio.create_task(client.post(url))
         async with asyncio.timeout(30):
-            while await lived.raw["erasures"].count_documents({}) == 0:
+            while await lived.storage.erasures.count() == 0:
                 await asyncio.sleep(0)
         process.kill()
         with suppress(ClientError):
@@ -261,7 +262,7 @@ async def test_completions_on_their_way_leave_nothing(settings: Settings, tmp_pa
         await one.bridge.settled([*first, *second])
         await erasing
         assert await left_of(one) == {}
-        assert await one.raw["statements"].count_documents({"reason": "erased"}) == len(bodies)
+        assert await one.storage.statements.count({"reason": "erased"}) == len(bodies)
 
 
 async def test_a_chunk_that_came_after_the_erasure_goes_with_its_upload(settings: Settings) -> None:
@@ -270,7 +271,7 @@ async def test_a_chunk_that_came_after_the_erasure_goes_with_its_upload(settings
     evidence = Evidence(database)
     await evidence.write("f-1", 0, b"x")
     await evidence.discard("f-1")
-    assert await database.raw["evidence.chunks"].count_documents({}) == 0
+    assert await Storage(database).evidence_chunks.count() == 0
     database.close()
 
 

@@ -26,6 +26,7 @@ from tests.support.calls import calls
 from tests.support.journey import Journey
 from tests.support.proxy import proxy
 from tests.support.statements import completed, member
+from tests.support.storage import storage
 
 
 class Listener:
@@ -136,7 +137,7 @@ async def test_a_members_own_count_orders_events_not_clocks(bridge: Journey, lis
             while (await outbox.lag()).count:
                 await asyncio.sleep(0.02)
     assert in_order(events)
-    assert await bridge.services.stores.database.raw["outbox"].count_documents({}) == 0
+    assert await storage(bridge.services).outbox.count() == 0
 
 
 async def test_a_batch_that_was_cut_off_is_told_once(bridge: Journey, listener: Listener) -> None:

@@ -18,6 +18,7 @@ from bridge.services.record.evidence import GIVEN_UP_AFTER, Upload
 from bridge.settings import Settings
 from tests.support import documents
 from tests.support.member_client import BEFORE, MemberClient, serving
+from tests.support.storage import storage
 
 PDF = documents.PDF
 ENCODED = (
@@ -54,8 +55,8 @@ async def refused(response: ClientResponse, status: int, slug: str) -> dict[str,
 
 async def left_over(me: MemberClient) -> list[int]:
     """Count what the store holds of evidence: files, chunks and loose rows."""
-    names = ("evidence.files", "evidence.chunks", "evidence.loose")
-    return [await me.services.stores.database.collection(name).count_documents({}) for name in names]
+    rows = storage(me.services)
+    return [await part.count() for part in (rows.evidence_files, rows.evidence_chunks, rows.evidence_loose)]
 
 
 async def test_upload_and_download(me: MemberClient) -> None:
@@ -369,13 +370,13 @@ async def test_slow_uploads_are_given_up(settings: Settings) -> None:
 
 async def test_sweeping(me: MemberClient) -> None:
     """What a process that died left behind is removed after a while, and can no longer become evidence."""
-    loose = me.services.stores.database.collection("evidence.loose")
+    loose = storage(me.services).evidence_loose
 
     async def stalled() -> AsyncGenerator[bytes]:
         yield pdf(540_000)
         assert await me.services.evidence.sweep() == 0
         assert await left_over(me) == [0, 2, 1]
-        await loose.update_many({}, {"$set": {"at": datetime.now(UTC) - 2 * GIVEN_UP_AFTER}})
+        await loose.set({}, at=datetime.now(UTC) - 2 * GIVEN_UP_AFTER)
         assert await me.services.evidence.sweep() == 1
         assert await left_over(me) == [0, 0, 0]
 

@@ -11,6 +11,7 @@ from bridge.services.record import evidence
 from bridge.settings import Settings
 from tests.support.clamd import VIRUS, Clamd, Mood, clamd
 from tests.support.member_client import MemberClient, serving
+from tests.support.storage import storage
 
 LATER = {"If-Match": "*"}
 
@@ -44,7 +45,7 @@ async def state(me: MemberClient, entry_id: str) -> list[str]:
 
 async def chunks(me: MemberClient) -> int:
     """Count the chunks in the store."""
-    return await me.services.stores.database.collection("evidence.chunks").count_documents({})
+    return await storage(me.services).evidence_chunks.count()
 
 
 async def test_cleared_at_once(me: MemberClient, scanner: Clamd) -> None:

@@ -28,6 +28,7 @@ from tests.support.life import with_lrs
 from tests.support.member_client import BEFORE, IN_YEAR, YEAR, MemberClient, serving
 from tests.support.pdf import faults, text_of
 from tests.support.statements import account, activity_of, completed, member
+from tests.support.storage import storage
 
 ANSWERS = ("description", "reason", "learning", "evaluation", "impact_on_practice")
 FORMULA = '=HYPERLINK("http://x")'
@@ -245,10 +246,10 @@ async def test_what_the_worker_has_not_settled_is_in_the_copy(settings: Settings
         mine = [titled(f"Mine {number}", f"100{number % 2 + 1}") for number in range(230)]
         settled, _ = await Lrs(desk.client).post([titled("Settled"), mentions])
         await Lrs(desk.client).post(mine)
-        rows = desk.services.stores.database.raw["statements"]
-        await rows.update_one({"_id": settled}, {"$set": {"member_id": "m-2"}})
+        rows = storage(desk.services).statements
+        await rows.set({"_id": settled}, member_id="m-2")
         waits = {"_id": mine[0]["id"], "actor_key": identifier_key(mine[0]["actor"]), "at": now()}
-        await desk.services.stores.database.raw["parked"].insert_one(waits)
+        await storage(desk.services).parked.insert([waits])
         files = await copy_of(desk)
         theirs = await copy_of(desk, "m-2")
     found = [row["_id"] for row in json.loads(files["everything/statements.json"])]
@@ -400,11 +401,11 @@ async def big_file(me: MemberClient, entry_id: str, size: int) -> None:
     """Put a large file into the store, more cheaply than by uploading it: every chunk is the same."""
     await me.upload(entry_id, "scan.pdf", PDF)
     files = await me.services.stores.holdings.files(me.member_id)
-    raw = me.services.stores.database.raw
-    await raw["evidence.chunks"].delete_many({"files_id": files[-1]["_id"]})
+    rows = storage(me.services)
+    await rows.evidence_chunks.delete({"files_id": files[-1]["_id"]})
     count, data = -(-size // CHUNK), bytes(CHUNK)
     for start in range(0, count, 20):
         numbers = range(start, min(start + 20, count))
         chunks = [{"files_id": files[-1]["_id"], "n": number, "data": data} for number in numbers]
-        await raw["evidence.chunks"].insert_many(chunks)
-    await raw["evidence.files"].update_one({"_id": files[-1]["_id"]}, {"$set": {"length": count * CHUNK}})
+        await rows.evidence_chunks.insert(chunks)
+    await rows.evidence_files.set({"_id": files[-1]["_id"]}, length=count * CHUNK)

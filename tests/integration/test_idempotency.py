@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.support.portal import Portal, full_entry, full_item, new_key
+from tests.support.storage import storage
 
 
 @pytest.mark.parametrize(("path", "body"), [("/v1/log", full_entry()), ("/v1/plan", full_item())])
@@ -74,7 +75,7 @@ async def test_a_key_is_forgotten_after_a_day(portal: Portal) -> None:
     browser, key = await portal.member(), new_key()
     await browser.post("/v1/log", {}, idempotency_key=key)
     before = datetime.now(UTC) - timedelta(hours=24)
-    await portal.services.stores.database.raw["idempotency"].update_many({}, {"$set": {"at": before}})
+    await storage(portal.services).idempotency.set({}, at=before)
     assert (await browser.post("/v1/log", {}, idempotency_key=key))["reference"] == "L2"
 
 

@@ -16,6 +16,7 @@ from deploy.dev.services import DevServices
 from tests.support.costs import CALLS, LongLog, fill, milliseconds
 from tests.support.portal import Portal, full_entry, full_item
 from tests.support.statements import completed
+from tests.support.storage import storage
 
 YEARS, OF_A_YEAR, PAGE = 10, 500, 50
 ROOM = 2.5  # what runs beside only ever adds, so the quickest call counts; ``make bench`` has the median, alone
@@ -61,8 +62,7 @@ async def looked_at(portal: Portal, query: dict[str, Any], *, is_mongodb: bool) 
     """
     seen = 0
     for found in _queries(query):
-        command = portal.services.stores.database.raw.command
-        stats = _stats(await command("explain", found, verbosity="executionStats"))
+        stats = _stats(await storage(portal.services).command("explain", found, verbosity="executionStats"))
         assert stats is not None, found
         seen += max(stats["totalKeysExamined"], stats["totalDocsExamined"]) if is_mongodb else stats["nReturned"]
     return seen
@@ -169,5 +169,5 @@ async def test_every_list_is_read_by_an_index(commands: Commands, portal: Portal
 async def _plan(portal: Portal, query: dict[str, Any]) -> str:
     """How the store reads what the first stage of a pipeline finds."""
     match = {"find": query["aggregate"], "filter": query["pipeline"][0]["$match"]}
-    explained = await portal.services.stores.database.raw.command("explain", match)
+    explained = await storage(portal.services).command("explain", match)
     return str(explained["queryPlanner"]["winningPlan"])

@@ -12,6 +12,7 @@ from tests.support.audit import office
 from tests.support.journey import Journey
 from tests.support.portal import LOG_TEXTS, Portal, full_entry, portal_over
 from tests.support.statements import activity_of, completed, member, voided
+from tests.support.storage import storage
 
 
 def today() -> date:
@@ -91,7 +92,7 @@ async def test_completing_is_announced_once(portal: Portal) -> None:
     path = f"/v1/log/{entry['id']}"
     await browser.patch(path, {"draft": False})
     await browser.patch(path, {"notes": None} if "notes" in entry else {"provider": "Someone"})
-    rows = [row async for row in portal.services.stores.database.raw["outbox"].find({"type": "log.completed"})]
+    rows = await storage(portal.services).outbox.all({"type": "log.completed"})
     assert [(row["_id"], row["data"]) for row in rows] == [
         (f"log.completed:{entry['id']}:2", {"entry_id": entry["id"], "date": "2026-05-04"})
     ]
@@ -365,7 +366,7 @@ async def test_personal_text_is_in_no_event(portal: Portal) -> None:
     browser = await portal.member()
     entry = await browser.post("/v1/log", full_entry(title="Secret title"))
     await browser.patch(f"/v1/log/{entry['id']}", {"learning": "Secret learning"})
-    rows = [row async for row in portal.services.stores.database.raw["outbox"].find({})]
+    rows = await storage(portal.services).outbox.all()
     assert rows
     assert "Secret" not in str(rows)
     assert datetime.now(UTC) - rows[0]["at"] < timedelta(minutes=1)

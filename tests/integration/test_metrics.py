@@ -31,6 +31,7 @@ from tests.support.monitoring import named_metrics
 from tests.support.processes import api_process, worker_process
 from tests.support.scrape import Page, read, scrape, scraped_until
 from tests.support.statements import activity_of, completed, member
+from tests.support.storage import storage
 
 MARK = "m4rk3d-p3rs0n"
 """Stands in whatever a hostile caller or publisher may send; no metric may have it."""
@@ -84,7 +85,7 @@ async def publish(settings: Settings, *bodies: bytes) -> None:
 async def test_a_worker_and_an_api_tell_what_became_of_everything(service: Service) -> None:
     """Dispositions, latency, batches, queues, letters, parked, events, store, broker, calls, denials and the backup."""
     backup_at = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
-    await service.services.stores.database.raw["meta"].insert_one({"_id": "backup", "at": backup_at})  # pyright: ignore[reportArgumentType] - its key is a word
+    await storage(service.services).meta.insert([{"_id": "backup", "at": backup_at}])  # pyright: ignore[reportArgumentType] - its key is a word
     bodies = [completed(), completed("unknown"), {"no": "statement"}]
     await publish(service.settings, *[orjson.dumps(body) for body in bodies], b"{")
     await service.call("GET", "/v1/log/none", service.token("m-1", "member"))

@@ -20,6 +20,7 @@ from consumers.events import EventPublisher
 from consumers.notices import MailSender, NoticeConsumer
 from tests.support.audit import SECRET, Office, office
 from tests.support.smtp import Mood, Post, post_office
+from tests.support.storage import Rows, storage
 
 
 @dataclass
@@ -31,13 +32,13 @@ class Desk:
     settings: Settings
 
     @property
-    def notices(self) -> Any:
-        """The collection of notices."""
-        return self.office.services.stores.database.collection("notices")
+    def notices(self) -> Rows:
+        """The notices as they are stored."""
+        return storage(self.office.services).notices
 
     async def states(self) -> dict[str, str]:
         """Kind of notice → its state."""
-        return {row["kind"].removeprefix("audit."): row["state"] async for row in self.notices.find({})}
+        return {row["kind"].removeprefix("audit."): row["state"] for row in await self.notices.all()}
 
     async def until(self, wanted: Callable[[dict[str, str]], bool]) -> dict[str, str]:
         """Wait until the states are as wanted."""
@@ -139,9 +140,10 @@ async def test_an_event_that_comes_again_sends_nothing(desk: Desk) -> None:
     async with desk.notifier():
         await desk.office.staff().select()
         await desk.settled("selected", "sent")
-        outbox = desk.office.services.stores.database.collection("outbox")
-        await outbox.update_many({}, {"$set": {"pending": True}, "$unset": {"delivered_at": ""}})
-        while await outbox.count_documents({"pending": True}):
+        outbox = storage(desk.office.services).outbox
+        await outbox.set({}, pending=True)
+        await outbox.unset({}, "delivered_at")
+        while await outbox.count({"pending": True}):
             await asyncio.sleep(0.02)  # the relay is another party
     async with desk.notifier():
         await desk.office.add_member("m-2", email="kim@example.org")
@@ -162,8 +164,9 @@ async def test_what_the_server_says_is_visible(desk: Desk, mood: Mood, state: st
         await desk.office.staff().select()
         await desk.post.until(1)
         async with asyncio.timeout(10):
-            while not (row := await desk.notices.find_one({"status": status})):
+            while not await desk.notices.has({"status": status}):
                 await asyncio.sleep(0.02)  # as above
+    row = await desk.notices.first()
     assert (row["state"], row["attempts"]) == (state, 1)
     ops = desk.office.staff("ops")
     (shown,) = (await ops.good("GET", f"/v1/ops/notices?state={state}"))["items"]
@@ -178,9 +181,9 @@ async def test_a_busy_server_is_tried_again(desk: Desk) -> None:
         await desk.office.staff().select()
         await desk.until(lambda states: states.get("selected") == "pending" and desk.post.tries == 1)
         desk.post.mood = "good"
-        row = await desk.notices.find_one({})
+        row = await desk.notices.first()
         assert row["next_at"] > row["created_at"]
-        await desk.notices.update_one({}, {"$set": {"next_at": row["created_at"]}})
+        await desk.notices.set({}, next_at=row["created_at"])
     async with desk.notifier():
         await desk.settled("selected", "sent")
     assert len(desk.post.delivered) == 1
@@ -193,10 +196,11 @@ async def test_a_dropped_connection_is_tried_again(desk: Desk) -> None:
     async with desk.notifier():
         await desk.office.staff().select()
         async with asyncio.timeout(10):
-            while not (row := await desk.notices.find_one({"state": "pending", "attempts": 1})):
+            while not await desk.notices.has({"state": "pending", "attempts": 1}):
                 await asyncio.sleep(0.02)  # as above
+        row = await desk.notices.first()
         desk.post.mood = "good"
-        await desk.notices.update_one({}, {"$set": {"next_at": row["created_at"]}})
+        await desk.notices.set({}, next_at=row["created_at"])
     async with desk.notifier():
         await desk.settled("selected", "sent")
     first, second = desk.post.delivered
@@ -224,13 +228,13 @@ async def test_a_sender_that_dies_leaves_no_second_mail(desk: Desk) -> None:
     async with desk.notifier() as notifier:
         await desk.office.staff().select()
         await desk.post.until(1)
-        row = await desk.notices.find_one({})
-        await desk.notices.update_one({}, {"$set": {"claimed_at": row["claimed_at"] + timedelta(seconds=1)}})
+        row = await desk.notices.first()
+        await desk.notices.set({}, claimed_at=row["claimed_at"] + timedelta(seconds=1))
         desk.post.gate.set()  # the note of this claim is lost, as if the process had died before it
         notifier.stop()
     assert await desk.states() == {"selected": "sending"}
     desk.post.mood = "good"
-    await desk.notices.update_one({}, {"$set": {"claimed_until": row["created_at"]}})
+    await desk.notices.set({}, claimed_until=row["created_at"])
     async with desk.notifier():
         await desk.settled("selected", "uncertain")
         assert len(desk.post.delivered) == 1
@@ -250,7 +254,7 @@ async def test_two_senders_send_once(desk: Desk) -> None:
             await desk.office.staff().select(f"m-{number}")
         await desk.post.until(6)
         async with asyncio.timeout(20):
-            while await desk.notices.count_documents({"state": "sent"}) < 6:
+            while await desk.notices.count({"state": "sent"}) < 6:
                 await asyncio.sleep(0.02)  # as above
     assert sorted(mail["X-To"] for mail in desk.post.delivered) == [f"m{n}@example.org" for n in range(6)]
 
@@ -264,7 +268,7 @@ async def test_what_nobody_is_to_get_is_not_sent(desk: Desk) -> None:
     await team.decide(await team.select("m-2"), "withdraw")
     async with desk.notifier():
         async with asyncio.timeout(20):
-            while {"no_address", "superseded"} - {row["state"] async for row in desk.notices.find({})}:
+            while {"no_address", "superseded"} - {row["state"] for row in await desk.notices.all()}:
                 await asyncio.sleep(0.02)  # as above
         await desk.settled("closed", "sent")
     assert [mail["Subject"] for mail in desk.post.delivered] == ["You are no longer in the Register Audit"]
@@ -282,9 +286,7 @@ def test_a_wrong_address_of_the_server_is_a_setting_to_mend(settings: Settings, 
 async def test_nothing_is_sent_to_what_is_not_one_mailbox(desk: Desk, address: str) -> None:
     """An address that an earlier release stored is read as strictly as a new one."""
     await desk.office.add_member(email="sam@example.org")
-    await desk.office.services.stores.database.collection("members").update_one(
-        {"_id": "m-1"}, {"$set": {"email": address}}
-    )
+    await storage(desk.office.services).members.set({"_id": "m-1"}, email=address)
     async with desk.notifier():
         await desk.office.staff().select()
         await desk.settled("selected", "refused")

@@ -84,7 +84,7 @@ async def test_whoever_is_named_in_any_place_is_told_and_erased(lived: Life) -> 
     bodies = [orjson.loads(letter.body) for letter in await lived.bridge.dead_letters()]
     assert len(bodies) == before - 2
     assert not holds(bodies, MARK)
-    texts = [row["raw"] async for row in lived.raw["statements"].find({"reason": {"$ne": "erased"}})]
+    texts = [row["raw"] for row in await lived.storage.statements.all({"reason": {"$ne": "erased"}})]
     assert len(texts) == len(PLACES)  # one goes, and one came over HTTP
     assert all(xapi.is_valid(orjson.loads(text)) for text in texts)
 
@@ -94,7 +94,7 @@ async def test_what_came_under_a_former_identifier_is_found(lived: Life) -> None
     old = {"mbox": f"mailto:{MARK}.old@example.org"}
     await put(lived, MEMBER, old)
     await put(lived, MEMBER, FORMS[0])
-    assert not holds(await lived.raw["members"].find_one({"_id": MEMBER}), old["mbox"])
+    assert not holds(await lived.storage.members.get(MEMBER), old["mbox"])
     waits = completed(actor=old)
     named = completed("2002", context={"instructor": {**old, "name": MARK}})
     await lived.bridge.send(waits, named, {**completed(actor=old), "surprise": 1})
@@ -128,7 +128,7 @@ async def test_an_identifier_that_moved_takes_nobodys_data(lived: Life) -> None:
         assert {row["_id"] for row in copy["everything/statements.json"]} == {one["id"] for one in sent}
         assert len(copy["everything/dead_letters.json"]) == len(await letters(lived, member_id)) == 1
     await erase(lived)
-    kept = {row["_id"]: row["raw"] async for row in lived.raw["statements"].find({"reason": {"$ne": "erased"}})}
+    kept = {row["_id"]: row["raw"] for row in await lived.storage.statements.all({"reason": {"$ne": "erased"}})}
     assert {key: orjson.loads(raw) for key, raw in kept.items()} == {one["id"]: one for one in second}
     assert [orjson.loads(letter.body) for letter in await lived.bridge.dead_letters()] == [bad[1]]
     assert [one.member_id for one in await lived.bridge.send(completed(actor=moving, activity="course/3"))] == [OTHER]

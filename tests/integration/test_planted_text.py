@@ -25,6 +25,7 @@ from tests.support.log_lines import collected_lines
 from tests.support.processes import Running, api_process, worker_process
 from tests.support.smtp import Post, post_office
 from tests.support.statements import activity_of, completed
+from tests.support.storage import Storage, storage
 
 ALLOWED_IN_MAIL = word("name")
 """A notice greets its member."""
@@ -166,13 +167,13 @@ async def _use(lived: Life, settings: Settings, post: Post, api: Running) -> Non
             await client.get(f"http://127.0.0.1:{api.port}{path}", headers={"Authorization": f"Bearer {word('token')}"})
     await post.until(1)
     async with wiring.services(settings) as services:
-        raw: Any = services.stores.database.raw
-        await until(lambda: raw["statements"].count_documents({"_id": late["id"]}))
-        await until(lambda: _letters(raw, 5))
+        rows = storage(services)
+        await until(lambda: rows.statements.count({"_id": late["id"]}))
+        await until(lambda: _letters(rows, 5))
 
 
-async def _letters(raw: Any, wanted: int) -> bool:
-    return await raw["dead_letters"].count_documents({}) >= wanted
+async def _letters(rows: Storage, number: int) -> bool:
+    return await rows.dead_letters.count() >= number
 
 
 async def _metrics(running: Running) -> bytes:

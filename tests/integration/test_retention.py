@@ -46,11 +46,12 @@ async def age(lived: Life) -> None:
         "lrs_attachments.files": "uploadDate",
     }  # fmt: skip
     for name, field in dated.items():
-        await lived.raw[name].update_many({field: {"$type": "date"}}, {"$set": {field: LONG_AGO}})
-    await lived.raw["notices"].update_many({}, {"$set": {"state": "sent"}})
-    await lived.raw["statements"].update_many({"lrs": {"$exists": True}}, {"$set": {"lrs.at": 1}})
-    note = await lived.raw["lrs_unsent"].find_one_and_delete({})
-    await lived.raw["lrs_unsent"].insert_one({**note, "_id": f"{1:020}-x"})
+        await lived.storage.rows(name).set({field: {"$type": "date"}}, **{field: LONG_AGO})
+    await lived.storage.notices.set({}, state="sent")
+    await lived.storage.statements.set({"lrs": {"$exists": True}}, lrs__at=1)
+    note = await lived.storage.lrs_unsent.first()
+    await lived.storage.lrs_unsent.delete({"_id": note["_id"]})
+    await lived.storage.lrs_unsent.insert([{**note, "_id": f"{1:020}-x"}])
 
 
 async def test_each_class_goes_by_its_period(settings: Settings, tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ async def test_each_class_goes_by_its_period(settings: Settings, tmp_path: Path)
         assert not any((await purging.purge(dry_run=True)).values()), "nothing is old yet"
         await age(lived)
         assert (await purging.purge(dry_run=True))["statements of the LRS"] == 0, "the broker has nothing yet"
-        await lived.raw["lrs_unsent"].delete_many({})
+        await lived.storage.lrs_unsent.delete()
         counted = await purging.purge(dry_run=True)
         before = {name: len(rows) for name, rows in (await lived.everything()).items()}
         removed = await purging.purge(dry_run=False)
@@ -76,12 +77,12 @@ async def test_each_class_goes_by_its_period(settings: Settings, tmp_path: Path)
         assert removed["orphaned attachments"] == 1, "its statement went before it"
         assert {**counted, "orphaned attachments": 1} == removed
         assert not any(again.values())
-        deleted = await lived.raw["log_entries"].find_one({"_id": lived.ids["deleted"]})
-        assert deleted is None, "one written by hand goes whole"
-        stays = [row async for row in lived.raw["log_entries"].find({"purged": True})]
+        deleted = {"_id": lived.ids["deleted"]}
+        assert not await lived.storage.log_entries.has(deleted), "one written by hand goes whole"
+        stays = await lived.storage.log_entries.all({"purged": True})
         assert len(stays) == 1
         assert "title" not in stays[0], "an automatic one leaves a tombstone"
-        assert await lived.raw["submissions"].count_documents({"member_id": MEMBER}) == 0
+        assert await lived.storage.submissions.count({"member_id": MEMBER}) == 0
         assert (await lived.bridge.send(lived.kept))[0].disposition == "duplicate"
         assert (await lived.me.good("GET", "/v1/log?period=all"))["total"] == 3
 
@@ -94,11 +95,9 @@ async def test_a_withdrawn_entry_that_was_counted_leaves_no_count(settings: Sett
         await lived.bridge.send(one, two)
         assert (await lived.me.good("GET", f"/v1/periods/{PERIOD}"))["counts"]["total"] == 2
         await lived.bridge.send(voided(one["id"]), key="statement.voided")
-        await lived.raw["log_entries"].update_many(
-            {"deleted_at": {"$type": "date"}}, {"$set": {"deleted_at": LONG_AGO}}
-        )
+        await lived.storage.log_entries.set({"deleted_at": {"$type": "date"}}, deleted_at=LONG_AGO)
         assert (await retention(lived).purge(dry_run=False))["deleted log entries"] == 1
-        assert await lived.raw["log_entries"].count_documents({"purged": True}) == 1
+        assert await lived.storage.log_entries.count({"purged": True}) == 1
         assert (await lived.me.good("GET", f"/v1/periods/{PERIOD}"))["counts"]["total"] == 1
 
 
@@ -109,12 +108,12 @@ async def test_a_member_who_left_goes_whole(settings: Settings, tmp_path: Path) 
         await lived.me.entry()
         await lived.bridge.services.members.leave(MEMBER)
         assert (await retention(lived).purge(dry_run=False))["members who left"] == 0
-        await lived.raw["members"].update_one({"_id": MEMBER}, {"$set": {"left_at": LONG_AGO}})
+        await lived.storage.members.set({"_id": MEMBER}, left_at=LONG_AGO)
         assert (await retention(lived).purge(dry_run=True))["members who left"] == 1
         assert (await retention(lived).purge(dry_run=False))["members who left"] == 1
-        assert [row["_id"] async for row in lived.raw["members"].find({})] == ["m-2"]
+        assert [row["_id"] for row in await lived.storage.members.all()] == ["m-2"]
         assert await lived.holding(MARK) == {}
-        assert (await lived.raw["erasures"].find_one({}))["cause"] == "retention"
+        assert (await lived.storage.erasures.first())["cause"] == "retention"
 
 
 async def test_who_has_joined_again_stays(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +121,7 @@ async def test_who_has_joined_again_stays(settings: Settings, tmp_path: Path, mo
     async with life(settings, tmp_path) as lived:
         await lived.join()
         erasures = lived.bridge.services.erasures
-        await lived.raw["members"].update_many({}, {"$set": {"left_at": LONG_AGO}})
+        await lived.storage.members.set({}, left_at=LONG_AGO)
         request = erasures.request
 
         async def rejoining(member_id: str, *args: Any, **kwargs: Any) -> Any:
@@ -132,15 +131,15 @@ async def test_who_has_joined_again_stays(settings: Settings, tmp_path: Path, mo
         with monkeypatch.context() as patched:
             patched.setattr(erasures, "request", rejoining)
             assert (await retention(lived).purge(dry_run=False))["members who left"] == 1
-        assert [row["_id"] async for row in lived.raw["members"].find({})] == [OTHER]
+        assert [row["_id"] for row in await lived.storage.members.all()] == [OTHER]
         case = await lived.office.staff().select(OTHER)
         await lived.bridge.services.members.leave(OTHER)
         assert (await request(OTHER, "retention", cause="retention"))["state"] == "held"
         await lived.bridge.add_member(OTHER, member("2002"))
         await lived.office.staff().decide(case, "withdraw")
         assert await erasures.resume() == 0
-        assert [row["_id"] async for row in lived.raw["members"].find({})] == [OTHER]
-        assert [row["state"] async for row in lived.raw["erasures"].find({})] == ["erased"]
+        assert [row["_id"] for row in await lived.storage.members.all()] == [OTHER]
+        assert [row["state"] for row in await lived.storage.erasures.all()] == ["erased"]
 
 
 async def test_dead_letters_and_broken_off_uploads_go(settings: Settings, tmp_path: Path) -> None:
@@ -150,7 +149,7 @@ async def test_dead_letters_and_broken_off_uploads_go(settings: Settings, tmp_pa
         assert outcome.disposition == "dead-lettered"
         old = ObjectId.from_datetime(datetime.now(UTC) - timedelta(days=2))
         for chunk_id in (old, ObjectId()):
-            await lived.raw["lrs_attachments.chunks"].insert_one({"_id": chunk_id, "files_id": str(chunk_id), "n": 0})
+            await lived.storage.lrs_chunks.insert([{"_id": chunk_id, "files_id": str(chunk_id), "n": 0}])
         done = await retention(lived).purge(dry_run=False)
         assert (done["dead letters"], done["orphaned attachments"]) == (0, 1)
         assert len(await lived.bridge.dead_letters()) == 1
@@ -170,7 +169,7 @@ async def test_every_collection_is_in_the_inventory(settings: Settings, tmp_path
     """What a whole life makes, and what the code names, is in the inventory; nothing else is."""
     async with life(settings, tmp_path) as lived:
         await lived.live()
-        assert set(await lived.raw.list_collection_names()) <= INVENTORY.keys()
+        assert set(await lived.storage.names()) <= INVENTORY.keys()
     assert named_by_the_code() == INVENTORY.keys()
 
 

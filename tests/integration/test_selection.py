@@ -10,6 +10,7 @@ import pytest
 from bridge.domain.audit.sampling import draw
 from bridge.settings import Settings
 from tests.support.audit import Office, open_office
+from tests.support.storage import storage
 
 WINDOW = {"renewal_from": "2026-04-01", "renewal_to": "2026-04-30"}
 
@@ -108,12 +109,12 @@ async def test_a_broken_off_sample_is_completed(office: Office) -> None:
     team = office.staff()
     body = {**WINDOW, "count": 4, "seed": "s"}
     first = await team.good("POST", "/v1/register/samples", body)
-    cases = office.services.stores.database.collection("audit_cases")
-    await cases.delete_many({"_id": {"$in": [case["id"] for case in first["cases"][2:]]}})
-    await office.services.stores.database.collection("outbox").delete_many({})
+    cases = storage(office.services).audit_cases
+    await cases.delete({"_id": {"$in": [case["id"] for case in first["cases"][2:]]}})
+    await storage(office.services).outbox.delete()
     again = await team.good("POST", "/v1/register/samples", body)
     assert [case["id"] for case in again["cases"]] == [case["id"] for case in first["cases"]]
-    assert await cases.count_documents({}) == 4
+    assert await cases.count() == 4
 
 
 @pytest.mark.parametrize(

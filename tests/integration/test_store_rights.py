@@ -152,7 +152,7 @@ async def test_shard_keys_fit_every_unique_index(settings: Settings, tmp_path: P
     keys = json.loads((DEPLOY / "mongodb" / "shards.json").read_bytes())
     async with life(settings, tmp_path) as lived:
         for name, key in keys.items():
-            indexes = await lived.raw[name].index_information()
+            indexes = await lived.storage.rows(name).indexes()
             assert indexes, name
             for index in indexes.values():
                 fields = [field for field, _ in index["key"]]
@@ -161,8 +161,8 @@ async def test_shard_keys_fit_every_unique_index(settings: Settings, tmp_path: P
                     assert "hashed" not in key.values(), name
         unique = {
             name
-            for name in await lived.raw.list_collection_names()
-            for index in (await lived.raw[name].index_information()).values()
+            for name in await lived.storage.names()
+            for index in (await lived.storage.rows(name).indexes()).values()
             if index.get("unique") and index["key"][0][0] not in {"_id", *keys.get(name, {})}
         }
     assert unique == {"members", "access_log", "audit_cases"}, "docs/deployment.md says that these stay whole"

@@ -23,6 +23,7 @@ from bridge.domain.statements.dispositions import Disposition
 from bridge.settings import Settings, load
 from deploy.dev.services import DevServices
 from tests.support.statements import completed, member, voided
+from tests.support.storage import storage
 
 R = TypeVar("R")
 NAMES = ["ann", "ben"]
@@ -52,9 +53,9 @@ class Arrivals(RuleBasedStateMachine):
         return self.loop.run_until_complete(work)
 
     async def _empty(self) -> None:
-        database = self.services.stores.database
-        for name in set(await database.raw.list_collection_names()) - {"meta"}:  # the key of tombstones stays
-            await database.collection(name).delete_many({})
+        rows = storage(self.services)
+        for name in set(await rows.names()) - {"meta"}:  # the key of tombstones stays
+            await rows.rows(name).delete()
 
     async def _record(self, *statements: dict[str, Any]) -> list[Disposition]:
         rules = self.services.recording.rules
@@ -63,8 +64,7 @@ class Arrivals(RuleBasedStateMachine):
         return [outcome.disposition for outcome in await self.services.recording.record(arrived)]
 
     async def _all(self, name: str) -> list[dict[str, Any]]:
-        found = self.services.stores.database.collection("log_entries").find({"member_id": name}).sort("_id")
-        return [entry async for entry in found]
+        return await storage(self.services).log_entries.all({"member_id": name})
 
     @rule(name=names, number=strategies.integers(0, 2), day=days, registered=strategies.booleans())
     def complete(self, name: str, number: int, day: str, registered: bool) -> None:
@@ -127,7 +127,7 @@ class Arrivals(RuleBasedStateMachine):
             self.run(self._set(entry["_id"], {"touched_at": datetime.now(UTC), "learning": "Much."}))
 
     async def _set(self, entry_id: str, fields: dict[str, Any]) -> None:
-        await self.services.stores.database.collection("log_entries").update_one({"_id": entry_id}, {"$set": fields})
+        await storage(self.services).log_entries.set({"_id": entry_id}, **fields)
 
     @rule(name=names, day=days)
     def freeze(self, name: str, day: str) -> None:
@@ -142,10 +142,10 @@ class Arrivals(RuleBasedStateMachine):
         period = calendar_of(found).period_for(datetime.fromisoformat(day).date())
         mark = {"case_id": f"case-{name}", "period_id": period.id, "since": datetime.now(UTC)}
         freeze = {**mark, "start": period.start.isoformat(), "end": period.end.isoformat()}
-        entries, members = stores.database.collection("log_entries"), stores.database.collection("members")
-        await entries.update_many({"member_id": name, "period_id": period.id}, {"$set": {"frozen": mark}})
-        frozen = {"frozen": [freeze], "in_audit": [freeze]}
-        await members.update_one({"_id": name}, {"$set": frozen, "$inc": {"version": 1}})
+        rows = storage(self.services)
+        await rows.log_entries.set({"member_id": name, "period_id": period.id}, frozen=mark)
+        await rows.members.set({"_id": name}, frozen=[freeze], in_audit=[freeze])
+        await rows.members.bump({"_id": name})
         self.snapshots[name] = [one for one in await self._all(name) if one.get("frozen")]
 
     @rule(name=names)
@@ -156,10 +156,10 @@ class Arrivals(RuleBasedStateMachine):
 
     async def _thaw(self, name: str) -> None:
         stores = self.services.stores
-        entries, members = stores.database.collection("log_entries"), stores.database.collection("members")
-        await entries.update_many({"member_id": name}, {"$unset": {"frozen": ""}})
-        opened: dict[str, list[Any]] = {"frozen": [], "in_audit": []}
-        await members.update_one({"_id": name}, {"$set": opened, "$inc": {"version": 1}})
+        rows = storage(self.services)
+        await rows.log_entries.unset({"member_id": name}, "frozen")
+        await rows.members.set({"_id": name}, frozen=[], in_audit=[])
+        await rows.members.bump({"_id": name})
         at = datetime.now(UTC)
         await stores.database.transaction(lambda session: stores.follow_ups.add(name, at, session, refile=True))
         await self.services.follow_ups.run(name)

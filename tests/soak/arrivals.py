@@ -18,6 +18,7 @@ from bridge import wiring
 from bridge.broker.publisher import Outgoing, Publisher, publisher
 from bridge.settings import Settings
 from tests.support.statements import completed, voided
+from tests.support.storage import storage
 
 TICK = 0.1
 """Seconds between two bursts."""
@@ -100,9 +101,9 @@ class Arrivals:
         sent = time.monotonic()
         await out.publish([self._outgoing(statement)])
         self.expected["recorded"] += 1
-        entries = services.stores.database.collection("log_entries")
+        entries = storage(services).log_entries
         wanted = {"member_id": "m-0", "provenance.activity_id": statement["object"]["id"]}
-        while await entries.find_one(wanted, {"_id": 1}) is None:
+        while not await entries.has(wanted):
             await asyncio.sleep(0.02)
         return (time.monotonic() - sent) * 1000
 

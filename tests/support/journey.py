@@ -22,6 +22,7 @@ from bridge.settings import Settings
 from consumers.completions import Delivery
 from consumers.dead_letter_mirror import DeadLetterMirror
 from consumers.worker import Worker
+from tests.support.storage import storage
 
 
 @dataclass
@@ -83,8 +84,8 @@ class Journey:
 
     async def log(self, member_id: str) -> list[dict[str, Any]]:
         """Every live entry of a member as it is stored, oldest date first."""
-        live = self.services.stores.database.raw["log_entries"].find({"member_id": member_id, "deleted_at": None})
-        return [entry async for entry in live.sort([("date", 1), ("_id", 1)])]
+        live = await storage(self.services).log_entries.all({"member_id": member_id, "deleted_at": None})
+        return sorted(live, key=lambda entry: entry["date"] or "")
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from tests.support.audit import BEFORE, IN_PERIOD, OTHER_PERIOD, PERIOD, Office,
 from tests.support.journey import Journey, journey
 from tests.support.portal import LOG_TEXTS, PLAN_TEXTS, full_entry, full_item
 from tests.support.statements import account, activity_of, completed, member, voided
+from tests.support.storage import Storage
 
 MARK = "xylocarp"
 """In every planted word, and nowhere else."""
@@ -62,9 +63,9 @@ class Life:
         return Lrs(self.office.client)
 
     @property
-    def raw(self) -> Any:
-        """The database."""
-        return self.bridge.services.stores.database.raw
+    def storage(self) -> Storage:
+        """What is stored."""
+        return Storage(self.bridge.services.stores.database)
 
     async def live(self) -> None:
         """Do everything once; at the end no audit case of the member goes on."""
@@ -177,9 +178,8 @@ class Life:
         await self.bridge.services.operations.list(DeadLetterFilter(), [("failed_at", True)], 10, None)
 
     async def everything(self) -> dict[str, list[dict[str, Any]]]:
-        """Collection → its documents in the order of their ids, with what is binary shown as text."""
-        names = sorted(await self.raw.list_collection_names())
-        return {name: [row async for row in self.raw[name].find({}).sort("_id", 1)] for name in names}
+        """Collection → its documents in the order of their ids."""
+        return await self.storage.everything()
 
     async def holding(self, text: str) -> dict[str, list[dict[str, Any]]]:
         """Collection → the documents in which a text stands anywhere, in whatever case."""

@@ -22,6 +22,7 @@ from bridge.serve import parts
 from bridge.settings import Settings
 from bridge.tokens import dev_token
 from tests.support.statements import member as member_body
+from tests.support.storage import storage
 
 Client = TestClient[web.Request, web.Application]
 
@@ -158,26 +159,23 @@ class Portal:
     async def freeze(self, member_id: str, period_id: str, start: str, end: str) -> None:
         """Freeze a period as a submission does: the member's list of freezes, and a mark on what lies in it."""
         mark = {"case_id": "case-1", "period_id": period_id, "since": datetime(2026, 6, 1, tzinfo=UTC)}
-        frozen = {"$set": {"frozen": mark}}
-        mine = {"member_id": member_id, "listed": True}
-        raw = self.services.stores.database.raw
-        await raw["members"].update_one(
-            {"_id": member_id}, {"$set": {"frozen": [{**mark, "start": start, "end": end}]}}
-        )
-        await raw["log_entries"].update_many({**mine, "period_id": period_id}, frozen)
-        await raw["plan_items"].update_many({**mine, "span.first": {"$lte": end}, "span.last": {"$gte": start}}, frozen)
+        listed = {"member_id": member_id, "listed": True}
+        rows = storage(self.services)
+        await rows.members.set({"_id": member_id}, frozen=[{**mark, "start": start, "end": end}])
+        await rows.log_entries.set({**listed, "period_id": period_id}, frozen=mark)
+        await rows.plan_items.set({**listed, "span.first": {"$lte": end}, "span.last": {"$gte": start}}, frozen=mark)
 
     async def thaw(self, member_id: str) -> None:
         """End every freeze of a member."""
-        raw = self.services.stores.database.raw
-        await raw["members"].update_one({"_id": member_id}, {"$set": {"frozen": []}})
-        for name in ("log_entries", "plan_items"):
-            await raw[name].update_many({"member_id": member_id}, {"$unset": {"frozen": ""}})
+        rows = storage(self.services)
+        await rows.members.set({"_id": member_id}, frozen=[])
+        await rows.log_entries.unset({"member_id": member_id}, "frozen")
+        await rows.plan_items.unset({"member_id": member_id}, "frozen")
 
     async def age_deletion(self, collection: str, record_id: str, days: int) -> None:
         """Let a deletion have happened this many days ago."""
         at = datetime.now(UTC) - timedelta(days=days)
-        await self.services.stores.database.raw[collection].update_one({"_id": record_id}, {"$set": {"deleted_at": at}})
+        await storage(self.services).rows(collection).set({"_id": record_id}, deleted_at=at)
 
 
 def new_key() -> str:

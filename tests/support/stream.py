@@ -20,6 +20,7 @@ from bridge.errors import Unavailable
 from bridge.settings import Settings
 from consumers.consumer import Backoff
 from tests.support.statements import completed, voided
+from tests.support.storage import storage
 
 MEMBERS = 20
 PER_MESSAGE = 3
@@ -120,8 +121,8 @@ async def prove(settings: Settings, stream: Stream, within: float) -> None:
                 await asyncio.sleep(0.2)  # other processes work; the ledger is the only sign of it
             while (await services.stores.outbox.lag()).count:
                 await asyncio.sleep(0.2)  # as above
-        live = services.stores.database.raw["log_entries"].find({"deleted_at": None})
-        logged = [entry["provenance"]["statement_ids"][0] async for entry in live]
+        live = await storage(services).log_entries.all({"deleted_at": None})
+        logged = [entry["provenance"]["statement_ids"][0] for entry in live]
     assert sorted(logged) == sorted(stream.entries), "the log holds exactly the expected entries"
     assert await dead_bodies(settings, len(stream.dead)) == stream.dead, "and the dead letters exactly the bad ones"
     told = {orjson.loads(body)["data"]["statement_id"] for body in await _bodies(settings, heard(settings), 1)}

@@ -22,6 +22,7 @@ from bridge.settings import Settings
 from tests.integration.dead_letters.letters import EVERY, NEWEST, bad, ids
 from tests.support.journey import Journey, journey, publish_raw
 from tests.support.statements import activity_of, completed, member
+from tests.support.storage import storage
 
 
 async def test_looking_at_letters_leaves_the_queue_as_it_is(bridge: Journey, ops: Operations) -> None:
@@ -45,8 +46,7 @@ async def test_a_replay_puts_the_message_back_as_it_was(bridge: Journey, ops: Op
     await bridge.settled([key])
     tapped = await bridge.channel.declare_queue(exclusive=True)
     await tapped.bind(bridge.topology.statements, "#")
-    for name in ("statements", "log_entries", "outbox"):
-        await bridge.services.stores.database.raw.drop_collection(name)
+    await storage(bridge.services).drop("statements", "log_entries", "outbox")
     del bridge.outcomes[key]
     done = await ops.replay(DeadLetterFilter(reason="conflict"))
     ((outcome,),) = await bridge.settled([key])
@@ -107,7 +107,7 @@ async def test_the_mirror_follows_what_others_do_to_the_queue(bridge: Journey, o
     queue = await bridge.channel.get_queue(bridge.topology.dead_queue)
     taken = await queue.get(no_ack=True)
     assert len(await ids(ops)) == 2
-    await bridge.services.stores.database.raw.drop_collection("dead_letters")
+    await storage(bridge.services).drop("dead_letters")
     assert len(await ids(ops)) == 2
     assert [taken.body, *[letter.body for letter in await bridge.dead_letters()]] == bodies
 

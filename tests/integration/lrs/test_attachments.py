@@ -21,6 +21,7 @@ from joserfc.jwk import OctKey, RSAKey
 from bridge import wiring
 from bridge.domain.statements.agents import identifier_key
 from tests.integration.lrs.client import BOUNDARY, JSON, Lrs, agent, attachment, multipart, new_id, part, statement
+from tests.support.storage import storage
 
 NOTES = b"first\r\n--line\x00\xff"
 SIGNATURE = {
@@ -177,7 +178,7 @@ async def test_an_attachment_goes_with_the_last_who_has_it(lrs: Lrs, services: w
         await services.stores.removal.statements(
             await services.stores.subjects.of_identifiers([identifier_key(agent("bob"))])
         )
-    assert await services.stores.database.raw["lrs_attachments.chunks"].count_documents({}) == 0
+    assert await storage(services).lrs_chunks.count() == 0
 
 
 async def test_data_that_is_erased_while_it_is_uploaded_is_kept(lrs: Lrs, services: wiring.Services) -> None:
@@ -207,4 +208,4 @@ async def test_data_that_is_erased_while_it_is_uploaded_is_kept(lrs: Lrs, servic
         await services.stores.removal.statements(
             await services.stores.subjects.of_identifiers([identifier_key(agent("bob"))])
         )
-        assert await services.stores.database.raw["lrs_attachments.chunks"].count_documents({}) == 0
+        assert await storage(services).lrs_chunks.count() == 0

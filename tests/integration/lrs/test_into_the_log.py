@@ -20,6 +20,7 @@ from bridge.settings import Settings
 from tests.integration.lrs.client import Lrs, agent, statement
 from tests.support.journey import Journey, journey
 from tests.support.statements import completed, member, voided
+from tests.support.storage import storage
 
 
 @pytest.fixture
@@ -233,8 +234,8 @@ async def test_a_note_that_fails_by_itself_keeps_no_others_waiting(
     bad, given = completed(), completed()
     await lrs.post(bad)
     await lrs.post(given)
-    rows = services.stores.database.collection("statements")
-    await rows.update_one({"_id": bad["id"]}, {"$set": {"raw": b"{"}})
+    rows = storage(services).statements
+    await rows.set({"_id": bad["id"]}, raw=b"{")
     assert services.lrs is not None
     async with publisher(lrs_settings, "test") as out:
         assert await services.lrs.relay.send_stored(out, microseconds_ago(0)) == 1

@@ -12,6 +12,7 @@ import pytest
 
 from bridge import wiring
 from tests.integration.lrs.client import Lrs, agent, new_id, statement, voiding
+from tests.support.storage import storage
 
 
 def as_text(value: Any) -> str:
@@ -93,7 +94,7 @@ async def test_pages_neither_repeat_nor_skip_at_equal_times(lrs: Lrs, services: 
     now = int(datetime.now(UTC).timestamp() * 1e6)
     at = {one: now - apart * (number // 3) for number, one in enumerate(stored)}
     for one, time in at.items():
-        await services.stores.database.raw["statements"].update_one({"_id": one}, {"$set": {"lrs.at": time}})
+        await storage(services).statements.set({"_id": one}, lrs__at=time)
     newest = sorted(stored, key=lambda one: (at[one], one), reverse=True)
     for limit in ("1", "5", "12"):
         assert await lrs.find(limit=limit) == newest
@@ -105,7 +106,7 @@ async def test_what_comes_by_the_queue_alone_is_not_shown(lrs: Lrs, services: wi
     one = statement(id=new_id())
     raw = orjson.dumps(one)
     row = {"_id": one["id"], "raw": raw, "digest": b"", "disposition": "ignored"}
-    await services.stores.database.raw["statements"].insert_one(row)
+    await storage(services).statements.insert([row])
     assert await lrs.find() == []
     assert (await lrs.call("GET", "statements", {"statementId": one["id"]})).status == 404
 
