@@ -32,4 +32,4 @@ def matches_strongly(tags: Sequence[str], tag: str | None) -> bool:
 
 def matches_weakly(tags: Sequence[str], tag: str | None) -> bool:
     """Whether ``If-None-Match`` names what has this ``tag``: ``W/`` makes no difference."""
-    return tag is not None and (ANY in tags or tag in {given.removeprefix("W/") for given in tags})
+    return tag is not None and (ANY in tags or tag in {entry.removeprefix("W/") for entry in tags})

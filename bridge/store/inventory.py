@@ -134,33 +134,35 @@ INVENTORY: Final[Mapping[str, Holding]] = {
 }  # fmt: skip
 """Collection → what it is for."""
 
-BY_MEMBER: Final = tuple(name for name, kept in INVENTORY.items() if kept.erasure is Effect.BY_MEMBER)
+BY_MEMBER: Final = tuple(name for name, holding in INVENTORY.items() if holding.erasure is Effect.BY_MEMBER)
 """What an erasure removes by member id."""
 
 
-def retention(kept: Holding) -> str:
+def retention(holding: Holding) -> str:
     """Return how long a collection's documents are kept, in words."""
-    if kept.days is None:
-        return kept.until
-    default = Settings.model_fields[kept.days].default
-    setting = f"`{PREFIX}{kept.days.upper()}`"
-    return f"{setting} days after {kept.until} ({'unset: kept' if default is None else f'default {default}'})"
+    if holding.days is None:
+        return holding.until
+    default = Settings.model_fields[holding.days].default
+    setting = f"`{PREFIX}{holding.days.upper()}`"
+    return f"{setting} days after {holding.until} ({'unset: kept' if default is None else f'default {default}'})"
 
 
 def in_words(settings: Settings) -> str:
     """Return the periods of these settings for the member's eyes, a sentence for each that is set."""
-    first = {kept.days: kept for kept in reversed(INVENTORY.values()) if kept.days}
-    told = [(kept, getattr(settings, days)) for days, kept in first.items()]
-    said = [f"{kept.holds}: {days} days after {kept.until}" for kept, days in reversed(told) if days is not None]
-    return f"These are kept for a time of their own: {'; '.join(said)}."
+    first = {holding.days: holding for holding in reversed(INVENTORY.values()) if holding.days}
+    periods = [(holding, getattr(settings, days)) for days, holding in first.items()]
+    sentences = [
+        f"{holding.holds}: {days} days after {holding.until}" for holding, days in reversed(periods) if days is not None
+    ]
+    return f"These are kept for a time of their own: {'; '.join(sentences)}."
 
 
 def page() -> str:
     """Return ``docs/data-inventory.md``."""
     rows = [
-        f"| `{name}` | {kept.holds} | {kept.personal.value} | {kept.purpose} | {kept.basis} | {retention(kept)} "
-        f"| {kept.erasure.value} |"
-        for name, kept in INVENTORY.items()
+        f"| `{name}` | {row.holds} | {row.personal.value} | {row.purpose} | {row.basis} | {retention(row)} "
+        f"| {row.erasure.value} |"
+        for name, row in INVENTORY.items()
     ]
     return "\n".join([*_HEAD, *rows, ""])
 
@@ -178,7 +180,7 @@ _HEAD = (
     "that wait in RabbitMQ (gone once taken), log lines (no personal text), backups (as long as you keep them; a",
     "restore applies the ledger of erasures again).",
     "",
-    "| Collection | Holds | Personal | Purpose | Basis | Holding until | An erasure |",
+    "| Collection | Holds | Personal | Purpose | Basis | Kept until | An erasure |",
     "|---|---|---|---|---|---|---|",
 )
 

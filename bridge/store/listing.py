@@ -117,8 +117,10 @@ async def _read(
     have: int = 0,
 ) -> list[T]:
     narrowed = [{"$match": part} for part in rest if part]
-    shown = {"$project": dict.fromkeys(("order", *query.fields), 1)} if query.fields else {"$project": {"tokens": 0}}
-    stages = [{"$match": seek}, *narrowed, {"$sort": dict(keys)}, {"$limit": query.limit + 1 - have}, shown]
+    projection = (
+        {"$project": dict.fromkeys(("order", *query.fields), 1)} if query.fields else {"$project": {"tokens": 0}}
+    )
+    stages = [{"$match": seek}, *narrowed, {"$sort": dict(keys)}, {"$limit": query.limit + 1 - have}, projection]
     return [document async for document in collection.aggregate(stages)]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 DECLARATIONS: Mapping[str, Mapping[str, str]] = {
-    one["id"]: one["text"]
-    for one in json.loads((Path(__file__).parent / "declarations.json").read_text(encoding="utf-8"))
+    declaration["id"]: declaration["text"]
+    for declaration in json.loads((Path(__file__).parent / "declarations.json").read_text(encoding="utf-8"))
 }
 """Declaration id → language tag → text, in the order in which they are shown."""

@@ -46,8 +46,8 @@ def _misshapen(form: dict[str, Any]) -> list[str]:
 
 def _choices(directory: Path, name: str) -> Any:
     """Return a list of choices from beside the form; another body may use the standard lists too."""
-    own = directory / "choices" / name
-    return _read(own if own.exists() else _HERE / "choices" / name)
+    custom = directory / "choices" / name
+    return _read(custom if custom.exists() else _HERE / "choices" / name)
 
 
 def _repeated(form: dict[str, Any]) -> list[str]:
@@ -58,7 +58,7 @@ def _repeated(form: dict[str, Any]) -> list[str]:
         "order": Counter(field["order"] for field in fields),
         "choice": Counter((field["name"], choice["value"]) for field in fields for choice in field.get("choices", ())),
     }
-    return [f"$.fields: {what} {value} is there twice" for what, c in counts.items() for value, n in c.items() if n > 1]
+    return [f"$.fields: {kind} {value} is there twice" for kind, c in counts.items() for value, n in c.items() if n > 1]
 
 
 def load_all(directory: Path) -> dict[tuple[str, str], dict[str, Any]]:

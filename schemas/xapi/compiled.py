@@ -93,17 +93,17 @@ def compiled_for(statement: object, spoken: str | None = None) -> Compiled:
 
 def is_long(value: object) -> bool:
     """Say whether decoded JSON is too long for ``slow``."""
-    left, waiting = LONG, [value]
-    while waiting and left >= 0:
-        one = waiting.pop()
-        left -= 1
-        if isinstance(one, str):
-            left -= len(one)
-        elif isinstance(one, list):
-            waiting += cast("list[object]", one)
-        elif isinstance(one, dict):
-            waiting += [*cast("dict[object, object]", one).keys(), *cast("dict[object, object]", one).values()]
-    return left < 0
+    remaining, waiting = LONG, [value]
+    while waiting and remaining >= 0:
+        item = waiting.pop()
+        remaining -= 1
+        if isinstance(item, str):
+            remaining -= len(item)
+        elif isinstance(item, list):
+            waiting += cast("list[object]", item)
+        elif isinstance(item, dict):
+            waiting += [*cast("dict[object, object]", item).keys(), *cast("dict[object, object]", item).values()]
+    return remaining < 0
 
 
 def first_error(compiled: Compiled, statement: object) -> ValidationError | None:

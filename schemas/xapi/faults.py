@@ -62,5 +62,5 @@ def _missing(error: ValidationError) -> str | None:
         return next(name for name in cast("list[str]", error.validator_value) if name not in present)
     if error.validator == "dependentRequired":
         needs = cast("Mapping[str, list[str]]", error.validator_value)
-        return next(name for given in needs if given in present for name in needs[given] if name not in present)
+        return next(name for owner in needs if owner in present for name in needs[owner] if name not in present)
     return None

@@ -24,9 +24,9 @@ def listed(draw: st.DrawFn) -> tuple[MembershipYear, ...]:
     return tuple(draw(st.permutations([MembershipYear(start, end) for start, end in pairs])))
 
 
-kept = st.just(()) | listed()
-calendars = st.builds(MembershipCalendar, renewal=renewals, kept=kept) | st.builds(
-    MembershipCalendar, periods=listed(), kept=kept
+fixed = st.just(()) | listed()
+calendars = st.builds(MembershipCalendar, renewal=renewals, fixed=fixed) | st.builds(
+    MembershipCalendar, periods=listed(), fixed=fixed
 )
 
 
@@ -59,9 +59,9 @@ def test_listed_periods_stay_as_they_are(periods: tuple[MembershipYear, ...]):
 @given(calendars, days)
 def test_kept_periods_stay_and_the_years_around_them_give_way(calendar: MembershipCalendar, day: date):
     """A kept period is never cut or joined, and any other lies within the year that there would be without it."""
-    period, year = calendar.period_for(day), replace(calendar, kept=()).period_for(day)
-    assert all(calendar.period_for(one.start) == one for one in calendar.kept)
-    assert period in calendar.kept or year.start <= period.start <= period.end <= year.end
+    period, year = calendar.period_for(day), replace(calendar, fixed=()).period_for(day)
+    assert all(calendar.period_for(one.start) == one for one in calendar.fixed)
+    assert period in calendar.fixed or year.start <= period.start <= period.end <= year.end
 
 
 @given(renewals, days)

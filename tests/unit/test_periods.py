@@ -87,7 +87,7 @@ def test_listed_periods_go_on_in_years_on_both_sides(day: date, start: date, end
 )
 def test_a_kept_year_cuts_off_those_it_reaches_into(day: date, start: date, end: date):
     """R82: the renewal moved from April to June, and one year of before stands."""
-    assert MembershipCalendar(renewal=date(2020, 6, 1), kept=(YEAR,)).period_for(day) == MembershipYear(start, end)
+    assert MembershipCalendar(renewal=date(2020, 6, 1), fixed=(YEAR,)).period_for(day) == MembershipYear(start, end)
 
 
 def test_the_ends_of_the_calendar_are_cut_off():

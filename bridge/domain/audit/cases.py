@@ -136,29 +136,29 @@ def is_open(case: StoredCase) -> bool:
 
 def pending_extension(case: StoredCase) -> StoredExtension | None:
     """Return the extension that the member asked for and nobody has decided on, or None."""
-    return next((asked for asked in case["extensions"] if asked["decision"] is None), None)
+    return next((extension for extension in case["extensions"] if extension["decision"] is None), None)
 
 
-def reminders_passed(due: date, today: date) -> list[int]:
+def reminders_passed(due_date: date, today: date) -> list[int]:
     """Return those of the reminders before a due date that are already behind: they are not sent late."""
-    return [days for days in REMIND_AT if due - timedelta(days=days) <= today]
+    return [days for days in REMIND_AT if due_date - timedelta(days=days) <= today]
 
 
-def reminder_due(due: date, reminded: Iterable[int], today: date) -> int | None:
+def reminder_due(due_date: date, reminded: Iterable[int], today: date) -> int | None:
     """Return the reminder to send today, in days before the due date, or None.
 
     After a standstill only the latest one is sent; past the due date, none.
     """
-    passed = reminders_passed(due, today)
+    passed = reminders_passed(due_date, today)
     latest = min(passed, default=None)
-    return latest if latest is not None and today <= due and latest not in set(reminded) else None
+    return latest if latest is not None and today <= due_date and latest not in set(reminded) else None
 
 
 def new_case(
     case_id: str,
     member_id: str,
     period: MembershipYear,
-    due: date,
+    due_date: date,
     *,
     by: str,
     at: datetime,
@@ -188,7 +188,7 @@ def new_case(
         "version": 1,
         "order": {"selected_at": order_key(at.isoformat())},
     }
-    return with_due_date(case, due, today)
+    return with_due_date(case, due_date, today)
 
 
 def step(move: str, by: str, at: datetime) -> CaseStep:
@@ -207,9 +207,9 @@ def submitted(case: StoredCase, receipt: str, declarations: list[StoredDeclarati
     return {**with_step(changed, Move.SUBMIT, case["member_id"], at), "state": State.SUBMITTED.value}
 
 
-def returned(case: StoredCase, due: date, by: str, at: datetime, today: date) -> StoredCase:
+def returned(case: StoredCase, due_date: date, by: str, at: datetime, today: date) -> StoredCase:
     """Return a case once the Register team has given it back, to be submitted again by a day."""
-    changed: StoredCase = {**with_due_date(case, due, today), "returned_at": at}
+    changed: StoredCase = {**with_due_date(case, due_date, today), "returned_at": at}
     return {**with_step(changed, Move.RETURN, by, at), "state": State.RETURNED.value}
 
 
@@ -231,10 +231,10 @@ def event_data(case: StoredCase) -> EventData:
     }
 
 
-def with_due_date(case: StoredCase, due: date, today: date) -> StoredCase:
+def with_due_date(case: StoredCase, due_date: date, today: date) -> StoredCase:
     """Return a case with another due date, and what follows from it."""
-    order = {**case["order"], "due_date": order_key(due.isoformat())}
-    return {**case, "due_date": due.isoformat(), "reminded": reminders_passed(due, today), "order": order}
+    order = {**case["order"], "due_date": order_key(due_date.isoformat())}
+    return {**case, "due_date": due_date.isoformat(), "reminded": reminders_passed(due_date, today), "order": order}
 
 
 def due_of(case: StoredCase) -> date:

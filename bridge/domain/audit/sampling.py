@@ -127,8 +127,8 @@ def audited_period(calendar: MembershipCalendar, renewal: date) -> MembershipYea
 
 def size_of(population: int, rate: float | None, count: int | None) -> int:
     """Return how many to draw: ``count``, or a rate (0 to 1) of the population, rounded up; never more than all."""
-    wanted = count if count is not None else math.ceil(round(population * (rate or 0), 6))
-    return min(population, wanted)
+    size = count if count is not None else math.ceil(round(population * (rate or 0), 6))
+    return min(population, size)
 
 
 def draw(seed: str, population: Iterable[str], size: int) -> list[str]:

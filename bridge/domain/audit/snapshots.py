@@ -136,12 +136,12 @@ class Scope:
     @property
     def links(self) -> list[RecordLink]:
         """Every link between an entry and a plan item that are both in the scope (R58)."""
-        known = set(self.plan_ids)
+        plan_ids = set(self.plan_ids)
         return [
             {"log_id": entry["_id"], "plan_id": plan_id}
             for entry in self.log
             for plan_id in sorted(entry["plan_ids"])
-            if plan_id in known
+            if plan_id in plan_ids
         ]
 
     def counts(self) -> ScopeCounts:
@@ -261,7 +261,7 @@ def readiness(scope: Scope, forms: Forms, waiting: int, elsewhere: int) -> Readi
     """
     missing = [*_gaps("log", scope.log, forms), *_gaps("plan", scope.plan, forms)]
     linked = {link["plan_id"] for link in scope.links}
-    found: ReadinessGaps = {
+    gaps: ReadinessGaps = {
         "counts": scope.counts(),
         "by_type": _by_type(scope.log),
         "missing": missing,
@@ -273,7 +273,7 @@ def readiness(scope: Scope, forms: Forms, waiting: int, elsewhere: int) -> Readi
         "undated_plan_items": elsewhere,
         "waiting": waiting,
     }
-    return {**found, "advice": _advice(found)}
+    return {**gaps, "advice": _advice(gaps)}
 
 
 def _gaps(kind: str, records: Iterable[StoredRecord], forms: Forms) -> list[RecordGaps]:
@@ -302,35 +302,35 @@ def _unexplained(item: StoredPlanItem) -> bool:
 
 
 def _by_type(log: Iterable[StoredEntry]) -> dict[str, TypeTally]:
-    found: dict[str, TypeTally] = {}
+    tallies: dict[str, TypeTally] = {}
     for entry in log:
-        tally = found.setdefault(entry.get("type") or "none", {"complete": 0, "incomplete": 0})
+        tally = tallies.setdefault(entry.get("type") or "none", {"complete": 0, "incomplete": 0})
         tally["complete" if entry["complete"] else "incomplete"] += 1
-    return found
+    return tallies
 
 
-def _advice(found: ReadinessGaps) -> list[str]:
+def _advice(gaps: ReadinessGaps) -> list[str]:
     """Say each gap in a sentence of its own, the most telling first."""
-    counts, drafts, missing = found["counts"], len(found["drafts"]), len(found["missing"])
-    planned, logged = len(found["planned_not_logged"]), len(found["logged_not_planned"])
-    said = {
+    counts, drafts, missing = gaps["counts"], len(gaps["drafts"]), len(gaps["missing"])
+    planned, logged = len(gaps["planned_not_logged"]), len(gaps["logged_not_planned"])
+    sentences = {
         "Nothing is logged for this period yet.": not counts["log"],
         "Nothing is planned for this period; an assessor expects to see what you planned.": not counts["plan"],
         f"{_many(missing, 'record')} with needed fields that are empty.": missing,
         f"{_many(drafts, 'log entry', 'log entries')} still marked as draft.": drafts,
         f"{_many(planned, 'plan item')} without a log entry: link one, or explain in a comment.": planned,
         f"{_many(logged, 'log entry', 'log entries')} not linked to your plan.": logged,
-        f"{_many(len(found['unexplained']), 'plan item')} not pursued, without a reason.": found["unexplained"],
-        f"{_many(found['unchecked_evidence'], 'file')} still being checked, or refused, by the virus scanner.": found[
+        f"{_many(len(gaps['unexplained']), 'plan item')} not pursued, without a reason.": gaps["unexplained"],
+        f"{_many(gaps['unchecked_evidence'], 'file')} still being checked, or refused, by the virus scanner.": gaps[
             "unchecked_evidence"
         ],
-        f"{_many(found['undated_plan_items'], 'plan item')} without dates: they are sent only when linked.": found[
+        f"{_many(gaps['undated_plan_items'], 'plan item')} without dates: they are sent only when linked.": gaps[
             "undated_plan_items"
         ],
-        f"{_many(found['waiting'], 'completion')} waiting to become a draft.": found["waiting"],
+        f"{_many(gaps['waiting'], 'completion')} waiting to become a draft.": gaps["waiting"],
     }
-    return [text for text, applies in said.items() if applies]
+    return [text for text, applies in sentences.items() if applies]
 
 
-def _many(count: int, one: str, more: str = "") -> str:
-    return f"{count} {one if count == 1 else more or one + 's'}"
+def _many(count: int, singular: str, plural: str = "") -> str:
+    return f"{count} {singular if count == 1 else plural or singular + 's'}"

@@ -76,8 +76,8 @@ def _component(component: Part, languages: Sequence[str]) -> dict[str, Any]:
 
 def _in_language(texts: Mapping[str, str], languages: Sequence[str]) -> dict[str, str]:
     tags = ranked({tag: tag for tag in texts}, languages)
-    chosen = next((tag for tag in tags if markup.is_visible(markup.readable(texts[tag]))), None)
-    return dict(texts) if chosen is None else {chosen: texts[chosen]}
+    visible = next((tag for tag in tags if markup.is_visible(markup.readable(texts[tag]))), None)
+    return dict(texts) if visible is None else {visible: texts[visible]}
 
 
 def merge_definitions(definitions: Iterable[Part]) -> dict[str, Any]:

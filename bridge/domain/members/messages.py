@@ -35,8 +35,8 @@ class PeriodIn(Input):
 
 ONE_CALENDAR: dict[str, Any] = {
     "oneOf": [
-        {"required": [here], "properties": {here: {"type": kind}, absent: {"type": "null"}}}
-        for here, kind, absent in (("renewal_date", "string", "periods"), ("periods", "array", "renewal_date"))
+        {"required": [present], "properties": {present: {"type": kind}, absent: {"type": "null"}}}
+        for present, kind, absent in (("renewal_date", "string", "periods"), ("periods", "array", "renewal_date"))
     ]
 }
 """What the schema of a member says beside its properties."""
@@ -132,8 +132,8 @@ def stored_member(
 
 def identifier_conflict(body: MemberIn, key: str) -> Conflict:
     """Return the error that says which identifier is another member's, without telling whose."""
-    numbers = [number for number, one in enumerate(body.identifiers) if key in agents.member_keys([one.agent()])]
-    number = numbers[0] if numbers else 0
+    keys = [agents.member_keys([identifier.agent()]) for identifier in body.identifiers]
+    number = next((number for number, own_keys in enumerate(keys) if key in own_keys), 0)
     kind = next(iter(body.identifiers[number].agent()))
     message = (
         f"Identifier {number + 1} ({kind}) belongs to another member: remove it there first, or leave it out here."

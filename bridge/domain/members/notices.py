@@ -100,16 +100,16 @@ def template_of(kind: str, state: str) -> str:
     return state if kind == "audit.closed" else kind.removeprefix("audit.")
 
 
-def is_stale(kind: str, told: NoticeFacts, case: StoredCase) -> bool:
+def is_stale(kind: str, facts: NoticeFacts, case: StoredCase) -> bool:
     """Whether a notice that waited asks for what is no longer asked: the case, or its due date, has moved on since."""
     asks = {"audit.selected": (State.SELECTED,), "audit.returned": (State.RETURNED,), "audit.due": tuple(AWAITED)}
-    moved = kind == "audit.due" and told.get("due_date") != case["due_date"]
+    moved = kind == "audit.due" and facts.get("due_date") != case["due_date"]
     return moved or (kind in asks and case["state"] not in asks[kind])
 
 
-def language_of(wanted: str | None) -> str:
+def language_of(member_language: str | None) -> str:
     """Return the language to write in: the member's where there are templates for it, else English."""
-    language = (wanted or "en").lower().partition("-")[0]
+    language = (member_language or "en").lower().partition("-")[0]
     return language if language in MONTH_NAMES else "en"
 
 

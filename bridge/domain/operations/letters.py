@@ -221,7 +221,7 @@ def _without(value: Any, letter: DeadLetter, subject: DataSubject) -> bytes | No
 
 
 def _is_own(part: Any, subject: DataSubject, letter: DeadLetter) -> bool:
-    return any(_is_theirs(key, subject, letter.failed_at) for one in _objects(part) for key in _owners(one))
+    return any(_is_theirs(key, subject, letter.failed_at) for statement in _objects(part) for key in _owners(statement))
 
 
 def _unnamed(part: Any, subject: DataSubject, at: datetime) -> Any:
@@ -257,7 +257,7 @@ def own_part(letter: Mapping[str, Any], subject: DataSubject) -> list[str] | Non
     try:
         parts = _objects(_decoded(letter["body"], letter["content_encoding"], letter["content_type"]))
         at = datetime.fromisoformat(letter["failed_at"])
-        return [orjson.dumps(one).decode() for one in parts if _is_about(one, subject, at)]
+        return [orjson.dumps(statement).decode() for statement in parts if _is_about(statement, subject, at)]
     except (bodies.UnreadableBody, bodies.BodyTooLarge, orjson.JSONEncodeError):
         return None
 
@@ -269,9 +269,9 @@ def mentions_of(letter: Mapping[str, Any], subject: DataSubject) -> list[dict[st
     at = datetime.fromisoformat(letter["failed_at"])
     return [
         {"place": person.pointer, "named": alone(person.agent)}
-        for one in _statements_in(letter["body"] or b"", letter["content_encoding"], letter["content_type"])
-        if not _is_about(one, subject, at)
-        for person in anybody_in(one)
+        for statement in _statements_in(letter["body"] or b"", letter["content_encoding"], letter["content_type"])
+        if not _is_about(statement, subject, at)
+        for person in anybody_in(statement)
         if any(subject.is_key(key, at) for key in keys_of(person.agent))
     ]
 
@@ -301,9 +301,9 @@ def _not_deep(value: Any) -> Any:
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:
     """Yield the statement, or message, that a body is, or each of its array."""
-    for one in cast("list[Any]", value) if isinstance(value, list) else [value]:
-        if isinstance(one, dict):
-            yield cast("dict[str, Any]", one)
+    for item in cast("list[Any]", value) if isinstance(value, list) else [value]:
+        if isinstance(item, dict):
+            yield cast("dict[str, Any]", item)
 
 
 def _owners(part: Mapping[str, Any]) -> Iterator[str]:

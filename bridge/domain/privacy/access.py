@@ -172,9 +172,9 @@ CONTENT = (
 )  # fmt: skip
 
 
-def linked(said: AccessContent, chain: int, seq: int, previous: str) -> AccessLogRow:
+def linked(content: AccessContent, chain: int, seq: int, previous: str) -> AccessLogRow:
     """Return a whole row: its content at its place in a chain, with its hash."""
-    row: AccessLogRow = {**said, "_id": f"{chain}:{seq}", "chain": chain, "seq": seq, "prev": previous, "hash": ""}
+    row: AccessLogRow = {**content, "_id": f"{chain}:{seq}", "chain": chain, "seq": seq, "prev": previous, "hash": ""}
     return {**row, "hash": row_hash(row)}
 
 
@@ -185,17 +185,17 @@ def order(row: AccessLogRow) -> dict[str, SortKey]:
 
 def row_hash(row: AccessLogRow) -> str:
     """Return the SHA-256, in hex, of a row's canonical JSON: its content and place, keys sorted, times in UTC."""
-    told = {name: row.get(name) for name in (*CONTENT, "chain", "seq", "prev")}
-    canonical = orjson.dumps(told, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z, default=str)
+    hashed = {name: row.get(name) for name in (*CONTENT, "chain", "seq", "prev")}
+    canonical = orjson.dumps(hashed, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z, default=str)
     return hashlib.sha256(canonical).hexdigest()
 
 
 def in_words(row: AccessLogRow) -> str:
     """Say in one sentence who read what, when and by which right; raises nothing for a role that is not known."""
-    what = " and ".join(PARTS.get(part, "your record") for part in row["parts"]) or "your record"
+    parts = " and ".join(PARTS.get(part, "your record") for part in row["parts"]) or "your record"
     day = f"{row['at']:%d %B %Y at %H:%M} UTC".lstrip("0")
-    did = "read" if row["allowed"] else "asked for"
-    return f"On {day}, {team(row)} {did} {what}. {RIGHTS.get(row['right']['kind'], RIGHTS['none'])}."
+    verb = "read" if row["allowed"] else "asked for"
+    return f"On {day}, {team(row)} {verb} {parts}. {RIGHTS.get(row['right']['kind'], RIGHTS['none'])}."
 
 
 def team(row: AccessLogRow) -> str:

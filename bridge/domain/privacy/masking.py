@@ -38,9 +38,9 @@ _TELLS_NOBODY = re.compile(
 def masked(value: Any, *, readable: bool = False) -> Any:
     """Return decoded JSON with the texts masked; ``readable`` says that the property above may be read."""
     if isinstance(value, dict):
-        return {_key(key): _property(key, one) for key, one in cast("dict[str, Any]", value).items()}
+        return {_key(key): _property(key, item) for key, item in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
-        return [masked(one, readable=readable) for one in cast("list[Any]", value)]
+        return [masked(item, readable=readable) for item in cast("list[Any]", value)]
     if isinstance(value, str):
         return value if "@" not in value and (readable or _TELLS_NOBODY.fullmatch(value)) else MASK
     return value
@@ -81,9 +81,9 @@ def _of_person(key: str, value: Any) -> Any:
 def hidden(value: Any) -> Any:
     """Return decoded JSON with every text and number masked; only the structure is left."""
     if isinstance(value, dict):
-        return {_key(key): hidden(one) for key, one in cast("dict[str, Any]", value).items()}
+        return {_key(key): hidden(item) for key, item in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
-        return [hidden(one) for one in cast("list[Any]", value)]
+        return [hidden(item) for item in cast("list[Any]", value)]
     return value if value is None or isinstance(value, bool) else MASK
 
 

@@ -102,10 +102,10 @@ def anybody_in(value: Any) -> Iterator[NamedPerson]:
     while waiting:
         place, part = waiting.pop()
         if isinstance(part, dict):
-            named = cast("dict[str, Any]", part)
-            if any(name in named for name in IDENTIFIERS):
-                yield NamedPerson(place, named)
-            waiting += [((*place, name), inner) for name, inner in named.items()]
+            item = cast("dict[str, Any]", part)
+            if any(name in item for name in IDENTIFIERS):
+                yield NamedPerson(place, item)
+            waiting += [((*place, name), inner) for name, inner in item.items()]
         elif isinstance(part, list):
             waiting += [((*place, number), inner) for number, inner in enumerate(cast("list[Any]", part))]
 
@@ -135,5 +135,5 @@ def _is_named(value: Any, is_theirs: Naming) -> bool:
 
 
 def _anonymous(agent: Part) -> dict[str, Any]:
-    kept = {name: agent[name] for name in ("objectType", "member") if name in agent}
-    return {**NOBODY, **(kept if agent.get("objectType") == "Group" else {})}
+    structure = {name: agent[name] for name in ("objectType", "member") if name in agent}
+    return {**NOBODY, **(structure if agent.get("objectType") == "Group" else {})}

@@ -62,8 +62,8 @@ def settled_actor(row: LedgerRow) -> frozenset[str]:
 
 def named_keys(row: LedgerRow, subject: DataSubject) -> frozenset[str]:
     """Return the identifier keys by which another's row names the person, in its text or in what the LRS added."""
-    found = {key for text in _texts(row).values() for named in anybody_in(text) for key in keys_of(named.agent)}
-    return subject.keys_at(found - settled_actor(row), received_at(row))
+    keys = {key for text in _texts(row).values() for person in anybody_in(text) for key in keys_of(person.agent)}
+    return subject.keys_at(keys - settled_actor(row), received_at(row))
 
 
 def received_at(row: LedgerRow) -> datetime:
@@ -88,11 +88,11 @@ def redacted(row: LedgerRow, keys: Collection[str]) -> dict[str, bytes]:
 def told_of(row: LedgerRow, subject: DataSubject) -> list[dict[str, Any]]:
     """Return where another's row names the person, and how: nothing else of it is theirs."""
     keys = named_keys(row, subject)
-    found = [named for text in _texts(row).values() for named in anybody_in(text)]
+    people_named = [person for text in _texts(row).values() for person in anybody_in(text)]
     return [
-        {"place": named.pointer, "named": alone(named.agent)}
-        for named in found
-        if any(key in keys for key in keys_of(named.agent))
+        {"place": person.pointer, "named": alone(person.agent)}
+        for person in people_named
+        if any(key in keys for key in keys_of(person.agent))
     ]
 
 
@@ -103,5 +103,5 @@ def alone(agent: Mapping[str, Any]) -> dict[str, Any]:
 
 def everybody(statement: Mapping[str, Any], *also: Mapping[str, Any]) -> set[str]:
     """Return the identifier keys of whomever a valid statement names, and of further Agents and Groups."""
-    others = (key for one in also for named in anybody_in(one) for key in keys_of(named.agent))
-    return {*people(statement), *others}
+    keys = (key for agent in also for person in anybody_in(agent) for key in keys_of(person.agent))
+    return {*people(statement), *keys}

@@ -47,8 +47,8 @@ def spans_of(member_id: str, tenures: Sequence[Tenure]) -> tuple[TimeSpan, ...]:
         spans.append((holder, TimeSpan(after, until)))
         after = until
     spans += [(holder, TimeSpan(after)) for holder in now]
-    own = tuple(span for holder, span in spans if holder == member_id)
-    return ALWAYS if len(own) == len(spans) else own
+    own_spans = tuple(span for holder, span in spans if holder == member_id)
+    return ALWAYS if len(own_spans) == len(spans) else own_spans
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,6 @@ def _might_run(text: str) -> bool:
 
     Apostrophes before it are passed over, so that a text which looks guarded is guarded once more.
     """
-    shown = text.lstrip("'")
-    sign = next((character for character in shown if unicodedata.category(character)[0] not in "CZM"), "")
-    return shown.startswith(BREAKS) or unicodedata.normalize("NFKC", sign)[:1] in FORMULA
+    bare = text.lstrip("'")
+    sign = next((character for character in bare if unicodedata.category(character)[0] not in "CZM"), "")
+    return bare.startswith(BREAKS) or unicodedata.normalize("NFKC", sign)[:1] in FORMULA

@@ -64,9 +64,9 @@ def in_row(number: int, fault: FieldError) -> FieldError:
 def refuse(faults: Sequence[FieldError]) -> None:
     """Raise ``ValidationFailed`` when there is any fault; the first ``MAX_FAULTS`` are listed, all are counted."""
     if faults:
-        found = "1 fault was found" if len(faults) == 1 else f"{len(faults)} faults were found"
+        count = "1 fault was found" if len(faults) == 1 else f"{len(faults)} faults were found"
         listed = f"; the first {MAX_FAULTS} are listed" if len(faults) > MAX_FAULTS else ""
-        raise ValidationFailed(f"{found}, and nothing was imported{listed}.", field_errors=faults[:MAX_FAULTS])
+        raise ValidationFailed(f"{count}, and nothing was imported{listed}.", field_errors=faults[:MAX_FAULTS])
 
 
 def read(raw: bytes, form: Form, max_rows: int) -> list[Row]:
@@ -105,24 +105,24 @@ def _records(text: str) -> Iterator[list[str]]:
 
 
 def _header(cells: Sequence[str], form: Form) -> list[FormField]:
-    known = {column.name: column for column in columns(form)}
+    columns_by_name = {column.name: column for column in columns(form)}
     names = [cell.strip() for cell in cells]
-    refuse([in_row(_HEADER, fault) for fault in _header_faults(names, known)])
-    return [known[name] for name in names]
+    refuse([in_row(_HEADER, fault) for fault in _header_faults(names, columns_by_name)])
+    return [columns_by_name[name] for name in names]
 
 
-def _header_faults(names: Sequence[str], known: Iterable[str]) -> Iterator[FieldError]:
+def _header_faults(names: Sequence[str], column_names: Iterable[str]) -> Iterator[FieldError]:
     if not any(names):
         yield FieldError("", "", "There is no header row: begin with the template's.")
         return
     for name in dict.fromkeys(names):
-        shown = name[:_SHOWN]
-        pointer = f"/{shown.replace('~', '~0').replace('/', '~1')}"
-        if name not in known:
+        excerpt = name[:_SHOWN]
+        pointer = f"/{excerpt.replace('~', '~0').replace('/', '~1')}"
+        if name not in column_names:
             message = "The template has no such column: remove or rename it, and separate columns by commas."
-            yield FieldError(pointer, shown or "a column without a name", message)
+            yield FieldError(pointer, excerpt or "a column without a name", message)
         elif names.count(name) > 1:
-            yield FieldError(pointer, shown, "This column is there twice: keep one.")
+            yield FieldError(pointer, excerpt, "This column is there twice: keep one.")
 
 
 def _row(number: int, cells: Sequence[str], header: Sequence[FormField]) -> Row:

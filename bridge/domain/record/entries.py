@@ -211,8 +211,8 @@ def changed(
 
 def listed(entry: Values, form: forms.Form, calendar: MembershipCalendar) -> StoredEntry:
     """Return a live entry with all that lists need: what is derived, sort keys, search tokens."""
-    known = derived(entry, draft=entry["draft"], form=form, calendar=calendar)
-    full = {**entry, **known, "linked": bool(entry.get("plan_ids")), "listed": True}
+    derived_fields = derived(entry, draft=entry["draft"], form=form, calendar=calendar)
+    full = {**entry, **derived_fields, "linked": bool(entry.get("plan_ids")), "listed": True}
     return cast("StoredEntry", {**full, **findable(form, full, SORTABLE)})
 
 

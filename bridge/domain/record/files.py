@@ -245,10 +245,10 @@ class Inspector:
 
     def _check_head(self) -> None:
         signed = next((kind for kind, matcher in _SIGNED.items() if matcher.match(self._head)), None)
-        wanted = self._kind if self._kind in _SIGNED else None
+        claimed = self._kind if self._kind in _SIGNED else None
         is_archive = self._kind is not DOCX or self._head.startswith(_ZIP)
         is_open_document = self._kind is not ODT or _ODT_MARK.match(self._head) is not None
-        if signed is not wanted or not is_archive or not is_open_document:
+        if signed is not claimed or not is_archive or not is_open_document:
             raise self._not_as_named()
 
     def _look_on(self, data: bytes, *, final: bool = False) -> None:
@@ -272,9 +272,9 @@ class Inspector:
         return UnsupportedMediaType(message, field_errors=[_fault(message)])
 
 
-def safe_name(given: str) -> str:
+def safe_name(path: str) -> str:
     """The last part of a path, without characters that could mislead, at most ``MAX_NAME`` characters."""
-    name = _UNSAFE.sub("", re.split(r"[/\\]", given)[-1]).strip(" .")
+    name = _UNSAFE.sub("", re.split(r"[/\\]", path)[-1]).strip(" .")
     return name if len(name) <= MAX_NAME else name[: MAX_NAME - _ENDING] + name[-_ENDING:]
 
 

@@ -124,8 +124,8 @@ class Forms:
 
     def versions(self, name: str) -> list[Form]:
         """Every version of the form, newest first."""
-        found = [form for (form_name, _), form in self._forms.items() if form_name == name]
-        return sorted(found, key=lambda form: int(form.version), reverse=True)
+        forms = [form for (form_name, _), form in self._forms.items() if form_name == name]
+        return sorted(forms, key=lambda form: int(form.version), reverse=True)
 
     def _faults(self) -> Iterator[str]:
         for name, fields in CORE.items():
@@ -139,8 +139,8 @@ class Forms:
                         yield f"{name}-{form.version}.json: {field.name} is taken, call the field something else"
 
 
-def _core_faults(form: Form, wanted: Mapping[str, str]) -> Iterator[str]:
-    for name, kind in wanted.items():
+def _core_faults(form: Form, core_fields: Mapping[str, str]) -> Iterator[str]:
+    for name, kind in core_fields.items():
         field = form.field(name)
         if field is None or field.type != kind:
             yield f"{form.name}-{form.version}.json needs a field {name} of type {kind}"

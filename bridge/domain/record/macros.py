@@ -69,14 +69,14 @@ class Part:
 
 
 def _inflated(data: bytes) -> Iterator[bytes]:
-    inflating, left = zlib.decompressobj(-zlib.MAX_WBITS), MOST_READ
+    inflating, budget = zlib.decompressobj(-zlib.MAX_WBITS), MOST_READ
     while data and not inflating.eof:
         try:
             piece = inflating.decompress(data, PIECE)
         except zlib.error:
             raise NotAnArchive from None
-        left -= len(piece)
-        if left < 0:
+        budget -= len(piece)
+        if budget < 0:
             raise NotAnArchive
         yield piece
         data = inflating.unconsumed_tail
@@ -89,10 +89,10 @@ def parts(tail: bytes, size: int) -> list[Part]:
         listed = zipfile.ZipFile(io.BytesIO(tail)).infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError, struct.error):
         raise NotAnArchive from None
-    found = [_part(entry, size - len(tail), size) for entry in listed]  # the list tells of places from the tail on
-    if not all(0 <= part.start < size for part in found):
+    described = [_part(entry, size - len(tail), size) for entry in listed]  # the list tells of places from the tail on
+    if not all(0 <= part.start < size for part in described):
         raise NotAnArchive
-    return found
+    return described
 
 
 def _part(entry: zipfile.ZipInfo, before: int, size: int) -> Part:

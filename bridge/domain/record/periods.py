@@ -80,14 +80,14 @@ class MembershipCalendar:
     """A member's periods, from a renewal date (any year; its anniversary decides) or as the CRM lists them.
 
     Every date has exactly one period. Outside listed periods the years go on from the first start and the last end,
-    and a gap between two of them is a period of its own. Periods in ``kept``, none of which overlap, stand whatever
+    and a gap between two of them is a period of its own. Periods in ``fixed``, none of which overlap, stand whatever
     the rest says: a year that they reach into has the days that they leave. Raises ``ValueError`` unless exactly one
     of the first two is given, and when ``check_periods`` does.
     """
 
     renewal: date | None = None
     periods: tuple[MembershipYear, ...] = ()
-    kept: tuple[MembershipYear, ...] = ()
+    fixed: tuple[MembershipYear, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.renewal is None) == (not self.periods):
@@ -98,13 +98,13 @@ class MembershipCalendar:
     def period_for(self, day: date) -> MembershipYear:
         """The one period that contains the day."""
         year = self._year_of(day)
-        for kept in self.kept:
-            if kept.contains(day):
-                return kept
-            if kept.end < day:
-                year = MembershipYear(max(year.start, kept.end + ONE_DAY), year.end)
+        for fixed in self.fixed:
+            if fixed.contains(day):
+                return fixed
+            if fixed.end < day:
+                year = MembershipYear(max(year.start, fixed.end + ONE_DAY), year.end)
             else:
-                year = MembershipYear(year.start, min(year.end, kept.start - ONE_DAY))
+                year = MembershipYear(year.start, min(year.end, fixed.start - ONE_DAY))
         return year
 
     def _year_of(self, day: date) -> MembershipYear:
@@ -133,10 +133,10 @@ class MembershipCalendar:
         """Every period with a day from ``first_day`` to ``last_day``, newest first; none when they are swapped."""
         if first_day > last_day:
             return []
-        found = [self.period_for(last_day)]
-        while found[-1].start > first_day:
-            found.append(self.period_for(found[-1].start - ONE_DAY))
-        return found
+        years = [self.period_for(last_day)]
+        while years[-1].start > first_day:
+            years.append(self.period_for(years[-1].start - ONE_DAY))
+        return years
 
 
 def check_periods(periods: Sequence[MembershipYear]) -> None:
@@ -145,9 +145,11 @@ def check_periods(periods: Sequence[MembershipYear]) -> None:
     for number, period in numbered:
         if period.end < period.start:
             raise ValueError(f"period {number} ({period.label}) ends before it starts: swap its dates")
-    for (n, one), (m, other) in pairwise(numbered):
-        if other.start <= one.end:
-            raise ValueError(f"period {m} ({other.label}) overlaps period {n} ({one.label}): let each day be in one")
+    for (n, earlier), (m, later) in pairwise(numbered):
+        if later.start <= earlier.end:
+            raise ValueError(
+                f"period {m} ({later.label}) overlaps period {n} ({earlier.label}): let each day be in one"
+            )
 
 
 def day_in_words(day: date) -> str:

@@ -80,11 +80,11 @@ def period_ids(item: Values, calendar: MembershipCalendar) -> list[str]:
     if not days:
         return []
     period, last = calendar.period_for(date.fromisoformat(min(days))), date.fromisoformat(max(days))
-    found = [period.id]
-    while period.end < last and len(found) < MOST_PERIODS:
+    period_ids = [period.id]
+    while period.end < last and len(period_ids) < MOST_PERIODS:
         period = calendar.period_for(period.end + ONE_DAY)
-        found.append(period.id)
-    return found
+        period_ids.append(period.id)
+    return period_ids
 
 
 def _days(item: Values) -> list[str]:

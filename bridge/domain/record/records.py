@@ -113,8 +113,8 @@ def _misfit(field: FormField | None, name: str, value: object) -> FieldError | N
     if field is None:
         return fault(name, name, "This record was made with an earlier form, which has no such field: leave it out.")
     offered = [choice.value for choice in field.choices]
-    given = cast("list[object]", value) if isinstance(value, list) else [value]
-    if value is None or not offered or all(one in offered for one in given):
+    values = cast("list[object]", value) if isinstance(value, list) else [value]
+    if value is None or not offered or all(choice in offered for choice in values):
         return None
     return fault(name, field.label, f"Choose one of: {', '.join(offered)}.")
 

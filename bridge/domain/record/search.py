@@ -36,12 +36,12 @@ def tokens(texts: Iterable[str]) -> list[str]:
     text = "\n".join(texts)
     if text.isascii() and len(text) < MAX_TOKENS:  # what the rest comes to, much sooner
         return sorted({word[:MAX_TOKEN] for word in _WORD.findall(text.lower())})
-    found: dict[str, None] = {}
+    words: dict[str, None] = {}
     for run, unspaced in _runs(text):
-        found.update(dict.fromkeys(_windows(run)) if unspaced else {run[:MAX_TOKEN]: None})
-        if len(found) >= MAX_TOKENS:
+        words.update(dict.fromkeys(_windows(run)) if unspaced else {run[:MAX_TOKEN]: None})
+        if len(words) >= MAX_TOKENS:
             break
-    return sorted(list(found)[:MAX_TOKENS])
+    return sorted(list(words)[:MAX_TOKENS])
 
 
 def query_terms(q: str) -> list[str]:

@@ -49,11 +49,11 @@ def arrival(
     One without an id gets the id that its bytes determine, so that a redelivery is recognised
     (docs/decisions/0003).
     """
-    given = statement.get("id")
+    own_id = statement.get("id")
     means = meaning(statement, received_at, rules)
     actor = means.actor_key if isinstance(means, Completion) else actor_key(statement["actor"])
     return Arrival(
-        statement_id=given.lower() if given else str(uuid.uuid5(NAMESPACE, hashlib.sha256(raw).hexdigest())),
+        statement_id=own_id.lower() if own_id else str(uuid.uuid5(NAMESPACE, hashlib.sha256(raw).hexdigest())),
         raw=raw,
         digest=digest(statement),
         received_at=received_at,

@@ -25,7 +25,7 @@ from bridge.domain.statements.rows import HeldStatement, LedgerRow, ParkedStatem
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class BatchReads:
     """What was read for a batch, in the transaction that writes it.
 
     ``secret`` is the key of tombstones. ``owners`` is identifier key → member id, ``erased`` are those of the other
@@ -58,20 +58,20 @@ class Batch:
     ``sought`` the identifiers that nobody has, each of which whoever brings it is to meet.
     """
 
-    def __init__(self, known: Known, form: Form) -> None:
-        self._members, self._owners, self._erased = known.members, known.owners, known.erased
-        self._secret = known.secret
+    def __init__(self, reads: BatchReads, form: Form) -> None:
+        self._members, self._owners, self._erased = reads.members, reads.owners, reads.erased
+        self._secret = reads.secret
         self._form = form
-        self.ledger = Changes(known.rows)
-        self.entries = Changes(known.entries)
-        self.held = Changes(known.held)
-        self.parked = Changes(known.parked)
+        self.ledger = Changes(reads.rows)
+        self.entries = Changes(reads.entries)
+        self.held = Changes(reads.held)
+        self.parked = Changes(reads.parked)
         self.events: list[OutboxEvent] = []
         self.touched: dict[str, Touch] = {}
         self.sought: set[str] = set()
         self._holders = {
             (entry["member_id"], key): entry["_id"]
-            for entry in known.entries
+            for entry in reads.entries
             for key in (*statements_of(entry), *entry.get("merge_keys", ()))
         }
 
@@ -86,10 +86,10 @@ class Batch:
             return ledger.duplicate(row)
         outcome = self._outcome(arrival, is_voided=row is not None and "voided_by" in row)
         if outcome.disposition is not Disposition.DEAD_LETTERED:
-            there: LedgerRow = row or LedgerRow(_id=arrival.statement_id)
-            if "digest" not in there:
-                there = ledger.with_statement(there, arrival, outcome.member_id, self._secret)
-            self.ledger.put(ledger.settled(there, outcome))
+            received: LedgerRow = row or LedgerRow(_id=arrival.statement_id)
+            if "digest" not in received:
+                received = ledger.with_statement(received, arrival, outcome.member_id, self._secret)
+            self.ledger.put(ledger.settled(received, outcome))
         return outcome
 
     def release(self, arrival: Arrival) -> Outcome:
@@ -227,8 +227,8 @@ class Batch:
 
 
 def _already_in(entry: StoredEntry, arrival: Arrival) -> Outcome:
-    own = entry["_id"] == entries.entry_id(entry["member_id"], arrival.statement_id)
-    disposition = Disposition.RECORDED if own else Disposition.MERGED
+    is_own = entry["_id"] == entries.entry_id(entry["member_id"], arrival.statement_id)
+    disposition = Disposition.RECORDED if is_own else Disposition.MERGED
     return Outcome(
         Disposition.WITHDRAWN if entry.get("withdrawn_at") else disposition,
         entry_id=entry["_id"],

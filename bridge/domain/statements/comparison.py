@@ -52,10 +52,10 @@ def same(statement: Part, other: Part) -> bool:
     return is_same(digest(statement), digest(other))
 
 
-def is_same(one: bytes, other: bytes) -> bool:
+def is_same(digest: bytes, other_digest: bytes) -> bool:
     """Say whether two digests are of one statement; an empty one, of what was erased, is of none."""
-    facts, instant = one[:_HASH_BYTES], one[_HASH_BYTES:]
-    other_facts, other_instant = other[:_HASH_BYTES], other[_HASH_BYTES:]
+    facts, instant = digest[:_HASH_BYTES], digest[_HASH_BYTES:]
+    other_facts, other_instant = other_digest[:_HASH_BYTES], other_digest[_HASH_BYTES:]
     return bool(facts) and facts == other_facts and (not (instant and other_instant) or instant == other_instant)
 
 
@@ -112,7 +112,7 @@ def _unordered(values: Iterable[Any], way: Way) -> list[Any]:
 
 
 def _related(activities: Part) -> dict[str, Any]:
-    return {name: sorted(one["id"] for one in as_list(value)) for name, value in activities.items() if value != []}
+    return {name: sorted(item["id"] for item in as_list(value)) for name, value in activities.items() if value != []}
 
 
 def _involved(involved: Part) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def _duration(duration: str) -> str:
 
 
 def _attachments(attachments: Iterable[Part]) -> list[dict[str, Any]]:
-    return [_rewritten(one, _OF_ATTACHMENT) for one in attachments if one["usageType"] != SIGNATURE]
+    return [_rewritten(item, _OF_ATTACHMENT) for item in attachments if item["usageType"] != SIGNATURE]
 
 
 def _media_type(media_type: str) -> str:

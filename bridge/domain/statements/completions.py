@@ -117,8 +117,8 @@ def _out_of_time(when: datetime, received_at: datetime, rules: Rules) -> Outcome
 
 
 def _other_parents(statement: Statement) -> list[Statement]:
-    found: Any = statement.get("context", {}).get("contextActivities", {}).get("parent", [])
-    parents = cast("list[Statement]", found if isinstance(found, list) else [found])
+    parent: Any = statement.get("context", {}).get("contextActivities", {}).get("parent", [])
+    parents = cast("list[Statement]", parent if isinstance(parent, list) else [parent])
     return [parent for parent in parents if parent["id"] != statement["object"]["id"]]
 
 

@@ -127,7 +127,7 @@ def _place(body: bytes) -> tuple[str, bytes]:
     path: list[str | int] = []
     tells_nobody = True
     for depth in range(_LEVELS):
-        child = next((one for one in _children(body) if not _is_taken(one[1], depth + 1)), None)
+        child = next((child for child in _children(body) if not _is_taken(child[1], depth + 1)), None)
         if child is None:
             break
         name, body = child

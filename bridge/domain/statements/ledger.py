@@ -21,8 +21,8 @@ def with_statement(row: LedgerRow, arrival: Arrival, member_id: str | None, secr
     """
     actor = set[str]() if member_id or arrival.actor_key is None else {arrival.actor_key}
     about = mentions(secret, {*arrival.mentions, *actor})
-    known: LedgerRow = {**row, "raw": arrival.raw, "digest": arrival.digest, "received_at": arrival.received_at}
-    return {**known, "about": about} if about else known
+    received: LedgerRow = {**row, "raw": arrival.raw, "digest": arrival.digest, "received_at": arrival.received_at}
+    return {**received, "about": about} if about else received
 
 
 def settled(row: LedgerRow, outcome: Outcome) -> LedgerRow:
@@ -62,7 +62,7 @@ def is_erased(row: LedgerRow) -> bool:
 
 def is_same(row: LedgerRow, digest: bytes) -> bool:
     """Say whether a digest is of the statement that a row holds: as it came, or as erasures left it."""
-    return any(comparison.is_same(digest, own) for own in (row.get("digest", b""), *row.get("redacted", ())))
+    return any(comparison.is_same(digest, stored) for stored in (row.get("digest", b""), *row.get("redacted", ())))
 
 
 def duplicate(row: LedgerRow) -> Outcome:

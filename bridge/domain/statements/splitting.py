@@ -51,29 +51,29 @@ def elements(body: bytes, most: int | None = MOST_STATEMENTS) -> list[bytes]:
     One that would fill the memory is split by its brackets, as far as they can be counted.
     """
     heavy, text = is_heavy(body), _text(body)
-    found: list[bytes] = []
+    parts: list[bytes] = []
     try:
         for start, end in _parts(text, "[", "]", _end_by_brackets if heavy else _end):
-            if len(found) == most:
+            if len(parts) == most:
                 raise BodyTooLarge(f"at most {most} statements in one message were expected")
-            found.append(_bytes(text[start:end]))
+            parts.append(_bytes(text[start:end]))
     except UnreadableBody:
         if heavy:
             raise BodyTooLarge(FEWER) from None
         raise
-    return found
+    return parts
 
 
 def members(body: bytes) -> dict[str, bytes]:
     """Return the members of an object, of several with one name the last; raises ``UnreadableBody``."""
     text = _text(body)
-    found: dict[str, bytes] = {}
+    parts: dict[str, bytes] = {}
     for start, end in _parts(text, "{", "}", _end):
         name, after = _scanned(text, start)
         if not isinstance(name, str):
             raise _unreadable(start)
-        found[name] = _bytes(text[_past(text, after, ":") : end])
-    return found
+        parts[name] = _bytes(text[_past(text, after, ":") : end])
+    return parts
 
 
 def _text(body: bytes) -> str:

@@ -18,7 +18,7 @@ from bridge.domain.record.entries import StoredEntry, entry_id
 from bridge.domain.record.forms import Form
 from bridge.domain.statements import arrivals as arriving
 from bridge.domain.statements.arrivals import Arrival
-from bridge.domain.statements.batch import Batch, Known
+from bridge.domain.statements.batch import Batch, BatchReads
 from bridge.domain.statements.completions import Completion, Rules, Voiding
 from bridge.domain.statements.dispositions import Outcome
 from bridge.domain.statements.rows import HeldStatement, LedgerRow, ParkedStatement
@@ -89,7 +89,7 @@ class Recording:
         )
         secret, members = await self._stores.erasures.key.get(), {member["_id"]: member}
         entries = _distinct([*joinable, *own_entries])
-        facts = Known(secret, members, owners, set(), list(rows.values()), entries, held_rows, parked_rows)
+        facts = BatchReads(secret, members, owners, set(), list(rows.values()), entries, held_rows, parked_rows)
         batch = Batch(facts, self._form)
         for row in (*parked_rows, *held_rows):
             batch.forget(row["_id"])
@@ -104,7 +104,7 @@ class Recording:
         raw = row.get("raw", b"")
         return arriving.arrival(orjson.loads(raw), raw, received_at(row), self.rules)
 
-    async def _read_facts(self, arrivals: Sequence[Arrival], session: Session, *, is_looking: bool) -> Known:
+    async def _read_facts(self, arrivals: Sequence[Arrival], session: Session, *, is_looking: bool) -> BatchReads:
         stores = self._stores
         actors = {arrival.actor_key for arrival in arrivals if arrival.actor_key}
         targets = {arrival.meaning.target for arrival in arrivals if isinstance(arrival.meaning, Voiding)}
@@ -118,7 +118,7 @@ class Recording:
         entries = await stores.entries.some(entry_ids, session) if entry_ids else []
         if is_looking:
             entries = _distinct([*entries, *await self._joinable_entries(arrivals, owners, session)])
-        return Known(await stores.erasures.key.get(), members, owners, erased, rows, entries)
+        return BatchReads(await stores.erasures.key.get(), members, owners, erased, rows, entries)
 
     async def _joinable_entries(
         self, arrivals: Iterable[Arrival], owners: dict[str, str], session: Session

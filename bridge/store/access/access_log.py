@@ -80,5 +80,5 @@ class AccessLog:
 
     async def rows(self, chain: int, beyond: int, limit: int) -> list[AccessLogRow]:
         """Return a chain's rows in order, those beyond a number."""
-        found = self._rows.find({"chain": chain, "seq": {"$gt": beyond}}).sort([("seq", 1), ("_id", 1)])
-        return [row async for row in found.limit(limit)]
+        rows = self._rows.find({"chain": chain, "seq": {"$gt": beyond}}).sort([("seq", 1), ("_id", 1)])
+        return [row async for row in rows.limit(limit)]

@@ -40,9 +40,9 @@ class Grants:
 
     async def revoke(self, member_id: str, grant_id: str, at: datetime) -> StoredGrant | None:
         """End a grant and return it, or None when the member has none of this id; one that ended stays as it is."""
-        mine = {"_id": grant_id, "member_id": member_id}
+        by_id = {"_id": grant_id, "member_id": member_id}
         return await self._grants.find_one_and_update(
-            {**mine, "revoked_at": None},
+            {**by_id, "revoked_at": None},
             {"$set": {"revoked_at": at}, "$inc": {"version": 1}},
             return_document=ReturnDocument.AFTER,
-        ) or await self._grants.find_one(mine)
+        ) or await self._grants.find_one(by_id)

@@ -30,9 +30,9 @@ class CaseFilter:
 
     def query(self) -> Document:
         """Return the store's query."""
-        due = {"$lt": self.due_before.isoformat()} if self.due_before else None
-        asked: Document = {"state": self.state, "member_id": self.member_id, "due_date": due}
-        return {name: value for name, value in asked.items() if value is not None}
+        due_date = {"$lt": self.due_before.isoformat()} if self.due_before else None
+        conditions: Document = {"state": self.state, "member_id": self.member_id, "due_date": due_date}
+        return {name: value for name, value in conditions.items() if value is not None}
 
 
 @reaches_store
@@ -65,8 +65,8 @@ class Cases:
 
     async def of_member(self, member_id: str, session: Session | None = None) -> list[StoredCase]:
         """Return every case of a member, newest first."""
-        found = self._cases.find({"member_id": member_id}, session=session).sort("selected_at", -1)
-        return [case async for case in found]
+        cases = self._cases.find({"member_id": member_id}, session=session).sort("selected_at", -1)
+        return [case async for case in cases]
 
     async def save(self, before: StoredCase, after: StoredCase, session: Session) -> StoredCase:
         """Write what differs of a case that the transaction has read, and return it with its new version."""
@@ -74,9 +74,11 @@ class Cases:
         await save(self._cases, [(before, saved)], session)
         return saved
 
-    async def list(self, wanted: CaseFilter, sort: Sort, limit: int, after: Position | None) -> Listing[StoredCase]:
+    async def list(
+        self, case_filter: CaseFilter, sort: Sort, limit: int, after: Position | None
+    ) -> Listing[StoredCase]:
         """Return a page of cases, for staff."""
-        return await page_of(self._cases, ListQuery({}, wanted.query(), sort, limit, after))
+        return await page_of(self._cases, ListQuery({}, case_filter.query(), sort, limit, after))
 
     async def awaited(self, until: str) -> list[StoredCase]:
         """Return the cases in which the member has something to send by a day (YYYY-MM-DD) or before it."""

@@ -71,14 +71,14 @@ class Freezes:
 
     async def scope(self, member_id: str, start: str, end: str, session: Session | None = None) -> Scope:
         """Return what lies in a period, by its first and last day: entries by their date, and what goes with them."""
-        mine: Document = {"member_id": member_id, **LISTED}
-        dated = {**mine, "order.date.empty": False, "order.date.key": up_to(end, start)}
+        listed: Document = {"member_id": member_id, **LISTED}
+        dated = {**listed, "order.date.empty": False, "order.date.key": up_to(end, start)}
         log = await _rows(self._log, dated, "order.date.key", session)
         linked = sorted({plan_id for entry in log for plan_id in entry["plan_ids"]})
         in_period = {"span.first": {"$lte": end}, "span.last": {"$gte": start}}
-        plan = await _rows(self._plan, {**mine, "$or": [in_period, {"_id": {"$in": linked}}]}, "created_at", session)
-        noted = {"member_id": member_id, "day": {"$gte": start, "$lte": end}}
-        comments = await _rows(self._comments, noted, "order.created_at.key", session)
+        plan = await _rows(self._plan, {**listed, "$or": [in_period, {"_id": {"$in": linked}}]}, "created_at", session)
+        of_period = {"member_id": member_id, "day": {"$gte": start, "$lte": end}}
+        comments = await _rows(self._comments, of_period, "order.created_at.key", session)
         return Scope(log, plan, comments, await self._evidence(member_id, log, session))
 
     async def undated(self, member_id: str) -> int:
@@ -91,15 +91,15 @@ class Freezes:
             (self._log, scope.log_ids), (self._plan, scope.plan_ids), (self._files, scope.file_ids)
         ):  # fmt: skip
             frozen = {name: mark[name] for name in ("case_id", "period_id", "since")}
-            chosen = {"_id": {"$in": ids}, "member_id": member_id}
-            await collection.update_many(chosen, {"$set": {"frozen": frozen}, "$inc": {"version": 1}}, session=session)
+            query = {"_id": {"$in": ids}, "member_id": member_id}
+            await collection.update_many(query, {"$set": {"frozen": frozen}, "$inc": {"version": 1}}, session=session)
         await self._touch(member_id, {"$push": {"frozen": mark}}, session)
 
     async def thaw(self, member_id: str, case_id: str, session: Session) -> None:
         """Take the marks of a case off again."""
         for collection in (self._log, self._plan, self._files):
-            chosen = {"member_id": member_id, "frozen.case_id": case_id}
-            await collection.update_many(chosen, {"$unset": {"frozen": ""}, "$inc": {"version": 1}}, session=session)
+            query = {"member_id": member_id, "frozen.case_id": case_id}
+            await collection.update_many(query, {"$unset": {"frozen": ""}, "$inc": {"version": 1}}, session=session)
         await self._touch(member_id, {"$pull": {"frozen": {"case_id": case_id}}}, session)
 
     async def _touch(self, member_id: str, change: Document, session: Session) -> None:

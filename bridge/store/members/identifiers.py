@@ -31,8 +31,8 @@ class Identifiers:
 
     async def owners(self, keys: Iterable[str], session: Session | None = None) -> dict[str, str]:
         """Return identifier key → member id of those that somebody has."""
-        found = self._identifiers.find({"_id": {"$in": sorted(set(keys))}}, session=session)
-        return {row["_id"]: row["member_id"] async for row in found if "member_id" in row}
+        rows = self._identifiers.find({"_id": {"$in": sorted(set(keys))}}, session=session)
+        return {row["_id"]: row["member_id"] async for row in rows if "member_id" in row}
 
     async def seek(self, keys: Iterable[str], session: Session) -> None:
         """Write identifiers that nobody has, so that whoever brings one meets this transaction."""
@@ -40,18 +40,18 @@ class Identifiers:
 
     async def assign(self, member_id: str, keys: Iterable[str], session: Session) -> None:
         """Give identifiers to a member; raises ``IdentifierTaken`` for one that another has."""
-        wanted = list(keys)
-        owners = await self.owners(wanted, session)
-        taken = [key for key in wanted if owners.get(key, member_id) != member_id]
-        if taken:
-            raise IdentifierTaken(taken[0])
-        mine = {"$set": {"member_id": member_id}, "$unset": {"sought": ""}}
-        await self._write([UpdateOne({"_id": key}, mine, upsert=True) for key in wanted], session)
+        identifiers = list(keys)
+        owners = await self.owners(identifiers, session)
+        conflicts = [key for key in identifiers if owners.get(key, member_id) != member_id]
+        if conflicts:
+            raise IdentifierTaken(conflicts[0])
+        ownership = {"$set": {"member_id": member_id}, "$unset": {"sought": ""}}
+        await self._write([UpdateOne({"_id": key}, ownership, upsert=True) for key in identifiers], session)
 
     async def forget(self, keys: Iterable[str], member_id: str | None = None, session: Session | None = None) -> None:
         """Remove identifiers that a member has, or nobody; another's stay."""
-        mine = {"_id": {"$in": sorted(set(keys))}, "member_id": {"$in": [member_id, None]}}
-        await self._identifiers.delete_many(mine, session=session)
+        query = {"_id": {"$in": sorted(set(keys))}, "member_id": {"$in": [member_id, None]}}
+        await self._identifiers.delete_many(query, session=session)
 
     async def _write(self, updates: list[UpdateOne], session: Session) -> None:
         if updates:

@@ -53,8 +53,8 @@ class Notices:
 
     async def settle(self, notice: StoredNotice, change: NoticeChange) -> None:
         """Write down what became of a claimed notice, unless the claim has run out."""
-        mine = {"_id": notice["_id"], "state": SENDING, "claimed_at": notice.get("claimed_at")}
-        await self._notices.update_one(mine, {"$set": change})
+        claimed = {"_id": notice["_id"], "state": SENDING, "claimed_at": notice.get("claimed_at")}
+        await self._notices.update_one(claimed, {"$set": change})
 
     async def give_up_claims(self, at: datetime) -> int:
         """Mark notices whose sender died as uncertain; returns how many."""

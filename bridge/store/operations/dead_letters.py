@@ -33,15 +33,15 @@ class Chosen:
     def query(self) -> Document:
         """Return it as the store asks."""
         times = {"$lt": self.before, "$gt": self.after}
-        given = {name: value.isoformat() for name, value in times.items() if value is not None}
+        failed_at = {name: value.isoformat() for name, value in times.items() if value is not None}
         conditions: dict[str, Any] = {
             "_id": None if self.ids is None else {"$in": list(self.ids)},
             "reason": self.reason,
-            "failed_at": given or None,
+            "failed_at": failed_at or None,
         }
         people = [whose(name, subject) for name, subject in (("owners", self.about), ("named", self.naming)) if subject]
-        chosen = {name: value for name, value in conditions.items() if value is not None}
-        return {**chosen, **({"$and": people} if people else {})}
+        query = {name: value for name, value in conditions.items() if value is not None}
+        return {**query, **({"$and": people} if people else {})}
 
 
 def whose(name: str, subject: DataSubject) -> Document:
@@ -56,8 +56,8 @@ def whose(name: str, subject: DataSubject) -> Document:
 
 def _within(span: TimeSpan) -> Document:
     bounds = {"$gt": span.after, "$lte": span.until}
-    given = {operator: at.isoformat() for operator, at in bounds.items() if at is not None}
-    return {"failed_at": given} if given else {}
+    failed_at = {operator: at.isoformat() for operator, at in bounds.items() if at is not None}
+    return {"failed_at": failed_at} if failed_at else {}
 
 
 @reaches_store
@@ -81,8 +81,8 @@ class DeadLetters:
 
     async def put(self, rows: Sequence[MirrorRow]) -> None:
         """Add letters; those that are there stay as they are."""
-        kept = [row for row in rows if len(row.body) <= LARGEST_BODY]
-        await insert_new(self._bodies, [LetterBody(_id=row.letter_id, body=row.body) for row in kept])
+        small = [row for row in rows if len(row.body) <= LARGEST_BODY]
+        await insert_new(self._bodies, [LetterBody(_id=row.letter_id, body=row.body) for row in small])
         secret = await self._key.get()
         await insert_new(self._letters, [row.document(secret) for row in rows])
 
@@ -95,32 +95,32 @@ class DeadLetters:
         if writes:
             await bulk(self._letters, writes)
 
-    async def list(self, chosen: Chosen, sort: Sort, limit: int, after: Position | None) -> Listing[MirroredLetter]:
+    async def list(self, selection: Chosen, sort: Sort, limit: int, after: Position | None) -> Listing[MirroredLetter]:
         """Return a page of letters, without their bodies."""
-        return await page_of(self._letters, ListQuery({}, chosen.query(), sort, limit, after))
+        return await page_of(self._letters, ListQuery({}, selection.query(), sort, limit, after))
 
     async def get(self, letter_id: str) -> WholeLetter | None:
         """Return a letter with its ``body`` (None when it was too large to keep), or None."""
         letter = await self._letters.find_one({"_id": letter_id})
         if letter is None:
             return None
-        kept = await self._bodies.find_one({"_id": letter_id})
-        return {**letter, "body": kept["body"] if kept else None}
+        stored = await self._bodies.find_one({"_id": letter_id})
+        return {**letter, "body": stored["body"] if stored else None}
 
-    async def copies(self, chosen: Chosen, limit: int) -> dict[str, int]:
+    async def copies(self, selection: Chosen, limit: int) -> dict[str, int]:
         """Return id → copies of the oldest letters that are chosen, at most ``limit`` of them."""
-        found = self._letters.find(chosen.query(), {"copies": 1}).sort("order.failed_at.key", 1).limit(limit)
-        return {row["_id"]: row["copies"] async for row in found}
+        letters = self._letters.find(selection.query(), {"copies": 1}).sort("order.failed_at.key", 1).limit(limit)
+        return {row["_id"]: row["copies"] async for row in letters}
 
     async def count(self) -> int:
         """Return how many messages the mirror says are in the queue."""
-        found = self._letters.aggregate([{"$group": {"_id": None, "n": {"$sum": "$copies"}}}])
-        return sum([group["n"] async for group in found])
+        groups = self._letters.aggregate([{"$group": {"_id": None, "n": {"$sum": "$copies"}}}])
+        return sum([group["n"] async for group in groups])
 
     async def by_reason(self) -> dict[str, int]:
         """Return reason → letters."""
-        found = self._letters.aggregate([{"$group": {"_id": "$reason", "n": {"$sum": "$copies"}}}])
-        return {group["_id"]: group["n"] async for group in found}
+        groups = self._letters.aggregate([{"$group": {"_id": "$reason", "n": {"$sum": "$copies"}}}])
+        return {group["_id"]: group["n"] async for group in groups}
 
     async def oldest(self) -> datetime | None:
         """Return when the oldest letter failed, or None when there is none."""
@@ -129,14 +129,14 @@ class DeadLetters:
 
     async def forget(self, letter_ids: Iterable[str]) -> None:
         """Remove letters that are no longer in the queue."""
-        chosen = {"_id": {"$in": list(letter_ids)}}
-        await self._letters.delete_many(chosen)
-        await self._bodies.delete_many(chosen)
+        query = {"_id": {"$in": list(letter_ids)}}
+        await self._letters.delete_many(query)
+        await self._bodies.delete_many(query)
 
     async def forget_naming(self, subject: DataSubject) -> None:
         """Remove letters that name a person, in the queue or not."""
-        chosen = Chosen(naming=subject).query()
-        await self.forget([row["_id"] async for row in self._letters.find(chosen, {"_id": 1})])
+        query = Chosen(naming=subject).query()
+        await self.forget([row["_id"] async for row in self._letters.find(query, {"_id": 1})])
 
     async def others(self, letter_ids: Iterable[str], mirrored_before: datetime) -> list[str]:
         """Return the ids of every letter but these that was there before that time."""

@@ -112,21 +112,21 @@ class Dump:
         """Write documents as they were."""
         codec: Any = CodecOptions(document_class=RawBSONDocument)
         options = self._database.collection(name).with_options  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - its codec
-        await options(codec).insert_many([RawBSONDocument(one) for one in documents], ordered=False)
+        await options(codec).insert_many([RawBSONDocument(document) for document in documents], ordered=False)
 
     @staticmethod
     def read(documents: Iterable[bytes]) -> list[Document]:
         """Return documents of a backup as the store would."""
-        return [dict(RawBSONDocument(one)) for one in documents]
+        return [dict(RawBSONDocument(document)) for document in documents]
 
-    async def note(self, what: str, facts: Mapping[str, Any]) -> None:
+    async def note(self, name: str, facts: Mapping[str, Any]) -> None:
         """Write down in ``meta`` what was done."""
-        await self._meta.replace_one({"_id": what}, {"_id": what, **facts}, upsert=True)
+        await self._meta.replace_one({"_id": name}, {"_id": name, **facts}, upsert=True)
 
-    async def unnote(self, what: str) -> None:
+    async def unnote(self, name: str) -> None:
         """Take such a note away."""
-        await self._meta.delete_one({"_id": what})
+        await self._meta.delete_one({"_id": name})
 
-    async def noted(self, what: str) -> Document | None:
+    async def noted(self, name: str) -> Document | None:
         """Return such a note, or None."""
-        return await self._meta.find_one({"_id": what})
+        return await self._meta.find_one({"_id": name})

@@ -23,10 +23,10 @@ class Schedules:
 
     async def claim(self, task: str, day: str, at: datetime, lease: timedelta) -> Schedule | None:
         """Take on a task for a day; None when it is done, or another worker is at it and its lease has not run out."""
-        due = {"_id": task, "done": {"$not": {"$gte": day}}, "leased_until": {"$not": {"$gt": at}}}
+        is_due = {"_id": task, "done": {"$not": {"$gte": day}}, "leased_until": {"$not": {"$gt": at}}}
         try:
             return await self._schedules.find_one_and_update(
-                due, {"$set": {"leased_until": at + lease}}, upsert=True, return_document=ReturnDocument.BEFORE
+                is_due, {"$set": {"leased_until": at + lease}}, upsert=True, return_document=ReturnDocument.BEFORE
             ) or {"_id": task}
         except DuplicateKeyError:
             return None  # the row is there, and it is not due

@@ -21,8 +21,8 @@ class DataSubjects:
     async def of_member(self, member_id: str, member: StoredMember | None) -> DataSubject:
         """Return a member as a data subject; of one who is not there, by the id alone."""
         secret = await self._erasures.key.get()
-        known = (*member["keys"], *member.get("erasing", ())) if member else ()
-        keys = [key for key in known if key != id_key(member_id)]
+        member_keys = (*member["keys"], *member.get("erasing", ())) if member else ()
+        keys = [key for key in member_keys if key != id_key(member_id)]
         former = [identifier["stone"] for identifier in member["former"]] if member else []
         stones = {*(tombstone(secret, key) for key in keys), *former}
         stones.discard(tombstone(secret, id_key(member_id)))

@@ -64,17 +64,19 @@ class Removal:
         if subject.member_id:
             await self._erase({"member_id": subject.member_id}, subject)
         keys = await self._erase({"about": {"$in": [mention(stone) for stone in subject.spans]}}, subject)
-        for known in found_by({*keys, *subject.keys}):  # what refers to theirs, too
+        for fact in found_by({*keys, *subject.keys}):  # what refers to theirs, too
             # The embedded store looks a single key up, not a list, and with a range behind it.
-            await self._erase({"lrs.here": True, "lrs.keys": known, "lrs.at": {"$gte": 0}}, subject)
+            await self._erase({"lrs.here": True, "lrs.keys": fact, "lrs.at": {"$gte": 0}}, subject)
         await self._forget_parked({*keys, *subject.keys}, subject)
 
     async def _forget_parked(self, keys: Collection[str], subject: DataSubject) -> None:
         parked = self._database.collection("parked", ParkedStatement)
-        found = parked.find({"actor_key": {"$in": list(keys)}}, {"actor_key": 1, "at": 1})
-        theirs = {row["_id"]: row["actor_key"] async for row in found if subject.is_key(row["actor_key"], row["at"])}
-        await parked.delete_many({"_id": {"$in": list(theirs)}})
-        await self._identifiers.forget(theirs.values())
+        rows = parked.find({"actor_key": {"$in": list(keys)}}, {"actor_key": 1, "at": 1})
+        actor_keys_by_id = {
+            row["_id"]: row["actor_key"] async for row in rows if subject.is_key(row["actor_key"], row["at"])
+        }
+        await parked.delete_many({"_id": {"$in": list(actor_keys_by_id)}})
+        await self._identifiers.forget(actor_keys_by_id.values())
 
     async def named(self, stones: Collection[str]) -> set[str]:
         """Return the identifier keys, wherever statements or documents name anybody, whose tombstones are these.
@@ -96,30 +98,30 @@ class Removal:
         ids = [row["_id"] async for row in self._statements.find(query, {"_id": 1})]
         keys: set[str] = set()
         for start in range(0, len(ids), AT_ONCE):
-            chosen = self._statements.find({"_id": {"$in": ids[start : start + AT_ONCE]}})
-            keys |= await self._erase_rows([row async for row in chosen], subject)
+            rows = self._statements.find({"_id": {"$in": ids[start : start + AT_ONCE]}})
+            keys |= await self._erase_rows([row async for row in rows], subject)
         return keys
 
     async def _erase_rows(self, rows: Sequence[LedgerRow], subject: DataSubject) -> set[str]:
-        own = [row for row in rows if is_own(row, subject)]
-        ids = {row["_id"] for row in own}
-        named = {row["_id"]: named_keys(row, subject) for row in rows if row["_id"] not in ids}
-        gone = [UpdateOne({"_id": statement_id}, GONE) for statement_id in ids]
-        unnamed = [_unnamed(row, named[row["_id"]], subject) for row in rows if row["_id"] in named]
-        attached = {part["sha2"] for row in own if "lrs" in row for part in row["lrs"].get("attached", ())}
+        own_rows = [row for row in rows if is_own(row, subject)]
+        ids = {row["_id"] for row in own_rows}
+        keys_in = {row["_id"]: named_keys(row, subject) for row in rows if row["_id"] not in ids}
+        erased = [UpdateOne({"_id": statement_id}, GONE) for statement_id in ids]
+        redactions = [_unnamed(row, keys_in[row["_id"]], subject) for row in rows if row["_id"] in keys_in]
+        attached = {part["sha2"] for row in own_rows if "lrs" in row for part in row["lrs"].get("attached", ())}
         await self._attachments.release(attached, ids)  # first, while the rows still lead to them
-        if changes := [*gone, *(change for change in unnamed if change is not None)]:
+        if changes := [*erased, *(change for change in redactions if change is not None)]:
             await bulk(self._statements, changes)
         await self._attachments.release(attached)  # what another erasure left them for has gone meanwhile
-        return {key for keys in named.values() for key in keys} | {key for row in own for key in actor_keys(row)}
+        return {key for keys in keys_in.values() for key in keys} | {key for row in own_rows for key in actor_keys(row)}
 
 
-def _unnamed(row: LedgerRow, named: Collection[str], subject: DataSubject) -> UpdateOne | None:
+def _unnamed(row: LedgerRow, keys_in_row: Collection[str], subject: DataSubject) -> UpdateOne | None:
     """Return the change that takes a person out of another's statement, and out of what it is found by."""
-    known = {*named, *subject.keys_at(subject.keys, received_at(row))} - settled_actor(row)
-    hidden, about = facts_of(known), mentions(subject.secret, known)
+    keys = {*keys_in_row, *subject.keys_at(subject.keys, received_at(row))} - settled_actor(row)
+    hidden, about = facts_of(keys), mentions(subject.secret, keys)
     change: Document = {"$set": {}, "$pullAll": {"about": about} if "about" in row else {}}
-    for name, text in (redacted(row, named) if named else {}).items():
+    for name, text in (redacted(row, keys_in_row) if keys_in_row else {}).items():
         change["$set"]["raw" if name == "raw" else f"lrs.{name}"] = text
         if name == "raw":
             change["$addToSet"] = {"redacted": digest(orjson.loads(text))}  # one on its way to the worker is no other

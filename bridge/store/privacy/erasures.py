@@ -47,10 +47,10 @@ class ErasureKey:
         return self._key
 
     async def _load(self) -> bytes:
-        made = secrets.token_hex(32)
-        kept = {} if self._given else {"key": made}
-        proof = tombstone((self._given or made).encode(), "proof")
-        await insert_new(self._meta, [{"_id": PROVEN, "proof": proof, **kept}])
+        random_key = secrets.token_hex(32)
+        stored_key = {} if self._given else {"key": random_key}
+        proof = tombstone((self._given or random_key).encode(), "proof")
+        await insert_new(self._meta, [{"_id": PROVEN, "proof": proof, **stored_key}])
         return self._proven(await self._meta.find_one({"_id": PROVEN}) or {})
 
     def must_fit(self, meta: Iterable[Document]) -> None:
@@ -85,17 +85,17 @@ class Erasures:
 
     async def among(self, keys: Iterable[str], session: Session | None = None) -> set[str]:
         """Return those of the identifier keys that belong to an erased person."""
-        wanted = list(keys)
-        if not wanted:
+        candidates = list(keys)
+        if not candidates:
             return set()
         secret = await self.key.get()
-        found = await self._holding(stones := {tombstone(secret, key): key for key in wanted}, session)
-        return {stones[stone] for stone in found}
+        matches = await self._holding(stones := {tombstone(secret, key): key for key in candidates}, session)
+        return {stones[stone] for stone in matches}
 
     async def row_keys(self, member_id: str) -> list[str]:
         """Return what the access log's rows about a member have for its key; those of release 0.1.0 a plain hash."""
-        own = id_key(member_id)
-        return [await self.tombstone(own), hashed(own)]
+        key = id_key(member_id)
+        return [await self.tombstone(key), hashed(key)]
 
     async def stones(self, member_id: str, keys: Iterable[str]) -> list[str]:
         """Return every tombstone of a member, by whom all of their traces are known again."""
@@ -124,6 +124,6 @@ class Erasures:
             yield row
 
     async def _holding(self, stones: Iterable[str], session: Session | None) -> set[str]:
-        wanted = set(stones)
-        found = self._erasures.find({"keys": {"$in": list(wanted)}}, {"keys": 1}, session=session)
-        return {key async for erasure in found for key in erasure.get("keys", ()) if key in wanted}
+        candidates = set(stones)
+        rows = self._erasures.find({"keys": {"$in": list(candidates)}}, {"keys": 1}, session=session)
+        return {key async for erasure in rows for key in erasure.get("keys", ()) if key in candidates}

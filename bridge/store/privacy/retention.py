@@ -62,8 +62,8 @@ def taken(before: datetime) -> Past:
 
 def ignored(before: datetime) -> Past:
     """Return statements that were not for the log, whose text is there."""
-    chosen = {"disposition": Disposition.IGNORED.value, "reason": {"$ne": Reason.ERASED.value}}
-    return Past("statements", {"received_at": {"$lt": before}, **chosen, **_TEXT})
+    conditions = {"disposition": Disposition.IGNORED.value, "reason": {"$ne": Reason.ERASED.value}}
+    return Past("statements", {"received_at": {"$lt": before}, **conditions, **_TEXT})
 
 
 def parked(before: datetime) -> Past:
@@ -155,17 +155,17 @@ class Expired:
         """Forget statements that waited in vain: one that comes again is parked anew."""
         ids = await self.ids(past)
         for start in range(0, len(ids), AT_ONCE):
-            some = ids[start : start + AT_ONCE]
-            await self._database.transaction(lambda session, some=some: self._forget_parked(some, session))
+            batch = ids[start : start + AT_ONCE]
+            await self._database.transaction(lambda session, batch=batch: self._forget_parked(batch, session))
         return len(ids)
 
     async def _forget_parked(self, statement_ids: list[str], session: Session) -> None:
         parked = self._database.collection("parked")
-        chosen = {"_id": {"$in": statement_ids}}
-        actors = [row["actor_key"] async for row in parked.find(chosen, {"actor_key": 1}, session=session)]
-        alone = {**chosen, "disposition": Disposition.PARKED.value, "lrs": None}
-        await self._database.collection("statements").delete_many(alone, session=session)
-        await parked.delete_many(chosen, session=session)
+        query = {"_id": {"$in": statement_ids}}
+        actors = [row["actor_key"] async for row in parked.find(query, {"actor_key": 1}, session=session)]
+        unshared = {**query, "disposition": Disposition.PARKED.value, "lrs": None}
+        await self._database.collection("statements").delete_many(unshared, session=session)
+        await parked.delete_many(query, session=session)
         await self._identifiers.forget(actors, session=session)
 
     async def close_lrs(self, past: Past) -> int:
@@ -173,30 +173,30 @@ class Expired:
         query = await self._query(past)
         settled = {**query, "disposition": {"$exists": True}}
         rows = self._of(past).find(settled, {"raw": 1, "lrs.keys": 1}, batch_size=TEXTS_AT_ONCE)
-        kept = 0
+        count = 0
         async for piece in _pieces(rows, TEXTS_AT_ONCE):
             secret = await self._key.get()
-            kept += (await bulk(self._of(past), [_closing(row, secret) for row in piece])).modified_count
-        return kept + await self.remove(Past(past.collection, {**query, "disposition": None}))
+            count += (await bulk(self._of(past), [_closing(row, secret) for row in piece])).modified_count
+        return count + await self.remove(Past(past.collection, {**query, "disposition": None}))
 
     async def deleted_entries(self, past: Past) -> list[Document]:
         """Return id and member of the deleted entries that are past their time."""
-        found = self._of(past).find(past.query, {"member_id": 1, "deleted_at": 1})
-        return [{**row, "collection": past.collection} async for row in found]
+        rows = self._of(past).find(past.query, {"member_id": 1, "deleted_at": 1})
+        return [{**row, "collection": past.collection} async for row in rows]
 
     async def strip_entry(self, row: Document, at: datetime, session: Session) -> int:
         """Remove a deleted entry with its files; of an automatic one a tombstone stays. One restored since stays."""
         entries = self._database.collection(row["collection"])
-        own = {name: row[name] for name in ("_id", "member_id", "deleted_at")}
+        as_deleted = {name: row[name] for name in ("_id", "member_id", "deleted_at")}
         fields = dict.fromkeys((*TOMBSTONE, "provenance.statement_ids"), 1)
-        entry = await entries.find_one(own, fields, session=session)
+        entry = await entries.find_one(as_deleted, fields, session=session)
         if entry is None:
             return 0
         await self._evidence.erase_of_entry(row["member_id"], row["_id"], at, session)
         if entry["source"] == "learning_centre":
-            await entries.replace_one(own, _tombstone(entry), session=session)
+            await entries.replace_one(as_deleted, _tombstone(entry), session=session)
         else:
-            await entries.delete_one(own, session=session)
+            await entries.delete_one(as_deleted, session=session)
         return 1
 
     async def remove_cases(self, past: Past) -> int:
@@ -212,15 +212,15 @@ class Expired:
 
     async def orphans(self, before: datetime, *, remove: bool) -> int:
         """Return how many attachments no statement has any more, those of broken-off uploads included."""
-        found = 0
+        count = 0
         async for sha2 in self._unattached(before):
-            found += 1
+            count += 1
             if remove:
                 await self._attachments.release([sha2])
         loose = [file_id async for file_id in self._without_file(before)]
         if remove:
             await self._chunks.delete_many({"files_id": {"$in": loose}})
-        return found + len(loose)
+        return count + len(loose)
 
     @property
     def _chunks(self) -> Collection[Document]:
@@ -266,5 +266,5 @@ def _closing(row: Document, secret: bytes) -> UpdateOne:
 
 
 def _tombstone(row: Document) -> Document:
-    kept = {name: row[name] for name in TOMBSTONE if name in row}
-    return {**kept, "provenance": {"statement_ids": row["provenance"]["statement_ids"]}, "purged": True}
+    fields = {name: row[name] for name in TOMBSTONE if name in row}
+    return {**fields, "provenance": {"statement_ids": row["provenance"]["statement_ids"]}, "purged": True}

@@ -52,10 +52,10 @@ class Holdings:
 
     async def ids(self, name: str, subject: DataSubject, after: Any = None) -> list[Any]:
         """Return ids, after one, of what may be about a person in a collection, deleted or not; none at the end."""
-        found: set[Any] = set()
+        ids: set[Any] = set()
         for seek in _found_by(name, subject):
-            found.update(await self._ids(name, seek, {} if after is None else {"_id": {"$gt": after}}))
-        return sorted(found)[:AT_ONCE]
+            ids.update(await self._ids(name, seek, {} if after is None else {"_id": {"$gt": after}}))
+        return sorted(ids)[:AT_ONCE]
 
     async def _ids(self, name: str, seek: Document, rest: Document) -> list[Any]:
         """Return the first ids; the embedded store looks ``seek`` up where it stands alone (docs/decisions/0018)."""

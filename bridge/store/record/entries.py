@@ -37,13 +37,13 @@ class Entries:
         """Return those of the entries that are there, deleted ones too."""
         return await self._found({"_id": {"$in": sorted(set(entry_ids))}}, session)
 
-    async def claimed(self, wanted: Mapping[str, Iterable[str]], session: Session) -> list[StoredEntry]:
+    async def claimed(self, merge_keys: Mapping[str, Iterable[str]], session: Session) -> list[StoredEntry]:
         """Return the entries that hold any of these merge keys (member id → keys), deleted ones too.
 
         A read for each member: the embedded store reads every entry there is for all at once.
         """
         entries: list[StoredEntry] = []
-        for member_id, keys in wanted.items():
+        for member_id, keys in merge_keys.items():
             entries += await self._found({"member_id": member_id, "merge_keys": {"$in": sorted(set(keys))}}, session)
         return entries
 

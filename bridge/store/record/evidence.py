@@ -62,8 +62,8 @@ class Evidence:
 
     async def keep(self, file: EvidenceFile, session: Session) -> None:
         """Make announced chunks evidence; raises ``Unavailable`` when they were given up meanwhile."""
-        taken = await self._loose.delete_one({"_id": file["_id"], "given_up": None}, session=session)
-        if not taken.deleted_count:
+        result = await self._loose.delete_one({"_id": file["_id"], "given_up": None}, session=session)
+        if not result.deleted_count:
             raise Unavailable("This upload took too long and was given up; send the file again.")
         await self._files.insert_one(file, session=session)
 
@@ -85,15 +85,15 @@ class Evidence:
         """Remove the files of an entry in a transaction; the sweep removes their content after it."""
         await self._release({"member_id": member_id, "entry_id": entry_id}, at, session)
 
-    async def _release(self, chosen: Document, at: datetime, session: Session | None) -> None:
-        async for file in self._files.find(chosen, {"member_id": 1}, session=session):
+    async def _release(self, query: Document, at: datetime, session: Session | None) -> None:
+        async for file in self._files.find(query, {"member_id": 1}, session=session):
             await self._loosen(file["_id"], file["member_id"], at, session)
             await self._files.delete_one({"_id": file["_id"]}, session=session)
 
     async def loose_before(self, at: datetime, limit: int) -> list[str]:
         """Return the ids of chunks that were announced before a time and are not evidence, oldest first."""
-        found = self._loose.find({"at": {"$lt": at}}, {"_id": 1}).sort("at", 1).limit(limit)
-        return [row["_id"] async for row in found]
+        rows = self._loose.find({"at": {"$lt": at}}, {"_id": 1}).sort("at", 1).limit(limit)
+        return [row["_id"] async for row in rows]
 
     async def get(self, member_id: str, file_id: str, session: Session | None = None) -> EvidenceFile | None:
         """Return one file of a member, or None."""
@@ -161,12 +161,12 @@ class Evidence:
 
     async def read(self, file: EvidenceFile) -> AsyncGenerator[bytes]:
         """Give a file's content chunk by chunk; raises ``Unavailable`` when it is not whole, as after a deletion."""
-        number, left = 0, file["length"]
-        while left > 0:
+        number, remaining = 0, file["length"]
+        while remaining > 0:
             data = await self._chunk(file["_id"], number)
             if not data:
                 raise Unavailable("The file cannot be read whole; it may have been deleted just now.")
-            number, left = number + 1, left - len(data)
+            number, remaining = number + 1, remaining - len(data)
             yield data
 
     async def _chunk(self, file_id: str, number: int) -> bytes:

@@ -84,18 +84,18 @@ class MemberRecords(Generic[R]):
         """Return records in the order of their ids, deleted ones too, from the one after ``beyond``; without texts."""
         query = {"member_id": self._member_id, "_id": {"$gt": beyond}}
         fields = {"member_id": 1, "date": 1, "period_id": 1, "frozen": 1, "version": 1}
-        found = self._records.find(query, fields, session=self._session)
-        return [record async for record in found.sort("_id", 1).limit(limit)]
+        records = self._records.find(query, fields, session=self._session)
+        return [record async for record in records.sort("_id", 1).limit(limit)]
 
     async def every(self) -> list[R]:
         """Return every listed record, in the order they were made."""
-        found = self._records.find({"member_id": self._member_id, **LISTED}, {"tokens": 0}, session=self._session)
-        return [record async for record in found.sort([("created_at", 1), ("_id", 1)])]
+        records = self._records.find({"member_id": self._member_id, **LISTED}, {"tokens": 0}, session=self._session)
+        return [record async for record in records.sort([("created_at", 1), ("_id", 1)])]
 
     async def shown_anew(self, record_id: str | None = None) -> None:
         """Give a record, or every listed one, a new version: something changed that it shows and is not its own."""
-        own = {"member_id": self._member_id, **LISTED} if record_id is None else self._one(record_id)
-        await self._records.update_many(own, {"$inc": {"version": 1}}, session=self._session)
+        query = {"member_id": self._member_id, **LISTED} if record_id is None else self._one(record_id)
+        await self._records.update_many(query, {"$inc": {"version": 1}}, session=self._session)
 
     async def add(self, records: Sequence[R]) -> None:
         """Insert new records."""
@@ -147,13 +147,13 @@ class MemberRecords(Generic[R]):
         return await number_of(self._records, {"member_id": self._member_id, **LISTED, **seek}, rest)
 
     def _narrowed(self, query: ListQuery, terms: Sequence[str]) -> ListQuery:
-        own: Document = {"member_id": self._member_id, **LISTED}
+        listed: Document = {"member_id": self._member_id, **LISTED}
         if not terms:
-            return replace(query, seek={**own, **query.seek})
+            return replace(query, seek={**listed, **query.seek})
         begins = {"$regex": f"^{max(terms, key=len)}"}
         every = [{"tokens": {"$regex": f"^{term}"}} for term in terms]
         rest = [*every, *(part for part in (query.seek, query.rest) if part)]
-        return replace(query, seek={**own, "tokens": begins}, rest={"$and": rest}, sorts=True)
+        return replace(query, seek={**listed, "tokens": begins}, rest={"$and": rest}, sorts=True)
 
 
 def _query(criteria: RecordCriteria) -> tuple[Document, Document]:

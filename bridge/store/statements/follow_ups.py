@@ -45,5 +45,5 @@ class FollowUps:
 
     async def left_behind(self, before: datetime) -> list[str]:
         """Return the members whose work nobody has gone on with since a time, the longest waiting first."""
-        found = self._follow_ups.find({"at": {"$lt": before}}, {"_id": 1}).sort("at", 1)
-        return [row["_id"] async for row in found]
+        rows = self._follow_ups.find({"at": {"$lt": before}}, {"_id": 1}).sort("at", 1)
+        return [row["_id"] async for row in rows]

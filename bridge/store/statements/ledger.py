@@ -48,8 +48,8 @@ class Statements:
     async def rows(self, statement_ids: Iterable[str], session: Session, *, raw: bool = False) -> list[LedgerRow]:
         """Return what a batch is decided by of the rows that are there, with the texts when ``raw`` is given."""
         fields = dict.fromkeys((*DECIDED_BY, *(("raw",) if raw else ())), 1)
-        found = self._statements.find({"_id": {"$in": sorted(set(statement_ids))}}, fields, session=session)
-        return [row async for row in found]
+        rows = self._statements.find({"_id": {"$in": sorted(set(statement_ids))}}, fields, session=session)
+        return [row async for row in rows]
 
     async def write(self, rows: Changes[LedgerRow], session: Session) -> None:
         """Write new rows, and what became of those that were there."""

@@ -41,8 +41,8 @@ class Outbox:
 
     async def pending(self, limit: int, beyond: str = "") -> list[OutboxEvent]:
         """Return the next events of the members after ``beyond``, each member's in order."""
-        found = self._outbox.find({"member_id": {"$gt": beyond}})
-        return [row async for row in found.sort([("member_id", 1), ("act", 1), ("n", 1)]).limit(limit)]
+        events = self._outbox.find({"member_id": {"$gt": beyond}})
+        return [row async for row in events.sort([("member_id", 1), ("act", 1), ("n", 1)]).limit(limit)]
 
     async def delivered(self, rows: Iterable[OutboxEvent]) -> None:
         """Remove events that the broker has."""

@@ -35,8 +35,8 @@ class Waiting:
         self, actor_keys: Iterable[str], limit: int, session: Session | None = None
     ) -> list[ParkedStatement]:
         """Return statements parked for any of these actors, oldest first."""
-        found = self._parked.find({"actor_key": {"$in": list(actor_keys)}}, session=session)
-        return [row async for row in found.sort("at", 1).limit(limit)]
+        rows = self._parked.find({"actor_key": {"$in": list(actor_keys)}}, session=session)
+        return [row async for row in rows.sort("at", 1).limit(limit)]
 
     async def held_for(
         self, member_id: str, frozen: Iterable[str], limit: int, session: Session | None = None
