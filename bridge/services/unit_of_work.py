@@ -28,11 +28,10 @@ from bridge.domain.record.entries import StoredEntry
 from bridge.domain.record.periods import MembershipCalendar
 from bridge.domain.record.plan import StoredPlanItem
 from bridge.errors import Conflict, NotFound, RecordFrozen
-from bridge.store.database import Session
+from bridge.store.database import Session, now
 from bridge.store.idempotency import Answers
 from bridge.store.record.records import MemberRecords
 from bridge.store.stores import Stores
-from bridge.store.times import now
 
 R = TypeVar("R")
 

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
+from datetime import UTC, datetime
 from typing import Any, NoReturn, ParamSpec, TypeVar, overload
 
 from motor.motor_asyncio import (
@@ -19,23 +20,14 @@ from motor.motor_asyncio import (
     AsyncIOMotorDatabase,
 )
 from pymongo import InsertOne, UpdateOne, WriteConcern
-from pymongo.errors import BulkWriteError, CollectionInvalid, DuplicateKeyError, PyMongoError
+from pymongo.errors import BulkWriteError, CollectionInvalid, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.results import BulkWriteResult
 
 from bridge.errors import Unavailable
 from bridge.metrics import CONFLICTS
 from bridge.settings import Settings
-from bridge.store.faults import (
-    DUPLICATE_KEY,
-    ERRORS,
-    TRANSIENT,
-    WRITE_CONFLICT,
-    is_conflict,
-    is_duplicate,
-    is_outage,
-    why,
-)
+from bridge.store.faults import ERRORS, TRANSIENT, is_conflict, is_duplicate, is_outage, why
 from bridge.store.monitoring import listeners
 
 Document = dict[str, Any]
@@ -43,8 +35,6 @@ Document = dict[str, Any]
 
 Collection = AsyncIOMotorCollection
 Session = AsyncIOMotorClientSession
-
-__all__ = ["DUPLICATE_KEY", "WRITE_CONFLICT"]  # what collection files ask an answer for
 
 PROBE = "ready_probe"
 """The row of ``meta`` that proves that the store takes writes."""
@@ -56,6 +46,12 @@ P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C", bound=type)
 T = TypeVar("T", bound=Mapping[str, Any])
+
+
+def now() -> datetime:
+    """Return the time in whole milliseconds: what is answered now is what is read later."""
+    at = datetime.now(UTC)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 class AlreadyThere(Exception):
@@ -208,18 +204,14 @@ def _guarded_rows(method: Callable[..., AsyncGenerator[R]]) -> Callable[..., Asy
     return call
 
 
-async def insert_new(collection: Collection[T], documents: list[T]) -> dict[int, Document]:
-    """Insert what is not there yet, in one unordered bulk write.
-
-    Returns the refused ones: position in ``documents`` → the broken unique key. Any other fault raises.
-    """
-    if not documents:
-        return {}
-    try:
-        await collection.insert_many(documents, ordered=False)
-    except BulkWriteError as error:
-        return duplicates(error)
-    return {}
+async def insert_new(collection: Collection[T], documents: list[T]) -> None:
+    """Insert what is not there yet, in one unordered bulk write; any other fault raises."""
+    if documents:
+        try:
+            await collection.insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            if not is_duplicate(error):
+                raise
 
 
 async def rows_by_id(collection: Collection[T], ids: Iterable[str]) -> dict[str, T]:
@@ -233,24 +225,3 @@ async def bulk(
     """Run one unordered bulk write (inserts run before updates); raises the driver's ``BulkWriteError``."""
     write = collection.bulk_write  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - its `let`
     return await write(list(operations), ordered=False, session=session)
-
-
-def duplicates(error: BulkWriteError) -> dict[int, Document]:
-    """Return position → broken unique key of a bulk write that failed only by duplicate keys; else raise it again."""
-    details = error.details or {}
-    faults = details.get("writeErrors", [])
-    if not failed_by(error, DUPLICATE_KEY):
-        raise error
-    return {fault["index"]: fault.get("keyValue") or fault.get("keyPattern") or {} for fault in faults}
-
-
-def failed_by(error: BulkWriteError, *codes: int) -> bool:
-    """Say whether a bulk write failed by these error codes and nothing else."""
-    details = error.details or {}
-    return not details.get("writeConcernErrors") and all(fault["code"] in codes for fault in details["writeErrors"])
-
-
-def broken_key(error: DuplicateKeyError) -> Document:
-    """Return the key of a broken unique index."""
-    details = error.details or {}
-    return dict(details.get("keyValue") or details.get("keyPattern") or {})

@@ -77,7 +77,9 @@ def is_conflict(error: PyMongoError) -> bool:
 
 def is_duplicate(error: PyMongoError) -> bool:
     """Say whether a write failed by a broken unique key and nothing else."""
-    return isinstance(error, OperationFailure) and codes(error) == {DUPLICATE_KEY}
+    if not isinstance(error, OperationFailure) or _details(error).get("writeConcernErrors"):
+        return False
+    return codes(error) == {DUPLICATE_KEY}
 
 
 def codes(error: OperationFailure) -> set[int | None]:

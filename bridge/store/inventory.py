@@ -63,7 +63,6 @@ CONSENT: Final = "the member's own permission (art. 6(1)(a))"
 NO_BASIS: Final = "none needed"
 
 MEMBERSHIP: Final = "the member has left"
-WITH_RECORD: Final = "with the record"
 
 _record = (RECORD, CONTRACT, MEMBERSHIP)
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from bridge.domain.record.records import LAST
 from bridge.store.database import Collection, Document
-from bridge.store.ranges import up_to
 
 Sort = list[tuple[str, bool]]
 """Sort names, each with whether it descends; the names are those of the ``order`` sub-document."""
@@ -47,6 +47,23 @@ class ListQuery:
     after: Position | None = None
     sorts: bool = False
     fields: Sequence[str] = field(default=())
+
+
+def up_to(text: str, first: str = "") -> Document:
+    """Return the range of texts from ``first`` to ``text``, both included.
+
+    The embedded store leaves out what equals the end of a range (``$lte``); what follows the text is given instead.
+    """
+    return {"$gte": first, "$lt": text + LAST}
+
+
+def between(first: int, beyond: int) -> Document:
+    """Return the range of whole numbers from ``first`` to before ``beyond``.
+
+    The embedded store leaves out what equals the start of a range on a descending index (``$gte``); the number before
+    it is given instead.
+    """
+    return {"$gt": first - 1, "$lt": beyond}
 
 
 def order_index(*first: str, name: str) -> list[tuple[str, int]]:

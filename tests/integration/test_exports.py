@@ -17,8 +17,8 @@ from aiohttp import ClientError, ClientResponse
 
 from bridge.domain.statements.agents import identifier_key
 from bridge.settings import Settings
+from bridge.store.database import now
 from bridge.store.record.evidence import CHUNK
-from bridge.store.times import now
 from bridge.tokens import dev_token
 from tests.integration.lrs.client import Lrs, attachment, part
 from tests.support.audit import Office, office, open_office

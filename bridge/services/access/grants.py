@@ -11,9 +11,9 @@ from bridge.domain.privacy.access import Reader, Right
 from bridge.errors import NotFound
 from bridge.services.access.access_log import AccessHistory
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
+from bridge.store.database import now
 from bridge.store.listing import Listing, Position
 from bridge.store.stores import Stores
-from bridge.store.times import now
 
 
 class GrantForMember(StoredGrant):

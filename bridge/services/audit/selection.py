@@ -16,8 +16,8 @@ from bridge.domain.record.periods import MembershipYear
 from bridge.errors import Conflict, FieldError, NotFound, ValidationFailed
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork, claim_key
 from bridge.store.audit.cases import AlreadySelected
+from bridge.store.database import now
 from bridge.store.stores import Stores
-from bridge.store.times import now
 
 
 class SampleResult(StoredSample):

@@ -25,8 +25,8 @@ from bridge.services.exports.limits import SubjectLimit
 from bridge.services.exports.reading import RecordFilter, RecordReader
 from bridge.services.privacy.subject_access import SubjectAccessData
 from bridge.services.record.periods import Periods
+from bridge.store.database import now
 from bridge.store.stores import Stores
-from bridge.store.times import now
 
 COMPLETED, EVERY = "Completed entries only", "All entries, drafts included"
 

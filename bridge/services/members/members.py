@@ -11,10 +11,9 @@ from bridge.domain.record.calendars import calendar_of
 from bridge.domain.statements import agents
 from bridge.errors import Conflict, NotFound
 from bridge.services.statements.follow_ups import FollowUpRunner
-from bridge.store.database import Session
+from bridge.store.database import Session, now
 from bridge.store.members.identifiers import IdentifierTaken
 from bridge.store.stores import Stores
-from bridge.store.times import now
 
 
 class FeedResult(StrEnum):

@@ -26,9 +26,9 @@ from bridge.domain.members.notices import (
     StoredNotice,
 )
 from bridge.errors import NotFound
+from bridge.store.database import now
 from bridge.store.listing import Listing, Position
 from bridge.store.stores import Stores
-from bridge.store.times import now
 
 LEASE: Final = timedelta(minutes=20)
 """How long a claim holds: longer than a mail server may take to answer (``bridge.clients.smtp``)."""

@@ -19,9 +19,8 @@ from bridge.domain.record.calendars import calendar_of
 from bridge.domain.record.periods import MembershipYear
 from bridge.services.statements.follow_ups import FollowUpRunner
 from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
-from bridge.store.database import Session
+from bridge.store.database import Session, now
 from bridge.store.stores import Stores
-from bridge.store.times import now
 
 TASK: Final = "period.ending"
 LEASE: Final = timedelta(minutes=10)

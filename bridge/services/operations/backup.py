@@ -11,10 +11,10 @@ from bridge.domain.privacy.erasures import StoredErasure
 from bridge.errors import Conflict
 from bridge.services.operations.migrations import Migrations
 from bridge.services.privacy.erasure import MemberErasure
+from bridge.store.database import now
 from bridge.store.operations.dump import META, Dump
 from bridge.store.schema import VERSION
 from bridge.store.stores import Stores
-from bridge.store.times import now
 
 
 class BackupFacts(TypedDict):

@@ -25,9 +25,8 @@ from bridge.domain.statements.agents import id_key
 from bridge.errors import NotFound, Unavailable
 from bridge.logs import failure
 from bridge.services.operations.dead_letters import Operations
-from bridge.store.database import Session
+from bridge.store.database import Session, now
 from bridge.store.stores import Stores
-from bridge.store.times import now
 
 log = structlog.get_logger(__name__)
 

@@ -14,10 +14,9 @@ from bridge.services.operations.dead_letters import Operations
 from bridge.services.privacy.erasure import RETENTION, MemberErasure
 from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.settings import Settings
-from bridge.store.database import Database, Document
+from bridge.store.database import Database, Document, now
 from bridge.store.privacy import retention as past
 from bridge.store.privacy.retention import Expired, Past
-from bridge.store.times import now
 
 ORPHANED_AFTER: Final = timedelta(days=1)
 """Attachments that no statement has by then never will have: longer than any request takes."""

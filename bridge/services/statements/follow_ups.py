@@ -19,9 +19,8 @@ from bridge.errors import Unavailable
 from bridge.logs import failure
 from bridge.services.record.saving import refile_entries
 from bridge.services.statements.recording import Recording
-from bridge.store.database import AlreadyThere, Session
+from bridge.store.database import AlreadyThere, Session, now
 from bridge.store.stores import Stores
-from bridge.store.times import now
 
 log = structlog.get_logger(__name__)
 

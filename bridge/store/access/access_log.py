@@ -20,10 +20,9 @@ from bridge.domain.privacy.access import (
     order,
 )
 from bridge.domain.statements.agents import id_key
-from bridge.store.database import Database, Session, insert_new, reaches_store
+from bridge.store.database import Database, Session, insert_new, now, reaches_store
 from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
 from bridge.store.privacy.erasures import Erasures
-from bridge.store.times import now
 
 _ORDER: Sort = [("at", True)]
 

@@ -13,7 +13,7 @@ from bridge.domain.record.entries import StoredEntry
 from bridge.domain.record.files import EvidenceFile, EvidenceSummary, evidence_summary
 from bridge.domain.record.plan import StoredPlanItem
 from bridge.store.database import Collection, Database, Document, Session, reaches_store
-from bridge.store.ranges import up_to
+from bridge.store.listing import up_to
 from bridge.store.record.records import LISTED
 
 PIECE = 2**20

@@ -8,7 +8,7 @@ from typing import Final
 from bridge.domain.lrs.index_keys import EVERY
 from bridge.domain.lrs.search import StatementQuery
 from bridge.store.database import Document
-from bridge.store.ranges import between
+from bridge.store.listing import between
 
 NOT_VOIDED: Final[Document] = {"$or": [{"voided_by": None}, {"lrs.voids": {"$exists": True}}]}
 """A voiding statement cannot be voided itself (xAPI-Data §2.3.2)."""

@@ -26,7 +26,6 @@ from bridge.store.record.evidence import Evidence
 
 AT_ONCE: Final = 500
 TEXTS_AT_ONCE: Final = 100
-FILES_AT_ONCE: Final = 50
 
 TOMBSTONE: Final = (
     "_id", "member_id", "source", "draft", "version", "created_at", "updated_at", "deleted_at", "withdrawn_at",

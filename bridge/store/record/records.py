@@ -75,11 +75,6 @@ class MemberRecords(Generic[R]):
         query = {"_id": {"$in": list(record_ids)}, "member_id": self._member_id}
         return [record async for record in self._records.find(query, session=self._session)]
 
-    async def in_periods(self, period_ids: Iterable[str]) -> list[R]:
-        """Return the listed log entries of these periods."""
-        query = {"member_id": self._member_id, **LISTED, "period_id": {"$in": list(period_ids)}}
-        return [record async for record in self._records.find(query, {"tokens": 0}, session=self._session)]
-
     async def in_order(self, beyond: str, limit: int) -> list[R]:
         """Return records in the order of their ids, deleted ones too, from the one after ``beyond``; without texts."""
         query = {"member_id": self._member_id, "_id": {"$gt": beyond}}
