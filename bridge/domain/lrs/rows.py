@@ -23,6 +23,39 @@ class LrsRow(TypedDict):
     voided_by: NotRequired[str]
 
 
+class ReferenceRow(TypedDict):
+    """A row of ``lrs_references``: a statement, and the one that it refers to."""
+
+    _id: str
+    to: str
+
+
+class UnsentRow(TypedDict):
+    """A row of ``lrs_unsent``: statements that were stored together and are still to be published."""
+
+    _id: str  # begins with the time stored, in microseconds since 1970, in twenty digits
+    ids: list[str]
+
+
+class AttachmentFileRow(TypedDict):
+    """A file of GridFS in ``lrs_attachments.files``: the data of an attachment."""
+
+    _id: str
+    filename: str  # the SHA-2 hash, in lower-case hexadecimal
+    length: int
+    chunkSize: int
+    uploadDate: datetime
+    going: NotRequired[bool]  # it may be deleted just now
+
+
+class AttachmentChunkRow(TypedDict):
+    """A chunk of such a file, in ``lrs_attachments.chunks``."""
+
+    files_id: str
+    n: int  # from 0
+    data: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class StoredAttachment:
     """An attachment whose data is stored; the hash is in lower case."""

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from datetime import UTC, datetime
 from typing import Final
 
+from bridge.domain.lrs.rows import AttachmentChunkRow, AttachmentFileRow
 from bridge.store.database import Database, reaches_store
 
 CHUNK: Final = 255 * 1024
@@ -23,8 +24,8 @@ class Attachments:
 
     def __init__(self, database: Database) -> None:
         self._statements = database.collection("statements")
-        self._files = database.collection("lrs_attachments.files")
-        self._chunks = database.collection("lrs_attachments.chunks")
+        self._files = database.collection("lrs_attachments.files", AttachmentFileRow)
+        self._chunks = database.collection("lrs_attachments.chunks", AttachmentChunkRow)
 
     async def prepare(self) -> None:
         """Create the indexes."""
@@ -62,7 +63,13 @@ class Attachments:
         if await self.has(sha2):
             await self._chunks.delete_many({"files_id": file_id})
             return
-        file = {"_id": file_id, "filename": sha2, "length": length, "chunkSize": CHUNK, "uploadDate": datetime.now(UTC)}
+        file: AttachmentFileRow = {
+            "_id": file_id,
+            "filename": sha2,
+            "length": length,
+            "chunkSize": CHUNK,
+            "uploadDate": datetime.now(UTC),
+        }
         await self._files.insert_one(file)
 
     async def _write(self, file_id: str, chunks: AsyncIterator[bytes]) -> int:

@@ -19,7 +19,7 @@ class Documents:
     """The ``lrs_documents`` collection."""
 
     def __init__(self, database: Database) -> None:
-        self._documents = database.collection("lrs_documents")
+        self._documents = database.collection("lrs_documents", XapiDocumentRow)
         self._key = ErasureKey(database)
 
     async def prepare(self) -> None:
@@ -51,10 +51,10 @@ class Documents:
             "updated_at": new.updated_at,
         }
         if replaces is not None:
-            result = await self._documents.replace_one({"_id": row["_id"], "etag": replaces}, {**row})
+            result = await self._documents.replace_one({"_id": row["_id"], "etag": replaces}, row)
             return result.matched_count == 1
         try:
-            await self._documents.insert_one({**row})
+            await self._documents.insert_one(row)
         except DuplicateKeyError:
             return False
         return True

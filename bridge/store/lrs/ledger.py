@@ -14,7 +14,7 @@ from pymongo import InsertOne, UpdateOne
 from bridge.domain.lrs.rows import LrsRow, NewStatement
 from bridge.domain.lrs.search import StatementQuery
 from bridge.domain.statements.rows import ChainRow, LedgerRow
-from bridge.store.database import AlreadyThere, Database, Document, Session, bulk, reaches_store, rows_by_id
+from bridge.store.database import AlreadyThere, Database, Session, bulk, reaches_store, rows_by_id
 from bridge.store.lrs.references import References
 from bridge.store.lrs.search import stages
 from bridge.store.lrs.unsent import Note, Unsent
@@ -37,7 +37,7 @@ class LrsLedger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._statements = database.collection("statements")
+        self._statements = database.collection("statements", LrsRow)
         self._references = References(database)
         self._unsent = Unsent(database)
         self._key = ErasureKey(database)
@@ -77,7 +77,7 @@ class LrsLedger:
     async def _write(
         self,
         statements: Sequence[NewStatement],
-        operations: Sequence[InsertOne[Document] | UpdateOne],
+        operations: Sequence[InsertOne[LrsRow] | UpdateOne],
         session: Session,
     ) -> Note:
         result = await bulk(self._statements, operations, session)
@@ -90,12 +90,12 @@ class LrsLedger:
     async def get(self, statement_id: str) -> LrsRow | None:
         """Return a stored statement, voided or not."""
         row = await self._statements.find_one({"_id": statement_id})
-        return cast("LrsRow", row) if row and "lrs" in row else None
+        return row if row and "lrs" in row else None
 
     async def find(self, query: StatementQuery, limit: int) -> AsyncGenerator[LrsRow]:
         """Yield up to ``limit`` statements in order, read from the store as they are taken."""
         async for row in self._statements.aggregate(stages(query, limit), batchSize=READ_AT_ONCE):
-            yield cast("LrsRow", row)
+            yield row
 
     async def find_linked(self, targets: Sequence[str], statement_ids: Sequence[str]) -> list[LrsRow]:
         """Return the statements that refer to one of ``targets``, and those of ``statement_ids``: what they link by."""
@@ -104,7 +104,7 @@ class LrsLedger:
             return []
         fields = {"lrs.keys": 1, "lrs.roles": 1, "lrs.target": 1, "lrs.chain": 1}
         rows = self._statements.find({"_id": {"$in": list(ids)}}, fields)
-        return [cast("LrsRow", row) async for row in rows if row.get("lrs")]
+        return [row async for row in rows if row.get("lrs")]
 
     async def add_chain(self, statement_id: str, chain: Sequence[ChainRow]) -> None:
         """Let a statement be found by the keys of those it refers to; its own are among ``chain``."""
@@ -118,10 +118,10 @@ def _targets(statements: Iterable[NewStatement]) -> dict[str, str]:
     return {new.statement_id: new.index_keys.target for new in statements if new.index_keys.target}
 
 
-def _operation(row: LrsRow, current: LedgerRow | None) -> InsertOne[Document] | UpdateOne:
+def _operation(row: LrsRow, current: LedgerRow | None) -> InsertOne[LrsRow] | UpdateOne:
     """Insert a new statement; give a row that the worker or a voiding made what it lacks, unless it changed since."""
     if current is None:
-        return InsertOne({**row})
+        return InsertOne(row)
     lacking: Any = {name: value for name, value in row.items() if current.get(name) != value}
     as_read = {"lrs": None, "digest": current.get("digest"), "raw": current.get("raw")}
     return UpdateOne({"_id": row["_id"], **as_read}, {"$set": lacking})

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from pymongo import UpdateOne
 
+from bridge.domain.lrs.rows import ReferenceRow
 from bridge.store.database import Database, Session, bulk, reaches_store
 
 
@@ -14,7 +15,7 @@ class References:
     """The ``lrs_references`` collection: a row a reference; ``_id`` is the statement that refers, ``to`` the other."""
 
     def __init__(self, database: Database) -> None:
-        self._references = database.collection("lrs_references")
+        self._references = database.collection("lrs_references", ReferenceRow)
 
     async def prepare(self) -> None:
         """Create the indexes."""

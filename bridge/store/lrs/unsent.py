@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from bridge.domain.lrs.rows import UnsentRow
 from bridge.store.database import Database, Session, reaches_store
 
 
@@ -27,7 +28,7 @@ class Unsent:
     """The ``lrs_unsent`` collection."""
 
     def __init__(self, database: Database) -> None:
-        self._notes = database.collection("lrs_unsent")
+        self._notes = database.collection("lrs_unsent", UnsentRow)
 
     async def note(self, statement_ids: Sequence[str], at: int, session: Session | None = None) -> Note:
         """Note statements that are stored in the same transaction, at a time."""
