@@ -1,4 +1,4 @@
-"""What crosses a wire, as data."""
+"""Schemas of what crosses a wire, as data."""
 
 from __future__ import annotations
 

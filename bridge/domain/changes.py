@@ -7,7 +7,7 @@ from typing import Generic, TypedDict, TypeVar
 
 
 class Identified(TypedDict):
-    """What every document has."""
+    """The field that every document has."""
 
     _id: str
 

@@ -1,4 +1,4 @@
-"""Sort keys: what documents have, beside a value, to be listed by it."""
+"""Sort keys, which documents have beside a value to be listed by it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TypedDict
 
 
 class SortKey(TypedDict):
-    """What a list is sorted by: ``empty`` first, so that empty values come last in both directions, then ``key``."""
+    """The key that a list is sorted by: ``empty``, so that empty values come last in both directions, then ``key``."""
 
     empty: bool
     key: str  # without case and accents, 200 characters at most

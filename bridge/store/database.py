@@ -63,7 +63,7 @@ class Busy(Exception):
 
 
 class Database:
-    """One client and one database; every write is majority and journalled (design.md, Durability)."""
+    """The connection to one database; every write is majority and journalled (design.md, Durability)."""
 
     def __init__(self, settings: Settings) -> None:
         timeout = int(settings.mongo_timeout * 1000)

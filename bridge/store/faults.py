@@ -1,4 +1,4 @@
-"""Whose fault an error of the driver is: of what was to be written, of another who wrote meanwhile, or of the store.
+"""Errors of the driver sorted by cause: what was to be written, another who wrote meanwhile, or the store.
 
 Only what a statement can cause itself is its own fault. Every other answer, one that nobody has seen before among them,
 is an outage to wait out (invariant 7).

@@ -15,7 +15,7 @@ from bridge.settings import PREFIX, Settings
 
 
 class Personal(StrEnum):
-    """Whether a collection holds personal data."""
+    """The kind of personal data in a collection."""
 
     YES = "personal"
     PSEUDONYMOUS = "pseudonymous"
@@ -23,7 +23,7 @@ class Personal(StrEnum):
 
 
 class Effect(StrEnum):
-    """What an erasure does to a collection."""
+    """The effect of an erasure on a collection."""
 
     BY_MEMBER = "the member's documents are removed"
     TEXT = "the person's statements lose all but their id; those of others lose the mention"
@@ -39,7 +39,7 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """What a collection is for; ``days`` names the setting that bounds it, and ``until`` says from when it counts."""
+    """The purpose of a collection; ``days`` names the setting that bounds it, ``until`` says from when it counts."""
 
     holds: str
     purpose: str

@@ -34,7 +34,7 @@ class Listing(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """Which documents, in which order: ``after`` is a position that a page gave as ``next``.
+    """A query of documents in an order: ``after`` is a position that a page gave as ``next``.
 
     ``sorts`` says that what ``seek`` finds is few enough to be sorted then; else an index is read in its order.
     ``fields`` are those to read, all when empty.

@@ -1,4 +1,4 @@
-"""Measures how long MongoDB takes for each command, by the driver's own events; never what it says."""
+"""Metrics of MongoDB's commands, from the driver's own events: durations and failures, never contents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a member declares on submitting for the Register Audit, as data: ids with their text by language."""
+"""Declarations of a member on submitting for the Register Audit, as data: ids with their text by language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes over the wire beside statements: the member feed in (``member.json``) and our events out (``event.json``).
+"""Message schemas beside those of statements: the member feed in (``member.json``) and our events out (``event.json``).
 
 ``member.json`` is made from the models that read the feed (``bridge.services.members.feed``); a test compares them.
 """

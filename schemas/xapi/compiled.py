@@ -35,7 +35,7 @@ class Explaining(Protocol):
 
 
 class Compiled(NamedTuple):
-    """One schema, by its file's name: ``fast`` decides (linear-time patterns), ``slow`` explains."""
+    """A schema, by its file's name: ``fast`` decides (linear-time patterns), ``slow`` explains."""
 
     name: str
     fast: jsonschema_rs.Draft202012Validator

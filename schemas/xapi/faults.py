@@ -1,4 +1,4 @@
-"""What is wrong with a statement, said without repeating any of its values (they may be personal text)."""
+"""Faults of a statement, described without repeating any of its values (they may be personal text)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault: ``pointer`` (RFC 6901) says where, ``expected`` what should have been there, in plain English.
+    """A fault: ``pointer`` (RFC 6901) says where, ``expected`` what should have been there, in plain English.
 
     A missing property is pointed at where it should be. A property that should not be there is pointed at by the object
     that holds it, since a stray name may itself be personal.

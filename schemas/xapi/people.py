@@ -1,4 +1,4 @@
-"""Where a statement can name a person: every place of an Agent or a Group, read off the schema itself.
+"""Places where a statement can name a person: each of an Agent or a Group, read off the schema itself.
 
 What finds, shows, hides or erases people goes by this list, so that a place that the schema gains is in all of them.
 """

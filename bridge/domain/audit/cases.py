@@ -15,7 +15,7 @@ from bridge.errors import Conflict
 
 
 class State(StrEnum):
-    """Where a case stands."""
+    """The state of a case."""
 
     SELECTED = "selected"
     SUBMITTED = "submitted"
@@ -26,7 +26,7 @@ class State(StrEnum):
 
 
 class Move(StrEnum):
-    """What moves a case on: the member submits, the Register team does the rest."""
+    """A step that moves a case on: the member submits, the Register team does the rest."""
 
     SUBMIT = "submit"
     RETURN = "return"
@@ -36,7 +36,7 @@ class Move(StrEnum):
 
 
 class StoredDeclaration(TypedDict):
-    """What a member declares with a submission."""
+    """A declaration that a member makes with a submission."""
 
     id: str
     text: str  # as the member reads it

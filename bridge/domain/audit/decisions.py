@@ -13,7 +13,7 @@ from bridge.errors import FieldError
 
 @dataclass(frozen=True, slots=True)
 class AuditRules:
-    """What the body sets (R57): days to answer, days after a return, the rate of a sample, the outcomes there are."""
+    """The rules that the body sets (R57): days to answer, and after a return, the rate of a sample, the outcomes."""
 
     due_days: int
     return_days: int
@@ -23,7 +23,7 @@ class AuditRules:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the Register team decides; which of the rest belongs to it depends on ``decision``."""
+    """A decision of the Register team; which of the rest belongs to it depends on ``decision``."""
 
     decision: str
     outcome: str | None = None

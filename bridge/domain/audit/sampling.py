@@ -57,7 +57,7 @@ class StoredSample(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Who is in the population: those with a renewal day in the window, registered for some months by then."""
+    """The population of a sample: members with a renewal day in the window, registered for some months by then."""
 
     renewal_from: date
     renewal_to: date

@@ -1,4 +1,4 @@
-"""What a member submits for the Register Audit, as one canonical text with its digest (R55-R59, decision 2).
+"""Snapshots that members submit for the Register Audit: one canonical text with its digest (R55-R59, decision 2).
 
 The text is JSON in UTF-8 with sorted keys and no blanks (as RFC 8785 would write it: our keys are ASCII, our numbers
 whole), so that anyone who has the bytes can compute the SHA-256 again.
@@ -39,7 +39,7 @@ class RecordLink(TypedDict):
 
 
 class ScopeCounts(TypedDict):
-    """How many of each kind a submission has."""
+    """The number of each kind that a submission has."""
 
     log: int
     plan: int
@@ -80,7 +80,7 @@ class SnapshotPeriod(TypedDict):
 
 
 class SnapshotMember(TypedDict):
-    """Whose submission it is, as a snapshot says it."""
+    """The member of a submission, as a snapshot says it."""
 
     id: str
     name: str
@@ -88,7 +88,7 @@ class SnapshotMember(TypedDict):
 
 
 class SnapshotHeader(TypedDict):
-    """What a snapshot says of the case, the member and the declarations."""
+    """The case, the member and the declarations of a snapshot."""
 
     case_id: str
     receipt: str
@@ -234,7 +234,7 @@ class TypeTally(TypedDict):
 
 
 class ReadinessGaps(TypedDict):
-    """What an assessor will find missing in a scope."""
+    """The gaps that an assessor will find in a scope."""
 
     counts: ScopeCounts
     by_type: dict[str, TypeTally]

@@ -26,7 +26,7 @@ class IdentifierOwner(TypedDict):
 
 
 class Input(BaseModel):
-    """What comes from outside: a field that is not known is a fault."""
+    """A model of input: an unknown field is an error."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -56,7 +56,7 @@ def _exactly_one(schema: dict[str, Any]) -> None:
 
 
 class Identifier(Input):
-    """One inverse functional identifier, as in an xAPI Agent: exactly one of the four."""
+    """An inverse functional identifier, as in an xAPI Agent: exactly one of the four."""
 
     model_config = ConfigDict(json_schema_extra=_exactly_one)
 

@@ -20,7 +20,7 @@ class AuditYear(PeriodDays):
 
 
 class FreezeMark(TypedDict):
-    """What a frozen entry, plan item or file says of its freeze."""
+    """The mark on a frozen entry, plan item or file."""
 
     case_id: str
     period_id: str

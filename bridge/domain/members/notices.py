@@ -44,7 +44,7 @@ TOLD: Final = ("audit.selected", "audit.submitted", "audit.returned", "audit.clo
 
 
 class NoticeFacts(TypedDict):
-    """What the event of a notice told: ids, states and dates."""
+    """The data of a notice's event: ids, states and dates."""
 
     case_id: str
     state: NotRequired[str]

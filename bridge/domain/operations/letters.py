@@ -43,7 +43,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a message came from, so that a replay can put it back."""
+    """The origin of a message, so that a replay can put it back."""
 
     exchange: str
     routing_key: str
@@ -55,7 +55,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One refused statement, or a whole message that could not be read."""
+    """A refused statement, or a whole message that could not be read."""
 
     body: bytes
     reason: Reason
@@ -77,7 +77,7 @@ class QueuedDeadLetter:
 
 
 class LetterFacts(TypedDict):
-    """What is known of a dead letter beside its body."""
+    """The facts of a dead letter beside its body."""
 
     reason: str  # a ``Reason``
     detail: str  # what was expected; quotes nothing of the body
@@ -149,7 +149,7 @@ class MirrorRow:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterFilter:
-    """Which letters are meant: all that is given has to hold. Ages are those of the failure, as ``AGE`` writes them."""
+    """A filter of dead letters: all that is given has to hold. Ages count from the failure, as ``AGE`` writes them."""
 
     ids: tuple[str, ...] | None = None
     reason: str | None = None

@@ -57,14 +57,14 @@ PARTS: Mapping[str, str] = {
 
 
 class StoredRight(TypedDict):
-    """What let a reader in, as a row says it."""
+    """The right that let a reader in, as a row has it."""
 
     kind: str  # one of ``RIGHTS``
     id: str | None
 
 
 class AccessContent(TypedDict):
-    """What a row of the access log says, without its place in a chain."""
+    """The content of a row of the access log, without its place in a chain."""
 
     at: datetime
     subject: str  # of staff the token's subject, of a member a tombstone
@@ -100,7 +100,7 @@ class ChainHead(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """What let a reader in: ``audit_case``, ``support_grant`` or ``operations`` (a dead letter) with an id.
+    """The right that let a reader in: ``audit_case``, ``support_grant`` or ``operations`` (a dead letter) with an id.
 
     ``subject_access`` has none, nor has ``none``, for one who was refused.
     """
@@ -114,7 +114,7 @@ NO_RIGHT = Right("none")
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who calls, from where in the API: a token's subject and roles, the route's template, the correlation id."""
+    """The caller, and the call: a token's subject and roles, the route's template, the correlation id."""
 
     subject: str
     roles: tuple[str, ...]
@@ -124,7 +124,7 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """One look at a record, or a try at one: ids and names of parts only, never what is in them.
+    """A read of a record, or an attempt: ids and names of parts only, never what is in them.
 
     ``item`` is the id of what was asked for; ``status`` the HTTP status of the answer.
     """

@@ -1,4 +1,4 @@
-"""Shows what a message looks like without telling whom it is about: its structure, with every personal text masked.
+"""Masking: the structure of a message with every personal text masked, so that nobody is recognised by it.
 
 What may be read is listed, not what may not: an unknown property is masked. Readable are numbers, truth values, web
 addresses, times, durations and ids, and the words under the properties of ``READABLE``; an e-mail address never is.

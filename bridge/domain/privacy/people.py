@@ -1,4 +1,4 @@
-"""Who is named in a statement: in each place that the schema has for a person, or anywhere in any JSON at all."""
+"""People named in a statement: in each place that the schema has for a person, or anywhere in any JSON at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an erasure makes of a statement: one of the person's own goes whole, another's loses the mention of the person.
+"""Redaction of statements by an erasure: a person's own go whole, those of others lose the mention of the person.
 
 What is kept of an erased statement is its id and that it was erased, so that a redelivery is known again.
 """

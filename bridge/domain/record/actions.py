@@ -1,4 +1,4 @@
-"""What a member can do with a period now, and why not, so that a portal can explain a disabled button (R26, R54)."""
+"""Actions that a member has in a period now, and why not, so that a portal can explain a disabled button (R26, R54)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a membership year shows of its log: numbers of entries by state and type, and minutes (R19, R45, R47)."""
+"""Counts of a membership year's log: entries by state and type, and minutes (R19, R45, R47)."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ NOT_COPIED = ("date", "start_date", "reference")
 
 
 class StoredProvenance(TypedDict):
-    """Where an automatic entry comes from (R31)."""
+    """The provenance of an automatic entry (R31)."""
 
     statement_ids: list[str]  # the statements behind it, the one that made it first
     activity_id: str
@@ -217,7 +217,7 @@ def listed(entry: Values, form: forms.Form, calendar: MembershipCalendar) -> Sto
 
 
 class DerivedFields(TypedDict):
-    """What follows from an entry's fields."""
+    """The fields that follow from an entry's others."""
 
     complete: bool
     missing_fields: list[str]

@@ -1,4 +1,4 @@
-"""Which files may be evidence: the kinds taken, and a look at each file as it passes, never holding it (R66).
+"""Evidence files: the kinds taken, the documents stored, and a check of each file as it passes, never held (R66).
 
 The ending of the name says what a file claims to be, its content has to bear that out (OWASP, file upload). An archive
 is listed, and of its parts only those that can name code are read, so that it cannot blow up here.
@@ -37,7 +37,7 @@ MAX_NAME: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of file: what a person calls it, its media type, and the endings its name may have."""
+    """A kind of file: what a person calls it, its media type, and the endings its name may have."""
 
     label: str
     media_type: str
@@ -74,7 +74,7 @@ _UNITS: Final = ((2**30, "GB"), (2**20, "MB"), (2**10, "kB"))
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What is known of a file once it has passed: ``size`` in bytes, ``sha256`` in hexadecimal digits."""
+    """The facts of a file once it has passed: ``size`` in bytes, ``sha256`` in hexadecimal digits."""
 
     name: str
     media_type: str
@@ -182,7 +182,7 @@ def evidence_summary(file: EvidenceFile) -> EvidenceSummary:
 
 
 class Inspector:
-    """Looks at a file as it passes, piece by piece: size, digest, and whether it is what its name says."""
+    """The check of a file as it passes, piece by piece: size, digest, and whether it is what its name says."""
 
     def __init__(self, name: str, max_bytes: int) -> None:
         """Begin with the name that the member's file has; raises ``UnsupportedMediaType`` for an ending not taken."""

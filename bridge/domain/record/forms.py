@@ -38,7 +38,7 @@ RESERVED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class FieldChoice:
-    """One of the values a field may have, and what a person reads."""
+    """A value that a field may have, and what a person reads for it."""
 
     value: str
     label: str
@@ -46,7 +46,7 @@ class FieldChoice:
 
 @dataclass(frozen=True)
 class FormField:
-    """One field, as ``schemas/forms/form.schema.json`` describes it.
+    """A field, as ``schemas/forms/form.schema.json`` describes it.
 
     ``required`` means needed for *complete*, never for saving. ``max_length`` counts characters (of each tag for
     ``tags``) and is ``None`` for what is not text; ``choices`` is empty unless the type is ``choice`` or ``choices``.
@@ -73,7 +73,7 @@ class FormField:
 
 @dataclass(frozen=True)
 class Form:
-    """One version of a form (``log`` or ``plan``), its fields in their order."""
+    """A version of a form (``log`` or ``plan``), its fields in their order."""
 
     name: str
     version: str

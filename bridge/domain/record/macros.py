@@ -37,7 +37,7 @@ _SCRIPT_FOLDERS: Final = {"basic", "dialogs", "scripts"}
 
 
 class NotAnArchive(ValueError):
-    """What cannot be read as an archive of this kind."""
+    """The file cannot be read as an archive of this kind."""
 
 
 class HasMacros(ValueError):

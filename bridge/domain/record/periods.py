@@ -36,7 +36,7 @@ class ElapsedTime:
 
 @dataclass(frozen=True, slots=True)
 class MembershipYear:
-    """One membership year of one member, from ``start`` to ``end``, both inclusive."""
+    """A membership year of a member, from ``start`` to ``end``, both inclusive."""
 
     start: date
     end: date

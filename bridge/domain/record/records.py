@@ -1,4 +1,4 @@
-"""What a plan item and a log entry have in common: fields of a form, and what is derived from them."""
+"""Records, which are plan items and log entries: fields of a form, and what is derived from them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RESTORABLE_DAYS = 30
 
 
 class StoredRecord(TypedDict):
-    """What a log entry and a plan item both have beside the fields of their form, which are open (``Values``)."""
+    """The fields of both log entries and plan items, beside those of their form, which are open (``Values``)."""
 
     _id: str
     member_id: str
@@ -61,7 +61,7 @@ class RecordCriteria:
 
 
 class Findable(TypedDict):
-    """What a record is sorted and found by."""
+    """The keys that a record is sorted and found by."""
 
     order: dict[str, SortKey]
     tokens: list[str]

@@ -17,7 +17,7 @@ from bridge.domain.statements.completions import Completion, Meaning, Rules, Sta
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One valid statement on its way into the ledger; ``digest`` tells whether two are the same (``comparison``).
+    """A valid statement on its way into the ledger; ``digest`` tells whether two are the same (``comparison``).
 
     ``redelivered`` says that an earlier delivery of the very same message was cut off, or failed and was replayed.
     ``traceparent`` is the trace that brought it (W3C Trace Context), if any.

@@ -26,7 +26,7 @@ from bridge.domain.statements.rows import HeldStatement, LedgerRow, ParkedStatem
 
 @dataclass(frozen=True, slots=True)
 class BatchReads:
-    """What was read for a batch, in the transaction that writes it.
+    """The documents read for a batch, in the transaction that writes it.
 
     ``secret`` is the key of tombstones. ``owners`` is identifier key → member id, ``erased`` are those of the other
     keys that an erased person had; ``rows`` are the ledger's, of the batch and of what it voids; ``entries`` those that
@@ -45,7 +45,7 @@ class BatchReads:
 
 @dataclass(slots=True)
 class Touch:
-    """What a batch does to a member: it numbers drafts and events."""
+    """The numbers of drafts and events that a batch gives a member."""
 
     drafts: int = 0
     events: int = 0

@@ -1,4 +1,4 @@
-"""What may be wrong with a message's body as a whole."""
+"""Message bodies: what may be wrong with one as a whole."""
 
 from __future__ import annotations
 

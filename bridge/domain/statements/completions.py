@@ -1,4 +1,4 @@
-"""What a valid statement means for a CPD log: a completion, a voiding, or nothing (R27-R31, decisions 8, 9, 15)."""
+"""The meaning of a valid statement for a CPD log: a completion, a voiding, or nothing (R27-R31, decisions 8, 9, 15)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a statement's journey ends: exactly one disposition each, with reasons from closed lists (api.md, AMQP in)."""
+"""Dispositions: how a statement's journey ends, one each, with reasons from closed lists (api.md, AMQP in)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Disposition(StrEnum):
-    """What became of a statement."""
+    """The disposition of a statement."""
 
     RECORDED = "recorded"
     MERGED = "merged"

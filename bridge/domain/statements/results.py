@@ -1,4 +1,4 @@
-"""One page of another LRS's answer to ``GET statements`` (xAPI Communication §2.1.3), each statement byte for byte."""
+"""A page of another LRS's answer to ``GET statements`` (xAPI Communication §2.1.3), each statement byte for byte."""
 
 from __future__ import annotations
 

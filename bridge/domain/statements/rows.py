@@ -1,4 +1,4 @@
-"""What is stored of a statement: its row in the ledger, and what says that it waits."""
+"""Documents about a statement: its row in the ledger, and those that say that it waits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class AttachmentRow(TypedDict):
 
 
 class ChainRow(TypedDict):
-    """One statement of a chain of references."""
+    """A statement of a chain of references."""
 
     id: str
     keys: list[bytes]  # to look up by
@@ -22,7 +22,7 @@ class ChainRow(TypedDict):
 
 
 class LrsFields(TypedDict):
-    """What the LRS finds and shows a statement by."""
+    """The sub-document ``lrs``, by which the LRS finds and shows a statement."""
 
     at: int  # the time stored, in microseconds since 1970
     added: bytes  # what the LRS added to the statement, as the inside of a JSON object

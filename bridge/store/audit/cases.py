@@ -22,7 +22,7 @@ class AlreadySelected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CaseFilter:
-    """Which cases a list has: all that is given holds; ``due_before`` is the first day that is too late."""
+    """A filter of cases: all that is given has to hold; ``due_before`` is the first day that is too late."""
 
     state: str | None = None
     member_id: str | None = None

@@ -60,7 +60,7 @@ class Submissions:
 
 @reaches_store
 class Freezes:
-    """Reads what a period's submission covers, and marks it frozen or lets it go (decision 1, R56)."""
+    """The scope of a period's submission, read, frozen and thawed (decision 1, R56)."""
 
     def __init__(self, database: Database) -> None:
         self._log = database.collection("log_entries", StoredEntry)

@@ -15,7 +15,7 @@ _NEWEST_FIRST: Sort = [("created_at", True)]
 
 
 class NoticeChange(TypedDict, total=False):
-    """What became of a claimed notice."""
+    """The outcome of a claimed notice."""
 
     state: NoticeState
     status: str | None

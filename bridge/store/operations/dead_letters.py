@@ -18,7 +18,7 @@ from bridge.store.privacy.erasures import ErasureKey
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which letters: all conditions that are given hold. Times are of the failure.
+    """A selection of letters: all conditions that are given hold. Times are of the failure.
 
     ``about`` is the person whose statement or message it is, ``naming`` one who is named in it anywhere.
     """

@@ -31,7 +31,7 @@ and the ledger knows whoever was erased meanwhile."""
 
 @reaches_store
 class Dump:
-    """Reads and writes documents as they are, of every collection there is."""
+    """The documents of every collection, read and written as they are."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

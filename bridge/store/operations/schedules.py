@@ -1,4 +1,4 @@
-"""What runs once a day, hour or minute whichever worker does it: the last one done, and who is at it."""
+"""Schedules of what runs once a day, hour or minute: the last one done, and whether a worker is at it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What operations measure of the store beside the lists: counts that cost nothing, and when the last backup was."""
+"""Measurements of the store for operations: counts that cost nothing, and when the last backup was."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bridge.store.database import Database, reaches_store
 
 @reaches_store
 class Measured:
-    """Reads the sizes of ``parked`` and ``held``, and of ``meta`` the row that ``cpd-bridge backup`` leaves."""
+    """The sizes of ``parked`` and ``held``, and of ``meta`` the row that ``cpd-bridge backup`` leaves."""
 
     def __init__(self, database: Database) -> None:
         self._parked = database.collection("parked")

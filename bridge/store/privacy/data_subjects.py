@@ -12,7 +12,7 @@ from bridge.store.privacy.erasures import Erasures
 
 
 class DataSubjects:
-    """Finds out which identifiers were a person's, and when."""
+    """The identifiers that were a person's, and when."""
 
     def __init__(self, members: Members, erasures: Erasures) -> None:
         self._members = members

@@ -1,4 +1,4 @@
-"""Takes a person out of the collections: each part may be broken off anywhere, and is safe to do again."""
+"""Erasure of a person from the collections: each part may be broken off anywhere, and is safe to do again."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ AT_ONCE: Final = 100
 
 @reaches_store
 class Removal:
-    """What is removed by a member id, or by the identifier keys of a person."""
+    """Removal by a member id, or by the identifier keys of a person."""
 
     def __init__(self, database: Database, erasures: Erasures) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""What is past its time: found by a query for each class of data, counted or removed."""
+"""Data past its retention period: found by a query for each class, counted or removed."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def expired(at: datetime) -> list[Past]:
 
 @reaches_store
 class Expired:
-    """Counts and removes what is past its time."""
+    """Documents past their retention period, counted and removed."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -40,7 +40,7 @@ AT_ONCE: Final = 100
 
 @reaches_store
 class Holdings:
-    """Reads across every collection; a page at a time, so that an outage is met as one wherever it comes."""
+    """Documents about a person in every collection, a page at a time, so that an outage is met as one at any point."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

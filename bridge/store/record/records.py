@@ -51,7 +51,7 @@ class Records(Generic[R]):
 
 @reaches_store
 class MemberRecords(Generic[R]):
-    """One member's records in one collection; ``counts`` names the index that has all that they are counted by."""
+    """A member's records in one collection; ``counts`` names the index that has all that they are counted by."""
 
     def __init__(self, collection: Collection[R], member_id: str, session: Session | None, counts: str | None) -> None:
         self._records = collection

@@ -12,7 +12,7 @@ from bridge.store.database import Database, Session, reaches_store
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How many events wait to be published, and the age of the oldest in seconds (0 when none waits)."""
+    """The number of events that wait to be published, and the age of the oldest in seconds (0 when none waits)."""
 
     count: int
     age: float

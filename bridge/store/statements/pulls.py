@@ -1,4 +1,4 @@
-"""How far each pull from another LRS has come, so that it goes on where it was stopped."""
+"""Positions of pulls from other LRSs, so that each goes on where it was stopped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bridge.store.database import Database, reaches_store
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a pull of one verb stands.
+    """The position of a pull of one verb.
 
     ``since`` is the stored time (ISO 8601) up to which everything has been published, ``more`` the page to read next
     (None: none is left).
