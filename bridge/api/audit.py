@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.http.context import Call
 from bridge.api.http.pagination import Page, PageQuery, paged, position
 from bridge.api.http.routing import Answer, Routes
+from bridge.api.http.schemas import literal_of
 from bridge.api.http.service_keys import AUDIT
-from bridge.domain.audit.cases import StoredExtension
+from bridge.domain.audit.cases import State, StoredExtension
 from bridge.domain.fields import Day
 from bridge.errors import Conflict, NotSelected
 from bridge.services.audit.cases import CaseReadiness
 
 routes = Routes("Audit", "The Register Audit: what is asked of the member, and what the member sends.")
 
-State = Literal["selected", "submitted", "returned", "closed", "withdrawn", "satisfied_elsewhere"]
+if TYPE_CHECKING:
+    CaseState = State
+else:
+    CaseState = literal_of(State)
 
 _ENDED = "Only for a case that goes on; 409 `not-selected` when there is none."
 
@@ -47,7 +51,7 @@ class AuditCase(BaseModel):
 
     id: str
     period_id: str
-    state: State
+    state: CaseState
     due_date: date
     selected_at: datetime
     submitted_at: datetime | None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from bridge.api import log, plan
 from bridge.api.http.context import ROLES, Call
 from bridge.api.http.routing import Answer, Routes
+from bridge.api.http.schemas import literal_of
 from bridge.api.http.service_keys import FORMS
 from bridge.domain.fields import Day
 from bridge.domain.record.forms import FormField, Forms
@@ -132,7 +133,7 @@ def _make_model(
 def _body_type(field: FormField) -> Any:
     """The type of a field in a body."""
     text = Annotated[str, Field(max_length=field.max_length)]
-    choice_type: Any = cast("Any", Literal)[tuple(choice.value for choice in field.choices)] if field.choices else str
+    choice_type: Any = literal_of(choice.value for choice in field.choices) if field.choices else str
     types: dict[str, Any] = {
         "url": Annotated[str, Field(max_length=field.max_length, pattern=r"^(https?://\S+)?$")],
         "tags": Annotated[

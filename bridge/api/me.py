@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -12,6 +12,7 @@ from bridge.api.http.context import SETTINGS, Call
 from bridge.api.http.routing import Routes
 from bridge.api.http.service_keys import AUDIT, PERIODS
 from bridge.domain.audit.declarations import case_for_member
+from bridge.domain.record.actions import ActionName, ActionReason
 from bridge.services.record.periods import PeriodOverview
 
 routes = Routes("Member", "The member's own membership years.")
@@ -84,9 +85,9 @@ class Unlinked(BaseModel):
 class Action(BaseModel):
     """An action, and why it cannot be done now, in a word that a portal can explain beside a disabled button (R26)."""
 
-    name: Literal["log_activity", "add_comment", "export_pdf", "export_zip", "submit_for_review"]
+    name: ActionName
     enabled: bool
-    reason: Literal["not_selected", "already_submitted", "record_frozen"] | None
+    reason: ActionReason | None
 
 
 class Period(PeriodRow):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -13,16 +13,19 @@ from bridge.api.http.access_audit import reader
 from bridge.api.http.context import Call
 from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.http.routing import Routes
+from bridge.api.http.schemas import literal_of
 from bridge.api.http.service_keys import OPERATIONS
 from bridge.domain.members.messages import MEMBER_ID
 from bridge.domain.operations.letters import AGE, SORTABLE, DeadLetterFilter
-from bridge.domain.statements.dispositions import DEAD_LETTER_REASONS
+from bridge.domain.statements.dispositions import DEAD_LETTER_REASONS, Reason
 from bridge.services.operations.dead_letters import MOST_AT_ONCE, DeadLetterResult
 
 routes = Routes("Operations", "What waits, what got stuck, and how to set it going again.")
 
-Reason = Literal["not_json", "too_large", "invalid_statement", "conflict", "future_timestamp", "exhausted"]
-assert set(Reason.__args__) == {reason.value for reason in DEAD_LETTER_REASONS}  # pyright: ignore[reportAttributeAccessIssue] - a Literal has them
+if TYPE_CHECKING:
+    DeadLetterReason = Reason
+else:
+    DeadLetterReason = literal_of(reason for reason in Reason if reason in DEAD_LETTER_REASONS)
 
 Age = Annotated[str, Field(pattern=AGE, description="A number with s, m, h or d, for example 90m or 7d.")]
 MemberId = Annotated[str, Field(pattern=MEMBER_ID)]
@@ -31,7 +34,7 @@ MemberId = Annotated[str, Field(pattern=MEMBER_ID)]
 class LetterQuery(PageQuery):
     """Which dead letters, in which order."""
 
-    reason: Reason | None = Field(None, description="Why it was refused.")
+    reason: DeadLetterReason | None = Field(None, description="Why it was refused.")
     older_than: Age | None = None
     younger_than: Age | None = None
     member: MemberId | None = Field(None, description="Those whose statement, or feed message, is about this member.")
@@ -52,7 +55,7 @@ class Selection(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     ids: list[str] | None = Field(None, min_length=1, max_length=MOST_AT_ONCE)
-    reason: Reason | None = None
+    reason: DeadLetterReason | None = None
     older_than: Age | None = None
     younger_than: Age | None = None
     member: MemberId | None = None
@@ -74,7 +77,7 @@ class LetterRow(BaseModel):
     """A dead letter in the list."""
 
     id: str
-    reason: Reason
+    reason: DeadLetterReason
     detail: str = Field(description="Where it is wrong (a JSON Pointer) and what was expected; never the value.")
     exchange: str = Field(description="Where it came from, and a replay puts it.")
     routing_key: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,13 +13,13 @@ from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, pa
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import PLAN
 from bridge.domain.fields import Day
+from bridge.domain.record.forms import PlanStatus
 from bridge.domain.record.plan import SORTABLE
 from bridge.errors import Conflict, NotFound, RecordFrozen
 from bridge.services.record.plan import ItemWithPeriods, PlanFilter
 
 routes = Routes("Plan", "CPD needs and what the member plans to do about them; several a year.")
 
-Status = Literal["planned", "in_progress", "done", "not_pursued", "carried_forward"]
 
 EXAMPLE = {
     "title": "Working with older clients",
@@ -43,7 +43,7 @@ class PlanQuery(PageQuery):
         description="Words, each the beginning of a word in any text of the item or in the label of a choice; case "
         "and accents do not matter. Codes, dates, numbers and choices by default are not searched.",
     )
-    status: Status | None = Field(None, description="What became of it.")
+    status: PlanStatus | None = Field(None, description="What became of it.")
     complete: bool | None = Field(None, description="Whether every needed field is filled (R11).")
     theme: str | None = Field(None, max_length=100, description="One of its themes, as it is written.")
     linked: bool | None = Field(None, description="Whether anything is logged for it (R47).")
@@ -63,7 +63,7 @@ class PlanRow(BaseModel):
     title: str | None = None
     start_date: Day | None = None
     completion_date: Day | None = None
-    status: Status
+    status: PlanStatus
     themes: list[str] | None = None
     complete: bool = Field(description="No needed field is empty.")
     period_ids: list[str] = Field(description="The membership years that its dates touch (R1).")

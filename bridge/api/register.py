@@ -10,7 +10,7 @@ from typing import Any, Literal
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from bridge.api.audit import Extension, State, SubmittedCounts
+from bridge.api.audit import CaseState, Extension, SubmittedCounts
 from bridge.api.evidence import send_file
 from bridge.api.http.access_audit import reader
 from bridge.api.http.conditional import not_modified
@@ -74,7 +74,7 @@ class CaseRow(BaseModel):
     id: str
     member_id: str
     period_id: str
-    state: State
+    state: CaseState
     due_date: date
     selected_at: datetime
     submitted_at: datetime | None
@@ -101,7 +101,7 @@ class Case(CaseRow):
 class CaseQuery(PageQuery):
     """Which cases, in which order."""
 
-    state: State | None = None
+    state: CaseState | None = None
     due_before: Day | None = Field(None, description="Due on an earlier day than this.")
     member_id: str | None = Field(None, pattern=MEMBER_ID)
     sort: str = Field("due_date", max_length=200, description="Of due_date and selected_at; `-` for descending.")

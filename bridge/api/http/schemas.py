@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, TypeAdapter
 
@@ -14,6 +14,11 @@ Json = dict[str, Any]
 Mode = Literal["validation", "serialization"]
 REF = "#/components/schemas/"
 NO_NUL = r"^[^\u0000]*$"
+
+
+def literal_of(values: Iterable[str]) -> Any:
+    """The ``Literal`` of a closed list that the domain has, so that a schema has its values where it is used."""
+    return cast("Any", Literal)[tuple(str(value) for value in values)]
 
 
 class Schemas:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from bridge.domain.audit.cases import AWAITED, State, StoredCase
 from bridge.domain.record.periods import MembershipYear
+
+ActionName = Literal["log_activity", "add_comment", "export_pdf", "export_zip", "submit_for_review"]
+ActionReason = Literal["not_selected", "already_submitted", "record_frozen"]
 
 
 class PeriodAction(TypedDict):
     """Something that a member may do with a period; ``reason`` says why it is not possible now, else None."""
 
-    name: str
+    name: ActionName
     enabled: bool
-    reason: str | None
+    reason: ActionReason | None
 
 
 def actions(period: MembershipYear, *, frozen: bool, cases: Sequence[StoredCase]) -> list[PeriodAction]:
     """Return ``{name, enabled, reason}`` for each action; ``cases`` are the member's audit cases, newest first."""
-    closed = "record_frozen" if frozen else None
-    refusals = {
+    closed: ActionReason | None = "record_frozen" if frozen else None
+    refusals: dict[ActionName, ActionReason | None] = {
         "log_activity": closed,
         "add_comment": closed,
         "export_pdf": None,
@@ -30,7 +33,7 @@ def actions(period: MembershipYear, *, frozen: bool, cases: Sequence[StoredCase]
     return [{"name": name, "enabled": reason is None, "reason": reason} for name, reason in refusals.items()]
 
 
-def why_not_submit(period: MembershipYear, cases: Sequence[StoredCase]) -> str | None:
+def why_not_submit(period: MembershipYear, cases: Sequence[StoredCase]) -> ActionReason | None:
     """Return the reason why a period cannot be submitted for review, or None when it can (R54).
 
     A case is of days, which the member's years may have moved over since (R82): each year with one of them can.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final, Literal, get_args
 
 from bridge.errors import NotFound
 from schemas.forms import DEFAULT_LOG_TYPE, FORMS
@@ -16,7 +16,8 @@ CORE: Mapping[str, Mapping[str, str]] = {
 }
 """Fields that rules speak of, with their types: every version of a form has them, whoever wrote it."""
 
-STATUSES = ("planned", "in_progress", "done", "not_pursued", "carried_forward")
+PlanStatus = Literal["planned", "in_progress", "done", "not_pursued", "carried_forward"]
+STATUSES: Final[tuple[PlanStatus, ...]] = get_args(PlanStatus)
 """What the status of a plan item may be (R14); the contract names them, so every form offers them."""
 
 DEFAULTS: Mapping[str, Mapping[str, str]] = {"log": {"type": DEFAULT_LOG_TYPE}, "plan": {"status": "planned"}}
