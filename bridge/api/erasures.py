@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from bridge.api.http.context import Call
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import ERASURES
+from bridge.domain.privacy.erasures import ErasureState
 
 routes = Routes("Privacy", "What the data protection team does.")
 
@@ -25,7 +26,7 @@ class Erasure(BaseModel):
     """An erasure: where it stands."""
 
     erasure_id: str = Field(description="Of the ledger; it says nothing of whom it is.")
-    state: Literal["erased", "running", "held"] = Field(
+    state: ErasureState = Field(
         description="`held`: carried out by itself when the audit case ends. `running`: the worker finishes it."
     )
     requested_at: datetime

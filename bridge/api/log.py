@@ -20,7 +20,6 @@ from bridge.services.record.log import LogFilter
 
 routes = Routes("Log", "Completed CPD, recorded by itself or by hand.")
 
-
 EXAMPLE = {
     "title": "Working with grief",
     "type": "course",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from datetime import date, datetime
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,9 +17,10 @@ from bridge.api.http.conditional import not_modified
 from bridge.api.http.context import Call
 from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.http.routing import Answer, Routes
+from bridge.api.http.schemas import literal_of
 from bridge.api.http.service_keys import REGISTER, SELECTION
 from bridge.domain.audit.cases import SORTABLE, StoredCase
-from bridge.domain.audit.decisions import Decision
+from bridge.domain.audit.decisions import EXTENSIONS, MOVES, Decision
 from bridge.domain.fields import Day
 from bridge.domain.members.messages import MEMBER_ID
 from bridge.domain.record.files import KINDS
@@ -41,12 +42,18 @@ class CaseIn(BaseModel):
     due_date: Day | None = None
 
 
+if TYPE_CHECKING:
+    DecisionName = str
+else:
+    DecisionName = literal_of((*MOVES, *EXTENSIONS))
+
+
 class DecisionIn(BaseModel):
     """A decision of the Register team in a case."""
 
     model_config = ConfigDict(extra="forbid")
 
-    decision: Literal["return", "close", "withdraw", "satisfied_elsewhere", "grant_extension", "decline_extension"]
+    decision: DecisionName
     outcome: str | None = Field(None, max_length=100, description="For `close`: one of those in the settings.")
     feedback: str | None = Field(None, max_length=20_000, description="Shown to the member; needed for `return`.")
     due_date: Day | None = Field(None, description="For `return` and `grant_extension`.")

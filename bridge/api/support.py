@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.http.context import Call
 from bridge.api.http.pagination import Page, PageQuery, paged, position
 from bridge.api.http.routing import Answer, Routes
+from bridge.api.http.schemas import literal_of
 from bridge.api.http.service_keys import ACCESS, SUPPORT
+from bridge.domain.privacy.access import RIGHTS
 from bridge.errors import Conflict
 
 routes = Routes("Access", "Who may read the member's record besides the member, and who has.")
@@ -36,10 +38,16 @@ class Grant(BaseModel):
     revoked_at: datetime | None
 
 
+if TYPE_CHECKING:
+    RightKind = str
+else:
+    RightKind = literal_of(kind.replace("_", " ") for kind in RIGHTS)
+
+
 class RightOut(BaseModel):
     """The right that let the reader in; ``none`` when nothing did, and nothing was shown."""
 
-    kind: Literal["audit case", "support grant", "subject access", "operations", "none"]
+    kind: RightKind
     id: str | None
 
 

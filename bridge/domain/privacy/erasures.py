@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal, NotRequired, TypedDict, get_args
 
-ErasureState = Literal["held", "running", "erased"]
+ErasureState = Literal["erased", "running", "held"]
 ERASURE_STATES: tuple[ErasureState, ...] = get_args(ErasureState)
 
 
