@@ -111,7 +111,7 @@ class UnitOfWork:
         member: StoredMember = {**self.member, "in_audit": years}
         await self.stores.members.change(self.member, member, self.session)
         if calendar_of(member) != self.calendar:
-            await self.plan.shown_anew()
+            await self.plan.raise_versions()
             await self.stores.follow_ups.add(self.member_id, self.at, self.session, refile=True)
 
     async def announce(self, kind: str, key: str, data: EventData) -> None:
@@ -177,4 +177,4 @@ async def _run_once(unit: UnitOfWork, attempt: Attempt, work: Callable[[UnitOfWo
 async def claim_key(answers: Answers, attempt: Attempt | None, at: datetime) -> None:
     """Take a key for what is about nobody alone, and is the same however often it is done; raises ``Conflict``."""
     if attempt is not None:
-        attempt.check(await answers.first(attempt.row(at, None)))
+        attempt.check(await answers.put_if_new(attempt.row(at, None)))

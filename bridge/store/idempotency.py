@@ -33,7 +33,7 @@ class Answers:
         """Keep an answer; one that is out of date is replaced."""
         await self._answers.replace_one({"_id": row["_id"]}, row, upsert=True, session=session)
 
-    async def first(self, row: IdempotentAnswer) -> IdempotentAnswer:
+    async def put_if_new(self, row: IdempotentAnswer) -> IdempotentAnswer:
         """Keep a row unless there is one from the last day; return the one that is kept."""
         try:
             await self._answers.replace_one({"_id": row["_id"], "at": {"$lte": row["at"] - KEPT}}, row, upsert=True)

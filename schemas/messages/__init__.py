@@ -1,6 +1,6 @@
 """Message schemas beside those of statements: the member feed in (``member.json``) and our events out (``event.json``).
 
-``member.json`` is made from the models that read the feed (``bridge.services.members.feed``); a test compares them.
+``member.json`` is made from the models that read the feed (``bridge.domain.members.messages``); a test compares them.
 """
 
 from __future__ import annotations

@@ -177,7 +177,7 @@ PARTS = (
     ("stores.evidence", "erase"),
     ("stores.removal", "statements"),
     ("stores.lrs.documents", "erase"),
-    ("stores.samples", "disown"),
+    ("stores.samples", "anonymize"),
     ("stores.removal", "records"),
     ("stores.members", "remove"),
     ("erasures", "_end"),

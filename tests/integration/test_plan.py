@@ -50,18 +50,24 @@ async def test_the_plan_keeps_all_years(portal: Portal) -> None:
     """R1, R2, R4: several needs a year, every year shown unless one is asked for; an item lies where its days do."""
     member = await portal.member()
     for title, start, end in (
-        ("Past", "2023-05-01", "2023-06-01"),
+        ("PastRetention", "2023-05-01", "2023-06-01"),
         ("Across", "2025-12-01", "2026-06-01"),
         ("Now", "2026-05-01", "2026-11-30"),
         ("Open", None, "2026-08-01"),
     ):
         await member.post("/v1/plan", full_item(title=title, start_date=start, completion_date=end))
     await member.post("/v1/plan", {"title": "Some day"})
-    assert await titles(member, "?sort=start_date,title") == ["Past", "Across", "Now", "Open", "Some day"]
-    assert await titles(member, "?period=all&sort=start_date,title") == ["Past", "Across", "Now", "Open", "Some day"]
+    assert await titles(member, "?sort=start_date,title") == ["PastRetention", "Across", "Now", "Open", "Some day"]
+    assert await titles(member, "?period=all&sort=start_date,title") == [
+        "PastRetention",
+        "Across",
+        "Now",
+        "Open",
+        "Some day",
+    ]
     assert await titles(member, "?period=current") == ["Across", "Now", "Open"]
     assert await titles(member, "?period=2025-04-01") == ["Across"]
-    assert await titles(member, "?period=2023-04-01") == ["Past"]
+    assert await titles(member, "?period=2023-04-01") == ["PastRetention"]
     assert (await member.call("GET", "/v1/plan?period=2023-04-02")).status == 404
 
 

@@ -105,7 +105,7 @@ class Membership:
         member_id, at = member["_id"], now()
         moved = before is not None and calendar_of(before) != calendar_of({**before, **member})
         if moved:
-            await self._stores.plan.of(member_id, session).shown_anew()  # each shows the years that it touches (R1)
+            await self._stores.plan.of(member_id, session).raise_versions()  # each shows the years that it touches (R1)
         if moved or await self._stores.waiting.parked_for(member["keys"], 1, session):
             await self._stores.follow_ups.add(member_id, at, session, refile=moved)
 

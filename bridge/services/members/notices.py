@@ -76,7 +76,7 @@ class AuditNotices:
 
     async def record_sent(self, notice: StoredNotice, message_id: str) -> None:
         """Note that the mail server has taken a notice."""
-        await self._stores.notices.settle(notice, {"state": SENT, "sent_at": now(), "message_id": message_id})
+        await self._stores.notices.record_outcome(notice, {"state": SENT, "sent_at": now(), "message_id": message_id})
 
     async def retry_later(self, notice: StoredNotice, status: str) -> None:
         """Put a notice back in line after a fault that may pass; give up after some days."""
@@ -84,11 +84,11 @@ class AuditNotices:
         if again is None:
             await self.record_outcome(notice, "failed", status)
         else:
-            await self._stores.notices.settle(notice, {"state": PENDING, "next_at": again, "status": status})
+            await self._stores.notices.record_outcome(notice, {"state": PENDING, "next_at": again, "status": status})
 
     async def record_outcome(self, notice: StoredNotice, state: NoticeState, status: str | None = None) -> None:
         """Write down how a notice ended; ``status`` is an SMTP code or a word, never a server's sentence."""
-        await self._stores.notices.settle(notice, {"state": state, "status": status})
+        await self._stores.notices.record_outcome(notice, {"state": state, "status": status})
 
     async def give_up_claims(self) -> int:
         """Mark notices whose sender died as uncertain; returns how many."""
@@ -96,7 +96,7 @@ class AuditNotices:
 
     async def record_bounce(self, message_id: str, status: str) -> bool:
         """Note that a notice came back; returns whether it is one of ours."""
-        return await self._stores.notices.bounced(message_id, status, now())
+        return await self._stores.notices.record_bounce(message_id, status, now())
 
     async def list(self, state: NoticeState | None, limit: int, after: Position | None) -> Listing[StoredNotice]:
         """Return a page of notices for operations, newest first: ids, states and codes, no address and no words."""
@@ -108,7 +108,7 @@ class AuditNotices:
 
     async def send_again(self, notice_id: str) -> StoredNotice:
         """Send a notice once more that ended without being sent; raises ``NotFound`` when there is none such."""
-        notice = await self._stores.notices.again(notice_id, now())
+        notice = await self._stores.notices.requeue(notice_id, now())
         if notice is None:
             raise NotFound("There is no such notice, or it was sent, or it is still being tried.")
         return notice

@@ -27,7 +27,7 @@ from bridge.domain.statements.rows import ParkedStatement
 from bridge.errors import NotFound
 from bridge.services.access.access_log import AccessHistory
 from bridge.store.listing import Listing, Sort
-from bridge.store.operations.dead_letters import Chosen
+from bridge.store.operations.dead_letters import LetterSelection
 from bridge.store.stores import Stores
 
 log = structlog.get_logger(__name__)
@@ -113,7 +113,7 @@ class Operations:
         settled = 1
         while settled:
             await self.refresh()
-            copies = await self._letters.copies(Chosen(naming=subject), MOST_AT_ONCE)
+            copies = await self._letters.copies(LetterSelection(naming=subject), MOST_AT_ONCE)
             settled = await self._erase(subject, copies) if copies else 0
 
     async def _erase(self, subject: DataSubject, copies: Mapping[str, int]) -> int:
@@ -146,9 +146,9 @@ class Operations:
         more = len(copies) == MOST_AT_ONCE
         return DeadLetterResult(len(result.replayed), len(result.discarded), result.refused, missing, more)
 
-    async def _query(self, letters: DeadLetterFilter) -> Chosen:
+    async def _query(self, letters: DeadLetterFilter) -> LetterSelection:
         about = None if letters.member_id is None else await self._about(letters.member_id)
-        return Chosen(
+        return LetterSelection(
             letters.ids, letters.reason, failed_before(letters.older_than), failed_before(letters.younger_than), about
         )
 

@@ -176,7 +176,7 @@ class MemberErasure:
         await stores.evidence.erase(member_id, now())
         await self._remove_identified(subject)
         await stores.dead_letters.forget_naming(subject)
-        await stores.samples.disown(member_id, f"erased:{subject.own_stone}")
+        await stores.samples.anonymize(member_id, f"erased:{subject.own_stone}")
         await stores.removal.records(member_id)
         await stores.departures.forget(member_id)
         await stores.members.remove(member_id)

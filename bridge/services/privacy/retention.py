@@ -16,7 +16,7 @@ from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.settings import Settings
 from bridge.store.database import Database, Document, now
 from bridge.store.privacy import retention as past
-from bridge.store.privacy.retention import Expired, Past
+from bridge.store.privacy.retention import Expired, ExpiredQuery
 
 ORPHANED_AFTER: Final = timedelta(days=1)
 """Attachments that no statement has by then never will have: longer than any request takes."""
@@ -79,7 +79,9 @@ class Retention:
         ]
         return [data_class for data_class in classes if data_class is not None]
 
-    def _class(self, name: str, past_query: Past, purge: Callable[[Past], Awaitable[int]]) -> RetentionClass:
+    def _class(
+        self, name: str, past_query: ExpiredQuery, purge: Callable[[ExpiredQuery], Awaitable[int]]
+    ) -> RetentionClass:
         return RetentionClass(name, lambda: self._expired.count(past_query), lambda: purge(past_query))
 
     def _dated(
@@ -87,8 +89,8 @@ class Retention:
         name: str,
         days: int | None,
         at: datetime,
-        make_query: Callable[[datetime], Past],
-        purge: Callable[[Past], Awaitable[int]],
+        make_query: Callable[[datetime], ExpiredQuery],
+        purge: Callable[[ExpiredQuery], Awaitable[int]],
     ) -> RetentionClass | None:
         return None if days is None else self._class(name, make_query(at - timedelta(days=days)), purge)
 
@@ -128,7 +130,7 @@ class Retention:
 
         return [RetentionClass("dead letters", count, discard)]
 
-    async def _erase_left(self, past_query: Past) -> int:
+    async def _erase_left(self, past_query: ExpiredQuery) -> int:
         """Erase members who left; one in an audit case waits for its end, and who has joined again stays."""
         erased = 0
         for member_id in await self._expired.ids(past_query):
@@ -136,7 +138,7 @@ class Retention:
                 erased += (await self._erasures.request(member_id, RETENTION, cause=RETENTION))["state"] == "erased"
         return erased
 
-    async def _strip(self, past_query: Past, at: datetime) -> int:
+    async def _strip(self, past_query: ExpiredQuery, at: datetime) -> int:
         """Remove deleted entries with their files, each in an act: who restores one meanwhile keeps it."""
         stripped = 0
         for row in await self._expired.deleted_entries(past_query):

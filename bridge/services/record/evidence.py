@@ -216,8 +216,8 @@ class MemberEvidence:
         """Write a verdict down, frozen or not: it is about safety, and changes nothing that the member wrote."""
 
         async def work(session: Session) -> EvidenceFile | None:
-            await self._stores.log.of(file["member_id"], session).shown_anew(file["entry_id"])
-            return await self._files.judge(file, state, datetime.now(UTC), session)
+            await self._stores.log.of(file["member_id"], session).raise_versions(file["entry_id"])
+            return await self._files.set_state(file, state, datetime.now(UTC), session)
 
         updated = await self._stores.database.transaction(work)
         if state == REJECTED:

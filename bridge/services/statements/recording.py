@@ -131,7 +131,7 @@ class Recording:
                 merge_keys.setdefault(owner, []).extend(arrival.meaning.merge_keys)
                 entry_ids.append(entry_id(owner, arrival.statement_id))
         own_entries = await self._stores.entries.some(entry_ids, session) if entry_ids else []
-        return [*await self._stores.entries.claimed(merge_keys, session), *own_entries]
+        return [*await self._stores.entries.find_claimed(merge_keys, session), *own_entries]
 
     async def _write(self, batch: Batch, session: Session) -> None:
         """Write what was decided: first the members and identifiers, on which others may meet this transaction."""

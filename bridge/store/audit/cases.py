@@ -117,7 +117,7 @@ class Samples:
         await insert_new(self._samples, [sample])
         return await self._samples.find_one({"_id": sample["_id"]}) or sample
 
-    async def disown(self, member_id: str, alias: str) -> None:
+    async def anonymize(self, member_id: str, alias: str) -> None:
         """Put an alias in the place of an erased member, wherever they were in the population or drawn."""
         async for sample in self._samples.find({"population": member_id}):
             population = [alias if drawn_id == member_id else drawn_id for drawn_id in sample["population"]]

@@ -51,7 +51,7 @@ class Notices:
             return_document=ReturnDocument.AFTER,
         )
 
-    async def settle(self, notice: StoredNotice, change: NoticeChange) -> None:
+    async def record_outcome(self, notice: StoredNotice, change: NoticeChange) -> None:
         """Write down what became of a claimed notice, unless the claim has run out."""
         claimed = {"_id": notice["_id"], "state": SENDING, "claimed_at": notice.get("claimed_at")}
         await self._notices.update_one(claimed, {"$set": change})
@@ -61,7 +61,7 @@ class Notices:
         lost = {"state": SENDING, "claimed_until": {"$lt": at}}
         return (await self._notices.update_many(lost, {"$set": {"state": UNCERTAIN}})).modified_count
 
-    async def again(self, notice_id: str, at: datetime) -> StoredNotice | None:
+    async def requeue(self, notice_id: str, at: datetime) -> StoredNotice | None:
         """Put a notice that ended without being sent back in line; None when there is none such."""
         return await self._notices.find_one_and_update(
             {"_id": notice_id, "state": {"$in": sorted(FINAL)}},
@@ -69,7 +69,7 @@ class Notices:
             return_document=ReturnDocument.AFTER,
         )
 
-    async def bounced(self, message_id: str, status: str, at: datetime) -> bool:
+    async def record_bounce(self, message_id: str, status: str, at: datetime) -> bool:
         """Note that a sent notice came back, by its Message-ID; returns whether it is one of ours."""
         change = {"$set": {"state": "bounced", "status": status, "bounced_at": at}}
         return (await self._notices.update_one({"message_id": message_id}, change)).matched_count > 0

@@ -17,7 +17,7 @@ from bridge.store.privacy.erasures import ErasureKey
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class LetterSelection:
     """A selection of letters: all conditions that are given hold. Times are of the failure.
 
     ``about`` is the person whose statement or message it is, ``naming`` one who is named in it anywhere.
@@ -95,7 +95,9 @@ class DeadLetters:
         if writes:
             await bulk(self._letters, writes)
 
-    async def list(self, selection: Chosen, sort: Sort, limit: int, after: Position | None) -> Listing[MirroredLetter]:
+    async def list(
+        self, selection: LetterSelection, sort: Sort, limit: int, after: Position | None
+    ) -> Listing[MirroredLetter]:
         """Return a page of letters, without their bodies."""
         return await page_of(self._letters, ListQuery({}, selection.query(), sort, limit, after))
 
@@ -107,7 +109,7 @@ class DeadLetters:
         stored = await self._bodies.find_one({"_id": letter_id})
         return {**letter, "body": stored["body"] if stored else None}
 
-    async def copies(self, selection: Chosen, limit: int) -> dict[str, int]:
+    async def copies(self, selection: LetterSelection, limit: int) -> dict[str, int]:
         """Return id → copies of the oldest letters that are chosen, at most ``limit`` of them."""
         letters = self._letters.find(selection.query(), {"copies": 1}).sort("order.failed_at.key", 1).limit(limit)
         return {row["_id"]: row["copies"] async for row in letters}
@@ -135,7 +137,7 @@ class DeadLetters:
 
     async def forget_naming(self, subject: DataSubject) -> None:
         """Remove letters that name a person, in the queue or not."""
-        query = Chosen(naming=subject).query()
+        query = LetterSelection(naming=subject).query()
         await self.forget([row["_id"] async for row in self._letters.find(query, {"_id": 1})])
 
     async def others(self, letter_ids: Iterable[str], mirrored_before: datetime) -> list[str]:

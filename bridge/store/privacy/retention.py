@@ -38,7 +38,7 @@ _TAKEN: Final = (Disposition.RECORDED.value, Disposition.MERGED.value, Dispositi
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class ExpiredQuery:
     """Documents of a collection that are past their time; ``sent`` leaves out what the broker is still to get."""
 
     collection: str
@@ -46,69 +46,69 @@ class Past:
     sent: bool = False
 
 
-def deleted(before: datetime) -> list[Past]:
+def deleted(before: datetime) -> list[ExpiredQuery]:
     """Return what a member deleted and can no longer restore."""
     return [
-        Past("plan_items", {"deleted_at": {"$lt": before}}),
-        Past("log_entries", {"deleted_at": {"$lt": before}, "purged": None}),
+        ExpiredQuery("plan_items", {"deleted_at": {"$lt": before}}),
+        ExpiredQuery("log_entries", {"deleted_at": {"$lt": before}, "purged": None}),
     ]
 
 
-def taken(before: datetime) -> Past:
+def taken(before: datetime) -> ExpiredQuery:
     """Return statements that are in a log, or were, whose text is there; those of the LRS are its own."""
-    return Past("statements", {"received_at": {"$lt": before}, "disposition": {"$in": list(_TAKEN)}, **_TEXT})
+    return ExpiredQuery("statements", {"received_at": {"$lt": before}, "disposition": {"$in": list(_TAKEN)}, **_TEXT})
 
 
-def ignored(before: datetime) -> Past:
+def ignored(before: datetime) -> ExpiredQuery:
     """Return statements that were not for the log, whose text is there."""
     conditions = {"disposition": Disposition.IGNORED.value, "reason": {"$ne": Reason.ERASED.value}}
-    return Past("statements", {"received_at": {"$lt": before}, **conditions, **_TEXT})
+    return ExpiredQuery("statements", {"received_at": {"$lt": before}, **conditions, **_TEXT})
 
 
-def parked(before: datetime) -> Past:
+def parked(before: datetime) -> ExpiredQuery:
     """Return what waits for an actor who has not become known."""
-    return Past("parked", {"at": {"$lt": before}})
+    return ExpiredQuery("parked", {"at": {"$lt": before}})
 
 
-def lrs(before: datetime) -> list[Past]:
+def lrs(before: datetime) -> list[ExpiredQuery]:
     """Return what the LRS keeps: statements, whether or not a worker was to settle them, and documents."""
     at = int(before.timestamp() * 1_000_000)
     return [
-        Past("statements", {"lrs.here": True, "lrs.at": {"$lt": at}}, sent=True),
-        Past("lrs_documents", {"updated_at": {"$lt": before}}),
+        ExpiredQuery("statements", {"lrs.here": True, "lrs.at": {"$lt": at}}, sent=True),
+        ExpiredQuery("lrs_documents", {"updated_at": {"$lt": before}}),
     ]
 
 
-def ended_cases(before: datetime) -> Past:
+def ended_cases(before: datetime) -> ExpiredQuery:
     """Return audit cases that ended."""
     ended = [State.CLOSED.value, State.WITHDRAWN.value, State.SATISFIED_ELSEWHERE.value]
-    return Past("audit_cases", {"state": {"$in": ended}, "closed_at": {"$lt": before}})
+    return ExpiredQuery("audit_cases", {"state": {"$in": ended}, "closed_at": {"$lt": before}})
 
 
-def samples(before: datetime) -> Past:
+def samples(before: datetime) -> ExpiredQuery:
     """Return samples by when they were drawn."""
-    return Past("audit_samples", {"drawn_at": {"$lt": before}})
+    return ExpiredQuery("audit_samples", {"drawn_at": {"$lt": before}})
 
 
-def grants(before: datetime) -> Past:
+def grants(before: datetime) -> ExpiredQuery:
     """Return support grants that ended."""
-    return Past("support_grants", {"expires_at": {"$lt": before}})
+    return ExpiredQuery("support_grants", {"expires_at": {"$lt": before}})
 
 
-def notices(before: datetime) -> Past:
+def notices(before: datetime) -> ExpiredQuery:
     """Return notices that were settled."""
-    return Past("notices", {"created_at": {"$lt": before}, "state": {"$nin": [PENDING, SENDING]}})
+    return ExpiredQuery("notices", {"created_at": {"$lt": before}, "state": {"$nin": [PENDING, SENDING]}})
 
 
-def left(before: datetime) -> Past:
+def left(before: datetime) -> ExpiredQuery:
     """Return members who left."""
-    return Past("members", {"left_at": {"$lt": before}})
+    return ExpiredQuery("members", {"left_at": {"$lt": before}})
 
 
-def expired(at: datetime) -> list[Past]:
+def expired(at: datetime) -> list[ExpiredQuery]:
     """Return what the database removes by itself, where it is slow to or does not."""
     return [
-        Past("idempotency", {"at": {"$lt": at - ANSWERS_KEPT}}),
+        ExpiredQuery("idempotency", {"at": {"$lt": at - ANSWERS_KEPT}}),
     ]
 
 
@@ -124,33 +124,33 @@ class Expired:
         self._unsent = Unsent(database)
         self._identifiers = Identifiers(database)
 
-    def _of(self, past: Past) -> Collection[Document]:
+    def _of(self, past: ExpiredQuery) -> Collection[Document]:
         return self._database.collection(past.collection)
 
-    async def count(self, past: Past) -> int:
+    async def count(self, past: ExpiredQuery) -> int:
         """Return how many documents are past their time."""
         return await self._of(past).count_documents(await self._query(past))
 
-    async def _query(self, past: Past) -> Document:
+    async def _query(self, past: ExpiredQuery) -> Document:
         oldest = await self._unsent.oldest() if past.sent else None
         if oldest is None:
             return past.query
         return {"$and": [past.query, {"lrs.at": {"$lt": int(oldest.timestamp()) * 1_000_000}}]}
 
-    async def remove(self, past: Past) -> int:
+    async def remove(self, past: ExpiredQuery) -> int:
         """Remove them; returns how many."""
         return (await self._of(past).delete_many(past.query)).deleted_count
 
-    async def ids(self, past: Past) -> list[str]:
+    async def ids(self, past: ExpiredQuery) -> list[str]:
         """Return their ids."""
         return [row["_id"] async for row in self._of(past).find(past.query, {"_id": 1})]
 
-    async def blank(self, past: Past) -> int:
+    async def blank(self, past: ExpiredQuery) -> int:
         """Take the text of statements away; what became of each stays."""
         change = {"$set": {"raw": b""}, "$unset": {"about": ""}}
         return (await self._of(past).update_many(past.query, change)).modified_count
 
-    async def forget_parked(self, past: Past) -> int:
+    async def forget_parked(self, past: ExpiredQuery) -> int:
         """Forget statements that waited in vain: one that comes again is parked anew."""
         ids = await self.ids(past)
         for start in range(0, len(ids), AT_ONCE):
@@ -167,7 +167,7 @@ class Expired:
         await parked.delete_many(query, session=session)
         await self._identifiers.forget(actors, session=session)
 
-    async def close_lrs(self, past: Past) -> int:
+    async def close_lrs(self, past: ExpiredQuery) -> int:
         """Take statements out of the LRS; one that the worker has settled stays in the ledger."""
         query = await self._query(past)
         settled = {**query, "disposition": {"$exists": True}}
@@ -176,9 +176,9 @@ class Expired:
         async for piece in _pieces(rows, TEXTS_AT_ONCE):
             secret = await self._key.get()
             count += (await bulk(self._of(past), [_closing(row, secret) for row in piece])).modified_count
-        return count + await self.remove(Past(past.collection, {**query, "disposition": None}))
+        return count + await self.remove(ExpiredQuery(past.collection, {**query, "disposition": None}))
 
-    async def deleted_entries(self, past: Past) -> list[Document]:
+    async def deleted_entries(self, past: ExpiredQuery) -> list[Document]:
         """Return id and member of the deleted entries that are past their time."""
         rows = self._of(past).find(past.query, {"member_id": 1, "deleted_at": 1})
         return [{**row, "collection": past.collection} async for row in rows]
@@ -198,15 +198,15 @@ class Expired:
             await entries.delete_one(as_deleted, session=session)
         return 1
 
-    async def remove_cases(self, past: Past) -> int:
+    async def remove_cases(self, past: ExpiredQuery) -> int:
         """Remove cases with what was submitted in them, which goes first."""
         cases = await self.ids(past)
         for case_id in cases:
-            submitted = Past("submissions", {"case_id": case_id})
+            submitted = ExpiredQuery("submissions", {"case_id": case_id})
             for submission_id in await self.ids(submitted):
-                await self.remove(Past("submission_pieces", {"submission_id": submission_id}))
+                await self.remove(ExpiredQuery("submission_pieces", {"submission_id": submission_id}))
             await self.remove(submitted)
-            await self.remove(Past("audit_cases", {"_id": case_id}))
+            await self.remove(ExpiredQuery("audit_cases", {"_id": case_id}))
         return len(cases)
 
     async def orphans(self, before: datetime, *, remove: bool) -> int:

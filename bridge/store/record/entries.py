@@ -37,7 +37,7 @@ class Entries:
         """Return those of the entries that are there, deleted ones too."""
         return await self._found({"_id": {"$in": sorted(set(entry_ids))}}, session)
 
-    async def claimed(self, merge_keys: Mapping[str, Iterable[str]], session: Session) -> list[StoredEntry]:
+    async def find_claimed(self, merge_keys: Mapping[str, Iterable[str]], session: Session) -> list[StoredEntry]:
         """Return the entries that hold any of these merge keys (member id → keys), deleted ones too.
 
         A read for each member: the embedded store reads every entry there is for all at once.

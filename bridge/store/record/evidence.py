@@ -141,7 +141,7 @@ class Evidence:
         """Put a file in quarantine behind the others, as it could not be scanned now."""
         await self._files.update_one({"_id": file_id, "state": QUARANTINED}, {"$set": {"tried_at": at}})
 
-    async def judge(
+    async def set_state(
         self, file: EvidenceFile, state: EvidenceState, at: datetime, session: Session
     ) -> EvidenceFile | None:
         """Let a file out of quarantine, as ``clean`` or ``rejected``; None when it is no longer there.
