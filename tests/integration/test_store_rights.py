@@ -165,4 +165,4 @@ async def test_shard_keys_fit_every_unique_index(settings: Settings, tmp_path: P
             for index in (await lived.storage.rows(name).indexes()).values()
             if index.get("unique") and index["key"][0][0] not in {"_id", *keys.get(name, {})}
         }
-    assert unique == {"members", "access_log", "audit_cases"}, "docs/deployment.md says that these stay whole"
+    assert unique == {"access_log", "audit_cases"}, "docs/deployment.md says that these stay whole"

@@ -68,8 +68,9 @@ class Rows:
         await self._collection.update_many(where, {"$unset": dict.fromkeys(names, "")})
 
     async def insert(self, rows: Iterable[Row]) -> None:
-        """Insert rows, at least one."""
-        await self._collection.insert_many(list(rows))
+        """Insert rows, one after another, so that the first that the store refuses is told of."""
+        for row in rows:
+            await self._collection.insert_one(row)
 
     async def delete(self, where: Fields = EVERY_ROW) -> None:
         """Delete the rows."""
