@@ -126,8 +126,7 @@ async def _ledger(file: Path | None) -> AsyncGenerator[StoredErasure]:
             "state": "erased",
             "keys": row["keys"],
             "cause": row["cause"],
-            # A ledger that release 0.1.0 restored did not keep it.
-            "requested_at": datetime.fromisoformat(row.get("requested_at", row["erased_at"])),
+            "requested_at": datetime.fromisoformat(row["requested_at"]),
             "erased_at": datetime.fromisoformat(row["erased_at"]),
         }
 

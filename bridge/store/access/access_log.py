@@ -61,8 +61,8 @@ class AccessLog:
 
     async def of_member(self, member_id: str, limit: int, after: Position | None) -> Listing[AccessLogRow]:
         """Return a page of the rows about a member, newest first; sorted, as no index has two keys in one order."""
-        keys = await self._erasures.row_keys(member_id)
-        return await page_of(self._rows, ListQuery({"member_key": {"$in": keys}}, {}, _ORDER, limit, after, sorts=True))
+        key = await self._erasures.tombstone(id_key(member_id))
+        return await page_of(self._rows, ListQuery({"member_key": key}, {}, _ORDER, limit, after, sorts=True))
 
     async def by_subject(self, subject: str) -> AsyncGenerator[AccessLogRow]:
         """Yield the rows of one caller, oldest first."""

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import AsyncGenerator, Iterable
 
 from bridge.domain.privacy.erasures import StoredErasure
-from bridge.domain.statements.agents import hashed, id_key, tombstone
+from bridge.domain.statements.agents import id_key, tombstone
 from bridge.errors import SettingsError
 from bridge.store.database import Database, Document, Session, insert_new, reaches_store
 
@@ -91,11 +91,6 @@ class Erasures:
         secret = await self.key.get()
         matches = await self._holding(stones := {tombstone(secret, key): key for key in candidates}, session)
         return {stones[stone] for stone in matches}
-
-    async def row_keys(self, member_id: str) -> list[str]:
-        """Return what the access log's rows about a member have for its key; those of release 0.1.0 a plain hash."""
-        key = id_key(member_id)
-        return [await self.tombstone(key), hashed(key)]
 
     async def stones(self, member_id: str, keys: Iterable[str]) -> list[str]:
         """Return every tombstone of a member, by whom all of their traces are known again."""
