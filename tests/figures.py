@@ -226,7 +226,7 @@ def banned(files: Sequence[Source]) -> list[Place]:
     return [place for place, exempt in bindings(files) if not exempt and is_banned(place.text)]
 
 
-MONGO_WORD = re.compile(r"\$(?!(ref|defs|schema|id)$)[a-z]")  # JSON Schema has some of its own
+MONGO_WORD = re.compile(r"\$(?!(ref|defs|schema|id|comment)$)[a-z]")  # JSON Schema has some of its own
 
 
 def query_language(files: Iterable[Source]) -> list[Place]:

@@ -59,7 +59,7 @@ CLOSED = "closed"
 DONE = "finished"
 
 def given(one: dict[str, Any], held: Mapping[str, int], due: bool) -> None:
-    found = {"$set": one}
+    found = {"$set": one, "c": f"$b", "d": "$5"}
     locked = one is None
     for it, entry in found:
         one.kept = entry
@@ -72,4 +72,4 @@ def test_what_counts_as_an_offender() -> None:
     assert {place.text for place in banned(sample)} == {"sent", "DONE", "one", "found", "it", "kept"}
     assert [place.text for place in untyped(sample)] == ["Document", "dict[str, Any]"]
     assert twice(sample) == [Place("bridge/sample.py", 5, "Told"), Place("bridge/sample.py", 11, "Told")]
-    assert [place.text for place in query_language(sample)] == ["$set"]
+    assert [place.text for place in query_language(sample)] == ["$set", "$b"]
