@@ -59,7 +59,7 @@ class Puller:
         """The ids of the statements in the ledger, once as many are there as the LRS holds."""
         ids = [orjson.loads(raw)["id"] for raw in self.lrs.raw]
         async with asyncio.timeout(30):
-            while len(found := await self.bridge.services.stores.statements.known(ids)) < len(ids):
+            while len(found := await self.bridge.services.stores.lrs.ledger.rows_of(ids)) < len(ids):
                 await asyncio.sleep(0.02)
         return {key for key, row in found.items() if row.get("disposition") == "recorded"}
 

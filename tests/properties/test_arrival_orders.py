@@ -173,7 +173,7 @@ class Arrivals(RuleBasedStateMachine):
     @invariant()
     def each_statement_is_in_one_place(self) -> None:
         """Invariants 1 and 2: one disposition each, and an entry holds it exactly when that says so."""
-        rows = self.run(self.services.stores.statements.known([*self.sent, *self.voidings.values()]))
+        rows = self.run(self.services.stores.lrs.ledger.rows_of([*self.sent, *self.voidings.values()]))
         entries = [entry for name in NAMES for entry in self.run(self._all(name))]
         for statement_id in self.sent:
             holding = [one for one in entries if statement_id in one["provenance"]["statement_ids"]]
@@ -190,7 +190,7 @@ class Arrivals(RuleBasedStateMachine):
     @invariant()
     def what_waits_has_a_reason(self) -> None:
         """Decisions 4 and 10: parked while the actor is unknown, held while the period is frozen."""
-        rows = self.run(self.services.stores.statements.known(self.sent))
+        rows = self.run(self.services.stores.lrs.ledger.rows_of(self.sent))
         for statement_id, statement in self.sent.items():
             name = statement["actor"]["account"]["name"]
             disposition = rows[statement_id].get("disposition")

@@ -134,7 +134,7 @@ async def _differing(services: wiring.Services, stream: Stream, wanted: list[str
     differing: list[str] = []
     for start in range(0, len(wanted), LOOKED_UP_AT_ONCE):
         chunk = wanted[start : start + LOOKED_UP_AT_ONCE]
-        rows = await services.stores.statements.known(chunk)
+        rows = await services.stores.lrs.ledger.rows_of(chunk)
         differing += [
             key for key in chunk if rows.get(key, LedgerRow(_id=key)).get("disposition") != stream.expected[key]
         ]

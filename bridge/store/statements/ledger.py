@@ -8,7 +8,7 @@ from typing import Final
 from bridge.domain.changes import Changes
 from bridge.domain.statements.dispositions import Disposition, Reason
 from bridge.domain.statements.rows import LedgerRow
-from bridge.store.database import Database, Document, Session, reaches_store, rows_by_id
+from bridge.store.database import Database, Document, Session, reaches_store
 from bridge.store.writing import write
 
 GONE: Final[Document] = {
@@ -40,10 +40,6 @@ class Statements:
         """Create the indexes."""
         await self._statements.create_index("member_id", sparse=True, name="member")
         await self._statements.create_index("about", sparse=True, name="about")
-
-    async def known(self, statement_ids: Iterable[str]) -> dict[str, LedgerRow]:
-        """Return id → row of the statements that are there."""
-        return await rows_by_id(self._statements, statement_ids)
 
     async def rows(self, statement_ids: Iterable[str], session: Session, *, raw: bool = False) -> list[LedgerRow]:
         """Return what a batch is decided by of the rows that are there, with the texts when ``raw`` is given."""

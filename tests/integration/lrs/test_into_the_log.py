@@ -40,7 +40,7 @@ async def become(services: wiring.Services, statement_id: str, disposition: str)
 
 async def row_of(services: wiring.Services, statement_id: str) -> LedgerRow:
     """The ledger's row of a statement, or an empty one."""
-    return (await services.stores.statements.known([statement_id])).get(statement_id, LedgerRow(_id=statement_id))
+    return (await services.stores.lrs.ledger.rows_of([statement_id])).get(statement_id, LedgerRow(_id=statement_id))
 
 
 async def drafts(services: wiring.Services, number: int) -> None:
