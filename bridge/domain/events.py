@@ -33,9 +33,9 @@ def event(
 ) -> OutboxEvent:
     """Make an outbox row; ``key`` makes the event's id, ``data`` holds ids, states and dates only.
 
-    ``place`` is where it stands among the member's events: the number of the act that it is written in, which the
-    member's own document counts, and its number within that act. ``at`` is when the thing happened. ``traceparent`` is
-    the trace it belongs to (W3C Trace Context), if any.
+    ``place`` is where it stands among the member's events: the number of the transaction that it is written in, which
+    the member's own document counts (``acts``), and its number within that. ``at`` is when the thing happened.
+    ``traceparent`` is the trace it belongs to (W3C Trace Context), if any.
     """
     act, number = place
     row: OutboxEvent = {

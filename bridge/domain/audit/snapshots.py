@@ -302,11 +302,11 @@ def _unexplained(item: StoredPlanItem) -> bool:
 
 
 def _by_type(log: Iterable[StoredEntry]) -> dict[str, TypeTally]:
-    tallies: dict[str, TypeTally] = {}
+    by_type: dict[str, TypeTally] = {}
     for entry in log:
-        tally = tallies.setdefault(entry.get("type") or "none", {"complete": 0, "incomplete": 0})
+        tally = by_type.setdefault(entry.get("type") or "none", {"complete": 0, "incomplete": 0})
         tally["complete" if entry["complete"] else "incomplete"] += 1
-    return tallies
+    return by_type
 
 
 def _advice(gaps: ReadinessGaps) -> list[str]:

@@ -123,7 +123,7 @@ class MemberAudit:
 
     async def _receipt(self, case: StoredCase, session: Session) -> StoredSubmission:
         submission = await self._stores.submissions.get(case["member_id"], case["receipt"] or "", session)
-        assert submission is not None, "a submitted case has a submission: both are written in one act"
+        assert submission is not None, "a submitted case has a submission: both are written in one transaction"
         return submission
 
     def _check_extension(self, case: StoredCase, until: date) -> None:

@@ -100,7 +100,7 @@ class Register:
 
     async def _submission(self, case: StoredCase) -> StoredSubmission:
         submission = await self._stores.submissions.get(case["member_id"], case["receipt"] or "")
-        assert submission is not None, "a receipt is a submission's id: both are written in one act"
+        assert submission is not None, "a receipt is a submission's id: both are written in one transaction"
         return submission
 
     async def _readable(self, case_id: str) -> StoredSubmission:

@@ -1,7 +1,7 @@
-"""Sending a period to the Register team: the snapshot and the freeze in one act, and the freeze's end (R55-R60).
+"""Submissions to the Register team: snapshot and freeze in one transaction, and the freeze's end (R55-R60).
 
-The act touches the member first, as every change does; so no edit, link, comment, upload or completion overlaps it, and
-what is frozen is exactly what was sent (invariant 4).
+The transaction touches the member first, as every change does; so no edit, link, comment, upload or completion overlaps
+it, and what is frozen is exactly what was sent (invariant 4).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class AuditSubmissions:
         return await self._stores.freezes.scope(*days, unit.session)
 
     async def thaw(self, unit: UnitOfWork, case: StoredCase) -> None:
-        """End the freeze of a case, in the act that moves it on; what was held becomes drafts after it (decision 4)."""
+        """End a case's freeze, in the unit of work that moves it on; what was held becomes drafts then (decision 4)."""
         if case["state"] in FROZEN:
             await self._stores.freezes.thaw(unit.member_id, case["_id"], unit.session)
             await self._stores.follow_ups.add(unit.member_id, unit.at, unit.session)

@@ -1,7 +1,7 @@
 """What is due on a day: reminders of the audit, and years that end soon; once, whichever worker is first.
 
-A reminder is noted in its case, in the act that announces it; the years of a day are claimed in ``schedules``. So a
-restart loses nothing, a standstill is made good, and two workers never say the same thing twice.
+A reminder is noted in its case, in the transaction that announces it; the years of a day are claimed in ``schedules``.
+So a restart loses nothing, a standstill is made good, and two workers never say the same thing twice.
 """
 
 from __future__ import annotations

@@ -188,7 +188,7 @@ class MemberErasure:
         await self._stores.identifiers.forget([*own, *subject.keys], subject.member_id)
 
     async def _end(self, row: StoredErasure, member_id: str) -> StoredErasure:
-        """Take the member's id out of the ledger and tell of the erasure, in one act, once."""
+        """Take the member's id out of the ledger and tell of the erasure, in one transaction, once."""
 
         async def end(session: Session) -> StoredErasure:
             stored_row = await self._ledger.get(row["_id"], session)

@@ -139,7 +139,7 @@ class Retention:
         return erased
 
     async def _strip(self, past_query: ExpiredQuery, at: datetime) -> int:
-        """Remove deleted entries with their files, each in an act: who restores one meanwhile keeps it."""
+        """Remove deleted entries with their files, each in a unit of work: who restores one meanwhile keeps it."""
         stripped = 0
         for row in await self._expired.deleted_entries(past_query):
             with suppress(NotFound):  # being erased

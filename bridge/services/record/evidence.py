@@ -227,7 +227,7 @@ class MemberEvidence:
     async def _discard(self, file_id: str) -> None:
         try:
             await self._files.discard(file_id)
-        except Exception as error:  # the act is done or has failed already; the sweep removes what is left
+        except Exception as error:  # the unit of work is done or has failed already; the sweep removes what is left
             log.warning("loose file left", evidence_id=file_id, **failure(error))
 
     async def _entry(self, member_id: str, entry_id: str) -> StoredEntry:

@@ -36,7 +36,7 @@ class NewEntry:
 
 
 class LogImports:
-    """Makes many entries in one act."""
+    """Makes many entries in one transaction."""
 
     def __init__(self, units: UnitsOfWork, log: Log, forms: Forms, periods: Periods) -> None:
         self._units = units

@@ -113,7 +113,7 @@ class Log:
     async def create_in(
         self, unit: UnitOfWork, drafts: Sequence[tuple[Values, bool]], source: Source
     ) -> list[StoredEntry]:
-        """Add entries within an act, all or none: fields of the current form, and whether each is a draft.
+        """Add entries within a unit of work, all or none: fields of the current form, and whether each is a draft.
 
         Raises ``ValidationFailed`` for the first one that is wrong, or ``RecordFrozen``.
         """

@@ -3,8 +3,9 @@
 The chunks are written and read here one by one. The driver's own GridFS streams would hold a file whole: PyMongo's
 upload buffers up to 32 MB before it writes, and its download asks for up to 16 MB at once.
 
-The file document is written last, in the act that makes the file evidence. Until then, and again once it is deleted,
-the chunks belong to a row of ``evidence.loose``; so chunks that nothing stands for are always found, and removed.
+The file document is written last, in the transaction that makes the file evidence. Until then, and again once it is
+deleted, the chunks belong to a row of ``evidence.loose``; so chunks that nothing stands for are always found, and
+removed.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ class Evidence:
         return sum([group["bytes"] async for group in sums])
 
     async def delete(self, member_id: str, file_id: str, at: datetime, session: Session) -> None:
-        """Delete a member's file; its chunks are loose from then on, for ``discard`` to remove after the act."""
+        """Delete a member's file; its chunks are loose then, for ``discard`` to remove after the transaction."""
         await self._files.delete_one({"_id": file_id, "member_id": member_id}, session=session)
         await self._loosen(file_id, member_id, at, session)
 
