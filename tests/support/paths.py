@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from tests.figures import PRODUCT, ROOT
+from tests.support.code import PRODUCT, ROOT
 
 _FOLDERS = tuple(f"{ROOT / folder}/" for folder in PRODUCT)
 
