@@ -27,7 +27,7 @@ from pymongo.results import BulkWriteResult
 from bridge.errors import Unavailable
 from bridge.metrics import CONFLICTS
 from bridge.settings import Settings
-from bridge.store.faults import ERRORS, TRANSIENT, is_conflict, is_duplicate, is_outage, why
+from bridge.store.faults import ERRORS, TRANSIENT, is_conflict, is_duplicate, is_outage, is_transient, why
 from bridge.store.monitoring import listeners
 
 Document = dict[str, Any]
@@ -118,10 +118,10 @@ class Database:
         await meta.find_one({"_id": PROBE})
 
     async def transaction(self, work: Callable[[Session], Coroutine[Any, Any, R]], tries: int | None = None) -> R:
-        """Run ``work`` in a transaction, again when it met another one on the same document.
+        """Run ``work`` in a transaction, again when it met another one on the same document, or lost its connection.
 
-        Raises ``AlreadyThere`` for a broken unique key, ``Busy`` after so many ``tries``; without a number of tries
-        ``Unavailable`` after a while.
+        Raises ``AlreadyThere`` for a broken unique key, ``Busy`` when it met others at the last of so many ``tries``,
+        and ``Unavailable`` for an outage; without a number of tries for either, after a while.
         """
         deadline = time.monotonic() + self._patience
         pause = FIRST_PAUSE
@@ -131,11 +131,13 @@ class Database:
             except PyMongoError as error:
                 if is_duplicate(error):
                     raise AlreadyThere from error
-                if not is_conflict(error) or (tries is None and time.monotonic() > deadline):
+                if is_conflict(error):
+                    CONFLICTS.inc()
+                    if number == tries:
+                        raise Busy from error
+                is_last = number == tries or (tries is None and time.monotonic() > deadline)
+                if is_last or not is_transient(error):
                     _raise(error)
-                CONFLICTS.inc()
-                if number == tries:
-                    raise Busy from error
             await asyncio.sleep(pause * random.random())  # nosec B311 - spreads load, guards nothing
             pause = min(2 * pause, LONGEST_PAUSE)
         raise AssertionError("the loop ends by what is in it")

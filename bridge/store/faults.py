@@ -70,9 +70,14 @@ def is_outage(error: BaseException) -> bool:
     return True
 
 
+def is_transient(error: PyMongoError) -> bool:
+    """Say whether a transaction is to be run again: it met another, or its connection broke."""
+    return error.has_error_label(TRANSIENT) or (isinstance(error, OperationFailure) and WRITE_CONFLICT in codes(error))
+
+
 def is_conflict(error: PyMongoError) -> bool:
     """Say whether a transaction met another on the same document, and is to be run again."""
-    return error.has_error_label(TRANSIENT) or (isinstance(error, OperationFailure) and WRITE_CONFLICT in codes(error))
+    return is_transient(error) and not isinstance(error, ConnectionFailure)
 
 
 def is_duplicate(error: PyMongoError) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 import pytest
@@ -22,16 +23,19 @@ from bridge import wiring
 from bridge.api.app import create_app
 from bridge.domain.lrs.search import StatementQuery
 from bridge.errors import Unavailable
+from bridge.metrics import exposition
 from bridge.serve import parts, resources
 from bridge.settings import Settings
 from bridge.store.access.access_log import AccessLog
-from bridge.store.database import Database
+from bridge.store.database import Database, Session
 from bridge.store.privacy.erasures import Erasures
 from bridge.tokens import dev_token
 from deploy.dev.ports import free_port
 from tests.integration.lrs.client import Lrs, agent, new_id
 from tests.support.life import with_lrs
 from tests.support.portal import Server
+from tests.support.proxy import proxy
+from tests.support.scrape import read
 from tests.support.statements import activity_of
 
 STREAMS: dict[str, tuple[Any, ...]] = {
@@ -140,3 +144,28 @@ async def test_every_read_of_the_lrs(client: TestClient[Any, Any], lines: io.Byt
     answers = dict(zip(calls, await asyncio.gather(*calls.values()), strict=True))
     assert {name: answer.status for name, answer in answers.items() if answer.status != 503} == {}
     assert b"crashed" not in lines.getvalue()
+
+
+def _conflicts() -> float:
+    return read(exposition()[0].decode()).value("cpd_bridge_store_conflicts_total") or 0.0
+
+
+async def test_a_connection_that_breaks_in_a_transaction_is_an_outage(settings: Settings) -> None:
+    """It meets nobody: a batch is not cut into pieces for it, and no conflict is counted."""
+    address = urlsplit(settings.mongo_url.get_secret_value())
+    async with proxy(str(address.hostname), address.port or 27017) as between:
+        url = f"mongodb://127.0.0.1:{between.port}/?directConnection=true&retryWrites=false"
+        database = Database(settings.model_copy(update={"mongo_url": SecretStr(url)}))
+        tries, conflicts = 0, _conflicts()
+
+        async def work(session: Session) -> None:
+            nonlocal tries
+            tries += 1
+            await database.collection("members").insert_one({"_id": "m-1"}, session=session)
+            between.cut()
+            await database.collection("members").find_one({"_id": "m-1"}, session=session)
+
+        with pytest.raises(Unavailable):
+            await database.transaction(work, tries=2)
+        database.close()
+    assert (tries, _conflicts()) == (2, conflicts)
