@@ -27,7 +27,7 @@ OWN: Final[Mapping[str, str]] = {
     "api": "bridge.commands.serving:api",
     "openapi": "bridge.commands.serving:openapi",
     "migrate": "bridge.commands.migrate:migrate",
-    "token": "bridge.commands.token:token",
+    "token": "bridge.commands.token:token",  # nosec B105 - the name of a command
     "emit": "bridge.commands.emit:emit",
     "pull": "bridge.commands.pull:pull",
     "verify-access-log": "bridge.commands.access_log:verify_access_log",
