@@ -116,7 +116,7 @@ class FieldGap(BaseModel):
     label: str
 
 
-class Named(BaseModel):
+class RecordItem(BaseModel):
     """A log entry or plan item of the member's."""
 
     kind: Literal["log", "plan"]
@@ -125,7 +125,7 @@ class Named(BaseModel):
     title: str | None
 
 
-class Gap(Named):
+class Gap(RecordItem):
     """A record with needed fields that are empty."""
 
     fields: list[FieldGap]
@@ -146,10 +146,10 @@ class Readiness(BaseModel):
     counts: SubmittedCounts
     by_type: dict[str, TypeReadiness]
     missing: list[Gap]
-    drafts: list[Named]
-    planned_not_logged: list[Named]
-    logged_not_planned: list[Named]
-    unexplained: list[Named] = Field(description="Plan items not pursued, without a reason.")
+    drafts: list[RecordItem]
+    planned_not_logged: list[RecordItem]
+    logged_not_planned: list[RecordItem]
+    unexplained: list[RecordItem] = Field(description="Plan items not pursued, without a reason.")
     unchecked_evidence: int = Field(description="Files that the virus scanner has not cleared.")
     undated_plan_items: int = Field(description="Plan items without dates: sent only when they are linked.")
     waiting: int = Field(description="Completions that are not in the record yet.")

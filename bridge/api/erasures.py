@@ -15,7 +15,7 @@ from bridge.domain.privacy.erasures import ErasureState
 routes = Routes("Privacy", "What the data protection team does.")
 
 
-class Held(BaseModel):
+class ErasureDelay(BaseModel):
     """Why an erasure waits."""
 
     reason: Literal["audit_case"]
@@ -31,7 +31,7 @@ class Erasure(BaseModel):
     )
     requested_at: datetime
     erased_at: datetime | None = None
-    held: Held | None = None
+    held: ErasureDelay | None = None
 
 
 @routes.post(

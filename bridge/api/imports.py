@@ -32,7 +32,7 @@ EXAMPLE: Final = (
 )
 
 
-class Imported(BaseModel):
+class ImportedEntries(BaseModel):
     """The entries that an import made."""
 
     created: int = Field(description="Entries made.")
@@ -51,7 +51,7 @@ class Imported(BaseModel):
             "additionalProperties": False,
         },
     },
-    answer=Imported,
+    answer=ImportedEntries,
     status=201,
     idempotent=True,
     timed=False,

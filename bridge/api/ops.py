@@ -49,7 +49,7 @@ class ShowQuery(BaseModel):
     reveal: bool = Field(default=False, description="Show the body as it is, names and all; noted in the access log.")
 
 
-class Selection(BaseModel):
+class DeadLetterSelection(BaseModel):
     """The dead letters to deal with: ids, or a filter whose conditions all hold, or ``all``."""
 
     model_config = ConfigDict(extra="forbid")
@@ -99,7 +99,7 @@ class LetterOut(LetterRow):
     body: Any = Field(description="The message: JSON, or text when it is unreadable.")
 
 
-class Settled(BaseModel):
+class DeadLetterReport(BaseModel):
     """The result of a replay or discard."""
 
     replayed: int
@@ -168,7 +168,7 @@ async def dead_letter(call: Call, query: ShowQuery) -> dict[str, Any]:
 @routes.post(
     "/v1/ops/dead-letters/{letter_id}/replay",
     roles={"ops"},
-    answer=Settled,
+    answer=DeadLetterReport,
     summary="Put a dead letter back where it came from",
 )
 async def replay_one(call: Call) -> DeadLetterResult:
@@ -177,7 +177,10 @@ async def replay_one(call: Call) -> DeadLetterResult:
 
 
 @routes.post(
-    "/v1/ops/dead-letters/{letter_id}/discard", roles={"ops"}, answer=Settled, summary="Remove a dead letter for good"
+    "/v1/ops/dead-letters/{letter_id}/discard",
+    roles={"ops"},
+    answer=DeadLetterReport,
+    summary="Remove a dead letter for good",
 )
 async def discard_one(call: Call) -> DeadLetterResult:
     """Discard one letter."""
@@ -187,12 +190,12 @@ async def discard_one(call: Call) -> DeadLetterResult:
 @routes.post(
     "/v1/ops/dead-letters/replay",
     roles={"ops"},
-    body=Selection,
-    answer=Settled,
+    body=DeadLetterSelection,
+    answer=DeadLetterReport,
     example={"reason": "exhausted", "younger_than": "2h"},
     summary="Put dead letters back where they came from",
 )
-async def replay(call: Call, body: Selection) -> DeadLetterResult:
+async def replay(call: Call, body: DeadLetterSelection) -> DeadLetterResult:
     """Replay the chosen letters, oldest first."""
     return await call.service(OPERATIONS).replay(body.to_filter())
 
@@ -200,12 +203,12 @@ async def replay(call: Call, body: Selection) -> DeadLetterResult:
 @routes.post(
     "/v1/ops/dead-letters/discard",
     roles={"ops"},
-    body=Selection,
-    answer=Settled,
+    body=DeadLetterSelection,
+    answer=DeadLetterReport,
     example={"reason": "not_json", "older_than": "30d"},
     summary="Remove dead letters for good",
 )
-async def discard(call: Call, body: Selection) -> DeadLetterResult:
+async def discard(call: Call, body: DeadLetterSelection) -> DeadLetterResult:
     """Discard the chosen letters."""
     return await call.service(OPERATIONS).discard(body.to_filter())
 

@@ -59,7 +59,7 @@ class DecisionIn(BaseModel):
     due_date: Day | None = Field(None, description="For `return` and `grant_extension`.")
 
 
-class Submitted(BaseModel):
+class SubmissionSummary(BaseModel):
     """The last submission, without anything that is in it."""
 
     digest: str
@@ -67,7 +67,7 @@ class Submitted(BaseModel):
     counts: SubmittedCounts
 
 
-class Step(BaseModel):
+class CaseEvent(BaseModel):
     """A line of a case's history."""
 
     move: str
@@ -101,8 +101,8 @@ class Case(CaseRow):
     receipt: str | None
     feedback: str | None
     extensions: list[Extension]
-    submission: Submitted | None
-    history: list[Step]
+    submission: SubmissionSummary | None
+    history: list[CaseEvent]
 
 
 class CaseQuery(PageQuery):

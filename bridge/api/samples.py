@@ -46,7 +46,7 @@ class SampleIn(BaseModel):
         return SampleRequest(window, self.rate, self.count, self.seed)
 
 
-class Drawn(BaseModel):
+class SelectedMember(BaseModel):
     """A member who was drawn."""
 
     member_id: str
@@ -66,19 +66,19 @@ class Sample(BaseModel):
     count: int | None
     population_size: int
     population_digest: str = Field(description="SHA-256 of the population's sorted ids, each with a line feed.")
-    selected: list[Drawn]
+    selected: list[SelectedMember]
     drawn_at: datetime
     drawn_by: str
 
 
-class SampleDone(Sample):
+class SampleWithCases(Sample):
     """A sample, and the cases that were opened; none on a dry run."""
 
     dry_run: bool
     cases: list[CaseRow]
 
 
-class SampleWhole(Sample):
+class SampleWithPopulation(Sample):
     """A sample with its population."""
 
     population: list[str]
@@ -88,7 +88,7 @@ class SampleWhole(Sample):
     "/v1/register/samples",
     roles={"register"},
     body=SampleIn,
-    answer=SampleDone,
+    answer=SampleWithCases,
     status=201,
     idempotent=True,
     timed=False,
@@ -106,7 +106,10 @@ async def add_sample(call: Call, body: SampleIn) -> dict[str, Any]:
 
 
 @routes.get(
-    "/v1/register/samples/{sample_id}", roles={"register"}, answer=SampleWhole, summary="How a sample was drawn"
+    "/v1/register/samples/{sample_id}",
+    roles={"register"},
+    answer=SampleWithPopulation,
+    summary="How a sample was drawn",
 )
 async def get_sample(call: Call) -> dict[str, Any]:
     """Return a sample with its population, so that it can be drawn again."""

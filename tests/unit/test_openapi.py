@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from bridge.api.app import pattern
@@ -14,6 +15,12 @@ COMMITTED = Path(__file__).parents[2] / "docs" / "openapi.json"
 def test_the_committed_document_is_the_code_s() -> None:
     """A changed API shows as changed lines in a review: ``cpd-bridge openapi > docs/openapi.json`` writes them."""
     assert COMMITTED.read_bytes() == reference(STANDARD), "run: .venv/bin/cpd-bridge openapi > docs/openapi.json"
+
+
+def test_schemas_have_plain_names() -> None:
+    """A typed client's classes are called as people would: no module path, no brackets of a generic."""
+    names = json.loads(COMMITTED.read_bytes())["components"]["schemas"]
+    assert [name for name in names if not name.isalpha() or not name[0].isupper()] == []
 
 
 def test_a_parameter_leaves_room_for_words() -> None:

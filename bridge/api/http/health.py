@@ -21,7 +21,7 @@ Ping = Callable[[], Awaitable[object]]
 PING_TIMEOUT = 2.0  # seconds
 
 
-class Live(BaseModel):
+class Liveness(BaseModel):
     """The process answers."""
 
     status: Literal["live"] = "live"
@@ -36,7 +36,7 @@ class Dependency(BaseModel):
     )
 
 
-class Ready(BaseModel):
+class ServiceReadiness(BaseModel):
     """Readiness: whether the service can do its work."""
 
     status: Literal["ready", "unready"]
@@ -56,23 +56,27 @@ async def _ask(ping: Ping) -> Dependency:
     return Dependency(state="up")
 
 
-async def readiness(pings: Mapping[str, Ping]) -> Ready:
+async def readiness(pings: Mapping[str, Ping]) -> ServiceReadiness:
     """Ask all dependencies at once, each for at most ``PING_TIMEOUT`` seconds."""
     states = await asyncio.gather(*(_ask(ping) for ping in pings.values()))
     all_up = all(state.state == "up" for state in states)
-    return Ready(status="ready" if all_up else "unready", dependencies=dict(zip(pings, states, strict=True)))
+    return ServiceReadiness(status="ready" if all_up else "unready", dependencies=dict(zip(pings, states, strict=True)))
 
 
 def health_routes(pings: Mapping[str, Ping]) -> Routes:
     """``/health/live``, ``/health/ready`` and ``/metrics``."""
     routes = Routes("Service", "Health, metrics and documentation; no token needed.")
 
-    @routes.get("/health/live", roles=PUBLIC, answer=Live, summary="Whether the process answers")
-    async def live(_call: Call) -> Live:
-        return Live()
+    @routes.get("/health/live", roles=PUBLIC, answer=Liveness, summary="Whether the process answers")
+    async def live(_call: Call) -> Liveness:
+        return Liveness()
 
     @routes.get(
-        "/health/ready", roles=PUBLIC, answer=Ready, status=(200, 503), summary="Whether each dependency answers"
+        "/health/ready",
+        roles=PUBLIC,
+        answer=ServiceReadiness,
+        status=(200, 503),
+        summary="Whether each dependency answers",
     )
     async def ready(_call: Call) -> Answer:
         state = await readiness(pings)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, cast
 
 from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
 
 from bridge.api.http import problems
 from bridge.api.http.routing import Route
@@ -19,6 +21,13 @@ NO_NUL = r"^[^\u0000]*$"
 def literal_of(values: Iterable[str]) -> Any:
     """The ``Literal`` of a closed list that the domain has, so that a schema has its values where it is used."""
     return cast("Any", Literal)[tuple(str(value) for value in values)]
+
+
+class _PlainNames(GenerateJsonSchema):
+    """Component names that read as class names, since client generators make classes of them: ``LogRowList``."""
+
+    def normalize_name(self, name: str) -> str:
+        return super().normalize_name(re.sub(r"Page\[(\w+)\]", r"\1List", name))
 
 
 class Schemas:
@@ -36,7 +45,7 @@ class Schemas:
         inputs: list[tuple[str, Mode, TypeAdapter[Any]]] = [
             (key, mode, adapter) for (key, mode), adapter in adapters.items()
         ]
-        self._found, rest = TypeAdapter.json_schemas(inputs, ref_template=REF + "{model}")
+        self._found, rest = TypeAdapter.json_schemas(inputs, ref_template=REF + "{model}", schema_generator=_PlainNames)
         self.components: Json = rest.get("$defs", {})
         queries = {_key(route.query) for route in table if route.query is not None}
         self._queries = {key: self._take(key) for key in queries}
