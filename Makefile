@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help install demo run test check bench bench-lrs faults fuzz soak sbom licences audit image-check figures pins clean
+.PHONY: help install demo run test check quick-check hooks bench bench-lrs faults fuzz soak sbom licences audit image-check figures pins clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -47,6 +47,19 @@ run: install ## Run the service with its own RabbitMQ and MongoDB, sample member
 test: install ## Run the tests (PYTEST_ARGS="-k name" for some of them)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
+check: quick-check ## Lint, format, types, dependency rule, security
+	@$(BIN)/pyright
+	@$(BIN)/bandit -q -r $(PACKAGES) -c pyproject.toml
+
+quick-check: install ## The part of the checks that takes seconds
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+hooks: ## Run the quick checks before each commit in this clone
+	@ln -sf "$$(git rev-parse --show-toplevel)/.ci/pre-commit" "$$(git rev-parse --git-path hooks)/pre-commit"
+	@echo "Before each commit: make quick-check"
+
 bench: install ## Measure the worker beside the bare loop, and the latency to a readable draft
 	@$(BIN)/python -m tests.benchmarks
 
@@ -61,13 +74,6 @@ fuzz: install ## Call every operation as each role with drawn requests, by schem
 
 soak: install ## Load worker and API steadily for five minutes (SOAK_MINUTES), and judge memory, errors and backlog
 	@$(BIN)/python -m tests.soak
-
-check: install ## Lint, format, types, dependency rule, security
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/pyright
-	@$(BIN)/lint-imports
-	@$(BIN)/bandit -q -r $(PACKAGES) -c pyproject.toml
 
 sbom: install ## Write dist/sbom.json: what the image holds, by its pins (CycloneDX)
 	@mkdir -p dist

@@ -1,7 +1,7 @@
 """Every setting, read from ``BRIDGE_…`` environment variables or ``.env`` and checked at start, every fault at once.
 
 A value may be given as a file: ``BRIDGE_MONGO_URL_FILE=/run/secrets/mongo`` reads that file. Lists are comma-separated.
-The table in the README is made from these fields (``settings_table``), so the words here are the documentation.
+``docs/settings.md`` is made from these fields (``settings_page``), so the words here are the documentation.
 """
 
 from __future__ import annotations
@@ -287,9 +287,20 @@ def _shown(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def settings_table() -> str:
-    """The README's table of settings, in Markdown."""
-    lines = ["| Setting | Default | What it is |", "|---|---|---|"]
+def settings_page() -> str:
+    """The page ``docs/settings.md``."""
+    lines = [
+        "# Settings",
+        "",
+        "<!-- Made by: python -m bridge.settings > docs/settings.md; a test compares. -->",
+        "",
+        "Environment variables, or a `.env` file. They are checked at start, and every fault is named at once.",
+        "A value may be given as a file: `BRIDGE_MONGO_URL_FILE=/run/secrets/mongo`. Lists are comma-separated.",
+        "An empty default means that nothing is set.",
+        "",
+        "| Setting | Default | What it is |",
+        "|---|---|---|",
+    ]
     for name, field in Settings.model_fields.items():
         default = f"`{_shown(field.default)}`" if _shown(field.default) else ""
         lines.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
@@ -297,4 +308,4 @@ def settings_table() -> str:
 
 
 if __name__ == "__main__":
-    print(settings_table())  # noqa: T201 - for the README
+    print(settings_page())  # noqa: T201 - for docs/settings.md

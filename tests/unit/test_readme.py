@@ -7,18 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from bridge.settings import settings_table
+from bridge.settings import settings_page
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
-def test_the_settings_table_is_the_code_s() -> None:
-    """The table of settings is the one that `python -m bridge.settings` prints."""
-    table = re.search(r"<!-- settings:.*?-->\n(.*?)\n<!-- end of settings -->", README, re.DOTALL)
-    assert table is not None
-    assert table.group(1) == settings_table()
+def test_the_settings_page_is_the_code_s() -> None:
+    """The page of settings is the one that ``python -m bridge.settings`` prints."""
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert page == settings_page() + "\n", "run: .venv/bin/python -m bridge.settings > docs/settings.md"
+
+
+def test_the_readme_is_short_and_leads_somewhere() -> None:
+    """The README is read in five minutes, and each of its links is a file."""
+    assert len(README.splitlines()) <= 120
+    assert [path for path in re.findall(r"\]\(([^):#]+)\)", README) if not (ROOT / path).exists()] == []
 
 
 def test_each_file_on_the_map_is_there() -> None:
