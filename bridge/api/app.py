@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from aiohttp import web
@@ -68,8 +68,8 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
     app[SETTINGS] = settings
     app[middleware.DRESS] = middleware.Dress(settings.public_url, settings.cors_origins)
     app[auth.GATE] = auth.gate(settings, keys.configured(settings))
-    app[openapi.DOCUMENT] = openapi.document(resources, settings.public_url)
-    app[docs.PAGE] = docs.docs_page_of(app[openapi.DOCUMENT])
+    app[openapi.DOCUMENT] = cache(partial(openapi.document, resources, settings.public_url))
+    app[docs.PAGE] = cache(lambda: docs.docs_page_of(app[openapi.DOCUMENT]()))
     for key, service in parts.services.items():
         app[key] = service
     table = [route for resource in resources for route in resource.table()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,7 @@ from bridge.errors import NotFound
 routes = Routes("Service")
 
 FILES: Final = files_of(Path(__file__).parents[1] / "pages" / "docs")
-PAGE: Final = web.AppKey("docs", PageFile)
+PAGE: Final = web.AppKey[Callable[[], PageFile]]("docs")
 
 
 def docs_page_of(document: openapi.Document) -> PageFile:
@@ -40,7 +41,7 @@ def _page(text: str) -> PageFile:
 )
 async def docs_page(call: Call) -> web.Response:
     """The page; it has no script, and everything it loads comes from this service."""
-    return call.service(PAGE).answer(call)
+    return call.service(PAGE)().answer(call)
 
 
 @routes.get("/docs/{file}", roles=PUBLIC, gives={"*/*": {}}, hidden=True, summary="A file of the page")
