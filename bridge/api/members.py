@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from bridge.api.http.context import Call
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import MEMBERS
-from bridge.domain.members.messages import MEMBER_ID, MemberIn, PeriodIn, is_member_id
+from bridge.domain.members.members import StoredMember
+from bridge.domain.members.messages import MEMBER_ID, LeaveIn, MemberIn, PeriodIn, is_member_id
 from bridge.errors import Conflict, FieldError, ValidationFailed
 
 routes = Routes("Members", "Fed by the membership system.")
@@ -25,6 +26,8 @@ EXAMPLE: dict[str, Any] = {
         {"account": {"homePage": "https://learning.example.org", "name": "1001"}},
         {"mbox": "mailto:sam@example.org"},
     ],
+    "language": "cy",
+    "leave": [{"from": "2026-09-01", "to": "2027-02-28"}],
 }
 
 
@@ -40,7 +43,19 @@ class Member(BaseModel):
     renewal_date: date | None
     periods: list[PeriodIn] | None
     identifiers: list[dict[str, Any]] = Field(description="Each as in an xAPI Agent.")
+    leave: list[LeaveIn] = Field(description="In order.")
+    revision: int | None = Field(description="The newest of the member feed; null when it has not told of the member.")
+    state: Literal["active", "left"]
+    state_since: datetime | None = Field(description="When the member left; null while active.")
     version: int
+
+
+class ErasedMember(BaseModel):
+    """What is known of a member who was erased."""
+
+    member_id: str
+    state: Literal["erased"]
+    state_since: datetime = Field(description="When the erasure was done, or begun.")
 
 
 @routes.put(
@@ -63,5 +78,28 @@ async def put_member(call: Call, body: MemberIn) -> Answer:
         raise ValidationFailed(message, field_errors=[FieldError("/path/member_id", "Member id", message)])
     put = await call.service(MEMBERS).put(member_id, body)
     assert put is not None  # only a revision can be out of date
-    member = {**put.member, "member_id": member_id}
-    return Answer(member, status=201 if put.created else 200, version=put.member["version"])
+    return Answer(_shown(put.member), status=201 if put.created else 200, version=put.member["version"])
+
+
+@routes.get(
+    "/v1/members/{member_id}",
+    roles={"platform"},
+    summary="What the membership system has told of a member",
+    description="As in the `PUT`, with the state; nothing of the member's record.",
+    answer=Member | ErasedMember,
+    etag=True,
+)
+async def get_member(call: Call) -> Answer:
+    """Return a member as stored (R82)."""
+    member = await call.service(MEMBERS).look_up(call.path["member_id"])
+    if isinstance(member, datetime):
+        body = {"member_id": call.path["member_id"], "state": "erased", "state_since": member}
+        return Answer(body, version=0)
+    return Answer(_shown(member), version=member["version"])
+
+
+def _shown(member: StoredMember) -> dict[str, Any]:
+    left_at = member["left_at"]
+    standing = {"state": "left" if left_at else "active", "state_since": left_at}
+    optional = {"leave": member.get("leave", []), "revision": member.get("revision")}
+    return {**member, **optional, **standing, "member_id": member["_id"]}

@@ -68,7 +68,8 @@ _record = (RECORD, CONTRACT, MEMBERSHIP)
 
 INVENTORY: Final[Mapping[str, Holding]] = {
     "members": Holding(
-        "name, e-mail address, language, identifiers (former ones as keyed hashes), membership year, registration",
+        "name, e-mail address, language, identifiers (former ones as keyed hashes), membership year, registration, "
+        "months on leave",
         *_record, Effect.LAST, days="retention_left_days",
     ),
     "departures": Holding("ids of members who left before they were known", RUNNING, INTEREST, "the member is known",

@@ -80,7 +80,7 @@ MATRIX: dict[str, Row] = {
         "POST /v1/register/cases/{case_id}/decisions", "POST /v1/register/samples",
         "GET /v1/register/samples/{sample_id}",
     ),
-    **rows(PLATFORM, "nothing", "PUT /v1/members/{member_id}"),
+    **rows(PLATFORM, "nothing", "GET /v1/members/{member_id}", "PUT /v1/members/{member_id}"),
     **rows(
         OPS, "nothing",
         "GET /v1/ops/queues", "GET /v1/ops/dead-letters", "GET /v1/ops/dead-letters/{letter_id}",

@@ -56,6 +56,17 @@ DAYS: st.SearchStrategy[Any] = st.sampled_from(
 YEARS: st.SearchStrategy[Any] = st.sampled_from(
     [[{"start": "2026-04-01", "end": "2027-03-31"}], [], None, [{}], [{"start": "2026-04-01"}], {}]
 )
+LEAVE: st.SearchStrategy[Any] = st.sampled_from(
+    [
+        [{"from": "2026-09-01", "to": "2026-09-01"}],
+        [],
+        None,
+        [{}],
+        [{"from": "2026-04-01"}],
+        {},
+        [{"start": "2026-04-01"}],
+    ]
+)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "member_id": st.sampled_from(["m-1", "m 1", "m-1\n", "-m", "", 1, None]),
     "revision": st.sampled_from([0, 7, 7.0, 7.5, -1, -1.0, "7", True, None, 2**53 - 1, 2**53, float(2**53), 1e300]),
@@ -66,6 +77,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "registered_since": DAYS,
     "renewal_date": DAYS,
     "periods": YEARS,
+    "leave": LEAVE,
     "identifiers": st.lists(IDENTIFIERS, max_size=2) | st.none(),
     "nickname": st.just("Sam"),
 }

@@ -83,6 +83,7 @@ class Life:
             "name": word("name"),
             "email": f"{MARK}.notices@example.org",
             "identifiers": [MAIL, account_of(ACTOR)],
+            "leave": [{"from": "2026-09-01", "to": "2026-09-30"}],
         }
         await self.bridge.add_member(MEMBER, member(**named))
         await self.bridge.add_member(OTHER, member("2002"))

@@ -13,6 +13,10 @@ class PeriodDays(TypedDict):
     end: str  # the last
 
 
+LeaveDays = TypedDict("LeaveDays", {"from": str, "to": str})
+"""The days of a leave, YYYY-MM-DD, both inclusive: months away lower the targets."""
+
+
 class AuditYear(PeriodDays):
     """The year of an audit case that goes on: it stands, whatever calendar is brought (R82)."""
 
@@ -60,6 +64,7 @@ class StoredMember(TypedDict):
     keys: list[str]  # the identifiers' keys, and the id's own (``statements.agents``)
     stones: list[str]  # the tombstones of ``keys``
     former: list[FormerIdentifier]
+    leave: NotRequired[list[LeaveDays]]  # in order, none overlapping another; documents of old have none
     left_at: datetime | None
     version: int  # the ETag's
     acts: int  # the transactions on the member's record

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date, datetime
+from itertools import pairwise
 from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic.json_schema import models_json_schema
 
 from bridge.domain.fields import ONE_LINE, Day
 from bridge.domain.members.identifiers import Identifier, Input
 from bridge.domain.members.mailboxes import EmailAddress
-from bridge.domain.members.members import PeriodDays, StoredMember
+from bridge.domain.members.members import LeaveDays, PeriodDays, StoredMember
 from bridge.domain.privacy.subjects import given_up
 from bridge.domain.record.periods import MembershipYear, check_periods
 from bridge.domain.statements import agents
@@ -31,6 +32,24 @@ class PeriodIn(Input):
     def days(self) -> PeriodDays:
         """Return it as it is stored."""
         return {"start": self.start.isoformat(), "end": self.end.isoformat()}
+
+
+class LeaveIn(Input):
+    """A time on leave, both days inclusive."""
+
+    first: Day = Field(alias="from", title="From")
+    last: Day = Field(alias="to", title="To")
+
+    @field_validator("last")
+    @classmethod
+    def _in_order(cls, last: date, info: ValidationInfo) -> date:
+        if (first := info.data.get("first")) and last < first:
+            raise ValueError("This leave ends before it starts: swap its dates.")
+        return last
+
+    def days(self) -> LeaveDays:
+        """Return it as it is stored."""
+        return {"from": self.first.isoformat(), "to": self.last.isoformat()}
 
 
 ONE_CALENDAR: dict[str, Any] = {
@@ -53,7 +72,7 @@ class MemberIn(Input):
         None,
         max_length=35,
         pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$",
-        description="For e-mail to the member (BCP 47), such as `cy`.",
+        description="What the member reads, and gets by e-mail (BCP 47), such as `cy`.",
         json_schema_extra=ONE_LINE,
     )
     registered: bool = Field(description="On the Register: changes guidance, never access (R80).")
@@ -61,6 +80,17 @@ class MemberIn(Input):
     renewal_date: Day | None = Field(None, description="Any renewal day; its anniversaries start the years.")
     periods: list[PeriodIn] | None = Field(None, min_length=1, max_length=200, description="Instead of a renewal date.")
     identifiers: list[Identifier] = Field(max_length=50, description="How xAPI statements name the member.")
+    leave: list[LeaveIn] | None = Field(None, max_length=200, description="Time away, which lowers the targets.")
+
+    @field_validator("leave")
+    @classmethod
+    def _leave_apart(cls, leave: list[LeaveIn] | None) -> list[LeaveIn] | None:
+        """Put the leave in order; raises ``ValueError`` where a day is in two."""
+        by_day = sorted(leave or (), key=lambda away: away.first)
+        for earlier, later in pairwise(by_day):
+            if later.first <= earlier.last:
+                raise ValueError(f"A leave (from {later.first}) overlaps an earlier one: let each day be in one.")
+        return leave and by_day
 
     @model_validator(mode="after")
     def _one_calendar(self) -> Self:
@@ -124,6 +154,7 @@ def stored_member(
         "keys": keys,
         "stones": stones,
         "former": given_up(before, stones, at),
+        "leave": [away.days() for away in body.leave or ()],
         "left_at": None,
         "version": before["version"] + 1 if before else 1,
         "acts": before["acts"] if before else 0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from bridge.domain.members.members import StoredMember
@@ -45,6 +46,13 @@ class Membership:
         if member is None:
             raise NotFound("There is no such member.")
         return member
+
+    async def look_up(self, member_id: str) -> StoredMember | datetime:
+        """Return a member, or the time of the erasure; raises ``NotFound`` for one who was never known."""
+        erasure = await self._stores.erasures.get(await self._stores.erasures.tombstone(agents.id_key(member_id)))
+        if erasure is not None and erasure["state"] != "held":
+            return erasure.get("erased_at") or erasure["requested_at"]
+        return await self.get(member_id)
 
     async def apply(self, change: MemberUpserted | MemberLeft) -> FeedResult:
         """Create or change a member, or note that one left, also one of whom nothing was heard yet.
