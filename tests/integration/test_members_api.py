@@ -30,8 +30,8 @@ async def test_a_member_is_read_back_as_told(office: Office) -> None:
     answer = await platform.good("PUT", PATH, body)
     await office.member("m-1").record()
     reply = await platform("GET", PATH)
-    shown = {**body, "leave": LEAVE, "member_id": "m-1", "revision": None, "state": "active", "state_since": None}
-    assert {name: reply.body[name] for name in shown} == shown
+    expected = {**body, "leave": LEAVE, "member_id": "m-1", "revision": None, "state": "active", "state_since": None}
+    assert {name: reply.body[name] for name in expected} == expected
     assert (reply.body, reply.headers["ETag"]) == (answer, '"1"')
     assert SECRET not in reply.raw.decode()
     assert (await platform("GET", PATH, **{"If-None-Match": '"1"'})).status == 304
