@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -86,6 +87,7 @@ async def get_form(call: Call, query: FormQuery) -> Answer:
     return Answer(answer, version=int(form.version))
 
 
+@cache
 def models_of(forms: Forms) -> Mapping[type[BaseModel], type[BaseModel]]:
     """Return the model with a form's fields for each that a route of the plan or the log is declared with."""
     return {
