@@ -32,7 +32,7 @@ from tests.support.rules import RULES, without_test
 hypothesis_settings.register_profile("any machine", deadline=None)
 hypothesis_settings.load_profile("any machine")
 
-SHARED = Path(__file__).parents[2] / "shared" / "statements"
+SHARED_STATEMENTS = Path(__file__).parents[2] / "shared" / "statements"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,11 +42,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the rules of the requirements that no test names."""
-    found = without_test()
-    terminalreporter.write_line(f"Rules with no test: {len(found)} of {len(RULES)}. {'; '.join(found)}")
+    rules = without_test()
+    terminalreporter.write_line(f"Rules with no test: {len(rules)} of {len(RULES)}. {'; '.join(rules)}")
 
 
-PLANTED = (MARK, SECRET.lower())
+PLANTED_WORDS = (MARK, SECRET.lower())
 """Words that the tests put where members write: no log line of any test may have one."""
 
 
@@ -54,18 +54,18 @@ PLANTED = (MARK, SECRET.lower())
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Fail a test during which a planted word was logged, or printed."""
     report = yield
-    told = [line for _, text in report.sections for line in text.splitlines()]
-    if leaks := [line for line in told if any(word in line.lower() for word in PLANTED)]:
+    section_lines = [line for _, text in report.sections for line in text.splitlines()]
+    if leaks := [line for line in section_lines if any(word in line.lower() for word in PLANTED_WORDS)]:
         report.outcome, report.longrepr = "failed", f"{item.nodeid}: personal text was logged:\n" + "\n".join(leaks)
     return report
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Generator[DevServices]:
+def dev_services(tmp_path_factory: pytest.TempPathFactory) -> Generator[DevServices]:
     """The broker and the store of this test session."""
     directory = tmp_path_factory.mktemp("services")
-    with mongo_in_docker() as found:
-        mongo_url = os.environ.get("BRIDGE_TEST_MONGO_URL") or found
+    with mongo_in_docker() as url:
+        mongo_url = os.environ.get("BRIDGE_TEST_MONGO_URL") or url
         with services(directory, mongo_url=mongo_url, private=mongo_url is None) as started:
             yield started
 
@@ -85,10 +85,10 @@ def embedded(directory: Path) -> Generator[str]:
 
 
 @pytest.fixture(scope="module")
-def store_url(running: DevServices, tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+def store_url(dev_services: DevServices, tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     """The store of a module's tests: an embedded one that all tests wrote to may stall (decision 18)."""
-    if isinstance(running.mongo, External):
-        yield running.mongo_url
+    if isinstance(dev_services.mongo, External):
+        yield dev_services.mongo_url
     else:
         with embedded(tmp_path_factory.mktemp("store")) as url:
             yield url
@@ -110,13 +110,13 @@ def lines() -> Generator[io.BytesIO]:
 
 
 @pytest.fixture
-async def settings(running: DevServices, store_url: str, local_dir: Path) -> AsyncGenerator[Settings]:
+async def settings(dev_services: DevServices, store_url: str, local_dir: Path) -> AsyncGenerator[Settings]:
     """Settings with a database and a namespace of their own, emptied afterwards."""
     name = uuid.uuid4().hex[:12]
-    made = load(
+    test_settings = load(
         mongo_url=store_url,
         mongo_database=f"t_{name}",
-        amqp_url=running.amqp_url,
+        amqp_url=dev_services.amqp_url,
         amqp_namespace=f"t-{name}.",
         auth_issuer=DEV_ISSUER,
         auth_key_file=local_dir / PUBLIC_NAME,
@@ -124,19 +124,19 @@ async def settings(running: DevServices, store_url: str, local_dir: Path) -> Asy
         rate_limit="",
         http_port=0,
     )
-    yield made
-    async with connection(made, "cleaning up") as opened:
-        await wiring.topology(made).delete(await opened.channel())
-    if isinstance(running.mongo, External):  # our own goes with the module, and is slow to forget
-        database = Database(made)
-        await database.client.drop_database(made.mongo_database)
+    yield test_settings
+    async with connection(test_settings, "cleaning up") as broker:
+        await wiring.topology(test_settings).delete(await broker.channel())
+    if isinstance(dev_services.mongo, External):  # our own goes with the module, and is slow to forget
+        database = Database(test_settings)
+        await database.client.drop_database(test_settings.mongo_database)
         database.close()
 
 
 @pytest.fixture
-def own_store(settings: Settings, running: DevServices, tmp_path: Path) -> Generator[Settings]:
+def own_store(settings: Settings, dev_services: DevServices, tmp_path: Path) -> Generator[Settings]:
     """Settings with a store of their own, for what is too large for one that others go on with."""
-    if isinstance(running.mongo, External):
+    if isinstance(dev_services.mongo, External):
         yield settings
     else:
         with embedded(tmp_path) as url:
@@ -146,12 +146,12 @@ def own_store(settings: Settings, running: DevServices, tmp_path: Path) -> Gener
 @pytest.fixture
 async def bridge(settings: Settings) -> AsyncGenerator[Journey]:
     """A running worker with its services."""
-    async with journey(settings) as running:
-        yield running
+    async with journey(settings) as live_journey:
+        yield live_journey
 
 
 @pytest.fixture
 async def portal(settings: Settings) -> AsyncGenerator[Portal]:
     """The running API."""
-    async with portal_over(settings) as running:
-        yield running
+    async with portal_over(settings) as live_portal:
+        yield live_portal

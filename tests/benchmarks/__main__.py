@@ -31,48 +31,48 @@ FLOOR = (sys.executable, "-m", "tests.benchmarks.floor")
 async def floor(amqp_url: str, directory: Path) -> None:
     """Print how the worker does beside the same writes without rules, in turns."""
     backlog = Backlog([number % 1000 for number in range(TOTAL)])
-    found: list[tuple[Figures, Figures]] = []
+    pairs: list[tuple[Figures, Figures]] = []
     for number in range(RUNS):
-        async with world(amqp_url, directory, f"floor_{number}", 1000) as own:
-            beside = await work_off(own, backlog, FLOOR)
-        async with world(amqp_url, directory, f"worker_{number}", 1000) as own:
-            figures = await work_off(own, backlog)
-        found.append((figures, beside))
+        async with world(amqp_url, directory, f"floor_{number}", 1000) as bench:
+            beside = await work_off(bench, backlog, FLOOR)
+        async with world(amqp_url, directory, f"worker_{number}", 1000) as bench:
+            figures = await work_off(bench, backlog)
+        pairs.append((figures, beside))
         _say(beside.line("floor"), figures.line("worker"))
-    speed = statistics.median(figures.per_second / beside.per_second for figures, beside in found)
-    cpu = statistics.median(figures.cpu / beside.cpu for figures, beside in found)
+    speed = statistics.median(figures.per_second / beside.per_second for figures, beside in pairs)
+    cpu = statistics.median(figures.cpu / beside.cpu for figures, beside in pairs)
     _say(f"worker / floor, median of {RUNS}: speed {speed:.2f} (wanted 0.8 at least), CPU {cpu:.2f} (1.6 at most)")
 
 
 async def to_readable(amqp_url: str, directory: Path) -> None:
     """Print how long a completion takes from being published to being readable."""
-    async with world(amqp_url, directory, "latency", 1000) as own:
-        times = await latency(own, per_second=50, seconds=20)
+    async with world(amqp_url, directory, "latency", 1000) as bench:
+        times = await latency(bench, per_second=50, seconds=20)
     _say(f"publish to readable at 50/s: {_percentiles(times)} (p99: 100 at most)")
 
 
 async def people(amqp_url: str, directory: Path) -> None:
     """Print how long saves take while completions of the same members are being written."""
-    async with world(amqp_url, directory, "saves", 10_000) as own:
-        done = await saves(own, Backlog([number % 10_000 for number in range(TOTAL)]), rounds=60)
+    async with world(amqp_url, directory, "saves", 10_000) as bench:
+        timings = await saves(bench, Backlog([number % 10_000 for number in range(TOTAL)]), rounds=60)
     _say(
-        f"{len(done.times)} saves under a backlog over 10,000 members: {done.failed} failed (0), "
-        f"{_percentiles(done.times)} (p99: 1000 at most); "
-        f"conflicts: {done.api_conflicts:.0f} of the API, {done.worker_conflicts:.0f} of the worker"
+        f"{len(timings.times)} saves under a backlog over 10,000 members: {timings.failed} failed (0), "
+        f"{_percentiles(timings.times)} (p99: 1000 at most); "
+        f"conflicts: {timings.api_conflicts:.0f} of the API, {timings.worker_conflicts:.0f} of the worker"
     )
 
 
 async def workers(amqp_url: str, directory: Path) -> None:
     """Print how several workers on one queue do beside one."""
-    for members, wanted in ((100_000, {2: 0.85, 4: 0.85}), (2_000, {2: 0.7})):
+    for members, least_shares in ((100_000, {2: 0.85, 4: 0.85}), (2_000, {2: 0.7})):
         chance = random.Random(members)
         backlog = Backlog([chance.randrange(members) for _ in range(20_000)])
-        alone = 1.0
-        for count in (1, *wanted):
-            async with world(amqp_url, directory, f"workers_{members}_{count}", members) as own:
-                figures = await work_off(own, backlog, WORKER, count)
-            alone = figures.per_second if count == 1 else alone
-            share = f"{figures.per_second / alone:.2f} of one (wanted {wanted[count]})" if count > 1 else ""
+        single = 1.0
+        for count in (1, *least_shares):
+            async with world(amqp_url, directory, f"workers_{members}_{count}", members) as bench:
+                figures = await work_off(bench, backlog, WORKER, count)
+            single = figures.per_second if count == 1 else single
+            share = f"{figures.per_second / single:.2f} of one (wanted {least_shares[count]})" if count > 1 else ""
             _say(figures.line(f"{count} worker{'s' * (count > 1)} over {members:,} members"), share)
 
 
@@ -81,18 +81,18 @@ async def shares(amqp_url: str, directory: Path) -> None:
     chance = random.Random(2)
     backlog = Backlog([chance.randrange(2_000) for _ in range(TOTAL)])
     for queues in ((), ("cpd.completions.1", "cpd.completions.2")):
-        async with world(amqp_url, directory, f"shares_{len(queues)}", 2_000) as own:
-            figures = await work_off(own, backlog, WORKER, max(1, len(queues)), queues)
+        async with world(amqp_url, directory, f"shares_{len(queues)}", 2_000) as bench:
+            figures = await work_off(bench, backlog, WORKER, max(1, len(queues)), queues)
         _say(figures.line(f"{len(queues) or 1} queue{'s' * (len(queues) > 1)}, a worker each, over 2,000 members"))
 
 
 async def portal(amqp_url: str, directory: Path) -> None:
     """Print what calls of the portal take with a long log, nothing else running."""
-    for number, most in ((100, 25), (1000, 120)):
-        async with world(amqp_url, directory, f"pages_{number}", 1) as own:
-            times = await pages(own, number)
-        told = ", ".join(f"{name} {milliseconds:.0f} ms" for name, milliseconds in times.items())
-        _say(f"{number} entries in the current period, p50 ({most} at most): {told}")
+    for number, limit in ((100, 25), (1000, 120)):
+        async with world(amqp_url, directory, f"pages_{number}", 1) as bench:
+            times = await pages(bench, number)
+        summary = ", ".join(f"{name} {milliseconds:.0f} ms" for name, milliseconds in times.items())
+        _say(f"{number} entries in the current period, p50 ({limit} at most): {summary}")
 
 
 PARTS: Mapping[str, Callable[[str, Path], Awaitable[None]]] = {
@@ -106,8 +106,8 @@ PARTS: Mapping[str, Callable[[str, Path], Awaitable[None]]] = {
 
 
 def _percentiles(times: Sequence[float]) -> str:
-    ordered = sorted(times)
-    return f"p50 {ordered[len(ordered) // 2]:.0f} ms, p99 {ordered[len(ordered) * 99 // 100]:.0f} ms"
+    in_order = sorted(times)
+    return f"p50 {in_order[len(in_order) // 2]:.0f} ms, p99 {in_order[len(in_order) * 99 // 100]:.0f} ms"
 
 
 def _say(*lines: str) -> None:
@@ -118,9 +118,9 @@ async def main(names: Sequence[str]) -> None:
     """Measure the parts that are named, or all."""
     load = ", ".join(f"{load:.1f}" for load in os.getloadavg())
     _say(f"load of the machine before: {load}")
-    with TemporaryDirectory() as directory, services(Path(directory), private=True) as running:
+    with TemporaryDirectory() as directory, services(Path(directory), private=True) as servers:
         for name in names or PARTS:
-            await PARTS[name](running.amqp_url, Path(directory))
+            await PARTS[name](servers.amqp_url, Path(directory))
 
 
 if __name__ == "__main__":

@@ -49,8 +49,9 @@ def weasyprint(_: Path) -> Callable[[list[dict[str, Any]]], bytes]:
     def pdf(lines: list[dict[str, Any]]) -> bytes:
         entries = [line["entry"] for line in lines if "entry" in line]
         body = "".join(
-            f"<h2>{html.escape(one['title'])}</h2>" + "".join(f"<p>{html.escape(str(one[name]))}</p>" for name in LONG)
-            for one in entries
+            f"<h2>{html.escape(entry['title'])}</h2>"
+            + "".join(f"<p>{html.escape(str(entry[name]))}</p>" for name in LONG)
+            for entry in entries
         )
         page = f"<html lang=en><title>CPD log</title><style>body{{font:10pt sans-serif}}</style><h1>CPD log</h1>{body}"
         return module.HTML(string=page).write_pdf(pdf_variant="pdf/ua-1")
@@ -61,22 +62,22 @@ def weasyprint(_: Path) -> Callable[[list[dict[str, Any]]], bytes]:
 def measure(name: str, entries: int) -> None:
     """Print the figures of one typesetter and one size, of this process."""
     with TemporaryDirectory() as directory:
-        begun = time.process_time()
+        start = time.process_time()
         pdf = globals()[name](Path(directory))
-        started = time.process_time() - begun
-        spent: list[float] = []
-        made = b""
+        started = time.process_time() - start
+        cpu_times: list[float] = []
+        booklet = b""
         for seed in range(1 + (WARM if entries <= 100 else 0)):
             lines = record(entries, seed)
-            begun = time.process_time()
-            made = pdf(lines)
-            spent.append(time.process_time() - begun)
+            start = time.process_time()
+            booklet = pdf(lines)
+            cpu_times.append(time.process_time() - start)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    warm = f"{sum(spent[1:]) / len(spent[1:]):.2f}" if spent[1:] else "-"
-    pages = len(PdfReader(io.BytesIO(made)).pages)
+    warm = f"{sum(cpu_times[1:]) / len(cpu_times[1:]):.2f}" if cpu_times[1:] else "-"
+    pages = len(PdfReader(io.BytesIO(booklet)).pages)
     print(
-        f"{name:<10} {entries:>5} entries: start {started:.2f} s, cold {spent[0]:.2f} s, warm {warm} s CPU; "
-        f"{pages} pages, {len(made):,} bytes, {peak:.0f} MiB peak"
+        f"{name:<10} {entries:>5} entries: start {started:.2f} s, cold {cpu_times[0]:.2f} s, warm {warm} s CPU; "
+        f"{pages} pages, {len(booklet):,} bytes, {peak:.0f} MiB peak"
     )
 
 

@@ -23,15 +23,15 @@ async def latency(world: World, per_second: int, seconds: int) -> list[float]:
     async with publisher(world.settings, "bench") as out, children(world, WORKER):
         exchange = wiring.topology(world.settings).statements
         await _seen(world, {await _sent(out, exchange, -1): time.monotonic()}, 1)  # the worker is up
-        waiting: dict[str, float] = {}
+        unseen: dict[str, float] = {}
         total = per_second * seconds
-        looking = asyncio.create_task(_seen(world, waiting, total))
-        begun = time.monotonic()
+        watcher = asyncio.create_task(_seen(world, unseen, total))
+        start = time.monotonic()
         for number in range(total):
-            await asyncio.sleep(max(0.0, begun + number / per_second - time.monotonic()))
+            await asyncio.sleep(max(0.0, start + number / per_second - time.monotonic()))
             at = time.monotonic()
-            waiting[await _sent(out, exchange, number)] = at
-        return await looking
+            unseen[await _sent(out, exchange, number)] = at
+        return await watcher
 
 
 async def _sent(out: Publisher, exchange: str, number: int) -> str:
@@ -42,12 +42,12 @@ async def _sent(out: Publisher, exchange: str, number: int) -> str:
     return entry_id(f"m-{name}", statement["id"])
 
 
-async def _seen(world: World, waiting: dict[str, float], total: int) -> list[float]:
+async def _seen(world: World, unseen: dict[str, float], total: int) -> list[float]:
     """Look for what waits, all in one read as that costs little, until ``total`` were seen; milliseconds each."""
-    taken: list[float] = []
-    while len(taken) < total:
-        entry_ids = await world.storage.log_entries.ids({"_id": {"$in": list(waiting)}})
+    durations: list[float] = []
+    while len(durations) < total:
+        entry_ids = await world.storage.log_entries.ids({"_id": {"$in": list(unseen)}})
         now = time.monotonic()
-        taken += [(now - waiting.pop(entry_id)) * 1000 for entry_id in entry_ids]
+        durations += [(now - unseen.pop(entry_id)) * 1000 for entry_id in entry_ids]
         await asyncio.sleep(0.005)
-    return taken
+    return durations

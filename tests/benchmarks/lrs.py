@@ -106,23 +106,23 @@ async def _called(target: Target, calls: Sequence[Call], clients: int) -> Rates:
         "Content-Type": "application/json",
     }
     reads: list[float] = []
-    waiting = iter(calls)
+    remaining = iter(calls)
     async with aiohttp.ClientSession(headers=headers) as session:
-        begun = time.monotonic()
-        await asyncio.gather(*[_client(session, target.url, waiting, reads) for _ in range(clients)])
-        return Rates(len(calls) / (time.monotonic() - begun), reads)
+        start = time.monotonic()
+        await asyncio.gather(*[_client(session, target.url, remaining, reads) for _ in range(clients)])
+        return Rates(len(calls) / (time.monotonic() - start), reads)
 
 
 async def _client(session: aiohttp.ClientSession, url: str, calls: Iterator[Call], reads: list[float]) -> None:
     for call in calls:
-        began = time.monotonic()
+        start = time.monotonic()
         method = "GET" if call.body is None else "POST"
         async with session.request(method, f"{url}/statements", data=call.body, params=call.query) as response:
             if response.status >= 300:
                 raise RuntimeError(f"{url} answered {response.status}: {await response.text()}")
             await response.read()
         if call.body is None:
-            reads.append((time.monotonic() - began) * 1000)
+            reads.append((time.monotonic() - start) * 1000)
 
 
 def _query(number: int) -> dict[str, str]:
@@ -174,39 +174,39 @@ async def _grow(targets: list[Target], by: int) -> int:
 
 async def _in_turns(name: str, targets: list[Target], load: Callable[[Target], Awaitable[Rates]]) -> None:
     """Print the medians of a load at every target, and how the first does beside the others."""
-    found: dict[str, list[Rates]] = {target.name: [] for target in targets}
+    all_rates: dict[str, list[Rates]] = {target.name: [] for target in targets}
     for _ in range(ROUNDS):
         for target in targets:
-            found[target.name].append(await load(target))
-    medians = {name: statistics.median(rates.per_second for rates in of) for name, of in found.items()}
+            all_rates[target.name].append(await load(target))
+    medians = {name: statistics.median(rates.per_second for rates in of) for name, of in all_rates.items()}
     first = medians[targets[0].name]
     for target, rate in medians.items():
-        reads = sorted(read for rates in found[target] for read in rates.reads)
-        told = (
+        reads = sorted(read for rates in all_rates[target] for read in rates.reads)
+        summary = (
             f", reads p50 {reads[len(reads) // 2]:.0f} ms, p99 {reads[len(reads) * 99 // 100]:.0f} ms" if reads else ""
         )
         beside = "" if target == targets[0].name else f", ratio {first / rate:.2f}"
-        print(f"{name}: {target} {rate:.0f}/s{told}{beside}", flush=True)
+        print(f"{name}: {target} {rate:.0f}/s{summary}{beside}", flush=True)
 
 
 async def _migrate(settings: Settings) -> None:
     """Make the indexes, without which a store is faster than any in use."""
-    async with wiring.services(settings) as built:
-        await built.migrations.run()
+    async with wiring.services(settings) as services:
+        await services.migrations.run()
 
 
 def main() -> None:
     """Start our API, measure, and stop everything."""
     with TemporaryDirectory() as directory, ExitStack() as stack:
-        running = stack.enter_context(services(Path(directory), private=True))
+        servers = stack.enter_context(services(Path(directory), private=True))
         credentials = Path(directory) / "lrs.json"
         authority = {"account": {"homePage": "https://lrs.example.org", "name": "bench"}}
         row = {"key": LOGIN[0], "secret_hash": hash_secret(LOGIN[1]), "authority": authority, "scopes": ["all"]}
         credentials.write_text(json.dumps([row]))
         settings = load(
-            mongo_url=os.environ.get("BENCH_MONGO_URL", running.mongo_url),
+            mongo_url=os.environ.get("BENCH_MONGO_URL", servers.mongo_url),
             mongo_database=f"bench_lrs_{uuid.uuid4().hex[:8]}",
-            amqp_url=running.amqp_url,
+            amqp_url=servers.amqp_url,
             amqp_namespace="bench-lrs.",
             lrs_credentials_file=credentials,
             lrs_rate_limit="",

@@ -57,7 +57,7 @@ async def children(
     world: World, argv: Sequence[str], count: int = 1, queues: Sequence[str] = ()
 ) -> AsyncGenerator[list[Child]]:
     """Run processes meanwhile, each on a queue of its own when ``queues`` has some; SIGTERM ends them."""
-    made: list[Child] = []
+    processes: list[Child] = []
     try:
         for number in range(count):
             port = free_port()
@@ -65,12 +65,12 @@ async def children(
             if queues:
                 extra |= {"COMPLETIONS_QUEUE": queues[number], "AMQP_DECLARE": "false"}
             environment = environment_of(world.settings, **{f"{PREFIX}{name}": text for name, text in extra.items()})
-            made.append(Child(subprocess.Popen(argv, env=environment), port))
-        yield made
+            processes.append(Child(subprocess.Popen(argv, env=environment), port))
+        yield processes
     finally:
-        for child in made:
+        for child in processes:
             child.process.send_signal(signal.SIGTERM)
-        for child in made:
+        for child in processes:
             await asyncio.to_thread(child.process.wait, 60)
 
 
@@ -83,23 +83,23 @@ class Backlog:
     ids: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        made = [completed(str(member), f"course/{number}") for number, member in enumerate(self.members)]
-        object.__setattr__(self, "statements", [orjson.dumps(statement) for statement in made])
-        object.__setattr__(self, "ids", [statement["id"] for statement in made])
+        bodies = [completed(str(member), f"course/{number}") for number, member in enumerate(self.members)]
+        object.__setattr__(self, "statements", [orjson.dumps(statement) for statement in bodies])
+        object.__setattr__(self, "ids", [statement["id"] for statement in bodies])
 
     def entry_ids(self) -> list[str]:
         """The ids of the drafts that the worker makes, in the same order."""
         return [entry_id(f"m-{member}", of) for member, of in zip(self.members, self.ids, strict=True)]
 
 
-async def written(world: World, entry_ids: Sequence[str], every: float = LOOK_EVERY) -> None:
+async def written(world: World, entry_ids: Sequence[str], interval: float = LOOK_EVERY) -> None:
     """Wait until all of these are in the log; looking is by id, since counting reads a whole collection."""
     missing: list[str] = list(entry_ids)
     while missing:
         written_ids: set[str] = set(await world.storage.log_entries.ids({"_id": {"$in": missing[:100]}}))
         missing = [key for key in missing if key not in written_ids]
         if not written_ids:
-            await asyncio.sleep(every)
+            await asyncio.sleep(interval)
 
 
 @dataclass(frozen=True)
@@ -135,19 +135,19 @@ async def work_off(
         await publish_by_member(world.settings, backlog.members, backlog.statements)
     else:
         await publish(world.settings, backlog.statements)
-    async with children(world, argv, count, queues) as running:
+    async with children(world, argv, count, queues) as processes:
         await written(world, ids[tenth - 1 : tenth])
-        begun, cpu, memory = time.monotonic(), sum(child.cpu for child in running), _memory(running)
+        start, cpu, memory = time.monotonic(), sum(child.cpu for child in processes), _memory(processes)
         await written(world, ids[-1:])
         await written(world, ids[-last:])  # batches beside the last one may end after it
-        took = time.monotonic() - begun
+        duration = time.monotonic() - start
         while await world.storage.outbox.has():
             await asyncio.sleep(LOOK_EVERY)
-        used = sum(child.cpu for child in running) - cpu
-        conflicts = sum([await child.conflicts() for child in running]) if tuple(argv) == WORKER else 0.0
-        figures = (memory, _memory(running), _memory(running, "VmHWM"))
-        return Figures((total - tenth) / took, used / (total - tenth), figures, conflicts)
+        cpu_used = sum(child.cpu for child in processes) - cpu
+        conflicts = sum([await child.conflicts() for child in processes]) if tuple(argv) == WORKER else 0.0
+        figures = (memory, _memory(processes), _memory(processes, "VmHWM"))
+        return Figures((total - tenth) / duration, cpu_used / (total - tenth), figures, conflicts)
 
 
-def _memory(running: Sequence[Child], name: str = "VmRSS") -> float:
-    return max(child.memory(name) for child in running)
+def _memory(processes: Sequence[Child], name: str = "VmRSS") -> float:
+    return max(child.memory(name) for child in processes)

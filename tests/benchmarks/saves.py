@@ -44,13 +44,13 @@ class Person:
 
     async def save(self, into: Saves) -> None:
         """Save the entry, and note how that went."""
-        began = time.monotonic()
+        start = time.monotonic()
         body = {"title": "A day on grief, and what came of it"}
         headers = {**self.headers, "If-Match": self.etag}
         async with self.session.patch(f"/v1/log/{self.entry_id}", json=body, headers=headers) as answer:
             await answer.read()
             into.failed += answer.status != 200
-        into.times.append((time.monotonic() - began) * 1000)
+        into.times.append((time.monotonic() - start) * 1000)
 
 
 async def _person(world: World, session: aiohttp.ClientSession, member_id: str) -> Person:
@@ -65,10 +65,10 @@ async def saves(world: World, backlog: Backlog, rounds: int) -> Saves:
     When a statement is in the log, the batch after its own is on its way: the statement that many further on is in it,
     and those shortly before that one mostly are.
     """
-    batch, entry_ids, done = world.settings.batch_size, backlog.entry_ids(), Saves()
+    batch, entry_ids, timings = world.settings.batch_size, backlog.entry_ids(), Saves()
     step = (len(entry_ids) - 4 * batch) // rounds
-    seen = [batch + step * number for number in range(rounds)]
-    members = [[backlog.members[at + batch - n * batch // 8] for n in range(TOGETHER)] for at in seen]
+    thresholds = [batch + step * number for number in range(rounds)]
+    members = [[backlog.members[at + batch - n * batch // 8] for n in range(TOGETHER)] for at in thresholds]
     api = api_process(world.settings, world.directory, BRIDGE_LOG_LEVEL="warning")
     api.start()
     try:
@@ -76,12 +76,12 @@ async def saves(world: World, backlog: Backlog, rounds: int) -> Saves:
             persons = [[await _person(world, session, f"m-{member}") for member in together] for together in members]
             await publish(world.settings, backlog.statements)
             async with children(world, WORKER) as (worker,):
-                for at, together in zip(seen, persons, strict=True):
+                for at, together in zip(thresholds, persons, strict=True):
                     await written(world, entry_ids[at : at + 1], OFTEN)
-                    await asyncio.gather(*[person.save(done) for person in together])
+                    await asyncio.gather(*[person.save(timings) for person in together])
                 await written(world, entry_ids[-2 * batch :])
-                done.worker_conflicts = await worker.conflicts()
-                done.api_conflicts = (await scrape(api.port)).value("cpd_bridge_store_conflicts_total") or 0
-        return done
+                timings.worker_conflicts = await worker.conflicts()
+                timings.api_conflicts = (await scrape(api.port)).value("cpd_bridge_store_conflicts_total") or 0
+        return timings
     finally:
         api.stop()

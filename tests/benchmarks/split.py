@@ -18,8 +18,8 @@ HEADER = "x-member"
 
 async def split(settings: Settings, queues: Sequence[str]) -> None:
     """Put a hashing exchange between the statements' own and these queues, and unbind the one queue."""
-    async with connection(settings, "bench") as opened:
-        channel = await opened.channel()
+    async with connection(settings, "bench") as broker:
+        channel = await broker.channel()
         names = wiring.topology(settings)
         statements = await channel.get_exchange(names.statements)
         hashing = await channel.declare_exchange(

@@ -40,8 +40,8 @@ class World:
 async def world(amqp_url: str, directory: Path, name: str, members: int) -> AsyncGenerator[World]:
     """Make the indexes, the queue, and the members ``m-0`` and so on."""
     with _store(directory / name) as mongo_url:
-        async with _filled(mongo_url, amqp_url, directory, name, members) as made:
-            yield made
+        async with _filled(mongo_url, amqp_url, directory, name, members) as filled_world:
+            yield filled_world
 
 
 @contextmanager
@@ -71,8 +71,8 @@ async def _filled(mongo_url: str, amqp_url: str, directory: Path, name: str, mem
         local_dir=directory,
         rate_limit="",
     )
-    async with wiring.services(settings) as services, connection(settings, "bench") as opened:
-        channel = await opened.channel()
+    async with wiring.services(settings) as services, connection(settings, "bench") as broker:
+        channel = await broker.channel()
         await wiring.topology(settings).declare(channel)
         await services.migrations.run()
         await _put_members(services, members)

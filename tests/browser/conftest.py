@@ -45,13 +45,13 @@ class Desk:
         settings = self.office.settings
         return dev_token(settings.local_dir, "on-call", roles, audience=settings.auth_audience, hours=hours)
 
-    async def sign_in(self, shown: Window) -> None:
+    async def sign_in(self, window: Window) -> None:
         """Go to the page and sign in by keyboard; returns when the lists are there."""
-        await shown.page.goto(f"{self.origin}/ops/")
-        await shown.page.keyboard.type(self.token("ops"))
-        await shown.page.keyboard.press("Enter")
-        await shown.page.locator("#letters-count:not(:empty)").wait_for()
-        await shown.page.locator("#parked-count:not(:empty)").wait_for()
+        await window.page.goto(f"{self.origin}/ops/")
+        await window.page.keyboard.type(self.token("ops"))
+        await window.page.keyboard.press("Enter")
+        await window.page.locator("#letters-count:not(:empty)").wait_for()
+        await window.page.locator("#parked-count:not(:empty)").wait_for()
 
     async def refuse(
         self, body: Any, reason: Reason = Reason.EXHAUSTED, detail: str = "", key: str = "", minutes: int = 0
@@ -68,5 +68,9 @@ class Desk:
 @pytest.fixture
 async def desk(bridge: Journey) -> AsyncGenerator[Desk]:
     """The service with a worker, and a browser."""
-    async with mirroring(bridge), office(bridge.settings, bridge.services) as opened, browser() as running:
-        yield Desk(opened, bridge, running)
+    async with (
+        mirroring(bridge),
+        office(bridge.settings, bridge.services) as staff_office,
+        browser() as chromium_browser,
+    ):
+        yield Desk(staff_office, bridge, chromium_browser)

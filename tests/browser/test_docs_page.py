@@ -14,32 +14,32 @@ pytestmark = pytest.mark.timeout(300)  # seconds as a rule, but minutes on a mac
 )
 async def test_accessible(desk: Desk, *, phone: bool, dark: bool) -> None:
     """axe-core finds nothing in the reference nor in the page of a problem; nothing is too wide, nothing foreign."""
-    async with desk.window(phone=phone, dark=dark) as shown:
+    async with desk.window(phone=phone, dark=dark) as window:
         for path in ("/docs", "/problems/stale-version"):
-            await shown.page.goto(f"{desk.origin}{path}")
-            assert await shown.violations() == []
+            await window.page.goto(f"{desk.origin}{path}")
+            assert await window.violations() == []
             overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            assert await shown.page.evaluate(overflow) == 0
-        assert (shown.faults, shown.foreign()) == ([], [])
+            assert await window.page.evaluate(overflow) == 0
+        assert (window.faults, window.foreign()) == ([], [])
 
 
 async def test_by_keyboard(desk: Desk) -> None:
     """The contents unfold and lead to an operation, and from it to its model; the skip link leads past them."""
-    async with desk.window() as shown:
-        keyboard = shown.page.keyboard
-        await shown.page.goto(f"{desk.origin}/docs")
+    async with desk.window() as window:
+        keyboard = window.page.keyboard
+        await window.page.goto(f"{desk.origin}/docs")
         await keyboard.press("Tab")
-        assert await shown.focused() == "Skip to the content"
+        assert await window.focused() == "Skip to the content"
         await keyboard.press("Enter")
-        assert await shown.focused() == "main"
-        await shown.page.goto("about:blank")
-        await shown.page.goto(f"{desk.origin}/docs")
-        await shown.tab_to("Log")
+        assert await window.focused() == "main"
+        await window.page.goto("about:blank")
+        await window.page.goto(f"{desk.origin}/docs")
+        await window.tab_to("Log")
         await keyboard.press("Enter")
-        await shown.tab_to("Change a log entry")
+        await window.tab_to("Change a log entry")
         await keyboard.press("Enter")
-        assert await shown.focused() == "edit_entry"
-        await shown.tab_to("LogEntryPatch")
+        assert await window.focused() == "edit_entry"
+        await window.tab_to("LogEntryPatch")
         await keyboard.press("Enter")
-        assert await shown.focused() == "model-LogEntryPatch"
-        assert (shown.faults, shown.foreign()) == ([], [])
+        assert await window.focused() == "model-LogEntryPatch"
+        assert (window.faults, window.foreign()) == ([], [])

@@ -28,7 +28,7 @@ def victims(tmp_path_factory: pytest.TempPathFactory) -> Generator[DevServices]:
 async def faulty(victims: DevServices, tmp_path: Path) -> Settings:
     """Settings on the victims, with members known and the topology declared."""
     name = uuid.uuid4().hex[:12]
-    made = load(
+    test_settings = load(
         mongo_url=victims.mongo_url,
         mongo_database=f"f_{name}",
         mongo_timeout=2,
@@ -36,11 +36,11 @@ async def faulty(victims: DevServices, tmp_path: Path) -> Settings:
         amqp_namespace=f"f-{name}.",
         local_dir=tmp_path,
     )
-    async with wiring.services(patient(made)) as built, connection(made, "test") as opened:
-        channel = await opened.channel()
-        await wiring.topology(made).declare(channel)
-        await listen(made, channel)
-        await built.stores.prepare()
+    async with wiring.services(patient(test_settings)) as services, connection(test_settings, "test") as broker:
+        channel = await broker.channel()
+        await wiring.topology(test_settings).declare(channel)
+        await listen(test_settings, channel)
+        await services.stores.prepare()
         for number in range(MEMBERS):
-            await built.members.put(f"m-{number}", MemberIn.model_validate(member(str(number))))
-    return made
+            await services.members.put(f"m-{number}", MemberIn.model_validate(member(str(number))))
+    return test_settings

@@ -20,7 +20,7 @@ from tests.support.processes import Running, worker_process
 from tests.support.statements import completed
 from tests.support.stream import patient
 
-MOST = 400 * 2**20
+MEMORY_LIMIT = 400 * 2**20
 ADDRESSES = 1200 * 2**20
 """What the worker's process may reserve: it would die of an allocation that is beyond all reason."""
 
@@ -121,15 +121,15 @@ async def test_no_body_fills_the_memory(faulty: Settings, tmp_path: Path) -> Non
         peaks["mirrored"] = _peak(_pid(worker))
     await asyncio.to_thread(worker.stop)
     print({kind: f"{peak >> 20} MiB" for kind, peak in peaks.items()})  # noqa: T201 - the figures
-    assert not {kind: peak >> 20 for kind, peak in peaks.items() if peak > MOST}
+    assert not {kind: peak >> 20 for kind, peak in peaks.items() if peak > MEMORY_LIMIT}
 
 
 async def _publish(settings: Settings, bodies: list[bytes], encoding: str | None) -> None:
     exchange = wiring.topology(settings).statements
     async with publisher(settings, "large") as out:
         for start in range(0, len(bodies), 10):
-            chosen = bodies[start : start + 10]
-            await out.publish([_message(exchange, body, encoding) for body in chosen])
+            batch = bodies[start : start + 10]
+            await out.publish([_message(exchange, body, encoding) for body in batch])
 
 
 def _message(exchange: str, body: bytes, encoding: str | None) -> Outgoing:

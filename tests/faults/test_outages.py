@@ -101,14 +101,14 @@ async def test_the_meter_tells_of_an_outage_and_reads_on_afterwards(
     worker = worker_process(faulty, tmp_path)
     await asyncio.to_thread(worker.start)
     victim: Service
-    for victim, waiting, part, other in (
+    for victim, dependent, part, second in (
         (victims.broker, "broker", "queue_readings", "store_readings"),
         (victims.mongo, "store", "store_readings", "queue_readings"),
     ):
         await scraped_until(worker.port, partial(_is_in, part, "working"))
         await asyncio.to_thread(victim.kill)
-        page = await scraped_until(worker.port, partial(_is_in, part, waiting))
-        assert _is_in(other, "working", page)
+        page = await scraped_until(worker.port, partial(_is_in, part, dependent))
+        assert _is_in(second, "working", page)
         await asyncio.to_thread(victim.start)
     await _until(True, worker.port)
     await publish(faulty, [b"rubbish", orjson.dumps(completed("a stranger"))])
@@ -130,11 +130,11 @@ async def test_a_deleted_queue_is_declared_again(faulty: Settings, tmp_path: Pat
     worker = worker_process(faulty, tmp_path)
     await asyncio.to_thread(worker.start)
     names = wiring.topology(faulty)
-    async with connection(faulty, "test") as opened:
-        channel = await opened.channel()
+    async with connection(faulty, "test") as broker:
+        channel = await broker.channel()
         await channel.queue_delete(names.completions)
         async with asyncio.timeout(30):
-            while not await _exists(await opened.channel(), names.completions):
+            while not await _exists(await broker.channel(), names.completions):
                 await asyncio.sleep(0.1)  # the broker gives no event for it
     stream = Stream(seed=3)
     stream.grow(40)

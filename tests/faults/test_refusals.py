@@ -47,16 +47,16 @@ REFUSALS: list[tuple[int, How, str]] = [
 
 async def _until(worker: Running, expected: dict[str, str | None]) -> None:
     """Wait until readiness tells of these parts so: why they are down, or None when they are up."""
-    told: dict[str, Any] = {}
+    answers: dict[str, Any] = {}
     try:
         async with asyncio.timeout(30), aiohttp.ClientSession() as session:
-            while {part: told.get(part, {}).get("detail") for part in expected} != expected:
+            while {part: answers.get(part, {}).get("detail") for part in expected} != expected:
                 await asyncio.sleep(0.05)  # another process says it over HTTP only
                 async with session.get(f"http://127.0.0.1:{worker.port}/health/ready") as answer:
-                    told = (await answer.json())["dependencies"]
+                    answers = (await answer.json())["dependencies"]
                     assert "hunter2" not in await answer.text()
     except TimeoutError:
-        raise AssertionError(told) from None
+        raise AssertionError(answers) from None
 
 
 def _waiting(why: str | None) -> dict[str, str | None]:
@@ -104,9 +104,9 @@ def small_disk(tmp_path: Path) -> Generator[Path]:
     directory = tmp_path / "disk"
     directory.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=160m", "tmpfs", str(directory)]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"a file system cannot be mounted here: {mounted.stderr.strip()}")
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        pytest.skip(f"a file system cannot be mounted here: {process.stderr.strip()}")
     try:
         yield directory
     finally:
@@ -120,8 +120,8 @@ async def _fill(directory: Path, database: Database) -> Path:
     """
     filler = directory / "filler"
     with filler.open("wb") as file:
-        left = os.statvfs(directory)
-        os.posix_fallocate(file.fileno(), 0, left.f_bavail * left.f_frsize)
+        space = os.statvfs(directory)
+        os.posix_fallocate(file.fileno(), 0, space.f_bavail * space.f_frsize)
     with suppress(PyMongoError):
         while True:
             await database.raw["filler"].insert_one({"text": "x" * 2**20})
@@ -149,8 +149,8 @@ async def test_a_full_disk_is_waited_for(faulty: Settings, small_disk: Path, tmp
         async with wiring.services(settings) as services, asyncio.timeout(60):
             while (await services.stores.statements.counts()).get("recorded", 0) < len(statements):
                 await asyncio.sleep(0.1)  # another process works; the ledger is the only sign of it
-            logged = storage(services).log_entries
-            assert await logged.count({"deleted_at": None}) == len(statements)
+            entries = storage(services).log_entries
+            assert await entries.count({"deleted_at": None}) == len(statements)
         await asyncio.to_thread(worker.stop)
     finally:
         worker.kill()

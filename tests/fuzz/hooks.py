@@ -30,15 +30,15 @@ RULES: Final = {
 """Part of an operation's name, and pattern of the pointers → the rule."""
 
 WORDS: Final = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=8)
-DRAWN: Final = {
+STRATEGIES: Final = {
     "mbox": st.builds("mailto:{}@{}.example.org".format, WORDS, WORDS),
     "openid": st.builds("https://{}.example.org/{}".format, WORDS, WORDS),
     "homePage": st.builds("https://{}.example.org/{}".format, WORDS, WORDS),
 }
 """Identifiers of members as a format each, since to draw one by its pattern takes a second."""
 
-for name, drawn in DRAWN.items():
-    schemathesis.openapi.format(name, drawn)
+for name, strategy in STRATEGIES.items():
+    schemathesis.openapi.format(name, strategy)
 
 
 @schemathesis.hook  # pyright: ignore[reportUnknownMemberType] - its hooks may return anything
@@ -46,7 +46,7 @@ def before_load_schema(_context: schemathesis.HookContext, raw_schema: dict[str,
     """Name those formats."""
     for model in ("Identifier", "Account"):
         properties = raw_schema["components"]["schemas"][model]["properties"]
-        for name in DRAWN.keys() & properties.keys():
+        for name in STRATEGIES.keys() & properties.keys():
             properties[name]["format"] = name
 
 
@@ -55,8 +55,8 @@ def refused_by_a_known_rule(_ctx: schemathesis.CheckContext, response: schemathe
     """A 415 or 422 for a call that fits the document names, in each of its errors, one of ``RULES``."""
     if case.meta is None or not case.meta.generation.mode.is_positive or response.status_code not in {415, 422}:
         return
-    found = [fault["pointer"] for fault in response.json().get("errors", [])] or ["(no errors)"]
-    unknown = [pointer for pointer in found if not _known(case.operation.label, pointer)]
+    faults = [fault["pointer"] for fault in response.json().get("errors", [])] or ["(no errors)"]
+    unknown = [pointer for pointer in faults if not _known(case.operation.label, pointer)]
     if unknown:
         raise AssertionError(f"{case.operation.label} fits the document, and was refused for {unknown}")
 

@@ -35,15 +35,15 @@ LEAST = 5_000 if EXAMPLES else 500
 @pytest.fixture
 async def desk(bridge: Journey) -> AsyncGenerator[Office]:
     """The API over a record with everything in it, a case, a grant, parked statements and dead letters."""
-    async with office(bridge.settings, bridge.services) as opened:
-        sam, team = await opened.add_member("m-1"), opened.staff()
+    async with office(bridge.settings, bridge.services) as staff_office:
+        sam, team = await staff_office.add_member("m-1"), staff_office.staff()
         await sam.record()
         await sam.good("POST", "/v1/support-grants", {"reason": "Please look at my log.", "hours": 24})
-        other = await opened.add_member("m-2")
-        await other.record()
-        await other.submit(await team.select("m-2"))
+        colleague = await staff_office.add_member("m-2")
+        await colleague.record()
+        await colleague.submit(await team.select("m-2"))
         await bridge.send(completed("m-1"), completed("nobody"), *({"no": number} for number in range(20)))
-        yield opened
+        yield staff_office
 
 
 async def fuzzed(desk: Office, role: str, directory: Path) -> dict[str, Any]:
@@ -72,18 +72,20 @@ async def fuzzed(desk: Office, role: str, directory: Path) -> dict[str, Any]:
         stderr=asyncio.subprocess.STDOUT,
     )
     output, _ = await process.communicate()
-    found = orjson.loads(report.read_bytes()) if report.exists() else {"exit_code": process.returncode}
-    return {**found, "output": output.decode(errors="replace")}
+    outcome = orjson.loads(report.read_bytes()) if report.exists() else {"exit_code": process.returncode}
+    return {**outcome, "output": output.decode(errors="replace")}
 
 
 @pytest.mark.timeout(1800 if EXAMPLES else 180)
 async def test_every_role(desk: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each role may call anything: what it is told is in the document, and nothing crashes or is let through."""
     with collected_lines() as lines:
-        found = {role: await fuzzed(desk, role, tmp_path) for role in get_args(Role)}
-    failed = [f"as {role}:\n{one['output'][-20_000:]}" for role, one in found.items() if one["exit_code"] != 0]
+        reports = {role: await fuzzed(desk, role, tmp_path) for role in get_args(Role)}
+    failed = [
+        f"as {role}:\n{outcome['output'][-20_000:]}" for role, outcome in reports.items() if outcome["exit_code"] != 0
+    ]
     assert not failed, "\n".join(failed)
-    cases = {role: report["test_cases"]["generated"] for role, report in found.items()}
+    cases = {role: report["test_cases"]["generated"] for role, report in reports.items()}
     if EXAMPLES:
         with capsys.disabled():
             sys.stdout.write(f"\nCases: {sum(cases.values())}, of them {cases}; failures 0, 5xx 0.\n")
@@ -93,5 +95,5 @@ async def test_every_role(desk: Office, tmp_path: Path, capsys: pytest.CaptureFi
 
 def crashes(lines: io.BytesIO) -> list[dict[str, Any]]:
     """The log lines of calls that ended as a fault of ours."""
-    logged = [orjson.loads(line) for line in lines.getvalue().splitlines()]
-    return [line for line in logged if line["event"] in {"request_crashed", "request_failed"}]
+    log_lines = [orjson.loads(line) for line in lines.getvalue().splitlines()]
+    return [line for line in log_lines if line["event"] in {"request_crashed", "request_failed"}]

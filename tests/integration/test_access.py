@@ -20,8 +20,8 @@ from tests.support.storage import Rows, storage
 @pytest.fixture
 async def desk(settings: Settings) -> AsyncGenerator[Office]:
     """The API, called by anybody."""
-    async with open_office(settings) as opened:
-        yield opened
+    async with open_office(settings) as staff_office:
+        yield staff_office
 
 
 async def history(member: Person) -> list[dict[str, Any]]:
@@ -60,12 +60,12 @@ async def test_each_read_is_noted_in_plain_words(desk: Office) -> None:
     await sam.submit(case)
     await team.good("GET", f"/v1/register/cases/{case}/record")
     await team("GET", f"/v1/register/cases/{case}/evidence/{ids['file']}")
-    file, record, refused = await history(sam)
-    assert (file["parts"], record["parts"], refused["parts"]) == (["evidence"], ["submission"], [])
+    file, record, refusals = await history(sam)
+    assert (file["parts"], record["parts"], refusals["parts"]) == (["evidence"], ["submission"], [])
     assert record["right"] == {"kind": "audit case", "id": case}
-    assert (record["allowed"], refused["allowed"], refused["right"]["kind"]) == (True, False, "none")
+    assert (record["allowed"], refusals["allowed"], refusals["right"]["kind"]) == (True, False, "none")
     assert "the Register assessment team read the record that you submitted" in record["text"]
-    assert "jo.bloggs" not in str([file, record, refused])
+    assert "jo.bloggs" not in str([file, record, refusals])
 
 
 async def test_nothing_is_shown_that_could_not_be_noted(desk: Office, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,11 +113,11 @@ async def test_what_was_taken_back_meanwhile_is_not_shown(desk: Office, monkeypa
     entry = await sam.entry(title="a name by mistake")
     case = await team.select()
     await sam.submit(case)
-    noted = desk.services.access.record_read
+    record_read = desk.services.access.record_read
 
-    async def slow(*given: Any, **named: Any) -> None:
-        await noted(*given, **named)
-        monkeypatch.setattr(desk.services.access, "record_read", noted)
+    async def slow(*arguments: Any, **options: Any) -> None:
+        await record_read(*arguments, **options)
+        monkeypatch.setattr(desk.services.access, "record_read", record_read)
         await team.decide(case, "return")
         await sam.good("PATCH", f"/v1/log/{entry}", {"title": "taken out"})
         await sam.submit(case)
@@ -143,8 +143,8 @@ async def test_words_in_an_address_are_not_kept(desk: Office) -> None:
 async def test_a_list_with_one_order_takes_no_sort(desk: Office, path: str) -> None:
     """A sort that would be ignored is refused, naming the parameter."""
     sam = await desk.add_member()
-    refused = await sam("GET", f"{path}?sort=-nonsense")
-    assert (refused.status, refused.body["errors"][0]["pointer"]) == (422, "?sort")
+    refusal = await sam("GET", f"{path}?sort=-nonsense")
+    assert (refusal.status, refusal.body["errors"][0]["pointer"]) == (422, "?sort")
 
 
 async def test_support_reads_under_a_live_grant_alone(desk: Office) -> None:
@@ -164,8 +164,8 @@ async def test_support_reads_under_a_live_grant_alone(desk: Office) -> None:
     assert await statuses() == {404}
     grant = await sam.good("POST", "/v1/support-grants", {"reason": "It does not save.", "hours": 1})
     for path in paths.values():
-        theirs, own = await helper("GET", f"/v1/members/m-1/{path}"), await sam("GET", f"/v1/{path}")
-        assert (theirs.status, theirs.raw) == (200, own.raw), path
+        helper_view, member_view = await helper("GET", f"/v1/members/m-1/{path}"), await sam("GET", f"/v1/{path}")
+        assert (helper_view.status, helper_view.raw) == (200, member_view.raw), path
     rows = (await history(sam))[: len(paths)]
     assert [row["parts"] for row in reversed(rows)] == [[part] for part in paths]
     assert {row["right"]["id"] for row in rows} == {grant["id"]}
@@ -177,19 +177,19 @@ async def test_support_reads_under_a_live_grant_alone(desk: Office) -> None:
     past = (await grants.get(grant["id"]))["created_at"]
     await grants.set({"_id": again["id"]}, expires_at=past)
     assert await statuses() == {404}
-    states = [one["state"] for one in (await sam.good("GET", "/v1/support-grants"))["items"]]
+    states = [grant["state"] for grant in (await sam.good("GET", "/v1/support-grants"))["items"]]
     assert states == ["expired", "revoked"]
 
 
 async def test_a_grant_lets_nobody_write_and_nobody_else_in(desk: Office) -> None:
     """R63: the grant is for reading, for one member's record, and for the support role."""
     sam, kim = await desk.add_member("m-1"), await desk.add_member("m-2")
-    ids, hers = await sam.record(), await kim.record()
+    ids, kim_ids = await sam.record(), await kim.record()
     await sam.good("POST", "/v1/support-grants", {"reason": "Help.", "hours": 1})
     helper = desk.staff("support")
     assert (await helper("PATCH", f"/v1/members/m-1/log/{ids['entry']}", {"title": "x"})).status == 405
-    assert (await helper("GET", f"/v1/members/m-1/log/{hers['entry']}")).status == 404
-    assert (await helper("GET", f"/v1/members/m-2/log/{hers['entry']}")).status == 404
+    assert (await helper("GET", f"/v1/members/m-1/log/{kim_ids['entry']}")).status == 404
+    assert (await helper("GET", f"/v1/members/m-2/log/{kim_ids['entry']}")).status == 404
     assert (await helper("GET", f"/v1/log/{ids['entry']}")).status == 403
     assert (await desk.staff("register")("GET", "/v1/members/m-1/log")).status == 403
     assert (await kim("GET", "/v1/members/m-1/log")).status == 403
@@ -211,8 +211,8 @@ async def test_denials_are_noted(desk: Office) -> None:
         (kims, 404, None), (kims, 403, key), ("staff-1", 403, None),
         ("staff-1", 404, key), ("staff-1", 404, None),
     ]  # fmt: skip
-    told = await history(sam)
-    assert [row["reader"] for row in told] == ["the support team", "a member"]
+    refused_rows = await history(sam)
+    assert [row["reader"] for row in refused_rows] == ["the support team", "a member"]
     assert await history(kim) == []
 
 
@@ -258,9 +258,11 @@ async def note(services: wiring.Services, count: int, member: str = "m-1") -> No
 
 async def test_writers_in_several_processes_make_one_chain(settings: Settings) -> None:
     """Invariant 6: rows noted at once by services that share nothing but the store follow one another."""
-    async with wiring.services(settings) as one, wiring.services(settings) as two:
-        await one.stores.prepare()
-        await asyncio.gather(*[note(services, 10, f"m-{n % 2}") for n, services in enumerate((one, two) * 4)])
+    async with wiring.services(settings) as first_services, wiring.services(settings) as two:
+        await first_services.stores.prepare()
+        await asyncio.gather(
+            *[note(services, 10, f"m-{n % 2}") for n, services in enumerate((first_services, two) * 4)]
+        )
         verdict = await two.access.verify()
         assert (verdict.faults, verdict.rows) == ([], 80)
         assert sum(head["seq"] for head in verdict.heads) == 80
@@ -298,7 +300,7 @@ async def test_every_tampering_is_found(settings: Settings, fault: str) -> None:
         assert (await services.access.verify()).faults == []
         await TAMPERINGS[fault](storage(services).access_log, storage(services).access_heads)
         faults = (await services.access.verify()).faults
-        assert any(fault in found for found in faults), faults
+        assert any(fault in text for text in faults), faults
 
 
 async def test_noted_heads_find_a_forged_end(settings: Settings) -> None:
@@ -306,14 +308,16 @@ async def test_noted_heads_find_a_forged_end(settings: Settings) -> None:
     async with wiring.services(settings) as services:
         await services.stores.prepare()
         await note(services, 10)
-        noted = tuple((await services.access.verify()).heads)
+        early_heads = tuple((await services.access.verify()).heads)
         rows, heads = storage(services).access_log, storage(services).access_heads
         await rows.delete({"seq": {"$gt": 8}})
         await heads.set({"seq": 10}, seq=8, hash=(await rows.first({"seq": 8}))["hash"])
         assert (await services.access.verify()).faults == []
-        assert any("removed from the end" in fault for fault in (await services.access.verify(noted)).faults)
+        assert any("removed from the end" in fault for fault in (await services.access.verify(early_heads)).faults)
         await note(services, 2)
-        assert any("not the one that was noted" in fault for fault in (await services.access.verify(noted)).faults)
+        assert any(
+            "not the one that was noted" in fault for fault in (await services.access.verify(early_heads)).faults
+        )
 
 
 async def test_no_row_names_the_member(settings: Settings) -> None:
@@ -323,7 +327,7 @@ async def test_no_row_names_the_member(settings: Settings) -> None:
         await note(services, 3)
         rows = await storage(services).access_log.all()
         assert not holds(rows, "m-1")
-        found = await services.access.history("m-1", 2, None)
-        assert (found.total, len(found.items)) == (3, 2)
-        assert len((await services.access.history("m-1", 2, found.next)).items) == 1
+        page = await services.access.history("m-1", 2, None)
+        assert (page.total, len(page.items)) == (3, 2)
+        assert len((await services.access.history("m-1", 2, page.next)).items) == 1
         assert (await services.access.history("m-2", 2, None)).total == 0

@@ -118,19 +118,19 @@ class Scene:
 
     async def call(self, person: Person, route: str, method: str | None = None) -> Reply:
         """Call a route as somebody, with the member's own ids in the address."""
-        declared, path = route.split(" ")
+        http_method, path = route.split(" ")
         form = FormData()
         form.add_field("file", b"x", filename="x.txt", content_type="text/plain")
         upload = form if route == "POST /v1/log/{entry_id}/evidence" else None
-        body = upload or BODIES.get(route, BODIES.get(declared))
-        return await person(method or declared, path.format(**self.ids), body)
+        body = upload or BODIES.get(route, BODIES.get(http_method))
+        return await person(method or http_method, path.format(**self.ids), body)
 
 
 @pytest.fixture
 async def office(settings: Settings) -> AsyncGenerator[Office]:
     """The API, called by anybody."""
-    async with open_office(settings) as opened:
-        yield opened
+    async with open_office(settings) as desk:
+        yield desk
 
 
 async def scene(office: Office, situation: str) -> Scene:
@@ -170,9 +170,9 @@ def test_every_route_has_a_row(office: Office) -> None:
     """A route that nobody has thought about cannot be added: it has no row, or a row with other roles."""
     app = office.client.app
     assert app is not None
-    served = {(route.method, route.resource.canonical) for route in app.router.routes() if route.resource is not None}
-    ours = {f"{method} {path}" for method, path in served if method not in {"HEAD", "OPTIONS", "*"}}
-    assert {route for route in ours if not route.split(" ")[1].startswith(OTHER_DOOR)} == set(MATRIX)
+    routes = {(route.method, route.resource.canonical) for route in app.router.routes() if route.resource is not None}
+    paths = {f"{method} {path}" for method, path in routes if method not in {"HEAD", "OPTIONS", "*"}}
+    assert {route for route in paths if not route.split(" ")[1].startswith(OTHER_DOOR)} == set(MATRIX)
 
 
 async def test_a_role_that_is_not_enough_is_refused(office: Office) -> None:
@@ -216,12 +216,12 @@ async def test_who_sees_a_members_words(office: Office, situation: str) -> None:
             if "/exports/" in route and person.role == MEMBER:
                 continue  # the other member's own copies, which have no member in the address
             reply = await here.call(person, route)
-            shown = person.role in row.roles and row.sees == situation
+            is_visible = person.role in row.roles and row.sees == situation
             case = f"{route} by {person.role}, {situation}: {reply.status}"
             if row.sees in {"submitted", "granted"} and situation != "other's":
-                assert reply.status == (200 if shown else 404 if person.role in row.roles else 403), case
+                assert reply.status == (200 if is_visible else 404 if person.role in row.roles else 403), case
                 assert (await here.call(person, route, "HEAD")).status == reply.status, case
-            if not shown:
+            if not is_visible:
                 assert SECRET.encode() not in reply.raw, case
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from bridge.domain.members.messages import MemberIn
 from bridge.settings import Settings
-from tests.support.audit import BEFORE, DECLARED, OTHER_PERIOD, PERIOD, SECRET, Office, Person, open_office
+from tests.support.audit import BEFORE, DECLARATION_BODY, OTHER_PERIOD, PERIOD, SECRET, Office, Person, open_office
 from tests.support.statements import member
 from tests.support.storage import storage
 
@@ -19,8 +19,8 @@ from tests.support.storage import storage
 @pytest.fixture
 async def office(settings: Settings) -> AsyncGenerator[Office]:
     """The API, called by anybody."""
-    async with open_office(settings) as opened:
-        yield opened
+    async with open_office(settings) as desk:
+        yield desk
 
 
 async def submit_button(person: Person, period_id: str = PERIOD) -> tuple[bool, str | None]:
@@ -47,7 +47,7 @@ async def test_a_case_from_selection_to_outcome(office: Office) -> None:
     sam, team = await office.add_member(), office.staff()
     await sam.record()
     assert await submit_button(sam) == (False, "not_selected"), "R54: shown, off, with its reason"
-    case = await team.select(due=office.today() + timedelta(days=10))
+    case = await team.select(due_date=office.today() + timedelta(days=10))
     assert await submit_button(sam) == (True, None)
     first = await sam.submit(case)
     assert first["counts"] == {"log": 1, "plan": 1, "links": 1, "comments": 1, "evidence": 1}
@@ -59,11 +59,11 @@ async def test_a_case_from_selection_to_outcome(office: Office) -> None:
     second = await sam.submit(case)
     assert second["receipt"] != first["receipt"]
     assert second["counts"]["log"] == 2
-    closed = await team.decide(case, "close", outcome="met")
-    assert [step["move"] for step in closed["history"]] == ["select", "submit", "return", "submit", "close"]
-    (mine,) = (await sam.good("GET", "/v1/audit"))["items"]
-    assert (mine["state"], mine["outcome"], mine["receipt"]) == ("closed", "met", second["receipt"])
-    assert all(one["accepted_at"] for one in mine["declarations"])
+    closing = await team.decide(case, "close", outcome="met")
+    assert [step["move"] for step in closing["history"]] == ["select", "submit", "return", "submit", "close"]
+    (case_view,) = (await sam.good("GET", "/v1/audit"))["items"]
+    assert (case_view["state"], case_view["outcome"], case_view["receipt"]) == ("closed", "met", second["receipt"])
+    assert all(declaration["accepted_at"] for declaration in case_view["declarations"])
     assert (await sam.good("GET", "/v1/me"))["audit"][0]["id"] == case
     assert await submit_button(sam) == (False, "not_selected")
 
@@ -72,18 +72,18 @@ async def test_submitting_again_gives_the_same_receipt(office: Office) -> None:
     """R55: submission is idempotent, with or without a key."""
     sam, team = await office.add_member(), office.staff()
     case = await team.select()
-    first = await sam("POST", f"/v1/audit/{case}/submission", DECLARED)
-    again = await sam("POST", f"/v1/audit/{case}/submission", DECLARED)
+    first = await sam("POST", f"/v1/audit/{case}/submission", DECLARATION_BODY)
+    again = await sam("POST", f"/v1/audit/{case}/submission", DECLARATION_BODY)
     assert (first.status, again.status) == (201, 200)
     assert first.body == again.body
     await team.decide(case, "return")
-    keyed = {"Idempotency-Key": "second"}
-    second = await sam("POST", f"/v1/audit/{case}/submission", DECLARED, **keyed)
+    key_header = {"Idempotency-Key": "second"}
+    second = await sam("POST", f"/v1/audit/{case}/submission", DECLARATION_BODY, **key_header)
     await team.decide(case, "return")
-    late = await sam("POST", f"/v1/audit/{case}/submission", DECLARED, **keyed)
+    late = await sam("POST", f"/v1/audit/{case}/submission", DECLARATION_BODY, **key_header)
     assert (late.status, late.body) == (201, second.body), "a repeat that comes late submits nothing anew"
-    other = await sam("POST", f"/v1/audit/{case}/submission", {"declarations": []}, **keyed)
-    assert (other.status, other.problem) == (409, "conflict")
+    repeated_reply = await sam("POST", f"/v1/audit/{case}/submission", {"declarations": []}, **key_header)
+    assert (repeated_reply.status, repeated_reply.problem) == (409, "conflict")
     assert (await sam.good("GET", "/v1/audit"))["items"][0]["state"] == "returned"
 
 
@@ -91,11 +91,11 @@ async def test_only_who_is_selected_submits(office: Office) -> None:
     """R54: the server enforces it, and another member's case is no key to anything."""
     sam, kim, team = await office.add_member("m-1"), await office.add_member("m-2"), office.staff()
     case = await team.select("m-1")
-    refused = await kim("POST", f"/v1/audit/{case}/submission", DECLARED)
-    assert (refused.status, refused.problem) == (409, "not-selected")
+    refusal = await kim("POST", f"/v1/audit/{case}/submission", DECLARATION_BODY)
+    assert (refusal.status, refusal.problem) == (409, "not-selected")
     await team.select("m-2")
-    other = await kim("POST", f"/v1/audit/{case}/submission", DECLARED)
-    assert (other.status, other.problem) == (404, "not-found")
+    second = await kim("POST", f"/v1/audit/{case}/submission", DECLARATION_BODY)
+    assert (second.status, second.problem) == (404, "not-found")
     assert (await sam.good("GET", "/v1/audit"))["items"][0]["state"] == "selected"
 
 
@@ -103,9 +103,14 @@ async def test_every_declaration_is_needed(office: Office) -> None:
     """R55: what is not declared is named, and nothing is submitted."""
     sam, team = await office.add_member(), office.staff()
     case = await team.select()
-    given = {"declarations": [{**DECLARED["declarations"][0], "accepted": False}, *DECLARED["declarations"][1:]]}
-    refused = await sam("POST", f"/v1/audit/{case}/submission", given)
-    assert (refused.status, refused.problem, len(refused.body["errors"])) == (422, "validation", 1)
+    body = {
+        "declarations": [
+            {**DECLARATION_BODY["declarations"][0], "accepted": False},
+            *DECLARATION_BODY["declarations"][1:],
+        ]
+    }
+    refusal = await sam("POST", f"/v1/audit/{case}/submission", body)
+    assert (refusal.status, refusal.problem, len(refusal.body["errors"])) == (422, "validation", 1)
     assert (await sam.good("GET", "/v1/audit"))["items"][0]["state"] == "selected"
 
 
@@ -114,7 +119,7 @@ async def test_the_snapshot_is_what_was_submitted(office: Office) -> None:
     sam, team = await office.add_member(), office.staff()
     ids = await sam.record()
     await sam.entry(BEFORE, title="Before the period")
-    dropped = await sam.plan_item(status="not_pursued", status_reason="The course was cancelled.")
+    dropped_id = await sam.plan_item(status="not_pursued", status_reason="The course was cancelled.")
     case = await team.select()
     receipt = await sam.submit(case)
     reply = await team("GET", f"/v1/register/cases/{case}/record")
@@ -123,7 +128,10 @@ async def test_the_snapshot_is_what_was_submitted(office: Office) -> None:
     record = reply.body
     assert [entry["id"] for entry in record["log"]] == [ids["entry"]], "R56: of the period alone"
     assert record["log"][0]["description"] == SECRET
-    assert {item["id"]: item["status"] for item in record["plan"]} == {ids["item"]: "planned", dropped: "not_pursued"}
+    assert {item["id"]: item["status"] for item in record["plan"]} == {
+        ids["item"]: "planned",
+        dropped_id: "not_pursued",
+    }
     assert record["links"] == [{"log_id": ids["entry"], "plan_id": ids["item"]}], "R58"
     assert [comment["id"] for comment in record["comments"]] == [ids["comment"]], "R59"
     assert [file["id"] for file in record["evidence"]] == [ids["file"]]
@@ -150,14 +158,14 @@ async def test_what_is_linked_from_the_period_is_submitted(office: Office) -> No
     sam, team = await office.add_member(), office.staff()
     entry = await sam.entry()
     earlier = await sam.plan_item(start_date="2024-05-01", completion_date="2024-06-01")
-    alone = await sam.plan_item(start_date="2024-05-01", completion_date="2024-06-01")
+    lone_item = await sam.plan_item(start_date="2024-05-01", completion_date="2024-06-01")
     await sam.good("PUT", f"/v1/log/{entry}/links/{earlier}")
     case = await team.select()
     await sam.submit(case)
     record = await team.good("GET", f"/v1/register/cases/{case}/record")
     assert [item["id"] for item in record["plan"]] == [earlier]
     assert (await sam("PATCH", f"/v1/plan/{earlier}", {"title": "x"})).problem == "record-frozen"
-    assert (await sam("PATCH", f"/v1/plan/{alone}", {"title": "x"})).status == 200
+    assert (await sam("PATCH", f"/v1/plan/{lone_item}", {"title": "x"})).status == 200
 
 
 async def test_a_period_has_both_its_ends(office: Office) -> None:
@@ -191,7 +199,7 @@ async def test_decisions_that_the_state_does_not_allow(office: Office) -> None:
     await team.decide(case, "close")
     for body in (close, return_, {"decision": "withdraw"}, {"decision": "satisfied_elsewhere"}):
         assert ((await team("POST", path, body)).problem, body) == ("conflict", body)
-    assert (await sam("POST", f"/v1/audit/{case}/submission", DECLARED)).problem == "not-selected"
+    assert (await sam("POST", f"/v1/audit/{case}/submission", DECLARATION_BODY)).problem == "not-selected"
 
 
 async def test_a_repeated_decision_gives_the_first_answer(office: Office) -> None:
@@ -225,8 +233,8 @@ async def test_a_decision_needs_what_belongs_to_it(office: Office) -> None:
     }
     for pointer, bodies in wrong.items():
         for body in bodies:
-            refused = await team("POST", f"/v1/register/cases/{case}/decisions", body)
-            assert (refused.status, [fault["pointer"] for fault in refused.body["errors"]]) == (422, [pointer])
+            refusal = await team("POST", f"/v1/register/cases/{case}/decisions", body)
+            assert (refusal.status, [fault["pointer"] for fault in refusal.body["errors"]]) == (422, [pointer])
 
 
 async def test_more_time(office: Office) -> None:
@@ -244,9 +252,9 @@ async def test_more_time(office: Office) -> None:
     assert SECRET not in str(row), "a list has no words of the member's"
     await team.decide(case, "decline_extension")
     await sam.good("POST", path, {"until": until, "reason": "Ill."})
-    granted = await team.decide(case, "grant_extension")
-    assert granted["due_date"] == until
-    assert [asked["decision"] for asked in granted["extensions"]] == ["declined", "granted"]
+    extension_answer = await team.decide(case, "grant_extension")
+    assert extension_answer["due_date"] == until
+    assert [extension["decision"] for extension in extension_answer["extensions"]] == ["declined", "granted"]
 
 
 async def test_a_member_is_selected_once(office: Office) -> None:
@@ -272,13 +280,13 @@ async def test_readiness_is_advice(office: Office) -> None:
     assert len(empty["advice"]) == 2
     entry, item = await sam.entry(draft=False), await sam.plan_item()
     await sam.plan_item(status="not_pursued")
-    found = await sam.good("GET", f"/v1/audit/{case}/readiness")
-    assert [one["id"] for one in found["planned_not_logged"]] == [item]
-    assert [one["id"] for one in found["logged_not_planned"]] == [entry]
-    assert len(found["unexplained"]) == 1
-    gaps = {gap["id"]: [field["name"] for field in gap["fields"]] for gap in found["missing"]}
+    readiness = await sam.good("GET", f"/v1/audit/{case}/readiness")
+    assert [item["id"] for item in readiness["planned_not_logged"]] == [item]
+    assert [entry["id"] for entry in readiness["logged_not_planned"]] == [entry]
+    assert len(readiness["unexplained"]) == 1
+    gaps = {gap["id"]: [field["name"] for field in gap["fields"]] for gap in readiness["missing"]}
     assert "learning" in gaps[entry]
-    assert all(field["label"] for gap in found["missing"] for field in gap["fields"])
+    assert all(field["label"] for gap in readiness["missing"] for field in gap["fields"])
     await sam.submit(case)
 
 

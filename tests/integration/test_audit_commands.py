@@ -22,14 +22,14 @@ from tests.unit.test_bounces import report
 READER = Reader("staff-1", ("register",), "GET /v1/register/cases/{case_id}/record", "c-1")
 
 
-async def run(settings: Settings, *arguments: str, given: bytes = b"") -> tuple[int, bytes, str]:
+async def run(settings: Settings, *arguments: str, stdin: bytes = b"") -> tuple[int, bytes, str]:
     """Run a command; returns its exit code, standard output and standard error without log lines."""
     process = await asyncio.create_subprocess_exec(
         CLI, *arguments, env=environment_of(settings), stdin=PIPE, stdout=PIPE, stderr=PIPE
     )
-    out, err = await process.communicate(given)
-    said = [line for line in err.decode().splitlines() if not line.startswith("{")]
-    return process.returncode or 0, out, "\n".join(said)
+    out, err = await process.communicate(stdin)
+    lines = [line for line in err.decode().splitlines() if not line.startswith("{")]
+    return process.returncode or 0, out, "\n".join(lines)
 
 
 async def test_verify_access_log(settings: Settings, tmp_path: Path) -> None:
@@ -38,18 +38,18 @@ async def test_verify_access_log(settings: Settings, tmp_path: Path) -> None:
         await services.stores.prepare()
         for number in range(3):
             await services.access.record_read(READER, "m-1", Right("audit_case", f"c-{number}"), ("submission",))
-        code, heads, said = await run(settings, "verify-access-log")
-        assert (code, said) == (0, "3 rows, 0 faults")
+        code, heads, lines = await run(settings, "verify-access-log")
+        assert (code, lines) == (0, "3 rows, 0 faults")
         assert sum(orjson.loads(line)["seq"] for line in heads.splitlines()) == 3
-        noted = tmp_path / "noted.ndjson"
-        noted.write_bytes(heads)
-        assert (await run(settings, "verify-access-log", "--noted", str(noted)))[0] == 0
+        heads_file = tmp_path / "noted.ndjson"
+        heads_file.write_bytes(heads)
+        assert (await run(settings, "verify-access-log", "--noted", str(heads_file)))[0] == 0
         rows = storage(services).access_log
         await rows.set({"seq": 2}, subject="nobody")
-        code, _, said = await run(settings, "verify-access-log")
-        assert (code, "row 2: changed" in said) == (1, True)
-    noted.write_bytes(b"{}")
-    assert (await run(settings, "verify-access-log", "--noted", str(noted)))[0] == 2
+        code, _, lines = await run(settings, "verify-access-log")
+        assert (code, "row 2: changed" in lines) == (1, True)
+    heads_file.write_bytes(b"{}")
+    assert (await run(settings, "verify-access-log", "--noted", str(heads_file)))[0] == 2
 
 
 @pytest.mark.timeout(180)
@@ -65,10 +65,10 @@ async def test_the_worker_sends_and_hears_of_a_bounce(settings: Settings, tmp_pa
             await post.until(1, within=60)
         finally:
             await asyncio.to_thread(worker.stop)
-        mark = str(post.delivered[0]["Message-ID"])
-        code, _, said = await run(settings, "bounced", given=report().replace(b"<abc@example.org>", mark.encode()))
-        assert (code, said) == (0, "noted: 5.1.1")
+        mark = str(post.mails[0]["Message-ID"])
+        code, _, lines = await run(settings, "bounced", stdin=report().replace(b"<abc@example.org>", mark.encode()))
+        assert (code, lines) == (0, "noted: 5.1.1")
         (notice,) = (await desk.staff("ops").good("GET", "/v1/ops/notices?state=bounced"))["items"]
         assert notice["status"] == "5.1.1"
-        code, _, said = await run(settings, "bounced", given=b"Subject: I am away\n\n")
-        assert (code, said) == (0, "not a notice that came back")
+        code, _, lines = await run(settings, "bounced", stdin=b"Subject: I am away\n\n")
+        assert (code, lines) == (0, "not a notice that came back")

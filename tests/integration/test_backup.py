@@ -23,36 +23,36 @@ from bridge.store.operations.dump import NONE, Dump
 from bridge.store.privacy.erasures import WrongErasureKey
 from tests.support.calls import calls
 from tests.support.commands import run
-from tests.support.life import MARK, MEMBER, Life, life
+from tests.support.life import MARK, MEMBER, Life, open_life
 from tests.support.processes import CLI, environment_of
 from tests.support.storage import storage
 
-OURS = {"_id": {"$nin": ["backup", "schema", "members", "backup_probe"]}}
+COMPARED_META_ROWS = {"_id": {"$nin": ["backup", "schema", "members", "backup_probe"]}}
 """What of ``meta`` a restore leaves as it was."""
 
 
 @pytest.fixture
-async def lived(settings: Settings, tmp_path: Path) -> AsyncGenerator[Life]:
+async def life(settings: Settings, tmp_path: Path) -> AsyncGenerator[Life]:
     """A member with something in every collection, in a migrated database."""
-    async with life(settings, tmp_path) as one:
-        await one.bridge.services.migrations.run()
-        await one.live()
-        yield one
+    async with open_life(settings, tmp_path) as life_of_member:
+        await life_of_member.bridge.services.migrations.run()
+        await life_of_member.live()
+        yield life_of_member
 
 
 @pytest.fixture
 def key(tmp_path: Path) -> tuple[str, Path]:
     """A public key, and the file of the private one."""
-    made = pyrage.x25519.Identity.generate()
+    identity = pyrage.x25519.Identity.generate()
     file = tmp_path / "key.txt"
-    file.write_text(f"# created for a test\n{made}\n")
-    return str(made.to_public()), file
+    file.write_text(f"# created for a test\n{identity}\n")
+    return str(identity.to_public()), file
 
 
 def elsewhere(settings: Settings) -> Settings:
     """The same server with an empty database."""
-    told = {name: getattr(settings, name) for name in settings.model_fields_set}
-    return load(**{**told, "mongo_database": f"{settings.mongo_database}r"})
+    fields = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return load(**{**fields, "mongo_database": f"{settings.mongo_database}r"})
 
 
 async def backed_up(settings: Settings, target: Path, *recipients: str) -> None:
@@ -84,15 +84,15 @@ def contents(settings: Settings) -> dict[str, list[Any]]:
         database = client[settings.mongo_database]
         names = sorted(database.list_collection_names())
         return {
-            name: list(database[name].find(OURS if name == "meta" else {}).sort("_id", 1))
+            name: list(database[name].find(COMPARED_META_ROWS if name == "meta" else {}).sort("_id", 1))
             for name in names
             if database[name].count_documents({})
         }
 
 
-async def test_the_drill(lived: Life, tmp_path: Path, key: tuple[str, Path]) -> None:
+async def test_the_drill(life: Life, tmp_path: Path, key: tuple[str, Path]) -> None:
     """Backed up and restored, every field of every document is there again, and the access log verifies."""
-    settings = lived.bridge.settings
+    settings = life.bridge.settings
     backups = tmp_path / "backups"
     backups.mkdir()
     code, _, err = await run(settings, "backup", str(backups), "--recipient", key[0])
@@ -102,68 +102,68 @@ async def test_the_drill(lived: Life, tmp_path: Path, key: tuple[str, Path]) -> 
     assert target.stat().st_mode & 0o777 == 0o600
     before = contents(settings)
     assert len(before) >= 27, sorted(before)
-    restored = elsewhere(settings)
-    code, _, err = await run(restored, "restore", str(target), "--identity", str(key[1]))
+    target_settings = elsewhere(settings)
+    code, _, err = await run(target_settings, "restore", str(target), "--identity", str(key[1]))
     assert code == 0, err
-    assert contents(restored) == before
-    assert (await run(restored, "verify-access-log"))[0] == 0
-    async with wiring.services(restored) as services:
-        document, content = await services.evidence.content(MEMBER, lived.ids["file"])
+    assert contents(target_settings) == before
+    assert (await run(target_settings, "verify-access-log"))[0] == 0
+    async with wiring.services(target_settings) as services:
+        document, content = await services.evidence.content(MEMBER, life.ids["file"])
         assert b"".join([data async for data in content]) == (f"{MARK}-evidence" * 1000).encode()
         assert document["name"] == "notes.txt"
         indexes = await storage(services).log_entries.indexes()
         assert {"merge", "by_date"} <= indexes.keys()
-    noted = await lived.storage.meta.get("backup")
-    assert noted["consistency"] != NONE
-    assert noted["at"].tzinfo is not None
+    row = await life.storage.meta.get("backup")
+    assert row["consistency"] != NONE
+    assert row["at"].tzinfo is not None
 
 
-async def test_whoever_was_erased_since_is_erased_again(lived: Life, tmp_path: Path) -> None:
+async def test_whoever_was_erased_since_is_erased_again(life: Life, tmp_path: Path) -> None:
     """The ledger is kept elsewhere; after the restore nothing of the erased member is there (invariant 8)."""
-    settings, target = lived.bridge.settings, tmp_path / "cpd.backup"
+    settings, target = life.bridge.settings, tmp_path / "cpd.backup"
     await backed_up(settings, target)
-    assert (await lived.bridge.services.erasures.request(MEMBER, "dpo"))["state"] == "erased"
+    assert (await life.bridge.services.erasures.request(MEMBER, "dpo"))["state"] == "erased"
     code, out, err = await run(settings, "erasures")
     assert code == 0, err
     assert MEMBER not in out
     ledger = tmp_path / "ledger.ndjson"
     ledger.write_text(out)
-    restored = elsewhere(settings)
-    assert (await run(restored, "restore", str(target), "--erasures", str(ledger)))[0] == 0
-    rows = [row for name, rows in contents(restored).items() if name != "outbox" for row in map(str, rows)]
+    target_settings = elsewhere(settings)
+    assert (await run(target_settings, "restore", str(target), "--erasures", str(ledger)))[0] == 0
+    rows = [row for name, rows in contents(target_settings).items() if name != "outbox" for row in map(str, rows)]
     assert [row for row in rows if (MARK in row or f"'{MEMBER}'" in row) and "unknown" not in row] == []
-    async with wiring.services(restored) as services:
+    async with wiring.services(target_settings) as services:
         assert (await services.access.verify()).faults == []
         assert await services.stores.erasures.among([f"member:{MEMBER}"]) == {f"member:{MEMBER}"}
-        async with calls(restored, services, "dpo", "privacy") as call:
-            status, told = await call("POST", f"/v1/members/{MEMBER}/erasure")
-    assert (status, told) == (200, await erasure_of(lived)), "asking again tells what was told before"
+        async with calls(target_settings, services, "dpo", "privacy") as call:
+            status, body = await call("POST", f"/v1/members/{MEMBER}/erasure")
+    assert (status, body) == (200, await erasure_of(life)), "asking again tells what was told before"
 
 
-async def erasure_of(lived: Life) -> dict[str, Any]:
+async def erasure_of(life: Life) -> dict[str, Any]:
     """What the data protection team is told of the member's erasure."""
-    return await lived.office.staff("privacy").good("POST", f"/v1/members/{MEMBER}/erasure")
+    return await life.office.staff("privacy").good("POST", f"/v1/members/{MEMBER}/erasure")
 
 
 async def test_a_wrong_erasure_key_is_refused_with_nothing_written(settings: Settings, tmp_path: Path) -> None:
     """Decision 12: under another key, or none, the erased of the backup would come back with a replay."""
-    target, own = tmp_path / "cpd.backup", SecretStr("a secret that this deployment was given")
-    async with wiring.services(settings.model_copy(update={"erasure_key": own})) as services:
+    target, secret = tmp_path / "cpd.backup", SecretStr("a secret that this deployment was given")
+    async with wiring.services(settings.model_copy(update={"erasure_key": secret})) as services:
         await services.stores.erasures.key.get()
     await backed_up(settings, target)
-    restored = elsewhere(settings)
+    target_settings = elsewhere(settings)
     for wrong in (SecretStr("a secret that was given to another one"), None):
         with pytest.raises(WrongErasureKey):
-            await restore(restored.model_copy(update={"erasure_key": wrong}), BackupReader(target, None))
-    assert contents(restored) == {}
-    await restore(restored.model_copy(update={"erasure_key": own}), BackupReader(target, None))
+            await restore(target_settings.model_copy(update={"erasure_key": wrong}), BackupReader(target, None))
+    assert contents(target_settings) == {}
+    await restore(target_settings.model_copy(update={"erasure_key": secret}), BackupReader(target, None))
 
 
 def damaged(whole: bytes) -> dict[str, bytes]:
     """A file in the ways that it may be damaged."""
     half = len(whole) // 2
-    flipped = whole[:half] + bytes([whole[half] ^ 1]) + whole[half + 1 :]
-    return {"a bit": flipped, "the end": whole[:-40], "half": whole[:half], "nothing": b"", "more": whole + b"more"}
+    one_bit_off = whole[:half] + bytes([whole[half] ^ 1]) + whole[half + 1 :]
+    return {"a bit": one_bit_off, "the end": whole[:-40], "half": whole[:half], "nothing": b"", "more": whole + b"more"}
 
 
 @pytest.mark.parametrize("encrypted", [True, False])
@@ -175,7 +175,7 @@ async def test_a_damaged_file_is_refused_with_nothing_written(
     target = tmp_path / "cpd.backup"
     await backed_up(settings, target, *([key[0]] if encrypted else []))
     whole = target.read_bytes()
-    named = ["--identity", str(key[1])] if encrypted else []
+    options = ["--identity", str(key[1])] if encrypted else []
     for name, bad in damaged(whole).items():
         target.write_bytes(bad)
         if name == "more" and not encrypted:
@@ -183,13 +183,13 @@ async def test_a_damaged_file_is_refused_with_nothing_written(
         with pytest.raises(BadBackup):
             BackupReader(target, key[1]).verify()
     target.write_bytes(damaged(whole)["half"])
-    code, _, err = await run(elsewhere(settings), "restore", str(target), *named)
+    code, _, err = await run(elsewhere(settings), "restore", str(target), *options)
     assert (code, "Traceback" in err) == (1, False), err
     target.write_bytes(whole)
     if encrypted:
-        other = tmp_path / "other.txt"
-        other.write_text(str(pyrage.x25519.Identity.generate()))
-        for identity in (other, None):
+        second = tmp_path / "other.txt"
+        second.write_text(str(pyrage.x25519.Identity.generate()))
+        for identity in (second, None):
             with pytest.raises(BadBackup):
                 BackupReader(target, identity).verify()
     assert contents(elsewhere(settings)) == {}
@@ -216,13 +216,13 @@ async def test_a_restore_that_was_broken_off_is_not_served(settings: Settings, t
     """The mark of a restore stays until its end, and who starts refuses it, as does the next restore."""
     await seeded(settings)
     await backed_up(settings, tmp_path / "cpd.backup")
-    other = elsewhere(settings)
-    async with wiring.services(other) as services:
+    second = elsewhere(settings)
+    async with wiring.services(second) as services:
         await Dump(services.stores.database).note("restoring", {})
-    code, _, err = await run(other, "api")
+    code, _, err = await run(second, "api")
     assert (code, "restore" in err) == (1, True)
     with pytest.raises(Conflict):
-        await restore(other, BackupReader(tmp_path / "cpd.backup", None))
+        await restore(second, BackupReader(tmp_path / "cpd.backup", None))
 
 
 async def test_nothing_is_overwritten_and_nothing_half_made_stays(settings: Settings, tmp_path: Path) -> None:
@@ -282,8 +282,8 @@ def test_memory_stays_flat(tmp_path: Path, key: tuple[str, Path]) -> None:
             writer.part("x", part)
         writer.close()
     assert BackupReader(target, key[1]).verify()[1]["collections"]["x"]["documents"] == 260 * 32
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
-    assert grown < 200 * 2**20, f"{grown / 2**20:.0f} MB for {target.stat().st_size / 2**20:.0f}"
+    growth = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    assert growth < 200 * 2**20, f"{growth / 2**20:.0f} MB for {target.stat().st_size / 2**20:.0f}"
 
 
 def _document(data: bytes) -> bytes:

@@ -32,7 +32,7 @@ from tests.support.processes import worker_process
 from tests.support.statements import completed, member
 from tests.support.storage import storage
 
-NAMED = ("xapi.statements", "membership", "cpd.dead-letters", "cpd.events")
+BROKER_NAMES = ("xapi.statements", "membership", "cpd.dead-letters", "cpd.events")
 QUEUES = ("cpd.completions", "cpd.completions.dead", "cpd.members", "cpd.notices")
 KEYS = {"xapi.statements": "statement.completed", "membership": "member.upserted"}
 
@@ -49,13 +49,13 @@ class Imported:
         """The settings with which this user's process runs."""
         port = urlsplit(self.node.url).port
         url = urlunsplit(("amqp", f"{user}:{self.passwords[user]}@127.0.0.1:{port}", "/cpd", "", ""))
-        own = {"amqp_url": SecretStr(url), "amqp_namespace": "", "amqp_declare": False}
-        return self.settings.model_copy(update=own)
+        changes = {"amqp_url": SecretStr(url), "amqp_namespace": "", "amqp_declare": False}
+        return self.settings.model_copy(update=changes)
 
     async def can(self, user: str, act: Callable[[AbstractChannel], Awaitable[object]]) -> bool:
         """Whether the broker lets this user do it."""
-        async with connection(self.of(user), "trial") as opened:
-            channel = await opened.channel(publisher_confirms=True)
+        async with connection(self.of(user), "trial") as broker:
+            channel = await broker.channel(publisher_confirms=True)
             try:
                 await act(channel)
             except AMQPError as error:
@@ -66,16 +66,16 @@ class Imported:
 
 
 @pytest.fixture
-async def imported(running: DevServices, settings: Settings, tmp_path: Path) -> AsyncGenerator[Imported]:
+async def broker_users(dev_services: DevServices, settings: Settings, tmp_path: Path) -> AsyncGenerator[Imported]:
     """The definitions on the session's own broker, with new passwords; the virtual host goes afterwards."""
-    if not isinstance(running.broker, PrivateNode):
+    if not isinstance(dev_services.broker, PrivateNode):
         pytest.skip("definitions are imported into a broker of the tests' own only")
     passwords = {user: secrets.token_urlsafe(12) for user in users()}
     file = tmp_path / "definitions.json"
     file.write_text(json.dumps(definitions(passwords, mails=True)))
-    await asyncio.to_thread(running.broker.control, "import_definitions", file)
-    yield Imported(running.broker, passwords, settings)
-    await asyncio.to_thread(running.broker.control, "delete_vhost", "cpd")
+    await asyncio.to_thread(dev_services.broker.control, "import_definitions", file)
+    yield Imported(dev_services.broker, passwords, settings)
+    await asyncio.to_thread(dev_services.broker.control, "delete_vhost", "cpd")
 
 
 def publish(exchange: str, key: str) -> Callable[[AbstractChannel], Awaitable[object]]:
@@ -119,7 +119,7 @@ def delete(queue: str) -> Callable[[AbstractChannel], Awaitable[object]]:
 
 MAY_PUBLISH = {
     "cpd-worker": {"cpd.dead-letters", "cpd.events"},
-    "cpd-api": set(NAMED),  # a replay puts a letter back where it came from
+    "cpd-api": set(BROKER_NAMES),  # a replay puts a letter back where it came from
     "cpd-scaler": set[str](),
     "learning-centre": {"xapi.statements"},
     "membership": {"membership"},
@@ -133,39 +133,43 @@ MAY_TAKE = {
 }
 
 
-async def test_each_user_may_do_what_it_must_and_nothing_else(imported: Imported) -> None:
+async def test_each_user_may_do_what_it_must_and_nothing_else(broker_users: Imported) -> None:
     """Publishing, taking, purging, declaring and deleting, tried by every user on every name."""
     for user in users():
-        publishes = {name for name in NAMED if await imported.can(user, publish(name, KEYS.get(name, "any")))}
-        takes = {name for name in QUEUES if await imported.can(user, take(name))}
+        publishes = {
+            name for name in BROKER_NAMES if await broker_users.can(user, publish(name, KEYS.get(name, "any")))
+        }
+        takes = {name for name in QUEUES if await broker_users.can(user, take(name))}
         assert (publishes, takes) == (MAY_PUBLISH[user], MAY_TAKE[user]), user
         for name in QUEUES:
-            assert not await imported.can(user, declare(name)), (user, name)
-            assert not await imported.can(user, delete(name)), (user, name)
-        assert not await imported.can(user, publish("amq.topic", "any"))
-        assert not await imported.can(user, purge("cpd.completions")) or user == "cpd-worker"  # RabbitMQ: read purges
+            assert not await broker_users.can(user, declare(name)), (user, name)
+            assert not await broker_users.can(user, delete(name)), (user, name)
+        assert not await broker_users.can(user, publish("amq.topic", "any"))
+        assert (
+            not await broker_users.can(user, purge("cpd.completions")) or user == "cpd-worker"
+        )  # RabbitMQ: read purges
 
 
-async def test_publishers_are_held_to_their_routing_keys(imported: Imported) -> None:
+async def test_publishers_are_held_to_their_routing_keys(broker_users: Imported) -> None:
     """The Learning centre cannot send member changes under a statement's exchange, nor the other way round."""
-    assert not await imported.can("learning-centre", publish("xapi.statements", "member.upserted"))
-    assert not await imported.can("membership", publish("membership", "statement.completed"))
+    assert not await broker_users.can("learning-centre", publish("xapi.statements", "member.upserted"))
+    assert not await broker_users.can("membership", publish("membership", "statement.completed"))
 
 
-async def test_definitions_are_what_the_service_declares(imported: Imported) -> None:
+async def test_definitions_are_what_the_service_declares(broker_users: Imported) -> None:
     """Declared by the code, as an administrator, the imported names fit, and nothing new appears."""
-    imported.node.control("add_user", "chief", "secret")
+    broker_users.node.control("add_user", "chief", "secret")
     try:
-        imported.node.control("set_permissions", "-p", "cpd", "chief", ".*", ".*", ".*")
-        before = _listed(imported.node)
-        chief = Imported(imported.node, {"chief": "secret"}, imported.settings).of("chief")
+        broker_users.node.control("set_permissions", "-p", "cpd", "chief", ".*", ".*", ".*")
+        before = _listed(broker_users.node)
+        chief = Imported(broker_users.node, {"chief": "secret"}, broker_users.settings).of("chief")
         smtp = SecretStr("smtp://127.0.0.1")
         declaring = wiring.topology(chief.model_copy(update={"amqp_declare": True, "smtp_url": smtp}))
-        async with connection(chief, "declaring") as opened:
-            await declaring.declare(await opened.channel())
-        assert _listed(imported.node) == before
+        async with connection(chief, "declaring") as broker:
+            await declaring.declare(await broker.channel())
+        assert _listed(broker_users.node) == before
     finally:
-        imported.node.control("delete_user", "chief")
+        broker_users.node.control("delete_user", "chief")
 
 
 def _listed(node: PrivateNode) -> list[str]:
@@ -175,21 +179,21 @@ def _listed(node: PrivateNode) -> list[str]:
     return sorted((queues + exchanges + bindings).splitlines())
 
 
-async def test_the_whole_service_works_with_these_rights(imported: Imported, tmp_path: Path) -> None:
+async def test_the_whole_service_works_with_these_rights(broker_users: Imported, tmp_path: Path) -> None:
     """Worker and dead-letter tools as real processes: a draft, an event, a dead letter listed and discarded."""
-    worker, api = imported.of("cpd-worker"), imported.of("cpd-api")
+    worker, api = broker_users.of("cpd-worker"), broker_users.of("cpd-api")
     async with wiring.services(api) as services:
         await services.stores.prepare()
         process = worker_process(worker, tmp_path)
         await asyncio.to_thread(process.start)
         try:
-            await _publish(imported.of("membership"), "membership", "member.upserted", _feed())
+            await _publish(broker_users.of("membership"), "membership", "member.upserted", _feed())
             async with asyncio.timeout(30):
                 while await services.stores.members.get("m-1") is None:
                     await asyncio.sleep(0.05)
             statement = completed()
-            await _publish(imported.of("learning-centre"), "xapi.statements", "statement.completed", statement)
-            await _publish(imported.of("learning-centre"), "xapi.statements", "statement.completed", {"verb": 7})
+            await _publish(broker_users.of("learning-centre"), "xapi.statements", "statement.completed", statement)
+            await _publish(broker_users.of("learning-centre"), "xapi.statements", "statement.completed", {"verb": 7})
             letters = DeadLetterQueue(api, wiring.topology(api))
             entries = storage(services).log_entries
             async with asyncio.timeout(60):
@@ -205,10 +209,10 @@ async def test_the_whole_service_works_with_these_rights(imported: Imported, tmp
             await asyncio.to_thread(process.stop)
 
 
-async def test_letters_are_renewed_with_the_right_to_the_exchange_alone(imported: Imported) -> None:
+async def test_letters_are_renewed_with_the_right_to_the_exchange_alone(broker_users: Imported) -> None:
     """Passes over a letter spend no delivery too many, though the user may not write to queues by name."""
-    await _publish(imported.of("cpd-worker"), "cpd.dead-letters", "not_json", {"n": 1})
-    queue = DeadLetterQueue(imported.of("cpd-api"), wiring.topology(imported.of("cpd-api")))
+    await _publish(broker_users.of("cpd-worker"), "cpd.dead-letters", "not_json", {"n": 1})
+    queue = DeadLetterQueue(broker_users.of("cpd-api"), wiring.topology(broker_users.of("cpd-api")))
 
     async def keep(_letter: object) -> LetterAction:
         return LetterAction.KEEP
@@ -218,12 +222,12 @@ async def test_letters_are_renewed_with_the_right_to_the_exchange_alone(imported
     assert await queue.depth() == 1
 
 
-async def test_a_missing_queue_is_said_so(imported: Imported) -> None:
+async def test_a_missing_queue_is_said_so(broker_users: Imported) -> None:
     """Without the right to declare, what is not there is told with its remedy, and nothing is made."""
-    imported.node.control("delete_queue", "cpd.members", "-p", "cpd")
+    broker_users.node.control("delete_queue", "cpd.members", "-p", "cpd")
     with pytest.raises(Unavailable, match=r"deploy/rabbitmq/definitions\.json"):
-        async with publisher(imported.of("cpd-worker"), "trial") as out:
-            await out.declare(wiring.topology(imported.of("cpd-worker")))
+        async with publisher(broker_users.of("cpd-worker"), "trial") as out:
+            await out.declare(wiring.topology(broker_users.of("cpd-worker")))
 
 
 def test_the_command_prints_definitions_without_passwords(tmp_path: Path) -> None:
@@ -231,10 +235,10 @@ def test_the_command_prints_definitions_without_passwords(tmp_path: Path) -> Non
     for user in users():
         (tmp_path / user).write_text(f"{user} is secret\n")
     argv = [sys.executable, "-m", "deploy.rabbitmq.definitions", str(tmp_path)]
-    made = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
-    assert "secret" not in made
-    assert all(len(user["password_hash"]) == 48 for user in json.loads(made)["users"])
-    assert "cpd.notices" not in [queue["name"] for queue in json.loads(made)["queues"]]
+    output = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    assert "secret" not in output
+    assert all(len(user["password_hash"]) == 48 for user in json.loads(output)["users"])
+    assert "cpd.notices" not in [queue["name"] for queue in json.loads(output)["queues"]]
     (tmp_path / "cpd-api").unlink()
     failed = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert failed.returncode == 1

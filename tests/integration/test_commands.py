@@ -76,10 +76,10 @@ async def test_the_worker_process_does_it_all(settings: Settings, tmp_path: Path
         await services.stores.prepare()
         await out.declare(topology)
         await asyncio.to_thread(worker.start)
-        upserted = orjson.dumps({**member(), "member_id": "m-1", "revision": 1})
+        upsert = orjson.dumps({**member(), "member_id": "m-1", "revision": 1})
         await out.publish(
             [
-                Outgoing(topology.membership, "member.upserted", upserted),
+                Outgoing(topology.membership, "member.upserted", upsert),
                 Outgoing(topology.statements, "statement.completed", orjson.dumps(completed())),
                 Outgoing(topology.statements, "statement.completed", b"not json"),
             ]
@@ -93,8 +93,8 @@ async def test_the_worker_process_does_it_all(settings: Settings, tmp_path: Path
 
 async def _told(services: wiring.Services) -> bool:
     """Whether the draft was made and all that is to be told of it has been."""
-    made = await storage(services).log_entries.count()
-    return made == 1 and (await services.stores.outbox.lag()).count == 0
+    entry_count = await storage(services).log_entries.count()
+    return entry_count == 1 and (await services.stores.outbox.lag()).count == 0
 
 
 async def test_a_credential_that_is_made_opens_the_lrs(settings: Settings, tmp_path: Path) -> None:

@@ -36,9 +36,9 @@ async def post(me: MemberClient, path: str = COMMENTS, **body: Any) -> dict[str,
 async def refused(me: MemberClient, body: Any, path: str = COMMENTS) -> tuple[int, str, list[str]]:
     """Post a comment that is not taken: status, slug, and the pointers of its faults."""
     response = await me.call("POST", path, json=body)
-    told = await response.json(content_type="application/problem+json")
-    slug = told["type"].removeprefix("/problems/")
-    return response.status, slug, [fault["pointer"] for fault in told.get("errors", ())]
+    answer = await response.json(content_type="application/problem+json")
+    slug = answer["type"].removeprefix("/problems/")
+    return response.status, slug, [fault["pointer"] for fault in answer.get("errors", ())]
 
 
 async def test_posted_and_read(me: MemberClient) -> None:
@@ -101,12 +101,12 @@ async def test_faults(me: MemberClient, body: Any, pointer: str) -> None:
 
 async def test_reference(me: MemberClient) -> None:
     """A comment may refer to a plan item or a log entry of the same record, and to no other (R15, R52)."""
-    entry, other = await me.entry(), await me.other()
+    entry, colleague = await me.entry(), await me.other()
     response = await me.call("POST", "/v1/plan", json={"title": "Learn about grief"})
     item = (await response.json())["id"]
     for reference in (entry, item):
         assert (await post(me, text="Instead of it.", refers_to=reference))["refers_to"] == reference
-        assert await refused(other, {"text": "x", "refers_to": reference}) == (422, "validation", ["/refers_to"])
+        assert await refused(colleague, {"text": "x", "refers_to": reference}) == (422, "validation", ["/refers_to"])
     assert (await me.get(COMMENTS))["total"] == 2
 
 
@@ -123,8 +123,8 @@ async def test_unknown_period(me: MemberClient) -> None:
 async def test_of_the_member_only(me: MemberClient) -> None:
     """Another member's comments are neither listed nor counted."""
     await post(me, text="Mine.")
-    other = await me.other()
-    assert await other.get(COMMENTS) == {"items": [], "next": None, "total": 0}
+    colleague = await me.other()
+    assert await colleague.get(COMMENTS) == {"items": [], "next": None, "total": 0}
 
 
 async def test_frozen(me: MemberClient) -> None:
@@ -138,17 +138,17 @@ async def test_frozen(me: MemberClient) -> None:
 
 async def test_pages(me: MemberClient) -> None:
     """Pages neither repeat nor skip while others are posted, oldest first or newest first (invariant 9)."""
-    posted = [await post(me, text=str(number)) for number in range(5)]
+    comments = [await post(me, text=str(number)) for number in range(5)]
     page = await me.get(COMMENTS, limit="2")
-    assert page["items"] == posted[:2]
+    assert page["items"] == comments[:2]
     await post(me, text="meanwhile")
-    seen = page["items"]
+    listing = page["items"]
     while page["next"]:
         page = await me.get(COMMENTS, limit="2", cursor=page["next"])
-        seen += page["items"]
-    assert [comment["text"] for comment in seen] == ["0", "1", "2", "3", "4", "meanwhile"]
+        listing += page["items"]
+    assert [comment["text"] for comment in listing] == ["0", "1", "2", "3", "4", "meanwhile"]
     newest = (await me.get(COMMENTS, sort="-created_at"))["items"]
-    assert newest == seen[::-1]
+    assert newest == listing[::-1]
     response = await me.call("GET", COMMENTS, params={"sort": "text"})
     assert response.status == 422
 
@@ -167,16 +167,16 @@ async def test_repeated(me: MemberClient) -> None:
 async def test_many_at_once(me: MemberClient) -> None:
     """Comments posted at the same moment are all kept, each in a place of its own."""
     await asyncio.gather(*(post(me, text=str(number)) for number in range(10)))
-    listed = (await me.get(COMMENTS))["items"]
-    assert sorted(comment["text"] for comment in listed) == sorted(map(str, range(10)))
-    assert listed == sorted(listed, key=lambda one: datetime.fromisoformat(one["created_at"]))
+    listing = (await me.get(COMMENTS))["items"]
+    assert sorted(comment["text"] for comment in listing) == sorted(map(str, range(10)))
+    assert listing == sorted(listing, key=lambda comment: datetime.fromisoformat(comment["created_at"]))
 
 
 @pytest.mark.parametrize(("renewal", "home"), [("2026-06-01", "2026-06-01"), ("2026-01-01", "2026-01-01")])
 async def test_membership_year_moves(me: MemberClient, renewal: str, home: str) -> None:
     """When the membership year moves, a comment goes to the year that holds most of its own (R82)."""
     comment = await post(me, text="Of this year.")
-    moved = MemberIn.model_validate(member(me.member_id, renewal_date=renewal))
-    await me.services.members.put(me.member_id, moved)
+    new_calendar = MemberIn.model_validate(member(me.member_id, renewal_date=renewal))
+    await me.services.members.put(me.member_id, new_calendar)
     assert (await me.get(f"/v1/periods/{home}/comments"))["items"] == [comment]
     await me.entry(BEFORE)

@@ -12,8 +12,8 @@ from tests.support.portal import Answer, Browser, Portal, full_entry
 
 CLIENTS = 20
 ROUNDS = 8
-DONE = {200, 201, 204}
-REFUSED = {404, 412}  # somebody deleted it, or changed it, a moment before
+SUCCESSES = {200, 201, 204}
+CONFLICTS = {404, 412}  # somebody deleted it, or changed it, a moment before
 
 
 async def test_no_update_is_lost(portal: Portal) -> None:
@@ -25,15 +25,17 @@ async def test_no_update_is_lost(portal: Portal) -> None:
     async def add(line: str) -> None:
         while True:
             now = await browser.call("GET", path)
-            changed = await browser.call("PATCH", path, {"learning": now.body["learning"] + line}, if_match=now.etag)
-            if changed.status == 200:
+            patch_reply = await browser.call(
+                "PATCH", path, {"learning": now.body["learning"] + line}, if_match=now.etag
+            )
+            if patch_reply.status == 200:
                 return
-            assert changed.status == 412, changed.body
+            assert patch_reply.status == 412, patch_reply.body
 
     await asyncio.gather(*(add(f"line {number}\n") for number in range(CLIENTS)))
-    done = await browser.get(path)
-    assert sorted(done["learning"].splitlines()) == sorted(f"line {number}" for number in range(CLIENTS))
-    assert done["version"] == 1 + CLIENTS
+    new_entry = await browser.get(path)
+    assert sorted(new_entry["learning"].splitlines()) == sorted(f"line {number}" for number in range(CLIENTS))
+    assert new_entry["version"] == 1 + CLIENTS
 
 
 class Client:
@@ -80,8 +82,8 @@ class Client:
 
 
 def _went_through(answer: Answer) -> bool:
-    assert answer.status in DONE | REFUSED, answer.body
-    return answer.status in DONE
+    assert answer.status in SUCCESSES | CONFLICTS, answer.body
+    return answer.status in SUCCESSES
 
 
 @pytest.mark.timeout(180)
@@ -96,8 +98,8 @@ async def test_twenty_clients_leave_a_whole_record(portal: Portal) -> None:
     paths = [f"/v1/log/{e}" for e in entries] + [f"/v1/plan/{i}" for i in items]
     for path in paths:
         await browser.post(f"{path}/restore")
-        made = sum(client.edits.get(path, 0) for client in clients)
-        assert ((await browser.get(path))["minutes"] or 0) == made, "no edit that went through is lost"
+        edits = sum(client.edits.get(path, 0) for client in clients)
+        assert ((await browser.get(path))["minutes"] or 0) == edits, "no edit that went through is lost"
     await _check_links(browser)
     await _check_counts(browser)
 

@@ -43,8 +43,8 @@ with services(Path(sys.argv[1]), private=True) as running:
 
 def processes_naming(*texts: str) -> list[int]:
     """The ids of processes with all of ``texts`` in their arguments or environment, but for this one."""
-    known = {int(process.name): _known_of(process) for process in Path("/proc").glob("[0-9]*")}
-    return [pid for pid, words in known.items() if pid != os.getpid() and all(text in words for text in texts)]
+    processes = {int(process.name): _known_of(process) for process in Path("/proc").glob("[0-9]*")}
+    return [pid for pid, words in processes.items() if pid != os.getpid() and all(text in words for text in texts)]
 
 
 def _known_of(process: Path) -> str:
@@ -60,44 +60,44 @@ def program(tmp_path: Path, script: str, **options: Any) -> Process:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServices]:
+def dev_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServices]:
     """Private services for this module."""
-    with services(tmp_path_factory.mktemp("services"), private=True) as found:
-        yield found
+    with services(tmp_path_factory.mktemp("services"), private=True) as servers:
+        yield servers
 
 
-async def test_a_killed_broker_comes_back_with_its_durable_messages(running: DevServices) -> None:
+async def test_a_killed_broker_comes_back_with_its_durable_messages(dev_services: DevServices) -> None:
     """After SIGKILL and a start, the same address serves what was confirmed before."""
-    async with await aio_pika.connect(running.amqp_url) as connection, connection.channel() as channel:
+    async with await aio_pika.connect(dev_services.amqp_url) as connection, connection.channel() as channel:
         await channel.declare_queue("kept", durable=True, arguments={"x-queue-type": "quorum"})
         message = aio_pika.Message(b"still here", delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
         await channel.default_exchange.publish(message, "kept")
-        running.broker.kill()
-    assert not speaks_amqp(running.amqp_url)
-    running.broker.start()
-    async with await aio_pika.connect(running.amqp_url) as connection, connection.channel() as channel:
+        dev_services.broker.kill()
+    assert not speaks_amqp(dev_services.amqp_url)
+    dev_services.broker.start()
+    async with await aio_pika.connect(dev_services.amqp_url) as connection, connection.channel() as channel:
         queue = await channel.get_queue("kept")
-        kept = await queue.get()
-        assert kept.body == b"still here"
+        durable_message = await queue.get()
+        assert durable_message.body == b"still here"
 
 
-def test_a_killed_store_comes_back_with_what_it_acknowledged(running: DevServices) -> None:
+def test_a_killed_store_comes_back_with_what_it_acknowledged(dev_services: DevServices) -> None:
     """After SIGKILL and a start, the same address serves what was written with a majority and a journal."""
-    with MongoClient[dict[str, Any]](running.mongo_url, w="majority", journal=True) as client:
+    with MongoClient[dict[str, Any]](dev_services.mongo_url, w="majority", journal=True) as client:
         client["trial"]["kept"].insert_one({"_id": 1})
-        running.mongo.kill()
-        assert isinstance(running.mongo, Embedded)
-        assert not is_open(running.mongo.port)
-        running.mongo.start()
+        dev_services.mongo.kill()
+        assert isinstance(dev_services.mongo, Embedded)
+        assert not is_open(dev_services.mongo.port)
+        dev_services.mongo.start()
         assert client["trial"]["kept"].find_one() == {"_id": 1}
 
 
 def test_services_leave_no_process(tmp_path: Path) -> None:
     """When the block ends, no process of theirs is left, and the same data can be opened again at once."""
     for _ in range(2):
-        with services(tmp_path, private=True) as found:
+        with services(tmp_path, private=True) as servers:
             assert len(processes_naming(str(tmp_path))) >= 3
-            assert speaks_amqp(found.amqp_url)
+            assert speaks_amqp(servers.amqp_url)
         assert processes_naming(str(tmp_path)) == []
 
 
@@ -187,10 +187,10 @@ def test_a_broker_that_is_named_must_answer(tmp_path: Path) -> None:
         pass
 
 
-def test_a_store_is_no_broker(running: DevServices) -> None:
+def test_a_store_is_no_broker(dev_services: DevServices) -> None:
     """An open port that does not speak AMQP is not taken for a broker."""
-    assert isinstance(running.mongo, Embedded)
-    assert not speaks_amqp(f"amqp://127.0.0.1:{running.mongo.port}/")
+    assert isinstance(dev_services.mongo, Embedded)
+    assert not speaks_amqp(f"amqp://127.0.0.1:{dev_services.mongo.port}/")
 
 
 def test_an_installation_starts_no_service(tmp_path: Path) -> None:

@@ -34,18 +34,20 @@ class Listener:
 
     def __init__(self) -> None:
         self.messages: list[AbstractIncomingMessage] = []
-        self._came = asyncio.Condition()
+        self._arrival = asyncio.Condition()
 
     async def take(self, message: AbstractIncomingMessage) -> None:
         """Take one."""
-        async with self._came:
+        async with self._arrival:
             self.messages.append(message)
-            self._came.notify_all()
+            self._arrival.notify_all()
 
-    async def until(self, enough: Callable[[list[dict[str, Any]]], bool], within: float = 60) -> list[dict[str, Any]]:
+    async def until(
+        self, condition: Callable[[list[dict[str, Any]]], bool], within: float = 60
+    ) -> list[dict[str, Any]]:
         """Wait until what came is enough; returns the events."""
-        async with asyncio.timeout(within), self._came:
-            await self._came.wait_for(lambda: enough(self.events()))
+        async with asyncio.timeout(within), self._arrival:
+            await self._arrival.wait_for(lambda: condition(self.events()))
         return self.events()
 
     def events(self) -> list[dict[str, Any]]:
@@ -56,11 +58,11 @@ class Listener:
 @pytest.fixture
 async def listener(bridge: Journey) -> Listener:
     """A listener to every event."""
-    heard = Listener()
+    event_listener = Listener()
     queue = await bridge.channel.declare_queue(exclusive=True)
     await queue.bind(bridge.topology.events, "#")
-    await queue.consume(heard.take, no_ack=True)
-    return heard
+    await queue.consume(event_listener.take, no_ack=True)
+    return event_listener
 
 
 @asynccontextmanager
@@ -91,17 +93,17 @@ async def add(bridge: Journey, rows: list[OutboxEvent]) -> None:
 def in_order(events: list[dict[str, Any]]) -> bool:
     """Whether each member's events came in order: a repeat may come, but no event before its forerunner."""
     newest: defaultdict[str, int] = defaultdict(lambda: -1)
-    for one in events:
-        number = one["data"]["number"]
-        if number > newest[one["subject"]] + 1:
+    for row in events:
+        number = row["data"]["number"]
+        if number > newest[row["subject"]] + 1:
             return False
-        newest[one["subject"]] = max(newest[one["subject"]], number)
+        newest[row["subject"]] = max(newest[row["subject"]], number)
     return True
 
 
 def distinct(events: list[dict[str, Any]]) -> int:
     """How many different events there are."""
-    return len({one["id"] for one in events})
+    return len({row["id"] for row in events})
 
 
 async def test_a_recorded_completion_is_told(bridge: Journey, listener: Listener) -> None:
@@ -111,23 +113,23 @@ async def test_a_recorded_completion_is_told(bridge: Journey, listener: Listener
     async with relaying(bridge.settings, outbox):
         statement = completed()
         await bridge.send(statement, statement)
-        (told,) = await listener.until(bool)
+        (event,) = await listener.until(bool)
         async with asyncio.timeout(30):
             while (await outbox.lag()).count:
                 await asyncio.sleep(0.02)
         await bridge.send(statement)
-    Draft202012Validator(EVENT).validate(told)  # pyright: ignore[reportUnknownMemberType] - its stub leaves a type open
+    Draft202012Validator(EVENT).validate(event)  # pyright: ignore[reportUnknownMemberType] - its stub leaves a type open
     (message,) = listener.messages
-    assert (message.routing_key, message.content_type, message.message_id) == ("log.drafted", MEDIA_TYPE, told["id"])
-    assert (told["subject"], told["data"]["statement_id"]) == ("m-1", statement["id"])
+    assert (message.routing_key, message.content_type, message.message_id) == ("log.drafted", MEDIA_TYPE, event["id"])
+    assert (event["subject"], event["data"]["statement_id"]) == ("m-1", statement["id"])
 
 
 async def test_a_members_own_count_orders_events_not_clocks(bridge: Journey, listener: Listener) -> None:
     """Two machines with clocks a second apart: what a member's document counted first is published first."""
     slow, fast = datetime.now(UTC), datetime.now(UTC) + timedelta(seconds=1)
     rows = [row(f"m-{number % 3}", number // 3) for number in range(90)]
-    for number, waiting in enumerate(rows):
-        waiting["at"] = fast if number // 3 % 2 else slow
+    for number, stored in enumerate(rows):
+        stored["at"] = fast if number // 3 % 2 else slow
     await add(bridge, [rows[number] for number in random.sample(range(90), 90)])
     outbox = bridge.services.stores.outbox
     assert (await outbox.lag()).count == 90
@@ -187,7 +189,7 @@ async def test_the_second_relay_follows_when_the_first_is_gone(bridge: Journey, 
     await add(bridge, [row("m-1", 1)])
     events = await listener.until(lambda events: len(events) == 2)
     await second.__aexit__(None, None, None)
-    assert [one["data"]["number"] for one in events] == [0, 1]
+    assert [event["data"]["number"] for event in events] == [0, 1]
 
 
 class Forgetful:
@@ -196,14 +198,14 @@ class Forgetful:
     def __init__(self, inner: Outbox) -> None:
         self.pending = inner.pending
         self.lag = inner.lag
-        self._delivered: Callable[[Any], Awaitable[None]] = inner.delivered
+        self._confirm: Callable[[Any], Awaitable[None]] = inner.delivered
         self._faults = [True, False, True, True]
 
     async def delivered(self, rows: Any) -> None:
         """Fail as told."""
         if self._faults and self._faults.pop():
             raise RuntimeError
-        await self._delivered(rows)
+        await self._confirm(rows)
 
 
 async def test_an_event_comes_again_rather_than_never(bridge: Journey, listener: Listener) -> None:
@@ -231,8 +233,8 @@ async def test_a_cut_connection_loses_and_disorders_nothing(bridge: Journey, lis
         async with relaying(bridge.settings.model_copy(update={"amqp_url": through}), outbox):
             for start in range(0, len(rows), 60):
                 await add(bridge, rows[start : start + 60])
-                reached = start + 20
-                await listener.until(lambda events, reached=reached: distinct(events) >= reached)
+                target = start + 20
+                await listener.until(lambda events, target=target: distinct(events) >= target)
                 between.cut()
             events = await listener.until(lambda events: distinct(events) == len(rows))
     assert in_order(events)

@@ -21,7 +21,7 @@ from tests.support.member_client import BEFORE, MemberClient, serving
 from tests.support.storage import storage
 
 PDF = documents.PDF
-ENCODED = (
+ENCODED_NAMES = (
     b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n'
     b"Content-Transfer-Encoding: base64\r\n\r\naGVsbG8=\r\n--b--\r\n"
 )
@@ -78,8 +78,8 @@ async def test_upload_and_download(me: MemberClient) -> None:
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Cache-Control"] == "private, no-store"
     assert headers["Content-Security-Policy"].startswith("sandbox;")
-    named = "filename*=UTF-8''Zeugnis%20f%C3%BCr%20%E2%80%9CMich%E2%80%9D.pdf"
-    assert headers["Content-Disposition"] == f'attachment; filename="Zeugnis f_r _Mich_.pdf"; {named}'
+    header_value = "filename*=UTF-8''Zeugnis%20f%C3%BCr%20%E2%80%9CMich%E2%80%9D.pdf"
+    assert headers["Content-Disposition"] == f'attachment; filename="Zeugnis f_r _Mich_.pdf"; {header_value}'
     assert headers["ETag"] == '"1"'
 
 
@@ -107,7 +107,7 @@ VBA = documents.relationship("http://schemas.microsoft.com/office/2006/relations
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "detail"),
     [
         ("a.exe", b"MZ", "ending"),
         ("a.pdf", b"hello", "content"),
@@ -118,10 +118,10 @@ VBA = documents.relationship("http://schemas.microsoft.com/office/2006/relations
         ("a.docx", documents.docx({"word/a.png": bytes(250_000), "_rels/.rels": VBA, "b": bytes(300_000)}), "macros"),
     ],
 )
-async def test_kinds(me: MemberClient, name: str, content: bytes, told: str) -> None:
+async def test_kinds(me: MemberClient, name: str, content: bytes, detail: str) -> None:
     """What is not on the list, or is not what its ending says, is 415 and tells what is taken."""
     problem = await refused(await me.upload(await me.entry(), name, content), 415, "unsupported-media-type")
-    assert told in problem["detail"]
+    assert detail in problem["detail"]
     assert "PDF (.pdf)" in problem["errors"][0]["message"]
     assert await left_over(me) == [0, 0, 0]
 
@@ -155,8 +155,8 @@ async def test_quota(me: MemberClient) -> None:
     problem = await refused(next(a for a in answers if a.status == 413), 413, "too-large")
     assert "195.3 kB of that are left" in problem["detail"]
     assert await left_over(me) == [2, 4, 0]
-    other = await me.other()
-    await kept(await other.upload(await other.entry(), "a.pdf", pdf(400_000)))
+    colleague = await me.other()
+    await kept(await colleague.upload(await colleague.entry(), "a.pdf", pdf(400_000)))
 
 
 async def test_deleting(me: MemberClient) -> None:
@@ -213,13 +213,13 @@ async def test_what_is_not_mine(me: MemberClient) -> None:
     """Another member's entry and evidence are not found, whatever is done to them."""
     entry = await me.entry()
     item = await kept(await me.upload(entry, "a.txt", b"hello"))
-    other = await me.other()
+    colleague = await me.other()
     calls = [
-        other.call("GET", f"/v1/log/{entry}/evidence"),
-        other.upload(entry, "a.txt", b"hello"),
-        other.upload(entry, "a.txt", b"hello", {"Idempotency-Key": "k"}),
-        other.call("GET", f"/v1/evidence/{item['id']}"),
-        other.call("DELETE", f"/v1/evidence/{item['id']}", {"If-Match": "*"}),
+        colleague.call("GET", f"/v1/log/{entry}/evidence"),
+        colleague.upload(entry, "a.txt", b"hello"),
+        colleague.upload(entry, "a.txt", b"hello", {"Idempotency-Key": "k"}),
+        colleague.call("GET", f"/v1/evidence/{item['id']}"),
+        colleague.call("DELETE", f"/v1/evidence/{item['id']}", {"If-Match": "*"}),
     ]
     for call in calls:
         await refused(await call, 404, "not-found")
@@ -254,22 +254,22 @@ async def test_entry_shows_its_evidence(me: MemberClient) -> None:
     """What an entry lists as its evidence is its own, in the order of the uploads."""
     first, second = await me.entry(), await me.entry()
     items = [await kept(await me.upload(first, f"{number}.txt", b"x")) for number in range(3)]
-    other = [await kept(await me.upload(second, "a.txt", b"x"))]
+    foreign = [await kept(await me.upload(second, "a.txt", b"x"))]
     evidence = me.services.stores.evidence
-    shown = await evidence.of_entries(me.member_id, [first, second, "none"])
-    assert {key: [file["id"] for file in files] for key, files in shown.items()} == {
+    listing = await evidence.of_entries(me.member_id, [first, second, "none"])
+    assert {key: [file["id"] for file in files] for key, files in listing.items()} == {
         first: [item["id"] for item in items],
-        second: [item["id"] for item in other],
+        second: [item["id"] for item in foreign],
     }
     assert await evidence.of_entries("somebody-else", [first]) == {}
 
 
 def form(*parts: tuple[str, str | None]) -> FormData:
     """Return a form of parts: name and file name."""
-    made = FormData(default_to_multipart=True)
+    multipart = FormData(default_to_multipart=True)
     for name, filename in parts:
-        made.add_field(name, "x", filename=filename)
-    return made
+        multipart.add_field(name, "x", filename=filename)
+    return multipart
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def form(*parts: tuple[str, str | None]) -> FormData:
             "malformed",
         ),
         (
-            ENCODED,
+            ENCODED_NAMES,
             "multipart/form-data; boundary=b",
             415,
             "unsupported-media-type",
@@ -338,17 +338,17 @@ async def test_bodies_that_are_no_form(
 
 async def test_broken_off(me: MemberClient, lines: io.BytesIO) -> None:
     """An upload whose line breaks leaves nothing behind, and is no crash."""
-    entry, arrived = await me.entry(), asyncio.Event()
+    entry, arrival_event = await me.entry(), asyncio.Event()
 
     async def breaking() -> AsyncGenerator[bytes]:
         yield pdf(540_000)
         while (await left_over(me))[1] == 0:
             await asyncio.sleep(0.01)
-        arrived.set()
+        arrival_event.set()
         await asyncio.Event().wait()
 
     sending = asyncio.create_task(me.upload(entry, "a.pdf", breaking()))
-    await arrived.wait()
+    await arrival_event.wait()
     sending.cancel()
     async with asyncio.timeout(30):
         while await left_over(me) != [0, 0, 0] or b"/evidence" not in lines.getvalue():

@@ -19,15 +19,15 @@ LATER = {"If-Match": "*"}
 @pytest.fixture
 async def scanner() -> AsyncGenerator[Clamd]:
     """Run a clamd."""
-    async with clamd() as running:
-        yield running
+    async with clamd() as server:
+        yield server
 
 
 @pytest.fixture
 async def me(settings: Settings, scanner: Clamd) -> AsyncGenerator[MemberClient]:
     """Serve the API with the scanner."""
-    changed = {"clamd_url": scanner.url, "clamd_timeout": 0.5}
-    async with serving(settings.model_copy(update=changed)) as member:
+    changes = {"clamd_url": scanner.url, "clamd_timeout": 0.5}
+    async with serving(settings.model_copy(update=changes)) as member:
         yield member
 
 
@@ -52,7 +52,7 @@ async def test_cleared_at_once(me: MemberClient, scanner: Clamd) -> None:
     """When the scanner answers, the upload's own answer says that the file is clean."""
     response = await me.upload(await me.entry(), "a.txt", b"hello")
     item = await response.json()
-    assert (response.status, item["state"], scanner.scanned) == (201, "clean", [b"hello"])
+    assert (response.status, item["state"], scanner.streams) == (201, "clean", [b"hello"])
     assert response.headers["ETag"] == '"2"'
     assert await (await me.call("GET", f"/v1/evidence/{item['id']}")).read() == b"hello"
 
@@ -89,16 +89,16 @@ async def test_scanner_without_a_verdict(me: MemberClient, scanner: Clamd, mood:
 async def test_rounds(me: MemberClient, scanner: Clamd) -> None:
     """A round takes all that wait, the bad among the good, whoever's they are; frozen records too."""
     scanner.mood = "broken"
-    other = await me.other()
-    mine, theirs = await me.entry(), await other.entry()
+    colleague = await me.other()
+    entry, foreign = await me.entry(), await colleague.entry()
     for content in (b"one", VIRUS, b"two"):
-        await me.upload(mine, "a.txt", content)
-    await other.upload(theirs, "a.txt", b"three")
+        await me.upload(entry, "a.txt", content)
+    await colleague.upload(foreign, "a.txt", b"three")
     await me.freeze()
     scanner.mood = "well"
     assert await me.services.evidence.scan_waiting() == 4
-    assert await state(me, mine) == ["clean", "rejected", "clean"]
-    assert await state(other, theirs) == ["clean"]
+    assert await state(me, entry) == ["clean", "rejected", "clean"]
+    assert await state(colleague, foreign) == ["clean"]
     assert await chunks(me) == 3
 
 

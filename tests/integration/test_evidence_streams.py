@@ -17,7 +17,7 @@ from tests.support.member_client import MemberClient, serving
 
 SIZE = 10 * 2**20
 PIECE = 64 * 1024
-ALLOWED = SIZE // 2
+MEMORY_LIMIT = SIZE // 2
 """Bytes; server and client are both in this process."""
 
 PEAK, PEAKS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -30,11 +30,11 @@ async def me(settings: Settings) -> AsyncGenerator[MemberClient]:
         yield member
 
 
-def resident(what: str) -> int:
+def resident(case: str) -> int:
     """Return the bytes that this process has in memory (VmRSS), or had at most (VmHWM)."""
-    found = re.search(rf"{what}:\s+(\d+) kB", PEAK.read_text())
-    assert found is not None
-    return int(found[1]) * 1024
+    match = re.search(rf"{case}:\s+(\d+) kB", PEAK.read_text())
+    assert match is not None
+    return int(match[1]) * 1024
 
 
 def reset_peak() -> int:
@@ -69,7 +69,7 @@ async def test_ten_megabytes_do_not_grow_the_process(me: MemberClient) -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak - before < ALLOWED
+    assert peak - before < MEMORY_LIMIT
 
 
 @pytest.mark.skipif(not PEAKS.exists(), reason="the peak of the resident memory can be reset on Linux only")
@@ -79,7 +79,7 @@ async def test_resident_memory(me: MemberClient) -> None:
     await there_and_back(me, entry)
     before = reset_peak()
     assert await there_and_back(me, entry) == SIZE
-    assert resident("VmHWM") - before < ALLOWED
+    assert resident("VmHWM") - before < MEMORY_LIMIT
 
 
 async def test_client_goes_away(me: MemberClient, lines: io.BytesIO) -> None:

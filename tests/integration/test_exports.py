@@ -41,9 +41,9 @@ async def me(settings: Settings) -> AsyncGenerator[MemberClient]:
         yield client
 
 
-async def complete(me: MemberClient, title: str = "A course", day: str = IN_YEAR, **more: Any) -> str:
+async def complete(me: MemberClient, title: str = "A course", day: str = IN_YEAR, **extra: Any) -> str:
     """Make a complete entry; its id."""
-    values = {"title": title, "type": "course", "date": day, "draft": False, **dict.fromkeys(ANSWERS, "Yes."), **more}
+    values = {"title": title, "type": "course", "date": day, "draft": False, **dict.fromkeys(ANSWERS, "Yes."), **extra}
     response = await me.call("POST", "/v1/log", json=values)
     assert response.status == 201, await response.text()
     return (await response.json())["id"]
@@ -68,9 +68,9 @@ async def unpacked(me: MemberClient, path: str, **query: str) -> dict[str, bytes
     """The files of an archive that is whole."""
     response = await fetched(me, path, **query)
     assert response.status == 200, await response.text()
-    opened = zipfile.ZipFile(io.BytesIO(await response.read()))
-    assert opened.testzip() is None
-    return {name: opened.read(name) for name in opened.namelist()}
+    archive = zipfile.ZipFile(io.BytesIO(await response.read()))
+    assert archive.testzip() is None
+    return {name: archive.read(name) for name in archive.namelist()}
 
 
 def table(content: bytes) -> list[dict[str, str]]:
@@ -85,12 +85,12 @@ async def test_log_booklet_has_what_was_asked_for(me: MemberClient) -> None:
     await me.entry()
     now = await pdf(me, "log.pdf")
     assert "Finished now" in now
-    assert not any(other in now for other in ("Finished before", "A day on grief"))
+    assert not any(second in now for second in ("Finished before", "A day on grief"))
     assert "A day on grief" in await pdf(me, "log.pdf", include="all")
     assert "Finished before" in await pdf(me, "log.pdf", period="2025-04-01")
-    ranged = await pdf(me, "log.pdf", date_from=BEFORE, date_to=BEFORE)
-    assert "Finished before" in ranged
-    assert "Finished now" not in ranged
+    range_pdf = await pdf(me, "log.pdf", date_from=BEFORE, date_to=BEFORE)
+    assert "Finished before" in range_pdf
+    assert "Finished now" not in range_pdf
 
 
 async def test_entries_come_in_date_order(me: MemberClient) -> None:
@@ -164,9 +164,9 @@ async def test_the_whole_record(me: MemberClient) -> None:
     log = json.loads(files["log.json"])
     assert [entry["title"] for entry in log] == [FORMULA, "A day on grief"]
     assert json.loads(files["links.json"])[0]["plan_reference"] == "P1"
-    (listed,) = json.loads(files["evidence.json"])
-    assert files[listed["path"]] == PNG
-    assert ".." not in listed["path"]
+    (document,) = json.loads(files["evidence.json"])
+    assert files[document["path"]] == PNG
+    assert ".." not in document["path"]
     assert "A day on grief" in text_of(files[f"pdf/cpd-log-{YEAR}.pdf"])
 
 
@@ -199,19 +199,19 @@ async def test_everything_held_is_in_the_copy(me: MemberClient) -> None:
 
 async def test_nothing_of_another_member_is_in_it(me: MemberClient) -> None:
     """Each export is the caller's own."""
-    other = await me.other()
-    await complete(other, "Not mine", description="Not mine")
+    colleague = await me.other()
+    await complete(colleague, "Not mine", description="Not mine")
     for path in ("record.zip", "subject-access.zip"):
         files = await unpacked(me, path)
-        assert not any(b"Not mine" in content or other.member_id.encode() in content for content in files.values())
+        assert not any(b"Not mine" in content or colleague.member_id.encode() in content for content in files.values())
 
 
 async def copy_of(desk: Office, member_id: str = "m-1") -> dict[str, bytes]:
     """The files of the copy of everything held about a member."""
     reply = await desk.member(member_id)("GET", "/v1/exports/subject-access.zip")
     assert reply.status == 200, reply.raw
-    opened = zipfile.ZipFile(io.BytesIO(reply.raw))
-    return {name: opened.read(name) for name in opened.namelist()}
+    archive = zipfile.ZipFile(io.BytesIO(reply.raw))
+    return {name: archive.read(name) for name in archive.namelist()}
 
 
 def titled(title: str, name: str = "1001", **extra: Any) -> dict[str, Any]:
@@ -224,17 +224,19 @@ async def test_what_was_ignored_is_in_the_copy(bridge: Journey) -> None:
     await bridge.add_member("m-1", member())
     await bridge.add_member("m-2", member("2002"))
     context = {"instructor": account("2002")}
-    mine = titled("Living with panic attacks", result={"completion": False}, context=context)
-    kept = titled("Recorded", context=context)
-    assert [outcome.reason for outcome in await bridge.send(mine, kept)] == ["not_completed", None]
+    own_statements = titled("Living with panic attacks", result={"completion": False}, context=context)
+    recorded = titled("Recorded", context=context)
+    assert [outcome.reason for outcome in await bridge.send(own_statements, recorded)] == ["not_completed", None]
     async with office(bridge.settings, bridge.services) as desk:
         files = await copy_of(desk)
-        theirs = await copy_of(desk, "m-2")
+        second_copy = await copy_of(desk, "m-2")
     statements = json.loads(files["everything/statements.json"])
-    assert {row["_id"]: json.loads(row["raw"]) for row in statements} == {row["id"]: row for row in (mine, kept)}
+    assert {row["_id"]: json.loads(row["raw"]) for row in statements} == {
+        row["id"]: row for row in (own_statements, recorded)
+    }
     assert len(statements) == 2
-    assert "everything/statements.json" not in theirs
-    assert not any(b"panic attacks" in content for content in theirs.values())
+    assert "everything/statements.json" not in second_copy
+    assert not any(b"panic attacks" in content for content in second_copy.values())
 
 
 async def test_what_the_worker_has_not_settled_is_in_the_copy(settings: Settings, tmp_path: Path) -> None:
@@ -243,31 +245,31 @@ async def test_what_the_worker_has_not_settled_is_in_the_copy(settings: Settings
         await desk.add_member("m-1", identifiers=[account("1001"), account("1002")])
         await desk.add_member("m-2", identifiers=[account("2002")])
         mentions = titled("Another's", "2002", context={"instructor": account("1001"), "team": group_of("1002")})
-        mine = [titled(f"Mine {number}", f"100{number % 2 + 1}") for number in range(230)]
-        settled, _ = await Lrs(desk.client).post([titled("Settled"), mentions])
-        await Lrs(desk.client).post(mine)
+        own_statements = [titled(f"Mine {number}", f"100{number % 2 + 1}") for number in range(230)]
+        settled_id, _ = await Lrs(desk.client).post([titled("Settled"), mentions])
+        await Lrs(desk.client).post(own_statements)
         rows = storage(desk.services).statements
-        await rows.set({"_id": settled}, member_id="m-2")
-        waits = {"_id": mine[0]["id"], "actor_key": identifier_key(mine[0]["actor"]), "at": now()}
+        await rows.set({"_id": settled_id}, member_id="m-2")
+        waits = {"_id": own_statements[0]["id"], "actor_key": identifier_key(own_statements[0]["actor"]), "at": now()}
         await storage(desk.services).parked.insert([waits])
         files = await copy_of(desk)
-        theirs = await copy_of(desk, "m-2")
-    found = [row["_id"] for row in json.loads(files["everything/statements.json"])]
-    assert found == sorted(one["id"] for one in mine)
-    assert [row["_id"] for row in json.loads(files["everything/parked.json"])] == [mine[0]["id"]]
-    assert "everything/parked.json" not in theirs
-    found = [row["_id"] for row in json.loads(theirs["everything/statements.json"])]
-    assert found == sorted([settled, mentions["id"]])
+        second_copy = await copy_of(desk, "m-2")
+    statement_ids = [row["_id"] for row in json.loads(files["everything/statements.json"])]
+    assert statement_ids == sorted(member_id["id"] for member_id in own_statements)
+    assert [row["_id"] for row in json.loads(files["everything/parked.json"])] == [own_statements[0]["id"]]
+    assert "everything/parked.json" not in second_copy
+    statement_ids = [row["_id"] for row in json.loads(second_copy["everything/statements.json"])]
+    assert statement_ids == sorted([settled_id, mentions["id"]])
 
 
 async def test_what_is_attached_to_a_statement_is_in_the_copy(settings: Settings, tmp_path: Path) -> None:
     """The data of the member's own attachments comes once, under the hash that the statements name."""
-    data, others = b"a certificate", b"somebody else's"
+    data, foreign_data = b"a certificate", b"somebody else's"
     async with open_office(with_lrs(settings, tmp_path)) as desk:
         await desk.add_member("m-1", identifiers=[account("1001")])
-        for name, content in (("1001", data), ("1001", data), ("2002", others)):
-            given = {**titled("Read", name), "attachments": [attachment(content)]}
-            answer = await Lrs(desk.client).post_parts(given, [part(content)])
+        for name, content in (("1001", data), ("1001", data), ("2002", foreign_data)):
+            completion = {**titled("Read", name), "attachments": [attachment(content)]}
+            answer = await Lrs(desk.client).post_parts(completion, [part(content)])
             assert answer.status == 200
         files = await copy_of(desk)
     hashes = [name.removeprefix("attachments/") for name in files if name.startswith("attachments/")]
@@ -284,22 +286,24 @@ async def test_dead_letters_are_in_the_copy(bridge: Journey) -> None:
     """A letter about the member, with what of its body is the member's: nothing of others in the same array."""
     await bridge.add_member("m-1", member())
     await bridge.add_member("m-2", member("2002"))
-    mine = [titled("Living with panic attacks"), titled("Grief")]
-    alone = {**mine[0], "surprise": 1}
-    others = [titled("Not mine", "2002") for _ in range(500)]
+    own_statements = [titled("Living with panic attacks"), titled("Grief")]
+    broken_statement = {**own_statements[0], "surprise": 1}
+    crowd = [titled("Not mine", "2002") for _ in range(500)]
     async with mirroring(bridge), office(bridge.settings, bridge.services) as desk:
-        await bridge.settled(await bridge.publish([alone, [*mine, *others], {**others[0], "surprise": 1}]))
+        await bridge.settled(
+            await bridge.publish([broken_statement, [*own_statements, *crowd], {**crowd[0], "surprise": 1}])
+        )
         assert (await desk.staff("ops").good("GET", "/v1/ops/dead-letters"))["total"] == 3
         files = await copy_of(desk)
-        theirs = await copy_of(desk, "m-2")
+        second_copy = await copy_of(desk, "m-2")
     letters = json.loads(files["everything/dead_letters.json"])
-    assert {row["reason"]: [json.loads(one) for one in row["body"]] for row in letters} == {
-        "invalid_statement": [alone],
-        "too_large": mine,
+    assert {row["reason"]: [json.loads(body) for body in row["body"]] for row in letters} == {
+        "invalid_statement": [broken_statement],
+        "too_large": own_statements,
     }
     assert not any(b"Not mine" in content or b"2002" in content for content in files.values())
-    assert len(json.loads(theirs["everything/dead_letters.json"])) == 2
-    assert not any(b"panic attacks" in content for content in theirs.values())
+    assert len(json.loads(second_copy["everything/dead_letters.json"])) == 2
+    assert not any(b"panic attacks" in content for content in second_copy.values())
 
 
 async def test_the_privacy_team_is_noted_first(me: MemberClient) -> None:
@@ -309,8 +313,8 @@ async def test_the_privacy_team_is_noted_first(me: MemberClient) -> None:
     async with me.client.get(path, headers=token) as response:
         assert response.status == 200
         assert zipfile.ZipFile(io.BytesIO(await response.read())).testzip() is None
-    (seen,) = (await me.get("/v1/access-history"))["items"]
-    assert seen["right"]["kind"] == "subject access"
+    (row,) = (await me.get("/v1/access-history"))["items"]
+    assert row["right"]["kind"] == "subject access"
     assert (await me.call("GET", path)).status == 403
     async with me.client.get("/v1/members/nobody/subject-access.zip", headers=token) as response:
         assert response.status == 404
@@ -331,9 +335,9 @@ async def test_twenty_at_once_starve_nobody(me: MemberClient) -> None:
     waits: list[float] = []
     clock = asyncio.get_running_loop().time
     while not all(task.done() for task in many):
-        begun = clock()
+        start = clock()
         await me.get("/v1/log")
-        waits.append(clock() - begun)
+        waits.append(clock() - start)
     assert {(await task).status for task in many} == {200}
     assert sorted(waits)[len(waits) // 2] < 0.25
 
@@ -357,10 +361,10 @@ async def test_one_who_reads_slowly_shuts_nobody_out(settings: Settings) -> None
     async with serving(hasty) as me:
         await big_file(me, await complete(me), 40 * 2**20)
         slow = [await me.call("GET", "/v1/exports/record.zip") for _ in range(2)]
-        refused = await fetched(me, "log.zip")
-        assert (refused.status, refused.headers["Retry-After"]) == (429, "10")
-        other = await me.other()
-        assert (await fetched(other, "log.zip")).status == 200
+        refusal = await fetched(me, "log.zip")
+        assert (refusal.status, refusal.headers["Retry-After"]) == (429, "10")
+        colleague = await me.other()
+        assert (await fetched(colleague, "log.zip")).status == 200
         async with asyncio.timeout(20):
             while me.services.exports.streaming:
                 await asyncio.sleep(0.05)
@@ -371,15 +375,15 @@ async def test_one_who_reads_slowly_shuts_nobody_out(settings: Settings) -> None
 
 
 @pytest.fixture
-async def alone(own_store: Settings) -> AsyncGenerator[MemberClient]:
+async def lone_member(own_store: Settings) -> AsyncGenerator[MemberClient]:
     """A member at a running API with a store of its own."""
     async with serving(own_store) as client:
         yield client
 
 
-async def test_a_large_record_at_constant_memory(alone: MemberClient) -> None:
+async def test_a_large_record_at_constant_memory(lone_member: MemberClient) -> None:
     """The service holds a piece of a large record at a time, however much of it there is."""
-    me = alone
+    me = lone_member
     entry_id = await complete(me)
     await big_file(me, entry_id, 300 * 2**20)
     before, length = resident(), 0

@@ -16,8 +16,8 @@ from tests.support.pdf import faults, text_of
 @pytest.fixture
 async def office(settings: Settings) -> AsyncGenerator[Office]:
     """The API, called by anybody."""
-    async with open_office(settings) as opened:
-        yield opened
+    async with open_office(settings) as desk:
+        yield desk
 
 
 async def test_the_booklet_shows_what_was_submitted(office: Office) -> None:
@@ -39,8 +39,8 @@ async def test_the_booklet_shows_what_was_submitted(office: Office) -> None:
         "notes.txt",
     )
     assert [part for part in (*expected, SECRET, "Sam Example") if part not in text] == []
-    (seen,) = (await sam.good("GET", "/v1/access-history"))["items"]
-    assert seen["right"]["kind"] == "audit case"
+    (row,) = (await sam.good("GET", "/v1/access-history"))["items"]
+    assert row["right"]["kind"] == "audit case"
 
 
 async def test_there_is_none_before_nor_after(office: Office) -> None:
@@ -62,8 +62,8 @@ async def test_the_copy_for_the_member_has_the_case(office: Office) -> None:
     case = await team.select()
     receipt = (await sam.submit(case))["receipt"]
     await team.decide(case, "return", feedback="Say what you learned.")
-    opened = zipfile.ZipFile(io.BytesIO((await sam("GET", "/v1/exports/subject-access.zip")).raw))
-    files = {name: opened.read(name) for name in opened.namelist()}
+    archive = zipfile.ZipFile(io.BytesIO((await sam("GET", "/v1/exports/subject-access.zip")).raw))
+    files = {name: archive.read(name) for name in archive.namelist()}
     assert f"submissions/{receipt}.json" in files
     assert b"Say what you learned." in files["everything/audit_cases.json"]
     assert b"Say what you learned." in files["record/audit-cases.json"]

@@ -37,11 +37,11 @@ async def test_a_form_tells_all_that_a_portal_draws(portal: Portal, name: str) -
 async def test_the_forms_together_ask_for_the_whole_cycle(portal: Portal) -> None:
     """R46: to reflect, plan, act, evaluate and tell the impact on practice are all needed fields."""
     browser = await portal.member()
-    needed = [
+    field_names = [
         f["name"] for n in ("plan", "log") for f in (await browser.get(f"/v1/forms/{n}"))["fields"] if f["required"]
     ]
     assert {"learning_need", "planned_action", "description", "learning", "evaluation", "impact_on_practice"} <= set(
-        needed
+        field_names
     )
 
 
@@ -56,9 +56,9 @@ def own(name: str, number: str = "1", /, **changes: Any) -> Form:
     """A standard form as another body might have it: ``changes`` is name → field, or None to leave it out."""
     form = json.loads((STANDARD / f"{name}-1.json").read_text(encoding="utf-8"))
     fields = {field["name"]: field for field in form["fields"]} | changes
-    kept = [field for field in fields.values() if field is not None]
-    numbered = [{**field, "order": place} for place, field in enumerate(kept, start=1)]
-    return {**form, "version": number, "fields": numbered}
+    live_fields = [field for field in fields.values() if field is not None]
+    ordered_fields = [{**field, "order": place} for place, field in enumerate(live_fields, start=1)]
+    return {**form, "version": number, "fields": ordered_fields}
 
 
 def field(name: str, **extra: Any) -> Form:
@@ -87,10 +87,10 @@ async def test_another_bodys_form_rules_bodies_and_answers(settings: Settings, t
         body = {name: value for name, value in full_entry().items() if name != "learning"}
         entry = await browser.post("/v1/log", body)
         assert entry["missing_fields"] == ["insight"]
-        done = await browser.patch(f"/v1/log/{entry['id']}", {"insight": "That I can."})
-        assert (done["complete"], done["insight"]) == (True, "That I can.")
-        refused = await browser.call("POST", "/v1/log", {"learning": "x", "insight": "x" * 51})
-        assert set(refused.faults) == {"learning", "insight"}
+        new_entry = await browser.patch(f"/v1/log/{entry['id']}", {"insight": "That I can."})
+        assert (new_entry["complete"], new_entry["insight"]) == (True, "That I can.")
+        refusal = await browser.call("POST", "/v1/log", {"learning": "x", "insight": "x" * 51})
+        assert set(refusal.faults) == {"learning", "insight"}
         document = await browser.get("/openapi.json")
         assert "insight" in document["components"]["schemas"]["LogEntryIn"]["properties"]
 
@@ -106,8 +106,8 @@ async def test_an_entry_is_judged_by_its_own_version(settings: Settings, tmp_pat
         browser = await portal.member()
         path = f"/v1/log/{entry['id']}"
         assert (await browser.patch(path, {"title": "Still whole"}))["complete"] is True
-        refused = await browser.call("PATCH", path, {"insight": "x"}, if_match="*")
-        assert "earlier form" in refused.faults["insight"]
+        refusal = await browser.call("PATCH", path, {"insight": "x"}, if_match="*")
+        assert "earlier form" in refusal.faults["insight"]
         fresh = await browser.post("/v1/log", {"title": "New"})
         assert (fresh["form_version"], "insight" in fresh["missing_fields"]) == ("2", True)
         assert (await browser.get("/v1/forms/log"))["version"] == "2"
@@ -118,16 +118,16 @@ def test_every_fault_of_a_bodys_forms_is_named_at_start(settings: Settings, tmp_
     wrong = own("log", date=None, version=field("version"))
     forms = written(tmp_path / "forms", wrong, {**own("log", "2"), "title": ""})
     (forms / "plan-1.json").write_text("{", encoding="utf-8")
-    with pytest.raises(SettingsError) as told:
+    with pytest.raises(SettingsError) as refusal:
         wiring.forms(settings.model_copy(update={"forms_dir": forms}))
     for fault in ("BRIDGE_FORMS_DIR", "log-2.json is not a form", "plan-1.json is not JSON"):
-        assert fault in str(told.value)
+        assert fault in str(refusal.value)
     written(forms, own("log", "2"))
     (forms / "plan-1.json").unlink()
-    with pytest.raises(SettingsError) as told:
+    with pytest.raises(SettingsError) as refusal:
         wiring.forms(settings.model_copy(update={"forms_dir": forms}))
     for fault in ("no plan form", "needs a field date of type date", "version is taken"):
-        assert fault in str(told.value)
+        assert fault in str(refusal.value)
 
 
 async def test_a_completion_is_drafted_by_the_bodys_own_form(settings: Settings, tmp_path: Path) -> None:
@@ -135,8 +135,8 @@ async def test_a_completion_is_drafted_by_the_bodys_own_form(settings: Settings,
     forms = written(
         tmp_path / "forms", own("log"), own("log", "2", minutes=None, insight=field("insight")), own("plan")
     )
-    chosen = settings.model_copy(update={"forms_dir": forms})
-    async with journey(chosen) as bridge, portal_over(chosen) as portal:
+    changed_settings = settings.model_copy(update={"forms_dir": forms})
+    async with journey(changed_settings) as bridge, portal_over(changed_settings) as portal:
         await bridge.add_member("m-1", member())
         await bridge.send(completed(result={"completion": True, "duration": "PT1H"}))
         browser = portal.browser("m-1", "member")

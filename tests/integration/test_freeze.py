@@ -20,8 +20,8 @@ from tests.support.statements import completed, member, voided
 @pytest.fixture
 async def desk(settings: Settings) -> AsyncGenerator[Office]:
     """The API, called by anybody."""
-    async with open_office(settings) as opened:
-        yield opened
+    async with open_office(settings) as staff_office:
+        yield staff_office
 
 
 async def everything(member: Person) -> dict[str, Any]:
@@ -35,7 +35,7 @@ async def everything(member: Person) -> dict[str, Any]:
     return {**read, "comments": await member.good("GET", f"/v1/periods/{PERIOD}/comments")}
 
 
-async def attempts(ids: dict[str, str], other: dict[str, str]) -> dict[str, tuple[str, str, Any]]:
+async def attempts(ids: dict[str, str], second: dict[str, str]) -> dict[str, tuple[str, str, Any]]:
     """Every way into the frozen scope, and out of it."""
     entry, item, file = ids["entry"], ids["item"], ids["file"]
     form = FormData()
@@ -44,17 +44,17 @@ async def attempts(ids: dict[str, str], other: dict[str, str]) -> dict[str, tupl
         "edit an entry": ("PATCH", f"/v1/log/{entry}", {"title": "Changed"}),
         "move an entry out": ("PATCH", f"/v1/log/{entry}", {"date": BEFORE}),
         "take an entry's date away": ("PATCH", f"/v1/log/{entry}", {"date": None}),
-        "move an entry in": ("PATCH", f"/v1/log/{other['entry']}", {"date": IN_PERIOD}),
-        "date an undated entry in": ("PATCH", f"/v1/log/{other['undated']}", {"date": IN_PERIOD}),
+        "move an entry in": ("PATCH", f"/v1/log/{second['entry']}", {"date": IN_PERIOD}),
+        "date an undated entry in": ("PATCH", f"/v1/log/{second['undated']}", {"date": IN_PERIOD}),
         "delete an entry": ("DELETE", f"/v1/log/{entry}", None),
-        "restore an entry": ("POST", f"/v1/log/{other['deleted']}/restore", None),
+        "restore an entry": ("POST", f"/v1/log/{second['deleted']}/restore", None),
         "add an entry": ("POST", "/v1/log", {"title": "New", "date": IN_PERIOD}),
         "edit a plan item": ("PATCH", f"/v1/plan/{item}", {"title": "Changed"}),
         "move a plan item out": ("PATCH", f"/v1/plan/{item}", {"start_date": BEFORE, "completion_date": BEFORE}),
         "delete a plan item": ("DELETE", f"/v1/plan/{item}", None),
         "unlink": ("DELETE", f"/v1/log/{entry}/links/{item}", None),
-        "link another item": ("PUT", f"/v1/log/{entry}/links/{other['item']}", None),
-        "link another entry": ("PUT", f"/v1/log/{other['entry']}/links/{item}", None),
+        "link another item": ("PUT", f"/v1/log/{entry}/links/{second['item']}", None),
+        "link another entry": ("PUT", f"/v1/log/{second['entry']}/links/{item}", None),
         "add evidence": ("POST", f"/v1/log/{entry}/evidence", form),
         "delete evidence": ("DELETE", f"/v1/evidence/{file}", None),
         "comment": ("POST", f"/v1/periods/{PERIOD}/comments", {"text": "One more thing."}),
@@ -72,29 +72,29 @@ async def outside(sam: Person) -> dict[str, str]:
 async def test_the_freeze_holds_against_everything(desk: Office) -> None:
     """R56: each attempt is refused with the case and since when, and the record reads as before to the byte."""
     sam, team = await desk.add_member(), desk.staff()
-    other = await outside(sam)
+    second = await outside(sam)
     ids = await sam.record()
     case = await team.select()
     await sam.submit(case)
     before, since = await everything(sam), (await sam.good("GET", f"/v1/log/{ids['entry']}"))["frozen_since"]
-    for what, (method, path, body) in (await attempts(ids, other)).items():
-        refused = await sam(method, path, body)
-        assert (what, refused.status, refused.problem) == (what, 409, "record-frozen")
-        assert case in refused.body["detail"], what
-        assert since[:19] in refused.body["detail"], what
+    for action, (method, path, body) in (await attempts(ids, second)).items():
+        refusal = await sam(method, path, body)
+        assert (action, refusal.status, refusal.problem) == (action, 409, "record-frozen")
+        assert case in refusal.body["detail"], action
+        assert since[:19] in refusal.body["detail"], action
     assert await everything(sam) == before
 
 
 async def test_what_is_outside_stays_open(desk: Office) -> None:
     """Decision 1: other years, undated entries and their plan are the member's to change meanwhile."""
     sam, team = await desk.add_member(), desk.staff()
-    other = await outside(sam)
+    second = await outside(sam)
     await sam.record()
     await sam.submit(await team.select())
-    await sam.good("PATCH", f"/v1/log/{other['entry']}", {"title": "Changed"})
-    await sam.good("PATCH", f"/v1/log/{other['undated']}", {"title": "Changed"})
-    await sam.good("PATCH", f"/v1/plan/{other['item']}", {"title": "Changed"})
-    await sam.good("PUT", f"/v1/log/{other['entry']}/links/{other['item']}")
+    await sam.good("PATCH", f"/v1/log/{second['entry']}", {"title": "Changed"})
+    await sam.good("PATCH", f"/v1/log/{second['undated']}", {"title": "Changed"})
+    await sam.good("PATCH", f"/v1/plan/{second['item']}", {"title": "Changed"})
+    await sam.good("PUT", f"/v1/log/{second['entry']}/links/{second['item']}")
     await sam.good("POST", f"/v1/periods/{OTHER_PERIOD}/comments", {"text": "About last year."})
     await sam.entry(BEFORE)
 
@@ -121,8 +121,8 @@ async def test_a_changed_renewal_date_moves_nothing_frozen(desk: Office) -> None
     ids, free = await sam.record(), await sam.entry(BEFORE)
     case = await team.select()
     await sam.submit(case)
-    moved = MemberIn.model_validate(member("m-1", renewal_date="2026-07-01"))
-    await desk.services.members.put("m-1", moved)
+    new_calendar = MemberIn.model_validate(member("m-1", renewal_date="2026-07-01"))
+    await desk.services.members.put("m-1", new_calendar)
     assert (await sam.good("GET", f"/v1/log/{ids['entry']}"))["period_id"] == PERIOD
     assert (await sam.good("GET", f"/v1/log/{free}"))["period_id"] == "2024-07-01"
     assert (await sam("PATCH", f"/v1/log/{free}", {"date": IN_PERIOD})).problem == "record-frozen"
@@ -144,8 +144,8 @@ async def rows(sam: Person, period: str = "current") -> set[str]:
 
 async def years(sam: Person) -> dict[str, tuple[bool, int]]:
     """Each year that is listed: whether it is frozen, and how many entries it counts."""
-    listed = (await sam.good("GET", "/v1/periods"))["items"]
-    return {row["id"]: (row["frozen"], row["counts"]["total"]) for row in listed}
+    listing = (await sam.good("GET", "/v1/periods"))["items"]
+    return {row["id"]: (row["frozen"], row["counts"]["total"]) for row in listing}
 
 
 async def test_a_moved_year_does_not_hide_what_is_frozen(desk: Office) -> None:
@@ -155,13 +155,13 @@ async def test_a_moved_year_does_not_hide_what_is_frozen(desk: Office) -> None:
     case = await team.select()
     await sam.submit(case)
     await move_years(desk, "2026-06-01")
-    refused = [
+    refusals = [
         await sam("POST", "/v1/log", {"title": "x", "date": "2026-07-05"}),
         await sam("POST", "/v1/periods/current/comments", {"text": "x"}),
     ]
-    assert [reply.problem for reply in refused] == ["record-frozen"] * 2
+    assert [reply.problem for reply in refusals] == ["record-frozen"] * 2
     current = await sam.good("GET", "/v1/periods/current")
-    enabled = {one["name"]: one["enabled"] for one in current["actions"]}
+    enabled = {action["name"]: action["enabled"] for action in current["actions"]}
     assert (current["id"], current["frozen"], current["frozen_since"] is None) == (PERIOD, True, False)
     assert (enabled["log_activity"], enabled["add_comment"], enabled["export_pdf"]) == (False, False, True)
     assert await rows(sam) == await rows(sam, PERIOD) == {entry}
@@ -184,17 +184,17 @@ async def test_a_year_that_moved_is_submitted_as_it_was(desk: Office) -> None:
     open_year = {"2026-06-01": (False, 0), "2026-04-01": (False, 1), OTHER_PERIOD: (False, 3), "2024-06-01": (False, 1)}
     assert await years(sam) == open_year
     assert (await sam.submit(case))["counts"]["log"] == 3
-    kept = {"2026-06-01": (False, 0), "2026-04-01": (False, 1), OTHER_PERIOD: (True, 3), "2024-06-01": (False, 1)}
-    assert await years(sam) == kept
-    shown = [await rows(sam, period) for period in ("2026-04-01", OTHER_PERIOD, "2024-06-01")]
-    assert shown == [{after}, inside, {before}]
+    visible = {"2026-06-01": (False, 0), "2026-04-01": (False, 1), OTHER_PERIOD: (True, 3), "2024-06-01": (False, 1)}
+    assert await years(sam) == visible
+    listing = [await rows(sam, period) for period in ("2026-04-01", OTHER_PERIOD, "2024-06-01")]
+    assert listing == [{after}, inside, {before}]
     record = (await team.good("GET", f"/v1/register/cases/{case}/record"))["log"]
     assert {entry["period_id"] for entry in record} == {OTHER_PERIOD}
     await sam.good("PATCH", f"/v1/log/{after}", {"title": "Still mine to change"})
     await team.decide(case, "return")
     assert await years(sam) == open_year
     await sam.submit(case)
-    assert await years(sam) == kept
+    assert await years(sam) == visible
     await team.decide(case, "close")
     assert await years(sam) == {"2026-06-01": (False, 0), "2025-06-01": (False, 3), "2024-06-01": (False, 2)}
 
@@ -267,8 +267,8 @@ async def test_the_year_of_a_case_stands_from_its_opening_to_its_end(desk: Offic
     sam, team = await desk.add_member(), desk.staff()
     entry = await sam.entry(IN_PERIOD)
     case = await team.select()
-    moved = MemberIn.model_validate(member("m-1", renewal_date="2026-07-01"))
-    await desk.services.members.put("m-1", moved)
+    new_calendar = MemberIn.model_validate(member("m-1", renewal_date="2026-07-01"))
+    await desk.services.members.put("m-1", new_calendar)
     assert (await sam.good("GET", f"/v1/periods/{PERIOD}"))["counts"]["total"] == 1
     assert (await sam.good("GET", f"/v1/log/{entry}"))["period_id"] == PERIOD
     await team.decide(case, "withdraw")

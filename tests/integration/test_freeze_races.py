@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.support.audit import BEFORE, DECLARED, IN_PERIOD, PERIOD, Office, Reply, office
+from tests.support.audit import BEFORE, DECLARATION_BODY, IN_PERIOD, PERIOD, Office, Reply, office
 from tests.support.journey import Journey
 from tests.support.statements import completed, member
 
@@ -66,8 +66,8 @@ class Race:
             "delete": ("DELETE", f"/v1/log/{entry}", None),
         }
         weights = {"delete": 1, "move": 3}
-        what = self.random.choices(list(calls), [weights.get(one, 4) for one in calls])[0]
-        return what, await self.insist(*calls[what])
+        action = self.random.choices(list(calls), [weights.get(call, 4) for call in calls])[0]
+        return action, await self.insist(*calls[action])
 
     async def insist(self, method: str, path: str, body: Any = None) -> Reply:
         """Call, and once more for as long as the answer is to try again: everybody wants this record at once."""
@@ -77,8 +77,8 @@ class Race:
 
     async def complete(self) -> list[str]:
         """Let completions of the period arrive; returns their correlation ids."""
-        made = [completed(self.name, f"course/{self.name}/{number}") for number in range(COMPLETIONS)]
-        groups = [made[start : start + PER_MESSAGE] for start in range(0, COMPLETIONS, PER_MESSAGE)]
+        bodies = [completed(self.name, f"course/{self.name}/{number}") for number in range(COMPLETIONS)]
+        groups = [bodies[start : start + PER_MESSAGE] for start in range(0, COMPLETIONS, PER_MESSAGE)]
 
         async def publish(group: list[Any]) -> str:
             await self.some_time()
@@ -89,7 +89,7 @@ class Race:
     async def submit(self, case: str) -> Any:
         """Submit in the middle of it."""
         await self.some_time(SPREAD / 2)
-        reply = await self.insist("POST", f"/v1/audit/{case}/submission", DECLARED)
+        reply = await self.insist("POST", f"/v1/audit/{case}/submission", DECLARATION_BODY)
         assert reply.status == 201, reply.raw
         return reply.body
 
@@ -119,11 +119,11 @@ class Race:
 def same(record: dict[str, Any], live: dict[str, Any]) -> None:
     """Assert that a snapshot says what the record says, field by field."""
     for kind in ("log", "plan", "comments"):
-        shown = {row["id"]: row for row in live[kind]}
-        assert {row["id"] for row in record[kind]} == set(shown), kind
+        rows_by_id = {row["id"]: row for row in live[kind]}
+        assert {row["id"] for row in record[kind]} == set(rows_by_id), kind
         for row in record[kind]:
-            for name in row.keys() & shown[row["id"]].keys() - APART:
-                assert row[name] == shown[row["id"]][name], (kind, name)
+            for name in row.keys() & rows_by_id[row["id"]].keys() - APART:
+                assert row[name] == rows_by_id[row["id"]][name], (kind, name)
     links = {(link["log_id"], link["plan_id"]) for link in record["links"]}
     assert links == {(row["id"], item) for row in live["log"] for item in row["plan_ids"]}
 
@@ -132,21 +132,21 @@ def same(record: dict[str, Any], live: dict[str, Any]) -> None:
 async def test_a_submission_among_edits_and_completions(bridge: Journey) -> None:
     """Invariant 4: the snapshot is the record at one instant, nothing in it changes after, and nothing is lost."""
     async with office(bridge.settings, bridge.services) as desk:
-        seen: set[str] = set()
+        seen_ids: set[str] = set()
         for number in range(ROUNDS):
-            seen |= await one_round(Race(desk, bridge, number))
-    assert seen == {"edited", "refused", "recorded", "held"}, "everything met the submission from both sides"
+            seen_ids |= await one_round(Race(desk, bridge, number))
+    assert seen_ids == {"edited", "refused", "recorded", "held"}, "everything met the submission from both sides"
 
 
 async def one_round(race: Race) -> set[str]:
     """Race once, look at everything afterwards, and return what came of the edits and the completions."""
     case = await race.prepare()
     edits = [race.edit(number) for number in range(EDITS)]
-    receipt, keys, *done = await asyncio.gather(race.submit(case), race.complete(), *edits)
-    for what, reply in done:
-        assert reply.status < 500, (what, reply.raw)
-        assert reply.status < 300 or reply.problem in {"record-frozen", "not-found"}, (what, reply.raw)
-    outcomes = [one.disposition.value for many in await race.worker.settled(keys) for one in many]
+    receipt, keys, *replies = await asyncio.gather(race.submit(case), race.complete(), *edits)
+    for action, reply in replies:
+        assert reply.status < 500, (action, reply.raw)
+        assert reply.status < 300 or reply.problem in {"record-frozen", "not-found"}, (action, reply.raw)
+    outcomes = [outcome.disposition.value for many in await race.worker.settled(keys) for outcome in many]
     assert set(outcomes) <= {"recorded", "held"}
     assert len(outcomes) == COMPLETIONS
 
@@ -156,15 +156,15 @@ async def one_round(race: Race) -> set[str]:
     record = orjson.loads(reply.raw)
     same(record, live)
     late = await asyncio.gather(*[race.edit(number) for number in range(EDITS)])
-    assert all(reply.status == 409 or what in {"move", "entry", "link", "unlink", "delete"} for what, reply in late)
+    assert all(reply.status == 409 or action in {"move", "entry", "link", "unlink", "delete"} for action, reply in late)
     assert await race.frozen_scope() == live, "nothing in the scope changes after the submission"
 
-    waiting = (await race.me.good("GET", f"/v1/periods/{PERIOD}"))["counts"]["waiting"]
+    waiting_count = (await race.me.good("GET", f"/v1/periods/{PERIOD}"))["counts"]["waiting"]
     automatic = sum(row["source"] == "learning_centre" for row in live["log"])
-    assert automatic + waiting == COMPLETIONS, "each completion is in the record, or waits"
+    assert automatic + waiting_count == COMPLETIONS, "each completion is in the record, or waits"
     await race.team.decide(case, "return")
     await race.let_go()
     after = await race.pages(f"/v1/log?period={PERIOD}&limit=200")
     assert sum(row["source"] == "learning_centre" for row in after) == COMPLETIONS, "nothing is lost"
     assert (await race.me.good("GET", f"/v1/periods/{PERIOD}"))["counts"]["waiting"] == 0
-    return {*outcomes, *("edited" if reply.status < 300 else "refused" for _, reply in done)}
+    return {*outcomes, *("edited" if reply.status < 300 else "refused" for _, reply in replies)}

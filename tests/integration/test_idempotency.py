@@ -27,8 +27,8 @@ async def test_another_body_under_the_same_key_is_a_conflict(portal: Portal) -> 
     """409: a client that reuses a key has mixed something up."""
     browser, key = await portal.member(), new_key()
     await browser.post("/v1/log", {"title": "One"}, idempotency_key=key)
-    other = await browser.call("POST", "/v1/log", {"title": "Two"}, idempotency_key=key)
-    assert (other.status, other.slug) == (409, "conflict")
+    second = await browser.call("POST", "/v1/log", {"title": "Two"}, idempotency_key=key)
+    assert (second.status, second.slug) == (409, "conflict")
     assert (await browser.get("/v1/log?period=all"))["total"] == 1
 
 
@@ -65,8 +65,8 @@ async def test_a_key_at_the_same_moment_makes_one(portal: Portal) -> None:
 async def test_a_refused_call_may_be_sent_again(portal: Portal) -> None:
     """A key that came with a fault is free for the corrected body."""
     browser, key = await portal.member(), new_key()
-    refused = await browser.call("POST", "/v1/log", {"date": "2999-01-01"}, idempotency_key=key)
-    assert refused.status == 422
+    refusal = await browser.call("POST", "/v1/log", {"date": "2999-01-01"}, idempotency_key=key)
+    assert refusal.status == 422
     await browser.post("/v1/log", {"date": "2026-05-04"}, idempotency_key=key)
 
 
@@ -83,12 +83,12 @@ async def test_a_key_is_forgotten_after_a_day(portal: Portal) -> None:
 async def test_two_browsers_never_lose_an_update_silently(portal: Portal, path: str, body: dict[str, str]) -> None:
     """R3: who changes or deletes what somebody changed meanwhile is told (412), and nothing is overwritten."""
     browser = await portal.member()
-    made = await browser.call("POST", path, body)
-    place = f"{path}/{made.body['id']}"
-    changed = await browser.call("PATCH", place, {"title": "First"}, if_match=made.etag)
-    assert (changed.status, changed.etag) == (200, '"2"')
+    answer = await browser.call("POST", path, body)
+    place = f"{path}/{answer.body['id']}"
+    patch_reply = await browser.call("PATCH", place, {"title": "First"}, if_match=answer.etag)
+    assert (patch_reply.status, patch_reply.etag) == (200, '"2"')
     for method, patch in (("PATCH", {"title": "Second"}), ("DELETE", None)):
-        stale = await browser.call(method, place, patch, if_match=made.etag)
+        stale = await browser.call(method, place, patch, if_match=answer.etag)
         assert (stale.status, stale.slug) == (412, "stale-version")
         blind = await browser.call(method, place, patch)
         assert (blind.status, blind.slug) == (428, "precondition-required")

@@ -34,17 +34,17 @@ async def send(me: MemberClient, *lines: str, **headers: str) -> ClientResponse:
 
 async def imported(response: ClientResponse) -> list[str]:
     """Return the ids of an import that was taken."""
-    told = await response.json()
-    assert response.status == 201, told
-    assert told["created"] == len(told["ids"])
-    return told["ids"]
+    body = await response.json()
+    assert response.status == 201, body
+    assert body["created"] == len(body["ids"])
+    return body["ids"]
 
 
 async def refused(response: ClientResponse, status: int, slug: str) -> list[tuple[str, str]]:
     """Return pointer and field of each fault of a file that was refused."""
-    told = await response.json(content_type="application/problem+json")
-    assert (response.status, told["type"]) == (status, f"/problems/{slug}"), told
-    return [(fault["pointer"], fault["field"]) for fault in told.get("errors", ())]
+    body = await response.json(content_type="application/problem+json")
+    assert (response.status, body["type"]) == (status, f"/problems/{slug}"), body
+    return [(fault["pointer"], fault["field"]) for fault in body.get("errors", ())]
 
 
 async def total(me: MemberClient) -> int:
@@ -86,8 +86,8 @@ async def test_imported(me: MemberClient) -> None:
 async def test_complete_rows(me: MemberClient) -> None:
     """A row with all that is needed, and draft off, is complete at once (R38)."""
     form = await me.get("/v1/forms/log")
-    needed = {field["name"]: "words" for field in form["fields"] if field["required"]}
-    row = {**needed, "date": IN_YEAR, "type": "course", "draft": "no"}
+    names = {field["name"]: "words" for field in form["fields"] if field["required"]}
+    row = {**names, "date": IN_YEAR, "type": "course", "draft": "no"}
     (entry_id,) = await imported(await send(me, ",".join(row), ",".join(row.values())))
     entry = await me.get(f"/v1/log/{entry_id}")
     assert (entry["complete"], entry["missing_fields"]) == (True, [])
@@ -185,15 +185,15 @@ async def test_not_taken(me: MemberClient, headers: dict[str, str], body: Any, s
 
 async def test_broken_off(me: MemberClient, lines: io.BytesIO) -> None:
     """A file whose line breaks is not imported, and is no crash."""
-    sent = asyncio.Event()
+    upload_sent = asyncio.Event()
 
     async def breaking() -> AsyncGenerator[bytes]:
         yield b"title\r\na\r\n"
-        sent.set()
+        upload_sent.set()
         await asyncio.Event().wait()
 
     sending = asyncio.create_task(me.call("POST", PATH, CSV, data=breaking()))
-    await sent.wait()
+    await upload_sent.wait()
     sending.cancel()
     async with asyncio.timeout(30):
         while b'"route":"/v1/imports/log"' not in lines.getvalue():
@@ -205,8 +205,8 @@ async def test_broken_off(me: MemberClient, lines: io.BytesIO) -> None:
 async def test_repeated(me: MemberClient) -> None:
     """The same file with the same key is imported once, at whatever moment it comes; another file is 409."""
     sends = (send(me, "title", "a", "b", **{"Idempotency-Key": "once"}) for _ in range(3))
-    first, *others = [await imported(response) for response in await asyncio.gather(*sends)]
-    assert others == [first, first]
+    first, *rest = [await imported(response) for response in await asyncio.gather(*sends)]
+    assert rest == [first, first]
     await refused(await send(me, "title", "c", **{"Idempotency-Key": "once"}), 409, "conflict")
     assert await total(me) == 2
 

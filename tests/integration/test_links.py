@@ -67,15 +67,15 @@ async def test_deleting_either_side_leaves_no_dangling_link(portal: Portal) -> N
     """Decision 5: what is shown names live records only, and restoring brings the link back."""
     browser = await portal.member()
     entry, item = await linked(browser)
-    for gone, other, side in (
+    for deleted_side, second, side in (
         (f"/v1/log/{entry['id']}", f"/v1/plan/{item['id']}", "log_ids"),
         (f"/v1/plan/{item['id']}", f"/v1/log/{entry['id']}", "plan_ids"),
     ):
-        await browser.delete(gone)
-        assert (await browser.get(other))[side] == []
+        await browser.delete(deleted_side)
+        assert (await browser.get(second))[side] == []
         assert (await browser.call("PUT", f"/v1/log/{entry['id']}/links/{item['id']}")).status == 404
-        await browser.post(f"{gone}/restore")
-        assert (await browser.get(other))[side] == [gone.rpartition("/")[2]]
+        await browser.post(f"{deleted_side}/restore")
+        assert (await browser.get(second))[side] == [deleted_side.rpartition("/")[2]]
     assert await unlinked(browser) == (0, 0)
 
 
@@ -89,8 +89,8 @@ async def test_a_link_survives_both_sides_going_and_coming(portal: Portal) -> No
             for path in deleting:
                 await browser.delete(path)
             await browser.post(f"{restoring[0]}/restore")
-            shown = await browser.get(restoring[0])
-            assert shown.get("plan_ids", shown.get("log_ids")) == []
+            answer = await browser.get(restoring[0])
+            assert answer.get("plan_ids", answer.get("log_ids")) == []
             await browser.post(f"{restoring[1]}/restore")
             assert (await browser.get(paths[0]))["plan_ids"] == [item["id"]]
             assert (await browser.get(paths[1]))["log_ids"] == [entry["id"]]
@@ -98,18 +98,18 @@ async def test_a_link_survives_both_sides_going_and_coming(portal: Portal) -> No
 
 async def test_links_stay_within_one_record(portal: Portal) -> None:
     """R64: nobody links, or unlinks, what is another's."""
-    mine, theirs = await portal.member("m-1"), await portal.member("m-2")
-    entry, item = await linked(mine)
-    other = await theirs.post("/v1/plan", full_item())
+    sam, kim = await portal.member("m-1"), await portal.member("m-2")
+    entry, item = await linked(sam)
+    second = await kim.post("/v1/plan", full_item())
     for path in (
-        f"/v1/log/{entry['id']}/links/{other['id']}",
+        f"/v1/log/{entry['id']}/links/{second['id']}",
         f"/v1/log/{entry['id']}/links/none",
         f"/v1/log/none/links/{item['id']}",
     ):
-        assert (await mine.call("PUT", path)).status == 404
-        assert (await theirs.call("DELETE", path)).status == 404
-    assert (await theirs.call("DELETE", f"/v1/log/{entry['id']}/links/{item['id']}")).status == 404
-    assert (await mine.get(f"/v1/log/{entry['id']}"))["plan_ids"] == [item["id"]]
+        assert (await sam.call("PUT", path)).status == 404
+        assert (await kim.call("DELETE", path)).status == 404
+    assert (await kim.call("DELETE", f"/v1/log/{entry['id']}/links/{item['id']}")).status == 404
+    assert (await sam.get(f"/v1/log/{entry['id']}"))["plan_ids"] == [item["id"]]
 
 
 async def test_links_of_a_frozen_year_do_not_change(portal: Portal) -> None:
@@ -117,13 +117,13 @@ async def test_links_of_a_frozen_year_do_not_change(portal: Portal) -> None:
     browser = await portal.member()
     old = await browser.post("/v1/log", full_entry(date="2025-05-04"))
     item = await browser.post("/v1/plan", full_item())
-    other = await browser.post("/v1/plan", full_item())
+    second = await browser.post("/v1/plan", full_item())
     await browser.link(old, item)
     await portal.freeze("m-1", "2025-04-01", "2025-04-01", "2026-03-31")
-    refused = [
-        await browser.call("PUT", f"/v1/log/{old['id']}/links/{other['id']}"),
+    refusals = [
+        await browser.call("PUT", f"/v1/log/{old['id']}/links/{second['id']}"),
         await browser.call("DELETE", f"/v1/log/{old['id']}/links/{item['id']}"),
         await browser.call("DELETE", f"/v1/plan/{item['id']}", if_match="*"),
     ]
-    assert [answer.slug for answer in refused] == ["record-frozen"] * 3
+    assert [answer.slug for answer in refusals] == ["record-frozen"] * 3
     assert (await browser.get(f"/v1/log/{old['id']}"))["plan_ids"] == [item["id"]]

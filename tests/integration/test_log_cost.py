@@ -22,7 +22,7 @@ YEARS, OF_A_YEAR, PAGE = 10, 500, 50
 ROOM = 2.5  # what runs beside only ever adds, so the quickest call counts; ``make bench`` has the median, alone
 TIMES = 11
 
-COUNTED = {"log_entries", "plan_items", "members", "identifiers", "held", "evidence.files", "outbox"}
+COUNTED_COLLECTIONS = {"log_entries", "plan_items", "members", "identifiers", "held", "evidence.files", "outbox"}
 """Collections that may hold much of one member."""
 
 
@@ -35,7 +35,10 @@ class Commands(monitoring.CommandListener):
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         """Keep what is sent."""
         command = dict(event.command)
-        if event.command_name in {"find", "aggregate", "update", "delete"} and command[event.command_name] in COUNTED:
+        if (
+            event.command_name in {"find", "aggregate", "update", "delete"}
+            and command[event.command_name] in COUNTED_COLLECTIONS
+        ):
             self.queries.append(command)
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
@@ -60,29 +63,33 @@ async def looked_at(portal: Portal, query: dict[str, Any], *, is_mongodb: bool) 
     MongoDB says it. The embedded store does not know of a limit, nor that it looks up by id or by a merge key; so there
     it is the number of documents that the query's first part finds.
     """
-    seen = 0
-    for found in _queries(query):
-        stats = _stats(await storage(portal.services).command("explain", found, verbosity="executionStats"))
-        assert stats is not None, found
-        seen += max(stats["totalKeysExamined"], stats["totalDocsExamined"]) if is_mongodb else stats["nReturned"]
-    return seen
+    keys_examined = 0
+    for stage in _queries(query):
+        stats = _stats(await storage(portal.services).command("explain", stage, verbosity="executionStats"))
+        assert stats is not None, stage
+        keys_examined += (
+            max(stats["totalKeysExamined"], stats["totalDocsExamined"]) if is_mongodb else stats["nReturned"]
+        )
+    return keys_examined
 
 
 def _queries(command: dict[str, Any]) -> list[dict[str, Any]]:
     """The queries in a command that can be explained; a change as the query that finds what it changes."""
-    wanted = ("find", "aggregate", "filter", "pipeline", "cursor", "hint", "sort", "limit")
+    clauses = ("find", "aggregate", "filter", "pipeline", "cursor", "hint", "sort", "limit")
     if changes := command.get("updates") or command.get("deletes"):
         name = command.get("update") or command.get("delete")
         return [{"find": name, "filter": change["q"]} for change in changes]
-    return [{name: command[name] for name in wanted if name in command}]
+    return [{name: command[name] for name in clauses if name in command}]
 
 
-def _stats(explained: Any) -> dict[str, Any] | None:
+def _stats(explanation: Any) -> dict[str, Any] | None:
     """The first ``executionStats`` of an answer: of a pipeline it is further in."""
-    if isinstance(explained, dict):
-        own = cast("dict[str, Any]", explained)
-        return own.get("executionStats") or next(filter(None, map(_stats, own.values())), None)
-    return next(filter(None, map(_stats, cast("list[Any]", explained))), None) if isinstance(explained, list) else None
+    if isinstance(explanation, dict):
+        plan_node = cast("dict[str, Any]", explanation)
+        return plan_node.get("executionStats") or next(filter(None, map(_stats, plan_node.values())), None)
+    return (
+        next(filter(None, map(_stats, cast("list[Any]", explanation))), None) if isinstance(explanation, list) else None
+    )
 
 
 @pytest.fixture
@@ -94,28 +101,30 @@ async def long_log(portal: Portal) -> LongLog:
 
 @pytest.mark.timeout(180)
 async def test_calls_look_at_a_page_or_a_year(
-    commands: Commands, portal: Portal, long_log: LongLog, running: DevServices
+    commands: Commands, portal: Portal, long_log: LongLog, dev_services: DevServices
 ) -> None:
     """A page of the log, the overview, a save and a completion cost a member with 5,000 entries what 500 would."""
-    is_mongodb = isinstance(running.mongo, External)
-    seen: dict[str, list[int]] = {}
+    is_mongodb = isinstance(dev_services.mongo, External)
+    key_counts: dict[str, list[int]] = {}
     for name, call in CALLS.items():
         commands.queries.clear()
         assert (await call(long_log)).status == 200
-        seen[name] = [await looked_at(portal, query, is_mongodb=is_mongodb) for query in list(commands.queries)]
+        key_counts[name] = [await looked_at(portal, query, is_mongodb=is_mongodb) for query in list(commands.queries)]
     commands.queries.clear()
     for _ in range(2):
         await _complete(portal)
-    seen["a completion"] = [await looked_at(portal, query, is_mongodb=is_mongodb) for query in list(commands.queries)]
-    rows, total = (n for n in seen.pop("a page of all years") if n > 1)
+    key_counts["a completion"] = [
+        await looked_at(portal, query, is_mongodb=is_mongodb) for query in list(commands.queries)
+    ]
+    rows, total = (n for n in key_counts.pop("a page of all years") if n > 1)
     assert rows <= PAGE + 1 or not is_mongodb, rows
     assert total <= YEARS * OF_A_YEAR, "only the number of all entries takes all of them, once"
-    assert {name: max(counted) for name, counted in seen.items()} == {
+    assert {name: max(counts) for name, counts in key_counts.items()} == {
         "a page of the log": OF_A_YEAR,
         "the overview": OF_A_YEAR,
         "a save": 1,
         "a completion": 1,
-    }, seen
+    }, key_counts
 
 
 async def _complete(portal: Portal) -> None:
@@ -124,12 +133,12 @@ async def _complete(portal: Portal) -> None:
     await recording.record([arrival(statement, orjson.dumps(statement), datetime.now(UTC), recording.rules)])
 
 
-@pytest.mark.parametrize(("number", "most"), [(100, 25), (1000, 120)])
-async def test_calls_take_no_longer_than_a_person_notices(portal: Portal, number: int, most: int) -> None:
+@pytest.mark.parametrize(("number", "limit"), [(100, 25), (1000, 120)])
+async def test_calls_take_no_longer_than_a_person_notices(portal: Portal, number: int, limit: int) -> None:
     """Design, Speed: with all entries in the current year, and nothing else running."""
     log = await fill(portal, "m-1", number)
-    taken = {name: (await milliseconds(call, log, TIMES))[0] for name, call in CALLS.items()}
-    assert max(taken.values()) <= ROOM * most, taken
+    durations = {name: (await milliseconds(call, log, TIMES))[0] for name, call in CALLS.items()}
+    assert max(durations.values()) <= ROOM * limit, durations
 
 
 LISTS = [
@@ -145,7 +154,7 @@ LISTS = [
 ]  # fmt: skip
 
 
-async def test_every_list_is_read_by_an_index(commands: Commands, portal: Portal, running: DevServices) -> None:
+async def test_every_list_is_read_by_an_index(commands: Commands, portal: Portal, dev_services: DevServices) -> None:
     """R20-R22: no query of a list, whatever its filters and order, reads the whole collection.
 
     Keywords are for MongoDB alone: the embedded store looks no regular expression up in an index.
@@ -157,11 +166,11 @@ async def test_every_list_is_read_by_an_index(commands: Commands, portal: Portal
     for path in LISTS:
         commands.queries.clear()
         await browser.get(path)
-        found = [query for query in commands.queries if query.get("aggregate") in {"log_entries", "plan_items"}]
-        assert found, path
-        for query in found:
+        queries = [query for query in commands.queries if query.get("aggregate") in {"log_entries", "plan_items"}]
+        assert queries, path
+        for query in queries:
             plan = await _plan(portal, query)
-            if isinstance(running.mongo, External) or "$regex" not in str(query):
+            if isinstance(dev_services.mongo, External) or "$regex" not in str(query):
                 assert "IXSCAN" in plan, (path, query)
                 assert "COLLSCAN" not in plan, (path, query)
 
@@ -169,5 +178,5 @@ async def test_every_list_is_read_by_an_index(commands: Commands, portal: Portal
 async def _plan(portal: Portal, query: dict[str, Any]) -> str:
     """How the store reads what the first stage of a pipeline finds."""
     match = {"find": query["aggregate"], "filter": query["pipeline"][0]["$match"]}
-    explained = await storage(portal.services).command("explain", match)
-    return str(explained["queryPlanner"]["winningPlan"])
+    explanation = await storage(portal.services).command("explain", match)
+    return str(explanation["queryPlanner"]["winningPlan"])

@@ -39,8 +39,8 @@ async def test_long_reflections_are_kept_whole(portal: Portal) -> None:
     browser = await portal.member()
     text = "é" * 100_000
     assert (await browser.post("/v1/log", {"learning": text}))["learning"] == text
-    refused = await browser.call("POST", "/v1/log", {"learning": text + "x"})
-    assert "100000" in refused.faults["learning"]
+    refusal = await browser.call("POST", "/v1/log", {"learning": text + "x"})
+    assert "100000" in refusal.faults["learning"]
 
 
 async def test_an_entry_starts_as_a_draft(portal: Portal) -> None:
@@ -63,13 +63,13 @@ async def test_complete_is_draft_off_and_no_gap(portal: Portal) -> None:
     assert gaps["finished_at"] is not None
     whole = await browser.patch(path, full_entry())
     assert (whole["complete"], whole["missing_fields"]) == (True, [])
-    emptied = await browser.patch(path, {"evaluation": " \n"})
-    assert (emptied["draft"], emptied["complete"], emptied["missing_fields"]) == (False, False, ["evaluation"])
+    new_entry = await browser.patch(path, {"evaluation": " \n"})
+    assert (new_entry["draft"], new_entry["complete"], new_entry["missing_fields"]) == (False, False, ["evaluation"])
     assert (await browser.patch(path, {"evaluation": "Well."}))["complete"] is True
     again = await browser.patch(path, {"draft": True})
     assert (again["complete"], again["finished_at"]) == (False, None)
-    refused = await browser.call("PATCH", path, {"complete": True}, if_match="*")
-    assert "read-only" in refused.faults["complete"]
+    refusal = await browser.call("PATCH", path, {"complete": True}, if_match="*")
+    assert "read-only" in refusal.faults["complete"]
 
 
 async def test_facts_first_reflections_later(portal: Portal) -> None:
@@ -81,8 +81,8 @@ async def test_facts_first_reflections_later(portal: Portal) -> None:
     entry = await browser.post("/v1/log", {name: body[name] for name in groups["factual"] if name in body})
     assert set(entry["missing_fields"]) <= set(groups["reflective"])
     reflections = {name: body[name] for name in groups["reflective"] if name in body}
-    done = await browser.patch(f"/v1/log/{entry['id']}", {**reflections, "draft": False})
-    assert done["complete"] is True
+    new_entry = await browser.patch(f"/v1/log/{entry['id']}", {**reflections, "draft": False})
+    assert new_entry["complete"] is True
 
 
 async def test_completing_is_announced_once(portal: Portal) -> None:
@@ -105,10 +105,10 @@ async def test_an_entry_may_be_backdated_but_not_lie_ahead(portal: Portal) -> No
     assert (past["period_id"], past["complete"]) == ("1999-04-01", True)
     assert (await browser.post("/v1/log", {"date": today().isoformat()}))["period_id"] == "2026-04-01"
     ahead = (today() + timedelta(days=1)).isoformat()
-    refused = await browser.call("POST", "/v1/log", {"date": ahead})
-    assert "“Date completed” cannot be in the future" in refused.faults["date"]
-    moved = await browser.call("PATCH", f"/v1/log/{past['id']}", {"date": ahead}, if_match="*")
-    assert moved.status == 422
+    refusal = await browser.call("POST", "/v1/log", {"date": ahead})
+    assert "“Date completed” cannot be in the future" in refusal.faults["date"]
+    reply = await browser.call("PATCH", f"/v1/log/{past['id']}", {"date": ahead}, if_match="*")
+    assert reply.status == 422
     assert (await browser.patch(f"/v1/log/{past['id']}", {"date": "2020-01-01"}))["period_id"] == "2019-04-01"
 
 
@@ -162,21 +162,21 @@ async def test_an_automatic_entry_is_edited_like_any_other(bridge: Journey) -> N
             "read-only" in (await browser.call("PATCH", path, {"provenance": None}, if_match="*")).faults["provenance"]
         )
         body = {name: value for name, value in full_entry(title="My words").items() if name != "date"}
-        done = await browser.patch(path, body)
-        assert (done["complete"], done["title"]) == (True, "My words")
-        assert done["provenance"]["original_title"] == "Working with grief"
+        new_entry = await browser.patch(path, body)
+        assert (new_entry["complete"], new_entry["title"]) == (True, "My words")
+        assert new_entry["provenance"]["original_title"] == "Working with grief"
         assert (await browser.post("/v1/log", {}))["reference"] == "L4"
 
 
-@pytest.mark.parametrize("what", ["evidence", "link", "copy", "comment", "delete", "patch"])
-async def test_a_draft_is_there_for_whichever_call_comes_first(bridge: Journey, what: str) -> None:
+@pytest.mark.parametrize("case", ["evidence", "link", "copy", "comment", "delete", "patch"])
+async def test_a_draft_is_there_for_whichever_call_comes_first(bridge: Journey, case: str) -> None:
     """The id that ``log.drafted`` tells can be used at once, and not only after the list was looked at."""
     await bridge.add_member("m-1", member())
     (outcome,) = await bridge.send(completed())
     async with office(bridge.settings, bridge.services) as desk:
         sam = desk.member("m-1")
         item, path = await sam.plan_item(), f"/v1/log/{outcome.entry_id}"
-        given: dict[str, tuple[str, str, Any]] = {
+        calls: dict[str, tuple[str, str, Any]] = {
             "evidence": ("GET", f"{path}/evidence", None),
             "link": ("PUT", f"{path}/links/{item}", None),
             "copy": ("POST", f"{path}/copy", None),
@@ -184,8 +184,8 @@ async def test_a_draft_is_there_for_whichever_call_comes_first(bridge: Journey, 
             "delete": ("DELETE", path, None),
             "patch": ("PATCH", path, {"title": "x"}),
         }
-        assert (await sam(*given[what])).status < 300
-        assert (await sam("GET", path)).status == (404 if what == "delete" else 200)
+        assert (await sam(*calls[case])).status < 300
+        assert (await sam("GET", path)).status == (404 if case == "delete" else 200)
 
 
 async def test_an_entry_is_shown_anew_when_its_statement_was_voided(bridge: Journey) -> None:
@@ -198,8 +198,8 @@ async def test_an_entry_is_shown_anew_when_its_statement_was_voided(bridge: Jour
         tag = (await sam("PATCH", path, {"title": "Mine"})).headers["ETag"]
         for _ in range(2):  # the second one is a repeat
             await bridge.send(voided(statement["id"]), key="statement.voided")
-        shown = await sam("GET", path, **{"If-None-Match": tag})
-        assert (shown.status, shown.body["provenance"]["voided"]) == (200, True)
+        answer = await sam("GET", path, **{"If-None-Match": tag})
+        assert (answer.status, answer.body["provenance"]["voided"]) == (200, True)
 
 
 async def test_a_certificate_is_a_link_and_never_needed(portal: Portal) -> None:
@@ -220,11 +220,13 @@ async def test_a_deleted_entry_can_be_restored(portal: Portal) -> None:
     assert (await browser.call("GET", path)).status == 404
     assert (await browser.call("DELETE", path, if_match="*")).status == 404
     assert (await browser.get("/v1/periods/current"))["counts"]["total"] == 0
-    restored = await browser.post(f"{path}/restore")
-    assert {**restored, "version": 1, "updated_at": ""} == {**entry, "updated_at": ""}
+    restored_entry = await browser.post(f"{path}/restore")
+    assert {**restored_entry, "version": 1, "updated_at": ""} == {**entry, "updated_at": ""}
     period = await browser.get("/v1/periods/current")
     assert (period["counts"]["total"], period["minutes"]) == (1, 60)
-    assert (await browser.post(f"{path}/restore"))["version"] == restored["version"], "a live entry stays as it is"
+    assert (await browser.post(f"{path}/restore"))["version"] == restored_entry["version"], (
+        "a live entry stays as it is"
+    )
     await browser.delete(path)
     await portal.age_deletion("log_entries", entry["id"], days=31)
     assert (await browser.call("POST", f"{path}/restore")).slug == "conflict"
@@ -253,8 +255,8 @@ async def test_a_copy_is_a_new_draft(portal: Portal) -> None:
     await browser.link(entry, item)
     copy = await browser.call("POST", f"/v1/log/{entry['id']}/copy")
     assert (copy.status, copy.headers["Location"]) == (201, f"/v1/log/{copy.body['id']}")
-    same = ("title", "type", "minutes", "series_id", "part", *LOG_TEXTS)
-    assert [copy.body[name] for name in same] == [entry[name] for name in same]
+    shared_fields = ("title", "type", "minutes", "series_id", "part", *LOG_TEXTS)
+    assert [copy.body[name] for name in shared_fields] == [entry[name] for name in shared_fields]
     assert (copy.body["date"], copy.body["draft"], copy.body["plan_ids"]) == (None, True, [])
     assert (copy.body["reference"], copy.body["source"], copy.body["provenance"]) == ("L2", "manual", None)
     assert (await browser.get(f"/v1/log/{entry['id']}"))["complete"] is True
@@ -284,8 +286,8 @@ async def test_work_across_years(portal: Portal) -> None:
     ]
     draft = await browser.post("/v1/log", {"title": "Diploma", "start_date": "2024-09-01"})
     assert [row["title"] for row in (await browser.get("/v1/log"))["items"]] == ["Diploma"]
-    done = await browser.patch(f"/v1/log/{draft['id']}", full_entry(title="Diploma", date="2026-06-30"))
-    assert (done["period_id"], done["complete"]) == ("2026-04-01", True)
+    new_entry = await browser.patch(f"/v1/log/{draft['id']}", full_entry(title="Diploma", date="2026-06-30"))
+    assert (new_entry["period_id"], new_entry["complete"]) == ("2026-04-01", True)
 
 
 async def test_an_undated_draft_stays_in_sight(portal: Portal) -> None:
@@ -312,20 +314,20 @@ async def test_a_frozen_entry_does_not_change(portal: Portal) -> None:
     """R56, invariant 4: nothing of a submitted year changes, nothing moves into it, and later years stay open."""
     browser = await portal.member()
     entry = await browser.post("/v1/log", full_entry(date="2025-05-04"))
-    gone = await browser.post("/v1/log", full_entry(date="2025-05-04"))
-    await browser.delete(f"/v1/log/{gone['id']}")
+    old = await browser.post("/v1/log", full_entry(date="2025-05-04"))
+    await browser.delete(f"/v1/log/{old['id']}")
     later = await browser.post("/v1/log", full_entry())
     await portal.freeze("m-1", "2025-04-01", "2025-04-01", "2026-03-31")
     path = f"/v1/log/{entry['id']}"
-    refused = [
+    refusals = [
         await browser.call("PATCH", path, {"title": "No"}, if_match="*"),
         await browser.call("PATCH", path, {"title": "No"}, if_match='"99"'),
         await browser.call("DELETE", path, if_match="*"),
-        await browser.call("POST", f"/v1/log/{gone['id']}/restore"),
+        await browser.call("POST", f"/v1/log/{old['id']}/restore"),
         await browser.call("POST", "/v1/log", {"date": "2026-03-31"}),
         await browser.call("PATCH", f"/v1/log/{later['id']}", {"date": "2025-04-01"}, if_match="*"),
     ]
-    assert [answer.slug for answer in refused] == ["record-frozen"] * 6
+    assert [answer.slug for answer in refusals] == ["record-frozen"] * 6
     assert (await browser.get(path))["frozen_since"] == "2026-06-01T00:00:00Z"
     assert (await browser.patch(f"/v1/log/{later['id']}", {"date": "2026-04-01"}))["date"] == "2026-04-01"
     copy = await browser.post(f"{path}/copy")
@@ -338,7 +340,7 @@ async def test_a_frozen_entry_does_not_change(portal: Portal) -> None:
 async def test_a_log_is_its_members_own(portal: Portal) -> None:
     """R64: another member finds nothing, whatever the call, and cannot tell that there is anything."""
     entry = await (await portal.member("m-1")).post("/v1/log", full_entry())
-    other = await portal.member("m-2")
+    colleague = await portal.member("m-2")
     path = f"/v1/log/{entry['id']}"
     calls: list[tuple[str, str, Any]] = [
         ("GET", "", None),
@@ -348,17 +350,17 @@ async def test_a_log_is_its_members_own(portal: Portal) -> None:
         ("POST", "/copy", None),
     ]
     for method, rest, body in calls:
-        assert (await other.call(method, path + rest, body, if_match="*")).status == 404
-    assert (await other.get("/v1/log?period=all"))["total"] == 0
+        assert (await colleague.call(method, path + rest, body, if_match="*")).status == 404
+    assert (await colleague.get("/v1/log?period=all"))["total"] == 0
 
 
 async def test_registered_or_not_the_tool_is_the_same(portal: Portal) -> None:
     """R80, R81: registration changes guidance only; an empty record is a valid one."""
-    other = await portal.member("m-2", registered=False)
-    me = await other.get("/v1/me")
+    colleague = await portal.member("m-2", registered=False)
+    me = await colleague.get("/v1/me")
     assert (me["registered"], me["requirements_apply"]) == (False, False)
     assert me["current_period"]["counts"]["total"] == 0
-    assert (await other.post("/v1/log", full_entry()))["complete"] is True
+    assert (await colleague.post("/v1/log", full_entry()))["complete"] is True
 
 
 async def test_personal_text_is_in_no_event(portal: Portal) -> None:

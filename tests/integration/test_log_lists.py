@@ -33,10 +33,10 @@ async def filled(portal: Portal, number: int = 40) -> tuple[Browser, list[Row]]:
     chance = random.Random(20260504)
     browser = await portal.member()
     item = await browser.post("/v1/plan", {})
-    made = [await browser.post("/v1/log", entry_of(chance)) for _ in range(number)]
-    for entry in made[::2]:
+    answer = [await browser.post("/v1/log", entry_of(chance)) for _ in range(number)]
+    for entry in answer[::2]:
         await browser.link(entry, item)
-    return browser, [await browser.get(f"/v1/log/{entry['id']}") for entry in made]
+    return browser, [await browser.get(f"/v1/log/{entry['id']}") for entry in answer]
 
 
 def folded(text: str) -> str:
@@ -66,7 +66,7 @@ MEANS: dict[str, Callable[[Row, Any], bool]] = {
     "needs_attention": lambda row, flag: row["complete"] is not flag,
     "linked": lambda row, flag: bool(row["plan_ids"]) is flag,
 }
-OFFERED: dict[str, tuple[Any, ...]] = {
+FILTERS: dict[str, tuple[Any, ...]] = {
     "q": ("gri", "GROUP", "uber", "super", "cafe ecl", "my", "L1", "research gr", "learning", "2026", "nothing"),
     "date_from": ("2025-04-01", "2026-05-04", "2026-12-01"),
     "date_to": ("2026-05-04", "2025-04-01"),
@@ -104,22 +104,24 @@ async def test_every_filter_and_sort_together(portal: Portal) -> None:
     """R17, R19-R22, R30, R47: 150 queries of any filters, sorts and page sizes read as a plain reading does."""
     browser, rows = await filled(portal)
     chance = random.Random(7)
-    seen = 0
+    rows_seen = 0
     for _ in range(150):
         period = chance.choice(PERIODS)
-        given = {name: chance.choice(OFFERED[name]) for name in chance.sample(sorted(OFFERED), chance.randint(0, 3))}
+        filters = {name: chance.choice(FILTERS[name]) for name in chance.sample(sorted(FILTERS), chance.randint(0, 3))}
         sort = [chance.choice(("", "-")) + name for name in chance.sample(SORTS, chance.randint(1, 3))]
         expected = [
-            row for row in rows if in_period(row, period) and all(MEANS[name](row, v) for name, v in given.items())
+            row for row in rows if in_period(row, period) and all(MEANS[name](row, v) for name, v in filters.items())
         ]
-        asked = {"period": period, "sort": ",".join(sort), "limit": chance.choice((1, 7, 200)), **given}
-        query = urlencode({name: str(v).lower() if isinstance(v, bool) else v for name, v in asked.items()})
-        found = await browser.pages(f"/v1/log?{query}")
-        assert sorted(row["id"] for row in found) == sorted(row["id"] for row in expected), query
-        assert [[key(row, name.removeprefix("-")) for name in sort] for row in found] == ordered(expected, sort), query
+        query_fields = {"period": period, "sort": ",".join(sort), "limit": chance.choice((1, 7, 200)), **filters}
+        query = urlencode({name: str(v).lower() if isinstance(v, bool) else v for name, v in query_fields.items()})
+        listing = await browser.pages(f"/v1/log?{query}")
+        assert sorted(row["id"] for row in listing) == sorted(row["id"] for row in expected), query
+        assert [[key(row, name.removeprefix("-")) for name in sort] for row in listing] == ordered(expected, sort), (
+            query
+        )
         assert (await browser.get(f"/v1/log?{query}"))["total"] == len(expected), query
-        seen += len(expected)
-    assert seen > 500, "the queries find something"
+        rows_seen += len(expected)
+    assert rows_seen > 500, "the queries find something"
 
 
 async def test_a_row_shows_what_the_list_needs(portal: Portal) -> None:
@@ -157,11 +159,11 @@ async def test_a_wrong_parameter_is_named(portal: Portal, query: str, parameter:
 async def test_a_cursor_is_bound_to_its_query_and_member(portal: Portal) -> None:
     """A cursor taken to another query, or by another member, is refused."""
     browser, _ = await filled(portal, 5)
-    other = await portal.member("m-2")
+    colleague = await portal.member("m-2")
     cursor = (await browser.get("/v1/log?period=all&limit=2"))["next"]
     assert (await browser.call("GET", f"/v1/log?period=all&limit=2&cursor={cursor}")).status == 200
     assert (await browser.call("GET", f"/v1/log?period=all&limit=2&draft=true&cursor={cursor}")).status == 422
-    assert (await other.call("GET", f"/v1/log?period=all&limit=2&cursor={cursor}")).status == 422
+    assert (await colleague.call("GET", f"/v1/log?period=all&limit=2&cursor={cursor}")).status == 422
 
 
 @pytest.mark.parametrize("sort", ["date", "-date", "title", "-title", "type,-date", "-complete"])
@@ -171,11 +173,11 @@ async def test_pages_neither_repeat_nor_skip_while_others_write(portal: Portal, 
     chance = random.Random(sort)
     chance.shuffle(rows)
     moving, still = rows[:10], {row["id"] for row in rows[10:]}
-    seen: list[str] = []
+    seen_ids: list[str] = []
     cursor = ""
     while True:
         page = await browser.get(f"/v1/log?period=all&limit=3&sort={sort}{cursor}")
-        seen += [row["id"] for row in page["items"]]
+        seen_ids += [row["id"] for row in page["items"]]
         if page["next"] is None:
             break
         cursor = f"&cursor={page['next']}"
@@ -185,7 +187,7 @@ async def test_pages_neither_repeat_nor_skip_while_others_write(portal: Portal, 
             change = {name: value for name, value in entry_of(chance).items() if name != "draft"}
             await browser.patch(f"/v1/log/{row['id']}", change)
             await browser.delete(f"/v1/log/{moving.pop()['id']}")
-    assert sorted(one for one in seen if one in still) == sorted(still)
+    assert sorted(member_id for member_id in seen_ids if member_id in still) == sorted(still)
 
 
 async def test_there_is_no_limit_on_how_much_is_recorded(portal: Portal) -> None:

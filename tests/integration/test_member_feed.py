@@ -110,9 +110,9 @@ async def test_an_older_or_equal_revision_is_ignored(bridge: Journey, feed: Feed
     """Whatever order the messages come in, the newest revision stays, and no dead letter is made of the others."""
     await feed.send(upserted(revision=5, renewal_date="2026-09-01"))
     await feed.send(*[upserted(revision=number, renewal_date="2026-01-01") for number in (4, 5, 1)])
-    found = await feed.member("m-1")
-    assert found is not None
-    assert (found["renewal_date"], found.get("revision")) == ("2026-09-01", 5)
+    stored = await feed.member("m-1")
+    assert stored is not None
+    assert (stored["renewal_date"], stored.get("revision")) == ("2026-09-01", 5)
     await feed.send(upserted(revision=6, renewal_date="2026-02-01"))
     assert (await feed.member("m-1") or {})["renewal_date"] == "2026-02-01"
     assert await bridge.dead_letters() == []
@@ -154,10 +154,10 @@ BAD: dict[str, tuple[Any, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("what", BAD)
-async def test_a_bad_body_is_a_dead_letter(bridge: Journey, feed: Feed, what: str) -> None:
+@pytest.mark.parametrize("case", BAD)
+async def test_a_bad_body_is_a_dead_letter(bridge: Journey, feed: Feed, case: str) -> None:
     """It goes aside byte for byte, with a reason, the place and what was expected, and never the value."""
-    body, reason, place = BAD[what]
+    body, reason, place = BAD[case]
     await feed.send(body, correlation_id="c-1")
     (letter,) = await bridge.dead_letters()
     assert letter.body == (body if isinstance(body, bytes) else orjson.dumps(body))
@@ -240,8 +240,8 @@ async def test_what_fails_by_itself_is_tried_again_and_then_put_aside(bridge: Jo
     await feed.send(upserted("m-3", name="1003"))
     consumer.stop()
     await task
-    found = [await feed.member(f"m-{number}") is not None for number in (1, 2, 3)]
-    assert found == [True, False, True]
+    known_members = [await feed.member(f"m-{number}") is not None for number in (1, 2, 3)]
+    assert known_members == [True, False, True]
     (letter,) = await bridge.dead_letters()
     assert (letter.headers["x-reason"], letter.headers["x-attempts"]) == ("exhausted", 3)
 
@@ -282,4 +282,4 @@ async def test_a_queue_that_was_deleted_is_declared_again(
 
 async def _exists(bridge: Journey) -> bool:
     backlogs, _ = await bridge.services.operations.backlogs()
-    return next(one.consumers for one in backlogs if one.name == "members") == 1
+    return next(backlog.consumers for backlog in backlogs if backlog.name == "members") == 1

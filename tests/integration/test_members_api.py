@@ -47,8 +47,8 @@ async def test_a_member_who_left_or_was_erased_is_said_to_be(office: Office) -> 
     assert (left["state"], left["revision"], left["leave"]) == ("left", 7, LEAVE)
     assert left["state_since"]
     await office.staff("privacy").good("POST", f"{PATH}/erasure")
-    erased = await platform.good("GET", PATH)
-    assert erased == {"member_id": "m-1", "state": "erased", "state_since": erased["state_since"]}
+    erased_body = await platform.good("GET", PATH)
+    assert erased_body == {"member_id": "m-1", "state": "erased", "state_since": erased_body["state_since"]}
 
 
 @pytest.mark.parametrize(

@@ -77,8 +77,8 @@ async def service(settings: Settings, tmp_path: Path) -> AsyncGenerator[Service]
 async def publish(settings: Settings, *bodies: bytes) -> None:
     """Publish bodies to the exchange of statements."""
     exchange = wiring.topology(settings).statements
-    async with connection(settings, "test") as opened:
-        out = Publisher(await opened.channel(publisher_confirms=True, on_return_raises=True))
+    async with connection(settings, "test") as broker:
+        out = Publisher(await broker.channel(publisher_confirms=True, on_return_raises=True))
         await out.publish([Outgoing(exchange, "statement.completed", body) for body in bodies])
 
 
@@ -141,8 +141,8 @@ async def test_hostile_routes_and_reasons_add_no_label_values(service: Service) 
         await service.call(method, path, token)
     topology = wiring.topology(service.settings)
     statement = orjson.dumps(completed(MARK, object=activity_of(MARK, MARK, MARK)))
-    said = {"traceparent": MARK, PUBLISHED_AT: MARK}
-    await publish_raw(service.settings, topology.statements, "statement.completed", statement, headers=said)
+    headers = {"traceparent": MARK, PUBLISHED_AT: MARK}
+    await publish_raw(service.settings, topology.statements, "statement.completed", statement, headers=headers)
     await publish(service.settings, f'{{"{MARK}": 1}}'.encode())
     letter = {"x-reason": MARK, "x-original-exchange": MARK, "x-failed-at": MARK}
     await publish_raw(service.settings, topology.dead_letters, MARK, MARK.encode(), headers=letter)
@@ -168,22 +168,22 @@ async def test_rules_and_dashboards_name_what_is_exported(service: Service) -> N
         scraped_until(service.worker, lambda page: {"cpd_bridge_queue_messages", "cpd_bridge_held"} <= page.names),
         scrape(service.api),
     )
-    exported = {line.split()[2] for page in pages for line in page.text.splitlines() if line.startswith("# TYPE")}
-    assert named_metrics() - exported == set()
-    ours = {name for name in exported if name.startswith("cpd_bridge_")}
-    assert ours - named_metrics() <= {"cpd_bridge_queue_consumers"}
+    metric_names = {line.split()[2] for page in pages for line in page.text.splitlines() if line.startswith("# TYPE")}
+    assert named_metrics() - metric_names == set()
+    own_names = {name for name in metric_names if name.startswith("cpd_bridge_")}
+    assert own_names - named_metrics() <= {"cpd_bridge_queue_consumers"}
 
 
 @asynccontextmanager
 async def metering(
-    settings: Settings, in_hand: dict[str, InFlight], every: float = 0.1
+    settings: Settings, in_hand: dict[str, InFlight], interval: float = 0.1
 ) -> AsyncGenerator[wiring.Services]:
     """Run a meter in this process meanwhile."""
-    async with wiring.services(settings) as services, connection(settings, "test") as opened:
-        await wiring.topology(settings).declare(await opened.channel())
+    async with wiring.services(settings) as services, connection(settings, "test") as broker:
+        await wiring.topology(settings).declare(await broker.channel())
         await services.stores.prepare()
         topology = wiring.topology(settings)
-        with metrics_consumers(settings, topology, services.stores, [], in_hand, every) as readers:
+        with metrics_consumers(settings, topology, services.stores, [], in_hand, interval) as readers:
             async with asyncio.TaskGroup() as group:
                 for reader in readers:
                     group.create_task(reader.run())
@@ -197,20 +197,20 @@ async def metering(
 async def shown_when(name: str, at_least: float, **labels: str) -> float:
     """Wait until a gauge of this process has reached a value; returns it."""
     async with asyncio.timeout(60):
-        while (found := read(metrics.exposition()[0].decode()).value(name, **labels)) is None or found < at_least:
+        while (value := read(metrics.exposition()[0].decode()).value(name, **labels)) is None or value < at_least:
             await asyncio.sleep(0.05)
-    return found
+    return value
 
 
 async def test_the_age_of_a_queue_that_nobody_takes_from_grows(settings: Settings) -> None:
     """Since when it was last idle bounds the age, whatever the publisher says."""
     async with metering(settings, {}):
         assert await shown_when("cpd_bridge_queue_oldest_seconds", 0, queue="completions") == 0
-        began = time.monotonic()
+        start = time.monotonic()
         await publish(settings, b"{}")
         assert await shown_when("cpd_bridge_queue_messages", 1, queue="completions") == 1
         assert (
-            await shown_when("cpd_bridge_queue_oldest_seconds", 0.5, queue="completions") < time.monotonic() - began + 1
+            await shown_when("cpd_bridge_queue_oldest_seconds", 0.5, queue="completions") < time.monotonic() - start + 1
         )
 
 
@@ -226,8 +226,8 @@ async def test_the_age_of_a_queue_is_that_of_the_oldest_in_hand(settings: Settin
                 b"{}",
                 headers={PUBLISHED_AT: int((time.time() - age) * 1000)},
             )
-        async with connection(settings, "test") as opened:
-            queue = await (await opened.channel()).get_queue(wiring.topology(settings).completions)
+        async with connection(settings, "test") as broker:
+            queue = await (await broker.channel()).get_queue(wiring.topology(settings).completions)
             first, second = await _got(queue), await _got(queue)
             in_hand.add(first)
             in_hand.add(second)
@@ -256,25 +256,25 @@ async def test_the_age_of_what_the_lrs_has_not_published(settings: Settings) -> 
 
 async def test_a_scrape_asks_nobody_anything(settings: Settings) -> None:
     """However often somebody scrapes, store and broker are read on the timer alone."""
-    async with metering(settings, {}, every=600):
+    async with metering(settings, {}, interval=600):
         await shown_when("cpd_bridge_outbox_pending", 0)
         before = read(metrics.exposition()[0].decode()).value("cpd_bridge_store_command_seconds_count")
         pages = [read(metrics.exposition()[0].decode()) for _ in range(20)]
         assert pages[-1].value("cpd_bridge_store_command_seconds_count") == before
 
 
-@pytest.mark.parametrize("took", [0.0, 0.3, 3.0, 600.0])
-def test_a_slow_store_is_read_less_often_but_its_readings_stay(took: float) -> None:
+@pytest.mark.parametrize("duration", [0.0, 0.3, 3.0, 600.0])
+def test_a_slow_store_is_read_less_often_but_its_readings_stay(duration: float) -> None:
     """Ten times as long as it took, never so long that what was read disappears, and not less than the interval."""
-    assert READ_EVERY <= rest(took, READ_EVERY) <= readings.STALE_AFTER - READ_EVERY
+    assert READ_EVERY <= rest(duration, READ_EVERY) <= readings.STALE_AFTER - READ_EVERY
     assert rest(2.0, READ_EVERY) == 20.0
 
 
 async def test_readings_that_are_too_old_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """A gauge that nobody could read for a minute disappears, rather than to stand at its last value."""
-    shown = readings.Readings(lambda: {"statements": "store"})
-    shown.note_queues({"completions": readings.QueueReading(1, 1, 2.0)})
-    fresh = {metric.name for metric in shown.collect()}
+    slow_readings = readings.Readings(lambda: {"statements": "store"})
+    slow_readings.note_queues({"completions": readings.QueueReading(1, 1, 2.0)})
+    fresh = {metric.name for metric in slow_readings.collect()}
     monkeypatch.setattr(readings, "STALE_AFTER", -1.0)
-    assert {metric.name for metric in shown.collect()} == {"cpd_bridge_part_state"}
+    assert {metric.name for metric in slow_readings.collect()} == {"cpd_bridge_part_state"}
     assert fresh > {"cpd_bridge_part_state", "cpd_bridge_queue_messages"}

@@ -21,20 +21,20 @@ from tests.support.storage import storage
 @pytest.fixture
 async def services(settings: Settings) -> AsyncGenerator[wiring.Services]:
     """The services over a database that somebody has written to."""
-    async with wiring.services(settings) as built:
-        await built.members.put("m-1", MemberIn.model_validate(member()))
-        yield built
+    async with wiring.services(settings) as live_services:
+        await live_services.members.put("m-1", MemberIn.model_validate(member()))
+        yield live_services
 
 
 async def test_again_and_at_once_it_changes_nothing(services: wiring.Services, settings: Settings) -> None:
     """Four at once do what one does; the next finds nothing to do."""
-    async with wiring.services(settings) as other:
-        all_of_them = (services, other, services, other)
-        await asyncio.gather(*[one.migrations.run() for one in all_of_them])
+    async with wiring.services(settings) as second:
+        all_of_them = (services, second, services, second)
+        await asyncio.gather(*[replica.migrations.run() for replica in all_of_them])
     once = await storage(services).everything()
     indexes = {name: await storage(services).rows(name).indexes() for name in once}
-    done = await services.migrations.run()
-    assert (done.since, done.changed) == (VERSION, 0)
+    report = await services.migrations.run()
+    assert (report.since, report.changed) == (VERSION, 0)
     assert await storage(services).everything() == once
     assert {name: await storage(services).rows(name).indexes() for name in once} == indexes
 
@@ -48,8 +48,8 @@ async def test_a_newer_database_is_refused(services: wiring.Services, settings: 
         await services.migrations.run()
     with pytest.raises(NewerDatabase):
         await services.migrations.ping()
-    said = await asyncio.gather(*[run(settings, name) for name in ("migrate", "api", "worker")])
-    assert [(code, f"version {VERSION + 1}" in err, "Traceback" in err) for code, _, err in said] == [
+    results = await asyncio.gather(*[run(settings, name) for name in ("migrate", "api", "worker")])
+    assert [(code, f"version {VERSION + 1}" in err, "Traceback" in err) for code, _, err in results] == [
         (1, True, False)
     ] * 3
     assert await storage(services).everything() == before
@@ -57,16 +57,16 @@ async def test_a_newer_database_is_refused(services: wiring.Services, settings: 
 
 async def test_validators_refuse_what_does_not_go_through_us(services: wiring.Services) -> None:
     """Where the server takes validators, a document that is none of ours cannot be written by hand."""
-    done = await services.migrations.run()
-    for name in VALIDATORS.keys() - set(done.without_validator):
+    report = await services.migrations.run()
+    for name in VALIDATORS.keys() - set(report.without_validator):
         with pytest.raises(WriteError):
             await storage(services).rows(name).insert([{"_id": "by hand"}])
 
 
 async def test_an_empty_database_is_prepared(settings: Settings) -> None:
     """A first start: no version, then this one; what served before it was prepared may go on."""
-    async with wiring.services(settings) as built:
-        await built.migrations.check()
-        assert (await built.migrations.run()).since is None
-        await built.migrations.check()
-        assert await built.migrations.version() == VERSION
+    async with wiring.services(settings) as services:
+        await services.migrations.check()
+        assert (await services.migrations.run()).since is None
+        await services.migrations.check()
+        assert await services.migrations.version() == VERSION

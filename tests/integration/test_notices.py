@@ -40,10 +40,10 @@ class Desk:
         """Kind of notice → its state."""
         return {row["kind"].removeprefix("audit."): row["state"] for row in await self.notices.all()}
 
-    async def until(self, wanted: Callable[[dict[str, str]], bool]) -> dict[str, str]:
+    async def until(self, condition: Callable[[dict[str, str]], bool]) -> dict[str, str]:
         """Wait until the states are as wanted."""
         async with asyncio.timeout(20):
-            while not wanted(states := await self.states()):
+            while not condition(states := await self.states()):
                 await asyncio.sleep(0.02)  # the notifier is another party; the store is the only sign of it
         return states
 
@@ -86,8 +86,8 @@ async def desk(settings: Settings) -> AsyncGenerator[Desk]:
         async with wiring.services(with_mail) as services:
             await services.stores.prepare()
             relay = EventPublisher(with_mail, wiring.topology(with_mail), services.stores.outbox)
-            async with running(relay.run(), relay.stop), office(with_mail, services) as opened:
-                yield Desk(opened, post, with_mail)
+            async with running(relay.run(), relay.stop), office(with_mail, services) as staff_office:
+                yield Desk(staff_office, post, with_mail)
 
 
 async def test_the_member_is_told_of_each_step(desk: Desk) -> None:
@@ -104,7 +104,7 @@ async def test_the_member_is_told_of_each_step(desk: Desk) -> None:
         await sam.submit(case)
         await team.decide(case, "close", feedback=SECRET)
         await desk.settled("closed", "sent")
-    mails = desk.post.delivered
+    mails = desk.post.mails
     assert {mail["X-To"] for mail in mails} == {"sam@example.org"}
     assert {mail["From"] for mail in mails} == {"My CPD <cpd@example.org>"}
     assert len({mail["Message-ID"] for mail in mails}) == len(mails) == 5
@@ -128,7 +128,7 @@ async def test_in_the_members_language(desk: Desk) -> None:
         for member_id in ("m-1", "m-2"):
             await desk.office.staff().select(member_id)
         await desk.post.until(2)
-    mails = {mail["X-To"]: mail for mail in desk.post.delivered}
+    mails = {mail["X-To"]: mail for mail in desk.post.mails}
     welsh = mails["m-1@example.org"]
     assert (welsh["Content-Language"], mails["m-2@example.org"]["Content-Language"]) == ("cy", "en")
     assert "1 Ebrill 2026" in str(welsh.get_body(("plain",)).get_content())  # pyright: ignore[reportOptionalMemberAccess] - it has one
@@ -149,7 +149,7 @@ async def test_an_event_that_comes_again_sends_nothing(desk: Desk) -> None:
         await desk.office.add_member("m-2", email="kim@example.org")
         await desk.office.staff().select("m-2")
         await desk.post.until(2)
-    assert [mail["X-To"] for mail in desk.post.delivered] == ["sam@example.org", "kim@example.org"]
+    assert [mail["X-To"] for mail in desk.post.mails] == ["sam@example.org", "kim@example.org"]
 
 
 @pytest.mark.parametrize(
@@ -169,8 +169,8 @@ async def test_what_the_server_says_is_visible(desk: Desk, mood: Mood, state: st
     row = await desk.notices.first()
     assert (row["state"], row["attempts"]) == (state, 1)
     ops = desk.office.staff("ops")
-    (shown,) = (await ops.good("GET", f"/v1/ops/notices?state={state}"))["items"]
-    assert (shown["status"], "sam@" in str(shown)) == (status, False)
+    (answer,) = (await ops.good("GET", f"/v1/ops/notices?state={state}"))["items"]
+    assert (answer["status"], "sam@" in str(answer)) == (status, False)
 
 
 async def test_a_busy_server_is_tried_again(desk: Desk) -> None:
@@ -186,7 +186,7 @@ async def test_a_busy_server_is_tried_again(desk: Desk) -> None:
         await desk.notices.set({}, next_at=row["created_at"])
     async with desk.notifier():
         await desk.settled("selected", "sent")
-    assert len(desk.post.delivered) == 1
+    assert len(desk.post.mails) == 1
 
 
 async def test_a_dropped_connection_is_tried_again(desk: Desk) -> None:
@@ -203,7 +203,7 @@ async def test_a_dropped_connection_is_tried_again(desk: Desk) -> None:
         await desk.notices.set({}, next_at=row["created_at"])
     async with desk.notifier():
         await desk.settled("selected", "sent")
-    first, second = desk.post.delivered
+    first, second = desk.post.mails
     assert first["Message-ID"] == second["Message-ID"]
 
 
@@ -218,7 +218,7 @@ async def test_a_slow_server_is_waited_for(desk: Desk) -> None:
         assert await desk.states() == {"selected": "sending"}
         desk.post.gate.set()
     assert await desk.states() == {"selected": "sent"}
-    assert len(desk.post.delivered) == 1
+    assert len(desk.post.mails) == 1
 
 
 async def test_a_sender_that_dies_leaves_no_second_mail(desk: Desk) -> None:
@@ -237,12 +237,12 @@ async def test_a_sender_that_dies_leaves_no_second_mail(desk: Desk) -> None:
     await desk.notices.set({}, claimed_until=row["created_at"])
     async with desk.notifier():
         await desk.settled("selected", "uncertain")
-        assert len(desk.post.delivered) == 1
+        assert len(desk.post.mails) == 1
         ops = desk.office.staff("ops")
         await ops.good("POST", f"/v1/ops/notices/{row['_id']}/again")
         await desk.settled("selected", "sent")
     assert (await ops("POST", f"/v1/ops/notices/{row['_id']}/again")).status == 404, "what was sent stays sent"
-    assert len(desk.post.delivered) == 2
+    assert len(desk.post.mails) == 2
 
 
 async def test_two_senders_send_once(desk: Desk) -> None:
@@ -256,7 +256,7 @@ async def test_two_senders_send_once(desk: Desk) -> None:
         async with asyncio.timeout(20):
             while await desk.notices.count({"state": "sent"}) < 6:
                 await asyncio.sleep(0.02)  # as above
-    assert sorted(mail["X-To"] for mail in desk.post.delivered) == [f"m{n}@example.org" for n in range(6)]
+    assert sorted(mail["X-To"] for mail in desk.post.mails) == [f"m{n}@example.org" for n in range(6)]
 
 
 async def test_what_nobody_is_to_get_is_not_sent(desk: Desk) -> None:
@@ -271,7 +271,7 @@ async def test_what_nobody_is_to_get_is_not_sent(desk: Desk) -> None:
             while {"no_address", "superseded"} - {row["state"] for row in await desk.notices.all()}:
                 await asyncio.sleep(0.02)  # as above
         await desk.settled("closed", "sent")
-    assert [mail["Subject"] for mail in desk.post.delivered] == ["You are no longer in the Register Audit"]
+    assert [mail["Subject"] for mail in desk.post.mails] == ["You are no longer in the Register Audit"]
     assert sam.subject == "m-1"
 
 
@@ -290,4 +290,4 @@ async def test_nothing_is_sent_to_what_is_not_one_mailbox(desk: Desk, address: s
     async with desk.notifier():
         await desk.office.staff().select()
         await desk.settled("selected", "refused")
-    assert desk.post.delivered == []
+    assert desk.post.mails == []

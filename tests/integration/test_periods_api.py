@@ -12,7 +12,7 @@ from tests.support.journey import Journey
 from tests.support.portal import Portal, full_entry, full_item, portal_over
 from tests.support.statements import completed, member, voided
 
-NONE = {"total": 0, "draft": 0, "incomplete": 0, "complete": 0, "needs_attention": 0, "waiting": 0}
+ZERO_COUNTS = {"total": 0, "draft": 0, "incomplete": 0, "complete": 0, "needs_attention": 0, "waiting": 0}
 
 
 async def test_the_current_period_says_how_far_it_is(portal: Portal) -> None:
@@ -24,7 +24,7 @@ async def test_the_current_period_says_how_far_it_is(portal: Portal) -> None:
     assert elapsed["days_elapsed"] == (today - start).days + 1
     assert elapsed["days_total"] == (end - start).days + 1 == elapsed["days_elapsed"] + elapsed["days_remaining"]
     assert f"Day {elapsed['days_elapsed']} of {elapsed['days_total']}" in elapsed["text"]
-    assert (period["id"], period["current"], period["counts"]) == ("2026-04-01", True, NONE)
+    assert (period["id"], period["current"], period["counts"]) == ("2026-04-01", True, ZERO_COUNTS)
     assert await browser.get(f"/v1/periods/{period['id']}") == period
 
 
@@ -52,7 +52,14 @@ async def test_a_period_counts_by_state_and_type(portal: Portal) -> None:
     await browser.post("/v1/log", full_entry(type="reading_and_research", draft=True))
     await browser.post("/v1/log", {"date": "2026-05-04"})
     period = await browser.get("/v1/periods/current")
-    assert period["counts"] == {**NONE, "total": 4, "draft": 2, "incomplete": 1, "complete": 1, "needs_attention": 3}
+    assert period["counts"] == {
+        **ZERO_COUNTS,
+        "total": 4,
+        "draft": 2,
+        "incomplete": 1,
+        "complete": 1,
+        "needs_attention": 3,
+    }
     assert period["minutes"] == 90
     assert period["by_type"] == {
         "course": {"total": 2, "draft": 0, "incomplete": 1, "complete": 1},
@@ -79,10 +86,10 @@ async def test_an_unknown_period_is_not_found(portal: Portal, period_id: str) ->
 
 async def test_a_member_who_is_not_known_yet_is_told_so(portal: Portal) -> None:
     """A token may come before the membership system has told of its member: 404, in words, not a fault."""
-    nobody = portal.browser("m-9", "member")
+    stranger = portal.browser("m-9", "member")
     for path in ("/v1/me", "/v1/periods", "/v1/periods/current", "/v1/log", "/v1/plan", "/v1/log/x"):
-        assert (await nobody.call("GET", path)).status == 404
-    assert "membership system" in (await nobody.call("POST", "/v1/log", {})).body["detail"]
+        assert (await stranger.call("GET", path)).status == 404
+    assert "membership system" in (await stranger.call("POST", "/v1/log", {})).body["detail"]
 
 
 async def test_a_new_renewal_date_moves_entries(portal: Portal) -> None:
@@ -122,8 +129,10 @@ async def test_completions_count_as_they_come(bridge: Journey) -> None:
         period = await browser.get("/v1/periods/current")
         rows = (await browser.get("/v1/log"))["items"]
         assert (period["counts"]["draft"], len(rows)) == (2, 2)
-        gone = {entry["_id"] for entry in before} - {row["id"] for row in rows}
-        assert (await browser.call("POST", f"/v1/log/{gone.pop()}/restore")).status == 404, "withdrawn is not deleted"
+        hidden_ids = {entry["_id"] for entry in before} - {row["id"] for row in rows}
+        assert (await browser.call("POST", f"/v1/log/{hidden_ids.pop()}/restore")).status == 404, (
+            "withdrawn is not deleted"
+        )
 
 
 @pytest.mark.parametrize("day", ["1699920000", 1699920000, "2026-04-01T00:00:00Z"])

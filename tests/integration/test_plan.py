@@ -31,8 +31,8 @@ async def test_nothing_is_needed_for_saving(portal: Portal) -> None:
     """R9, R10: an empty item is saved, is not complete, and names the fields that are left."""
     member = await portal.member()
     item = await member.post("/v1/plan", {})
-    needed = [field["name"] for field in (await member.get("/v1/forms/plan"))["fields"] if field["required"]]
-    assert (item["complete"], item["missing_fields"]) == (False, needed)
+    names = [field["name"] for field in (await member.get("/v1/forms/plan"))["fields"] if field["required"]]
+    assert (item["complete"], item["missing_fields"]) == (False, names)
     assert item["period_ids"] == []
 
 
@@ -132,9 +132,9 @@ async def test_a_deleted_item_can_be_restored(portal: Portal) -> None:
     assert (await member.call("GET", path)).status == 404
     assert await titles(member) == []
     assert (await member.post("/v1/plan", {}))["reference"] == "P2"
-    restored = await member.post(f"{path}/restore")
-    assert {**restored, "version": 1, "updated_at": ""} == {**item, "updated_at": ""}
-    assert (await member.post(f"{path}/restore"))["version"] == restored["version"], "a live item stays as it is"
+    restored_entry = await member.post(f"{path}/restore")
+    assert {**restored_entry, "version": 1, "updated_at": ""} == {**item, "updated_at": ""}
+    assert (await member.post(f"{path}/restore"))["version"] == restored_entry["version"], "a live item stays as it is"
 
 
 async def test_what_was_deleted_long_ago_is_gone(portal: Portal) -> None:
@@ -179,7 +179,7 @@ async def test_a_wrong_field_is_named_with_its_remedy(portal: Portal, body: Any,
 async def test_a_plan_is_its_members_own(portal: Portal) -> None:
     """R64: another member finds nothing, whatever the call, and cannot tell that there is anything."""
     item = await (await portal.member("m-1")).post("/v1/plan", full_item())
-    other = await portal.member("m-2")
+    colleague = await portal.member("m-2")
     path = f"/v1/plan/{item['id']}"
     calls: list[tuple[str, str, Any]] = [
         ("GET", path, None),
@@ -188,31 +188,31 @@ async def test_a_plan_is_its_members_own(portal: Portal) -> None:
         ("POST", f"{path}/restore", None),
     ]
     for method, place, body in calls:
-        assert (await other.call(method, place, body, if_match="*")).status == 404
-    assert (await other.get("/v1/plan"))["total"] == 0
-    assert (await other.post("/v1/plan", {}))["reference"] == "P1", "numbers are each member's own"
+        assert (await colleague.call(method, place, body, if_match="*")).status == 404
+    assert (await colleague.get("/v1/plan"))["total"] == 0
+    assert (await colleague.post("/v1/plan", {}))["reference"] == "P1", "numbers are each member's own"
 
 
 async def test_a_frozen_plan_does_not_change(portal: Portal) -> None:
     """R56: an item of the submitted year refuses every change, none is added to it, and later years stay open."""
     member = await portal.member()
     item = await member.post("/v1/plan", full_item(start_date="2025-05-01", completion_date="2025-06-01"))
-    gone = await member.post("/v1/plan", full_item(start_date="2025-05-01", completion_date="2025-06-01"))
-    await member.delete(f"/v1/plan/{gone['id']}")
+    old = await member.post("/v1/plan", full_item(start_date="2025-05-01", completion_date="2025-06-01"))
+    await member.delete(f"/v1/plan/{old['id']}")
     await portal.freeze("m-1", "2025-04-01", "2025-04-01", "2026-03-31")
     path = f"/v1/plan/{item['id']}"
-    refused = [
+    refusals = [
         await member.call("PATCH", path, {"title": "No"}, if_match="*"),
         await member.call("DELETE", path, if_match="*"),
         await member.call("POST", "/v1/plan", full_item(start_date="2025-05-01")),
-        await member.call("POST", f"/v1/plan/{gone['id']}/restore"),
+        await member.call("POST", f"/v1/plan/{old['id']}/restore"),
     ]
-    assert [answer.slug for answer in refused] == ["record-frozen"] * 4
-    assert "case-1" in refused[0].body["detail"]
-    shown = await member.get(path)
-    assert (shown["frozen"], shown["frozen_since"], shown["title"]) == (True, "2026-06-01T00:00:00Z", item["title"])
+    assert [answer.slug for answer in refusals] == ["record-frozen"] * 4
+    assert "case-1" in refusals[0].body["detail"]
+    body = await member.get(path)
+    assert (body["frozen"], body["frozen_since"], body["title"]) == (True, "2026-06-01T00:00:00Z", item["title"])
     later = await member.post("/v1/plan", full_item())
-    moved = await member.call("PATCH", f"/v1/plan/{later['id']}", {"start_date": "2025-05-01"}, if_match="*")
-    assert moved.slug == "record-frozen"
+    reply = await member.call("PATCH", f"/v1/plan/{later['id']}", {"start_date": "2025-05-01"}, if_match="*")
+    assert reply.slug == "record-frozen"
     await portal.thaw("m-1")
     assert (await member.patch(path, {"title": "Yes"}))["title"] == "Yes"

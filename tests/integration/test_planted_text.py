@@ -20,7 +20,7 @@ from consumers.events import EventPublisher
 from tests.support.audit import Office, Reply
 from tests.support.commands import run
 from tests.support.journey import Journey, publish_raw
-from tests.support.life import ACTOR, MARK, MEMBER, Life, life, word
+from tests.support.life import ACTOR, MARK, MEMBER, Life, open_life, word
 from tests.support.log_lines import collected_lines
 from tests.support.processes import Running, api_process, worker_process
 from tests.support.smtp import Post, post_office
@@ -31,10 +31,10 @@ ALLOWED_IN_MAIL = word("name")
 """A notice greets its member."""
 
 
-def chosen(settings: Settings, **more: Any) -> Settings:
+def chosen(settings: Settings, **extra: Any) -> Settings:
     """The settings with some more of them."""
-    told = {name: getattr(settings, name) for name in settings.model_fields_set}
-    return load(**{**told, **more})
+    fields = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return load(**{**fields, **extra})
 
 
 def leaks(text: str | bytes) -> list[str]:
@@ -46,85 +46,85 @@ def leaks(text: str | bytes) -> list[str]:
 @pytest.fixture
 def problems(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The problem bodies that anybody but the member got."""
-    kept: list[bytes] = []
+    answers: list[bytes] = []
     call = Office.call
 
     async def noting(self: Office, subject: str, role: str, *args: Any, **headers: str) -> Reply:
         reply = await call(self, subject, role, *args, **headers)
         if reply.problem and role != "member":
-            kept.append(reply.raw)
+            answers.append(reply.raw)
         return reply
 
     monkeypatch.setattr(Office, "call", noting)
-    return kept
+    return answers
 
 
 @asynccontextmanager
 async def listening(bridge: Journey) -> AsyncGenerator[list[bytes]]:
     """Every event that is published meanwhile; a relay and the mirror of the dead letters run."""
-    heard: list[bytes] = []
+    messages: list[bytes] = []
 
     async def take(message: AbstractIncomingMessage) -> None:
-        heard.append(message.body + str(message.headers).encode())
+        messages.append(message.body + str(message.headers).encode())
 
     queue = await bridge.channel.declare_queue(exclusive=True)
     await queue.bind(bridge.topology.events, "#")
     await queue.consume(take, no_ack=True)
     relay = EventPublisher(bridge.settings, bridge.topology, bridge.services.stores.outbox)
     mirror = DeadLetterMirror(bridge.settings, bridge.topology, bridge.services.operations)
-    tasks = [asyncio.create_task(one.run()) for one in (relay, mirror)]
-    yield heard
-    for one in (relay, mirror):
-        one.stop()
+    tasks = [asyncio.create_task(process.run()) for process in (relay, mirror)]
+    yield messages
+    for consumer in (relay, mirror):
+        consumer.stop()
     await asyncio.gather(*tasks)
 
 
-async def until(told: Any, within: float = 60) -> None:
+async def until(expected: Any, within: float = 60) -> None:
     """Wait until a coroutine function says yes."""
     async with asyncio.timeout(within):
-        while not await told():
+        while not await expected():
             await asyncio.sleep(0.05)  # another process is at it; the store is the only sign
 
 
 async def test_a_life_and_its_erasure_leave_no_word(settings: Settings, tmp_path: Path, problems: list[bytes]) -> None:
     """In one process at level debug: the worker, the API, the LRS, exports, an audit, dead letters, the erasure."""
     with collected_lines("debug") as lines:
-        async with life(settings, tmp_path) as lived, listening(lived.bridge) as heard:
-            await lived.live()
-            await misuse(lived)
-            bodies = [await (await lived.office.client.get("/metrics")).read()]
-            await lived.office.staff("privacy").good("POST", f"/v1/members/{MEMBER}/erasure")
-            await lived.me("GET", "/v1/log")
-            bodies.append(await (await lived.office.client.get("/metrics")).read())
-            await until(lambda: _erased_is_told(heard))
-    logged = lines.getvalue()
-    assert logged.count(b"http_request") > 30, "the lines were collected"
+        async with open_life(settings, tmp_path) as life, listening(life.bridge) as messages:
+            await life.live()
+            await misuse(life)
+            bodies = [await (await life.office.client.get("/metrics")).read()]
+            await life.office.staff("privacy").good("POST", f"/v1/members/{MEMBER}/erasure")
+            await life.me("GET", "/v1/log")
+            bodies.append(await (await life.office.client.get("/metrics")).read())
+            await until(lambda: _erased_is_told(messages))
+    log_text = lines.getvalue()
+    assert log_text.count(b"http_request") > 30, "the lines were collected"
     assert len(problems) >= 5
-    for name, said in {"log": logged, "metrics": b"".join(bodies), "problems": b"\n".join(problems)}.items():
-        assert leaks(said) == [], name
-    assert leaks(b"\n".join(heard)) == []
+    for name, text in {"log": log_text, "metrics": b"".join(bodies), "problems": b"\n".join(problems)}.items():
+        assert leaks(text) == [], name
+    assert leaks(b"\n".join(messages)) == []
 
 
-async def _erased_is_told(heard: list[bytes]) -> bool:
-    return any(b"member.erased" in body for body in heard)
+async def _erased_is_told(messages: list[bytes]) -> bool:
+    return any(b"member.erased" in body for body in messages)
 
 
-async def misuse(lived: Life) -> None:
+async def misuse(life: Life) -> None:
     """Ask for what fails: bad bodies, bad ids and queries with planted words in them, by the member and by others."""
-    register, ops, support = (lived.office.staff(role) for role in ("register", "ops", "support"))
-    await lived.me("POST", "/v1/log", {"title": word("x"), "date": word("date"), word("field"): word("value")})
-    await lived.me("GET", f"/v1/log?q={word('query')}&sort={word('sort')}")
-    await lived.me("GET", "/v1/exports/log.zip?period=all")
-    await lived.me("GET", "/v1/exports/subject-access.zip")
-    await lived.lrs.call("POST", "statements", json={"actor": word("lrs"), "verb": word("lrs")})
+    register, ops, support = (life.office.staff(role) for role in ("register", "ops", "support"))
+    await life.me("POST", "/v1/log", {"title": word("x"), "date": word("date"), word("field"): word("value")})
+    await life.me("GET", f"/v1/log?q={word('query')}&sort={word('sort')}")
+    await life.me("GET", "/v1/exports/log.zip?period=all")
+    await life.me("GET", "/v1/exports/subject-access.zip")
+    await life.lrs.call("POST", "statements", json={"actor": word("lrs"), "verb": word("lrs")})
     for person in (register, ops, support):
         await person("GET", f"/v1/members/{MEMBER}/log")
-        await person("GET", f"/v1/log/{lived.ids['entry']}")
-    await register("GET", f"/v1/register/cases/{lived.ids['case']}/record")
+        await person("GET", f"/v1/log/{life.ids['entry']}")
+    await register("GET", f"/v1/register/cases/{life.ids['case']}/record")
     letters = await ops.good("GET", "/v1/ops/dead-letters")
     for letter in letters["items"]:
-        shown = await ops("GET", f"/v1/ops/dead-letters/{letter['id']}")
-        assert leaks(shown.raw) == [], "masked"
+        answer = await ops("GET", f"/v1/ops/dead-letters/{letter['id']}")
+        assert leaks(answer.raw) == [], "masked"
     assert leaks(orjson.dumps(letters)) == []
 
 
@@ -132,36 +132,36 @@ async def test_processes_of_their_own_leave_no_word(settings: Settings, tmp_path
     """The real API and worker at level debug, with mail, and the commands: their logs, metrics and mails."""
     async with post_office() as post:
         mailing = chosen(settings, smtp_url=post.url, log_level="debug")
-        async with life(mailing, tmp_path) as lived:
-            await lived.live()
+        async with open_life(mailing, tmp_path) as life:
+            await life.live()
         worker, api = worker_process(mailing, tmp_path), api_process(mailing, tmp_path)
         worker.start()
         api.start()
         try:
-            await _use(lived, mailing, post, api)
-            metrics = [await _metrics(one) for one in (worker, api)]
+            await _use(life, mailing, post, api)
+            metrics = [await _metrics(process) for process in (worker, api)]
         finally:
-            for one in (worker, api):
-                await asyncio.to_thread(one.stop)  # the mail server is in this loop, and the worker says goodbye to it
-    said = [(tmp_path / f"{name}.log").read_bytes() for name in ("worker", "api")]
-    assert all(said)
+            for part in (worker, api):
+                await asyncio.to_thread(part.stop)  # the mail server is in this loop, and the worker says goodbye to it
+    texts = [(tmp_path / f"{name}.log").read_bytes() for name in ("worker", "api")]
+    assert all(texts)
     commands = [await run(mailing, *line) for line in (("dead-letters", "list"), ("purge", "--dry-run"), ("erasures",))]
     assert [code for code, _, _ in commands] == [0, 0, 0]
-    for text in (*said, *metrics, *[out + err for _, out, err in commands]):
+    for text in (*texts, *metrics, *[out + err for _, out, err in commands]):
         assert leaks(text) == []
-    for mail in post.delivered:
+    for mail in post.mails:
         assert leaks("\n".join(map(str, mail.walk())).replace(ALLOWED_IN_MAIL, "").replace(mail["X-To"], "")) == []
 
 
-async def _use(lived: Life, settings: Settings, post: Post, api: Running) -> None:
+async def _use(life: Life, settings: Settings, post: Post, api: Running) -> None:
     """Send what is recorded, what is refused and what cannot be read; wait until it is, and the mail is out."""
-    titled: dict[str, Any] = {"actor": ACTOR, "object": activity_of("course/77", word("process"))}
-    late = completed(**titled, at="2026-06-01T10:00:00Z")
+    fields: dict[str, Any] = {"actor": ACTOR, "object": activity_of("course/77", word("process"))}
+    late = completed(**fields, at="2026-06-01T10:00:00Z")
     bodies = [orjson.dumps(late), orjson.dumps({**late, "verb": "no iri"}), word("not json").encode()]
     for body in bodies:
-        await publish_raw(settings, lived.bridge.topology.statements, "statement.completed", body)
+        await publish_raw(settings, life.bridge.topology.statements, "statement.completed", body)
     feed = {"member_id": MEMBER, "revision": 1, "name": word("fed"), word("extra"): 1}
-    await publish_raw(settings, lived.bridge.topology.membership, "member.upserted", orjson.dumps(feed))
+    await publish_raw(settings, life.bridge.topology.membership, "member.upserted", orjson.dumps(feed))
     async with ClientSession() as client:
         for path in (f"/v1/log/{word('path')}", f"/{word('nowhere')}?x={word('query')}"):
             await client.get(f"http://127.0.0.1:{api.port}{path}", headers={"Authorization": f"Bearer {word('token')}"})
@@ -176,7 +176,7 @@ async def _letters(rows: Storage, number: int) -> bool:
     return await rows.dead_letters.count() >= number
 
 
-async def _metrics(running: Running) -> bytes:
-    async with ClientSession() as client, client.get(f"http://127.0.0.1:{running.port}/metrics") as answer:
+async def _metrics(process: Running) -> bytes:
+    async with ClientSession() as client, client.get(f"http://127.0.0.1:{process.port}/metrics") as answer:
         assert answer.status == 200
         return await answer.read()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from tests.conftest import SHARED
+from tests.conftest import SHARED_STATEMENTS
 from tests.integration.test_recording import words
 from tests.support.journey import Journey
 from tests.support.statements import completed, member
 
 PARKED = "parked"
-EXPLAINED = {
+EXPLANATIONS = {
     "activitystreams_complete_typo_display": ("dead-lettered invalid_statement", "`dispay` is no property of a verb"),
     "adl_anonymous_group_completed": ("ignored not_completed", "a Group is no member"),
     "cmi5_completed_moveon": (PARKED, "completed, by an actor who is not known"),
@@ -41,29 +41,35 @@ EXPLAINED = {
 }
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the published statements lie beside the checkout")
+@pytest.mark.skipif(not SHARED_STATEMENTS.is_dir(), reason="the published statements lie beside the checkout")
 async def test_each_published_statement_has_its_explained_disposition(bridge: Journey) -> None:
     """Invariant 1, on statements as tools and specifications publish them, sent twice."""
-    files = sorted(SHARED.glob("*.json"))
-    assert [file.stem for file in files] == sorted(EXPLAINED)
+    files = sorted(SHARED_STATEMENTS.glob("*.json"))
+    assert [file.stem for file in files] == sorted(EXPLANATIONS)
     first = await bridge.send(*(file.read_bytes() for file in files))
-    assert {file.stem: words(one) for file, one in zip(files, first, strict=True)} == {
-        name: expected for name, (expected, _) in EXPLAINED.items()
+    assert {file.stem: words(outcome) for file, outcome in zip(files, first, strict=True)} == {
+        name: expected for name, (expected, _) in EXPLANATIONS.items()
     }
     await bridge.send(*(file.read_bytes() for file in files))
     await bridge.add_member("m-1", member())
     assert words((await bridge.send(completed()))[0]) == "recorded"
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the published statements lie beside the checkout")
+@pytest.mark.skipif(not SHARED_STATEMENTS.is_dir(), reason="the published statements lie beside the checkout")
 async def test_published_completions_become_drafts_when_their_actors_are_members(bridge: Journey) -> None:
     """What was parked above is recorded, with a title, once the membership system brings the actor."""
-    bodies = [(SHARED / f"{name}.json").read_bytes() for name, (expected, _) in EXPLAINED.items() if expected == PARKED]
+    bodies = [
+        (SHARED_STATEMENTS / f"{name}.json").read_bytes()
+        for name, (expected, _) in EXPLANATIONS.items()
+        if expected == PARKED
+    ]
     await bridge.send(*bodies)
     actors = [orjson.loads(body)["actor"] for body in bodies]
     identifiers = [{key: actor[key] for key in ("account", "mbox") if key in actor} for actor in actors]
     await bridge.add_member("m-1", member(identifiers=identifiers))
     entries = await bridge.log("m-1")
     assert len(entries) == len(bodies) - 1, "two are the same cmi5 unit on the same day"
-    assert {"Introduction to Geology", "001-introduction", "Test", "Introduction"} <= {one["title"] for one in entries}
+    assert {"Introduction to Geology", "001-introduction", "Test", "Introduction"} <= {
+        entry["title"] for entry in entries
+    }
     assert await bridge.services.stores.waiting.count_parked() == 0

@@ -37,8 +37,8 @@ async def lrs(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Lrs]:
 @asynccontextmanager
 async def reading(lrs: Lrs, seconds: float = 5, password: str = "secret") -> AsyncGenerator[remote_lrs.RemoteLrs]:
     """Open the LRS."""
-    async with remote_lrs.remote_lrs(lrs.endpoint, "key", password, seconds) as opened:
-        yield opened
+    async with remote_lrs.remote_lrs(lrs.endpoint, "key", password, seconds) as remote:
+        yield remote
 
 
 class Puller:
@@ -51,17 +51,17 @@ class Puller:
 
     async def __call__(self, out: Any = None, since: datetime | None = None, **options: Any) -> int:
         """Pull the completed statements; returns how many were published."""
-        async with reading(self.lrs, **options) as remote, publisher(self.bridge.settings, "test pull") as own:
-            pages = self.pulling.pull(remote, self.lrs.endpoint, [COMPLETED], since, out or own)
+        async with reading(self.lrs, **options) as remote, publisher(self.bridge.settings, "test pull") as publish_to:
+            pages = self.pulling.pull(remote, self.lrs.endpoint, [COMPLETED], since, out or publish_to)
             return sum([count async for count in pages])
 
     async def recorded(self) -> set[str]:
         """The ids of the statements in the ledger, once as many are there as the LRS holds."""
         ids = [orjson.loads(raw)["id"] for raw in self.lrs.raw]
         async with asyncio.timeout(30):
-            while len(found := await self.bridge.services.stores.lrs.ledger.rows_of(ids)) < len(ids):
+            while len(known_ids := await self.bridge.services.stores.lrs.ledger.rows_of(ids)) < len(ids):
                 await asyncio.sleep(0.02)
-        return {key for key, row in found.items() if row.get("disposition") == "recorded"}
+        return {key for key, row in known_ids.items() if row.get("disposition") == "recorded"}
 
 
 @pytest.fixture
@@ -86,10 +86,10 @@ async def test_statements_come_byte_for_byte(bridge: Journey, lrs: Lrs) -> None:
     """Numbers, spaces and order of a statement's JSON are as the LRS sent them."""
     raw = b'{"verb": {"id":"' + COMPLETED.encode() + b'"}, "stored":"2026-05-04T10:00:00Z", "result": {"score": 1.50}}'
     lrs.raw = [raw]
-    tapped = await bridge.channel.declare_queue(exclusive=True)
-    await tapped.bind(bridge.topology.statements, "#")
+    tap = await bridge.channel.declare_queue(exclusive=True)
+    await tap.bind(bridge.topology.statements, "#")
     await Puller(bridge, lrs)()
-    assert (await tapped.get()).body == raw
+    assert (await tap.get()).body == raw
 
 
 ODD = (rb'"half \ud83d"', b"1e400", b"[" * 300 + b"]" * 300, b'"caf\xe9"', b"NaN", b'"a\nb"')
@@ -156,10 +156,10 @@ async def test_a_killed_pull_goes_on_where_it_was(puller: Puller, pages: int, *,
     async with publisher(puller.bridge.settings, "dying") as out:
         with pytest.raises(Killed):
             await puller(Dying(out, pages, after=after))
-    puller.lrs.seen.clear()
+    puller.lrs.requests.clear()
     assert await puller() == 10 - 3 * pages
     assert len(await puller.recorded()) == 10
-    assert len(puller.lrs.seen) == 4 - pages, "pages that were confirmed are not read again"
+    assert len(puller.lrs.requests) == 4 - pages, "pages that were confirmed are not read again"
 
 
 async def test_an_expired_link_begins_after_what_was_published(puller: Puller) -> None:
@@ -183,10 +183,10 @@ async def test_failures_that_pass_are_waited_for(puller: Puller) -> None:
 async def test_an_lrs_that_stalls_or_stays_away_ends_the_pull(puller: Puller) -> None:
     """A call has a time limit, and after some tries the pull fails and can be repeated."""
     puller.lrs.slow = 5
-    began = asyncio.get_running_loop().time()
+    start = asyncio.get_running_loop().time()
     with pytest.raises(Unavailable):
         await puller(seconds=0.1)
-    assert asyncio.get_running_loop().time() - began < 4
+    assert asyncio.get_running_loop().time() - start < 4
     puller.lrs.slow = 0
     assert await puller() == 10
 
@@ -195,7 +195,7 @@ async def test_a_wrong_password_is_said_and_not_logged(puller: Puller) -> None:
     """Wrong credentials end the pull with words, without trying again, and appear in no log line."""
     with capture_logs() as lines, pytest.raises(Forbidden, match="user and password"):
         await puller(password="wrong-word")
-    assert len(puller.lrs.seen) == 1
+    assert len(puller.lrs.requests) == 1
     assert "wrong-word" not in str(lines)
 
 
@@ -234,7 +234,7 @@ async def test_the_version_is_negotiated(lrs: Lrs, versions: tuple[str, ...], ex
         await remote.negotiate()
         await remote.page(remote.first(COMPLETED, None))
     assert remote.version == expected
-    assert lrs.seen[0].headers["X-Experience-API-Version"] == remote_lrs.VERSIONS[expected]
+    assert lrs.requests[0].headers["X-Experience-API-Version"] == remote_lrs.VERSIONS[expected]
 
 
 @pytest.mark.parametrize("endpoint", ["ftp://lrs.example.org", "lrs.example.org", "file:///etc/passwd"])

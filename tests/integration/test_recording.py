@@ -55,7 +55,7 @@ async def test_the_same_statement_again_changes_nothing(bridge: Journey) -> None
     statement = completed()
     first = await bridge.send(statement, statement)
     again = await bridge.send({**statement, "stored": "2026-05-04T11:00:00Z"})
-    assert [words(one) for one in (*first, *again)] == ["recorded", "duplicate", "duplicate"]
+    assert [words(outcome) for outcome in (*first, *again)] == ["recorded", "duplicate", "duplicate"]
     assert len(await bridge.log("m-1")) == 1
 
 
@@ -80,7 +80,7 @@ def respelt() -> list[tuple[dict[str, Any], dict[str, Any]]]:
         for number, way in enumerate(ways)
     ]
     pairs = [(first, first | way) for first, way in zip(firsts, ways, strict=True)]
-    return [(first, {name: part for name, part in other.items() if part}) for first, other in pairs]
+    return [(first, {name: part for name, part in second.items() if part}) for first, second in pairs]
 
 
 @pytest.mark.parametrize("where", ["the queue", "an array", "a replay"])
@@ -89,28 +89,28 @@ async def test_the_same_statement_spelt_otherwise_is_a_duplicate(bridge: Journey
     await bridge.add_member("m-1", member())
     pairs = respelt()
     if where == "an array":
-        (outcomes,) = await bridge.settled(await bridge.publish([[one for pair in pairs for one in pair]]))
+        (outcomes,) = await bridge.settled(await bridge.publish([[statement for pair in pairs for statement in pair]]))
         first, second = outcomes[::2], outcomes[1::2]
     else:
         options = {"headers": {REPLAYED: True}} if where == "a replay" else {}
-        first = await bridge.send(*[one for one, _ in pairs])
-        second = await bridge.send(*[one for _, one in pairs], **options)
-    assert [words(one) for one in (*first, *second)] == ["recorded"] * len(pairs) + ["duplicate"] * len(pairs)
+        first = await bridge.send(*[statement for statement, _ in pairs])
+        second = await bridge.send(*[statement for _, statement in pairs], **options)
+    assert [words(outcome) for outcome in (*first, *second)] == ["recorded"] * len(pairs) + ["duplicate"] * len(pairs)
     assert len(await bridge.log("m-1")) == len(pairs)
 
 
 class AsWritten(spec.Basic.Properties):
     """Properties as a publisher wrote them, whether or not they can be read."""
 
-    written: bytes
+    raw: bytes
 
     def marshal(self) -> bytes:
         """Return them as they are."""
-        return self.written
+        return self.raw
 
 
 @pytest.mark.parametrize(
-    "written",
+    "raw_properties",
     [
         struct.pack(">HQ", 1 << 6, 1_795_000_000_000_000),
         struct.pack(">HQ", 1 << 6, 2**64 - 1),
@@ -121,11 +121,11 @@ class AsWritten(spec.Basic.Properties):
     ],
     ids=["timestamp in microseconds", "timestamp beyond time", "no UTF-8", "deep table"],
 )
-async def test_properties_that_cannot_be_read_stop_nothing(bridge: Journey, written: bytes) -> None:
+async def test_properties_that_cannot_be_read_stop_nothing(bridge: Journey, raw_properties: bytes) -> None:
     """A message is recorded as if they were not given, and so is the one after it."""
     await bridge.add_member("m-1", member())
     properties = AsWritten()
-    properties.written = written
+    properties.raw = raw_properties
     channel = cast("Channel", await bridge.channel.get_underlay_channel())
     body, key = orjson.dumps(completed()), "statement.completed"
     await channel.basic_publish(body, exchange=bridge.topology.statements, routing_key=key, properties=properties)
@@ -137,11 +137,11 @@ async def test_another_body_under_the_same_id_is_a_conflict(bridge: Journey) -> 
     """Decision 6: the first body stays, the second goes to the dead letters."""
     await bridge.add_member("m-1", member())
     statement = completed()
-    other = {**statement, "object": activity_of("course/2")}
-    outcomes = [*await bridge.send(statement), *await bridge.send(other)]
-    assert [words(one) for one in outcomes] == ["recorded", "dead-lettered conflict"]
+    second = {**statement, "object": activity_of("course/2")}
+    outcomes = [*await bridge.send(statement), *await bridge.send(second)]
+    assert [words(outcome) for outcome in outcomes] == ["recorded", "dead-lettered conflict"]
     (letter,) = await bridge.dead_letters()
-    assert (letter.body, letter.headers["x-reason"]) == (orjson.dumps(other), "conflict")
+    assert (letter.body, letter.headers["x-reason"]) == (orjson.dumps(second), "conflict")
     assert [entry["provenance"]["activity_id"] for entry in await bridge.log("m-1")] == [statement["object"]["id"]]
 
 
@@ -155,7 +155,7 @@ async def test_the_same_activity_on_the_same_day_is_one_entry(bridge: Journey) -
         completed(at="2026-05-09T08:00:00Z", context=registration),
         completed(at="2026-05-10T08:00:00Z"),
     )
-    assert [words(one) for one in outcomes] == ["recorded", "merged", "merged", "recorded"]
+    assert [words(outcome) for outcome in outcomes] == ["recorded", "merged", "merged", "recorded"]
     first, second = await bridge.log("m-1")
     assert len(first["provenance"]["statement_ids"]) == 3
     assert (first["date"], second["date"]) == ("2026-05-04", "2026-05-10")
@@ -170,22 +170,22 @@ async def test_a_voided_statement_is_withdrawn(bridge: Journey, order: str) -> N
     if order == "together":
         await bridge.send(*pair)
     else:
-        for one in pair if order == "voided last" else reversed(pair):
-            await bridge.send(one)
+        for part_statement in pair if order == "voided last" else reversed(pair):
+            await bridge.send(part_statement)
     assert await bridge.log("m-1") == []
     assert words((await bridge.send(statement))[0]) == "duplicate"
     assert await bridge.log("m-1") == []
 
 
-@pytest.mark.parametrize("known", [0, 1, 2], ids=["one batch", "completed before", "voided before"])
-async def test_the_same_completed_again_after_a_voiding_makes_another_entry(bridge: Journey, known: int) -> None:
+@pytest.mark.parametrize("copies", [0, 1, 2], ids=["one batch", "completed before", "voided before"])
+async def test_the_same_completed_again_after_a_voiding_makes_another_entry(bridge: Journey, copies: int) -> None:
     """Decision 8: whatever of it comes in one batch, nothing joins what was withdrawn."""
     await bridge.add_member("m-1", member())
     first, again = completed(), completed()
     recording, at = bridge.services.recording, datetime.now(UTC)
     statements = [first, voided(first["id"]), again]
-    arrivals = [arrival(one, orjson.dumps(one), at, recording.rules) for one in statements]
-    for batch in (arrivals[:known], arrivals[known:]):
+    arrivals = [arrival(statement, orjson.dumps(statement), at, recording.rules) for statement in statements]
+    for batch in (arrivals[:copies], arrivals[copies:]):
         await recording.record(batch)
     (entry,) = await bridge.log("m-1")
     assert entry["provenance"]["statement_ids"] == [again["id"]]
@@ -196,8 +196,8 @@ async def test_a_voiding_that_was_voided_before_it_came_voids(bridge: Journey) -
     await bridge.add_member("m-1", member())
     statement = completed()
     by = voided(statement["id"])
-    for one in (statement, voided(by["id"]), by):
-        await bridge.send(one)
+    for part_statement in (statement, voided(by["id"]), by):
+        await bridge.send(part_statement)
     assert await bridge.log("m-1") == []
     assert [outcome.disposition for outcome in await bridge.send(by, statement)] == [Disposition.DUPLICATE] * 2
 
@@ -258,9 +258,9 @@ OUTCOMES = {
 async def test_each_statement_has_one_disposition(bridge: Journey) -> None:
     """Invariant 1, R28: whatever comes is settled with a reason from the closed lists, and the queue goes on."""
     await bridge.add_member("m-1", member())
-    sent = [(expected, body) for expected, bodies in OUTCOMES.items() for body in bodies]
-    outcomes = await bridge.send(*(body for _, body in sent))
-    assert [words(one) for one in outcomes] == [expected for expected, _ in sent]
+    cases = [(expected, body) for expected, bodies in OUTCOMES.items() for body in bodies]
+    outcomes = await bridge.send(*(body for _, body in cases))
+    assert [words(outcome) for outcome in outcomes] == [expected for expected, _ in cases]
     assert words((await bridge.send(completed()))[0]) == "recorded"
 
 
@@ -287,7 +287,7 @@ async def test_a_bad_statement_in_an_array_fails_alone(bridge: Journey) -> None:
     good = [orjson.dumps(completed(activity=f"course/{number}")) for number in range(4)]
     body = b"\xef\xbb\xbf[" + good[0] + b",\n" + good[1] + b" , " + bad + b"," + good[2] + b"," + good[3] + b"]"
     (outcomes,) = await bridge.settled(await bridge.publish([body]))
-    assert [words(one) for one in outcomes].count("recorded") == 4
+    assert [words(outcome) for outcome in outcomes].count("recorded") == 4
     assert words(outcomes[2]) == "dead-lettered invalid_statement"
     (letter,) = await bridge.dead_letters()
     assert letter.body == bad
@@ -313,10 +313,15 @@ async def test_an_element_that_cannot_be_read_costs_the_others_nothing(bridge: J
     await bridge.add_member("m-1", member())
     parts: list[bytes] = []
     for number, odd in enumerate(ODD):
-        extended = completed(activity=f"odd/{number}", result={"extensions": {"https://e.org/x": "here"}})
-        parts += [orjson.dumps(completed(activity=f"course/{number}")), orjson.dumps(extended).replace(b'"here"', odd)]
+        odd_statement = completed(activity=f"odd/{number}", result={"extensions": {"https://e.org/x": "here"}})
+        parts += [
+            orjson.dumps(completed(activity=f"course/{number}")),
+            orjson.dumps(odd_statement).replace(b'"here"', odd),
+        ]
     (outcomes,) = await bridge.settled(await bridge.publish([b"[" + b",\n ".join(parts) + b"]"]))
-    assert [words(one) for one in outcomes] == [word for expected in ODD.values() for word in ("recorded", expected)]
+    assert [words(outcome) for outcome in outcomes] == [
+        word for expected in ODD.values() for word in ("recorded", expected)
+    ]
     dead = {bytes(letter.body): str(letter.headers["x-detail"]) for letter in await bridge.dead_letters()}
     bad = [part for part, outcome in zip(parts, outcomes, strict=True) if words(outcome) != "recorded"]
     assert list(dead) == bad
@@ -328,22 +333,22 @@ async def test_an_array_holds_up_to_500(bridge: Journey) -> None:
     await bridge.add_member("m-1", member())
     full = [completed(activity=f"course/{number}") for number in range(500)]
     keys = await bridge.publish([full, [*full, completed()], []])
-    taken, refused, empty = await bridge.settled(keys)
-    assert {words(one) for one in taken} == {"recorded"}
-    assert [words(one) for one in refused] == ["dead-lettered too_large"]
+    outcomes, refusals, empty = await bridge.settled(keys)
+    assert {words(outcome) for outcome in outcomes} == {"recorded"}
+    assert [words(outcome) for outcome in refusals] == ["dead-lettered too_large"]
     assert empty == []
     assert len(await bridge.log("m-1")) == 500
 
 
 @pytest.mark.parametrize(
-    ("encoding", "packed"), [("gzip", gzip.compress), ("zstd", zstandard.compress), ("deflate", zlib.compress)]
+    ("encoding", "pack"), [("gzip", gzip.compress), ("zstd", zstandard.compress), ("deflate", zlib.compress)]
 )
-async def test_a_packed_body_is_unpacked(bridge: Journey, encoding: str, packed: Callable[[bytes], bytes]) -> None:
+async def test_a_packed_body_is_unpacked(bridge: Journey, encoding: str, pack: Callable[[bytes], bytes]) -> None:
     """Gzip, zstd and deflate are taken; what is not packed so is a dead letter, byte for byte; a bomb is too large."""
     await bridge.add_member("m-1", member())
-    bodies = [packed(orjson.dumps(completed())), b"{}", packed(b" " * 50_000_000)]
+    bodies = [pack(orjson.dumps(completed())), b"{}", pack(b" " * 50_000_000)]
     outcomes = await bridge.send(*bodies, content_encoding=encoding)
-    assert [words(one) for one in outcomes] == ["recorded", "dead-lettered not_json", "dead-lettered too_large"]
+    assert [words(outcome) for outcome in outcomes] == ["recorded", "dead-lettered not_json", "dead-lettered too_large"]
     assert sorted(letter.body for letter in await bridge.dead_letters()) == sorted(bodies[1:])
 
 
@@ -372,14 +377,14 @@ PROPERTIES: list[tuple[str | None, str | None, Callable[[bytes], bytes], str]] =
 async def test_the_properties_that_clients_set_are_understood(bridge: Journey) -> None:
     """Each is recorded, or a dead letter with the properties it came with that says what would be taken."""
     await bridge.add_member("m-1", member())
-    sent: list[str] = []
-    for number, (content_type, encoding, packed, _) in enumerate(PROPERTIES):
-        body = packed(orjson.dumps(completed(activity=f"course/{number}")))
-        sent += await bridge.publish([body], content_type=content_type, content_encoding=encoding)
-    outcomes = [words(one) for (one,) in await bridge.settled(sent)]
-    assert outcomes == ["dead-lettered not_json" if told else "recorded" for *_, told in PROPERTIES]
-    refused = [one for one in PROPERTIES if one[3]]
-    for letter, (_, encoding, _, told) in zip(await bridge.dead_letters(), refused, strict=True):
+    keys: list[str] = []
+    for number, (content_type, encoding, pack, _) in enumerate(PROPERTIES):
+        body = pack(orjson.dumps(completed(activity=f"course/{number}")))
+        keys += await bridge.publish([body], content_type=content_type, content_encoding=encoding)
+    outcomes = [words(outcome) for (outcome,) in await bridge.settled(keys)]
+    assert outcomes == ["dead-lettered not_json" if detail else "recorded" for *_, detail in PROPERTIES]
+    refusals = [properties for properties in PROPERTIES if properties[3]]
+    for letter, (_, encoding, _, told) in zip(await bridge.dead_letters(), refusals, strict=True):
         assert told in str(letter.headers["x-detail"])
         assert letter.content_encoding == encoding
 
@@ -389,7 +394,7 @@ async def test_a_statement_without_an_id_is_known_by_its_bytes(bridge: Journey) 
     await bridge.add_member("m-1", member())
     statement = {name: value for name, value in completed().items() if name != "id"}
     outcomes = await bridge.send(statement, statement)
-    assert [words(one) for one in outcomes] == ["recorded", "duplicate"]
+    assert [words(outcome) for outcome in outcomes] == ["recorded", "duplicate"]
     assert len(await bridge.log("m-1")) == 1
 
 
@@ -423,11 +428,11 @@ async def test_members_without_identifiers_are_no_conflict(bridge: Journey) -> N
 
 async def test_a_stop_hurries_no_attempt(settings: Settings) -> None:
     """Invariant 7: a fault of a tenth of a second, during which the worker is told to stop, exhausts nothing."""
-    async with wiring.services(settings) as services, connection(settings, "test") as opened:
+    async with wiring.services(settings) as services, connection(settings, "test") as broker:
         await services.stores.prepare()
-        running = Journey(settings, services, await opened.channel(publisher_confirms=True, on_return_raises=True))
-        await running.topology.declare(running.channel)
-        worker = Worker(settings, running.topology, services.recording, running.report)
+        parallel = Journey(settings, services, await broker.channel(publisher_confirms=True, on_return_raises=True))
+        await parallel.topology.declare(parallel.channel)
+        worker = Worker(settings, parallel.topology, services.recording, parallel.report)
         record, over = services.recording.record, asyncio.get_running_loop().time() + 0.1
 
         async def recorded_later(arrivals: Sequence[Arrival], *, tries: int | None = None) -> list[Outcome]:
@@ -437,7 +442,7 @@ async def test_a_stop_hurries_no_attempt(settings: Settings) -> None:
             return await record(arrivals, tries=tries)
 
         services.recording.record = recorded_later
-        (key,) = await running.publish([completed()])
+        (key,) = await parallel.publish([completed()])
         over = asyncio.get_running_loop().time() + 0.1
         await worker.run()
-        assert words((await running.settled([key]))[0][0]) == "parked"
+        assert words((await parallel.settled([key]))[0][0]) == "parked"

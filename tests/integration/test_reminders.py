@@ -18,8 +18,8 @@ from tests.support.audit import Office, open_office
 @pytest.fixture
 async def office(settings: Settings) -> AsyncGenerator[Office]:
     """The API, called by anybody."""
-    async with open_office(settings) as opened:
-        yield opened
+    async with open_office(settings) as desk:
+        yield desk
 
 
 def at(office: Office, day: date) -> Reminders:
@@ -36,38 +36,38 @@ async def events(office: Office, kind: str) -> list[OutboxEvent]:
 async def test_a_member_is_reminded_three_times(office: Office) -> None:
     """30, 7 and 3 days before, once each, by however many workers and restarts; and not once it is submitted."""
     sam = await office.add_member()
-    due = office.today() + timedelta(days=42)
-    case = await office.staff().select(due=due)
-    told: dict[int, int] = {}
-    for left in range(42, -3, -1):
-        day = due - timedelta(days=left)
+    due_date = office.today() + timedelta(days=42)
+    case = await office.staff().select(due_date=due_date)
+    sent_days: dict[int, int] = {}
+    for days_left in range(42, -3, -1):
+        day = due_date - timedelta(days=days_left)
         before = len(await events(office, "audit.due"))
         await asyncio.gather(*[at(office, day).remind() for _ in range(3)])
-        told[left] = len(await events(office, "audit.due")) - before
-    assert {left: count for left, count in told.items() if count} == {30: 1, 7: 1, 3: 1}
+        sent_days[days_left] = len(await events(office, "audit.due")) - before
+    assert {days_left: count for days_left, count in sent_days.items() if count} == {30: 1, 7: 1, 3: 1}
     assert [row["data"]["days"] for row in await events(office, "audit.due")] == [30, 7, 3]
     await sam.submit(case)
-    assert await at(office, due - timedelta(days=1)).remind() == 0
+    assert await at(office, due_date - timedelta(days=1)).remind() == 0
 
 
 async def test_a_submitted_case_is_not_reminded_of(office: Office) -> None:
     """Nothing is due from a member who has submitted; after a return it is again, by the new date."""
     sam, team = await office.add_member(), office.staff()
-    due = office.today() + timedelta(days=8)
-    case = await team.select(due=due)
+    due_date = office.today() + timedelta(days=8)
+    case = await team.select(due_date=due_date)
     await sam.submit(case)
-    assert await at(office, due - timedelta(days=7)).remind() == 0
-    await team.decide(case, "return", due_date=f"{due + timedelta(days=30)}")
-    assert await at(office, due - timedelta(days=7)).remind() == 0
-    assert await at(office, due + timedelta(days=23)).remind() == 1
+    assert await at(office, due_date - timedelta(days=7)).remind() == 0
+    await team.decide(case, "return", due_date=f"{due_date + timedelta(days=30)}")
+    assert await at(office, due_date - timedelta(days=7)).remind() == 0
+    assert await at(office, due_date + timedelta(days=23)).remind() == 1
 
 
 async def test_a_standstill_is_made_good_by_the_latest_alone(office: Office) -> None:
     """After days without a worker the member hears once, of how many days are left now."""
     await office.add_member()
-    due = office.today() + timedelta(days=42)
-    await office.staff().select(due=due)
-    assert await at(office, due - timedelta(days=5)).remind() == 1
+    due_date = office.today() + timedelta(days=42)
+    await office.staff().select(due_date=due_date)
+    assert await at(office, due_date - timedelta(days=5)).remind() == 1
     (row,) = await events(office, "audit.due")
     assert row["data"]["days"] == 5
 

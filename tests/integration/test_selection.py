@@ -18,17 +18,17 @@ WINDOW = {"renewal_from": "2026-04-01", "renewal_to": "2026-04-30"}
 @pytest.fixture
 async def office(settings: Settings) -> AsyncGenerator[Office]:
     """The API with twelve members, ten of whom renew in April and are on the Register."""
-    async with open_office(settings) as opened:
+    async with open_office(settings) as desk:
         for number in range(10):
-            await opened.add_member(f"m-{number}", renewal_date="2021-04-15", registered_since="2021-04-15")
-        await opened.add_member("m-10", renewal_date="2021-04-15", registered=False)
-        await opened.add_member("m-11", renewal_date="2021-06-01")
-        yield opened
+            await desk.add_member(f"m-{number}", renewal_date="2021-04-15", registered_since="2021-04-15")
+        await desk.add_member("m-10", renewal_date="2021-04-15", registered=False)
+        await desk.add_member("m-11", renewal_date="2021-06-01")
+        yield desk
 
 
 def ids(sample: Any) -> list[str]:
     """The members of a sample."""
-    return [one["member_id"] for one in sample["selected"]]
+    return [case["member_id"] for case in sample["selected"]]
 
 
 async def test_a_dry_run_opens_nothing(office: Office) -> None:
@@ -45,16 +45,16 @@ async def test_the_same_seed_gives_the_same_sample(office: Office) -> None:
     """Drawn again after its cases are open it is the recorded one, and nobody is selected twice."""
     team = office.staff()
     body = {**WINDOW, "rate": 0.25, "seed": "2026-04 lottery"}
-    planned = await team.good("POST", "/v1/register/samples", {**body, "dry_run": True})
+    item = await team.good("POST", "/v1/register/samples", {**body, "dry_run": True})
     first = await team.good("POST", "/v1/register/samples", body)
     again = await team.good("POST", "/v1/register/samples", body)
-    assert ids(planned) == ids(first) == ids(again)
+    assert ids(item) == ids(first) == ids(again)
     assert len(ids(first)) == 3, "a quarter of ten, rounded up"
     assert [case["id"] for case in first["cases"]] == [case["id"] for case in again["cases"]]
-    listed = await team.good("GET", "/v1/register/cases")
-    assert (listed["total"], {case["period_id"] for case in listed["items"]}) == (3, {"2025-04-15"})
-    kept = await team.good("GET", f"/v1/register/samples/{first['id']}")
-    assert (kept["population"], kept["population_digest"]) == (
+    listing = await team.good("GET", "/v1/register/cases")
+    assert (listing["total"], {case["period_id"] for case in listing["items"]}) == (3, {"2025-04-15"})
+    stored_sample = await team.good("GET", f"/v1/register/samples/{first['id']}")
+    assert (stored_sample["population"], stored_sample["population_digest"]) == (
         [f"m-{number}" for number in range(10)],
         first["population_digest"],
     )
@@ -65,9 +65,9 @@ async def test_the_same_seed_gives_the_same_sample(office: Office) -> None:
 async def test_a_repeated_call_draws_the_same(office: Office) -> None:
     """Without a seed, the same Idempotency-Key makes the same one; another call draws anew."""
     team, body = office.staff(), {**WINDOW, "count": 2}
-    keyed = {"Idempotency-Key": "once"}
-    first = await team.good("POST", "/v1/register/samples", body, **keyed)
-    again = await team.good("POST", "/v1/register/samples", body, **keyed)
+    key_header = {"Idempotency-Key": "once"}
+    first = await team.good("POST", "/v1/register/samples", body, **key_header)
+    again = await team.good("POST", "/v1/register/samples", body, **key_header)
     assert (first["seed"], ids(first)) == (again["seed"], ids(again))
     assert (await team.good("POST", "/v1/register/samples", {**body, "dry_run": True}))["seed"] != first["seed"]
     assert (await team.good("GET", "/v1/register/cases"))["total"] == 2
@@ -75,20 +75,20 @@ async def test_a_repeated_call_draws_the_same(office: Office) -> None:
 
 async def test_a_key_with_another_sample_is_a_conflict(office: Office) -> None:
     """The same Idempotency-Key with another count draws nobody more; a dry run takes no key."""
-    team, body, keyed = office.staff(), {**WINDOW, "count": 2}, {"Idempotency-Key": "once"}
-    await team.good("POST", "/v1/register/samples", {**body, "count": 3, "dry_run": True}, **keyed)
-    await team.good("POST", "/v1/register/samples", body, **keyed)
-    other = await team("POST", "/v1/register/samples", {**body, "count": 3}, **keyed)
-    assert (other.status, other.problem) == (409, "conflict")
+    team, body, key_header = office.staff(), {**WINDOW, "count": 2}, {"Idempotency-Key": "once"}
+    await team.good("POST", "/v1/register/samples", {**body, "count": 3, "dry_run": True}, **key_header)
+    await team.good("POST", "/v1/register/samples", body, **key_header)
+    second = await team("POST", "/v1/register/samples", {**body, "count": 3}, **key_header)
+    assert (second.status, second.problem) == (409, "conflict")
     assert (await team.good("GET", "/v1/register/cases"))["total"] == 2
 
 
 async def test_a_key_with_another_member_is_a_conflict(office: Office) -> None:
     """The same Idempotency-Key selects one member, whoever is named in the second body."""
-    team, keyed = office.staff(), {"Idempotency-Key": "once"}
-    await team.good("POST", "/v1/register/cases", {"member_id": "m-1", "period_id": "2026-04-15"}, **keyed)
-    other = await team("POST", "/v1/register/cases", {"member_id": "m-2", "period_id": "2026-04-15"}, **keyed)
-    assert (other.status, other.problem) == (409, "conflict")
+    team, key_header = office.staff(), {"Idempotency-Key": "once"}
+    await team.good("POST", "/v1/register/cases", {"member_id": "m-1", "period_id": "2026-04-15"}, **key_header)
+    second = await team("POST", "/v1/register/cases", {"member_id": "m-2", "period_id": "2026-04-15"}, **key_header)
+    assert (second.status, second.problem) == (409, "conflict")
 
 
 async def test_who_is_in_a_case_is_not_drawn(office: Office) -> None:
@@ -100,8 +100,8 @@ async def test_who_is_in_a_case_is_not_drawn(office: Office) -> None:
     sample = await team.good("POST", "/v1/register/samples", {**WINDOW, "count": 100, "seed": "all"})
     assert sorted(ids(sample)) == [f"m-{number}" for number in range(2, 10)]
     assert len(sample["cases"]) == 8
-    other = await team.good("POST", "/v1/register/samples", {**WINDOW, "count": 100, "seed": "other"})
-    assert (other["population_size"], other["cases"]) == (0, [])
+    second = await team.good("POST", "/v1/register/samples", {**WINDOW, "count": 100, "seed": "other"})
+    assert (second["population_size"], second["cases"]) == (0, [])
 
 
 async def test_a_broken_off_sample_is_completed(office: Office) -> None:
@@ -118,15 +118,15 @@ async def test_a_broken_off_sample_is_completed(office: Office) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "pointer"),
+    ("changes", "pointer"),
     [({"rate": 2.6}, "/rate"), ({"rate": 1}, "/rate"), ({"rate": 0.1, "count": 1}, ""), ({"count": 0}, "/count"),
      ({"renewal_to": "2026-03-31"}, ""), ({"renewal_to": "2027-04-02"}, ""), ({"sead": "x"}, "/sead")],
 )  # fmt: skip
-async def test_a_sample_asked_for_wrongly(office: Office, changed: dict[str, Any], pointer: str) -> None:
+async def test_a_sample_asked_for_wrongly(office: Office, changes: dict[str, Any], pointer: str) -> None:
     """A percentage for a fraction, both sizes, or a window of more than a year is refused before anybody is drawn."""
-    refused = await office.staff()("POST", "/v1/register/samples", {**WINDOW, **changed})
-    assert refused.status == 422
-    assert pointer in [fault["pointer"] for fault in refused.body["errors"]]
+    refusal = await office.staff()("POST", "/v1/register/samples", {**WINDOW, **changes})
+    assert refusal.status == 422
+    assert pointer in [fault["pointer"] for fault in refusal.body["errors"]]
 
 
 async def test_only_long_registered_members_are_drawn(office: Office) -> None:
@@ -154,8 +154,8 @@ async def test_cases_are_listed_by_state_and_due_date(office: Office) -> None:
     await team.decide((await team.good("GET", "/v1/register/cases"))["items"][0]["id"], "withdraw")
     first = await team.good("GET", "/v1/register/cases?state=selected&limit=3")
     page = await team.good("GET", f"/v1/register/cases?state=selected&limit=3&cursor={first['next']}")
-    seen = {case["id"] for case in first["items"] + page["items"]}
-    assert (len(seen), len(page["items"]), page["total"], page["next"]) == (4, 1, 4, None)
+    seen_ids = {case["id"] for case in first["items"] + page["items"]}
+    assert (len(seen_ids), len(page["items"]), page["total"], page["next"]) == (4, 1, 4, None)
     assert (await team.good("GET", "/v1/register/cases?due_before=2001-01-01"))["total"] == 0
     assert (await team.good("GET", "/v1/register/cases?due_before=2100-01-01&sort=-selected_at"))["total"] == 5
     member = await team.good("GET", f"/v1/register/cases?member_id={page['items'][0]['member_id']}")

@@ -51,8 +51,8 @@ STREAMS: dict[str, tuple[Any, ...]] = {
 
 NEEDS_NO_STORE = {"/v1/forms/plan", "/v1/forms/log", "/v1/imports/log/template.csv", "/v1/ops/queues"}
 AGENT = orjson.dumps(agent("ada")).decode()
-THING = activity_of("course/1")["id"]
-ASKED: dict[str, dict[str, str]] = {
+ACTIVITY_ID = activity_of("course/1")["id"]
+QUERIES: dict[str, dict[str, str]] = {
     "a list": {},
     "a list by a key": {"verb": "https://verbs.example.org/read"},
     "a list with attachments": {"attachments": "true"},
@@ -74,14 +74,14 @@ async def client(away: Settings) -> AsyncGenerator[TestClient[Any, Any]]:
     """The API over that store."""
     async with (
         wiring.services(away) as services,
-        TestClient(Server(create_app(away, parts(services, away)))) as opened,
+        TestClient(Server(create_app(away, parts(services, away)))) as test_client,
     ):
-        yield opened
+        yield test_client
 
 
 def streams() -> dict[str, type]:
     """``Class.method`` → class, for every async generator that a store offers."""
-    modules = [import_module(found.name) for found in pkgutil.walk_packages(bridge.store.__path__, "bridge.store.")]
+    modules = [import_module(module.name) for module in pkgutil.walk_packages(bridge.store.__path__, "bridge.store.")]
     stores = {kind for module in modules for kind in vars(module).values() if inspect.isclass(kind)}
     return {
         f"{kind.__name__}.{name}": kind
@@ -114,8 +114,8 @@ async def test_every_read_of_the_portal(away: Settings, client: TestClient[Any, 
 
     async def status(path: str, role: str) -> tuple[str, int]:
         token = dev_token(away.local_dir, "m-1", [role])
-        called = re.sub(r"\{[^}]+\}", "2026-04-01", path)
-        async with client.get(called, headers={"Authorization": f"Bearer {token}"}) as answer:
+        real_path = re.sub(r"\{[^}]+\}", "2026-04-01", path)
+        async with client.get(real_path, headers={"Authorization": f"Bearer {token}"}) as answer:
             return path, answer.status
 
     reads = [
@@ -124,22 +124,22 @@ async def test_every_read_of_the_portal(away: Settings, client: TestClient[Any, 
         if route.method == "GET" and route.roles and route.path not in NEEDS_NO_STORE
     ]
     assert len(reads) > 30
-    assert {path: found for path, found in await asyncio.gather(*reads) if found != 503} == {}
+    assert {path: status for path, status in await asyncio.gather(*reads) if status != 503} == {}
     assert b"crashed" not in lines.getvalue()
 
 
 async def test_every_read_of_the_lrs(client: TestClient[Any, Any], lines: io.BytesIO) -> None:
     """Statements one by one and as lists, with attachments; activities, agents, and documents."""
     lrs = Lrs(client)
-    named = {"activityId": THING, "agent": AGENT}
+    query = {"activityId": ACTIVITY_ID, "agent": AGENT}
     calls: dict[str, Awaitable[Any]] = {
-        **{name: lrs.call("GET", "statements", params) for name, params in ASKED.items()},
-        "activities": lrs.call("GET", "activities", {"activityId": THING}),
+        **{name: lrs.call("GET", "statements", params) for name, params in QUERIES.items()},
+        "activities": lrs.call("GET", "activities", {"activityId": ACTIVITY_ID}),
         "agents": lrs.call("GET", "agents", {"agent": AGENT}),
-        "a document": lrs.call("GET", "activities/state", {**named, "stateId": "s"}),
-        "documents": lrs.call("GET", "activities/state", named),
+        "a document": lrs.call("GET", "activities/state", {**query, "stateId": "s"}),
+        "documents": lrs.call("GET", "activities/state", query),
         "profiles": lrs.call("GET", "agents/profile", {"agent": AGENT}),
-        "activity profiles": lrs.call("GET", "activities/profile", {"activityId": THING}),
+        "activity profiles": lrs.call("GET", "activities/profile", {"activityId": ACTIVITY_ID}),
     }
     answers = dict(zip(calls, await asyncio.gather(*calls.values()), strict=True))
     assert {name: answer.status for name, answer in answers.items() if answer.status != 503} == {}

@@ -100,20 +100,23 @@ async def _every_resource(ops: Calls) -> dict[str, int]:
 
 
 FULL = {"code": 14031, "errmsg": "no room for 'Sam'"}
-TAKEN = {"index": 0, "code": 11000, "errmsg": "duplicate"}
+DUPLICATE = {"index": 0, "code": 11000, "errmsg": "duplicate"}
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "reason"),
     [
         (errors.DuplicateKeyError("taken", 11000), None),
         (errors.WriteError("not valid", 121), None),
         (errors.OperationFailure("too large", 10334), None),
         (errors.WriteError("too large", 17419), None),
         (errors.DocumentTooLarge("too large"), None),
-        (errors.BulkWriteError({"writeErrors": [TAKEN, {**TAKEN, "code": 121}], "writeConcernErrors": []}), None),
-        (errors.BulkWriteError({"writeErrors": [TAKEN, FULL], "writeConcernErrors": []}), "disk full"),
-        (errors.BulkWriteError({"writeErrors": [TAKEN], "writeConcernErrors": [{"code": 64}]}), "no majority"),
+        (
+            errors.BulkWriteError({"writeErrors": [DUPLICATE, {**DUPLICATE, "code": 121}], "writeConcernErrors": []}),
+            None,
+        ),
+        (errors.BulkWriteError({"writeErrors": [DUPLICATE, FULL], "writeConcernErrors": []}), "disk full"),
+        (errors.BulkWriteError({"writeErrors": [DUPLICATE], "writeConcernErrors": [{"code": 64}]}), "no majority"),
         (errors.OperationFailure("no code"), "error"),
         (errors.WTimeoutError("slow", 64), "no majority"),
         (errors.CursorNotFound("gone", 43), "error 43"),
@@ -123,6 +126,6 @@ TAKEN = {"index": 0, "code": 11000, "errmsg": "duplicate"}
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
 )
-def test_whose_fault_an_answer_is(error: errors.PyMongoError, told: str | None) -> None:
+def test_whose_fault_an_answer_is(error: errors.PyMongoError, reason: str | None) -> None:
     """Only what was to be written can cause its own refusals; a bulk write is an outage when any part of it is."""
-    assert (why(error) if is_outage(error) else None) == told
+    assert (why(error) if is_outage(error) else None) == reason

@@ -17,7 +17,7 @@ from bridge import wiring
 from bridge.documents.backups import BackupReader, writing
 from bridge.domain.privacy.erasures import StoredErasure
 from bridge.settings import Settings
-from tests.support.life import MEMBER, life
+from tests.support.life import MEMBER, open_life
 from tests.support.manifests import DEPLOY
 
 ACTIONS = {
@@ -47,19 +47,21 @@ class Commands(CommandListener):
 
     def __init__(self) -> None:
         self.on = False
-        self.needed: set[tuple[str, str]] = set()
+        self.actions: set[tuple[str, str]] = set()
 
     def started(self, event: CommandStartedEvent) -> None:
         """Note what the command needs."""
         name = event.command_name
         if not self.on or name in FREE:
             return
-        given = event.command.get("collection" if name == "getMore" else name)
-        collection = given if isinstance(given, str) else ""
+        collection_name = event.command.get("collection" if name == "getMore" else name)
+        collection = collection_name if isinstance(collection_name, str) else ""
         if collection.startswith("$cmd."):
             return
-        upserts = event.command.get("upsert") or any(one.get("upsert") for one in event.command.get("updates", ()))
-        self.needed |= {(collection, action) for action in ACTIONS[name] | ({"insert"} if upserts else set[str]())}
+        upserts = event.command.get("upsert") or any(
+            update.get("upsert") for update in event.command.get("updates", ())
+        )
+        self.actions |= {(collection, action) for action in ACTIONS[name] | ({"insert"} if upserts else set[str]())}
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
         """Nothing to note."""
@@ -74,85 +76,85 @@ monitoring.register(COMMANDS)
 
 def granted(*roles: str) -> set[tuple[str, str]]:
     """(collection, action) that these roles give, as ``roles.js`` reads them."""
-    wanted = json.loads((DEPLOY / "mongodb" / "roles.json").read_bytes())
-    found: set[tuple[str, str]] = set()
+    documents = json.loads((DEPLOY / "mongodb" / "roles.json").read_bytes())
+    actions: set[tuple[str, str]] = set()
     for role in roles:
-        named = wanted["roles"][role]
-        for collection in wanted["collections"]:
-            found |= {(collection, action) for action in named.get(collection, named.get("*", ()))}
-        found |= {("", action) for action in wanted["whole_database"].get(role, ())}
-        found |= {(name, action) for place, action in found if place == "" for name in wanted["collections"]}
-    return found
+        privileges = documents["roles"][role]
+        for collection in documents["collections"]:
+            actions |= {(collection, action) for action in privileges.get(collection, privileges.get("*", ()))}
+        actions |= {("", action) for action in documents["whole_database"].get(role, ())}
+        actions |= {(name, action) for place, action in actions if place == "" for name in documents["collections"]}
+    return actions
 
 
 @contextmanager
 def noted() -> Generator[set[tuple[str, str]]]:
     """Gather what is needed meanwhile."""
-    COMMANDS.needed = set()
+    COMMANDS.actions = set()
     COMMANDS.on = True
     try:
-        yield COMMANDS.needed
+        yield COMMANDS.actions
     finally:
         COMMANDS.on = False
 
 
 async def test_the_service_needs_nothing_that_its_role_does_not_give(settings: Settings, tmp_path: Path) -> None:
     """A member's whole life, a copy of everything, and the erasure: every command is within the service's rights."""
-    async with life(settings, tmp_path) as lived:
-        with noted() as needed:
-            await lived.live()
-            privacy = lived.office.staff("privacy")
+    async with open_life(settings, tmp_path) as life:
+        with noted() as actions:
+            await life.live()
+            privacy = life.office.staff("privacy")
             assert (await privacy("GET", f"/v1/members/{MEMBER}/subject-access.zip")).status == 200
             assert (await privacy("POST", f"/v1/members/{MEMBER}/erasure")).status == 200
-            assert (await lived.bridge.services.access.verify()).faults == []
-    assert needed - granted("cpd_service") == set()
-    assert len(needed) > 60, "the listener heard the service"
+            assert (await life.bridge.services.access.verify()).faults == []
+    assert actions - granted("cpd_service") == set()
+    assert len(actions) > 60, "the listener heard the service"
     assert granted("cpd_service").isdisjoint({("access_log", "update"), ("access_log", "remove")})
 
 
 async def test_jobs_need_nothing_that_their_roles_do_not_give(settings: Settings, tmp_path: Path) -> None:
     """A backup, a purge, a migration and, into an empty database, a restore, each held against its own role."""
     file = tmp_path / "backup"
-    async with life(settings, tmp_path) as lived:
-        await lived.live()
-        services = lived.bridge.services
-        needed = await _needed_by(services.migrations.run())
-        assert needed - granted("cpd_migrate") == set()
-        assert ("log_entries", "createIndex") in needed
+    async with open_life(settings, tmp_path) as life:
+        await life.live()
+        services = life.bridge.services
+        actions = await _needed_by(services.migrations.run())
+        assert actions - granted("cpd_migrate") == set()
+        assert ("log_entries", "createIndex") in actions
         assert await _needed_by(_backed_up(services, file)) - granted("cpd_backup") == set()
-        needed = await _needed_by(services.retention.purge(dry_run=False))
-        assert needed - granted("cpd_purge") == set()
-        assert ("log_entries", "find") in needed
+        actions = await _needed_by(services.retention.purge(dry_run=False))
+        assert actions - granted("cpd_purge") == set()
+        assert ("log_entries", "find") in actions
     empty = settings.model_copy(update={"mongo_database": f"{settings.mongo_database}_2"})
     async with wiring.services(empty) as services:
-        needed = await _needed_by(services.backups.restore(BackupReader(file, None), _nobody(), lambda _more: None))
+        actions = await _needed_by(services.backups.restore(BackupReader(file, None), _nobody(), lambda _next: None))
         await services.stores.database.client.drop_database(empty.mongo_database)
-    assert needed - granted("cpd_restore") == set()
-    assert ("access_log", "insert") in needed
+    assert actions - granted("cpd_restore") == set()
+    assert ("access_log", "insert") in actions
 
 
 async def _needed_by(work: Awaitable[object]) -> set[tuple[str, str]]:
-    with noted() as needed:
+    with noted() as actions:
         await work
-    return needed
+    return actions
 
 
 async def _backed_up(services: wiring.Services, file: Path) -> None:
     with file.open("wb") as out, writing(out, []) as writer:
-        await services.backups.record_backup(await services.backups.write(writer, lambda _more: None))
+        await services.backups.record_backup(await services.backups.write(writer, lambda _next: None))
 
 
 async def _nobody() -> AsyncGenerator[StoredErasure]:
-    for nobody in list[StoredErasure]():
-        yield nobody
+    for stranger in list[StoredErasure]():
+        yield stranger
 
 
 async def test_shard_keys_fit_every_unique_index(settings: Settings, tmp_path: Path) -> None:
     """A sharded collection's unique index must begin with its key; without one, only the id is unique (MongoDB)."""
     keys = json.loads((DEPLOY / "mongodb" / "shards.json").read_bytes())
-    async with life(settings, tmp_path) as lived:
+    async with open_life(settings, tmp_path) as life:
         for name, key in keys.items():
-            indexes = await lived.storage.rows(name).indexes()
+            indexes = await life.storage.rows(name).indexes()
             assert indexes, name
             for index in indexes.values():
                 fields = [field for field, _ in index["key"]]
@@ -161,8 +163,8 @@ async def test_shard_keys_fit_every_unique_index(settings: Settings, tmp_path: P
                     assert "hashed" not in key.values(), name
         unique = {
             name
-            for name in await lived.storage.names()
-            for index in (await lived.storage.rows(name).indexes()).values()
+            for name in await life.storage.names()
+            for index in (await life.storage.rows(name).indexes()).values()
             if index.get("unique") and index["key"][0][0] not in {"_id", *keys.get(name, {})}
         }
     assert unique == {"access_log", "audit_cases"}, "docs/deployment.md says that these stay whole"

@@ -65,11 +65,11 @@ async def test_an_outage_leaves_the_chore_to_do(settings: Settings, monkeypatch:
         schedules = services.stores.schedules
         with pytest.raises(Unavailable):
             await Scheduler(schedules, [Job("chore", timedelta(days=1), away)]).run()
-        other = Scheduler(schedules, [Job("chore", timedelta(days=1), back)])
-        await other.run()
+        second = Scheduler(schedules, [Job("chore", timedelta(days=1), back)])
+        await second.run()
         assert back.times == 0
         clock[0] = AT + upkeep.LEASE
-        await other.run()
+        await second.run()
         assert back.times == 1
 
 
@@ -84,6 +84,6 @@ async def test_evidence_is_seen_to(settings: Settings, monkeypatch: pytest.Monke
         await files.begin("broken-off", me.member_id, datetime.now(UTC) - HOUR)
         scanner.mood = "well"
         await me.services.scheduler.run()
-        shown = (await me.get(f"/v1/log/{entry}"))["evidence"]
-        assert [(file["name"], file["state"]) for file in shown] == [("a.txt", "clean")]
+        answer = (await me.get(f"/v1/log/{entry}"))["evidence"]
+        assert [(file["name"], file["state"]) for file in answer] == [("a.txt", "clean")]
         assert await files.loose_before(datetime.now(UTC), 10) == []

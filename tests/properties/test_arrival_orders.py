@@ -42,10 +42,10 @@ class Arrivals(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.run(self._empty())
-        self.sent: dict[str, dict[str, Any]] = {}
+        self.statements: dict[str, dict[str, Any]] = {}
         self.voidings: dict[str, str] = {}
-        self.known: set[str] = set()
-        self.touched: set[str] = set()
+        self.member_ids: set[str] = set()
+        self.edits: set[str] = set()
         self.snapshots: dict[str, list[dict[str, Any]]] = {}
 
     def run(self, work: Coroutine[Any, Any, R]) -> R:
@@ -60,8 +60,8 @@ class Arrivals(RuleBasedStateMachine):
     async def _record(self, *statements: dict[str, Any]) -> list[Disposition]:
         rules = self.services.recording.rules
         now = datetime.now(UTC)
-        arrived = [arrival(statement, orjson.dumps(statement), now, rules) for statement in statements]
-        return [outcome.disposition for outcome in await self.services.recording.record(arrived)]
+        arrivals = [arrival(statement, orjson.dumps(statement), now, rules) for statement in statements]
+        return [outcome.disposition for outcome in await self.services.recording.record(arrivals)]
 
     async def _all(self, name: str) -> list[dict[str, Any]]:
         return await storage(self.services).log_entries.all({"member_id": name})
@@ -71,22 +71,22 @@ class Arrivals(RuleBasedStateMachine):
         """Somebody completes something."""
         context = {"registration": str(uuid.UUID(int=number + 1, version=4))} if registered else {}
         statement = completed(name, f"course/{number}", at=f"{day}T10:00:00Z", context=context)
-        self.sent[statement["id"]] = statement
+        self.statements[statement["id"]] = statement
         self.run(self._record(statement))
 
     @rule(name=names, day=days)
     def complete_many(self, name: str, day: str) -> None:
         """A batch that meets itself comes."""
         batch = [completed(name, f"course/{number % 2}", at=f"{day}T10:00:00Z") for number in range(4)]
-        self.sent.update({statement["id"]: statement for statement in batch})
+        self.statements.update({statement["id"]: statement for statement in batch})
         self.run(self._record(*batch, batch[0]))
 
     @rule(number=numbers)
     def repeat(self, number: int) -> None:
         """A statement comes again: nothing changes."""
-        if not self.sent:
+        if not self.statements:
             return
-        statement = list(self.sent.values())[number % len(self.sent)]
+        statement = list(self.statements.values())[number % len(self.statements)]
         before = [self.run(self._all(name)) for name in NAMES]
         assert self.run(self._record(statement)) == [Disposition.DUPLICATE]
         assert [self.run(self._all(name)) for name in NAMES] == before
@@ -94,15 +94,15 @@ class Arrivals(RuleBasedStateMachine):
     @rule(number=numbers)
     def void(self, number: int) -> None:
         """A statement is voided."""
-        if self.sent:
-            self._void(list(self.sent)[number % len(self.sent)])
+        if self.statements:
+            self._void(list(self.statements)[number % len(self.statements)])
 
     @rule(name=names, number=strategies.integers(0, 2), day=days)
     def void_beforehand(self, name: str, number: int, day: str) -> None:
         """A voiding comes before what it voids."""
         statement = completed(name, f"course/{number}", at=f"{day}T10:00:00Z")
         self._void(statement["id"])
-        self.sent[statement["id"]] = statement
+        self.statements[statement["id"]] = statement
         assert self.run(self._record(statement)) == [Disposition.WITHDRAWN]
 
     def _void(self, statement_id: str) -> None:
@@ -113,17 +113,19 @@ class Arrivals(RuleBasedStateMachine):
     @rule(name=names, renewal=strategies.sampled_from(RENEWALS))
     def update_member(self, name: str, renewal: str) -> None:
         """The membership system brings a member, or another renewal date."""
-        self.known.add(name)
+        self.member_ids.add(name)
         body = MemberIn.model_validate(member(name, renewal_date=renewal))
         self.run(self.services.members.put(name, body))
 
     @rule(name=names, number=numbers)
     def edit(self, name: str, number: int) -> None:
         """A member touches an entry that is neither gone nor frozen."""
-        entries = [one for one in self.run(self._all(name)) if not one.get("deleted_at") and not one.get("frozen")]
+        entries = [
+            entry for entry in self.run(self._all(name)) if not entry.get("deleted_at") and not entry.get("frozen")
+        ]
         if entries:
             entry = entries[number % len(entries)]
-            self.touched.add(entry["_id"])
+            self.edits.add(entry["_id"])
             self.run(self._set(entry["_id"], {"touched_at": datetime.now(UTC), "learning": "Much."}))
 
     async def _set(self, entry_id: str, fields: dict[str, Any]) -> None:
@@ -132,21 +134,21 @@ class Arrivals(RuleBasedStateMachine):
     @rule(name=names, day=days)
     def freeze(self, name: str, day: str) -> None:
         """The period of a day is frozen for the Register Audit, as a submission freezes it."""
-        if name in self.known and name not in self.snapshots:
+        if name in self.member_ids and name not in self.snapshots:
             self.run(self._freeze(name, day))
 
     async def _freeze(self, name: str, day: str) -> None:
         stores = self.services.stores
-        found = await stores.members.get(name)
-        assert found is not None
-        period = calendar_of(found).period_for(datetime.fromisoformat(day).date())
+        stored = await stores.members.get(name)
+        assert stored is not None
+        period = calendar_of(stored).period_for(datetime.fromisoformat(day).date())
         mark = {"case_id": f"case-{name}", "period_id": period.id, "since": datetime.now(UTC)}
         freeze = {**mark, "start": period.start.isoformat(), "end": period.end.isoformat()}
         rows = storage(self.services)
         await rows.log_entries.set({"member_id": name, "period_id": period.id}, frozen=mark)
         await rows.members.set({"_id": name}, frozen=[freeze], in_audit=[freeze])
         await rows.members.bump({"_id": name})
-        self.snapshots[name] = [one for one in await self._all(name) if one.get("frozen")]
+        self.snapshots[name] = [entry for entry in await self._all(name) if entry.get("frozen")]
 
     @rule(name=names)
     def thaw(self, name: str) -> None:
@@ -168,33 +170,33 @@ class Arrivals(RuleBasedStateMachine):
     def nothing_frozen_changes(self) -> None:
         """Invariant 4: what was frozen is as it was."""
         for name, snapshot in self.snapshots.items():
-            assert [one for one in self.run(self._all(name)) if one.get("frozen")] == snapshot
+            assert [entry for entry in self.run(self._all(name)) if entry.get("frozen")] == snapshot
 
     @invariant()
     def each_statement_is_in_one_place(self) -> None:
         """Invariants 1 and 2: one disposition each, and an entry holds it exactly when that says so."""
-        rows = self.run(self.services.stores.lrs.ledger.rows_of([*self.sent, *self.voidings.values()]))
+        rows = self.run(self.services.stores.lrs.ledger.rows_of([*self.statements, *self.voidings.values()]))
         entries = [entry for name in NAMES for entry in self.run(self._all(name))]
-        for statement_id in self.sent:
-            holding = [one for one in entries if statement_id in one["provenance"]["statement_ids"]]
+        for statement_id in self.statements:
+            holders = [entry for entry in entries if statement_id in entry["provenance"]["statement_ids"]]
             disposition = Disposition(rows[statement_id].get("disposition", ""))
             if disposition in (Disposition.RECORDED, Disposition.MERGED):
-                assert [one["_id"] for one in holding] == [rows[statement_id].get("entry_id")]
+                assert [entry["_id"] for entry in holders] == [rows[statement_id].get("entry_id")]
             elif disposition in (Disposition.PARKED, Disposition.HELD):
-                assert holding == []
+                assert holders == []
             else:
                 assert disposition is Disposition.WITHDRAWN
                 assert statement_id in self.voidings
-                assert all(one.get("withdrawn_at") for one in holding)
+                assert all(entry.get("withdrawn_at") for entry in holders)
 
     @invariant()
     def what_waits_has_a_reason(self) -> None:
         """Decisions 4 and 10: parked while the actor is unknown, held while the period is frozen."""
-        rows = self.run(self.services.stores.lrs.ledger.rows_of(self.sent))
-        for statement_id, statement in self.sent.items():
+        rows = self.run(self.services.stores.lrs.ledger.rows_of(self.statements))
+        for statement_id, statement in self.statements.items():
             name = statement["actor"]["account"]["name"]
             disposition = rows[statement_id].get("disposition")
-            assert (disposition == "parked") <= (name not in self.known)
+            assert (disposition == "parked") <= (name not in self.member_ids)
             assert (disposition == "held") <= (name in self.snapshots)
 
     @invariant()
@@ -202,13 +204,13 @@ class Arrivals(RuleBasedStateMachine):
         """Decision 7: the same activity and day, or registration, is one entry, in its right period."""
         for name in NAMES:
             entries = self.run(self._all(name))
-            keys = [key for one in entries for key in one.get("merge_keys", ())]
+            keys = [key for entry in entries for key in entry.get("merge_keys", ())]
             assert len(keys) == len(set(keys))
-            found = self.run(self.services.stores.members.get(name))
+            stored = self.run(self.services.stores.members.get(name))
             for entry in entries:
-                if found and not entry.get("frozen") and entry.get("date"):
+                if stored and not entry.get("frozen") and entry.get("date"):
                     day = datetime.fromisoformat(entry["date"]).date()
-                    assert entry["period_id"] == calendar_of(found).period_for(day).id
+                    assert entry["period_id"] == calendar_of(stored).period_for(day).id
 
     @invariant()
     def a_voided_statement_leaves_no_untouched_draft(self) -> None:
@@ -221,17 +223,17 @@ class Arrivals(RuleBasedStateMachine):
                 if entry.get("deleted_at") or not set(behind) <= self.voidings.keys():
                     continue
                 assert entry["provenance"].get("voided") is True
-                assert entry["_id"] in self.touched or len(behind) > 1
+                assert entry["_id"] in self.edits or len(behind) > 1
 
 
-def test_the_record_is_right_in_any_order(running: DevServices) -> None:
+def test_the_record_is_right_in_any_order(dev_services: DevServices) -> None:
     """Whatever order things come in, every statement ends in one place and frozen entries stay as they were."""
-    made: Settings = load(mongo_url=running.mongo_url, mongo_database=f"t_{uuid.uuid4().hex[:12]}")
+    test_settings: Settings = load(mongo_url=dev_services.mongo_url, mongo_database=f"t_{uuid.uuid4().hex[:12]}")
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
         Arrivals.loop = loop
-        opened = wiring.services(made)
-        Arrivals.services = loop.run_until_complete(opened.__aenter__())
+        services = wiring.services(test_settings)
+        Arrivals.services = loop.run_until_complete(services.__aenter__())
         try:
             loop.run_until_complete(Arrivals.services.stores.prepare())
             run_state_machine_as_test(  # pyright: ignore[reportUnknownMemberType] - untyped in hypothesis
@@ -241,5 +243,7 @@ def test_the_record_is_right_in_any_order(running: DevServices) -> None:
                 ),
             )
         finally:
-            loop.run_until_complete(Arrivals.services.stores.database.client.drop_database(made.mongo_database))
-            loop.run_until_complete(opened.__aexit__(None, None, None))
+            loop.run_until_complete(
+                Arrivals.services.stores.database.client.drop_database(test_settings.mongo_database)
+            )
+            loop.run_until_complete(services.__aexit__(None, None, None))

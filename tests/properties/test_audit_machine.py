@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from bridge.settings import Settings
-from tests.support.audit import DECLARED, IN_PERIOD, PERIOD, Office, Person, Reply, open_office
+from tests.support.audit import DECLARATION_BODY, IN_PERIOD, PERIOD, Office, Person, Reply, open_office
 
 R = TypeVar("R")
 
@@ -41,8 +41,8 @@ class Model:
         self.digest = ""
         self.entry = ""
         self.reads = 0
-        self.asked = False
-        self.granted = 0
+        self.is_pending = False
+        self.extensions = 0
 
 
 class AuditMachine(RuleBasedStateMachine):
@@ -85,13 +85,13 @@ class AuditMachine(RuleBasedStateMachine):
         reply = self.wait(self.staff(reviewer)("POST", "/v1/register/cases", body))
         self.expect(reply, 409 if going_on or model.state not in {"none", "withdrawn"} else 201)
         if reply.status == 201:
-            model.case, model.state, model.asked = reply.body["id"], "selected", False
+            model.case, model.state, model.is_pending = reply.body["id"], "selected", False
 
     @rule(name=member_ids, by=member_ids)
     def submit(self, name: str, by: str) -> None:
         """A member submits a case, which may be the other's."""
         model = self.models[name]
-        reply = self.wait(self.person(by)("POST", f"/v1/audit/{model.case or 'none'}/submission", DECLARED))
+        reply = self.wait(self.person(by)("POST", f"/v1/audit/{model.case or 'none'}/submission", DECLARATION_BODY))
         if by != name or model.state == "none":
             assert reply.status in {404, 409}
         elif model.state == "submitted":
@@ -106,9 +106,9 @@ class AuditMachine(RuleBasedStateMachine):
     def decide(self, name: str, reviewer: str, decision: str) -> None:
         """A reviewer decides, whatever the state."""
         model = self.models[name]
-        needed: dict[str, Any] = {"return": {"feedback": "More."}, "close": {"outcome": "met"}}.get(decision, {})
+        extra_fields: dict[str, Any] = {"return": {"feedback": "More."}, "close": {"outcome": "met"}}.get(decision, {})
         path = f"/v1/register/cases/{model.case or 'none'}/decisions"
-        reply = self.wait(self.staff(reviewer)("POST", path, {"decision": decision, **needed}))
+        reply = self.wait(self.staff(reviewer)("POST", path, {"decision": decision, **extra_fields}))
         leads = LEADS.get((model.state, decision))
         self.expect(reply, 404 if not model.case else 200 if leads else 409)
         model.state = leads or model.state
@@ -118,20 +118,20 @@ class AuditMachine(RuleBasedStateMachine):
         """A member edits the entry, and adds another."""
         model, frozen = self.models[name], self.models[name].state == "submitted"
         person = self.person(name)
-        changed = self.wait(person("PATCH", f"/v1/log/{model.entry}", {"learning": text or None}))
-        self.expect(changed, 409 if frozen else 200)
-        added = self.wait(person("POST", "/v1/log", {"title": "More", "date": IN_PERIOD}))
-        self.expect(added, 409 if frozen else 201)
+        patch_reply = self.wait(person("PATCH", f"/v1/log/{model.entry}", {"learning": text or None}))
+        self.expect(patch_reply, 409 if frozen else 200)
+        post_reply = self.wait(person("POST", "/v1/log", {"title": "More", "date": IN_PERIOD}))
+        self.expect(post_reply, 409 if frozen else 201)
 
     @rule(name=member_ids, until=st.integers(50, 90))
     def ask_for_time(self, name: str, until: int) -> None:
         """A member asks for more time, perhaps twice."""
         model = self.models[name]
-        day = self.office.today().toordinal() + until + 41 * model.granted  # later than what was granted before
+        day = self.office.today().toordinal() + until + 41 * model.extensions  # later than what was granted before
         body = {"until": f"{self.office.today().fromordinal(day)}", "reason": "Ill."}
         reply = self.wait(self.person(name)("POST", f"/v1/audit/{model.case or 'none'}/extension-requests", body))
-        self.expect(reply, 201 if model.state in {"selected", "returned"} and not model.asked else 409)
-        model.asked = model.asked or reply.status == 201
+        self.expect(reply, 201 if model.state in {"selected", "returned"} and not model.is_pending else 409)
+        model.is_pending = model.is_pending or reply.status == 201
 
     @rule(name=member_ids, grants=st.booleans())
     def decide_on_time(self, name: str, grants: bool) -> None:
@@ -140,10 +140,10 @@ class AuditMachine(RuleBasedStateMachine):
         path = f"/v1/register/cases/{model.case or 'none'}/decisions"
         body = {"decision": "grant_extension" if grants else "decline_extension"}
         reply = self.wait(self.staff("jo")("POST", path, body))
-        possible = model.asked and model.state in {"selected", "returned"}
+        possible = model.is_pending and model.state in {"selected", "returned"}
         self.expect(reply, 404 if not model.case else 200 if possible else 409)
-        model.granted += grants and reply.status == 200
-        model.asked = model.asked and reply.status != 200
+        model.extensions += grants and reply.status == 200
+        model.is_pending = model.is_pending and reply.status != 200
 
     @rule(name=member_ids, reviewer=reviewers)
     def read(self, name: str, reviewer: str) -> None:
@@ -180,9 +180,9 @@ class AuditMachine(RuleBasedStateMachine):
 @pytest.fixture
 def loop() -> Generator[asyncio.AbstractEventLoop]:
     """A loop that the machine's steps run on, one after another."""
-    made = asyncio.new_event_loop()
-    yield made
-    made.close()
+    event_loop = asyncio.new_event_loop()
+    yield event_loop
+    event_loop.close()
 
 
 @pytest.mark.timeout(600)

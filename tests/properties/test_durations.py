@@ -36,5 +36,5 @@ def test_minutes_are_the_nearest_and_at_least_one(duration: tuple[str, Fraction]
 @given(st.text(alphabet="P0123456789.,YMWDTHS-+ \n") | st.text())
 def test_any_text_is_minutes_or_nothing(text: str):
     """No text raises, and what is read lies between a minute and 366 days."""
-    found = minutes(text)
-    assert found is None or 1 <= found <= 366 * 1440
+    result = minutes(text)
+    assert result is None or 1 <= result <= 366 * 1440

@@ -14,16 +14,16 @@ texts = st.text(alphabet=st.sampled_from("aÀéßŒﬁ ɢΣ-'_1½日本語カガ
 
 
 def _finds(q: str, text: str) -> bool:
-    found = tokens([text])
-    return all(any(token.startswith(term) for token in found) for term in query_terms(q))
+    words = tokens([text])
+    return all(any(token.startswith(term) for token in words) for term in query_terms(q))
 
 
 @given(texts, st.data())
 def test_the_start_of_any_word_finds_the_text(text: str, data: st.DataObject):
     """Every word of a text (letters, numbers and their marks), cut off after any character, finds it."""
-    found = "".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in text).split()
-    if found:
-        word = data.draw(st.sampled_from(found))
+    words = "".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in text).split()
+    if words:
+        word = data.draw(st.sampled_from(words))
         assert _finds(word[: data.draw(st.integers(1, len(word)))], text)
 
 
@@ -43,8 +43,8 @@ def test_case_and_accents_do_not_matter(text: str):
 @given(st.lists(st.text(max_size=100), max_size=5))
 def test_tokens_and_terms_are_plain_words(several: list[str]):
     """Letters and digits only, none empty, none over the limit, sorted and distinct."""
-    found = tokens(several)
-    assert found == sorted(set(found))
-    for word in found + [term for text in several for term in query_terms(text)]:
+    words = tokens(several)
+    assert words == sorted(set(words))
+    for word in words + [term for text in several for term in query_terms(text)]:
         assert re.fullmatch(r"\w+", word)
         assert len(word) <= MAX_TOKEN

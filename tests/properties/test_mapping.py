@@ -48,11 +48,11 @@ def test_a_draft_can_be_shown(
     statement = _statement(name, description, at, duration)
     assert xapi.is_valid(statement)
     raw = orjson.dumps(statement)
-    one, again = (arrival(statement, raw, NOW, RULES) for _ in range(2))
-    assert one == again
-    assert isinstance(one.meaning, Completion)
+    first, again = (arrival(statement, raw, NOW, RULES) for _ in range(2))
+    assert first == again
+    assert isinstance(first.meaning, Completion)
     calendar = MembershipCalendar(date(2024, 2, 29))
-    draft = automatic_draft(one.meaning, "m-1", calendar, one.statement_id, NOW, forms.current("log"), 7)
+    draft = automatic_draft(first.meaning, "m-1", calendar, first.statement_id, NOW, forms.current("log"), 7)
     assert draft.get("title", "").strip()
     assert (draft.get("reference"), draft.get("listed"), draft["linked"]) == ("L7", True, False)
     day = datetime.fromisoformat(statement["timestamp"]).astimezone(LONDON).date()
@@ -78,5 +78,5 @@ def test_automatic_recording_starts_at_go_live(at: datetime, go_live: datetime) 
     begins = go_live.astimezone(UTC).replace(microsecond=0)
     statement = _statement({}, {}, at, None)
     early = datetime.fromisoformat(statement["timestamp"]) < begins
-    found = arrival(statement, b"", NOW, replace(RULES, go_live=begins)).meaning
-    assert found == Outcome.ignored(Reason.BEFORE_GO_LIVE) if early else isinstance(found, Completion)
+    meaning = arrival(statement, b"", NOW, replace(RULES, go_live=begins)).meaning
+    assert meaning == Outcome.ignored(Reason.BEFORE_GO_LIVE) if early else isinstance(meaning, Completion)

@@ -23,11 +23,11 @@ words = st.text(alphabet="abcxyzé \n", max_size=20)
 @given(documents)
 def test_any_text_becomes_clean_text(text: str):
     """It never raises, never grows, and leaves no control character, lone surrogate, or row of blanks."""
-    found = readable(text)
-    assert len(found) <= len(text)
-    assert found == found.strip()
-    assert not [c for c in found if unicodedata.category(c) in {"Cc", "Cs"} and c != "\n"]
-    assert not re.search(r"  |\n\n\n| \n|\n ", found)
+    text_read = readable(text)
+    assert len(text_read) <= len(text)
+    assert text_read == text_read.strip()
+    assert not [c for c in text_read if unicodedata.category(c) in {"Cc", "Cs"} and c != "\n"]
+    assert not re.search(r"  |\n\n\n| \n|\n ", text_read)
 
 
 @given(st.lists(st.sampled_from(TAGS) | words, max_size=25).map("".join))

@@ -49,7 +49,7 @@ IDENTIFIERS: st.SearchStrategy[Any] = st.fixed_dictionaries(
         "openid": IRIS | st.none(),
         "account": ACCOUNTS,
     },
-).filter(lambda drawn: len(drawn) < 3)
+).filter(lambda identifiers: len(identifiers) < 3)
 DAYS: st.SearchStrategy[Any] = st.sampled_from(
     ["2026-04-01", "2028-02-29", "2026-02-29", "2026-04-01T00:00:00Z", "20260401", "", 1, None]
 )
@@ -106,8 +106,8 @@ def bodies(draw: st.DrawFn) -> dict[str, Any]:
     """A good body with up to three fields otherwise, and perhaps one away."""
     names = draw(st.lists(st.sampled_from(sorted(FIELDS)), max_size=3, unique=True))
     body = {**WHOLE, **{name: draw(FIELDS[name]) for name in names}}
-    gone = draw(st.sampled_from(["", "", *WHOLE]))
-    return {name: value for name, value in body.items() if name != gone}
+    missing_part = draw(st.sampled_from(["", "", *WHOLE]))
+    return {name: value for name, value in body.items() if name != missing_part}
 
 
 @given(bodies(), st.sampled_from(sorted(BODIES)))

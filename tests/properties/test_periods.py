@@ -60,7 +60,7 @@ def test_listed_periods_stay_as_they_are(periods: tuple[MembershipYear, ...]):
 def test_kept_periods_stay_and_the_years_around_them_give_way(calendar: MembershipCalendar, day: date):
     """A kept period is never cut or joined, and any other lies within the year that there would be without it."""
     period, year = calendar.period_for(day), replace(calendar, fixed=()).period_for(day)
-    assert all(calendar.period_for(one.start) == one for one in calendar.fixed)
+    assert all(calendar.period_for(kept_period.start) == kept_period for kept_period in calendar.fixed)
     assert period in calendar.fixed or year.start <= period.start <= period.end <= year.end
 
 
@@ -76,10 +76,10 @@ def test_a_renewal_year_starts_on_the_anniversary(renewal: date, day: date):
 def test_between_covers_the_days_without_gap(calendar: MembershipCalendar, first: date, length: int):
     """From the newest to the oldest each period touches the next, and together they hold every day asked for."""
     last = first + timedelta(days=length)
-    found = calendar.between(first, last)
-    assert found[0].contains(last)
-    assert found[-1].contains(first)
-    assert all(newer.start - DAY == older.end for newer, older in pairwise(found))
+    periods = calendar.between(first, last)
+    assert periods[0].contains(last)
+    assert periods[-1].contains(first)
+    assert all(newer.start - DAY == older.end for newer, older in pairwise(periods))
 
 
 @given(calendars, days, days)

@@ -41,9 +41,9 @@ COMPONENT_LISTS = {
 }
 
 
-def shaped(required: dict[str, Strategy], **optional: Strategy) -> Strategy:
+def shaped(required_fields: dict[str, Strategy], **optional: Strategy) -> Strategy:
     """Return JSON objects with the ``required`` properties and any of the ``optional`` ones."""
-    return st.fixed_dictionaries(required, optional=optional)
+    return st.fixed_dictionaries(required_fields, optional=optional)
 
 
 IDENTIFIERS = st.one_of(
@@ -56,7 +56,7 @@ IDENTIFIERS = st.one_of(
 
 def merged(*parts: Strategy) -> Strategy:
     """Return JSON objects with the properties of all ``parts``."""
-    return st.tuples(*parts).map(lambda drawn: {name: value for part in drawn for name, value in part.items()})
+    return st.tuples(*parts).map(lambda component: {name: value for part in component for name, value in part.items()})
 
 
 def typed(name: str) -> Strategy:
@@ -64,10 +64,12 @@ def typed(name: str) -> Strategy:
     return st.just({"objectType": name})
 
 
-NAMED = shaped({}, name=TEXTS)
-AGENTS = merged(IDENTIFIERS, NAMED, shaped({}, objectType=st.just("Agent")))
+NAME_HOLDERS = shaped({}, name=TEXTS)
+AGENTS = merged(IDENTIFIERS, NAME_HOLDERS, shaped({}, objectType=st.just("Agent")))
 MEMBERS = st.lists(AGENTS, min_size=1, max_size=2)
-GROUPS = merged(typed("Group"), NAMED, merged(IDENTIFIERS, shaped({}, member=MEMBERS)) | shaped({"member": MEMBERS}))
+GROUPS = merged(
+    typed("Group"), NAME_HOLDERS, merged(IDENTIFIERS, shaped({}, member=MEMBERS)) | shaped({"member": MEMBERS})
+)
 ACTORS = AGENTS | GROUPS
 VERB_IRIS = st.sampled_from([iri for name, iris in VERBS.items() if name != "voided" for iri in iris])
 VERB = shaped({"id": VERB_IRIS | IRIS}, display=MAPS)
@@ -83,7 +85,9 @@ def definitions(draw: st.DrawFn) -> Json:
         definition |= draw(shaped({"interactionType": st.just(kind)}, correctResponsesPattern=patterns))
         component = shaped({"id": TEXTS}, description=MAPS)
         for name in COMPONENT_LISTS[kind]:
-            definition[name] = draw(st.lists(component, max_size=3, unique_by=lambda drawn: cast("str", drawn["id"])))
+            definition[name] = draw(
+                st.lists(component, max_size=3, unique_by=lambda component: cast("str", component["id"]))
+            )
     return definition
 
 
@@ -146,10 +150,10 @@ ATTACHMENTS = st.lists(
 
 def whole(contexts: Strategy, version: Strategy) -> Strategy:
     """Return statements of one version, about anything that a statement may be about."""
-    shared = {"result": RESULTS, "context": contexts, "timestamp": TIMES, "attachments": ATTACHMENTS}
-    inner = merged(typed("SubStatement"), shaped({"actor": ACTORS, "verb": VERB, "object": SIMPLE}, **shared))
+    common = {"result": RESULTS, "context": contexts, "timestamp": TIMES, "attachments": ATTACHMENTS}
+    inner = merged(typed("SubStatement"), shaped({"actor": ACTORS, "verb": VERB, "object": SIMPLE}, **common))
     outer = {"actor": ACTORS, "verb": VERB, "object": SIMPLE | inner}
-    return merged(version, shaped(outer, **shared, id=UUIDS, stored=TIMES, authority=AGENTS))
+    return merged(version, shaped(outer, **common, id=UUIDS, stored=TIMES, authority=AGENTS))
 
 
 STATEMENTS = whole(CONTEXTS, shaped({}, version=st.sampled_from(["1.0", "1.0.0", "1.0.3"]))) | whole(
@@ -176,8 +180,8 @@ def mutants(draw: st.DrawFn) -> Json:
     """A valid statement with one to three places deleted, replaced, added to, or spoilt by a near miss."""
     statement = copy.deepcopy(draw(STATEMENTS))
     for _ in range(draw(st.integers(1, 3))):
-        found = list(places(statement)) or [(statement, "actor")]
-        holder, key = draw(st.sampled_from(found))
+        spots = list(places(statement)) or [(statement, "actor")]
+        holder, key = draw(st.sampled_from(spots))
         match draw(st.sampled_from(["delete", "replace", "add", "spoil"])):
             case "delete" if statement:
                 del holder[key]
@@ -201,8 +205,8 @@ def test_every_generated_statement_is_valid(statement: Json) -> None:
 @given(mutants())
 def test_the_fast_engine_agrees_with_the_oracle(statement: Json) -> None:
     """Both engines give one verdict on a mutant, so an explanation exists exactly when a statement is refused."""
-    compiled = compiled_for(statement)
-    assert compiled.fast.is_valid(statement) == compiled.slow.is_valid(statement)
+    validator = compiled_for(statement)
+    assert validator.fast.is_valid(statement) == validator.slow.is_valid(statement)
 
 
 @given(mutants())

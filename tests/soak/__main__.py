@@ -42,43 +42,49 @@ MEMBERS = int(os.environ.get("SOAK_MEMBERS", "1000"))
 CALLERS = int(os.environ.get("SOAK_CALLERS", "8"))
 
 
-async def prepare(built: wiring.Services, settings: Settings) -> None:
+async def prepare(services: wiring.Services, settings: Settings) -> None:
     """Make the indexes, the queues and the members."""
-    async with connection(settings, "soak") as opened:
-        await wiring.topology(settings).declare(await opened.channel())
-    await built.stores.prepare()
+    async with connection(settings, "soak") as broker:
+        await wiring.topology(settings).declare(await broker.channel())
+    await services.stores.prepare()
     for start in range(0, MEMBERS, 50):
         numbers = range(start, min(start + 50, MEMBERS))
-        await asyncio.gather(*(built.members.put(f"m-{n}", MemberIn.model_validate(member(str(n)))) for n in numbers))
+        await asyncio.gather(
+            *(services.members.put(f"m-{n}", MemberIn.model_validate(member(str(n)))) for n in numbers)
+        )
 
 
 async def soak(settings: Settings, urls: dict[str, str]) -> list[str]:
     """Load both processes and watch them; prints the figures, returns what is wrong."""
     tally, arrivals = Tally(), Arrivals(settings, RATE, MEMBERS)
-    async with wiring.services(settings) as built, aiohttp.ClientSession() as session:
-        watch = Watch(settings, built, urls, lambda: arrivals.published)
-        begun = time.monotonic()
+    async with wiring.services(settings) as services, aiohttp.ClientSession() as session:
+        watch = Watch(settings, services, urls, lambda: arrivals.published)
+        start = time.monotonic()
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one.run(CALLERS / CALLS)) for one in _callers(session, settings, urls, tally)]
+            tasks = [
+                group.create_task(caller.run(CALLERS / CALLS)) for caller in _callers(session, settings, urls, tally)
+            ]
             tasks.append(group.create_task(watch.run(session)))
-            async with arrivals.probing(built):
+            async with arrivals.probing(services):
                 await arrivals.run(MINUTES * 60)
-            took = time.monotonic() - begun
+            duration = time.monotonic() - start
             for task in tasks:
                 task.cancel()
-        drained = await _drained(watch, session)
-        settled = await dispositions(session, urls["worker"])
-    _show(arrivals, tally, took)
+        is_drained = await _drained(watch, session)
+        counts = await dispositions(session, urls["worker"])
+    _show(arrivals, tally, duration)
     late = (
-        [] if arrivals.published >= 0.95 * RATE * took else ["the rate was not reached: this machine may be the limit"]
+        []
+        if arrivals.published >= 0.95 * RATE * duration
+        else ["the rate was not reached: this machine may be the limit"]
     )
     wrong = [f"{count} calls answered wrongly: {kind}" for kind, count in tally.wrong.items()]
     return (
         late
         + wrong
         + growth(watch.looks)
-        + backlog(watch.looks, drained, RATE)
-        + unlike(dict(arrivals.expected), settled)
+        + backlog(watch.looks, is_drained, RATE)
+        + unlike(dict(arrivals.expected), counts)
     )
 
 
@@ -90,11 +96,11 @@ def _callers(
         yield Caller(session, settings, urls["api"], f"m-{number}", tally, rng)
 
 
-def _show(arrivals: Arrivals, tally: Tally, took: float) -> None:
-    print(f"\npublished {arrivals.published} statements in {took:.0f} s: {arrivals.published / took:.0f}/s")
-    _show_latencies({"publish to draft": arrivals.late, **tally.took})
-    calls = sum(map(len, tally.took.values()))
-    print(f"{calls} calls, {calls / took:.1f}/s; {tally.stale} met another's change (412)")
+def _show(arrivals: Arrivals, tally: Tally, duration: float) -> None:
+    print(f"\npublished {arrivals.published} statements in {duration:.0f} s: {arrivals.published / duration:.0f}/s")
+    _show_latencies({"publish to draft": arrivals.late, **tally.durations})
+    calls = sum(map(len, tally.durations.values()))
+    print(f"{calls} calls, {calls / duration:.1f}/s; {tally.stale} met another's change (412)")
 
 
 async def _drained(watch: Watch, session: aiohttp.ClientSession) -> Look:
@@ -106,30 +112,32 @@ async def _drained(watch: Watch, session: aiohttp.ClientSession) -> Look:
         await asyncio.sleep(0.5)
 
 
-def _show_latencies(took: dict[str, list[float]]) -> None:
+def _show_latencies(durations: dict[str, list[float]]) -> None:
     print(f"{'milliseconds':<18}{'n':>7}{'p50':>8}{'p95':>8}{'p99':>8}{'max':>8}")
-    for kind, values in took.items():
-        ordered = sorted(values)
-        at = [ordered[min(len(ordered) - 1, len(ordered) * part // 100)] for part in (50, 95, 99)] if ordered else []
-        print(f"{kind:<18}{len(ordered):>7}" + "".join(f"{value:8.0f}" for value in [*at, *ordered[-1:]]))
+    for kind, values in durations.items():
+        in_order = sorted(values)
+        at = (
+            [in_order[min(len(in_order) - 1, len(in_order) * part // 100)] for part in (50, 95, 99)] if in_order else []
+        )
+        print(f"{kind:<18}{len(in_order):>7}" + "".join(f"{value:8.0f}" for value in [*at, *in_order[-1:]]))
 
 
 def complaints(logs: Path) -> list[str]:
     """Return the events of the processes' own lines of level error or worse."""
     lines = [line for file in logs.glob("*.log") for line in file.read_bytes().splitlines() if line.startswith(b"{")]
-    told = [orjson.loads(line) for line in lines]
-    return sorted({str(one["event"]) for one in told if one.get("level") in {"error", "critical"}})
+    events = [orjson.loads(line) for line in lines]
+    return sorted({str(event["event"]) for event in events if event.get("level") in {"error", "critical"}})
 
 
 def main() -> int:
     """Start everything, soak, stop everything."""
-    with TemporaryDirectory() as name, services(Path(name), private=True) as running:
+    with TemporaryDirectory() as name, services(Path(name), private=True) as servers:
         directory, logs = Path(name), Path(name) / "processes"
         dev_key(directory)
         port = free_port()
         settings = load(
-            mongo_url=running.mongo_url,
-            amqp_url=running.amqp_url,
+            mongo_url=servers.mongo_url,
+            amqp_url=servers.amqp_url,
             auth_issuer=DEV_ISSUER,
             auth_key_file=directory / PUBLIC_NAME,
             local_dir=directory,
@@ -147,13 +155,13 @@ def main() -> int:
         finally:
             side_by_side(api.stop, worker.stop)
         wrong += [f"logged as an error: {event}" for event in complaints(logs)]
-    print("\n".join(f"WRONG: {one}" for one in wrong) or "Flat, no error, no backlog.", flush=True)
+    print("\n".join(f"WRONG: {fault}" for fault in wrong) or "Flat, no error, no backlog.", flush=True)
     return 1 if wrong else 0
 
 
 async def _prepared(settings: Settings) -> None:
-    async with wiring.services(settings) as built:
-        await prepare(built, settings)
+    async with wiring.services(settings) as services:
+        await prepare(services, settings)
 
 
 if __name__ == "__main__":

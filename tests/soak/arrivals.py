@@ -55,14 +55,14 @@ class Arrivals:
     async def run(self, seconds: float) -> None:
         """Publish for so long, as many as are due at each tick, and hold to the pace when one took longer."""
         async with publisher(self.settings, "soak") as out:
-            begun = time.monotonic()
-            while (elapsed := time.monotonic() - begun) < seconds:
-                due: list[Outgoing] = []
+            start = time.monotonic()
+            while (elapsed := time.monotonic() - start) < seconds:
+                batch: list[Outgoing] = []
                 while self.published < elapsed * self.rate:
-                    due += [self._outgoing(statement) for statement in self._next()]
-                if due:
-                    await out.publish(due)
-                await asyncio.sleep(max(0.0, TICK - (time.monotonic() - begun - elapsed)))
+                    batch += [self._outgoing(statement) for statement in self._next()]
+                if batch:
+                    await out.publish(batch)
+                await asyncio.sleep(max(0.0, TICK - (time.monotonic() - start - elapsed)))
 
     def _next(self) -> list[dict[str, Any]]:
         kind = self._random.choices(list(KINDS), list(KINDS.values()))[0]
@@ -98,14 +98,14 @@ class Arrivals:
 
     async def _probed(self, services: wiring.Services, out: Publisher) -> float:
         statement = completed("0", f"probe/{uuid.uuid4()}")
-        sent = time.monotonic()
+        sent_at = time.monotonic()
         await out.publish([self._outgoing(statement)])
         self.expected["recorded"] += 1
         entries = storage(services).log_entries
-        wanted = {"member_id": "m-0", "provenance.activity_id": statement["object"]["id"]}
-        while not await entries.has(wanted):
+        row_filter = {"member_id": "m-0", "provenance.activity_id": statement["object"]["id"]}
+        while not await entries.has(row_filter):
             await asyncio.sleep(0.02)
-        return (time.monotonic() - sent) * 1000
+        return (time.monotonic() - sent_at) * 1000
 
     @asynccontextmanager
     async def probing(self, services: wiring.Services) -> AsyncGenerator[None]:

@@ -27,7 +27,7 @@ PLAN_ITEM = {"title": "Older clients", "start_date": "2026-05-01", "completion_d
 class Tally:
     """Milliseconds by kind of call, and what was answered otherwise than it should be."""
 
-    took: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict[str, list[float]](list))
+    durations: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict[str, list[float]](list))
     wrong: Counter[str] = field(default_factory=Counter[str])
     stale: int = 0  # 412: the worker was at the entry in between, as may happen to anybody
 
@@ -86,9 +86,9 @@ class Caller:
         path = f"/v1/log/{self.rng.choice(self._entries)}"
         before = await self._json("read", "GET", path)
         if before is not None:
-            own = {"If-Match": f'"{before["version"]}"'}
+            headers = {"If-Match": f'"{before["version"]}"'}
             body = {"reason": f"Grief in later life {uuid.uuid4()}", "learning": "To listen longer."}
-            await self._json("edit", "PATCH", path, (200, 412), headers=own, json=body)
+            await self._json("edit", "PATCH", path, (200, 412), headers=headers, json=body)
 
     async def _upload(self) -> None:
         if not self._entries:
@@ -97,9 +97,9 @@ class Caller:
         content = uuid.uuid4().hex.encode() * (TEXT_BYTES // 32)
         form.add_field("file", content, filename="notes.txt", content_type="text/plain")
         path = f"/v1/log/{self.rng.choice(self._entries)}/evidence"
-        kept = await self._json("upload", "POST", path, (201,), data=form)
-        if kept is not None:
-            self._files.append(kept["id"])
+        file = await self._json("upload", "POST", path, (201,), data=form)
+        if file is not None:
+            self._files.append(file["id"])
 
     async def _download(self) -> None:
         if self._files:
@@ -119,14 +119,14 @@ class Caller:
         self, kind: str, method: str, path: str, good: tuple[int, ...] = (200,), **options: Any
     ) -> tuple[int, bytes]:
         headers = {**self._headers, **options.pop("headers", {})}
-        begun = time.monotonic()
+        start = time.monotonic()
         try:
             async with self.session.request(method, self.base + path, headers=headers, **options) as answer:
                 status, body = answer.status, await answer.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             self.tally.wrong[f"{kind}: {type(error).__name__}"] += 1
             return 0, b""
-        self.tally.took[kind].append((time.monotonic() - begun) * 1000)
+        self.tally.durations[kind].append((time.monotonic() - start) * 1000)
         self.tally.stale += status == 412
         if status not in good:
             self.tally.wrong[f"{kind}: {status}"] += 1

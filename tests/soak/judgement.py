@@ -41,35 +41,35 @@ def growth(looks: Sequence[Look]) -> list[str]:
         steady = looks[len(looks) // 4 :]
         hourly = 3600 * slope([(look.at, look.memory[name]) for look in steady])
         before, after = quarters([look.memory[name] for look in looks])
-        opened = quarters([look.files[name] for look in looks])
+        quarter_files = quarters([look.files[name] for look in looks])
         busy = (looks[-1].cpu[name] - looks[0].cpu[name]) / (looks[-1].at - looks[0].at)
         print(
             f"{name:<8} {before:6.1f} -> {after:6.1f} MiB (slope {hourly:+.1f} MiB/h), "
-            f"open files {opened[0]:.0f} -> {opened[1]:.0f}, {busy:.0%} of a core"
+            f"open files {quarter_files[0]:.0f} -> {quarter_files[1]:.0f}, {busy:.0%} of a core"
         )
         if after - before > GROWTH:
             wrong.append(f"{name} grew by {after - before:.0f} MiB")
-        if opened[1] - opened[0] > FILES:
-            wrong.append(f"{name} holds {opened[1] - opened[0]:.0f} more files open")
+        if quarter_files[1] - quarter_files[0] > FILES:
+            wrong.append(f"{name} holds {quarter_files[1] - quarter_files[0]:.0f} more files open")
     return wrong
 
 
 def backlog(looks: Sequence[Look], last: Look, rate: float) -> list[str]:
     """Print how far behind the worker was; return what waited too long, or was left, or is a dead letter."""
-    most = max(look.behind for look in looks[len(looks) // 2 :])
-    print(f"behind by at most {most} in the second half; at the end by {last.behind}, {last.outbox} in the outbox")
-    wrong = [f"{most} statements waited at once"] if most > BEHIND * rate else []
+    limit = max(look.behind for look in looks[len(looks) // 2 :])
+    print(f"behind by at most {limit} in the second half; at the end by {last.behind}, {last.outbox} in the outbox")
+    wrong = [f"{limit} statements waited at once"] if limit > BEHIND * rate else []
     if last.behind or last.outbox:
         wrong.append(f"{last.behind} statements and {last.outbox} events were left {DRAIN_WITHIN:.0f} s after the last")
     return wrong + ([f"{last.dead} dead letters"] if last.dead else [])
 
 
-def unlike(expected: dict[str, int], settled: dict[str, int]) -> list[str]:
+def unlike(expected: dict[str, int], recorded_counts: dict[str, int]) -> list[str]:
     """Say when the dispositions are not those foretold; what was recorded before it was voided counts as withdrawn."""
-    print(f"dispositions: {settled}")
+    print(f"dispositions: {recorded_counts}")
 
     def joined(counts: dict[str, int]) -> dict[str, int]:
         together = counts.get("recorded", 0) + counts.get("withdrawn", 0)
         return {**{name: count for name, count in counts.items() if count}, "recorded": together, "withdrawn": together}
 
-    return [] if joined(settled) == joined(expected) else [f"dispositions are not those expected: {expected}"]
+    return [] if joined(recorded_counts) == joined(expected) else [f"dispositions are not those expected: {expected}"]

@@ -14,7 +14,7 @@ from bridge import wiring
 from bridge.broker.dead_letter_queue import DeadLetterQueue
 from bridge.settings import Settings
 
-EVERY = 2.0
+INTERVAL = 2.0
 """Seconds between two looks."""
 
 SHOW_EVERY = 15.0
@@ -46,30 +46,30 @@ class Watch:
 
     def __post_init__(self) -> None:
         self._queue = DeadLetterQueue(self.settings, wiring.topology(self.settings))
-        self._begun = time.monotonic()
+        self._start = time.monotonic()
 
     async def run(self, session: aiohttp.ClientSession) -> None:
         """Look until cancelled, and say what is seen now and then."""
-        shown = 0.0
+        shown_at = 0.0
         while True:
             look = await self.look(session)
             self.looks.append(look)
-            if look.at - shown >= SHOW_EVERY:
-                shown = look.at
+            if look.at - shown_at >= SHOW_EVERY:
+                shown_at = look.at
                 print(_line(look), flush=True)
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(INTERVAL)
 
     async def look(self, session: aiohttp.ClientSession) -> Look:
         """Look once."""
-        sent = self.published()
-        seen = {name: await metrics(session, url) for name, url in self.urls.items()}
+        published_count = self.published()
+        figures = {name: await metrics(session, url) for name, url in self.urls.items()}
         lag = await self.services.stores.outbox.lag()
         return Look(
-            time.monotonic() - self._begun,
-            {name: one["process_resident_memory_bytes"] / 2**20 for name, one in seen.items()},
-            {name: one["process_open_fds"] for name, one in seen.items()},
-            {name: one["process_cpu_seconds_total"] for name, one in seen.items()},
-            sent - int(seen["worker"].get("cpd_bridge_statements_total", 0)),
+            time.monotonic() - self._start,
+            {name: page["process_resident_memory_bytes"] / 2**20 for name, page in figures.items()},
+            {name: page["process_open_fds"] for name, page in figures.items()},
+            {name: page["process_cpu_seconds_total"] for name, page in figures.items()},
+            published_count - int(figures["worker"].get("cpd_bridge_statements_total", 0)),
             await self._queue.depth(),
             lag.count,
         )
@@ -84,21 +84,21 @@ async def metrics(session: aiohttp.ClientSession, url: str) -> dict[str, float]:
     """Return name → value of a process's metrics; those with labels are added up."""
     async with session.get(f"{url}/metrics") as answer:
         text = await answer.text()
-    found: dict[str, float] = {}
+    totals: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            found[sample.name] = found.get(sample.name, 0.0) + sample.value
-    return found
+            totals[sample.name] = totals.get(sample.name, 0.0) + sample.value
+    return totals
 
 
 async def dispositions(session: aiohttp.ClientSession, url: str) -> dict[str, int]:
     """Return disposition → statements that the worker settled so."""
     async with session.get(f"{url}/metrics") as answer:
         text = await answer.text()
-    found: dict[str, int] = {}
+    totals: dict[str, int] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             if sample.name == "cpd_bridge_statements_total":
                 name = sample.labels["disposition"]
-                found[name] = found.get(name, 0) + int(sample.value)
-    return found
+                totals[name] = totals.get(name, 0) + int(sample.value)
+    return totals

@@ -23,7 +23,7 @@ from tests.support.statements import member
 
 PERIOD, OTHER_PERIOD = "2026-04-01", "2025-04-01"
 IN_PERIOD, BEFORE = "2026-05-04", "2025-05-04"
-DECLARED = {"declarations": [{"id": name, "accepted": True} for name in DECLARATIONS]}
+DECLARATION_BODY = {"declarations": [{"id": name, "accepted": True} for name in DECLARATIONS]}
 SECRET = "what I would tell nobody"
 """A member's words, to be looked for where they must not be."""
 
@@ -55,13 +55,15 @@ class Office:
 
     async def call(self, subject: str, role: str, method: str, path: str, body: Any = None, **headers: str) -> Reply:
         """Call as a subject with a role; a member's requests carry any version, so that only the rules speak."""
-        given: dict[str, Any] = {"data": body} if isinstance(body, FormData) else {} if body is None else {"json": body}
-        wanted = {"If-Match": "*"} if method in {"PATCH", "DELETE"} else {}
-        sent = {"Authorization": f"Bearer {self._token(subject, role)}", **wanted, **headers}
-        async with self.client.request(method, path, headers=sent, **given) as answer:
+        options: dict[str, Any] = (
+            {"data": body} if isinstance(body, FormData) else {} if body is None else {"json": body}
+        )
+        preconditions = {"If-Match": "*"} if method in {"PATCH", "DELETE"} else {}
+        request_headers = {"Authorization": f"Bearer {self._token(subject, role)}", **preconditions, **headers}
+        async with self.client.request(method, path, headers=request_headers, **options) as answer:
             raw = await answer.read()
-            shown = await answer.json() if raw and "json" in answer.content_type else None
-            return Reply(answer.status, answer.headers, raw, shown)
+            answer_body = await answer.json() if raw and "json" in answer.content_type else None
+            return Reply(answer.status, answer.headers, raw, answer_body)
 
     def _token(self, subject: str, role: str) -> str:
         if (subject, role) not in self.tokens:
@@ -107,8 +109,8 @@ class Person:
 
     async def entry(self, day: str | None = IN_PERIOD, **fields: Any) -> str:
         """Add a log entry; returns its id."""
-        given = {"title": "A day on grief", "description": SECRET, **({"date": day} if day else {}), **fields}
-        return (await self.good("POST", "/v1/log", given))["id"]
+        body = {"title": "A day on grief", "description": SECRET, **({"date": day} if day else {}), **fields}
+        return (await self.good("POST", "/v1/log", body))["id"]
 
     async def plan_item(self, **fields: Any) -> str:
         """Add a plan item of the period; returns its id."""
@@ -130,18 +132,18 @@ class Person:
 
     async def submit(self, case_id: str) -> Any:
         """Submit with every declaration."""
-        return await self.good("POST", f"/v1/audit/{case_id}/submission", DECLARED)
+        return await self.good("POST", f"/v1/audit/{case_id}/submission", DECLARATION_BODY)
 
-    async def select(self, member_id: str = "m-1", period: str = PERIOD, due: date | None = None) -> str:
+    async def select(self, member_id: str = "m-1", period: str = PERIOD, due_date: date | None = None) -> str:
         """Select a member, as the Register team; returns the case's id."""
-        dated = {"due_date": due.isoformat()} if due else {}
-        body = {"member_id": member_id, "period_id": period, **dated}
+        date_fields = {"due_date": due_date.isoformat()} if due_date else {}
+        body = {"member_id": member_id, "period_id": period, **date_fields}
         return (await self.good("POST", "/v1/register/cases", body))["id"]
 
     async def decide(self, case_id: str, decision: str, **fields: Any) -> Any:
         """Decide in a case, as the Register team, with what the decision needs."""
-        needed = {"return": {"feedback": "More, please."}, "close": {"outcome": "met"}}.get(decision, {})
-        body = {"decision": decision, **needed, **fields}
+        extra_fields = {"return": {"feedback": "More, please."}, "close": {"outcome": "met"}}.get(decision, {})
+        body = {"decision": decision, **extra_fields, **fields}
         return await self.good("POST", f"/v1/register/cases/{case_id}/decisions", body)
 
 
@@ -157,5 +159,5 @@ async def open_office(settings: Settings) -> AsyncGenerator[Office]:
     """Serve the API over services of its own, with an empty store."""
     async with wiring.services(settings) as services:
         await services.stores.prepare()
-        async with office(settings, services) as opened:
-            yield opened
+        async with office(settings, services) as desk:
+            yield desk

@@ -45,7 +45,7 @@ class Window:
     page: Page
     origin: str
     faults: list[str] = field(default_factory=list[str])
-    requested: list[str] = field(default_factory=list[str])
+    request_urls: list[str] = field(default_factory=list[str])
 
     def listen(self) -> None:
         """Note whatever the page says of errors, and where it goes."""
@@ -58,20 +58,20 @@ class Window:
             self.faults.append(message.text)
 
     def _asked(self, request: Request) -> None:
-        self.requested.append(request.url)
+        self.request_urls.append(request.url)
 
     def foreign(self) -> list[str]:
         """The addresses of another origin that were asked for."""
-        return [url for url in self.requested if f"{urlsplit(url).scheme}://{urlsplit(url).netloc}" != self.origin]
+        return [url for url in self.request_urls if f"{urlsplit(url).scheme}://{urlsplit(url).netloc}" != self.origin]
 
     async def violations(self) -> list[str]:
         """What axe-core finds wrong, by rule and element."""
         await self.page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text())
-        found: dict[str, Any] = await self.page.evaluate("axe.run({ resultTypes: ['violations'] })")
+        report: dict[str, Any] = await self.page.evaluate("axe.run({ resultTypes: ['violations'] })")
         return [
-            f"{one['id']}: {node['target']} {node['html'][:200]}"
-            for one in found["violations"]
-            for node in one["nodes"]
+            f"{violation['id']}: {node['target']} {node['html'][:200]}"
+            for violation in report["violations"]
+            for node in violation["nodes"]
         ]
 
     async def focused(self) -> str:
@@ -79,9 +79,9 @@ class Window:
         script = "document.activeElement.id || document.activeElement.ariaLabel || document.activeElement.textContent"
         return str(await self.page.evaluate(script)).strip()
 
-    async def tab_to(self, name: str, most: int = 60) -> None:
+    async def tab_to(self, name: str, limit: int = 60) -> None:
         """Press Tab until that has the focus; fails when it is never reached."""
-        for _ in range(most):
+        for _ in range(limit):
             if await self.focused() == name:
                 return
             await self.page.keyboard.press("Tab")
@@ -92,25 +92,27 @@ class Window:
 async def browser() -> AsyncGenerator[Browser]:
     """Run Chromium meanwhile."""
     async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=chromium(), args=[*FLAGS])
+        chromium_process = await playwright.chromium.launch(executable_path=chromium(), args=[*FLAGS])
         try:
-            yield launched
+            yield chromium_process
         finally:
-            await launched.close()
+            await chromium_process.close()
 
 
 @asynccontextmanager
-async def window(running: Browser, origin: str, *, phone: bool = False, dark: bool = False) -> AsyncGenerator[Window]:
+async def window(
+    chromium_browser: Browser, origin: str, *, phone: bool = False, dark: bool = False
+) -> AsyncGenerator[Window]:
     """Open a window of its own, with nothing stored."""
-    context = await running.new_context(
+    context = await chromium_browser.new_context(
         viewport={**(PHONE if phone else WIDE)},  # pyright: ignore[reportArgumentType] - a dict of two ints is one
         color_scheme="dark" if dark else "light",
         reduced_motion="reduce",
     )
     context.set_default_timeout(PATIENCE)
-    opened = Window(await context.new_page(), origin)
-    opened.listen()
+    new_window = Window(await context.new_page(), origin)
+    new_window.listen()
     try:
-        yield opened
+        yield new_window
     finally:
         await context.close()

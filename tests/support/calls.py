@@ -39,8 +39,8 @@ class Calls:
 
     def _asked(self, method: str, path: str, body: Any) -> AbstractAsyncContextManager[ClientResponse]:
         token = dev_token(self.settings.local_dir, self.subject, [self.role], DEV_ISSUER, self.settings.auth_audience)
-        given: dict[str, Any] = {} if body is None else {"json": body}
-        return self.client.request(method, path, headers={"Authorization": f"Bearer {token}"}, **given)
+        options: dict[str, Any] = {} if body is None else {"json": body}
+        return self.client.request(method, path, headers={"Authorization": f"Bearer {token}"}, **options)
 
     def by(self, subject: str, role: str) -> Calls:
         """Return the same API, called by another."""

@@ -20,8 +20,8 @@ class Clamd:
 
     url: str = ""
     mood: Mood = "well"
-    scanned: list[bytes] = field(default_factory=list[bytes])
-    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    streams: list[bytes] = field(default_factory=list[bytes])
+    request: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one INSTREAM."""
@@ -32,15 +32,15 @@ class Clamd:
 
     async def _answer(self, reader: asyncio.StreamReader) -> bytes:
         assert await reader.readuntil(b"\0") == b"zINSTREAM\0"
-        self.asked.set()
+        self.request.set()
         if self.mood == "stuck":
             await reader.read()  # ends when the client gives up
         if self.mood == "broken":
             return b""
         if self.mood == "limited":
             return b"INSTREAM size limit exceeded. ERROR\0"
-        self.scanned.append(await _stream(reader))
-        return b"stream: Test-Signature FOUND\0" if VIRUS in self.scanned[-1] else b"stream: OK\0"
+        self.streams.append(await _stream(reader))
+        return b"stream: Test-Signature FOUND\0" if VIRUS in self.streams[-1] else b"stream: OK\0"
 
 
 async def _stream(reader: asyncio.StreamReader) -> bytes:
@@ -53,11 +53,11 @@ async def _stream(reader: asyncio.StreamReader) -> bytes:
 @asynccontextmanager
 async def clamd(path: str | None = None) -> AsyncGenerator[Clamd]:
     """Run one on a free port of 127.0.0.1, or on a Unix socket."""
-    running = Clamd()
+    scanner = Clamd()
     if path:
-        server, running.url = await asyncio.start_unix_server(running.serve, path), f"unix://{path}"
+        server, scanner.url = await asyncio.start_unix_server(scanner.serve, path), f"unix://{path}"
     else:
-        server = await asyncio.start_server(running.serve, "127.0.0.1", 0)
-        running.url = f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        server = await asyncio.start_server(scanner.serve, "127.0.0.1", 0)
+        scanner.url = f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with server:
-        yield running
+        yield scanner

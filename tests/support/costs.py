@@ -52,10 +52,10 @@ CALLS: Mapping[str, Callable[[LongLog], Awaitable[Answer]]] = {
 
 async def milliseconds(call: Callable[[LongLog], Awaitable[Answer]], log: LongLog, times: int) -> list[float]:
     """Return how long a call takes, each of so many times, the shortest first."""
-    taken: list[float] = []
+    durations: list[float] = []
     for _ in range(times):
-        began = time.perf_counter()
+        start = time.perf_counter()
         answer = await call(log)
-        taken.append((time.perf_counter() - began) * 1000)
+        durations.append((time.perf_counter() - start) * 1000)
         assert answer.status == 200, answer.body
-    return sorted(taken)
+    return sorted(durations)

@@ -13,7 +13,7 @@ JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(20)
 ODT_TYPE = "application/vnd.oasis.opendocument.text"
 
 
-NONE: Mapping[str, str | bytes] = MappingProxyType({})
+NO_PARTS: Mapping[str, str | bytes] = MappingProxyType({})
 OFFICE, SCRIPT = (f"urn:oasis:names:tc:opendocument:xmlns:{name}:1.0" for name in ("office", "script"))
 TYPES = "application/vnd.openxmlformats-officedocument.wordprocessingml"
 RELATIONSHIPS = "http://schemas.openxmlformats.org/package/2006/relationships"
@@ -21,30 +21,30 @@ RELATIONSHIPS = "http://schemas.openxmlformats.org/package/2006/relationships"
 
 def archive(parts: Mapping[str, str | bytes], packing: int = zipfile.ZIP_STORED) -> bytes:
     """Return a ZIP of these parts, in this order."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", packing) as opened:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", packing) as zip_file:
         for name, content in parts.items():
-            opened.writestr(name, content, zipfile.ZIP_STORED if name == "mimetype" else None)
-    return packed.getvalue()
+            zip_file.writestr(name, content, zipfile.ZIP_STORED if name == "mimetype" else None)
+    return buffer.getvalue()
 
 
 def content_types(name: str = "/word/styles.xml", kind: str = f"{TYPES}.styles+xml") -> str:
     """Return a Word document's list of content types: that of one part beside the document's own."""
-    own = {"/word/document.xml": f"{TYPES}.document.main+xml", name: kind}
-    overrides = "".join(f'<Override PartName="{name}" ContentType="{kind}"/>' for name, kind in own.items())
+    all_parts = {"/word/document.xml": f"{TYPES}.document.main+xml", name: kind}
+    overrides = "".join(f'<Override PartName="{name}" ContentType="{kind}"/>' for name, kind in all_parts.items())
     return f'<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">{overrides}</Types>'
 
 
 def relationship(kind: str, target: str) -> str:
     """Return a list of one relationship."""
-    one = f'<Relationship Id="rId1" Type="{kind}" Target="{target}"/>'
-    return f'<Relationships xmlns="{RELATIONSHIPS}">{one}</Relationships>'
+    element = f'<Relationship Id="rId1" Type="{kind}" Target="{target}"/>'
+    return f'<Relationships xmlns="{RELATIONSHIPS}">{element}</Relationships>'
 
 
-def docx(parts: Mapping[str, str | bytes] = NONE, packing: int = zipfile.ZIP_STORED) -> bytes:
+def docx(parts: Mapping[str, str | bytes] = NO_PARTS, packing: int = zipfile.ZIP_STORED) -> bytes:
     """Return the bones of a Word document, its own parts after those given, as some programs order them."""
-    own = {"word/document.xml": "<document/>", "[Content_Types].xml": content_types()}
-    return archive({**parts, **{name: content for name, content in own.items() if name not in parts}}, packing)
+    all_parts = {"word/document.xml": "<document/>", "[Content_Types].xml": content_types()}
+    return archive({**parts, **{name: content for name, content in all_parts.items() if name not in parts}}, packing)
 
 
 def content(body: str = "") -> str:
@@ -54,7 +54,7 @@ def content(body: str = "") -> str:
 
 
 def odt(
-    media_type: str = ODT_TYPE, parts: Mapping[str, str | bytes] = NONE, packing: int = zipfile.ZIP_STORED
+    media_type: str = ODT_TYPE, parts: Mapping[str, str | bytes] = NO_PARTS, packing: int = zipfile.ZIP_STORED
 ) -> bytes:
     """Return the bones of an OpenDocument file."""
     return archive({"mimetype": media_type, "content.xml": content(), **parts}, packing)

@@ -39,14 +39,14 @@ class Instruction:
 def instructions() -> list[Instruction]:
     """Every instruction of the Dockerfile, its continued lines joined."""
     lines = (DEPLOY / "Dockerfile").read_text(encoding="utf-8").splitlines()
-    joined = "\n".join(line for line in lines if not line.startswith("#")).replace("\\\n", " ")
-    found: list[Instruction] = []
+    commands_text = "\n".join(line for line in lines if not line.startswith("#")).replace("\\\n", " ")
+    build_steps: list[Instruction] = []
     stage = -1
-    for line in filter(None, joined.splitlines()):
+    for line in filter(None, commands_text.splitlines()):
         name, _, text = line.partition(" ")
         stage += name == "FROM"
-        found.append(Instruction(stage, name, " ".join(text.split())))
-    return found
+        build_steps.append(Instruction(stage, name, " ".join(text.split())))
+    return build_steps
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,15 @@ class Build:
     def run(self) -> None:
         """Copy and run all that the build stage copies and runs."""
         (self.root / "src").mkdir()
-        for one in instructions():
-            if one.stage == 0 and one.name == "COPY":
-                self._copy(one.words)
-            elif one.stage == 0 and one.name == "RUN":
-                self.call(one.words)
+        for instruction in instructions():
+            if instruction.stage == 0 and instruction.name == "COPY":
+                self._copy(instruction.words)
+            elif instruction.stage == 0 and instruction.name == "RUN":
+                self.call(instruction.words)
 
     def _copy(self, words: list[str]) -> None:
         *sources, target = words
-        for source in (REPOSITORY / one for one in sources):
+        for source in (REPOSITORY / word for word in sources):
             if source.is_dir():
                 shutil.copytree(source, self.root / "src" / target, ignore=shutil.ignore_patterns("__pycache__"))
             else:
@@ -78,7 +78,7 @@ class Build:
         if program == "python":
             # The virtual environment of the tests is not the image's Python.
             program = str(Path(cast("str", sys._base_executable)))  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue, reportPrivateUsage] - typeshed hides it
-        done = subprocess.run(
+        process = subprocess.run(
             [program, *arguments],
             cwd=self.root / "src",
             env={"PATH": os.defpath, "HOME": str(self.root), "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_QUIET": "1"},
@@ -87,9 +87,9 @@ class Build:
             check=False,
             **options,
         )
-        if done.returncode:
-            raise SystemExit(f"{words} ended with exit code {done.returncode}:\n{done.stdout}{done.stderr}")
-        return done.stdout
+        if process.returncode:
+            raise SystemExit(f"{words} ended with exit code {process.returncode}:\n{process.stdout}{process.stderr}")
+        return process.stdout
 
     @property
     def size(self) -> float:
@@ -103,8 +103,8 @@ def main() -> None:
     with TemporaryDirectory() as directory:
         build = Build(Path(directory))
         build.run()
-        helped = build.call(["/opt/cpd-bridge/bin/cpd-bridge", "--help"])
-        assert "worker" in helped, helped
+        help_text = build.call(["/opt/cpd-bridge/bin/cpd-bridge", "--help"])
+        assert "worker" in help_text, help_text
         where = build.call(
             ["/opt/cpd-bridge/bin/python", "-c", "import bridge, deploy.healthcheck; print(bridge.__file__)"]
         )

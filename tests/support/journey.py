@@ -33,7 +33,7 @@ class Journey:
     services: wiring.Services
     channel: AbstractChannel
     outcomes: dict[str, list[Outcome]] = field(default_factory=dict[str, list[Outcome]])
-    _arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _settlement: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @property
     def topology(self) -> Any:
@@ -43,13 +43,13 @@ class Journey:
     def report(self, deliveries: Sequence[Delivery]) -> None:
         """Take the worker's word for what it settled."""
         for delivery in deliveries:
-            own = self.outcomes.setdefault(delivery.origin.correlation_id, [])
-            own += [piece.outcome for piece in delivery.pieces if piece.outcome]
+            outcomes = self.outcomes.setdefault(delivery.origin.correlation_id, [])
+            outcomes += [piece.outcome for piece in delivery.pieces if piece.outcome]
         asyncio.get_running_loop().call_soon(lambda: asyncio.ensure_future(self._notify()))
 
     async def _notify(self) -> None:
-        async with self._arrived:
-            self._arrived.notify_all()
+        async with self._settlement:
+            self._settlement.notify_all()
 
     async def add_member(self, member_id: str, body: dict[str, Any]) -> None:
         """Make a member known."""
@@ -66,8 +66,8 @@ class Journey:
 
     async def settled(self, correlation_ids: Sequence[str], within: float = 60) -> list[list[Outcome]]:
         """Wait until each message is settled; returns the outcomes of each one's statements."""
-        async with asyncio.timeout(within), self._arrived:
-            await self._arrived.wait_for(lambda: all(key in self.outcomes for key in correlation_ids))
+        async with asyncio.timeout(within), self._settlement:
+            await self._settlement.wait_for(lambda: all(key in self.outcomes for key in correlation_ids))
         return [self.outcomes[key] for key in correlation_ids]
 
     async def send(self, *bodies: Any, **options: Any) -> list[Outcome]:
@@ -77,10 +77,10 @@ class Journey:
     async def dead_letters(self) -> list[AbstractIncomingMessage]:
         """Take every dead letter off its queue."""
         queue = await self.channel.get_queue(self.topology.dead_queue)
-        found: list[AbstractIncomingMessage] = []
+        letters: list[AbstractIncomingMessage] = []
         while (message := await queue.get(no_ack=True, fail=False)) is not None:
-            found.append(message)
-        return found
+            letters.append(message)
+        return letters
 
     async def log(self, member_id: str) -> list[dict[str, Any]]:
         """Every live entry of a member as it is stored, oldest date first."""
@@ -91,24 +91,24 @@ class Journey:
 @asynccontextmanager
 async def journey(settings: Settings) -> AsyncGenerator[Journey]:
     """Run a worker in this process meanwhile."""
-    async with wiring.services(settings) as services, connection(settings, "test") as opened:
+    async with wiring.services(settings) as services, connection(settings, "test") as broker:
         await services.stores.prepare()
-        channel = await opened.channel(publisher_confirms=True, on_return_raises=True)
-        running = Journey(settings, services, channel)
-        await running.topology.declare(channel)
-        worker = Worker(settings, running.topology, services.recording, running.report)
+        channel = await broker.channel(publisher_confirms=True, on_return_raises=True)
+        live_journey = Journey(settings, services, channel)
+        await live_journey.topology.declare(channel)
+        worker = Worker(settings, live_journey.topology, services.recording, live_journey.report)
         task = asyncio.create_task(worker.run())
         try:
-            yield running
+            yield live_journey
         finally:
             worker.stop()
             await task
 
 
 @asynccontextmanager
-async def mirroring(running: Journey) -> AsyncGenerator[None]:
+async def mirroring(bridge: Journey) -> AsyncGenerator[None]:
     """Keep the mirror of the dead letters meanwhile, as the worker's process does."""
-    mirror = DeadLetterMirror(running.settings, running.topology, running.services.operations)
+    mirror = DeadLetterMirror(bridge.settings, bridge.topology, bridge.services.operations)
     task = asyncio.create_task(mirror.run())
     async with asyncio.timeout(30):
         while mirror.state != "working":
@@ -122,7 +122,7 @@ async def mirroring(running: Journey) -> AsyncGenerator[None]:
 
 async def publish_raw(settings: Settings, exchange: str, key: str, body: bytes, **options: Any) -> None:
     """Publish one message over a connection of its own."""
-    async with connection(settings, "test out") as opened:
-        channel = await opened.channel()
+    async with connection(settings, "test out") as broker:
+        channel = await broker.channel()
         target = await channel.get_exchange(exchange, ensure=False)
         await target.publish(aio_pika.Message(body, **options), key)

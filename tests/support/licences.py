@@ -16,7 +16,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 FILE = REPOSITORY / "docs" / "licences.md"
 
-ALLOWED = frozenset(
+PERMISSIVE = frozenset(
     {
         "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "MIT-0", "MPL-2.0", "OFL-1.1",
         "PSF-2.0", "Unlicense", "Zlib",
@@ -27,7 +27,7 @@ ALLOWED = frozenset(
 NOT_SHIPPED = {"secantusdb": "GPL-2.0-only AND CC-BY-4.0"}
 """Under another licence, and never part of what is shipped: a process of its own in development and tests."""
 
-_SAME = {
+_SYNONYMS = {
     "The Unlicense (Unlicense)": "Unlicense",
     "3-Clause BSD License": "BSD-3-Clause",
     "Apache": "Apache-2.0",
@@ -88,8 +88,8 @@ def pinned(file: str) -> set[str]:
 
 def licensed() -> list[Licensed]:
     """Every pin with its licence; what else lies in the environment is not ours to list."""
-    known = _listed() | _installed()
-    return [Licensed(*pin, known.get(pin, UNREAD)) for pin in pins("dev.txt")]
+    licences = _listed() | _installed()
+    return [Licensed(*pin, licences.get(pin, UNREAD)) for pin in pins("dev.txt")]
 
 
 def _listed() -> dict[tuple[str, str], str]:
@@ -108,17 +108,17 @@ def _installed() -> dict[tuple[str, str], str]:
     }
 
 
-def _expression(name: str, told: str) -> str:
+def _expression(name: str, text: str) -> str:
     if name in _READ:
         return _READ[name]
-    several = [one for one in told.split("; ") if one != "DFSG approved"]
-    return " OR ".join(_SAME.get(one, one) for one in several)
+    licences = [licence for licence in text.split("; ") if licence != "DFSG approved"]
+    return " OR ".join(_SYNONYMS.get(licence, licence) for licence in licences)
 
 
 def document() -> str:
     """The whole of ``docs/licences.md``."""
-    shipped = pinned("run.txt")
-    everything = licensed()
+    shipped_names = pinned("run.txt")
+    packages = licensed()
     return "\n".join(
         [
             "# Licences",
@@ -130,20 +130,20 @@ def document() -> str:
             "",
             "## In the image",
             "",
-            *_table([one for one in everything if one.name in shipped]),
+            *_table([package for package in packages if package.name in shipped_names]),
             "",
             "## For development and tests alone",
             "",
             "SecantusDB is under the GPL: a program of its own, never imported and never shipped.",
             "",
-            *_table([one for one in everything if one.name not in shipped]),
+            *_table([package for package in packages if package.name not in shipped_names]),
             "",
         ]
     )
 
 
 def _table(rows: list[Licensed]) -> list[str]:
-    lines = [f"| {one.name} | {one.version} | {one.licence} |" for one in rows]
+    lines = [f"| {package.name} | {package.version} | {package.licence} |" for package in rows]
     return ["| Package | Version | Licence |", "|---|---|---|", *lines]
 
 

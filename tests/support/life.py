@@ -24,7 +24,7 @@ from tests.support.storage import Storage
 MARK = "xylocarp"
 """In every planted word, and nowhere else."""
 
-MEMBER, OTHER = "m-1", "m-2"
+MEMBER, SECOND_MEMBER = "m-1", "m-2"
 MAIL = {"mbox": f"mailto:{MARK}.mail@example.org"}
 ACTOR = {**account(f"{MARK}-1001"), "name": f"{MARK}-actor"}
 
@@ -38,10 +38,10 @@ def with_lrs(settings: Settings, directory: Path) -> Settings:
     """The settings with an LRS that one credential, ``all``, may use."""
     file = directory / "credentials.json"
     authority = {"account": {"homePage": "https://lrs.example.org", "name": "all"}}
-    one = {"key": "all", "secret_hash": hash_secret("secret"), "authority": authority, "scopes": ["all"]}
-    file.write_text(json.dumps([one]))
-    told = {name: getattr(settings, name) for name in settings.model_fields_set}
-    return load(**{**told, "lrs_credentials_file": file})
+    credential = {"key": "all", "secret_hash": hash_secret("secret"), "authority": authority, "scopes": ["all"]}
+    file.write_text(json.dumps([credential]))
+    fields = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return load(**{**fields, "lrs_credentials_file": file})
 
 
 @dataclass
@@ -79,48 +79,48 @@ class Life:
 
     async def join(self) -> None:
         """Make the member, and another, known."""
-        named: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "name": word("name"),
             "email": f"{MARK}.notices@example.org",
             "identifiers": [MAIL, account_of(ACTOR)],
             "leave": [{"from": "2026-09-01", "to": "2026-09-30"}],
         }
-        await self.bridge.add_member(MEMBER, member(**named))
-        await self.bridge.add_member(OTHER, member("2002"))
+        await self.bridge.add_member(MEMBER, member(**fields))
+        await self.bridge.add_member(SECOND_MEMBER, member("2002"))
 
     async def learn(self) -> None:
         """Send statements that end in every way, some of them about the member without being the member's."""
-        titled: dict[str, Any] = {"actor": ACTOR, "object": activity_of("course/1", word("activity"))}
-        kept, gone = completed(**titled), completed(at=f"{BEFORE}T10:00:00Z", **titled)
+        fields: dict[str, Any] = {"actor": ACTOR, "object": activity_of("course/1", word("activity"))}
+        current, former = completed(**fields), completed(at=f"{BEFORE}T10:00:00Z", **fields)
         mentions = completed("2002", context={"instructor": {**MAIL, "name": word("instructor")}})
-        unfinished = completed(**titled, result={"completion": False, "response": word("response")})
+        unfinished_statement = completed(**fields, result={"completion": False, "response": word("response")})
         unknown = completed(actor={"mbox": f"mailto:{MARK}.unknown@example.org", "name": word("unknown")})
-        await self.bridge.send(kept, gone, mentions, unfinished, unknown)
-        await self.bridge.send(voided(gone["id"]), key="statement.voided")
-        broken = {**completed(**titled), "verb": {"id": "no iri"}}
-        other_body = {**kept, "result": {"response": word("conflict")}}
-        await self.bridge.send(broken, other_body)
-        self.ids |= {"kept": kept["id"], "unfinished": unfinished["id"], "mentions": mentions["id"]}
-        self.ids |= {"gone": gone["id"], "unknown": unknown["id"]}
-        self.kept, self.unfinished = kept, unfinished
+        await self.bridge.send(current, former, mentions, unfinished_statement, unknown)
+        await self.bridge.send(voided(former["id"]), key="statement.voided")
+        bad = {**completed(**fields), "verb": {"id": "no iri"}}
+        other_body = {**current, "result": {"response": word("conflict")}}
+        await self.bridge.send(bad, other_body)
+        self.ids |= {"kept": current["id"], "unfinished": unfinished_statement["id"], "mentions": mentions["id"]}
+        self.ids |= {"gone": former["id"], "unknown": unknown["id"]}
+        self.completion, self.attempt = current, unfinished_statement
 
     async def write(self) -> None:
         """Write a plan, a log, links, comments and files, and delete some of it."""
         texts = {name: word(name) for name in (*LOG_TEXTS, *PLAN_TEXTS)}
         entry = {name: texts[name] for name in LOG_TEXTS}
         key = {"Idempotency-Key": "once"}
-        made = await self.me.good("POST", "/v1/log", full_entry(title=word("entry"), **entry), **key)
+        answer = await self.me.good("POST", "/v1/log", full_entry(title=word("entry"), **entry), **key)
         item = {name: texts[name] for name in PLAN_TEXTS}
-        planned = await self.me.good("POST", "/v1/plan", full_item(title=word("item"), **item))
-        await self.me.good("PUT", f"/v1/log/{made['id']}/links/{planned['id']}")
-        comment = {"text": word("comment"), "refers_to": made["id"]}
+        plan_answer = await self.me.good("POST", "/v1/plan", full_item(title=word("item"), **item))
+        await self.me.good("PUT", f"/v1/log/{answer['id']}/links/{plan_answer['id']}")
+        comment = {"text": word("comment"), "refers_to": answer["id"]}
         await self.me.good("POST", f"/v1/periods/{PERIOD}/comments", comment)
-        file = await self.me.file(made["id"], word("evidence") * 1000)
+        file = await self.me.file(answer["id"], word("evidence") * 1000)
         deleted = await self.me.entry(IN_PERIOD, title=word("deleted"))
-        dropped = await self.me.file(deleted, word("dropped"))
-        await self.me.good("DELETE", f"/v1/evidence/{dropped}")
+        deleted_file = await self.me.file(deleted, word("dropped"))
+        await self.me.good("DELETE", f"/v1/evidence/{deleted_file}")
         await self.me.good("DELETE", f"/v1/log/{deleted}")
-        self.ids |= {"entry": made["id"], "item": planned["id"], "file": file, "deleted": deleted}
+        self.ids |= {"entry": answer["id"], "item": plan_answer["id"], "file": file, "deleted": deleted}
 
     async def be_looked_at(self) -> None:
         """Let the support team in, and be asked for by somebody who may not."""
@@ -133,8 +133,8 @@ class Life:
         """Go through a case: more time, submitted, a completion held, returned, submitted, closed."""
         register = self.office.staff()
         case = await register.select(MEMBER)
-        asked = {"until": "2030-01-01", "reason": word("extension")}
-        await self.me.good("POST", f"/v1/audit/{case}/extension-requests", asked)
+        body = {"until": "2030-01-01", "reason": word("extension")}
+        await self.me.good("POST", f"/v1/audit/{case}/extension-requests", body)
         await register.decide(case, "grant_extension", feedback=word("granted"))
         await self.me.submit(case)
         held = completed(actor=ACTOR, object=activity_of("course/2", word("held")))
@@ -143,23 +143,27 @@ class Life:
         await self.me.submit(case)
         await register.good("GET", f"/v1/register/cases/{case}/record")
         await register.decide(case, "close", feedback=word("closing"))
-        other = await register.select(OTHER, OTHER_PERIOD)
-        await self.office.member(OTHER).submit(other)
+        second = await register.select(SECOND_MEMBER, OTHER_PERIOD)
+        await self.office.member(SECOND_MEMBER).submit(second)
         await self.bridge.send(completed("2002", "course/9", at=f"{BEFORE}T09:00:00Z"))
         window = {"renewal_from": "2026-01-01", "renewal_to": "2026-12-31", "count": 1, "seed": "s"}
-        drawn = {**window, "minimum_months_registered": 0, "dry_run": False}
-        sample = await register.good("POST", "/v1/register/samples", drawn)
+        sample_request = {**window, "minimum_months_registered": 0, "dry_run": False}
+        sample = await register.good("POST", "/v1/register/samples", sample_request)
         for drawn_case in sample["cases"]:
             await register.decide(drawn_case["id"], "withdraw")
         self.ids["sample"] = sample["id"]
-        self.ids |= {"case": case, "other_case": other}
+        self.ids |= {"case": case, "other_case": second}
 
     async def use_the_lrs(self) -> None:
         """Store a statement with an attachment, and documents of each kind, over HTTP."""
         notes = word("attachment").encode()
-        said = {"actor": ACTOR, "verb": {"id": "https://verbs.example.org/read"}, "attachments": [attachment(notes)]}
-        stated = {**said, "object": {"id": "https://things.example.org/book"}, "result": {"response": word("answer")}}
-        answer = await self.lrs.post_parts(stated, [part(notes)])
+        fields = {"actor": ACTOR, "verb": {"id": "https://verbs.example.org/read"}, "attachments": [attachment(notes)]}
+        statements = {
+            **fields,
+            "object": {"id": "https://things.example.org/book"},
+            "result": {"response": word("answer")},
+        }
+        answer = await self.lrs.post_parts(statements, [part(notes)])
         assert answer.status == 200, await answer.text()
         self.ids["lrs"] = (await answer.json())[0]
         agent = json.dumps(account_of(ACTOR))
@@ -173,8 +177,8 @@ class Life:
 
     async def leave_traces(self) -> None:
         """Leave what other processes keep: notices, a departure, the mirror of the dead letters."""
-        told = {"case_id": self.ids["case"], "state": "selected", "due_date": "2030-01-01", "receipt": None}
-        await self.bridge.services.notices.create_from_event("event-1", "audit.selected", MEMBER, told)
+        values = {"case_id": self.ids["case"], "state": "selected", "due_date": "2030-01-01", "receipt": None}
+        await self.bridge.services.notices.create_from_event("event-1", "audit.selected", MEMBER, values)
         await self.bridge.services.stores.departures.note(MEMBER, 1)
         await self.bridge.services.operations.list(DeadLetterFilter(), [("failed_at", True)], 10, None)
 
@@ -184,8 +188,10 @@ class Life:
 
     async def holding(self, text: str) -> dict[str, list[dict[str, Any]]]:
         """Collection → the documents in which a text stands anywhere, in whatever case."""
-        found = {name: [row for row in rows if holds(row, text)] for name, rows in (await self.everything()).items()}
-        return {name: rows for name, rows in found.items() if rows}
+        holding_rows = {
+            name: [row for row in rows if holds(row, text)] for name, rows in (await self.everything()).items()
+        }
+        return {name: rows for name, rows in holding_rows.items() if rows}
 
 
 def account_of(agent: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,11 +211,11 @@ def holds(value: Any, text: str) -> bool:
 
 
 @asynccontextmanager
-async def life(settings: Settings, directory: Path) -> AsyncGenerator[Life]:
+async def open_life(settings: Settings, directory: Path) -> AsyncGenerator[Life]:
     """Run worker, API and LRS meanwhile."""
-    chosen = with_lrs(settings, directory)
-    async with journey(chosen) as bridge, office(chosen, bridge.services) as opened:
-        yield Life(bridge, opened)
+    changed_settings = with_lrs(settings, directory)
+    async with journey(changed_settings) as bridge, office(changed_settings, bridge.services) as desk:
+        yield Life(bridge, desk)
 
 
 def as_json(value: Any) -> bytes:

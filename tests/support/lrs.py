@@ -25,7 +25,7 @@ class Lrs:
     versions: tuple[str, ...] = ("1.0.0", "1.0.3")
     page: int = 3
     raw: list[bytes] = field(default_factory=list[bytes])
-    seen: list[web.Request] = field(default_factory=list[web.Request])
+    requests: list[web.Request] = field(default_factory=list[web.Request])
     failures: list[int] = field(default_factory=list[int])  # statuses of the next answers; 0 is a cut connection
     slow: float = 0.0  # seconds before each answer
     expired: bool = False  # more links of before no longer hold
@@ -43,25 +43,25 @@ class Lrs:
 
     async def statements(self, request: web.Request) -> web.StreamResponse:
         """Answer ``GET statements``: by verb and since, oldest first, a page at a time."""
-        self.seen.append(request)
+        self.requests.append(request)
         await asyncio.sleep(self.slow)
-        refused = await self._refused(request)
-        if refused is not None:
-            return refused
+        refusal = await self._refused(request)
+        if refusal is not None:
+            return refusal
         query = request.query
-        chosen = [raw for raw in self.raw if self._fits(decoding.lenient(raw), query)]
+        page = [raw for raw in self.raw if self._fits(decoding.lenient(raw), query)]
         start = int(query.get("from", "0"))
-        part = chosen[start : start + self.page]
-        more = ""
-        if start + self.page < len(chosen):
+        part = page[start : start + self.page]
+        next_cursor = ""
+        if start + self.page < len(page):
             url = request.rel_url.update_query({"from": str(start + self.page)})
-            more = f"{self.more_host}{url}"
-        body = b'{ "more": ' + orjson.dumps(more) + b',\n "statements": [' + b" , ".join(part) + b"] }"
+            next_cursor = f"{self.more_host}{url}"
+        body = b'{ "more": ' + orjson.dumps(next_cursor) + b',\n "statements": [' + b" , ".join(part) + b"] }"
         return web.Response(body=body, content_type="application/json", headers=self.headers)
 
     async def _refused(self, request: web.Request) -> web.Response | None:
-        given = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
-        if request.headers.get("Authorization") != f"Basic {given}":
+        credentials = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        if request.headers.get("Authorization") != f"Basic {credentials}":
             return web.Response(status=401)
         if "X-Experience-API-Version" not in request.headers or request.query.get("ascending") != "true":
             return web.Response(status=400)

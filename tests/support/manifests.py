@@ -20,7 +20,7 @@ Manifest = dict[str, Any]
 
 def documents(file: Path) -> list[Manifest]:
     """Every document of a YAML file."""
-    return [found for found in yaml.safe_load_all(file.read_text(encoding="utf-8")) if found is not None]
+    return [document for document in yaml.safe_load_all(file.read_text(encoding="utf-8")) if document is not None]
 
 
 def pinned(image: str) -> bool:
@@ -42,8 +42,10 @@ def settings_of(variables: Mapping[str, str], files: Path, patch: pytest.MonkeyP
     for name, value in variables.items():
         if not name.startswith(PREFIX):
             continue
-        known = name.removeprefix(PREFIX).lower()
-        assert known in Settings.model_fields or known.removesuffix("_file") in Settings.model_fields, name
+        setting_name = name.removeprefix(PREFIX).lower()
+        assert setting_name in Settings.model_fields or setting_name.removesuffix("_file") in Settings.model_fields, (
+            name
+        )
         patch.setenv(name, str(_stand_in(files, value)) if name.endswith("_FILE") else value)
     return load(_env_file=None)
 

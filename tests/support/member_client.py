@@ -49,9 +49,9 @@ class MemberClient:
         """The member's token."""
         return self.portal.browser(self.member_id, "member").headers
 
-    async def call(self, method: str, path: str, headers: Mapping[str, str] | None = None, **given: Any) -> Any:
+    async def call(self, method: str, path: str, headers: Mapping[str, str] | None = None, **options: Any) -> Any:
         """Call once; the response."""
-        return await self.client.request(method, path, headers={**self.headers, **(headers or {})}, **given)
+        return await self.client.request(method, path, headers={**self.headers, **(headers or {})}, **options)
 
     async def get(self, path: str, **query: str) -> dict[str, Any]:
         """Read something that is there."""
@@ -65,8 +65,8 @@ class MemberClient:
 
     async def entry(self, day: str | None = IN_YEAR) -> str:
         """Make a log entry; its id."""
-        given = {"title": "A day on grief", **({"date": day} if day else {})}
-        response = await self.call("POST", "/v1/log", json=given)
+        body = {"title": "A day on grief", **({"date": day} if day else {})}
+        response = await self.call("POST", "/v1/log", json=body)
         assert response.status == 201, await response.text()
         return (await response.json())["id"]
 

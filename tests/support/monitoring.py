@@ -36,8 +36,13 @@ def panels(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
 
 def expressions() -> list[str]:
     """Every PromQL expression of the rules and the dashboards."""
-    shown = [target["expr"] for one in dashboards().values() for panel in panels(one) for target in panel["targets"]]
-    return [*(alert["expr"] for alert in alerts()), *shown]
+    grid = [
+        target["expr"]
+        for dashboard in dashboards().values()
+        for panel in panels(dashboard)
+        for target in panel["targets"]
+    ]
+    return [*(alert["expr"] for alert in alerts()), *grid]
 
 
 def named_metrics() -> set[str]:

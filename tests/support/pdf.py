@@ -24,12 +24,12 @@ def faults(pdf: bytes) -> list[str]:
     only when a length is indeed wrong, which is checked here for every stream.
     """
     limits = page.SafetyLimits(max_reference_depth=100_000, max_object_count=5_000_000)
-    found = [
+    rule_faults = [
         f"{profile.value}: {failure.message}"
         for profile in PROFILES
         for failure in page.validate_pdf_bytes(pdf, profile=profile, limits=limits).failures
     ]
-    return found if not lengths_are_right(pdf) else [fault for fault in found if _LENGTH not in fault]
+    return rule_faults if not lengths_are_right(pdf) else [fault for fault in rule_faults if _LENGTH not in fault]
 
 
 def lengths_are_right(pdf: bytes) -> bool:
@@ -42,25 +42,25 @@ def lengths_are_right(pdf: bytes) -> bool:
 
 def text_of(pdf: bytes) -> str:
     """All text, page by page; what was put in to let long words break is left out."""
-    return "\n".join(one.extract_text() for one in PdfReader(io.BytesIO(pdf)).pages).replace("\u200b", "")
+    return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages).replace("\u200b", "")
 
 
 def tags(pdf: bytes) -> Iterator[dict[str, Any]]:
     """Every element of the structure tree."""
     root: Any = PdfReader(io.BytesIO(pdf)).trailer["/Root"]
-    waiting: list[Any] = [root["/StructTreeRoot"]["/K"]]
-    while waiting:
-        element: Any = waiting.pop()
+    pending_rows: list[Any] = [root["/StructTreeRoot"]["/K"]]
+    while pending_rows:
+        element: Any = pending_rows.pop()
         element = element.get_object() if isinstance(element, IndirectObject) else element
         if isinstance(element, ArrayObject):
-            waiting += element
+            pending_rows += element
         elif isinstance(element, DictionaryObject):
             yield element
-            waiting.append(element.get("/K"))
+            pending_rows.append(element.get("/K"))
 
 
 def languages(pdf: bytes) -> set[str]:
     """Every language that a passage is marked with, by its tag or in the page."""
-    contents: list[Any] = [one.get_contents() for one in PdfReader(io.BytesIO(pdf)).pages]
-    marked = {name.decode() for content in contents for name in _LANGUAGE.findall(content.get_data())}
-    return marked | {str(tag["/Lang"]) for tag in tags(pdf) if "/Lang" in tag}
+    contents: list[Any] = [page.get_contents() for page in PdfReader(io.BytesIO(pdf)).pages]
+    marked_languages = {name.decode() for content in contents for name in _LANGUAGE.findall(content.get_data())}
+    return marked_languages | {str(tag["/Lang"]) for tag in tags(pdf) if "/Lang" in tag}

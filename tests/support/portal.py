@@ -83,9 +83,9 @@ class Browser:
 
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """Send a request; ``if_match`` and ``idempotency_key`` become headers."""
-        sent = {**self.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        request_headers = {**self.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
         extra = {} if body is None else {"json": body}
-        async with self.client.request(method, path, headers=sent, **extra) as response:
+        async with self.client.request(method, path, headers=request_headers, **extra) as response:
             return Answer(response.status, response.headers, await _body(response))
 
     async def get(self, path: str, **headers: str) -> Any:
@@ -141,14 +141,14 @@ class Portal:
     client: Client
     settings: Settings
     services: wiring.Services
-    known: set[str] = field(default_factory=set[str])
+    member_ids: set[str] = field(default_factory=set[str])
 
     async def member(self, member_id: str = "m-1", **extra: Any) -> Browser:
         """A browser of a member, who is made known with the membership year from 1 April unless told otherwise."""
-        if member_id not in self.known:
+        if member_id not in self.member_ids:
             body = MemberIn.model_validate(member_body(f"account-{member_id}", **extra))
             await self.services.members.put(member_id, body)
-            self.known.add(member_id)
+            self.member_ids.add(member_id)
         return self.browser(member_id, "member")
 
     def browser(self, subject: str, *roles: str) -> Browser:
@@ -159,11 +159,11 @@ class Portal:
     async def freeze(self, member_id: str, period_id: str, start: str, end: str) -> None:
         """Freeze a period as a submission does: the member's list of freezes, and a mark on what lies in it."""
         mark = {"case_id": "case-1", "period_id": period_id, "since": datetime(2026, 6, 1, tzinfo=UTC)}
-        listed = {"member_id": member_id, "listed": True}
+        live_rows = {"member_id": member_id, "listed": True}
         rows = storage(self.services)
         await rows.members.set({"_id": member_id}, frozen=[{**mark, "start": start, "end": end}])
-        await rows.log_entries.set({**listed, "period_id": period_id}, frozen=mark)
-        await rows.plan_items.set({**listed, "span.first": {"$lte": end}, "span.last": {"$gte": start}}, frozen=mark)
+        await rows.log_entries.set({**live_rows, "period_id": period_id}, frozen=mark)
+        await rows.plan_items.set({**live_rows, "span.first": {"$lte": end}, "span.last": {"$gte": start}}, frozen=mark)
 
     async def thaw(self, member_id: str) -> None:
         """End every freeze of a member."""

@@ -20,10 +20,10 @@ START_WITHIN = 60.0
 
 def environment_of(settings: Settings, **extra: str) -> dict[str, str]:
     """The environment that makes a process read these settings."""
-    told = {name: getattr(settings, name) for name in settings.model_fields_set}
+    fields = {name: getattr(settings, name) for name in settings.model_fields_set}
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith(PREFIX)},
-        **{f"{PREFIX}{name.upper()}": _text(value) for name, value in told.items() if value is not None},
+        **{f"{PREFIX}{name.upper()}": _text(value) for name, value in fields.items() if value is not None},
         **extra,
     }
 

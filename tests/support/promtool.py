@@ -17,10 +17,10 @@ def promtool(*arguments: str | Path) -> str:
     """Run it and return what it said; fails the test with its words, and skips where there is none to be had."""
     if shutil.which("promtool") is None and apt.available():
         apt.install("prometheus", _PROMTOOL)
-    found = shutil.which("promtool")
-    if found is None:
+    program = shutil.which("promtool")
+    if program is None:
         pytest.skip("there is no promtool: install Debian's package prometheus, or run as root on Debian")
-    done = subprocess.run([found, *arguments], capture_output=True, text=True, timeout=300, check=False)
-    if done.returncode:
-        pytest.fail(f"promtool {arguments[0]}:\n{done.stdout}{done.stderr}")
-    return done.stdout
+    process = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=300, check=False)
+    if process.returncode:
+        pytest.fail(f"promtool {arguments[0]}:\n{process.stdout}{process.stderr}")
+    return process.stdout

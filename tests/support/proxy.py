@@ -38,14 +38,14 @@ class Proxy:
         except OSError:
             writer.transport.abort()
             return
-        both = {writer, far_writer}
-        self._writers |= both
+        writers = {writer, far_writer}
+        self._writers |= writers
         try:
             await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
         finally:
-            self._writers -= both
-            for one in both:
-                one.transport.abort()
+            self._writers -= writers
+            for end in writers:
+                end.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -59,11 +59,11 @@ class Proxy:
 @asynccontextmanager
 async def proxy(host: str, port: int) -> AsyncGenerator[Proxy]:
     """Run a proxy to ``host:port`` meanwhile."""
-    running = Proxy(host, port)
-    server = await asyncio.start_server(running.serve, "127.0.0.1", 0)
-    running.port = server.sockets[0].getsockname()[1]
+    tcp_proxy = Proxy(host, port)
+    server = await asyncio.start_server(tcp_proxy.serve, "127.0.0.1", 0)
+    tcp_proxy.port = server.sockets[0].getsockname()[1]
     try:
-        yield running
+        yield tcp_proxy
     finally:
         server.close()
-        running.cut()
+        tcp_proxy.cut()

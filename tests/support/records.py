@@ -34,7 +34,7 @@ HOSTILE = {
 
 def header(**changes: Any) -> dict[str, Any]:
     """The line of a cover."""
-    said = {
+    fields = {
         "title": "CPD log",
         "member": "Ffion Prosser",
         "span": "1 June 2025 to 31 May 2026",
@@ -43,7 +43,7 @@ def header(**changes: Any) -> dict[str, Any]:
         "facts": [["Included", "Completed entries only"]],
         "progress": {"percent": 92.6, "text": "Day 338 of 365: 93% of your membership year has passed."},
     }
-    return {"header": {**said, **changes}}
+    return {"header": {**fields, **changes}}
 
 
 def forms() -> list[dict[str, Any]]:
@@ -53,7 +53,7 @@ def forms() -> list[dict[str, Any]]:
 
 def entry(number: int = 1, **changes: Any) -> dict[str, Any]:
     """The line of a complete log entry."""
-    said = {
+    fields = {
         "form_version": "1",
         "reference": f"L{number}",
         "title": f"Working with silence, part {number}",
@@ -71,16 +71,16 @@ def entry(number: int = 1, **changes: Any) -> dict[str, Any]:
         "plan": [{"reference": "P1", "title": "Endings"}],
         "evidence": [{"name": "certificate.pdf", "size": 123456, "uploaded_at": "2025-05-01T10:00:00Z"}],
     }
-    return {"entry": {**said, **changes}}
+    return {"entry": {**fields, **changes}}
 
 
 def item(**changes: Any) -> dict[str, Any]:
     """The line of a plan item."""
-    said = {"form_version": "1", "reference": "P1", "title": "Endings", "status": "planned", "complete": False}
-    return {"item": {**said, "missing_fields": ["learning_need"], "log": [], **changes}}
+    fields = {"form_version": "1", "reference": "P1", "title": "Endings", "status": "planned", "complete": False}
+    return {"item": {**fields, "missing_fields": ["learning_need"], "log": [], **changes}}
 
 
 def comment(**changes: Any) -> dict[str, Any]:
     """The line of a comment."""
-    said = {"text": "It was cancelled.", "author": "Ffion Prosser", "created_at": "2025-07-01T10:00:00Z"}
-    return {"comment": {**said, "about": "P1 · Endings", **changes}}
+    fields = {"text": "It was cancelled.", "author": "Ffion Prosser", "created_at": "2025-07-01T10:00:00Z"}
+    return {"comment": {**fields, "about": "P1 · Endings", **changes}}

@@ -14,7 +14,7 @@ How = Literal["command", "write", "concern"]
 """Where an answer has its error: in place of the command's, for a row that was to be written, or for the majority."""
 
 OP_MSG = 2013
-_ANSWERED = {"hello", "ismaster", "isMaster", "ping", "endSessions"}
+_HANDSHAKES = {"hello", "ismaster", "isMaster", "ping", "endSessions"}
 _WRITES = {"insert": "documents", "update": "updates", "delete": "deletes"}
 
 
@@ -26,7 +26,7 @@ class RefusingStore:
         self._writers: set[asyncio.StreamWriter] = set()
         self._refusal: tuple[int, How] | None = None
         self.port = 0
-        self.refused = 0
+        self.refusals = 0
 
     @contextmanager
     def refusing(self, code: int, how: How = "command") -> Generator[None]:
@@ -40,13 +40,13 @@ class RefusingStore:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until either side ends it."""
         far_reader, far_writer = await asyncio.open_connection(*self._target)
-        both = {writer, far_writer}
-        self._writers |= both
+        writers = {writer, far_writer}
+        self._writers |= writers
         try:
             await asyncio.gather(self._commands(reader, writer, far_writer), self._answers(far_reader, writer))
         finally:
-            self._writers -= both
-            for end in both:
+            self._writers -= writers
+            for end in writers:
                 end.transport.abort()
 
     def cut(self) -> None:
@@ -79,9 +79,9 @@ class RefusingStore:
         text = body[5 : 5 + struct.unpack_from("<i", body, 5)[0]]
         command = bson.decode(text)  # pyright: ignore[reportUnknownMemberType] - its overloads
         name = next(iter(command))
-        if self._refusal is None or name in _ANSWERED:
+        if self._refusal is None or name in _HANDSHAKES:
             return None
-        self.refused += 1
+        self.refusals += 1
         code, how = self._refusal
         error = {"code": code, "errmsg": "planted: mongodb://admin:hunter2@store/"}
         if name in _WRITES and how == "write":
@@ -99,11 +99,11 @@ def _message(answers: int, document: dict[str, Any]) -> bytes:
 @asynccontextmanager
 async def refusing_store(host: str, port: int) -> AsyncGenerator[RefusingStore]:
     """Run it before the store at ``host:port`` meanwhile."""
-    running = RefusingStore(host, port)
-    server = await asyncio.start_server(running.serve, "127.0.0.1", 0)
-    running.port = server.sockets[0].getsockname()[1]
+    refusing = RefusingStore(host, port)
+    server = await asyncio.start_server(refusing.serve, "127.0.0.1", 0)
+    refusing.port = server.sockets[0].getsockname()[1]
     try:
-        yield running
+        yield refusing
     finally:
         server.close()
-        running.cut()
+        refusing.cut()

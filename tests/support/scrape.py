@@ -22,22 +22,24 @@ class Page:
 
     def value(self, name: str, **labels: str) -> float | None:
         """The sum of the samples of a name that have these labels, or None when there are none."""
-        found = [one.value for one in self.samples if one.name == name and labels.items() <= one.labels.items()]
-        return sum(found) if found else None
+        values = [
+            sample.value for sample in self.samples if sample.name == name and labels.items() <= sample.labels.items()
+        ]
+        return sum(values) if values else None
 
     @property
     def names(self) -> set[str]:
         """The names of all samples."""
-        return {one.name for one in self.samples}
+        return {sample.name for sample in self.samples}
 
     def labels(self, name: str) -> set[str]:
         """Every value that a label has in any sample."""
-        return {one.labels[name] for one in self.samples if name in one.labels}
+        return {sample.labels[name] for sample in self.samples if name in sample.labels}
 
 
 def read(text: str) -> Page:
     """Read a page; raises ``ValueError`` for what Prometheus could not."""
-    return Page(text, [one for family in text_string_to_metric_families(text) for one in family.samples])
+    return Page(text, [sample for family in text_string_to_metric_families(text) for sample in family.samples])
 
 
 async def scrape(port: int) -> Page:
@@ -49,9 +51,9 @@ async def scrape(port: int) -> Page:
         return read(await answer.text())
 
 
-async def scraped_until(port: int, enough: Callable[[Page], bool], within: float = 60) -> Page:
+async def scraped_until(port: int, condition: Callable[[Page], bool], within: float = 60) -> Page:
     """Scrape again and again until a page is enough."""
     async with asyncio.timeout(within):
-        while not enough(page := await scrape(port)):
+        while not condition(page := await scrape(port)):
             await asyncio.sleep(0.2)
     return page

@@ -23,10 +23,10 @@ class Post:
 
     port: int = 0
     mood: Mood = "good"
-    delivered: list[EmailMessage] = field(default_factory=list[EmailMessage])
+    mails: list[EmailMessage] = field(default_factory=list[EmailMessage])
     tries: int = 0
     gate: asyncio.Event = field(default_factory=asyncio.Event)
-    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _change: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @property
     def url(self) -> str:
@@ -60,21 +60,21 @@ class Post:
             message = message_from_bytes(envelope.original_content, policy=policy.default)
             assert isinstance(message, EmailMessage)
             message["X-To"] = ",".join(envelope.rcpt_tos)
-            self.delivered.append(message)
+            self.mails.append(message)
         await self._tried()
         if self.mood.startswith("drops"):
             server.transport.abort()
         return "250 OK"
 
     async def _tried(self) -> None:
-        async with self._changed:
+        async with self._change:
             self.tries += 1
-            self._changed.notify_all()
+            self._change.notify_all()
 
     async def until(self, tries: int, within: float = 20) -> None:
         """Wait until the server was tried so many times."""
-        async with asyncio.timeout(within), self._changed:
-            await self._changed.wait_for(lambda: self.tries >= tries)
+        async with asyncio.timeout(within), self._change:
+            await self._change.wait_for(lambda: self.tries >= tries)
 
 
 @asynccontextmanager

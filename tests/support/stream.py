@@ -44,10 +44,10 @@ class Stream:
 
     def grow(self, count: int) -> None:
         """Add messages of every kind, in a random order, some of them twice."""
-        made = [body for _ in range(count) for body in self._message()]
-        made += self._random.sample(made, len(made) // 10)
-        self._random.shuffle(made)
-        self.bodies += made
+        bodies = [body for _ in range(count) for body in self._message()]
+        bodies += self._random.sample(bodies, len(bodies) // 10)
+        self._random.shuffle(bodies)
+        self.bodies += bodies
 
     def _message(self) -> Iterator[bytes]:
         kind = self._random.choices(["good", "array", "ignored", "invalid", "not json", "voided"], [60, 8, 8, 8, 8, 8])[
@@ -92,14 +92,14 @@ class Stream:
 async def publish(settings: Settings, bodies: list[bytes], per_second: float | None = None) -> None:
     """Publish every body, again when a confirm did not come, until the broker has all of them."""
     exchange = wiring.topology(settings).statements
-    left = [Outgoing(exchange, "statement.completed", body, correlation_id=uuid.uuid4().hex) for body in bodies]
+    unsent = [Outgoing(exchange, "statement.completed", body, correlation_id=uuid.uuid4().hex) for body in bodies]
     pauses = Backoff()
-    while left:
+    while unsent:
         try:
             async with publisher(settings, "stream") as out:
-                while left:
-                    await out.publish(left[:AT_ONCE])
-                    left = left[AT_ONCE:]
+                while unsent:
+                    await out.publish(unsent[:AT_ONCE])
+                    unsent = unsent[AT_ONCE:]
                     pauses.reset()
                     if per_second:
                         await asyncio.sleep(AT_ONCE / per_second)  # the pace is the load, not a wait for something
@@ -122,18 +122,18 @@ async def prove(settings: Settings, stream: Stream, within: float) -> None:
             while (await services.stores.outbox.lag()).count:
                 await asyncio.sleep(0.2)  # as above
         live = await storage(services).log_entries.all({"deleted_at": None})
-        logged = [entry["provenance"]["statement_ids"][0] for entry in live]
-    assert sorted(logged) == sorted(stream.entries), "the log holds exactly the expected entries"
+        logged_ids = [entry["provenance"]["statement_ids"][0] for entry in live]
+    assert sorted(logged_ids) == sorted(stream.entries), "the log holds exactly the expected entries"
     assert await dead_bodies(settings, len(stream.dead)) == stream.dead, "and the dead letters exactly the bad ones"
-    told = {orjson.loads(body)["data"]["statement_id"] for body in await _bodies(settings, heard(settings), 1)}
-    assert stream.entries <= told, "each draft was announced"
+    announced_ids = {orjson.loads(body)["data"]["statement_id"] for body in await _bodies(settings, heard(settings), 1)}
+    assert stream.entries <= announced_ids, "each draft was announced"
 
 
-async def _differing(services: wiring.Services, stream: Stream, wanted: list[str]) -> list[str]:
+async def _differing(services: wiring.Services, stream: Stream, expected: list[str]) -> list[str]:
     """Which of these statements do not have the foretold disposition yet; that one is final."""
     differing: list[str] = []
-    for start in range(0, len(wanted), LOOKED_UP_AT_ONCE):
-        chunk = wanted[start : start + LOOKED_UP_AT_ONCE]
+    for start in range(0, len(expected), LOOKED_UP_AT_ONCE):
+        chunk = expected[start : start + LOOKED_UP_AT_ONCE]
         rows = await services.stores.lrs.ledger.rows_of(chunk)
         differing += [
             key for key in chunk if rows.get(key, LedgerRow(_id=key)).get("disposition") != stream.expected[key]
@@ -158,17 +158,17 @@ async def dead_bodies(settings: Settings, at_least: int) -> set[bytes]:
 
 
 async def _bodies(settings: Settings, name: str, at_least: int) -> set[bytes]:
-    found: set[bytes] = set()
-    async with connection(settings, "looking on") as opened:
-        queue = await (await opened.channel()).get_queue(name)
+    bodies: set[bytes] = set()
+    async with connection(settings, "looking on") as broker:
+        queue = await (await broker.channel()).get_queue(name)
         quiet = 0
-        while quiet < 5 or len(found) < at_least:
+        while quiet < 5 or len(bodies) < at_least:
             message = await queue.get(no_ack=True, fail=False)
             quiet = quiet + 1 if message is None else 0
             if message is None:
                 await asyncio.sleep(0.1)  # the last batch may still be on its way
             else:
-                found.add(message.body)
+                bodies.add(message.body)
             if quiet > 100:
                 break
-    return found
+    return bodies

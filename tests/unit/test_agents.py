@@ -49,8 +49,8 @@ def test_a_mailbox_identifies_by_the_hash_that_the_standard_asks_for(domain: str
 
 def test_a_mailbox_also_identifies_by_its_hashes():
     """A statement may carry the SHA-1 of the address in any usual case; each key comes once."""
-    both = member_keys([{"mbox": "mailto:Ann@Example.org"}, {"mbox_sha1sum": LOWER}, {"openid": "https://id.example"}])
-    assert both == (
+    keys = member_keys([{"mbox": "mailto:Ann@Example.org"}, {"mbox_sha1sum": LOWER}, {"openid": "https://id.example"}])
+    assert keys == (
         "mbox:mailto:ann@example.org",
         f"mbox_sha1sum:{AS_GIVEN}",
         f"mbox_sha1sum:{sha1(b'mailto:Ann@example.org').hexdigest()}",

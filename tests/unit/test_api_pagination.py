@@ -19,9 +19,9 @@ class Filtered(PageQuery):
     draft: bool | None = None
 
 
-def after(cursor: str, scope: str = "log:m1", **asked: Any) -> list[Any] | None:
+def after(cursor: str, scope: str = "log:m1", **query_fields: Any) -> list[Any] | None:
     """The position that a cursor names."""
-    return decode_cursor(scope, Filtered(cursor=cursor, **asked), place())
+    return decode_cursor(scope, Filtered(cursor=cursor, **query_fields), place())
 
 
 @pytest.mark.parametrize("values", [[False, "2026-03-31", "id"], [True, "", "é\0/"]])
@@ -36,21 +36,21 @@ def test_first_page_has_no_position() -> None:
     assert decode_cursor("log:m1", Filtered(), place()) is None
 
 
-@pytest.mark.parametrize("asked", [{"sort": "date"}, {"draft": True}, {"scope": "plan:m1"}, {"scope": "log:m2"}])
-def test_cursor_is_for_one_query(asked: dict[str, Any]) -> None:
+@pytest.mark.parametrize("query_fields", [{"sort": "date"}, {"draft": True}, {"scope": "plan:m1"}, {"scope": "log:m2"}])
+def test_cursor_is_for_one_query(query_fields: dict[str, Any]) -> None:
     """Another sort, filter, list or member is another query."""
     cursor = encode_cursor([False, "1", "id"], "log:m1", Filtered())
-    with pytest.raises(ValidationFailed) as caught:
-        after(cursor, **asked)
-    assert [fault.pointer for fault in caught.value.field_errors] == ["?cursor"]
+    with pytest.raises(ValidationFailed) as refusal:
+        after(cursor, **query_fields)
+    assert [fault.pointer for fault in refusal.value.field_errors] == ["?cursor"]
 
 
 def forged(values: Any) -> str:
     """A cursor of ours with other values in it; ``MARK`` stands for what binds it to the query."""
     cursor = encode_cursor([False, "1", "id"], "log:m1", Filtered())
     mark = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))[0]
-    changed = orjson.dumps(values).replace(b"MARK", mark.encode())
-    return base64.urlsafe_b64encode(changed).decode().rstrip("=")
+    changes = orjson.dumps(values).replace(b"MARK", mark.encode())
+    return base64.urlsafe_b64encode(changes).decode().rstrip("=")
 
 
 def test_unforged_cursor() -> None:
@@ -83,9 +83,9 @@ def test_forged_cursor(values: Any) -> None:
 @pytest.mark.parametrize("at", ["yesterday", "0001-01-01T00:00:00+14:00", 5, None])
 def test_a_forged_time(at: Any) -> None:
     """A time that is none, or beyond those that can be compared, is refused; one of ours is read."""
-    ours = encode_cursor(["2026-03-31T10:00:00+00:00", "id"], "log:m1", Filtered())
+    cursor = encode_cursor(["2026-03-31T10:00:00+00:00", "id"], "log:m1", Filtered())
     shape = (datetime, str)
-    assert decode_cursor("log:m1", Filtered(cursor=ours), shape) == [datetime(2026, 3, 31, 10, tzinfo=UTC), "id"]
+    assert decode_cursor("log:m1", Filtered(cursor=cursor), shape) == [datetime(2026, 3, 31, 10, tzinfo=UTC), "id"]
     with pytest.raises(ValidationFailed):
         decode_cursor("log:m1", Filtered(cursor=forged(["MARK", at, "id"])), shape)
 

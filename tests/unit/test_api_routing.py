@@ -43,7 +43,7 @@ async def with_body(call: Call, body: Closed) -> None:
 
 
 @pytest.mark.parametrize(
-    ("handler", "given", "words"),
+    ("handler", "arguments", "words"),
     [
         (plain, {"roles": set[str]()}, "roles"),
         (plain, {"roles": {"admin"}}, "roles"),
@@ -53,9 +53,9 @@ async def with_body(call: Call, body: Closed) -> None:
         (with_open_query, {"query": Open}, "extra"),
     ],
 )
-def test_misfits(handler: Any, given: dict[str, Any], words: str) -> None:
+def test_misfits(handler: Any, arguments: dict[str, Any], words: str) -> None:
     """Roles, parameters, models and openness are checked when a route is declared."""
-    options: dict[str, Any] = {"roles": PUBLIC, "summary": "x", **given}
+    options: dict[str, Any] = {"roles": PUBLIC, "summary": "x", **arguments}
     with pytest.raises(TypeError, match=words):
         Routes("T").get("/x", **options)(handler)
 

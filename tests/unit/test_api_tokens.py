@@ -33,8 +33,8 @@ def test_key_is_made_once(tmp_path: Path) -> None:
 def test_processes_agree(tmp_path: Path) -> None:
     """Processes that make the key at once end up with one, and leave no draft behind."""
     with multiprocessing.get_context("spawn").Pool(4) as pool:
-        made = pool.map(_kid, [tmp_path] * 8)
-    assert len(set(made)) == 1
+        kids = pool.map(_kid, [tmp_path] * 8)
+    assert len(set(kids)) == 1
     assert {path.name for path in tmp_path.iterdir()} == {PRIVATE_NAME, PUBLIC_NAME}
 
 

@@ -25,7 +25,7 @@ from bridge.errors import Conflict
 from schemas.audit import DECLARATIONS
 from schemas.notices import TEMPLATES
 
-DUE = date(2026, 6, 30)
+DUE_DATE = date(2026, 6, 30)
 
 
 @pytest.mark.parametrize("move", list(Move))
@@ -37,8 +37,8 @@ def test_each_move_in_each_state(state: State, move: Move) -> None:
         (State.RETURNED, Move.SUBMIT): State.SUBMITTED,
         (State.SUBMITTED, Move.RETURN): State.RETURNED,
         (State.SUBMITTED, Move.CLOSE): State.CLOSED,
-        **{(one, Move.WITHDRAW): State.WITHDRAWN for one in OPEN},
-        **{(one, Move.SATISFIED_ELSEWHERE): State.SATISFIED_ELSEWHERE for one in OPEN},
+        **{(state, Move.WITHDRAW): State.WITHDRAWN for state in OPEN},
+        **{(state, Move.SATISFIED_ELSEWHERE): State.SATISFIED_ELSEWHERE for state in OPEN},
     }
     if (state, move) in leads:
         assert cases.after(state, move) is leads[state, move]
@@ -48,37 +48,38 @@ def test_each_move_in_each_state(state: State, move: Move) -> None:
 
 
 @pytest.mark.parametrize(
-    ("left", "reminded", "expected"),
+    ("days_left", "sent_days", "expected"),
     [(31, [], None), (30, [], 30), (29, [30], None), (29, [], 30), (7, [30], 7), (5, [30], 7), (3, [30, 7], 3),
      (2, [30], 3), (0, [30, 7], 3), (0, [30, 7, 3], None), (-1, [30, 7], None)],
 )  # fmt: skip
-def test_which_reminder_is_due(left: int, reminded: list[int], expected: int | None) -> None:
+def test_which_reminder_is_due(days_left: int, sent_days: list[int], expected: int | None) -> None:
     """30, 7 and 3 days before; after a standstill the latest one alone, and none once it is past."""
-    assert cases.reminder_due(DUE, reminded, DUE - timedelta(days=left)) == expected
+    assert cases.reminder_due(DUE_DATE, sent_days, DUE_DATE - timedelta(days=days_left)) == expected
 
 
 def test_a_short_notice_needs_no_reminder_of_longer() -> None:
     """Selected ten days before: the mail that says so is reminder enough until seven days before."""
-    assert cases.reminders_passed(DUE, DUE - timedelta(days=10)) == [30]
+    assert cases.reminders_passed(DUE_DATE, DUE_DATE - timedelta(days=10)) == [30]
 
 
 def test_the_sample_is_drawn_by_the_published_recipe() -> None:
     """Anyone with the seed and the ids gets the same sample: HMAC-SHA-256 of each id, smallest first."""
     ids = [f"m-{number}" for number in range(1000)]
-    expected = sorted(ids, key=lambda one: hmac.new(b"seed", one.encode(), hashlib.sha256).hexdigest())[:26]
-    shuffled = random.Random(1).sample(ids, len(ids))
-    assert draw("seed", shuffled, 26) == expected
+    expected = sorted(ids, key=lambda member_id: hmac.new(b"seed", member_id.encode(), hashlib.sha256).hexdigest())[:26]
+    permutation = random.Random(1).sample(ids, len(ids))
+    assert draw("seed", permutation, 26) == expected
     assert draw("other", ids, 26) != expected
     assert (
-        population_digest(shuffled) == hashlib.sha256("".join(f"{one}\n" for one in sorted(ids)).encode()).hexdigest()
+        population_digest(permutation)
+        == hashlib.sha256("".join(f"{member_id}\n" for member_id in sorted(ids)).encode()).hexdigest()
     )
 
 
 def test_a_sample_is_fair() -> None:
     """Over many seeds every member is drawn about as often as any other."""
     ids = [f"m-{number}" for number in range(20)]
-    drawn = [one for seed in range(2000) for one in draw(str(seed), ids, 5)]
-    counts = [drawn.count(one) for one in ids]
+    member_ids = [member_id for seed in range(2000) for member_id in draw(str(seed), ids, 5)]
+    counts = [member_ids.count(member_id) for member_id in ids]
     assert 400 < min(counts) < max(counts) < 600, "500 expected; four standard deviations are 78"
 
 
@@ -107,8 +108,8 @@ def test_who_may_be_drawn() -> None:
 @given(st.dictionaries(st.text(max_size=5), st.text() | st.integers(-(2**53), 2**53) | st.booleans() | st.none()))
 def test_canonical_is_canonical(value: dict[str, object]) -> None:
     """Decision 2: the order in which a document was built does not show, and nothing is lost."""
-    turned = dict(reversed(list(value.items())))
-    assert canonical(value) == canonical(turned)
+    reversed_value = dict(reversed(list(value.items())))
+    assert canonical(value) == canonical(reversed_value)
     assert orjson.loads(canonical(value)) == value
 
 
@@ -131,13 +132,13 @@ VALUES = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_notice_is_there_in_every_language(kind: str, language: str) -> None:
     """R53: each notice is whole in each language, with a link where there is a portal, and names cannot be markup."""
-    made = notices.letter(kind, language, VALUES, "https://cpd.example.org/")
-    assert "$" not in made.text + made.html + made.subject
-    assert "\n" not in made.subject
-    assert "Sam <b>&amp; Co" in made.text
-    assert "Sam &lt;b&gt;&amp;amp; Co" in made.html
-    assert '<a href="https://cpd.example.org/">' in made.html
-    assert f'<html lang="{language}">' in made.html
+    letter = notices.letter(kind, language, VALUES, "https://cpd.example.org/")
+    assert "$" not in letter.text + letter.html + letter.subject
+    assert "\n" not in letter.subject
+    assert "Sam <b>&amp; Co" in letter.text
+    assert "Sam &lt;b&gt;&amp;amp; Co" in letter.html
+    assert '<a href="https://cpd.example.org/">' in letter.html
+    assert f'<html lang="{language}">' in letter.html
     assert "https" not in notices.letter(kind, language, VALUES, None).html
 
 
@@ -154,11 +155,11 @@ def test_both_languages_say_the_same() -> None:
 
 def test_a_notice_is_given_up_after_some_days() -> None:
     """RFC 5321 §4.5.4.1: tried for four days, more and more rarely."""
-    made = at = datetime(2026, 5, 4, tzinfo=UTC)
+    created_at = at = datetime(2026, 5, 4, tzinfo=UTC)
     tries = 0
-    while (again := notices.next_try(tries + 1, made, at)) is not None:
+    while (again := notices.next_try(tries + 1, created_at, at)) is not None:
         tries, at = tries + 1, again
-    assert timedelta(days=3, hours=20) < at - made <= timedelta(days=4)
+    assert timedelta(days=3, hours=20) < at - created_at <= timedelta(days=4)
     assert 25 < tries < 40
 
 

@@ -9,7 +9,7 @@ import pytest
 
 HEAVY = ("aio_pika", "aiohttp", "jsonschema", "motor", "pydantic", "pymongo", "structlog", "typst")
 
-LOADED = """
+IMPORT_SCRIPT = """
 import sys
 from bridge.cli import main
 sys.argv = ["cpd-bridge", *{arguments}]
@@ -30,7 +30,7 @@ finally:
 )
 def test_a_command_loads_what_it_needs(arguments: list[str], may_load: set[str]) -> None:
     """The heavy libraries come with the commands that use them."""
-    script = LOADED.format(arguments=arguments, heavy=HEAVY)
+    script = IMPORT_SCRIPT.format(arguments=arguments, heavy=HEAVY)
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert set(ran.stderr.split()) <= may_load
     assert ran.stdout

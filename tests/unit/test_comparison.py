@@ -14,7 +14,7 @@ from schemas import xapi
 
 ADA, BOB, LRS = ({"mbox": f"mailto:{name}@example.org"} for name in ("ada", "bob", "lrs"))
 UUID = "ae2f7f3a-7c4b-4c8a-9b5e-1f3b6d1c2a30"
-THING: dict[str, Any] = {"id": "https://t.example.org/1"}
+ACTIVITY: dict[str, Any] = {"id": "https://t.example.org/1"}
 FILE: dict[str, Any] = {
     "usageType": "https://u.example.org/certificate",
     "display": {"en-GB": "Certificate"},
@@ -45,7 +45,7 @@ WHOLE: dict[str, Any] = {
         "team": {"objectType": "Group", "member": [ADA, BOB]},
         "language": "en-gb",
         "statement": {"objectType": "StatementRef", "id": UUID},
-        "contextActivities": {"parent": [{"id": "https://t.example.org/2"}], "other": [THING]},
+        "contextActivities": {"parent": [{"id": "https://t.example.org/2"}], "other": [ACTIVITY]},
         "contextAgents": [
             {"objectType": "contextAgent", "agent": ADA, "relevantTypes": ["https://r.example.org/a", "x:b"]},
             {"objectType": "contextAgent", "agent": BOB},
@@ -72,7 +72,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     return statement
 
 
-SAME: list[tuple[str, Any]] = [
+EQUAL_CHANGES: list[tuple[str, Any]] = [
     ("id", UUID.upper()),
     ("id", ...),
     ("stored", "2026-01-01T00:00:00Z"),
@@ -115,14 +115,14 @@ SAME: list[tuple[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value"), SAME)
+@pytest.mark.parametrize(("path", "value"), EQUAL_CHANGES)
 def test_the_same_told_otherwise(path: str, value: Any) -> None:
     """What an LRS may assign, change or leave out, and how JSON is written, make no other statement."""
-    other = changed(path, value)
+    second = changed(path, value)
     assert xapi.is_valid(WHOLE)
-    assert xapi.is_valid(other)
-    assert same(WHOLE, other)
-    assert same(other, WHOLE)
+    assert xapi.is_valid(second)
+    assert same(WHOLE, second)
+    assert same(second, WHOLE)
 
 
 RESPELT: list[Callable[[bytes], bytes]] = [
@@ -141,14 +141,14 @@ def test_how_json_is_written_does_not_count(respelt: Callable[[bytes], bytes]) -
     assert same(WHOLE, orjson.loads(text))
 
 
-ANOTHER: list[tuple[str, Any]] = [
+REAL_CHANGES: list[tuple[str, Any]] = [
     ("actor", ADA),
     ("actor/mbox", "mailto:team@example.org"),
     ("actor/member", [ADA]),
     ("actor/member", [ADA, BOB, BOB]),
     ("verb/id", "https://v.example.org/Read"),
     ("object", {"objectType": "Agent", **ADA}),
-    ("object", THING),
+    ("object", ACTIVITY),
     ("object/timestamp", ...),
     ("object/timestamp", "2026-05-04T10:00:00.001Z"),
     ("timestamp", "2026-05-04T10:00:00.124Z"),
@@ -163,14 +163,14 @@ ANOTHER: list[tuple[str, Any]] = [
     ("result/extensions", {"https://e.example.org/x": {"n": [1, 2.5, None, [], True]}}),
     ("context/registration", UUID.replace("a", "b")),
     ("context/platform", "x"),
-    ("context/contextActivities/category", [THING]),
+    ("context/contextActivities/category", [ACTIVITY]),
     ("context/contextAgents/1/agent", LRS),
     ("attachments", [FILE]),
     ("attachments/0/length", 6),
 ]
 
 
-@pytest.mark.parametrize(("path", "value"), ANOTHER)
+@pytest.mark.parametrize(("path", "value"), REAL_CHANGES)
 def test_another_statement(path: str, value: Any) -> None:
     """Another fact makes another statement."""
     assert not same(WHOLE, changed(path, value))
@@ -178,8 +178,8 @@ def test_another_statement(path: str, value: Any) -> None:
 
 def test_numbers_keep_their_whole_precision() -> None:
     """Whole numbers beyond those of a float are told apart, and large ones are the same however they are written."""
-    one, other = (changed("result/extensions", {"x:n": 2**53 + n}) for n in (0, 1))
-    assert not same(one, other)
+    first, second = (changed("result/extensions", {"x:n": 2**53 + n}) for n in (0, 1))
+    assert not same(first, second)
     assert same(changed("result/extensions", {"x:n": 10**18}), changed("result/extensions", {"x:n": 1e18}))
 
 

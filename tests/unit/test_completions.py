@@ -54,11 +54,11 @@ def test_a_text_that_shows_something_counts(name: str) -> None:
 
 def test_the_lrs_shows_no_language_that_shows_nothing() -> None:
     """The canonical format passes over it too; with nothing else, all are shown as they are."""
-    given = completed(
+    completion = completed(
         object={"id": "https://x.example.org/1", "definition": {"name": {"en-GB": "<p></p>", "cy": "Cwrs"}}}
     )
-    shown = formats.make_canonical(given, {}, ("en-GB",))
-    assert shown["object"]["definition"]["name"] == {"cy": "Cwrs"}
+    canonical_form = formats.make_canonical(completion, {}, ("en-GB",))
+    assert canonical_form["object"]["definition"]["name"] == {"cy": "Cwrs"}
 
 
 @pytest.mark.parametrize(

@@ -27,22 +27,22 @@ async def members() -> AsyncGenerator[ArchiveFile]:
 
 async def test_an_archive_is_whole() -> None:
     """Every member comes back under its name."""
-    packed = b"".join([piece async for piece in archive(members(), AT)])
-    opened = zipfile.ZipFile(io.BytesIO(packed))
-    assert opened.testzip() is None
-    assert {name: len(opened.read(name)) for name in opened.namelist()} == {"a.txt": 3, "dir/b.bin": 100_000}
+    packed_bytes = b"".join([piece async for piece in archive(members(), AT)])
+    zip_file = zipfile.ZipFile(io.BytesIO(packed_bytes))
+    assert zip_file.testzip() is None
+    assert {name: len(zip_file.read(name)) for name in zip_file.namelist()} == {"a.txt": 3, "dir/b.bin": 100_000}
 
 
 async def test_a_broken_download_lets_its_sources_go() -> None:
     """Who stops reading leaves nothing open behind: the source of the data is closed too."""
-    closed = asyncio.Event()
+    close_event = asyncio.Event()
 
     async def endless() -> AsyncGenerator[bytes]:
         try:
             while True:
                 yield bytes(range(256)) * 1000
         finally:
-            closed.set()
+            close_event.set()
 
     async def one() -> AsyncGenerator[ArchiveFile]:
         yield ArchiveFile("x", endless(), packed=True)
@@ -51,7 +51,7 @@ async def test_a_broken_download_lets_its_sources_go() -> None:
         while len(await anext(pieces)) < 1000:  # the first pieces are the archive's own
             pass
     async with asyncio.timeout(10):
-        await closed.wait()
+        await close_event.wait()
 
 
 async def test_a_source_that_fails_breaks_the_archive() -> None:

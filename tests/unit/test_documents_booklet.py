@@ -118,9 +118,9 @@ def test_tags_languages_and_alternatives(typesetter: Typesetter) -> None:
         entry(3, title="שיעור"),
     ]
     pdf = typesetter.pdf(lines)
-    found = list(tags(pdf))
-    assert [tag["/Alt"] for tag in found if tag.get("/S") == "/Figure"] == [header()["header"]["progress"]["text"]]
-    assert {"/H1", "/H2", "/H3", "/H4"} <= {tag.get("/S") for tag in found}
+    elements = list(tags(pdf))
+    assert [tag["/Alt"] for tag in elements if tag.get("/S") == "/Figure"] == [header()["header"]["progress"]["text"]]
+    assert {"/H1", "/H2", "/H3", "/H4"} <= {tag.get("/S") for tag in elements}
     assert {"ar", "zh", "ja", "he"} <= languages(pdf)
 
 
@@ -149,26 +149,26 @@ def test_a_long_booklet_is_bound_of_parts(typesetter: Typesetter) -> None:
     pdf = typesetter.pdf(lines)
     assert faults(pdf) == []
     reader = PdfReader(io.BytesIO(pdf))
-    shown = [one.extract_text() for one in reader.pages]
-    assert [one.split()[-1] for one in shown[1:]] == [str(number) for number in range(2, len(shown) + 1)]
-    starts = [number for number, text in enumerate(shown, 1) if text.startswith("Part ")]
+    texts = [page.extract_text() for page in reader.pages]
+    assert [text.split()[-1] for text in texts[1:]] == [str(number) for number in range(2, len(texts) + 1)]
+    starts = [number for number, text in enumerate(texts, 1) if text.startswith("Part ")]
     assert len(starts) > 1
-    assert [line.split()[-1] for line in shown[1].splitlines() if line.startswith("Part ")] == list(map(str, starts))
-    assert sum(f"L260 · {odd['title']}" in text for text in shown) == 2  # in the contents, and above the entry
+    assert [line.split()[-1] for line in texts[1].splitlines() if line.startswith("Part ")] == list(map(str, starts))
+    assert sum(f"L260 · {odd['title']}" in text for text in texts) == 2  # in the contents, and above the entry
     assert f"L260 · {odd['title']}" in [bookmark.title for bookmark in bookmarks(reader.outline)]
     assert (
         len(reader.named_destinations) == 261 + 1 + len(starts) + 1
     )  # entries, comment, a section a part, and one more
-    assert "261 entries" in shown[0]
+    assert "261 entries" in texts[0]
 
 
 def bookmarks(outline: Any) -> Iterator[Any]:
     """Every bookmark of an outline, as pypdf nests them."""
-    for one in outline:
-        if isinstance(one, list):
-            yield from bookmarks(one)
+    for heading in outline:
+        if isinstance(heading, list):
+            yield from bookmarks(heading)
         else:
-            yield one
+            yield heading
 
 
 def test_a_long_booklet_takes_bounded_memory(typesetter: Typesetter) -> None:

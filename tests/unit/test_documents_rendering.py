@@ -32,14 +32,14 @@ async def held(until: asyncio.Event) -> AsyncGenerator[Mapping[str, Any]]:
 @pytest.fixture
 async def make() -> AsyncGenerator[Any]:
     """Make renderers that are closed at the end."""
-    made: list[Renderer] = []
+    renderers: list[Renderer] = []
 
     def begin(**bounds: Any) -> Renderer:
-        made.append(Renderer(Bounds(**bounds)))
-        return made[-1]
+        renderers.append(Renderer(Bounds(**bounds)))
+        return renderers[-1]
 
     yield begin
-    for renderer in made:
+    for renderer in renderers:
         await renderer.close()
 
 
@@ -56,9 +56,9 @@ async def test_too_many_waiting_is_503(make: Any) -> None:
     busy = asyncio.create_task(renderer.pdf(held(go)))
     while not renderer._turns.locked():
         await asyncio.sleep(0)
-    with pytest.raises(Unavailable) as told:
+    with pytest.raises(Unavailable) as refusal:
         await renderer.pdf(booklet())
-    assert told.value.retry_after
+    assert refusal.value.retry_after
     patient = asyncio.create_task(renderer.pdf(booklet(), patient=True))
     go.set()
     assert (await busy).startswith(b"%PDF")

@@ -57,10 +57,10 @@ def test_what_is_no_formula_stays_as_it_is(text: str) -> None:
 def test_cells_lose_nothing(texts: list[str]) -> None:
     """Whatever is typed comes back from a file, each cell of which is in quotes, and as it was from an import."""
     line = cells.row([tables.cell(text) for text in texts])
-    (shown,) = list(csv.reader(io.StringIO(line, newline="")))
-    assert [cells.unguarded(cell) for cell in shown] == texts
-    assert not any(cell.lstrip()[:1] in tuple("=+-@") for cell in shown if cell.strip())
-    assert line == ",".join('"' + cell.replace('"', '""') + '"' for cell in shown) + "\r\n"
+    (cell_row,) = list(csv.reader(io.StringIO(line, newline="")))
+    assert [cells.unguarded(cell) for cell in cell_row] == texts
+    assert not any(cell.lstrip()[:1] in tuple("=+-@") for cell in cell_row if cell.strip())
+    assert line == ",".join('"' + cell.replace('"', '""') + '"' for cell in cell_row) + "\r\n"
 
 
 async def test_one_row_a_record_in_utf8() -> None:

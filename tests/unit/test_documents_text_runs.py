@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from bridge.documents.text_runs import INVISIBLE, LONG_WORD, Paragraph, TextRuns, is_blank
 
-EVERYTHING = frozenset(range(0x110000))
-PASSAGES = TextRuns(EVERYTHING, "\u0301\u0323")
+ALL_CODE_POINTS = frozenset(range(0x110000))
+PASSAGES = TextRuns(ALL_CODE_POINTS, "\u0301\u0323")
 
 
 def plain(paragraph: Paragraph) -> str:
@@ -24,19 +24,21 @@ def plain(paragraph: Paragraph) -> str:
 @given(st.text())
 def test_nothing_is_lost_and_nothing_is_control(text: str) -> None:
     """Each character is there, or its number is; no control character gets through."""
-    shown = plain(PASSAGES.line(text))
-    assert not any(unicodedata.category(character) in {"Cc", "Cs", "Co", "Cn"} for character in shown)
+    plain_text = plain(PASSAGES.line(text))
+    assert not any(unicodedata.category(character) in {"Cc", "Cs", "Co", "Cn"} for character in plain_text)
     for character in set(text):
-        said = f"[U+{ord(character):04X}"
-        assert character in shown or said in shown or character.isspace() or INVISIBLE.match(character)
+        character_name = f"[U+{ord(character):04X}"
+        assert (
+            character in plain_text or character_name in plain_text or character.isspace() or INVISIBLE.match(character)
+        )
 
 
 @given(st.text(alphabet=st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=400))
 def test_every_word_can_break(text: str) -> None:
     """A word that fits no line has places to go on in the next one."""
     paragraph = PASSAGES.line(text)
-    shown = paragraph if isinstance(paragraph, str) else "".join(run for run, _ in paragraph["runs"])
-    assert not [word for word in LONG_WORD.findall(shown) if word.isalnum()]
+    plain_text = paragraph if isinstance(paragraph, str) else "".join(run for run, _ in paragraph["runs"])
+    assert not [word for word in LONG_WORD.findall(plain_text) if word.isalnum()]
 
 
 def test_lines_become_paragraphs() -> None:

@@ -103,13 +103,13 @@ OF_OPEN_DOCUMENT: dict[str, dict[str, str | bytes]] = {
 @pytest.mark.parametrize(
     ("name", "parts"),
     [*(("a.docx", parts) for parts in OF_WORD.values()), *(("a.odt", parts) for parts in OF_OPEN_DOCUMENT.values())],
-    ids=[*(f"docx {what}" for what in OF_WORD), *(f"odt {what}" for what in OF_OPEN_DOCUMENT)],
+    ids=[*(f"docx {name}" for name in OF_WORD), *(f"odt {name}" for name in OF_OPEN_DOCUMENT)],
 )
 def test_macros_are_refused(name: str, parts: dict[str, str | bytes], packing: int) -> None:
     """Whatever their parts are called, the person is told how to send the document without them."""
-    made = documents.docx(parts, packing) if name == "a.docx" else documents.odt(parts=parts, packing=packing)
+    file = documents.docx(parts, packing) if name == "a.docx" else documents.odt(parts=parts, packing=packing)
     with pytest.raises(UnsupportedMediaType, match="has macros or scripts: save it without them"):
-        inspect(name, made)
+        inspect(name, file)
 
 
 @pytest.mark.parametrize("packing", PACKINGS)
@@ -170,9 +170,9 @@ def test_what_cannot_be_read_is_refused(parts: dict[str, str | bytes]) -> None:
 )
 def test_refused(name: str, content: bytes) -> None:
     """What is not taken, or is not what its name says, is refused with the kinds that are taken."""
-    with pytest.raises(UnsupportedMediaType, match=r"Taken are: PDF \(\.pdf\)") as refused:
+    with pytest.raises(UnsupportedMediaType, match=r"Taken are: PDF \(\.pdf\)") as refusal:
         inspect(name, content)
-    assert refused.value.field_errors[0].pointer == "/file"
+    assert refusal.value.field_errors[0].pointer == "/file"
 
 
 def test_refused_before_the_end() -> None:
@@ -203,7 +203,7 @@ def test_anything_is_taken_or_refused(name: str, head: bytes, tail: bytes) -> No
 
 
 @pytest.mark.parametrize(
-    ("given_name", "kept"),
+    ("given_name", "safe"),
     [
         ("C:\\Users\\me\\note.txt", "note.txt"),
         ("../../etc/note.txt", "note.txt"),
@@ -215,18 +215,18 @@ def test_anything_is_taken_or_refused(name: str, head: bytes, tail: bytes) -> No
         ("x." + "y" * 300, "x." + "y" * (MAX_NAME - 2)),
     ],
 )
-def test_names(given_name: str, kept: str) -> None:
+def test_names(given_name: str, safe: str) -> None:
     """A name keeps its letters, and loses its path and what could mislead; a long one keeps its ending."""
-    assert safe_name(given_name) == kept
+    assert safe_name(given_name) == safe
 
 
 @given(st.text())
 def test_names_are_short_and_printable(name: str) -> None:
     """No name is longer than told, or has a control character."""
-    kept = safe_name(name)
-    assert len(kept) <= MAX_NAME
-    assert not any(c < " " or c == "\x7f" for c in kept)
-    assert kept.encode() is not None
+    safe = safe_name(name)
+    assert len(safe) <= MAX_NAME
+    assert not any(c < " " or c == "\x7f" for c in safe)
+    assert safe.encode() is not None
 
 
 def test_room() -> None:

@@ -36,6 +36,6 @@ def test_names(name: str, header: str) -> None:
 def test_any_name_is_told_whole(given_name: str) -> None:
     """Whatever a file is called, the header keeps to its grammar and gives the name back."""
     name = safe_name(given_name)
-    found = GRAMMAR.fullmatch(attachment(name))
-    assert found is not None
-    assert unquote(found[2]) == name
+    match = GRAMMAR.fullmatch(attachment(name))
+    assert match is not None
+    assert unquote(match[2]) == name

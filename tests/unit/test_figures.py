@@ -17,18 +17,18 @@ PARTS = {"product": "names", "tests": "test-names", "classes": "classes", "queri
 @pytest.mark.parametrize("part", PARTS)
 def test_no_offender_is_added(part: str) -> None:
     """A banned name, a class name twice or a query outside the store occurs no more often than listed."""
-    listed = allowed()[part]
-    added = {text: count for text, count in offenders()[part].items() if count > listed.get(text, 0)}
-    assert not added, f"each with its line: make figures FIGURES='--list {PARTS[part]}'"
+    allowance = allowed()[part]
+    growth = {text: count for text, count in offenders()[part].items() if count > allowance.get(text, 0)}
+    assert not growth, f"each with its line: make figures FIGURES='--list {PARTS[part]}'"
 
 
 def test_each_figure_is_held() -> None:
     """A figure keeps its limit, or gets no worse than listed."""
-    listed = allowed()["bounds"]
+    allowance = allowed()["bounds"]
     worse = [
         f"{figure.label}: {figure.value:.2f}"
         for figure in figures(ROOT)
-        if not figure.holds and figure.value > listed.get(figure.key, 0)
+        if not figure.holds and figure.value > allowance.get(figure.key, 0)
     ]
     assert not worse
 

@@ -13,7 +13,7 @@ from bridge.domain.record.forms import current, form, is_complete, missing_field
 from bridge.errors import NotFound
 
 LOG, PLAN = current("log"), current("plan")
-NEEDED = {
+REQUIRED_FIELDS = {
     "log": ["title", "type", "date", "description", "reason", "learning", "evaluation", "impact_on_practice"],
     "plan": [
         "title",
@@ -31,19 +31,19 @@ FIRST = Path(schemas.forms.__file__).parent / "log-1.json"
 @pytest.mark.parametrize("name", ["log", "plan"])
 def test_the_needed_fields_are_those_of_the_requirements(name: str):
     """R9, R34: an empty record misses exactly the fields marked M, in the form's order."""
-    assert missing_fields(form(name, "1"), {}) == NEEDED[name]
+    assert missing_fields(form(name, "1"), {}) == REQUIRED_FIELDS[name]
 
 
 @pytest.mark.parametrize("empty", [None, "", " \n\t\u00a0", []])
 def test_what_is_empty_is_missing(empty: object):
     """R38: nothing, no text, white space and an empty list do not fill a field."""
-    assert missing_fields(LOG, dict.fromkeys(NEEDED["log"], "x") | {"learning": empty}) == ["learning"]
+    assert missing_fields(LOG, dict.fromkeys(REQUIRED_FIELDS["log"], "x") | {"learning": empty}) == ["learning"]
 
 
 @pytest.mark.parametrize("value", [0, False, "0", ["x"]])
 def test_what_has_a_value_is_not_missing(value: object):
     """Nought and no are answers."""
-    assert missing_fields(LOG, dict.fromkeys(NEEDED["log"], value)) == []
+    assert missing_fields(LOG, dict.fromkeys(REQUIRED_FIELDS["log"], value)) == []
 
 
 @pytest.mark.parametrize(
@@ -51,16 +51,16 @@ def test_what_has_a_value_is_not_missing(value: object):
 )
 def test_complete_is_finished_without_gaps(draft: bool, gap: bool, complete: bool):
     """R38: draft off and every needed field filled, and nothing less."""
-    values = dict.fromkeys(NEEDED["log"], "x") | ({"title": ""} if gap else {})
+    values = dict.fromkeys(REQUIRED_FIELDS["log"], "x") | ({"title": ""} if gap else {})
     assert is_complete(LOG, values, draft) is complete
 
 
 def test_factual_fields_come_before_reflective_ones():
     """R36: the two groups follow each other, so that the portal can show them one after the other."""
-    for each in (LOG, PLAN):
-        groups = [field.group for field in each.fields]
+    for schema in (LOG, PLAN):
+        groups = [field.group for field in schema.fields]
         assert groups == sorted(groups)
-        assert [field.order for field in each.fields] == list(range(1, len(groups) + 1))
+        assert [field.order for field in schema.fields] == list(range(1, len(groups) + 1))
 
 
 def test_texts_may_be_long():
@@ -71,8 +71,8 @@ def test_texts_may_be_long():
 
 def test_the_reflections_warn_against_naming_clients():
     """Each form says so in more than one place."""
-    for each in (LOG, PLAN):
-        assert sum("client" in field.help for field in each.fields) >= 2
+    for schema in (LOG, PLAN):
+        assert sum("client" in field.help for field in schema.fields) >= 2
 
 
 @pytest.mark.parametrize(("name", "version"), [("log", "0"), ("log", "99"), ("diary", "1")])
@@ -128,6 +128,6 @@ def test_an_activity_type_has_its_log_type(activity_type: str | None, log_type: 
 
 def test_every_log_type_of_an_activity_is_a_choice_of_the_log():
     """The list of activity types never yields what the form does not offer, its default included."""
-    listed = json.loads((FIRST.parent / "activity-types.json").read_text(encoding="utf-8"))
+    document = json.loads((FIRST.parent / "activity-types.json").read_text(encoding="utf-8"))
     choices = {choice.value for field in LOG.fields if field.name == "type" for choice in field.choices}
-    assert {listed["default"], *listed["types"].values()} <= choices
+    assert {document["default"], *document["types"].values()} <= choices

@@ -24,10 +24,10 @@ def rows(text: str, max_rows: int = 1000) -> list[Row]:
 def faults(text: str) -> list[tuple[str, str]]:
     """Return pointer and label of each fault of a file that has some."""
     try:
-        found = [fault for row in rows(text) for fault in row.faults]
+        row_faults = [fault for row in rows(text) for fault in row.faults]
     except ValidationFailed as error:
-        found = list(error.field_errors)
-    return [(fault.pointer, fault.label) for fault in found]
+        row_faults = list(error.field_errors)
+    return [(fault.pointer, fault.label) for fault in row_faults]
 
 
 def test_template_is_the_form() -> None:
@@ -89,7 +89,7 @@ def test_guards_are_taken_off() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("", [("/rows/1", "Row 1")]),
         ("\r\n", [("/rows/1", "Row 1")]),
@@ -107,9 +107,9 @@ def test_guards_are_taken_off() -> None:
         ("draft\r\n1\r\n", [("/rows/2/draft", "Row 2, Draft")]),
     ],
 )
-def test_faults(text: str, told: list[tuple[str, str]]) -> None:
+def test_faults(text: str, expected: list[tuple[str, str]]) -> None:
     """What is wrong is told by row and column, a wrong header before anything else."""
-    assert sorted(faults(text)) == sorted(told)
+    assert sorted(faults(text)) == sorted(expected)
 
 
 @pytest.mark.parametrize(
@@ -139,9 +139,9 @@ def test_too_many_rows() -> None:
 def test_many_faults_are_counted() -> None:
     """No more than 200 faults are listed, and all are counted."""
     many = [FieldError(f"/rows/{number}/date", "", "") for number in range(MAX_FAULTS + 1)]
-    with pytest.raises(ValidationFailed, match=r"201 faults were found.*first 200") as refused:
+    with pytest.raises(ValidationFailed, match=r"201 faults were found.*first 200") as refusal:
         refuse(many)
-    assert len(refused.value.field_errors) == MAX_FAULTS
+    assert len(refusal.value.field_errors) == MAX_FAULTS
     with pytest.raises(ValidationFailed, match=r"1 fault was found, and nothing was imported\.$"):
         refuse(many[:1])
     refuse([])
@@ -160,11 +160,11 @@ def test_any_bytes(raw: bytes) -> None:
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=30), min_size=1, max_size=5))
 def test_texts_come_through(titles: list[str]) -> None:
     """A text that a CSV writer wrote is read as it was, unless it looks guarded or is blank."""
-    written = io.StringIO(newline="")
-    csv.writer(written).writerows([["title", "minutes"], *([title, "1"] for title in titles)])
-    found = [row.values.get("title") for row in rows(written.getvalue())]
-    guarded = tuple(f"'{sign}" for sign in "=+-@\t\r")
-    assert found == [title[title.startswith(guarded) :] if title.strip() else None for title in titles]
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer).writerows([["title", "minutes"], *([title, "1"] for title in titles)])
+    read_titles = [row.values.get("title") for row in rows(buffer.getvalue())]
+    prefixes = tuple(f"'{sign}" for sign in "=+-@\t\r")
+    assert read_titles == [title[title.startswith(prefixes) :] if title.strip() else None for title in titles]
 
 
 def test_columns_are_named_once() -> None:

@@ -10,7 +10,7 @@ BRITISH = ("en-GB", "en")
 
 
 @pytest.mark.parametrize(
-    ("language_map", "preferred", "chosen"),
+    ("language_map", "languages", "index"),
     [
         ({"en": "plain", "en-GB": "British"}, BRITISH, "British"),
         ({"en-us": "American", "EN-gb": "British"}, BRITISH, "British"),
@@ -31,6 +31,6 @@ BRITISH = ("en-GB", "en")
         ({}, BRITISH, None),
     ],
 )
-def test_the_best_text_is_picked(language_map: dict[str, str], preferred: tuple[str, ...], chosen: str | None):
+def test_the_best_text_is_picked(language_map: dict[str, str], languages: tuple[str, ...], index: str | None):
     """Exact, shortened, another variety, ``und``, any: in that order, and never a blank text."""
-    assert pick(language_map, preferred) == chosen
+    assert pick(language_map, languages) == index

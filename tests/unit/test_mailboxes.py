@@ -17,7 +17,7 @@ from bridge.errors import SettingsError
 from bridge.settings import load
 from tests.support.statements import member
 
-PLANTED = (
+FORGED_REPORTS = (
     *(
         "a,b@c.d",
         "evil>b@c.d",
@@ -67,12 +67,12 @@ PLANTED = (
 )
 
 
-@pytest.mark.parametrize("text", PLANTED)
+@pytest.mark.parametrize("text", FORGED_REPORTS)
 def test_what_is_not_one_mailbox_is_refused(text: str) -> None:
     """By the membership system's calls, and once more at the mail server's door; the error repeats nothing of it."""
-    with pytest.raises(ValidationError) as refused:
+    with pytest.raises(ValidationError) as refusal:
         MemberIn.model_validate({**member(), "email": text})
-    (error,) = refused.value.errors()
+    (error,) = refusal.value.errors()
     assert error["loc"] == ("email",)
     assert error["msg"] == "Value error, Give one e-mail address without a name, such as sam@example.org."
     for international in (True, False):
@@ -113,8 +113,8 @@ def test_a_letter_goes_to_the_address_on_file_alone(text: str) -> None:
     mailer = Mailer(load(smtp_from="My CPD <cpd@example.org>"), "smtp://127.0.0.1:1")
     message = mailer.message(NoticeLetter("Subject", "Text", "<p>Text</p>", "en"), stored, "<1@example.org>")
     read = message_from_bytes(message.as_bytes(policy=policy.SMTPUTF8), policy=policy.SMTPUTF8)
-    shown = [str(address).encode(errors="surrogateescape").decode() for address in read["To"].addresses]
-    assert shown == [stored]
+    addresses = [str(address).encode(errors="surrogateescape").decode() for address in read["To"].addresses]
+    assert addresses == [stored]
     assert [name for name in read if name.lower() in {"to", "cc", "bcc"}] == ["To"]
 
 

@@ -19,18 +19,25 @@ def test_a_statement_keeps_its_structure_and_loses_its_people() -> None:
         result={"response": "I felt sad", "duration": "PT1H", "extensions": {"https://x.org/a": 7}, "success": True},
         context={"registration": "5e3f5a0e-2f4b-4a8e-9d6f-7a3d1f1b2c3d", "language": "en-GB"},
     )
-    shown = masked(statement)
-    assert shown["actor"] == {"objectType": "Agent", "name": MASK, "mbox": MASK}
-    assert shown["result"] == {
+    masked_statement = masked(statement)
+    assert masked_statement["actor"] == {"objectType": "Agent", "name": MASK, "mbox": MASK}
+    assert masked_statement["result"] == {
         "response": MASK,
         "duration": "PT1H",
         "extensions": {"https://x.org/a": MASK},
         "success": True,
     }
-    assert shown["context"] == statement["context"]
-    assert (shown["id"], shown["verb"]["id"]) == (statement["id"], statement["verb"]["id"])
-    assert (shown["object"]["id"], shown["timestamp"]) == (statement["object"]["id"], statement["timestamp"])
-    assert shown["object"]["definition"]["name"] == shown["object"]["definition"]["description"] == {"en-GB": MASK}
+    assert masked_statement["context"] == statement["context"]
+    assert (masked_statement["id"], masked_statement["verb"]["id"]) == (statement["id"], statement["verb"]["id"])
+    assert (masked_statement["object"]["id"], masked_statement["timestamp"]) == (
+        statement["object"]["id"],
+        statement["timestamp"],
+    )
+    assert (
+        masked_statement["object"]["definition"]["name"]
+        == masked_statement["object"]["definition"]["description"]
+        == {"en-GB": MASK}
+    )
 
 
 @pytest.mark.parametrize(

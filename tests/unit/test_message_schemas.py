@@ -28,11 +28,11 @@ def test_the_feeds_schema_is_made_from_its_models() -> None:
 
 def test_the_feeds_schema_takes_what_the_feed_takes() -> None:
     """A whole member with id and revision fits; without a revision, or with more, it does not."""
-    upserted = {**member(), "member_id": "m-1", "revision": 3}
+    upsert = {**member(), "member_id": "m-1", "revision": 3}
     check = validator({**MEMBER, "anyOf": [{"$ref": "#/$defs/member.upserted"}]})
-    assert check.is_valid(upserted)
+    assert check.is_valid(upsert)
     assert not check.is_valid(member())
-    assert not check.is_valid({**upserted, "nickname": "Sam"})
+    assert not check.is_valid({**upsert, "nickname": "Sam"})
     assert validator(MEMBER).is_valid({"member_id": "m-1", "revision": 4})
 
 
@@ -44,9 +44,9 @@ def row(number: int, member_id: str = "m-1", **data: Any) -> OutboxEvent:
 
 def test_an_event_fits_its_schema() -> None:
     """What the relay publishes is a CloudEvent as ``event.json`` describes it."""
-    made = cloud_event(row(1, entry_id="e-1", statement_id=None, states=["draft"]), "urn:cpd-bridge")
-    validator(EVENT).validate(made)
-    assert (made["time"], made["subject"]) == ("2026-05-04T10:00:00.123000Z", "m-1")
+    event = cloud_event(row(1, entry_id="e-1", statement_id=None, states=["draft"]), "urn:cpd-bridge")
+    validator(EVENT).validate(event)
+    assert (event["time"], event["subject"]) == ("2026-05-04T10:00:00.123000Z", "m-1")
 
 
 @pytest.mark.parametrize("text", ["two words", "a\nline", "x" * 301])
@@ -58,10 +58,10 @@ def test_an_event_with_free_text_does_not_fit(text: str) -> None:
 def test_rounds_have_one_event_of_a_member_each_in_order() -> None:
     """All rows come once, in as many rounds as the busiest member has events, each member's in order."""
     rows = [row(number, f"m-{number % 3 if number < 7 else 0}") for number in range(10)]
-    found = list(rounds(rows))
-    for together in found:
-        assert len({one["member_id"] for one in together}) == len(together)
-    in_order = [one["_id"] for together in found for one in together if one["member_id"] == "m-0"]
-    assert in_order == [one["_id"] for one in rows if one["member_id"] == "m-0"]
-    assert sorted(one["_id"] for together in found for one in together) == sorted(one["_id"] for one in rows)
+    batches = list(rounds(rows))
+    for together in batches:
+        assert len({row["member_id"] for row in together}) == len(together)
+    in_order = [row["_id"] for together in batches for row in together if row["member_id"] == "m-0"]
+    assert in_order == [row["_id"] for row in rows if row["member_id"] == "m-0"]
+    assert sorted(row["_id"] for together in batches for row in together) == sorted(row["_id"] for row in rows)
     assert list(rounds([])) == []

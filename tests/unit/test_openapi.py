@@ -9,17 +9,17 @@ from bridge.api.app import pattern
 from bridge.domain.record.forms import STANDARD
 from bridge.serve import reference
 
-COMMITTED = Path(__file__).parents[2] / "docs" / "openapi.json"
+DOCUMENT_FILE = Path(__file__).parents[2] / "docs" / "openapi.json"
 
 
 def test_the_committed_document_is_the_code_s() -> None:
     """A changed API shows as changed lines in a review: ``cpd-bridge openapi > docs/openapi.json`` writes them."""
-    assert COMMITTED.read_bytes() == reference(STANDARD), "run: .venv/bin/cpd-bridge openapi > docs/openapi.json"
+    assert DOCUMENT_FILE.read_bytes() == reference(STANDARD), "run: .venv/bin/cpd-bridge openapi > docs/openapi.json"
 
 
 def test_schemas_have_plain_names() -> None:
     """A typed client's classes are called as people would: no module path, no brackets of a generic."""
-    names = json.loads(COMMITTED.read_bytes())["components"]["schemas"]
+    names = json.loads(DOCUMENT_FILE.read_bytes())["components"]["schemas"]
     assert [name for name in names if not name.isalpha() or not name[0].isupper()] == []
 
 

@@ -28,10 +28,10 @@ def test_a_person_in_each_place_of_the_schema(place: tuple[str, ...], form: str)
     assert key in set(people(statement))
     assert not {"xylocarp", agent.get("mbox_sha1sum", "xylocarp")} & set(str(masked(statement)).lower().split("'"))
     assert "xylocarp" not in str(masked(statement)).lower()
-    left = without(statement, {key}.__contains__)
-    assert xapi.is_valid(left), xapi.explain(left)
-    assert "xylocarp" not in str(left).lower()
-    assert key not in set(people(left))
+    redacted_statement = without(statement, {key}.__contains__)
+    assert xapi.is_valid(redacted_statement), xapi.explain(redacted_statement)
+    assert "xylocarp" not in str(redacted_statement).lower()
+    assert key not in set(people(redacted_statement))
 
 
 def test_the_list_is_the_schemas() -> None:
@@ -65,5 +65,5 @@ def test_whose_an_identifier_was(tenures: list[Tenure], holders: str) -> None:
     """Theirs until they gave it up, the next one's from then on; what nobody has stays with the last."""
     at = [day(1), day(10), day(15), day(25)]
     for member_id in "ab":
-        theirs = [any(span.covers(when) for span in spans_of(member_id, tenures)) for when in at]
-        assert theirs == [holder == member_id for holder in holders]
+        memberships = [any(span.covers(when) for span in spans_of(member_id, tenures)) for when in at]
+        assert memberships == [holder == member_id for holder in holders]

@@ -10,7 +10,7 @@ from bridge.domain.record.periods import MembershipCalendar, MembershipYear, che
 
 YEAR = MembershipYear(date(2025, 4, 1), date(2026, 3, 31))
 LEAP_DAY = MembershipCalendar(renewal=date(2024, 2, 29))
-LISTED = MembershipCalendar(
+LISTED_YEARS = MembershipCalendar(
     periods=(MembershipYear(date(2025, 1, 1), date(2025, 6, 30)), MembershipYear(date(2023, 1, 1), date(2023, 12, 31)))
 )
 
@@ -73,7 +73,7 @@ def test_a_renewal_on_29_february_falls_on_the_28th_in_common_years(day: date, s
 )
 def test_listed_periods_go_on_in_years_on_both_sides(day: date, start: date, end: date):
     """R82: the CRM's periods hold where they are, a gap is a period, and years follow from the outer ones."""
-    assert LISTED.period_for(day) == MembershipYear(start, end)
+    assert LISTED_YEARS.period_for(day) == MembershipYear(start, end)
 
 
 @pytest.mark.parametrize(

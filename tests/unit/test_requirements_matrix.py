@@ -6,10 +6,10 @@ import pytest
 
 from tests.support.rules import RULES, WITHOUT_TEST, rules_named
 
-NAMED = rules_named()
+TESTS_BY_RULE = rules_named()
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_each_rule_is_named_by_a_test(rule: int) -> None:
     """A rule without a test shows itself by its number."""
-    assert NAMED.get(rule) or WITHOUT_TEST.get(rule), f"no test names R{rule}"
+    assert TESTS_BY_RULE.get(rule) or WITHOUT_TEST.get(rule), f"no test names R{rule}"

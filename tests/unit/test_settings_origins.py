@@ -60,5 +60,5 @@ def test_what_can_never_match_is_refused(origin: str) -> None:
 def test_the_start_is_refused() -> None:
     """Exit code 2, with the setting's name."""
     environment = {**os.environ, "BRIDGE_CORS_ORIGINS": "portal.example.org"}
-    ended = subprocess.run([CLI, "api"], env=environment, capture_output=True, timeout=60, check=False)
-    assert (ended.returncode, b"BRIDGE_CORS_ORIGINS" in ended.stderr) == (2, True)
+    process = subprocess.run([CLI, "api"], env=environment, capture_output=True, timeout=60, check=False)
+    assert (process.returncode, b"BRIDGE_CORS_ORIGINS" in process.stderr) == (2, True)

@@ -9,13 +9,13 @@ from bridge.commands.common import configured
 from tests.support.log_lines import own_logging
 
 
-@pytest.mark.parametrize(("most", "warned"), [(MESSAGE_BYTES, False), (MESSAGE_BYTES + 1, True)])
+@pytest.mark.parametrize(("limit", "warned"), [(MESSAGE_BYTES, False), (MESSAGE_BYTES + 1, True)])
 def test_statements_larger_than_the_broker_takes(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], most: int, warned: bool
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], limit: int, warned: bool
 ) -> None:
     """A limit above that of RabbitMQ 4 is a warning that names the setting and the remedy."""
-    monkeypatch.setenv("BRIDGE_MAX_STATEMENT_BYTES", str(most))
+    monkeypatch.setenv("BRIDGE_MAX_STATEMENT_BYTES", str(limit))
     with own_logging():
         configured()
-    said = capfd.readouterr().err
-    assert ("BRIDGE_MAX_STATEMENT_BYTES" in said and "max_message_size" in said) is warned
+    output = capfd.readouterr().err
+    assert ("BRIDGE_MAX_STATEMENT_BYTES" in output and "max_message_size" in output) is warned

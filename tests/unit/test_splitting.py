@@ -51,7 +51,7 @@ NO_JSON = {
     "a bad escape": rb'"\x41"',
     "a leading zero": b"007",
 }
-TAKEN = {
+UNUSUAL_JSON = {
     "a name twice": b'{"a": 1, "a": "]}"}',
     "a large whole number": b"123456789012345678901234567890",
     "a tiny number": b"1e-400",
@@ -62,7 +62,7 @@ TAKEN = {
 }
 
 
-@pytest.mark.parametrize("part", [*JSON_ALL_THE_SAME.values(), *NO_JSON.values(), *TAKEN.values()])
+@pytest.mark.parametrize("part", [*JSON_ALL_THE_SAME.values(), *NO_JSON.values(), *UNUSUAL_JSON.values()])
 def test_whatever_an_element_holds_it_is_told_from_its_neighbours(part: bytes) -> None:
     """Each element comes byte for byte, wherever it stands."""
     odd, plain = holding(part), orjson.dumps(completed())
@@ -72,26 +72,26 @@ def test_whatever_an_element_holds_it_is_told_from_its_neighbours(part: bytes) -
     assert statement_result(page).statements == [plain, odd]
 
 
-@pytest.mark.parametrize("what", JSON_ALL_THE_SAME)
-def test_what_is_json_and_cannot_be_kept_says_where(what: str) -> None:
+@pytest.mark.parametrize("case", JSON_ALL_THE_SAME)
+def test_what_is_json_and_cannot_be_kept_says_where(case: str) -> None:
     """The pointer leads to the part, and no further than names that tell of nobody."""
-    with pytest.raises(Unkeepable) as refused:
-        decoding.decoded(holding(JSON_ALL_THE_SAME[what]))
-    assert refused.value.pointer.startswith(PLACE)
-    assert "Sam" not in str(refused.value)
+    with pytest.raises(Unkeepable) as refusal:
+        decoding.decoded(holding(JSON_ALL_THE_SAME[case]))
+    assert refusal.value.pointer.startswith(PLACE)
+    assert "Sam" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("what", [name for name in NO_JSON if name != "no value"])
-def test_what_is_no_json_says_where_reading_failed(what: str) -> None:
+@pytest.mark.parametrize("case", [name for name in NO_JSON if name != "no value"])
+def test_what_is_no_json_says_where_reading_failed(case: str) -> None:
     """It is not taken for JSON that cannot be kept."""
     with pytest.raises(UnreadableBody, match=f"{PLACE}.* JSON was expected; reading failed at character"):
-        decoding.decoded(holding(NO_JSON[what]))
+        decoding.decoded(holding(NO_JSON[case]))
 
 
-@pytest.mark.parametrize("what", TAKEN)
-def test_unusual_json_is_taken(what: str) -> None:
+@pytest.mark.parametrize("case", UNUSUAL_JSON)
+def test_unusual_json_is_taken(case: str) -> None:
     """What can be read and kept is read."""
-    raw = holding(TAKEN[what])
+    raw = holding(UNUSUAL_JSON[case])
     assert decoding.decoded(raw) == orjson.loads(raw)
 
 
@@ -132,13 +132,13 @@ def test_the_parts_are_the_elements(listed: list[Any], indent: int | str | None,
     """Of any array and any object, however it is written, as Python's own reader has them."""
     text = json.dumps(listed, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
     assert [json.loads(part) for part in splitting.elements(text)] == listed
-    named = {str(number): value for number, value in enumerate(listed)}
-    text = json.dumps(named, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
-    assert {name: json.loads(part) for name, part in splitting.members(text).items()} == named
+    values_by_name = {str(number): value for number, value in enumerate(listed)}
+    text = json.dumps(values_by_name, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    assert {name: json.loads(part) for name, part in splitting.members(text).items()} == values_by_name
 
 
 def test_what_is_shown_of_a_body_has_gaps() -> None:
     """A dead letter is shown, and found by whom it is about, though it could not be taken."""
-    told = decoding.lenient(holding(rb'["half \ud83d", NaN, 1e400, 12345678901234567890123, 5]'))
-    assert isinstance(told, dict)
-    assert told["result"]["extensions"]["https://e.org/x"] == ["half ?", None, None, 1.2345678901234568e22, 5]
+    values = decoding.lenient(holding(rb'["half \ud83d", NaN, 1e400, 12345678901234567890123, 5]'))
+    assert isinstance(values, dict)
+    assert values["result"]["extensions"]["https://e.org/x"] == ["half ?", None, None, 1.2345678901234568e22, 5]

@@ -125,10 +125,10 @@ def test_a_long_statement_is_explained_alike(
 ) -> None:
     """What is told of a statement that counts as long is one of its faults, in the same words."""
     statement = changed(base, at, value)
-    told = explain(statement)
-    assert told.pointer == fault
+    explanation = explain(statement)
+    assert explanation.pointer == fault
     monkeypatch.setattr(compiled, "LONG", 0)
-    assert explain(statement) in [told, *map(fault_of, compiled_for(statement).slow.iter_errors(statement))]
+    assert explain(statement) in [explanation, *map(fault_of, compiled_for(statement).slow.iter_errors(statement))]
 
 
 @pytest.mark.parametrize(
@@ -141,9 +141,9 @@ def test_a_long_statement_is_explained_alike(
 )
 def test_a_fault_of_a_long_statement_is_soon_told(related: object, fault: str) -> None:
     """Many faults, one after much that is right, and a long text: none costs more than a moment."""
-    began = time.monotonic()
+    start = time.monotonic()
     assert explain({**VALID["minimal"], "context": {"contextActivities": {"other": related}}}).pointer == fault
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - start < 1
 
 
 @pytest.mark.parametrize(("at", "value"), ENGINES_DIFFER)
@@ -167,11 +167,11 @@ def test_every_spelling_of_voided_needs_a_reference(iri: str) -> None:
     assert explain({**VALID["minimal"], "verb": {"id": iri}}).pointer == "/object/objectType"
 
 
-@pytest.mark.parametrize("thing", [None, 1, "x", True, [], [VALID["minimal"]], {}, math.nan])
-def test_what_is_no_statement_is_explained(thing: object) -> None:
+@pytest.mark.parametrize("value", [None, 1, "x", True, [], [VALID["minimal"]], {}, math.nan])
+def test_what_is_no_statement_is_explained(value: object) -> None:
     """Any JSON value is answered with a fault at the root or at what is missing, not with an exception."""
-    assert not is_valid(thing)
-    assert explain(thing).pointer in {"", "/actor"}
+    assert not is_valid(value)
+    assert explain(value).pointer in {"", "/actor"}
 
 
 @pytest.mark.parametrize(
@@ -230,12 +230,12 @@ def test_every_part_that_can_fail_has_a_title(name: str) -> None:
     """Each schema node with an assertion says in its title what it expects, so that every rejection is explained."""
     assertions = {"type", "pattern", "not", "const", "enum", "oneOf", "minimum", "maximum", "minItems", "contains"}
     schema: dict[str, Any] = read(name)
-    untitled = [
+    untitled_names = [
         where
         for where, node in _nodes(schema)
         if not where.endswith("/properties") and assertions & node.keys() and not isinstance(node.get("title"), str)
     ]
-    assert untitled == []
+    assert untitled_names == []
 
 
 def test_a_verb_iri_has_one_name() -> None:
@@ -259,8 +259,8 @@ INVALID = {
 
 
 def _published() -> list[Any]:
-    found = sorted(PUBLISHED.glob("*.json"))
-    return [pytest.param(path, id=path.stem) for path in found] or [
+    files = sorted(PUBLISHED.glob("*.json"))
+    return [pytest.param(path, id=path.stem) for path in files] or [
         pytest.param(PUBLISHED, marks=pytest.mark.skip(reason="the published statements are not beside this checkout"))
     ]
 

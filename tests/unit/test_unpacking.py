@@ -24,7 +24,7 @@ def raw_deflate(body: bytes) -> bytes:
     return packer.compress(body) + packer.flush()
 
 
-packed = partial(gzip.compress, mtime=0)  # the same bytes in every process that collects these tests
+pack = partial(gzip.compress, mtime=0)  # the same bytes in every process that collects these tests
 
 READ: list[tuple[str | None, str | None, bytes]] = [
     (None, None, BODY),
@@ -33,17 +33,17 @@ READ: list[tuple[str | None, str | None, bytes]] = [
     *((word, "application/json", BODY) for word in ("UTF-8", "utf8", "Utf_8", "binary", "identity", "us-ascii")),
     ("iso-8859-1", None, BODY),
     ("utf-16", None, BODY),
-    *((word, None, packed(BODY)) for word in ("gzip", "GZIP", "x-gzip", " gzip ", "gzip:UTF-8", "gzip,UTF-8")),
-    *((word, None, packed(BODY)) for word in ("utf-8, gzip", "gzip, identity", "gzip; charset=utf-8")),
+    *((word, None, pack(BODY)) for word in ("gzip", "GZIP", "x-gzip", " gzip ", "gzip:UTF-8", "gzip,UTF-8")),
+    *((word, None, pack(BODY)) for word in ("utf-8, gzip", "gzip, identity", "gzip; charset=utf-8")),
     *((word, None, zlib.compress(BODY)) for word in ("deflate", "DEFLATE", "zlib", "deflate:utf-8")),
     ("deflate", None, zlib.compress(BODY, 1)),
     ("deflate", None, raw_deflate(BODY)),
     ("zstd", None, zstandard.compress(BODY)),
-    ("deflate, gzip", None, packed(zlib.compress(BODY))),
-    ("gzip:deflate:utf-8", None, packed(zlib.compress(BODY))),
-    ("gzip, gzip", None, packed(packed(BODY))),
-    ("gzip", "application/json; charset=utf-16", packed(TEXT.encode("utf-16"))),
-    ("gzip:UTF-16", None, packed(TEXT.encode("utf-16"))),
+    ("deflate, gzip", None, pack(zlib.compress(BODY))),
+    ("gzip:deflate:utf-8", None, pack(zlib.compress(BODY))),
+    ("gzip, gzip", None, pack(pack(BODY))),
+    ("gzip", "application/json; charset=utf-16", pack(TEXT.encode("utf-16"))),
+    ("gzip:UTF-16", None, pack(TEXT.encode("utf-16"))),
     *((word, None, TEXT.encode(word)) for word in ("utf-16", "utf-16le", "UTF-16BE", "utf-32", "utf-32-le", "gb18030")),
     ("utf-16", None, TEXT.encode("utf-16-be")),
     ("utf-16", None, TEXT.encode("utf-16-le")),
@@ -67,8 +67,8 @@ def test_what_clients_set_is_read(content_encoding: str | None, content_type: st
 def test_another_character_set_becomes_utf_8(charset: str, content_type: str | None) -> None:
     """What is no UTF-8 is what it was declared to be."""
     encoding = None if content_type else charset
-    packed = LATIN.encode(charset)
-    assert unpacked(packed, 1000, encoding, content_type and content_type.format(charset)) == LATIN.encode()
+    archive = LATIN.encode(charset)
+    assert unpacked(archive, 1000, encoding, content_type and content_type.format(charset)) == LATIN.encode()
 
 
 def test_a_lone_surrogate_in_utf_16_spoils_no_more_than_its_text() -> None:
@@ -78,20 +78,20 @@ def test_a_lone_surrogate_in_utf_16_spoils_no_more_than_its_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content_encoding", "body", "told"),
+    ("content_encoding", "body", "detail"),
     [
         *((word, b"\x0b\x02packed", "gzip, deflate or zstd") for word in ("br", "compress", "zip", "base64", "x")),
-        ("gzip, br", packed(BODY), "gzip, deflate or zstd"),
+        ("gzip, br", pack(BODY), "gzip, deflate or zstd"),
         ("gzip", BODY, "not gzip"),
         ("deflate", BODY, "not deflate"),
         ("zstd", BODY, "not zstd"),
-        ("gzip", packed(BODY)[:-9], "not gzip"),
+        ("gzip", pack(BODY)[:-9], "not gzip"),
         ("deflate", zlib.compress(BODY)[:-9], "not deflate"),
         ("deflate", zlib.compress(BODY) + b"more", "not deflate"),
-        (None, packed(BODY), "looks like gzip: set the content encoding gzip"),
+        (None, pack(BODY), "looks like gzip: set the content encoding gzip"),
         ("utf-8", zstandard.compress(BODY), "looks like zstd: set the content encoding zstd"),
         ("binary", zlib.compress(BODY), "looks like deflate: set the content encoding deflate"),
-        ("gzip", packed(packed(BODY)), "looks like gzip"),
+        ("gzip", pack(pack(BODY)), "looks like gzip"),
         (None, TEXT.encode("utf-16"), "looks like utf-16: set the content encoding utf-16"),
         (None, TEXT.encode("utf-16-be"), "looks like utf-16"),
         ("shift_jis", b"\x81", "shift_jis"),
@@ -99,9 +99,9 @@ def test_a_lone_surrogate_in_utf_16_spoils_no_more_than_its_text() -> None:
         ("gzip,gzip,gzip,gzip,gzip", BODY, "at most 4"),
     ],
 )
-def test_what_cannot_be_read_says_what_could(content_encoding: str | None, body: bytes, told: str) -> None:
+def test_what_cannot_be_read_says_what_could(content_encoding: str | None, body: bytes, detail: str) -> None:
     """The sender is told which property to set, or that the one set is not true."""
-    with pytest.raises(UnreadableBody, match=told):
+    with pytest.raises(UnreadableBody, match=detail):
         unpacked(body, 1000, content_encoding)
 
 
@@ -110,10 +110,10 @@ def test_no_more_is_unpacked_than_may_be(coding: str) -> None:
     """A bomb of any coding is too large, and so is what grows over the limit by its character set."""
     bomb = b" " * 5_000_000
     bodies = {
-        "gzip": packed(bomb),
+        "gzip": pack(bomb),
         "deflate": zlib.compress(bomb),
         "zstd": zstandard.compress(bomb),
-        "gzip, gzip": packed(packed(bomb)),
+        "gzip, gzip": pack(pack(bomb)),
         "utf-16": ("[" + "\u4e00" * 9_000).encode("utf-16"),
     }
     with pytest.raises(BodyTooLarge):

@@ -19,14 +19,14 @@ from tests.support.portal import Server
 async def start(aiohttp_client: Callable[..., Awaitable[Client]], tmp_path: Path) -> Start:
     """Start the sample application with any settings."""
 
-    async def begin(**given: Any) -> Client:
+    async def begin(**options: Any) -> Client:
         tokens.dev_key(tmp_path)
         defaults: dict[str, Any] = {"auth_issuer": tokens.DEV_ISSUER, "cors_origins": (PORTAL,), "rate_limit": ""}
-        if "auth_jwks_url" not in given:
+        if "auth_jwks_url" not in options:
             defaults["auth_key_file"] = tmp_path / tokens.PUBLIC_NAME
-        settings = Settings(_env_file=None, **{**defaults, **given})  # pyright: ignore[reportCallIssue] - pydantic-settings' own argument
+        settings = Settings(_env_file=None, **{**defaults, **options})  # pyright: ignore[reportCallIssue] - pydantic-settings' own argument
         return await aiohttp_client(
-            Server(create_app(settings, Parts([routes], {NOTES: Notes()}, given.get("pings", {}))))
+            Server(create_app(settings, Parts([routes], {NOTES: Notes()}, options.get("pings", {}))))
         )
 
     return begin

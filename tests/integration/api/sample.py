@@ -96,9 +96,9 @@ async def list_notes(call: Call, query: NoteQuery) -> Page[Row]:
     scope = f"notes:{call.caller.subject}"
     after = decode_cursor(scope, query, (str,))
     rows = [row for row in call.service(NOTES).rows.values() if after is None or row.id > str(after[0])]
-    shown = rows[: query.limit]
-    more = encode_cursor([shown[-1].id], scope, query) if len(rows) > query.limit else None
-    return Page(items=shown, next=more, total=5)
+    page = rows[: query.limit]
+    next_cursor = encode_cursor([page[-1].id], scope, query) if len(rows) > query.limit else None
+    return Page(items=page, next=next_cursor, total=5)
 
 
 @routes.post(
@@ -179,30 +179,30 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def claims(**changed: Any) -> dict[str, Any]:
+def claims(**changes: Any) -> dict[str, Any]:
     """The claims of a good token, but for those changed; ``None`` leaves one out."""
     now = int(time.time())
     good = {"iss": tokens.DEV_ISSUER, "aud": "cpd-bridge", "sub": "m1", "roles": ["member"], "exp": now + 60}
-    return {name: value for name, value in {**good, **changed}.items() if value is not None}
+    return {name: value for name, value in {**good, **changes}.items() if value is not None}
 
 
-def signed(local_dir: Path, **changed: Any) -> str:
+def signed(local_dir: Path, **changes: Any) -> str:
     """A token signed with the development key."""
     key = tokens.dev_key(local_dir)
-    return jwt.encode({"alg": "ES256", "kid": key.kid}, claims(**changed), key)
+    return jwt.encode({"alg": "ES256", "kid": key.kid}, claims(**changes), key)
 
 
 async def problem(response: ClientResponse, status: int, slug: str) -> dict[str, Any]:
     """The problem document of a response, after checking what every one has."""
     assert response.status == status, await response.text()
     assert response.content_type == "application/problem+json"
-    told = await response.json(content_type=None)
-    assert told["type"] == f"/problems/{slug}"
-    assert told["status"] == status
-    assert told["title"]
-    assert told["detail"]
-    assert told["correlation_id"] == response.headers["X-Correlation-Id"]
-    return told
+    body = await response.json(content_type=None)
+    assert body["type"] == f"/problems/{slug}"
+    assert body["status"] == status
+    assert body["title"]
+    assert body["detail"]
+    assert body["correlation_id"] == response.headers["X-Correlation-Id"]
+    return body
 
 
 async def raw(client: Client, request: bytes) -> tuple[bytes, bytes]:

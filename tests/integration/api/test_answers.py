@@ -48,14 +48,14 @@ async def test_expectation_is_a_problem_too(client: Client) -> None:
 async def test_crash_tells_nothing(client: Client, lines: io.BytesIO) -> None:
     """A 500 tells no internals; the log has the frames and not the words."""
     response = await client.get("/v1/crash")
-    told = await problem(response, 500, "internal")
-    assert SECRET not in str(told)
-    logged = lines.getvalue()
-    assert SECRET.encode() not in logged
-    crashed = next(line for line in map(orjson.loads, logged.splitlines()) if line["event"] == "request_crashed")
-    assert crashed["error"] == "builtins.RuntimeError"
-    assert crashed["correlation_id"] == told["correlation_id"]
-    assert any(frame.endswith(" crash") for frame in crashed["frames"])
+    body = await problem(response, 500, "internal")
+    assert SECRET not in str(body)
+    log_text = lines.getvalue()
+    assert SECRET.encode() not in log_text
+    crash = next(line for line in map(orjson.loads, log_text.splitlines()) if line["event"] == "request_crashed")
+    assert crash["error"] == "builtins.RuntimeError"
+    assert crash["correlation_id"] == body["correlation_id"]
+    assert any(frame.endswith(" crash") for frame in crash["frames"])
 
 
 async def test_broken_stream(client: Client, lines: io.BytesIO) -> None:
@@ -87,9 +87,9 @@ async def test_correlation(client: Client) -> None:
     assert await response.json() == {"correlation": "abc-1", "traceparent": parent, "subject": ""}
     assert (response.headers["X-Correlation-Id"], response.headers["traceparent"]) == ("abc-1", parent)
     response = await client.get("/v1/ids", headers={"X-Correlation-Id": "a b", "traceparent": "00-0-0-0"})
-    made = await response.json()
-    assert len(made["correlation"]) == 32
-    assert len(made["traceparent"]) == 55
+    answer = await response.json()
+    assert len(answer["correlation"]) == 32
+    assert len(answer["traceparent"]) == 55
 
 
 async def test_cors(client: Client, member: dict[str, str]) -> None:
@@ -99,12 +99,12 @@ async def test_cors(client: Client, member: dict[str, str]) -> None:
     assert response.status == 204
     assert "If-Match" in response.headers["Access-Control-Allow-Headers"]
     assert "PATCH" in response.headers["Access-Control-Allow-Methods"]
-    for origin, allowed in ((PORTAL, PORTAL), ("https://evil.example", None)):
+    for origin, answer_origin in ((PORTAL, PORTAL), ("https://evil.example", None)):
         response = await client.get("/v1/notes", headers={**member, "Origin": origin})
-        assert response.headers.get("Access-Control-Allow-Origin") == allowed
+        assert response.headers.get("Access-Control-Allow-Origin") == answer_origin
         assert response.headers["Vary"] == "Origin"
-    refused = await client.options("/v1/notes", headers={**asks, "Origin": "https://evil.example"})
-    await problem(refused, 405, "method-not-allowed")
+    refusal = await client.options("/v1/notes", headers={**asks, "Origin": "https://evil.example"})
+    await problem(refusal, 405, "method-not-allowed")
     await problem(await client.options("/v1/nowhere", headers=asks), 404, "not-found")
 
 

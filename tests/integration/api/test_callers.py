@@ -37,7 +37,7 @@ async def test_no_token(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "changed",
+    "changes",
     [
         {"iss": "someone-else"},
         {"iss": None},
@@ -62,9 +62,9 @@ async def test_no_token(client: Client) -> None:
     ],
     ids=str,
 )
-async def test_bad_claims(client: Client, tmp_path: Path, changed: dict[str, Any]) -> None:
+async def test_bad_claims(client: Client, tmp_path: Path, changes: dict[str, Any]) -> None:
     """A claim that is wrong or missing is 401, whoever signed it."""
-    response = await client.get("/v1/notes", headers=bearer(signed(tmp_path, **changed)))
+    response = await client.get("/v1/notes", headers=bearer(signed(tmp_path, **changes)))
     await problem(response, 401, "unauthenticated")
     assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
 
@@ -96,12 +96,12 @@ def _confused(local_dir: Path) -> str:
 async def test_bad_signatures(client: Client, tmp_path: Path) -> None:
     """Unsigned tokens, HMAC with the public key, and keys of others are 401; so is what is no token at all."""
     stranger = ECKey.generate_key("P-256", auto_kid=True)
-    known = tokens.dev_key(tmp_path).kid
+    kid = tokens.dev_key(tmp_path).kid
     bad = [
         _unsigned(),
         _confused(tmp_path),
         jwt.encode({"alg": "ES256", "kid": stranger.kid}, claims(), stranger),
-        jwt.encode({"alg": "ES256", "kid": known}, claims(), stranger),
+        jwt.encode({"alg": "ES256", "kid": kid}, claims(), stranger),
         signed(tmp_path)[:-4] + "AAAA",
         "W10.W10.W10",
         "WyJhbGciXQ.e30.e30",
@@ -154,13 +154,13 @@ async def test_jwks_is_fetched_again(tmp_path: Path) -> None:
     now = [0.0]
     async with issuer(answers) as url:
         remote = RemoteKeys(url, clock=lambda: now[0])
-        left: list[int] = []
+        calls_left: list[int] = []
         for now[0], kid in ((0, old.kid), (30, new.kid), (61, new.kid), (100, new.kid), (130, new.kid), (200, old.kid)):
-            found = await remote.find(kid)
-            assert any(key.kid == old.kid for key in found)
-            left.append(len(answers))
-    assert left == [2, 2, 1, 1, 0, 0]
-    assert [key.kid for key in found] == [old.kid, new.kid]
+            remote_key = await remote.find(kid)
+            assert any(key.kid == old.kid for key in remote_key)
+            calls_left.append(len(answers))
+    assert calls_left == [2, 2, 1, 1, 0, 0]
+    assert [key.kid for key in remote_key] == [old.kid, new.kid]
 
 
 def keys_of(*keys: Key) -> list[Key]:
@@ -184,8 +184,8 @@ async def issuer(answers: list[web.Response]) -> AsyncGenerator[str]:
 async def test_wrong_role(client: Client, tmp_path: Path) -> None:
     """A role that the route does not take is 403, and names what it takes."""
     headers = bearer(tokens.dev_token(tmp_path, "x", ["ops"]))
-    told = await problem(await client.get("/v1/notes", headers=headers), 403, "forbidden")
-    assert "member" in told["detail"]
+    body = await problem(await client.get("/v1/notes", headers=headers), 403, "forbidden")
+    assert "member" in body["detail"]
 
 
 async def test_rate_limit(start: Start, tmp_path: Path, member: dict[str, str]) -> None:
@@ -196,5 +196,5 @@ async def test_rate_limit(start: Start, tmp_path: Path, member: dict[str, str]) 
     response = await client.get("/v1/notes", headers=member)
     await problem(response, 429, "rate-limited")
     assert 1 <= int(response.headers["Retry-After"]) <= 60
-    other = bearer(tokens.dev_token(tmp_path, "m2", ["member"]))
-    assert (await client.get("/v1/notes", headers=other)).status == 200
+    second = bearer(tokens.dev_token(tmp_path, "m2", ["member"]))
+    assert (await client.get("/v1/notes", headers=second)).status == 200

@@ -34,7 +34,7 @@ UNREADABLE = {
     "an unknown transfer encoding": POST + b"Transfer-Encoding: " + SECRET + b"\r\n\r\n",
     "a chunk that is none": POST + b"Transfer-Encoding: chunked\r\n\r\n" + SECRET + b"\r\n",
 }
-TOLD = {b"content-type: application/problem+json", b"server: cpd-bridge", b"x-content-type-options: nosniff"}
+PROBLEM_HEADERS = {b"content-type: application/problem+json", b"server: cpd-bridge", b"x-content-type-options: nosniff"}
 
 
 def connections(client: Client) -> list[Connection]:
@@ -49,18 +49,18 @@ def check_problem(head: bytes, body: bytes, status: int) -> None:
     """Whether an answer is a problem document that quotes nothing and names no version."""
     first, *headers = head.lower().split(b"\r\n")
     assert first.split()[1] == b"%d" % status
-    assert TOLD - set(headers) <= ({b"x-content-type-options: nosniff"} if status in {408, 503} else set())
+    assert PROBLEM_HEADERS - set(headers) <= ({b"x-content-type-options: nosniff"} if status in {408, 503} else set())
     assert SECRET.lower() not in head.lower() + body.lower()
     assert b"aiohttp" not in head.lower() + body
-    told = orjson.loads(body)
-    assert told["status"] == status
-    assert b"x-correlation-id: " + told["correlation_id"].encode() in headers
+    announced_ids = orjson.loads(body)
+    assert announced_ids["status"] == status
+    assert b"x-correlation-id: " + announced_ids["correlation_id"].encode() in headers
 
 
-@pytest.mark.parametrize("what", UNREADABLE)
-async def test_what_is_no_request(client: Client, lines: io.BytesIO, what: str) -> None:
+@pytest.mark.parametrize("case", UNREADABLE)
+async def test_what_is_no_request(client: Client, lines: io.BytesIO, case: str) -> None:
     """It is 400 as a problem, and neither the answer nor the log quotes it."""
-    head, body = await raw(client, UNREADABLE[what])
+    head, body = await raw(client, UNREADABLE[case])
     check_problem(head, body, 400)
     assert SECRET not in lines.getvalue()
 

@@ -30,8 +30,8 @@ from tests.integration.api.sample import SECRET, Client, Start, problem
 )
 async def test_bad_query(client: Client, member: dict[str, str], query: str, name: str) -> None:
     """A query parameter that is unknown, repeated or wrong is 422 and named."""
-    told = await problem(await client.get(f"/v1/notes?{query}", headers=member), 422, "validation")
-    (fault,) = told["errors"]
+    body = await problem(await client.get(f"/v1/notes?{query}", headers=member), 422, "validation")
+    (fault,) = body["errors"]
     assert (fault["pointer"], fault["field"]) == (f"?{name}", name)
     assert fault["label"]
     assert fault["message"]
@@ -46,16 +46,16 @@ async def test_good_query(client: Client, member: dict[str, str]) -> None:
 
 async def test_pages(client: Client, member: dict[str, str]) -> None:
     """Pages follow each other to the end, and a cursor is good for its own query only."""
-    seen: list[str] = []
+    seen_ids: list[str] = []
     cursor = ""
     while cursor is not None:
         response = await client.get(f"/v1/notes?limit=2{cursor and '&cursor=' + cursor}", headers=member)
         page = await response.json()
-        seen += [item["id"] for item in page["items"]]
+        seen_ids += [item["id"] for item in page["items"]]
         cursor = page["next"]
         if cursor:
             await problem(await client.get(f"/v1/notes?draft=true&cursor={cursor}", headers=member), 422, "validation")
-    assert seen == ["n0", "n1", "n2", "n3", "n4"]
+    assert seen_ids == ["n0", "n1", "n2", "n3", "n4"]
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ async def test_pages(client: Client, member: dict[str, str]) -> None:
 async def test_bad_fields(client: Client, member: dict[str, str], body: bytes, pointer: str, label: str) -> None:
     """A field that is unknown, read-only, missing or wrong is 422 with its JSON Pointer and label."""
     headers = {**member, "Content-Type": "application/json"}
-    told = await problem(await client.post("/v1/notes", data=body, headers=headers), 422, "validation")
-    (fault,) = told["errors"]
+    answer = await problem(await client.post("/v1/notes", data=body, headers=headers), 422, "validation")
+    (fault,) = answer["errors"]
     assert (fault["pointer"], fault["label"]) == (pointer, label)
 
 
@@ -89,8 +89,8 @@ async def test_faults_do_not_repeat_the_input(client: Client, member: dict[str, 
     """What the member wrote is not in the problem document."""
     body = {"title": SECRET * 9, "minutes": SECRET, "author": {"mail": [SECRET]}}
     response = await client.post("/v1/notes", json=body, headers=member)
-    told = await problem(response, 422, "validation")
-    assert len(told["errors"]) == 3
+    answer = await problem(response, 422, "validation")
+    assert len(answer["errors"]) == 3
     assert SECRET not in await response.text()
 
 
@@ -118,10 +118,10 @@ async def test_bad_json(client: Client, member: dict[str, str], body: bytes) -> 
 async def test_media_types(client: Client, member: dict[str, str], kind: str) -> None:
     """A body of another media type or charset is 415, and the answer says which to use."""
     headers = {**member, "Content-Type": kind}
-    told = await problem(
+    body = await problem(
         await client.post("/v1/notes", data=b'{"title": "a"}', headers=headers), 415, "unsupported-media-type"
     )
-    assert "application/json" in told["detail"] or "UTF-8" in told["detail"]
+    assert "application/json" in body["detail"] or "UTF-8" in body["detail"]
 
 
 async def test_patch_takes_both_media_types(client: Client, member: dict[str, str]) -> None:

@@ -65,9 +65,9 @@ async def test_openapi_operations(client: Client) -> None:
     change = document["paths"]["/v1/notes/{note_id}"]["patch"]
     assert make["security"] == [{"bearer": ["member"]}, {"bearer": ["support"]}]
     assert document["paths"]["/v1/ids"]["get"]["security"] == []
-    told = {parameter.get("name"): parameter for parameter in listing["parameters"]}
-    assert {"limit", "cursor", "sort", "day", "draft", "tags"} <= set(told)
-    assert told["day"]["schema"] == {"title": "Day", "type": "string", "format": "date"}
+    parameters = {parameter.get("name"): parameter for parameter in listing["parameters"]}
+    assert {"limit", "cursor", "sort", "day", "draft", "tags"} <= set(parameters)
+    assert parameters["day"]["schema"] == {"title": "Day", "type": "string", "format": "date"}
     assert set(make["responses"]) == {"201", "400", "401", "403", "409", "413", "415", "422", "429", "503"}
     assert set(change["responses"]) >= {"404", "412", "428"}
     assert set(change["requestBody"]["content"]) == {"application/json", "application/merge-patch+json"}
@@ -130,7 +130,7 @@ def test_prose_of_a_reference_is_text() -> None:
     evil = "<script>alert(1)</script> & `code`"
     operation = {"operationId": "a", "tags": [evil], "summary": evil, "description": evil, "security": []}
     schemas = {evil: {"type": "object", "properties": {evil: {"enum": [evil], "description": evil}}}}
-    shown = reference.reference(
+    page = reference.reference(
         {
             "info": {"title": evil, "version": evil, "summary": evil},
             "tags": [{"name": evil, "description": evil}],
@@ -138,8 +138,8 @@ def test_prose_of_a_reference_is_text() -> None:
             "components": {"schemas": schemas},
         }
     )
-    assert "<script" not in shown
-    assert "&amp; <code>code</code>" in shown
+    assert "<script" not in page
+    assert "&amp; <code>code</code>" in page
 
 
 async def test_problem_types_lead_somewhere(client: Client) -> None:

@@ -9,7 +9,7 @@ from bridge.services.operations.dead_letters import Operations
 from tests.support.journey import Journey
 from tests.support.statements import completed
 
-EVERY = DeadLetterFilter()
+ANY_LETTER = DeadLetterFilter()
 NEWEST = [("failed_at", True)]
 
 
@@ -20,6 +20,6 @@ async def bad(bridge: Journey, count: int = 1) -> list[bytes]:
     return bodies
 
 
-async def ids(ops: Operations, asked: DeadLetterFilter = EVERY) -> list[str]:
+async def ids(ops: Operations, letter_filter: DeadLetterFilter = ANY_LETTER) -> list[str]:
     """The ids of the letters that are listed."""
-    return [letter["_id"] for letter in (await ops.list(asked, [("failed_at", False)], 200, None)).items]
+    return [letter["_id"] for letter in (await ops.list(letter_filter, [("failed_at", False)], 200, None)).items]

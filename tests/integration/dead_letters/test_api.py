@@ -25,30 +25,32 @@ async def test_the_api_shows_masked_and_notes_who_reveals(bridge: Journey, ops: 
     _, page = await call("GET", "/v1/ops/dead-letters")
     (row,) = page["items"]
     assert (page["total"], row["reason"], "body" in row) == (1, "invalid_statement", False)
-    status, shown = await call("GET", f"/v1/ops/dead-letters/{row['id']}")
-    assert (status, shown["shown"]) == (200, "masked")
-    assert shown["body"]["verb"]["id"] == statement["verb"]["id"]
-    assert shown["body"]["actor"] == {"name": "•••", "mbox": "•••"}
-    assert not any(secret in str(shown) for secret in ("Sam", "sam@", "diary", "Working with grief"))
+    status, answer = await call("GET", f"/v1/ops/dead-letters/{row['id']}")
+    assert (status, answer["shown"]) == (200, "masked")
+    assert answer["body"]["verb"]["id"] == statement["verb"]["id"]
+    assert answer["body"]["actor"] == {"name": "•••", "mbox": "•••"}
+    assert not any(secret in str(answer) for secret in ("Sam", "sam@", "diary", "Working with grief"))
     with capture_logs() as lines:
-        _, revealed = await call("GET", f"/v1/ops/dead-letters/{row['id']}?reveal=true")
-    assert (revealed["shown"], revealed["body"]) == ("revealed", statement)
-    (noted,) = (await bridge.services.access.history("m-sam", 10, None)).items
-    assert (noted["right"], noted["parts"]) == ({"kind": "operations", "id": row["id"]}, ["dead_letter"])
-    assert "the operations team read a message about what you completed" in noted["text"]
+        _, full_letter = await call("GET", f"/v1/ops/dead-letters/{row['id']}?reveal=true")
+    assert (full_letter["shown"], full_letter["body"]) == ("revealed", statement)
+    (access_row,) = (await bridge.services.access.history("m-sam", 10, None)).items
+    assert (access_row["right"], access_row["parts"]) == ({"kind": "operations", "id": row["id"]}, ["dead_letter"])
+    assert "the operations team read a message about what you completed" in access_row["text"]
     assert "sam@" not in str(lines)
 
 
-@pytest.mark.parametrize(("levels", "shown"), [(190, "masked"), (300, "unreadable"), (900, "unreadable")])
-async def test_a_deep_letter_is_shown(bridge: Journey, ops: Operations, call: Calls, levels: int, shown: str) -> None:
+@pytest.mark.parametrize(("levels", "body_text"), [(190, "masked"), (300, "unreadable"), (900, "unreadable")])
+async def test_a_deep_letter_is_shown(
+    bridge: Journey, ops: Operations, call: Calls, levels: int, body_text: str
+) -> None:
     """What is nested too deep to be shown masked is told to be unreadable; revealed, it is the text that it is."""
     text = '{"a":' * levels + "1" + "}" * levels
     await bridge.settled(await bridge.publish([text.encode()]))
     (letter_id,) = await ids(ops)
     status, answer = await call("GET", f"/v1/ops/dead-letters/{letter_id}")
-    assert (status, answer["shown"]) == (200, shown)
+    assert (status, answer["shown"]) == (200, body_text)
     status, answer = await call("GET", f"/v1/ops/dead-letters/{letter_id}?reveal=true")
-    assert (status, answer["body"] == text) == (200, shown == "unreadable")
+    assert (status, answer["body"] == text) == (200, body_text == "unreadable")
 
 
 async def test_a_reveal_is_noted_for_whom_it_is_about_now(bridge: Journey, ops: Operations, call: Calls) -> None:
@@ -61,39 +63,39 @@ async def test_a_reveal_is_noted_for_whom_it_is_about_now(bridge: Journey, ops: 
     await bridge.add_member("m-new", member("77"))
     await call("GET", f"/v1/ops/dead-letters/{letter_id}?reveal=true")
     history = bridge.services.access.history
-    assert [(await history(who, 10, None)).total for who in ("m-old", "m-new")] == [1, 1]
+    assert [(await history(member_id, 10, None)).total for member_id in ("m-old", "m-new")] == [1, 1]
 
 
 async def test_the_api_replays_and_discards(bridge: Journey, ops: Operations, call: Calls) -> None:
     """By id and by filter; a letter that is gone is missing; nothing chosen is a mistake; others may not."""
     await bad(bridge, 4)
     first, second, *_ = await ids(ops)
-    status, done = await call("POST", f"/v1/ops/dead-letters/{first}/discard")
-    assert (status, done["discarded"]) == (200, 1)
+    status, body = await call("POST", f"/v1/ops/dead-letters/{first}/discard")
+    assert (status, body["discarded"]) == (200, 1)
     assert (await call("POST", f"/v1/ops/dead-letters/{first}/discard"))[1]["missing"] == [first]
     assert (await call("GET", f"/v1/ops/dead-letters/{first}"))[0] == 404
     assert (await call("POST", f"/v1/ops/dead-letters/{second}/replay"))[1]["replayed"] == 1
     status, problem = await call("POST", "/v1/ops/dead-letters/discard", {})
     assert (status, "all: true" in problem["errors"][0]["message"]) == (422, True)
-    _, done = await call("POST", "/v1/ops/dead-letters/discard", {"reason": "invalid_statement", "younger_than": "1h"})
-    assert done["discarded"] >= 2
+    _, body = await call("POST", "/v1/ops/dead-letters/discard", {"reason": "invalid_statement", "younger_than": "1h"})
+    assert body["discarded"] >= 2
     assert (await call.by("m-1", "member")("GET", "/v1/ops/dead-letters"))[0] == 403
 
 
 async def test_pages_of_letters_neither_repeat_nor_skip(bridge: Journey, ops: Operations, call: Calls) -> None:
     """All pages together hold every letter once, in both directions."""
     await bad(bridge, 7)
-    everything = await ids(ops)
-    for sort, expected in (("failed_at", everything), ("-failed_at", everything[::-1])):
-        found: list[str] = []
+    all_ids = await ids(ops)
+    for sort, expected in (("failed_at", all_ids), ("-failed_at", all_ids[::-1])):
+        letter_ids: list[str] = []
         cursor = ""
         while True:
             _, page = await call("GET", f"/v1/ops/dead-letters?limit=3&sort={quote(sort)}{cursor}")
-            found += [row["id"] for row in page["items"]]
+            letter_ids += [row["id"] for row in page["items"]]
             if page["next"] is None:
                 break
             cursor = f"&cursor={page['next']}"
-        assert found == expected
+        assert letter_ids == expected
 
 
 async def test_the_queues_and_the_parked_are_told(bridge: Journey, ops: Operations, call: Calls) -> None:
@@ -101,11 +103,11 @@ async def test_the_queues_and_the_parked_are_told(bridge: Journey, ops: Operatio
     await bridge.send(completed(actor=account("nobody")), completed(actor={"mbox": "mailto:no@example.org"}))
     await bad(bridge, 2)
     assert len(await ids(ops)) == 2
-    _, told = await call("GET", "/v1/ops/queues")
-    found = {row["name"]: row for row in told["items"]}
-    assert (found["dead_letters"]["depth"], found["completions"]["consumers"]) == (2, 1)
-    assert found["dead_letters"]["oldest_age"] < 60
-    assert (found["parked"]["depth"], told["dead_letters_by_reason"]) == (2, {"invalid_statement": 2})
+    _, body = await call("GET", "/v1/ops/queues")
+    queues = {row["name"]: row for row in body["items"]}
+    assert (queues["dead_letters"]["depth"], queues["completions"]["consumers"]) == (2, 1)
+    assert queues["dead_letters"]["oldest_age"] < 60
+    assert (queues["parked"]["depth"], body["dead_letters_by_reason"]) == (2, {"invalid_statement": 2})
     _, first = await call("GET", "/v1/ops/parked?limit=1")
     _, rest = await call("GET", f"/v1/ops/parked?limit=1&cursor={first['next']}")
     kinds = {row["identifier"] for row in (*first["items"], *rest["items"])}

@@ -19,7 +19,7 @@ from bridge.domain.privacy.access import Reader
 from bridge.errors import Unavailable
 from bridge.services.operations.dead_letters import Operations
 from bridge.settings import Settings
-from tests.integration.dead_letters.letters import EVERY, NEWEST, bad, ids
+from tests.integration.dead_letters.letters import ANY_LETTER, NEWEST, bad, ids
 from tests.support.journey import Journey, journey, publish_raw
 from tests.support.statements import activity_of, completed, member
 from tests.support.storage import storage
@@ -29,8 +29,8 @@ async def test_looking_at_letters_leaves_the_queue_as_it_is(bridge: Journey, ops
     """Listing and showing, however often, takes nothing from the queue and spends no delivery."""
     bodies = await bad(bridge, 3)
     for _ in range(25):
-        shown = await ops.list(EVERY, NEWEST, 50, None)
-        await ops.show(shown.items[0]["_id"])
+        page = await ops.list(ANY_LETTER, NEWEST, 50, None)
+        await ops.show(page.items[0]["_id"])
     letters = await bridge.dead_letters()
     assert [letter.body for letter in letters] == bodies
     assert not any(letter.headers.get("x-delivery-count") for letter in letters)
@@ -44,14 +44,14 @@ async def test_a_replay_puts_the_message_back_as_it_was(bridge: Journey, ops: Op
     conflict = orjson.dumps({**statement, "object": activity_of("course/2")})
     (key,) = await bridge.publish([conflict], content_encoding="identity")
     await bridge.settled([key])
-    tapped = await bridge.channel.declare_queue(exclusive=True)
-    await tapped.bind(bridge.topology.statements, "#")
+    tap = await bridge.channel.declare_queue(exclusive=True)
+    await tap.bind(bridge.topology.statements, "#")
     await storage(bridge.services).drop("statements", "log_entries", "outbox")
     del bridge.outcomes[key]
-    done = await ops.replay(DeadLetterFilter(reason="conflict"))
+    result = await ops.replay(DeadLetterFilter(reason="conflict"))
     ((outcome,),) = await bridge.settled([key])
-    again = await tapped.get()
-    assert (done.replayed, done.refused, outcome.disposition.value) == (1, [], "recorded")
+    again = await tap.get()
+    assert (result.replayed, result.refused, outcome.disposition.value) == (1, [], "recorded")
     assert (again.body, again.routing_key, again.correlation_id) == (conflict, "statement.completed", key)
     assert (again.content_encoding, set(again.headers)) == ("identity", {"timestamp_in_ms"})
     assert await ids(ops) == await bridge.dead_letters() == []
@@ -70,17 +70,17 @@ async def test_a_letter_that_fails_again_is_a_new_letter(bridge: Journey, ops: O
     assert [letter.body for letter in await bridge.dead_letters()] == [body]
 
 
-@pytest.mark.parametrize("chosen", [0, 60, 119])
-async def test_a_discard_removes_the_chosen_and_keeps_the_others(bridge: Journey, ops: Operations, chosen: int) -> None:
+@pytest.mark.parametrize("index", [0, 60, 119])
+async def test_a_discard_removes_the_chosen_and_keeps_the_others(bridge: Journey, ops: Operations, index: int) -> None:
     """One letter is removed from wherever it stands in the queue; all others stay, byte for byte."""
     bodies = await bad(bridge, 120)
-    everything = dict.fromkeys(bodies)
+    all_ids = dict.fromkeys(bodies)
     for letter_id in await ids(ops):
-        shown = await ops.show(letter_id, reveal_to=Reader("test", ("ops",), "test", "test"))
-        if orjson.dumps(shown["body"]) == bodies[chosen]:
+        page = await ops.show(letter_id, reveal_to=Reader("test", ("ops",), "test", "test"))
+        if orjson.dumps(page["body"]) == bodies[index]:
             assert (await ops.discard(DeadLetterFilter(ids=(letter_id,)))).discarded == 1
-    del everything[bodies[chosen]]
-    assert sorted(letter.body for letter in await bridge.dead_letters()) == sorted(everything)
+    del all_ids[bodies[index]]
+    assert sorted(letter.body for letter in await bridge.dead_letters()) == sorted(all_ids)
 
 
 async def test_letters_are_renewed_before_their_deliveries_are_spent(bridge: Journey, ops: Operations) -> None:
@@ -105,17 +105,17 @@ async def test_the_mirror_follows_what_others_do_to_the_queue(bridge: Journey, o
     bodies = await bad(bridge, 3)
     assert len(await ids(ops)) == 3
     queue = await bridge.channel.get_queue(bridge.topology.dead_queue)
-    taken = await queue.get(no_ack=True)
+    message = await queue.get(no_ack=True)
     assert len(await ids(ops)) == 2
     await storage(bridge.services).drop("dead_letters")
     assert len(await ids(ops)) == 2
-    assert [taken.body, *[letter.body for letter in await bridge.dead_letters()]] == bodies
+    assert [message.body, *[letter.body for letter in await bridge.dead_letters()]] == bodies
 
 
 async def test_the_same_letter_twice_is_listed_once(bridge: Journey, ops: Operations) -> None:
     """Two equal statements in one array are two messages and one letter; both go with it."""
-    one = b'{"verb":7}'
-    await bridge.settled(await bridge.publish([b"[" + one + b"," + one + b"]"]))
+    body = b'{"verb":7}'
+    await bridge.settled(await bridge.publish([b"[" + body + b"," + body + b"]"]))
     (letter_id,) = await ids(ops)
     assert (await ops.discard(DeadLetterFilter(ids=(letter_id,)))).discarded == 2
     assert await bridge.dead_letters() == []
@@ -133,13 +133,13 @@ async def test_what_rabbitmq_itself_put_aside_is_exhausted(bridge: Journey, ops:
     await bridge.settled([key])
     await (await aside.get()).reject(requeue=False)
     await aside.unbind(bridge.topology.statements, "statement.completed")
-    tapped = await bridge.channel.declare_queue(exclusive=True)
-    await tapped.bind(bridge.topology.statements, "#")
-    (letter,) = (await ops.list(EVERY, NEWEST, 50, None)).items
+    tap = await bridge.channel.declare_queue(exclusive=True)
+    await tap.bind(bridge.topology.statements, "#")
+    (letter,) = (await ops.list(ANY_LETTER, NEWEST, 50, None)).items
     assert (letter["reason"], letter["routing_key"]) == ("exhausted", "statement.completed")
     assert letter["exchange"] == bridge.topology.statements
     assert (await ops.replay(DeadLetterFilter(ids=(letter["_id"],)))).replayed == 1
-    again = await tapped.get()
+    again = await tap.get()
     assert (again.body, again.message_id) == (orjson.dumps(statement), "their-own")
     expected = {"traceparent": "00-1-2-3", "timestamp_in_ms": 0, "x-replayed": True}
     assert {**again.headers, "timestamp_in_ms": 0} == expected
@@ -156,7 +156,7 @@ async def test_a_replay_of_what_failed_is_recorded_and_told(
         assert outcome.reason == "exhausted"
         assert await first.log("m-1") == []
     async with journey(settings) as second:
-        assert (await second.services.operations.replay(EVERY)).replayed == 1
+        assert (await second.services.operations.replay(ANY_LETTER)).replayed == 1
         async with asyncio.timeout(30):
             while not (events := await second.services.stores.outbox.pending(9)):
                 await asyncio.sleep(0.05)
@@ -172,10 +172,10 @@ async def test_a_letter_that_nobody_takes_back_stays(bridge: Journey, ops: Opera
     """A replay to an exchange that is not ours, or that no queue is bound to, is refused, and the letter is kept."""
     headers: dict[str, Any] = {"x-reason": "exhausted", "x-original-routing-key": "statement.unheard"}
     for number, exchange in enumerate((bridge.topology.statements, "amq.topic", "")):
-        told = {**headers, "x-original-exchange": exchange}
-        await publish_raw(bridge.settings, bridge.topology.dead_letters, "", b"%d" % number, headers=told)
-    done = await ops.replay(EVERY)
-    assert (done.replayed, len(done.refused)) == (0, 3)
+        letter_headers = {**headers, "x-original-exchange": exchange}
+        await publish_raw(bridge.settings, bridge.topology.dead_letters, "", b"%d" % number, headers=letter_headers)
+    result = await ops.replay(ANY_LETTER)
+    assert (result.replayed, len(result.refused)) == (0, 3)
     assert [letter.body for letter in await bridge.dead_letters()] == [b"0", b"1", b"2"]
 
 
@@ -190,16 +190,16 @@ async def test_a_letter_that_nobody_takes_back_stays(bridge: Journey, ops: Opera
 )
 async def test_a_strangers_letter_is_listed(bridge: Journey, ops: Operations, headers: dict[str, Any]) -> None:
     """Headers that nobody of ours writes spoil no list, and no replay of others."""
-    told = {"x-original-exchange": bridge.topology.statements, **headers}
-    await publish_raw(bridge.settings, bridge.topology.dead_letters, "", b"{}", headers=told)
+    letter_headers = {"x-original-exchange": bridge.topology.statements, **headers}
+    await publish_raw(bridge.settings, bridge.topology.dead_letters, "", b"{}", headers=letter_headers)
     (letter_id,) = await ids(ops)
-    assert (await ops.replay(EVERY)).refused == [letter_id]
+    assert (await ops.replay(ANY_LETTER)).refused == [letter_id]
 
 
-@pytest.mark.parametrize("told", ["x" * 300, "é" * 200, {"a": 1}, 7])
-async def test_a_correlation_header_that_is_none_stops_nothing(bridge: Journey, ops: Operations, told: Any) -> None:
+@pytest.mark.parametrize("expected", ["x" * 300, "é" * 200, {"a": 1}, 7])
+async def test_a_correlation_header_that_is_none_stops_nothing(bridge: Journey, ops: Operations, expected: Any) -> None:
     """What would not fit the property is not taken for a correlation id: the letter gets the one of its body."""
-    headers = {"x-correlation-id": told}
+    headers = {"x-correlation-id": expected}
     await publish_raw(bridge.settings, bridge.topology.statements, "statement.completed", b"no JSON", headers=headers)
     async with asyncio.timeout(10):
         while not (letters := await bridge.dead_letters()):
@@ -219,13 +219,13 @@ async def test_an_interrupted_replay_loses_nothing(
     await bridge.add_member("m-1", member())
     statements = [completed(activity=f"course/{number}") for number in range(3)]
     for body in map(orjson.dumps, statements):
-        told = {
+        fields = {
             "x-reason": "exhausted",
             "x-original-exchange": bridge.topology.statements,
             "x-original-routing-key": "statement.completed",
             "x-correlation-id": statements[0]["id"],
         }
-        await publish_raw(bridge.settings, bridge.topology.dead_letters, "", body, headers=told)
+        await publish_raw(bridge.settings, bridge.topology.dead_letters, "", body, headers=fields)
     assert len(await ids(ops)) == 3
 
     put_back, settle = dead_queue._Pass._put_back, dead_queue._Pass._settle  # pyright: ignore[reportPrivateUsage] - the steps
@@ -245,12 +245,12 @@ async def test_an_interrupted_replay_loses_nothing(
         else:
             cut.setattr(dead_queue._Pass, "_put_back", cut_put_back)  # pyright: ignore[reportPrivateUsage] - as above
         with suppress(Cut, ExceptionGroup):
-            await ops.replay(EVERY)
-    await ops.replay(EVERY)
+            await ops.replay(ANY_LETTER)
+    await ops.replay(ANY_LETTER)
     assert await ids(ops) == await bridge.dead_letters() == []
-    wanted = [statement["id"] for statement in statements]
+    expected_ids = [statement["id"] for statement in statements]
     async with asyncio.timeout(30):
-        while len(ledger := await bridge.services.stores.lrs.ledger.rows_of(wanted)) < 3:
+        while len(ledger := await bridge.services.stores.lrs.ledger.rows_of(expected_ids)) < 3:
             await asyncio.sleep(0.05)
     assert {row.get("disposition") for row in ledger.values()} == {"recorded"}
 
@@ -261,7 +261,7 @@ async def test_two_replays_at_once_deal_with_each_letter_once(bridge: Journey, o
     keys = list(bridge.outcomes)
     assert len(await ids(ops)) == 10
     bridge.outcomes.clear()
-    first, second = await asyncio.gather(ops.replay(EVERY), ops.replay(EVERY))
+    first, second = await asyncio.gather(ops.replay(ANY_LETTER), ops.replay(ANY_LETTER))
     await bridge.settled(keys)
     assert first.replayed + second.replayed >= 10
     assert {letter.body for letter in await bridge.dead_letters()} == set(bodies)
@@ -271,12 +271,12 @@ async def test_a_pass_waits_for_its_turn_and_says_so(bridge: Journey, monkeypatc
     """While another process makes a pass, a replay waits, and in the end asks to be tried again."""
     await bad(bridge)
     monkeypatch.setattr(dead_queue, "WAIT_FOR_TURN", 0.3)
-    async with connection(bridge.settings, "another pass") as opened:
-        assert await dead_queue.acquire_within(opened, f"{bridge.topology.dead_queue}.pass", 1)
+    async with connection(bridge.settings, "another pass") as broker:
+        assert await dead_queue.acquire_within(broker, f"{bridge.topology.dead_queue}.pass", 1)
         with pytest.raises(Unavailable, match="Another replay"):
-            await bridge.services.operations.replay(EVERY)
+            await bridge.services.operations.replay(ANY_LETTER)
     monkeypatch.undo()
-    assert (await bridge.services.operations.discard(EVERY)).discarded == 1
+    assert (await bridge.services.operations.discard(ANY_LETTER)).discarded == 1
 
 
 async def test_filters_choose_by_reason_age_and_member(bridge: Journey, ops: Operations) -> None:
@@ -302,16 +302,16 @@ async def test_filters_choose_by_reason_age_and_member(bridge: Journey, ops: Ope
 async def test_a_long_queue_is_passed_over_in_parts(bridge: Journey, ops: Operations) -> None:
     """More letters than are held at once are all dealt with, in order."""
     bodies = await bad(bridge, 3 * AT_ONCE + 1)
-    tapped = await bridge.channel.declare_queue(exclusive=True)
-    await tapped.bind(bridge.topology.statements, "#")
-    assert (await ops.replay(EVERY)).replayed == len(bodies)
-    arrived: list[bytes] = []
+    tap = await bridge.channel.declare_queue(exclusive=True)
+    await tap.bind(bridge.topology.statements, "#")
+    assert (await ops.replay(ANY_LETTER)).replayed == len(bodies)
+    messages: list[bytes] = []
 
     async def take(message: aio_pika.abc.AbstractIncomingMessage) -> None:
-        arrived.append(message.body)
+        messages.append(message.body)
 
-    await tapped.consume(take, no_ack=True)
+    await tap.consume(take, no_ack=True)
     async with asyncio.timeout(30):
-        while len(arrived) < len(bodies):
+        while len(messages) < len(bodies):
             await asyncio.sleep(0.05)
-    assert sorted(arrived) == sorted(bodies)  # two parts can change places, seen once in many runs
+    assert sorted(messages) == sorted(bodies)  # two parts can change places, seen once in many runs

@@ -45,11 +45,11 @@ class Lrs:
     ) -> ClientResponse:
         """Make one call."""
         secret = base64.b64encode(f"{self.key}:secret".encode()).decode()
-        given = {"Authorization": f"Basic {secret}", "X-Experience-API-Version": self.version}
+        credentials = {"Authorization": f"Basic {secret}", "X-Experience-API-Version": self.version}
         if json is not None:
-            data, given["Content-Type"] = orjson.dumps(json), JSON
-        sent = {name: value for name, value in {**given, **(headers or {})}.items() if value}
-        return await self.http.request(method, f"/xapi/{path}", params=params, data=data, headers=sent)
+            data, credentials["Content-Type"] = orjson.dumps(json), JSON
+        request_headers = {name: value for name, value in {**credentials, **(headers or {})}.items() if value}
+        return await self.http.request(method, f"/xapi/{path}", params=params, data=data, headers=request_headers)
 
     async def post(self, statements: Any) -> list[str]:
         """Store statements and return their ids."""
@@ -64,7 +64,7 @@ class Lrs:
         while True:
             assert answer.status == 200, await answer.text()
             page = await answer.json()
-            ids += [one["id"] for one in page["statements"]]
+            ids += [statement["id"] for statement in page["statements"]]
             if not page["more"]:
                 return ids
             answer = await self.call("GET", page["more"].removeprefix("/xapi/"))
@@ -98,13 +98,13 @@ def agent(name: str) -> dict[str, Any]:
 
 def statement(name: str = "ada", verb: str = "read", path: str = "book", **extra: Any) -> dict[str, Any]:
     """A statement; ``extra`` replaces top-level properties, and None removes one."""
-    made: dict[str, Any] = {
+    credential: dict[str, Any] = {
         "actor": agent(name),
         "verb": {"id": f"https://verbs.example.org/{verb}"},
         "object": {"id": f"https://things.example.org/{path}"},
         **extra,
     }
-    return {key: value for key, value in made.items() if value is not None}
+    return {key: value for key, value in credential.items() if value is not None}
 
 
 def voiding(target: str) -> dict[str, Any]:
@@ -138,5 +138,5 @@ def part(data: bytes, **headers: str) -> tuple[dict[str, str], bytes]:
         "Content-Transfer-Encoding": "binary",
         "X-Experience-API-Hash": hashlib.sha256(data).hexdigest(),
     }
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return {name: value for name, value in {**usual, **named}.items() if value}, data
+    header_fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    return {name: value for name, value in {**usual, **header_fields}.items() if value}, data

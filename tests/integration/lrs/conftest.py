@@ -30,27 +30,27 @@ SCOPES = {
 async def lrs_settings(settings: Settings, tmp_path: Path) -> Settings:
     """Settings with a credentials file: for each name in ``SCOPES`` a key of that name, its secret ``secret``."""
     file = tmp_path / "credentials.json"
-    hashed = hash_secret("secret")
+    secret_hash = hash_secret("secret")
     entries: list[dict[str, Any]] = [
         {
             "key": name,
-            "secret_hash": hashed,
+            "secret_hash": secret_hash,
             "authority": {"account": {"homePage": "https://lrs.example.org", "name": name}},
             "scopes": scopes,
         }
         for name, scopes in SCOPES.items()
     ]
     file.write_text(json.dumps(entries))
-    told = {name: getattr(settings, name) for name in settings.model_fields_set}
-    return load(**{**told, "lrs_credentials_file": file})
+    fields = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return load(**{**fields, "lrs_credentials_file": file})
 
 
 @pytest.fixture
 async def services(lrs_settings: Settings) -> AsyncGenerator[wiring.Services]:
     """The services over a prepared store."""
-    async with wiring.services(lrs_settings) as built:
-        await built.stores.lrs.prepare()
-        yield built
+    async with wiring.services(lrs_settings) as live_services:
+        await live_services.stores.lrs.prepare()
+        yield live_services
 
 
 @pytest.fixture

@@ -65,8 +65,8 @@ async def test_each_scope_allows_what_it_names(lrs: Lrs) -> None:
         "state": ("POST", "activities/state", STATE, {}),
         "profile": ("POST", "agents/profile", {"agent": ADA, "profileId": "one"}, {}),
     }
-    allowed = {"all": set(calls), "content": {"write", "read", "state"}, "reader": {"read"}, "profiles": {"profile"}}
-    for key, may in allowed.items():
+    rights = {"all": set(calls), "content": {"write", "read", "state"}, "reader": {"read"}, "profiles": {"profile"}}
+    for key, may in rights.items():
         for name, (method, path, params, body) in calls.items():
             answer = await lrs.as_(key).call(method, path, params, json=body)
             assert (answer.status == 403) is (name not in may), (key, name, answer.status)
@@ -74,43 +74,49 @@ async def test_each_scope_allows_what_it_names(lrs: Lrs) -> None:
 
 async def test_a_reader_of_their_own_sees_nothing_else(lrs: Lrs) -> None:
     """With statements/read/mine only what was stored with the same authority is found, in lists or alone."""
-    (theirs,) = await lrs.post(statement())
-    (mine,) = await lrs.as_("content").post(statement())
+    (foreign_id,) = await lrs.post(statement())
+    (own_id,) = await lrs.as_("content").post(statement())
     content = lrs.as_("content")
-    assert await content.find() == [mine]
-    assert await content.find(agent=ADA, verb="https://verbs.example.org/read") == [mine]
-    assert (await content.call("GET", "statements", {"statementId": theirs})).status == 404
-    assert await lrs.as_("reader").find() == [mine, theirs]
+    assert await content.find() == [own_id]
+    assert await content.find(agent=ADA, verb="https://verbs.example.org/read") == [own_id]
+    assert (await content.call("GET", "statements", {"statementId": foreign_id})).status == 404
+    assert await lrs.as_("reader").find() == [own_id, foreign_id]
 
 
 async def test_a_credential_voids_only_what_it_stored(lrs: Lrs) -> None:
     """A credential without ``all`` gets 403 for voiding what another stored, and may void its own."""
-    (theirs,) = await lrs.post(statement())
-    (mine,) = await lrs.as_("content").post(statement())
-    assert (await lrs.as_("content").call("POST", "statements", json=voiding(theirs))).status == 403
-    await lrs.as_("content").post(voiding(mine))
-    assert (await lrs.call("GET", "statements", {"statementId": theirs})).status == 200
+    (foreign_id,) = await lrs.post(statement())
+    (own_id,) = await lrs.as_("content").post(statement())
+    assert (await lrs.as_("content").call("POST", "statements", json=voiding(foreign_id))).status == 403
+    await lrs.as_("content").post(voiding(own_id))
+    assert (await lrs.call("GET", "statements", {"statementId": foreign_id})).status == 200
 
 
 async def test_what_another_stores_is_not_voided_before_it_comes(lrs: Lrs) -> None:
     """Nor may a credential without ``all`` void what is still to come, unless it comes in the same batch."""
-    theirs, mine = statement(id=new_id()), statement(id=new_id())
-    assert (await lrs.as_("content").call("POST", "statements", json=voiding(theirs["id"]))).status == 403
-    await lrs.post(theirs)
-    again = await lrs.as_("content").call("POST", "statements", json=[theirs, voiding(theirs["id"])])
+    foreign_statement, own_statement = statement(id=new_id()), statement(id=new_id())
+    assert (await lrs.as_("content").call("POST", "statements", json=voiding(foreign_statement["id"]))).status == 403
+    await lrs.post(foreign_statement)
+    again = await lrs.as_("content").call(
+        "POST", "statements", json=[foreign_statement, voiding(foreign_statement["id"])]
+    )
     assert again.status == 403, "theirs sent once more does not become mine"
-    assert (await lrs.call("GET", "statements", {"statementId": str(theirs["id"])})).status == 200
-    await lrs.as_("content").post([mine, voiding(mine["id"])])
-    assert (await lrs.call("GET", "statements", {"voidedStatementId": str(mine["id"])})).status == 200
+    assert (await lrs.call("GET", "statements", {"statementId": str(foreign_statement["id"])})).status == 200
+    await lrs.as_("content").post([own_statement, voiding(own_statement["id"])])
+    assert (await lrs.call("GET", "statements", {"voidedStatementId": str(own_statement["id"])})).status == 200
 
 
 async def test_what_is_known_of_activities_and_agents(lrs: Lrs) -> None:
     """An Activity is answered with all that its definitions say; a Person with the names that statements gave."""
-    named = {"id": "https://things.example.org/1", "definition": {"name": {"en": "One"}}}
+    activity = {"id": "https://things.example.org/1", "definition": {"name": {"en": "One"}}}
     french = {"id": "https://things.example.org/1", "definition": {"name": {"fr": "Un"}}}
-    await lrs.post([statement(actor={**agent("ada"), "name": "Ada"}, object=named), statement(object=french)])
-    answer = await lrs.call("GET", "activities", {"activityId": str(named["id"])})
-    assert await answer.json() == {"objectType": "Activity", **named, "definition": {"name": {"en": "One", "fr": "Un"}}}
+    await lrs.post([statement(actor={**agent("ada"), "name": "Ada"}, object=activity), statement(object=french)])
+    answer = await lrs.call("GET", "activities", {"activityId": str(activity["id"])})
+    assert await answer.json() == {
+        "objectType": "Activity",
+        **activity,
+        "definition": {"name": {"en": "One", "fr": "Un"}},
+    }
     unknown = await lrs.call("GET", "activities", {"activityId": "https://things.example.org/none"})
     assert await unknown.json() == {"objectType": "Activity", "id": "https://things.example.org/none"}
     person = {"objectType": "Person", "account": [agent("ada")["account"]]}
@@ -126,10 +132,10 @@ async def test_too_many_calls_are_429(
     aiohttp_client: Callable[..., Awaitable[TestClient[Any, Any]]],
 ) -> None:
     """Beyond the limit a credential waits as long as it is told, and others do not."""
-    limited = lrs_settings.model_copy(update={"lrs_rate_limit": "5/minute"})
-    lrs = Lrs(await aiohttp_client(Server(create_app(limited, parts(services, limited)))))
+    limited_settings = lrs_settings.model_copy(update={"lrs_rate_limit": "5/minute"})
+    lrs = Lrs(await aiohttp_client(Server(create_app(limited_settings, parts(services, limited_settings)))))
     answers = await asyncio.gather(*[lrs.call("GET", "statements") for _ in range(6)])
-    refused = [answer for answer in answers if answer.status == 429]
-    assert len(refused) == 1
-    assert int(refused[0].headers["Retry-After"]) > 0
+    refusals = [answer for answer in answers if answer.status == 429]
+    assert len(refusals) == 1
+    assert int(refusals[0].headers["Retry-After"]) > 0
     assert (await lrs.as_("reader").call("GET", "statements")).status == 200

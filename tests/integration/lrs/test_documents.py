@@ -14,10 +14,10 @@ from aiohttp import ClientResponse
 from tests.integration.lrs.client import JSON, Lrs, agent
 
 ADA = orjson.dumps(agent("ada")).decode()
-THING = "https://things.example.org/book"
+ACTIVITY_ID = "https://things.example.org/book"
 RESOURCES = {
-    "activities/state": ({"activityId": THING, "agent": ADA}, "stateId"),
-    "activities/profile": ({"activityId": THING}, "profileId"),
+    "activities/state": ({"activityId": ACTIVITY_ID, "agent": ADA}, "stateId"),
+    "activities/profile": ({"activityId": ACTIVITY_ID}, "profileId"),
     "agents/profile": ({"agent": ADA}, "profileId"),
 }
 
@@ -28,16 +28,16 @@ class Desk:
 
     lrs: Lrs
     path: str
-    named: dict[str, str]
+    query: dict[str, str]
     key: str
 
     async def call(
         self, method: str, name: str | None = "one", body: bytes | None = None, **headers: str
     ) -> ClientResponse:
         """Make one call; ``headers`` are named with underscores."""
-        params = self.named | ({self.key: name} if name else {})
-        given = {"Content-Type": JSON, **{key.replace("_", "-"): value for key, value in headers.items()}}
-        return await self.lrs.call(method, self.path, params, data=body, headers=given)
+        params = self.query | ({self.key: name} if name else {})
+        options = {"Content-Type": JSON, **{key.replace("_", "-"): value for key, value in headers.items()}}
+        return await self.lrs.call(method, self.path, params, data=body, headers=options)
 
     async def read(self) -> tuple[bytes, str]:
         """Return the document and its ETag."""
@@ -84,11 +84,11 @@ async def test_tags_are_compared_as_the_specification_says(desk: Desk, method: s
     """In quotes an asterisk is a tag like any other; If-Match compares strongly, the other weakly (RFC 9110 §13.1)."""
     assert (await desk.call("PUT", body=b'{"a":1}', If_None_Match='"*"')).status == 204
     body, tag = await desk.read()
-    for given in ('"*"', f"W/{tag}", f'"*", W/{tag}', 'W/"*"'):
-        assert (await desk.call(method, body=b'{"a":2}', If_Match=given)).status == 412, given
-    for given in (tag, f"W/{tag}", f'"*", W/{tag}', "*"):
-        assert (await desk.call(method, body=b'{"a":2}', If_None_Match=given)).status == 412, given
-        assert (await desk.call("GET", If_None_Match=given)).status == 304, given
+    for tags in ('"*"', f"W/{tag}", f'"*", W/{tag}', 'W/"*"'):
+        assert (await desk.call(method, body=b'{"a":2}', If_Match=tags)).status == 412, tags
+    for if_match in (tag, f"W/{tag}", f'"*", W/{tag}', "*"):
+        assert (await desk.call(method, body=b'{"a":2}', If_None_Match=if_match)).status == 412, if_match
+        assert (await desk.call("GET", If_None_Match=if_match)).status == 304, if_match
     assert (await desk.call("GET", If_None_Match='"*"')).status == 200
     assert await desk.read() == (body, tag)
     assert (await desk.call(method, body=b'{"a":2}', If_Match=f'W/"x", {tag}')).status == 204
@@ -127,30 +127,30 @@ async def test_what_cannot_be_merged_is_refused(desk: Desk) -> None:
     deep = b'{"a":' + b"[" * 300 + b"]" * 300 + b"}"
     assert [(await desk.call("POST", body=deep)).status for _ in range(2)] == [204, 400]
     assert (await desk.read())[0] == deep
-    most = 8 * 2**20  # BRIDGE_LRS_MAX_DOCUMENT_BYTES
-    found = [(await desk.call("POST", "long", body=b'{"%d":"%b"}' % (n, b"x" * 900_000))).status for n in range(10)]
-    assert found == [204] * 9 + [413]
-    assert 9 * 900_000 < len(await (await desk.call("GET", "long")).read()) <= most
+    limit = 8 * 2**20  # BRIDGE_LRS_MAX_DOCUMENT_BYTES
+    statuses = [(await desk.call("POST", "long", body=b'{"%d":"%b"}' % (n, b"x" * 900_000))).status for n in range(10)]
+    assert statuses == [204] * 9 + [413]
+    assert 9 * 900_000 < len(await (await desk.call("GET", "long")).read()) <= limit
 
 
 @pytest.mark.parametrize("kind", ["text/plain\r\nX-Evil: 1", "text/plain\n", "text/\u00e9", "text/\u2028"])
 async def test_a_content_type_that_no_header_can_hold_is_refused(lrs: Lrs, kind: str) -> None:
     """A form can hold a Content-Type that could not be answered again: it is 400, and nothing is stored."""
-    named, key = RESOURCES["activities/state"]
-    form = urlencode({**named, key: "one", "Content-Type": kind, "content": "text"}).encode()
-    sent = {"Content-Type": "application/x-www-form-urlencoded"}
-    assert (await lrs.call("POST", "activities/state?method=PUT", data=form, headers=sent)).status == 400
-    assert (await lrs.call("GET", "activities/state", {**named, key: "one"})).status == 404
+    query, key = RESOURCES["activities/state"]
+    form = urlencode({**query, key: "one", "Content-Type": kind, "content": "text"}).encode()
+    request_headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert (await lrs.call("POST", "activities/state?method=PUT", data=form, headers=request_headers)).status == 400
+    assert (await lrs.call("GET", "activities/state", {**query, key: "one"})).status == 404
 
 
 async def test_any_content_comes_through_a_form(lrs: Lrs) -> None:
     """The content of the alternate request syntax is decoded whole, however long, wherever an escape falls (§1.3)."""
-    named, key = RESOURCES["activities/state"]
+    query, key = RESOURCES["activities/state"]
     for text in ("a+b c&d=\u00e9%" + "\u20ac" * 50_000, "", "x" + "\u20ac" * 50_000, "xy" + "\u20ac" * 50_000):
-        form = urlencode({**named, key: "one", "Content-Type": "text/plain", "content": text}).encode()
-        sent = {"Content-Type": "application/x-www-form-urlencoded"}
-        assert (await lrs.call("POST", "activities/state?method=PUT", data=form, headers=sent)).status == 204
-        assert await (await lrs.call("GET", "activities/state", {**named, key: "one"})).text() == text
+        form = urlencode({**query, key: "one", "Content-Type": "text/plain", "content": text}).encode()
+        request_headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        assert (await lrs.call("POST", "activities/state?method=PUT", data=form, headers=request_headers)).status == 204
+        assert await (await lrs.call("GET", "activities/state", {**query, key: "one"})).text() == text
 
 
 async def test_merges_at_the_same_moment_all_count(desk: Desk) -> None:
@@ -165,36 +165,36 @@ async def test_ids_are_listed_since_a_time(desk: Desk) -> None:
     await desk.call("POST", "b", body=b"{}")
     await desk.call("POST", "a", body=b"{}")
     assert await (await desk.call("GET", None)).json() == ["a", "b"]
-    for since, found in (("2020-01-01T00:00:00Z", ["a", "b"]), ("2999-01-01T00:00:00Z", [])):
-        desk.named = {**desk.named, "since": since}
-        assert await (await desk.call("GET", None)).json() == found
-    desk.named = {**desk.named, "since": "then"}
+    for since, expected in (("2020-01-01T00:00:00Z", ["a", "b"]), ("2999-01-01T00:00:00Z", [])):
+        desk.query = {**desk.query, "since": since}
+        assert await (await desk.call("GET", None)).json() == expected
+    desk.query = {**desk.query, "since": "then"}
     assert (await desk.call("GET", None)).status == 400
 
 
 async def test_each_parameter_that_is_needed_is_missed(desk: Desk) -> None:
     """Every method refuses a request that lacks a parameter, or has one that is unknown or wrong."""
-    whole = dict(desk.named)
+    whole = dict(desk.query)
     for method in ("GET", "PUT", "POST", "DELETE"):
         for name in whole:
-            desk.named = {key: value for key, value in whole.items() if key != name}
+            desk.query = {key: value for key, value in whole.items() if key != name}
             assert (await desk.call(method, body=b"{}")).status == 400, (method, name)
         for wrong in ({"foo": "1"}, {"agent": "ada"}, {"activityId": "book"}, {"registration": "1"}):
-            desk.named = {**whole, **wrong}
+            desk.query = {**whole, **wrong}
             assert (await desk.call(method, body=b"{}")).status == 400, (method, wrong)
-    desk.named = whole
+    desk.query = whole
     for method in ("PUT", "POST", *(["DELETE"] if desk.key == "profileId" else [])):
         assert (await desk.call(method, None, body=b"{}")).status == 400
 
 
 async def test_state_belongs_to_a_registration_or_to_none(lrs: Lrs) -> None:
     """A registration is part of what names a state; without an id, all states of a shelf are deleted at once."""
-    named, key = RESOURCES["activities/state"]
-    registered = {**named, "registration": "8f1f9d3c-58c5-4a50-9f0f-0d1a1b7f2d77"}
-    for place in (named, registered):
+    query, key = RESOURCES["activities/state"]
+    registered = {**query, "registration": "8f1f9d3c-58c5-4a50-9f0f-0d1a1b7f2d77"}
+    for place in (query, registered):
         assert (await Desk(lrs, "activities/state", place, key).call("PUT", body=b"{}")).status == 204
     assert (await Desk(lrs, "activities/state", registered, key).call("DELETE", None)).status == 204
     assert (await Desk(lrs, "activities/state", registered, key).call("GET")).status == 404
-    assert (await Desk(lrs, "activities/state", named, key).call("GET")).status == 200
-    assert (await Desk(lrs, "activities/state", named, key).call("DELETE", None)).status == 204
-    assert (await Desk(lrs, "activities/state", named, key).call("GET")).status == 404
+    assert (await Desk(lrs, "activities/state", query, key).call("GET")).status == 200
+    assert (await Desk(lrs, "activities/state", query, key).call("DELETE", None)).status == 204
+    assert (await Desk(lrs, "activities/state", query, key).call("GET")).status == 404

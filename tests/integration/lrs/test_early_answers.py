@@ -39,8 +39,8 @@ async def asked(lrs: Lrs, method: str, path: str, *headers: str) -> tuple[int, b
 @pytest.mark.parametrize("path", [*PATHS, "statements?statementId=0b0f2f0c-5c1e-4c0e-8a52-6b6d1f7d2a01"])
 async def test_a_preflight(lrs: Lrs, path: str) -> None:
     """Content on the portal's origin may ask on each path that there is."""
-    wanted = "authorization,content-type,x-experience-api-version"
-    asks = ("Access-Control-Request-Method: POST", f"Access-Control-Request-Headers: {wanted}")
+    header_names = "authorization,content-type,x-experience-api-version"
+    asks = ("Access-Control-Request-Method: POST", f"Access-Control-Request-Headers: {header_names}")
     status, head = await asked(lrs, "OPTIONS", path, f"Origin: {PORTAL}", *asks)
     assert status == (404 if path in {"nowhere", ""} else 204)
     assert f"access-control-allow-origin: {PORTAL}".encode() in head
@@ -70,7 +70,7 @@ async def test_an_unknown_expectation(lrs: Lrs, path: str) -> None:
 
 async def test_methods_and_sizes(lrs: Lrs) -> None:
     """405 names what is offered, before anything is asked of the caller; 413 comes before the body."""
-    for path, offered in (
+    for path, expected in (
         ("statements", b"get, head, put, post"),
         ("about", b"get, head"),
         ("activities", b"get, head"),
@@ -78,7 +78,7 @@ async def test_methods_and_sizes(lrs: Lrs) -> None:
     ):
         for method in ("PATCH", "TRACE", "PROPFIND"):
             status, head = await asked(lrs, method, path)
-            assert (status, b"\r\nallow: " + offered + b"\r\n" in head) == (405, True), (method, path)
+            assert (status, b"\r\nallow: " + expected + b"\r\n" in head) == (405, True), (method, path)
     assert (await lrs.call("POST", "statements?method=PATCH", data=b"")).status == 405
     for headers in ({"Content-Type": "application/json"}, {"Content-Type": "text/plain"}):
         answer = await lrs.call("POST", "statements", data=io.BytesIO(b"[" * (17 * 2**20)), headers=headers)
@@ -89,7 +89,7 @@ FORM = "Content-Type: application/x-www-form-urlencoded"
 
 
 @pytest.mark.parametrize(
-    ("target", "header", "begun"),
+    ("target", "header", "first_line"),
     [
         ("statements?method=PUT", FORM, "statementId=x"),
         ("statements?method=PUT", FORM, "Authorization=Basic%20{basic}&content=%7B"),
@@ -104,7 +104,7 @@ async def test_a_body_that_does_not_come(
     aiohttp_client: Callable[..., Awaitable[TestClient[Any, Any]]],
     target: str,
     header: str,
-    begun: str,
+    first_line: str,
 ) -> None:
     """Whatever the resource, a body that stops has its time: the portal's, and that of files for attachments."""
     hasty = lrs_settings.model_copy(update={"request_timeout": 0.3, "transfer_timeout": 0.6})
@@ -113,7 +113,7 @@ async def test_a_body_that_does_not_come(
     headers = ("Host: x", f"Authorization: Basic {basic}", "X-Experience-API-Version: 1.0.3", header)
     reader, writer = await asyncio.open_connection(lrs.http.host, lrs.http.port)
     lines = "".join(f"{line}\r\n" for line in (*headers, "Content-Length: 100000"))
-    writer.write(f"POST /xapi/{target} HTTP/1.1\r\n{lines}\r\n{begun.format(basic=basic)}".encode())
+    writer.write(f"POST /xapi/{target} HTTP/1.1\r\n{lines}\r\n{first_line.format(basic=basic)}".encode())
     head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
     assert b" 503 " in head
     writer.close()
@@ -123,12 +123,16 @@ async def test_a_credential_comes_first(lrs: Lrs) -> None:
     """In a form the credential stands in the first part; behind a long content it is not looked for."""
     content = "content=" + "%20" * 100_000 + "%7B%7D"
     credential = "Authorization=Basic%20YWxsOnNlY3JldA%3D%3D&X-Experience-API-Version=1.0.3"
-    sent = {"Authorization": "", "X-Experience-API-Version": "", "Content-Type": "application/x-www-form-urlencoded"}
-    named = "&statementId=0b0f2f0c-5c1e-4c0e-8a52-6b6d1f7d2a01"
+    request_headers = {
+        "Authorization": "",
+        "X-Experience-API-Version": "",
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+    suffix = "&statementId=0b0f2f0c-5c1e-4c0e-8a52-6b6d1f7d2a01"
     for form, status in (
-        (f"{content}&{credential}{named}", 401),
-        (f"{credential}&{content}{named}", 400),  # it is let in, and {} is no statement
+        (f"{content}&{credential}{suffix}", 401),
+        (f"{credential}&{content}{suffix}", 400),  # it is let in, and {} is no statement
     ):
-        answer = await lrs.call("POST", "statements?method=PUT", data=form.encode(), headers=sent)
+        answer = await lrs.call("POST", "statements?method=PUT", data=form.encode(), headers=request_headers)
         assert answer.status == status, await answer.text()
     assert await lrs.post(statement())

@@ -18,7 +18,7 @@ CALLERS = 80
 BODY = 16 * 2**20 - 1024
 BASIC = "Basic YWxsOnNlY3JldA=="  # all:secret
 FORM = "application/x-www-form-urlencoded"
-KNOWN = f"Authorization: {BASIC}\r\nX-Experience-API-Version: 1.0.3\r\n"
+VALID_HEADERS = f"Authorization: {BASIC}\r\nX-Experience-API-Version: 1.0.3\r\n"
 BROKEN_OFF = {
     "a stranger's form": ("statements?method=PUT", f"Content-Type: {FORM}\r\n", b"content="),
     "a form that names a wrong secret": (
@@ -26,14 +26,14 @@ BROKEN_OFF = {
         f"Content-Type: {FORM}\r\n",
         b"Authorization=Basic+YWxsOm5vcGU=&content=",
     ),
-    "a form of someone known": ("statements?method=PUT", f"{KNOWN}Content-Type: {FORM}\r\n", b"content="),
-    "statements of someone known": ("statements", f"{KNOWN}Content-Type: application/json\r\n", b'["'),
+    "a form of someone known": ("statements?method=PUT", f"{VALID_HEADERS}Content-Type: {FORM}\r\n", b"content="),
+    "statements of someone known": ("statements", f"{VALID_HEADERS}Content-Type: application/json\r\n", b'["'),
 }
 
 
-async def resident(running: Running) -> int:
+async def resident(process: Running) -> int:
     """Bytes of memory of a process."""
-    page = await scrape(running.port)
+    page = await scrape(process.port)
     return int(page.value("process_resident_memory_bytes") or 0)
 
 
@@ -41,10 +41,10 @@ async def resident(running: Running) -> int:
 def api(lrs_settings: Settings, services: wiring.Services, tmp_path: Path) -> Generator[Running]:
     """The API in a process of its own, over a prepared store."""
     assert services.lrs is not None
-    running = api_process(lrs_settings, tmp_path)
-    running.start()
-    yield running
-    running.stop()
+    process = api_process(lrs_settings, tmp_path)
+    process.start()
+    yield process
+    process.stop()
 
 
 @asynccontextmanager
@@ -53,12 +53,12 @@ async def caller(port: int, target: str, headers: str, start: bytes) -> AsyncGen
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     head = f"POST /xapi/{target} HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: {BODY}\r\n\r\n"
     writer.write(head.encode() + start)
-    left = BODY - len(start) - 1
+    rest = BODY - len(start) - 1
     try:
         async with asyncio.timeout(4):
-            while left > 0 and not reader.at_eof():
-                writer.write(b"a" * min(left, 2**18))
-                left -= 2**18
+            while rest > 0 and not reader.at_eof():
+                writer.write(b"a" * min(rest, 2**18))
+                rest -= 2**18
                 await writer.drain()
     except (OSError, TimeoutError):
         pass
@@ -69,11 +69,11 @@ async def caller(port: int, target: str, headers: str, start: bytes) -> AsyncGen
 async def test_bodies_that_break_off(api: Running, tmp_path: Path) -> None:
     """80 bodies of 16 MB at once, one kind after the other, stay within bounds, and what they took is given back."""
     before = await resident(api)
-    for what, request in BROKEN_OFF.items():
-        opened = [caller(api.port, *request) for _ in range(CALLERS)]
-        await asyncio.gather(*(one.__aenter__() for one in opened))
-        assert await resident(api) - before < 384 * 2**20, what
-        await asyncio.gather(*(one.__aexit__(None, None, None) for one in opened))
+    for case, request in BROKEN_OFF.items():
+        callers = [caller(api.port, *request) for _ in range(CALLERS)]
+        await asyncio.gather(*(caller.__aenter__() for caller in callers))
+        assert await resident(api) - before < 384 * 2**20, case
+        await asyncio.gather(*(caller.__aexit__(None, None, None) for caller in callers))
         async with asyncio.timeout(30):
             while await resident(api) - before > 192 * 2**20:
                 await asyncio.sleep(0.2)

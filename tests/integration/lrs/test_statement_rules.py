@@ -12,11 +12,11 @@ from bridge.domain.statements.nesting import DEEPEST
 from bridge.errors import Malformed, TooLarge
 from tests.integration.lrs.client import JSON, Lrs, agent, attachment, new_id, statement
 
-TYPED = {"Content-Type": JSON}
-THING = {"id": "https://things.example.org/book"}
+JSON_TYPE = {"Content-Type": JSON}
+ACTIVITY = {"id": "https://things.example.org/book"}
 GROUP = {"objectType": "Group", "member": [agent("ada"), agent("bob")]}
 
-REFUSED: list[tuple[str, dict[str, Any], str]] = [
+INVALID_STATEMENTS: list[tuple[str, dict[str, Any], str]] = [
     ("no actor", statement(actor=None), "2.4.2"),
     ("an actor without an identifier", statement(actor={"name": "Ada"}), "2.4.2"),
     ("two identifiers", statement(actor={**agent("ada"), "mbox": "mailto:ada@example.org"}), "2.4.2"),
@@ -26,7 +26,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("a verb that is no IRI", statement() | {"verb": {"id": "read"}}, "2.4.3"),
     ("no object", statement(object=None), "2.4.4"),
     ("an agent as object without its type", statement(object=agent("ada")), "2.4.4"),
-    ("components without an interaction type", statement(object={**THING, "definition": {"choices": []}}), "2.4.4"),
+    ("components without an interaction type", statement(object={**ACTIVITY, "definition": {"choices": []}}), "2.4.4"),
     ("a score beyond its maximum", statement(result={"score": {"raw": 11, "max": 10}}), "2.4.5"),
     ("a duration in words", statement(result={"duration": "an hour"}), "2.4.5"),
     ("a registration that is no UUID", statement(context={"registration": "1"}), "2.4.6"),
@@ -59,11 +59,11 @@ NEWER = {"2.4.1": "4.2.4.2", "2.4.2": "4.2.2.1", "2.4.3": "4.2.2.2", "2.4.4": "4
 
 async def test_what_breaks_a_rule_is_refused_with_its_clause(lrs: Lrs) -> None:
     """Each broken rule is a 400 whose words hold the clause of the version spoken, and nothing is stored."""
-    for name, given, clause in REFUSED:
-        for version, told in (("1.0.3", f"xAPI-Data §{clause}"), ("2.0.0", f"IEEE 9274.1.1 §{NEWER[clause]}")):
-            answer = await lrs.speaking(version).call("POST", "statements", json=given)
+    for name, fields, clause in INVALID_STATEMENTS:
+        for version, reference in (("1.0.3", f"xAPI-Data §{clause}"), ("2.0.0", f"IEEE 9274.1.1 §{NEWER[clause]}")):
+            answer = await lrs.speaking(version).call("POST", "statements", json=fields)
             body = await answer.json()
-            assert (answer.status, told in body["detail"]) == (400, True), (name, version, body)
+            assert (answer.status, reference in body["detail"]) == (400, True), (name, version, body)
             assert body["correlation_id"]
     assert await lrs.find() == []
 
@@ -71,31 +71,31 @@ async def test_what_breaks_a_rule_is_refused_with_its_clause(lrs: Lrs) -> None:
 @pytest.mark.parametrize("version", ["1.0.3", "2.0.0"])
 async def test_what_keeps_the_rules_is_taken(lrs: Lrs, version: str) -> None:
     """What the rules allow is stored, however unusual."""
-    allowed = [
+    rights = [
         statement(actor=GROUP),
         statement(object={"objectType": "StatementRef", "id": new_id()}),
         statement(object={"objectType": "SubStatement", **statement()}),
-        statement(context={"contextActivities": {"parent": THING}}),
+        statement(context={"contextActivities": {"parent": ACTIVITY}}),
         statement(result={"extensions": {"https://example.org/none": None}}),
         statement(attachments=[attachment(b"x", fileUrl="https://files.example.org/x")]),
         statement(authority={"objectType": "Group", "member": [agent("a"), agent("b")]}),
         statement(stored="2020-01-01T00:00:00Z"),
     ]
-    assert len(await lrs.speaking(version).post(allowed)) == len(allowed)
+    assert len(await lrs.speaking(version).post(rights)) == len(rights)
 
 
 async def test_what_2_0_brought_is_taken_in_2_0_alone(lrs: Lrs) -> None:
     """ContextAgents are new in 2.0, and a statement without a version is of the version of its request."""
-    given = statement(context={"contextAgents": [{"objectType": "contextAgent", "agent": agent("bob")}]})
-    assert (await lrs.call("POST", "statements", json=given)).status == 400
-    (stored,) = await lrs.speaking("2.0.0").post(given)
+    original = statement(context={"contextAgents": [{"objectType": "contextAgent", "agent": agent("bob")}]})
+    assert (await lrs.call("POST", "statements", json=original)).status == 400
+    (stored,) = await lrs.speaking("2.0.0").post(original)
     assert (await lrs.get(stored))["version"] == "2.0.0"
 
 
 async def test_a_statement_keeps_the_version_it_came_with(lrs: Lrs) -> None:
     """A version given is kept; 1.0.3 assigns 1.0.0 (xAPI-Data §2.4.10)."""
-    given, assigned = await lrs.post([statement(version="1.0.2"), statement()])
-    assert [(await lrs.get(one))["version"] for one in (given, assigned)] == ["1.0.2", "1.0.0"]
+    original, assigned_id = await lrs.post([statement(version="1.0.2"), statement()])
+    assert [(await lrs.get(statement_id))["version"] for statement_id in (original, assigned_id)] == ["1.0.2", "1.0.0"]
 
 
 def nested(levels: int) -> bytes:
@@ -107,16 +107,16 @@ def nested(levels: int) -> bytes:
 @pytest.mark.parametrize("levels", [DEEPEST + 1, 300, 1010])
 async def test_what_is_nested_too_deep_is_refused(lrs: Lrs, levels: int) -> None:
     """What could be read and never be written again is 400, alone or in a batch; what is nested less is shown again."""
-    assert (await lrs.call("POST", "statements", data=nested(DEEPEST), headers=TYPED)).status == 200
-    (one,) = await lrs.find()
-    assert (await lrs.get(one, format="canonical"))["id"] == one
+    assert (await lrs.call("POST", "statements", data=nested(DEEPEST), headers=JSON_TYPE)).status == 200
+    (statement_id,) = await lrs.find()
+    assert (await lrs.get(statement_id, format="canonical"))["id"] == statement_id
     for body in (nested(levels), b"[" + nested(levels) + b"]"):
-        answer = await lrs.call("POST", "statements", data=body, headers=TYPED)
+        answer = await lrs.call("POST", "statements", data=body, headers=JSON_TYPE)
         assert (answer.status, "nested" in (await answer.json())["detail"]) == (400, True)
 
 
 @pytest.mark.parametrize(
-    ("odd", "told"),
+    ("odd", "label"),
     [
         (rb'"cut off \ud83d"', "whole characters"),
         (b"1e400", "64-bit float"),
@@ -125,15 +125,15 @@ async def test_what_is_nested_too_deep_is_refused(lrs: Lrs, levels: int) -> None
         (b'"caf\xe9"', "JSON was expected"),
     ],
 )
-async def test_what_cannot_be_read_is_refused_with_its_place(lrs: Lrs, odd: bytes, told: str) -> None:
+async def test_what_cannot_be_read_is_refused_with_its_place(lrs: Lrs, odd: bytes, label: str) -> None:
     """One of a batch, or alone: 400 for the whole, that names the statement and the part (IEEE 9274.1.1 §4.1.6.1)."""
     place = "/result/extensions/https:~1~1e.org~1x"
-    one = orjson.dumps(statement(result={"extensions": {"https://e.org/x": "here"}})).replace(b'"here"', odd)
-    batch = b"[" + orjson.dumps(statement()) + b"," + one + b"]"
-    for version, body, at in (("1.0.3", batch, "/1"), ("2.0.0", batch, "/1"), ("1.0.3", one, "")):
-        answer = await lrs.speaking(version).call("POST", "statements", data=body, headers=TYPED)
+    odd_body = orjson.dumps(statement(result={"extensions": {"https://e.org/x": "here"}})).replace(b'"here"', odd)
+    batch = b"[" + orjson.dumps(statement()) + b"," + odd_body + b"]"
+    for version, body, at in (("1.0.3", batch, "/1"), ("2.0.0", batch, "/1"), ("1.0.3", odd_body, "")):
+        answer = await lrs.speaking(version).call("POST", "statements", data=body, headers=JSON_TYPE)
         detail = (await answer.json())["detail"]
-        assert (answer.status, f"{at}{place}" in detail, told in detail) == (400, True, True), detail
+        assert (answer.status, f"{at}{place}" in detail, label in detail) == (400, True, True), detail
     assert await lrs.find() == []
 
 
@@ -141,7 +141,7 @@ async def test_a_statement_that_names_too_many_is_refused(lrs: Lrs) -> None:
     """More Activities than a row can have keys for are 413, and the words say what to do instead."""
     many = [{"id": f"a:{n:x}"} for n in range(40_000)]
     body = orjson.dumps(statement(context={"contextActivities": {"other": many}}))
-    answer = await lrs.call("POST", "statements", data=body, headers=TYPED)
+    answer = await lrs.call("POST", "statements", data=body, headers=JSON_TYPE)
     assert (answer.status, "send several" in (await answer.json())["detail"]) == (413, True)
     assert len(await lrs.post([statement(context={"contextActivities": {"other": many[:2900]}})])) == 1
 

@@ -26,10 +26,10 @@ THROUGH = "X-Experience-API-Consistent-Through"
 
 async def test_put_stores_under_the_id_of_the_parameter(lrs: Lrs) -> None:
     """PUT answers 204, again for the same statement, and 409 for another, which changes nothing."""
-    one = new_id()
-    for given, status in ((statement(), 204), (statement(), 204), (statement(verb="burnt"), 409)):
-        assert (await lrs.call("PUT", "statements", {"statementId": one}, json=given)).status == status
-    assert (await lrs.get(one))["verb"] == statement()["verb"]
+    statement_id = new_id()
+    for original, status in ((statement(), 204), (statement(), 204), (statement(verb="burnt"), 409)):
+        assert (await lrs.call("PUT", "statements", {"statementId": statement_id}, json=original)).status == status
+    assert (await lrs.get(statement_id))["verb"] == statement()["verb"]
     assert len(await lrs.find()) == 1
 
 
@@ -43,8 +43,8 @@ async def test_put_needs_its_parameter(lrs: Lrs, params: dict[str, str]) -> None
 
 async def test_put_refuses_another_id_in_the_statement(lrs: Lrs) -> None:
     """The statement's own id, when it has one, is the parameter's; an array is not for PUT."""
-    for given in (statement(id=new_id()), [statement()]):
-        assert (await lrs.call("PUT", "statements", {"statementId": new_id()}, json=given)).status == 400
+    for original in (statement(id=new_id()), [statement()]):
+        assert (await lrs.call("PUT", "statements", {"statementId": new_id()}, json=original)).status == 400
 
 
 async def test_what_is_received_is_shown_byte_for_byte(lrs: Lrs) -> None:
@@ -53,24 +53,24 @@ async def test_what_is_received_is_shown_byte_for_byte(lrs: Lrs) -> None:
         "verb":{"id":"https://v.example.org/did"}, "object":{"id":"https://t.example.org/a.b"},
         "result":{"score":{"raw":1.10e2}} }"""
     answer = await lrs.call("POST", "statements", data=body, headers={"Content-Type": "application/json"})
-    (one,) = await answer.json()
-    text = await (await lrs.call("GET", "statements", {"statementId": one})).read()
+    (statement_id,) = await answer.json()
+    text = await (await lrs.call("GET", "statements", {"statementId": statement_id})).read()
     assert body.strip()[1:-1] in text
-    shown = orjson.loads(text)
-    assert shown["id"] == one
-    assert shown["authority"]["account"]["name"] == "all"
-    assert shown["timestamp"] == shown["stored"]
+    stored = orjson.loads(text)
+    assert stored["id"] == statement_id
+    assert stored["authority"]["account"]["name"] == "all"
+    assert stored["timestamp"] == stored["stored"]
 
 
 async def test_what_the_sender_may_not_say_is_replaced(lrs: Lrs) -> None:
     """``stored`` and ``authority`` are the LRS's to say; single contextActivities become arrays (xAPI-Data §2.4)."""
     related = {"grouping": {"id": "https://t.example.org/group"}}
-    given = statement(stored="2001-01-01T00:00:00Z", authority=agent("me"), context={"contextActivities": related})
-    (one,) = await lrs.post(given)
-    shown = await lrs.get(one)
-    assert shown["stored"] > "2026"
-    assert shown["authority"]["account"]["name"] == "all"
-    assert shown["context"]["contextActivities"] == {"grouping": [related["grouping"]]}
+    original = statement(stored="2001-01-01T00:00:00Z", authority=agent("me"), context={"contextActivities": related})
+    (statement_id,) = await lrs.post(original)
+    answer = await lrs.get(statement_id)
+    assert answer["stored"] > "2026"
+    assert answer["authority"]["account"]["name"] == "all"
+    assert answer["context"]["contextActivities"] == {"grouping": [related["grouping"]]}
 
 
 async def test_a_batch_is_stored_whole_or_not_at_all(lrs: Lrs) -> None:
@@ -87,19 +87,19 @@ async def test_a_batch_is_stored_whole_or_not_at_all(lrs: Lrs) -> None:
 async def test_a_repeat_is_no_conflict(lrs: Lrs) -> None:
     """A batch sent again, or in part, changes nothing and is answered as before (xAPI-Data §2.3.1)."""
     batch = [statement(id=new_id()) for _ in range(3)]
-    for given in (batch, batch, [*batch[:2], statement(id=new_id())]):
-        assert await lrs.post(given) == [one["id"] for one in given]
+    for original in (batch, batch, [*batch[:2], statement(id=new_id())]):
+        assert await lrs.post(original) == [statement["id"] for statement in original]
     assert len(await lrs.find()) == 4
 
 
 async def test_an_id_twice_in_a_batch_is_a_repeat_in_1_0_3_and_refused_in_2_0(lrs: Lrs) -> None:
     """The versions differ: 2.0 refuses the batch, 1.0.3 stores the statement once; another body is a conflict."""
-    one = statement(id=new_id())
-    assert (await lrs.speaking("2.0.0").call("POST", "statements", json=[one, one])).status == 400
-    assert await lrs.post([one, one]) == [one["id"]] * 2
-    other = statement(id=new_id())
-    assert (await lrs.call("POST", "statements", json=[other, {**other, "actor": agent("bob")}])).status == 409
-    assert await lrs.find() == [one["id"]]
+    own_statement = statement(id=new_id())
+    assert (await lrs.speaking("2.0.0").call("POST", "statements", json=[own_statement, own_statement])).status == 400
+    assert await lrs.post([own_statement, own_statement]) == [own_statement["id"]] * 2
+    second = statement(id=new_id())
+    assert (await lrs.call("POST", "statements", json=[second, {**second, "actor": agent("bob")}])).status == 409
+    assert await lrs.find() == [own_statement["id"]]
 
 
 X, Y = ({"mbox": f"mailto:{name}@a.example.org"} for name in "xy")
@@ -118,11 +118,11 @@ RESPELT: list[tuple[dict[str, Any], dict[str, Any]]] = [
 async def test_the_same_told_otherwise_is_a_repeat(lrs: Lrs, version: str) -> None:
     """What differs by an exception of xAPI-Data §2.3.1 alone, or by the order of properties, changes nothing."""
     for first, second in RESPELT:
-        one = statement(id=new_id(), **first)
-        again = dict(reversed((one | second).items()))
-        await lrs.speaking(version).post(one)
-        assert await lrs.speaking(version).post(again) == [one["id"]], second
-        answer = await lrs.speaking(version).call("PUT", "statements", {"statementId": one["id"]}, json=again)
+        own_statement = statement(id=new_id(), **first)
+        again = dict(reversed((own_statement | second).items()))
+        await lrs.speaking(version).post(own_statement)
+        assert await lrs.speaking(version).post(again) == [own_statement["id"]], second
+        answer = await lrs.speaking(version).call("PUT", "statements", {"statementId": own_statement["id"]}, json=again)
         assert answer.status == 204, second
     assert len(await lrs.find()) == len(RESPELT)
 
@@ -130,54 +130,59 @@ async def test_the_same_told_otherwise_is_a_repeat(lrs: Lrs, version: str) -> No
 async def test_many_at_once_store_each_statement_once(lrs: Lrs) -> None:
     """Requests that come at the same moment, repeats among them, are each answered for themselves."""
     statements = [statement(id=new_id()) for _ in range(15)]
-    rival = [{**one, "actor": agent("rival")} for one in statements]
+    rival = [{**statement, "actor": agent("rival")} for statement in statements]
     answers = await asyncio.gather(
-        *[lrs.call("POST", "statements", json=one) for one in [*statements, *statements, *rival]]
+        *[lrs.call("POST", "statements", json=statement) for statement in [*statements, *statements, *rival]]
     )
-    found = [answer.status for answer in answers]
-    for number, one in enumerate(statements):
-        won = (await lrs.get(one["id"]))["actor"] == one["actor"]
-        assert found[number::15] == ([200, 200, 409] if won else [409, 409, 200])
-    assert sorted(await lrs.find()) == sorted(one["id"] for one in statements)
+    statuses = [answer.status for answer in answers]
+    for number, sent_statement in enumerate(statements):
+        won = (await lrs.get(sent_statement["id"]))["actor"] == sent_statement["actor"]
+        assert statuses[number::15] == ([200, 200, 409] if won else [409, 409, 200])
+    assert sorted(await lrs.find()) == sorted(statement["id"] for statement in statements)
 
 
 async def test_one_that_cannot_be_stored_takes_no_others_along(services: wiring.Services) -> None:
     """Requests that share a write answer for themselves: what the store does not take fails alone."""
     assert services.lrs is not None
     by = Credential("all", {"objectType": "Agent", **agent("all")}, frozenset(["all"]))
-    (one,), (big,), (other,) = [
+    (small,), (big,), (second,) = [
         parsing.parse_batch(orjson.dumps(statement(id=new_id())), "1.0.3", 2**20) for _ in range(3)
     ]
     big = replace(big, raw=bytes(17 * 2**20))
     accept = services.lrs.writer.store
-    done = await asyncio.gather(*[accept([given], by, "1.0.3") for given in (one, big, other)], return_exceptions=True)
-    assert [type(result) for result in (done[0], done[2])] == [type(None)] * 2
-    assert isinstance(done[1], PyMongoError)
-    assert len(await services.stores.lrs.ledger.rows_of([one.statement_id, other.statement_id])) == 2
+    results = await asyncio.gather(
+        *[accept([statement], by, "1.0.3") for statement in (small, big, second)], return_exceptions=True
+    )
+    assert [type(result) for result in (results[0], results[2])] == [type(None)] * 2
+    assert isinstance(results[1], PyMongoError)
+    assert len(await services.stores.lrs.ledger.rows_of([small.statement_id, second.statement_id])) == 2
 
 
 async def test_formats(lrs: Lrs) -> None:
     """``ids`` keeps what identifies, ``canonical`` one language of the newest definition, ``exact`` what came."""
     definition = {"name": {"en": "Book", "fr": "Livre"}, "type": "https://t.example.org/book"}
     group = {"objectType": "Group", "name": "Two", "member": [{**agent("ada"), "name": "Ada"}]}
-    given = statement(actor=group, object={"id": "https://t.example.org/1", "definition": definition})
-    given["verb"]["display"] = {"en": "read", "fr": "a lu"}
-    (one,) = await lrs.post(given)
-    assert (await lrs.get(one))["object"] == given["object"]
-    ids = await lrs.get(one, format="ids")
+    original = statement(actor=group, object={"id": "https://t.example.org/1", "definition": definition})
+    original["verb"]["display"] = {"en": "read", "fr": "a lu"}
+    (statement_id,) = await lrs.post(original)
+    assert (await lrs.get(statement_id))["object"] == original["object"]
+    ids = await lrs.get(statement_id, format="ids")
     assert (ids["actor"], ids["object"], ids["verb"]) == (
         {"objectType": "Group", "member": [agent("ada")]},
         {"id": "https://t.example.org/1"},
-        {"id": given["verb"]["id"]},
+        {"id": original["verb"]["id"]},
     )
     newer = {"id": "https://t.example.org/1", "definition": {"name": {"fr": "Le livre"}}}
     await lrs.post(statement(object=newer))
     answer = await lrs.call(
-        "GET", "statements", {"statementId": one, "format": "canonical"}, headers={"Accept-Language": "fr, en;q=0.5"}
+        "GET",
+        "statements",
+        {"statementId": statement_id, "format": "canonical"},
+        headers={"Accept-Language": "fr, en;q=0.5"},
     )
-    shown = await answer.json()
-    assert shown["verb"]["display"] == {"fr": "a lu"}
-    assert shown["object"]["definition"] == {"name": {"fr": "Le livre"}, "type": "https://t.example.org/book"}
+    body = await answer.json()
+    assert body["verb"]["display"] == {"fr": "a lu"}
+    assert body["object"]["definition"] == {"name": {"fr": "Le livre"}, "type": "https://t.example.org/book"}
 
 
 @pytest.mark.parametrize(
@@ -210,8 +215,8 @@ async def test_a_parameter_that_is_wrong_is_refused(lrs: Lrs, params: dict[str, 
 
 async def test_the_headers_of_an_answer(lrs: Lrs) -> None:
     """Each answer names the version; one of statements up to when it is whole; a single one when it was stored."""
-    (one,) = await lrs.post(statement())
-    answer = await lrs.call("GET", "statements", {"statementId": one})
+    (statement_id,) = await lrs.post(statement())
+    answer = await lrs.call("GET", "statements", {"statementId": statement_id})
     stored = datetime.fromisoformat((await answer.json())["stored"])
     assert answer.headers["X-Experience-API-Version"] == "1.0.3"
     assert datetime.fromisoformat(answer.headers[THROUGH]) >= stored
@@ -220,11 +225,11 @@ async def test_the_headers_of_an_answer(lrs: Lrs) -> None:
 
 async def test_head_answers_as_get_does_without_the_body(lrs: Lrs) -> None:
     """HEAD has the headers of GET and no body, with attachments too (§1.1)."""
-    (one,) = await lrs.post(statement())
-    for params in ({"statementId": one}, {}, {"attachments": "true"}):
-        got, head = [await lrs.call(method, "statements", params) for method in ("GET", "HEAD")]
+    (statement_id,) = await lrs.post(statement())
+    for params in ({"statementId": statement_id}, {}, {"attachments": "true"}):
+        get_answer, head = [await lrs.call(method, "statements", params) for method in ("GET", "HEAD")]
         assert (head.status, await head.read()) == (200, b"")
-        kinds = [answer.headers["Content-Type"].partition(";")[0] for answer in (got, head)]
+        kinds = [answer.headers["Content-Type"].partition(";")[0] for answer in (get_answer, head)]
         assert kinds[0] == kinds[1]
 
 
@@ -239,40 +244,40 @@ async def test_only_versions_that_are_spoken_here_are_answered(lrs: Lrs, version
 
 async def test_versions_are_told_as_the_client_knows_them(lrs: Lrs) -> None:
     """About lists 2.0.0 to all but clients of 1.0.x, whose specification does not know it (§2.8)."""
-    told = {
+    fields = {
         version: await (await lrs.speaking(version).call("GET", "about")).json() for version in ("", "1.0.3", "2.0.0")
     }
-    assert "2.0.0" in told[""]["version"]
-    assert "2.0.0" in told["2.0.0"]["version"]
-    assert told["1.0.3"]["version"] == ["1.0.0", "1.0.1", "1.0.2", "1.0.3"]
+    assert "2.0.0" in fields[""]["version"]
+    assert "2.0.0" in fields["2.0.0"]["version"]
+    assert fields["1.0.3"]["version"] == ["1.0.0", "1.0.1", "1.0.2", "1.0.3"]
 
 
 async def test_the_alternate_request_syntax(lrs: Lrs) -> None:
     """In 1.0.3 a POST can be any method, its form holding headers, parameters and content; 2.0 has none (§1.3)."""
-    one = new_id()
-    form = {"statementId": one, "content": orjson.dumps(statement()).decode()}
+    statement_id = new_id()
+    form = {"statementId": statement_id, "content": orjson.dumps(statement()).decode()}
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
 
-    async def send(method: str, fields: dict[str, str], as_: Lrs = lrs, **more: str) -> int:
+    async def send(method: str, fields: dict[str, str], as_: Lrs = lrs, **extra: str) -> int:
         data = urlencode(fields).encode()
-        return (await as_.call("POST", "statements", {"method": method, **more}, data=data, headers=kind)).status
+        return (await as_.call("POST", "statements", {"method": method, **extra}, data=data, headers=kind)).status
 
     assert await send("PUT", form, lrs.speaking("2.0.0")) == 400
     assert await send("PUT", {**form, "X-Experience-API-Version": "0.8"}) == 400
-    assert await send("PUT", form, statementId=one) == 400
-    assert await send("PUT", {"statementId": one}) == 400
+    assert await send("PUT", form, statementId=statement_id) == 400
+    assert await send("PUT", {"statementId": statement_id}) == 400
     assert await send("PATCH", form) == 405
     assert await send("PUT", form) == 204
-    assert await send("GET", {"statementId": one}) == 200
+    assert await send("GET", {"statementId": statement_id}) == 200
     assert await send("GET", {"limit": "1"}) == 200
     assert (await lrs.call("PUT", "statements", {"method": "POST"}, json=statement())).status == 400
 
 
 async def test_head_in_the_alternate_syntax_has_no_body(lrs: Lrs) -> None:
     """A form that stands for HEAD is answered with the headers alone, whether it finds something or is refused."""
-    (one,) = await lrs.post(statement())
+    (statement_id,) = await lrs.post(statement())
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
-    for fields, status in (({"statementId": one}, 200), ({"attachments": "true"}, 200), ({"foo": "1"}, 400)):
+    for fields, status in (({"statementId": statement_id}, 200), ({"attachments": "true"}, 200), ({"foo": "1"}, 400)):
         answer = await lrs.call("POST", "statements?method=HEAD", data=urlencode(fields).encode(), headers=kind)
         assert (answer.status, await answer.read()) == (status, b""), fields
 
@@ -302,8 +307,8 @@ async def test_a_form_of_a_stranger_costs_little(lrs: Lrs, form: bytes, status: 
 
 def tampered(**changes: Any) -> str:
     """The text of a ``more`` link in which something was changed."""
-    asked = {**asdict(PageRequest(("00" * 12,), (), None, None, True, 0, "exact", False)), **changes}
-    return base64.urlsafe_b64encode(orjson.dumps(list(asked.values()))).decode().rstrip("=")
+    query = {**asdict(PageRequest(("00" * 12,), (), None, None, True, 0, "exact", False)), **changes}
+    return base64.urlsafe_b64encode(orjson.dumps(list(query.values()))).decode().rstrip("=")
 
 
 @pytest.mark.parametrize(

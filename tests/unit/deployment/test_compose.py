@@ -15,15 +15,15 @@ from tests.support.manifests import DEPLOY, documents, gives_secret_away, is_sec
 FILE = DEPLOY / "compose.yaml"
 COMPOSE = documents(FILE)[0]
 SERVICES: dict[str, Any] = COMPOSE["services"]
-OURS = [name for name, service in SERVICES.items() if service["image"].startswith("cpd-bridge:")]
+OWN_SERVICES = [name for name, service in SERVICES.items() if service["image"].startswith("cpd-bridge:")]
 
 
 def test_the_file_is_a_compose_file() -> None:
     """It follows the Compose specification's schema, which check-jsonschema carries."""
     checker = Path(sys.executable).with_name("check-jsonschema")
     argv = [checker, "--builtin-schema", "vendor.compose-spec", FILE]
-    checked = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert checked.returncode == 0, checked.stdout
+    process = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stdout
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -42,11 +42,11 @@ def test_every_container_is_hardened(name: str) -> None:
         assert "cap_add" not in service
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", OWN_SERVICES)
 def test_settings_are_settings_of_the_service(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every variable is known, every value is right, and what is secret comes by a file."""
-    given = SERVICES[name].get("environment", {})
-    variables = {variable: value for variable, value in given.items() if value is not None}  # None: from the caller
+    env = SERVICES[name].get("environment", {})
+    variables = {variable: value for variable, value in env.items() if value is not None}  # None: from the caller
     settings = settings_of(variables, tmp_path, monkeypatch)
     assert not any(is_secret(variable) for variable in variables)
     if name in {"api", "worker"}:
@@ -70,17 +70,17 @@ def test_only_the_loopback_is_published() -> None:
 
 def test_every_file_and_volume_is_there() -> None:
     """What is mounted exists beside the file or is a named volume, and every volume is used."""
-    mounted = [volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])]
-    assert [source for source in mounted if source.startswith("./") and not (DEPLOY / source).exists()] == []
-    assert {source for source in mounted if not source.startswith("./")} == set(COMPOSE["volumes"])
+    mounts = [volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])]
+    assert [source for source in mounts if source.startswith("./") and not (DEPLOY / source).exists()] == []
+    assert {source for source in mounts if not source.startswith("./")} == set(COMPOSE["volumes"])
 
 
 def test_prometheus_scrapes_the_services_at_their_ports() -> None:
     """Every target is a service of this file that shares a network with Prometheus, at the port it listens on."""
-    (scraped,) = documents(DEPLOY / "monitoring" / "prometheus" / "prometheus.yml")
+    (config,) = documents(DEPLOY / "monitoring" / "prometheus" / "prometheus.yml")
     targets = {
         name: one["port"]
-        for job in scraped["scrape_configs"]
+        for job in config["scrape_configs"]
         for one in job.get("dns_sd_configs", [])
         for name in one["names"]
     }
@@ -93,8 +93,8 @@ def test_prometheus_scrapes_the_services_at_their_ports() -> None:
 def test_what_is_waited_for_can_be_waited_for() -> None:
     """A service that others want healthy has a health check; one that is to be completed ends by itself."""
     for service in SERVICES.values():
-        for other, wanted in service.get("depends_on", {}).items():
-            if wanted["condition"] == "service_healthy":
-                assert "test" in SERVICES[other]["healthcheck"]
+        for dependency, condition in service.get("depends_on", {}).items():
+            if condition["condition"] == "service_healthy":
+                assert "test" in SERVICES[dependency]["healthcheck"]
             else:
-                assert SERVICES[other]["restart"] == "on-failure:10"
+                assert SERVICES[dependency]["restart"] == "on-failure:10"

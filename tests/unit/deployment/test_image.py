@@ -18,13 +18,13 @@ from deploy.healthcheck import ready
 from tests.support.image import REPOSITORY, instructions
 from tests.support.manifests import pinned
 
-ALL = instructions()
-LAST = {one.name: one for one in ALL if one.stage == 1}
+INSTRUCTIONS = instructions()
+LAST = {instruction.name: instruction for instruction in INSTRUCTIONS if instruction.stage == 1}
 
 
 def test_it_has_two_stages_of_one_pinned_image() -> None:
     """Both stages run the same Python, of a version that nobody moves; the compiler's side stays behind."""
-    images = [one.words[0] for one in ALL if one.name == "FROM"]
+    images = [instruction.words[0] for instruction in INSTRUCTIONS if instruction.name == "FROM"]
     assert len(images) == 2
     assert images[0] == images[1]
     assert pinned(images[0])
@@ -36,22 +36,26 @@ def test_the_process_is_nobody_and_is_told_to_stop() -> None:
     assert LAST["STOPSIGNAL"].text == "SIGTERM"
     assert LAST["ENTRYPOINT"].words == ["cpd-bridge"]
     assert LAST["CMD"].words == ["api"]
-    order = [one.name for one in ALL if one.stage == 1]
+    order = [instruction.name for instruction in INSTRUCTIONS if instruction.stage == 1]
     assert "RUN" not in order[order.index("USER") :]
 
 
 def test_every_command_is_in_the_exec_form() -> None:
     """No shell is needed, and none stands between a signal and the process."""
-    commands = [one for one in ALL if one.name in {"RUN", "CMD", "ENTRYPOINT"}]
-    assert [one.text for one in commands if not one.text.startswith("[")] == []
+    commands = [instruction for instruction in INSTRUCTIONS if instruction.name in {"RUN", "CMD", "ENTRYPOINT"}]
+    assert [command.text for command in commands if not command.text.startswith("[")] == []
     assert re.search(r'CMD \["python", "-m", "deploy\.healthcheck"\]$', LAST["HEALTHCHECK"].text)
 
 
 def test_what_is_installed_comes_by_its_hash_alone() -> None:
     """Every pip that reaches an index demands hashes and wheels; the pins have them, and what builds is pinned too."""
-    for one in (one for one in ALL if one.name == "RUN" and "install" in one.words and "pip" in one.text):
-        by_hash = {"--require-hashes", "--only-binary", ":all:"} <= set(one.words)
-        assert by_hash or {"--no-index", "--no-deps"} <= set(one.words), one.text
+    for instruction in (
+        instruction
+        for instruction in INSTRUCTIONS
+        if instruction.name == "RUN" and "install" in instruction.words and "pip" in instruction.text
+    ):
+        by_hash = {"--require-hashes", "--only-binary", ":all:"} <= set(instruction.words)
+        assert by_hash or {"--no-index", "--no-deps"} <= set(instruction.words), instruction.text
     for name in ("run.txt", "build.txt"):
         pins = (REPOSITORY / "deploy" / "requirements" / name).read_text()
         assert len(re.findall(r"^[a-z0-9._-]+==", pins, re.MULTILINE | re.IGNORECASE)) > 3
@@ -61,13 +65,18 @@ def test_what_is_installed_comes_by_its_hash_alone() -> None:
 def test_every_source_is_there_and_reaches_the_builder() -> None:
     """What COPY names exists, and .dockerignore lets it through; nothing else is sent, secrets least of all."""
     ignore = (REPOSITORY / ".dockerignore").read_text().splitlines()
-    sent = {line.removeprefix("!").rstrip("/") for line in ignore if line.startswith("!")}
+    context_files = {line.removeprefix("!").rstrip("/") for line in ignore if line.startswith("!")}
     assert "*" in ignore
-    sources = [word for one in ALL if one.name == "COPY" and one.stage == 0 for word in one.words[:-1]]
+    sources = [
+        word
+        for instruction in INSTRUCTIONS
+        if instruction.name == "COPY" and instruction.stage == 0
+        for word in instruction.words[:-1]
+    ]
     assert [source for source in sources if not (REPOSITORY / source).exists()] == []
-    assert {source.split("/")[0] for source in sources} == sent
+    assert {source.split("/")[0] for source in sources} == context_files
     packages = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert set(packages["packages"]) < sent
+    assert set(packages["packages"]) < context_files
 
 
 async def test_the_health_check_asks_the_process_itself() -> None:
@@ -99,18 +108,30 @@ def test_the_wheel_works_outside_the_repository(tmp_path: Path) -> None:
         env=environment,
     )
     venv.create(tmp_path / "app", with_pip=False)
-    own = tmp_path / "app" / "bin" / "python"
-    pip = [python, "-m", "pip", "--python", own, "install", "-q", "--no-deps", "--no-index", "--find-links", tmp_path]
+    interpreter = tmp_path / "app" / "bin" / "python"
+    pip = [
+        python,
+        "-m",
+        "pip",
+        "--python",
+        interpreter,
+        "install",
+        "-q",
+        "--no-deps",
+        "--no-index",
+        "--find-links",
+        tmp_path,
+    ]
     subprocess.run([*pip, "cpd-bridge"], check=True, capture_output=True, env=environment)
     (site,) = (tmp_path / "app").glob("lib/python*/site-packages")
     (dependencies,) = python.parents[1].glob("lib/python*/site-packages")
     (site / "dependencies.pth").write_text(f"{dependencies}\n")  # already installed here by the same hashes
-    helped = subprocess.run(
-        [own.with_name("cpd-bridge"), "--help"], cwd=tmp_path, capture_output=True, text=True, check=True
+    help_text = subprocess.run(
+        [interpreter.with_name("cpd-bridge"), "--help"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert {"worker", "migrate", "dead-letters"} <= set(helped.stdout.split())
+    assert {"worker", "migrate", "dead-letters"} <= set(help_text.stdout.split())
     loads = "import bridge, schemas.xapi, schemas.forms, bridge.serve, deploy.passwords; print(bridge.__file__)"
-    found = subprocess.run(
-        [own, "-c", loads], cwd=tmp_path, capture_output=True, text=True, check=True, env=environment
+    output = subprocess.run(
+        [interpreter, "-c", loads], cwd=tmp_path, capture_output=True, text=True, check=True, env=environment
     )
-    assert found.stdout.startswith(str(tmp_path))
+    assert output.stdout.startswith(str(tmp_path))

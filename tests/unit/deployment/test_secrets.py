@@ -22,16 +22,16 @@ def read(directory: Path) -> dict[str, str]:
 def test_everybody_gets_what_fits_and_nothing_of_others(tmp_path: Path) -> None:
     """The addresses' passwords are those that store and broker are told; each consumer has its own."""
     assert make(tmp_path)
-    made = read(tmp_path)
-    told = {user["name"]: user["password_hash"] for user in json.loads(made["broker/definitions.json"])["users"]}
+    files = read(tmp_path)
+    hashes = {user["name"]: user["password_hash"] for user in json.loads(files["broker/definitions.json"])["users"]}
     for home in ("api", "worker"):
-        store, broker = urlsplit(made[f"{home}/mongo-url"]), urlsplit(made[f"{home}/amqp-url"])
-        assert (store.username, store.password) == (f"cpd-{home}", made[f"store/{home}"])
+        store, broker = urlsplit(files[f"{home}/mongo-url"]), urlsplit(files[f"{home}/amqp-url"])
+        assert (store.username, store.password) == (f"cpd-{home}", files[f"store/{home}"])
         assert broker.username == f"cpd-{home}"
-        raw = base64.b64decode(told[f"cpd-{home}"])
+        raw = base64.b64decode(hashes[f"cpd-{home}"])
         assert raw[4:] == hashlib.sha256(raw[:4] + str(broker.password).encode()).digest()
-    assert urlsplit(made["jobs/backup-mongo-url"]).password == made["store/backup"]
-    assert len(base64.b64decode(made["store/keyfile"], validate=True)) == 512
+    assert urlsplit(files["jobs/backup-mongo-url"]).password == files["store/backup"]
+    assert len(base64.b64decode(files["store/keyfile"], validate=True)) == 512
     assert not (tmp_path / "api" / PRIVATE_NAME).exists()
     from_file(tmp_path / "api" / PUBLIC_NAME)
 

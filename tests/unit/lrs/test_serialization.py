@@ -20,11 +20,11 @@ RAW = b' {"actor":{"mbox":"mailto:ada@example.org"},"verb":{"id":"v:1"},"object"
 def test_a_text_is_extended_without_touching_it() -> None:
     """The id goes in front when there is none, what the LRS assigns to the end; nothing between moves."""
     statement = orjson.loads(RAW)
-    kept = serialization.with_id(RAW, statement, "one")
-    added = serialization.assigned_properties(statement, 0, AUTHORITY, "1.0.0")
-    shown = serialization.exact_text(kept, added, reshape=False, reader="1.0.3")
-    assert RAW.strip()[1:-1] in shown
-    assert orjson.loads(shown) == {
+    stored_raw = serialization.with_id(RAW, statement, "one")
+    assigned_fields = serialization.assigned_properties(statement, 0, AUTHORITY, "1.0.0")
+    output = serialization.exact_text(stored_raw, assigned_fields, reshape=False, reader="1.0.3")
+    assert RAW.strip()[1:-1] in output
+    assert orjson.loads(output) == {
         "id": "one",
         **statement,
         "stored": "1970-01-01T00:00:00.000000Z",
@@ -33,14 +33,16 @@ def test_a_text_is_extended_without_touching_it() -> None:
     }
 
 
-@pytest.mark.parametrize("sent", [{}, {"stored": "2001-01-01T00:00:00Z"}, {"authority": {"mbox": "mailto:x@y.z"}}])
-def test_what_is_published_has_no_time_of_ours(sent: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "statement_fields", [{}, {"stored": "2001-01-01T00:00:00Z"}, {"authority": {"mbox": "mailto:x@y.z"}}]
+)
+def test_what_is_published_has_no_time_of_ours(statement_fields: dict[str, object]) -> None:
     """On the exchange a statement has our ``stored`` and ``authority``, and no timestamp that it was not sent with."""
-    statement = {**orjson.loads(RAW), **sent}
-    added = serialization.assigned_properties(statement, 0, AUTHORITY, "1.0.0")
-    found = orjson.loads(serialization.message_text(orjson.dumps(statement), statement, added))
-    assert (found["stored"], found["authority"]) == ("1970-01-01T00:00:00.000000Z", AUTHORITY)
-    assert "timestamp" not in found
+    statement = {**orjson.loads(RAW), **statement_fields}
+    assigned_fields = serialization.assigned_properties(statement, 0, AUTHORITY, "1.0.0")
+    message = orjson.loads(serialization.message_text(orjson.dumps(statement), statement, assigned_fields))
+    assert (message["stored"], message["authority"]) == ("1970-01-01T00:00:00.000000Z", AUTHORITY)
+    assert "timestamp" not in message
 
 
 @given(st.integers(min_value=0, max_value=253_402_300_799_999_999))
@@ -73,8 +75,8 @@ def test_preferred_languages(header: str, tags: tuple[str, ...]) -> None:
 
 def test_entity_tags() -> None:
     """Strong, weak and bare tags, lists and the asterisk are read (RFC 9110 §13.1)."""
-    found = read_precondition(CIMultiDict({"If-Match": '"a", W/"b"', "If-None-Match": "*"}))
-    assert (found.match, found.none_match) == (['"a"', 'W/"b"'], ("*",))
+    condition = read_precondition(CIMultiDict({"If-Match": '"a", W/"b"', "If-None-Match": "*"}))
+    assert (condition.match, condition.none_match) == (['"a"', 'W/"b"'], ("*",))
     assert read_precondition(CIMultiDict([("If-Match", '"a"'), ("If-Match", '"*"')])).match == ['"a"', '"*"']
     assert read_precondition(CIMultiDict({"If-Match": "abc123"})).match == ['"abc123"']
     assert not read_precondition(CIMultiDict[str]()).exists

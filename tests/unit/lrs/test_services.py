@@ -31,20 +31,20 @@ def written(path: Path, *entries: dict[str, Any]) -> Path:
 
 async def test_a_secret_is_checked_and_then_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first check costs a scrypt, the next none; a wrong secret is refused before and after."""
-    known = credentials.Credentials(credentials.load(written(tmp_path / "c", ENTRY)))
+    verifier = credentials.Credentials(credentials.load(written(tmp_path / "c", ENTRY)))
     for key, secret in (("content", "wrong"), ("nobody", "secret"), ("content", "")):
         with pytest.raises(Unauthenticated):
-            await known.verify(key, secret)
-    found = await known.verify("content", "secret")
+            await verifier.verify(key, secret)
+    credential = await verifier.verify("content", "secret")
     monkeypatch.delattr("hashlib.scrypt")
-    assert await known.verify("content", "secret") is found
-    found.need("state")
+    assert await verifier.verify("content", "secret") is credential
+    credential.need("state")
     with pytest.raises(Forbidden, match="profile"):
-        found.need("profile")
+        credential.need("profile")
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changes", "detail"),
     [
         ({"scopes": ["everything"]}, "scopes"),
         ({"scopes": []}, "scopes"),
@@ -55,11 +55,11 @@ async def test_a_secret_is_checked_and_then_remembered(tmp_path: Path, monkeypat
     ],
 )
 def test_a_wrong_credentials_file_is_refused_without_quoting_it(
-    tmp_path: Path, changed: dict[str, Any], told: str
+    tmp_path: Path, changes: dict[str, Any], detail: str
 ) -> None:
     """The error names the field and holds none of the file's values."""
-    with pytest.raises(SettingsError, match=told) as error:
-        credentials.load(written(tmp_path / "c", {**ENTRY, **changed}))
+    with pytest.raises(SettingsError, match=detail) as error:
+        credentials.load(written(tmp_path / "c", {**ENTRY, **changes}))
     assert ENTRY["secret_hash"] not in str(error.value)
 
 
@@ -106,6 +106,6 @@ async def test_a_lot_that_fails_fails_each_and_not_the_next() -> None:
 
     batcher = Batcher(work)
     results = await asyncio.gather(*[batcher.submit(n) for n in range(3)], return_exceptions=True)
-    assert [type(one) for one in results] == [ConnectionError] * 3
+    assert [type(result) for result in results] == [ConnectionError] * 3
     failing = False
     assert await batcher.submit(1) == 1

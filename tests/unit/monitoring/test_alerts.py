@@ -38,22 +38,22 @@ def buckets(metric: str, labels: str, *, slow: bool) -> dict[str, str]:
 def state(now: str) -> dict[str, str]:
     """The state of the part that takes statements."""
     states = ("working", "starting", "broker", "store", "itself")
-    return {f'cpd_bridge_part_state{{part="statements",state="{one}"}}': still(int(one == now)) for one in states}
+    return {f'cpd_bridge_part_state{{part="statements",state="{state}"}}': still(int(state == now)) for state in states}
 
 
 WORKER, API = 'up{job="cpd-bridge-worker"}', 'up{job="cpd-bridge-api"}'
-WAITING = 'cpd_bridge_queue_messages{queue="completions"}'
+QUEUE_SERIES = 'cpd_bridge_queue_messages{queue="completions"}'
 OLDEST = 'cpd_bridge_queue_oldest_seconds{queue="completions"}'
 LETTERS = 'cpd_bridge_statements_total{disposition="dead-lettered",reason="not_json"}'
 CHANGES = 'cpd_bridge_member_changes_total{result="conflict"}'
 FAILED = 'cpd_bridge_http_requests_total{status="503"}'
-DENIED = 'cpd_bridge_access_denials_total{reason="forbidden",role="support"}'
+DENIALS_SERIES = 'cpd_bridge_access_denials_total{reason="forbidden",role="support"}'
 
 HEALTHY: dict[str, str] = {
     WORKER: still(1),
     API: still(1),
     **state("working"),
-    WAITING: "5 0 "  + still(3),
+    QUEUE_SERIES: "5 0 "  + still(3),
     'cpd_bridge_queue_messages{queue="dead_letters"}': rising(500),  # told by the letters' own alerts
     OLDEST: still(1),
     LETTERS: still(7),
@@ -70,7 +70,7 @@ HEALTHY: dict[str, str] = {
     'cpd_bridge_http_requests_total{status="200"}': rising(600),
     FAILED: rising(1),
     "cpd_bridge_backup_timestamp_seconds": still(0),
-    DENIED: rising(1),
+    DENIALS_SERIES: rising(1),
 }  # fmt: skip
 
 
@@ -78,7 +78,7 @@ HEALTHY: dict[str, str] = {
 class Case:
     """Something that happens, and the alerts that fire for it at the end; a series without values is not there."""
 
-    what: str
+    situation: str
     fires: tuple[str, ...]
     series: dict[str, str | None] = field(default_factory=dict[str, str | None])
     hours: float = 2
@@ -95,11 +95,11 @@ CASES = (
     Case(
         "queues are not read",
         ("ReadingsMissing",),
-        {WAITING: None, 'cpd_bridge_queue_messages{queue="dead_letters"}': None},
+        {QUEUE_SERIES: None, 'cpd_bridge_queue_messages{queue="dead_letters"}': None},
     ),
     Case("the store is not read", ("ReadingsMissing",), {"cpd_bridge_outbox_pending": None}),
-    Case("a queue grows", ("QueueGrowing",), {WAITING: rising(100)}),
-    Case("a long queue shrinks", (), {WAITING: f"90000-100x{MINUTES}"}),
+    Case("a queue grows", ("QueueGrowing",), {QUEUE_SERIES: rising(100)}),
+    Case("a long queue shrinks", (), {QUEUE_SERIES: f"90000-100x{MINUTES}"}),
     Case("a message waits", ("OldestMessage",), {OLDEST: rising(60)}),
     Case("drafts come late", ("DraftsLate",), {**buckets("publish_to_draft_seconds", "", slow=True)}),
     Case("a statement is a dead letter", ("DeadLettersArriving",), {LETTERS: f"7+0x115 {still(8)}"}),
@@ -112,8 +112,8 @@ CASES = (
     Case("calls fail", ("ApiErrors",), {FAILED: rising(60)}),
     Case("there was no backup for long", ("BackupOld",), {"cpd_bridge_backup_timestamp_seconds": still(-90_000)}),
     Case("a backup was made in time", (), {"cpd_bridge_backup_timestamp_seconds": still(-80_000)}),
-    Case("many are refused today", ("AccessDenialsUnusual",), {DENIED: f"0+1x100 100+60x{MINUTES}"}),
-    Case("as many are refused every day", (), {DENIED: f"0+60x{MINUTES}"}),
+    Case("many are refused today", ("AccessDenialsUnusual",), {DENIALS_SERIES: f"0+1x100 100+60x{MINUTES}"}),
+    Case("as many are refused every day", (), {DENIALS_SERIES: f"0+60x{MINUTES}"}),
 )
 
 
@@ -122,7 +122,7 @@ def played(case: Case) -> dict[str, object]:
     series = {**HEALTHY, **case.series}
     firing = [{"labels": f'{{alertname="CpdBridge{name}"}}', "value": 1} for name in case.fires]
     return {
-        "name": case.what,
+        "name": case.situation,
         "interval": "1m",
         "input_series": [{"series": name, "values": values} for name, values in series.items() if values is not None],
         "promql_expr_test": [
@@ -159,10 +159,10 @@ def test_rules_and_configuration_load() -> None:
 def test_an_alert_says_how_urgent_it_is_and_where_to_read_on(alert: dict[str, dict[str, str]]) -> None:
     """Severity, a summary, what it means, and the entry of the runbook."""
     assert alert["labels"]["severity"] in {"page", "ticket"}
-    told = alert["annotations"]
-    assert told["summary"]
-    assert told["description"].endswith(".")
-    assert told["runbook"] == f"docs/runbook.md#{str(alert['alert']).lower()}"
+    annotations = alert["annotations"]
+    assert annotations["summary"]
+    assert annotations["description"].endswith(".")
+    assert annotations["runbook"] == f"docs/runbook.md#{str(alert['alert']).lower()}"
 
 
 def test_the_runbook_has_an_entry_for_each_alert_and_no_other() -> None:
@@ -184,9 +184,9 @@ def test_kubernetes_is_scraped_under_the_same_names() -> None:
         for name in ("prometheus.yml", "kubernetes.yml")
     )
     jobs = {job["job_name"]: job for job in kubernetes["scrape_configs"]}
-    asked = set(re.findall(r'up\{job="([^"]+)"\}', RULES.read_text(encoding="utf-8")))
-    assert set(jobs) == asked
-    assert asked <= {job["job_name"] for job in compose["scrape_configs"]}
+    up_jobs = set(re.findall(r'up\{job="([^"]+)"\}', RULES.read_text(encoding="utf-8")))
+    assert set(jobs) == up_jobs
+    assert up_jobs <= {job["job_name"] for job in compose["scrape_configs"]}
     assert (compose["global"], compose["rule_files"]) == (kubernetes["global"], kubernetes["rule_files"])
     for process, job in (("api", "cpd-bridge-api"), ("worker", "cpd-bridge-worker")):
         pod, port, _ = jobs[job]["relabel_configs"]

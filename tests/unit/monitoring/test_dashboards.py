@@ -19,26 +19,26 @@ SCREEN = 24
 
 def test_there_are_an_overview_and_one_of_completions() -> None:
     """Each has an id of its own, which links go by."""
-    assert {one["uid"] for one in dashboards().values()} == {"cpd-overview", "cpd-completions"}
+    assert {dashboard["uid"] for dashboard in dashboards().values()} == {"cpd-overview", "cpd-completions"}
 
 
 @pytest.mark.parametrize("name", [path.name for path in DASHBOARDS])
 def test_panels_have_ids_titles_and_places_of_their_own(name: str) -> None:
     """No two lie on each other, all are on the grid, and each says what it shows and in which unit."""
-    shown = panels(dashboards()[name])
-    assert len({panel["id"] for panel in shown}) == len(shown)
-    assert len({panel["title"] for panel in shown}) == len(shown)
-    for panel in shown:
+    grid = panels(dashboards()[name])
+    assert len({panel["id"] for panel in grid}) == len(grid)
+    assert len({panel["title"] for panel in grid}) == len(grid)
+    for panel in grid:
         assert panel["gridPos"]["x"] + panel["gridPos"]["w"] <= SCREEN
         assert panel["title"]
         assert panel["targets"]
-    for one, other in combinations([panel["gridPos"] for panel in shown], 2):
-        assert not _overlap(one, other)
+    for left_panel, right_panel in combinations([panel["gridPos"] for panel in grid], 2):
+        assert not _overlap(left_panel, right_panel)
 
 
-def _overlap(one: dict[str, int], other: dict[str, int]) -> bool:
-    beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
-    above = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+def _overlap(first: dict[str, int], right: dict[str, int]) -> bool:
+    beside = first["x"] + first["w"] <= right["x"] or right["x"] + right["w"] <= first["x"]
+    above = first["y"] + first["h"] <= right["y"] or right["y"] + right["h"] <= first["y"]
     return not (beside or above)
 
 
@@ -66,14 +66,14 @@ def _uids(value: Any) -> set[str]:
     if isinstance(value, list):
         return {uid for part in value for uid in _uids(part)}  # pyright: ignore[reportUnknownVariableType] - any JSON
     if isinstance(value, dict):
-        own = [str(value["datasource"]["uid"])] if "datasource" in value else []  # pyright: ignore[reportUnknownArgumentType] - any JSON
-        return set(own) | {uid for part in value.values() for uid in _uids(part)}  # pyright: ignore[reportUnknownVariableType] - any JSON
+        sources = [str(value["datasource"]["uid"])] if "datasource" in value else []  # pyright: ignore[reportUnknownArgumentType] - any JSON
+        return set(sources) | {uid for part in value.values() for uid in _uids(part)}  # pyright: ignore[reportUnknownVariableType] - any JSON
     return set()
 
 
 def test_prometheus_can_read_every_expression(tmp_path: Path) -> None:
     """Each becomes a recording rule, which promtool parses."""
-    rules = [{"record": f"expression:{number}", "expr": asked} for number, asked in enumerate(expressions())]
+    rules = [{"record": f"expression:{number}", "expr": expression} for number, expression in enumerate(expressions())]
     file = tmp_path / "expressions.yml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "expressions", "rules": rules}]}), encoding="utf-8")
     assert f"{len(rules)} rules found" in promtool("check", "rules", file)
