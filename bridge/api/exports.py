@@ -19,15 +19,16 @@ from bridge.api.register import READ
 from bridge.deadlines import deadline
 from bridge.domain.fields import Day
 from bridge.errors import NotFound, TooLarge, Unavailable
-from bridge.services.exports.exports import ExportRequest, PdfFile, ZipStream
+from bridge.services.exports.exports import ExportRequest, FileStream, PdfFile
 
 routes = Routes("Exports", "Copies to keep: PDF booklets and data files. They work while the record is frozen (R75).")
 
 PDF: Final = {"application/pdf": {"type": "string", "contentMediaType": "application/pdf"}}
+CALENDAR: Final = {"text/calendar": {"type": "string", "contentMediaType": "text/calendar"}}
 ZIP: Final = {"application/zip": {"type": "string", "contentMediaType": "application/zip"}}
 
 STALLED: Final = 60.0
-"""Seconds that a client may take for one piece of an archive."""
+"""Seconds that a client may take for one piece of a file."""
 
 PRIVATE: Final = {"Cache-Control": "private, no-store"}
 
@@ -96,6 +97,26 @@ async def export_log_pdf(call: Call, query: ExportQuery) -> web.Response:
 async def export_plan_pdf(call: Call, query: ExportQuery) -> web.Response:
     """Return the booklet of the plan (R74)."""
     return _pdf(await call.service(EXPORTS).plan_pdf(call.caller.subject, query.to_request("all", "all")))
+
+
+@routes.get(
+    "/v1/exports/plan.ics",
+    roles={"member"},
+    query=ExportQuery,
+    gives=CALENDAR,
+    timed=False,
+    problems=(NotFound,),
+    summary="My plan as a calendar",
+    description="iCalendar (RFC 5545), every year unless told otherwise: an item is an event of whole days, from its "
+    "start to its completion date, with its title and no other words. One with a single date is on that day; one "
+    "without dates is left out. What is not pursued or was carried forward is `CANCELLED`. An event keeps its `UID`, "
+    "so that bringing the file again changes events and makes no second ones.",
+)
+async def export_plan_calendar(call: Call, query: ExportQuery) -> web.StreamResponse:
+    """Stream the plan as a calendar (R74)."""
+    return await _stream(
+        call, await call.service(EXPORTS).plan_calendar(call.caller.subject, query.to_request("all", "all"))
+    )
 
 
 @routes.get(
@@ -181,11 +202,11 @@ def _headers(name: str) -> dict[str, str]:
     return {**PRIVATE, "Content-Disposition": attachment(name)}
 
 
-async def _stream(call: Call, archive: ZipStream) -> web.StreamResponse:
-    """Send an archive piece by piece; what fails before the first one is answered as a problem."""
-    response = web.StreamResponse(headers={**_headers(archive.name), "Content-Type": "application/zip"})
+async def _stream(call: Call, file: FileStream) -> web.StreamResponse:
+    """Send a file piece by piece; what fails before the first one is answered as a problem."""
+    response = web.StreamResponse(headers={**_headers(file.name), "Content-Type": file.media_type})
     limit = call.request.app[SETTINGS].export_stream_timeout
-    async with deadline(limit, "This export", "try again on a faster line"), aclosing(archive.pieces) as pieces:
+    async with deadline(limit, "This export", "try again on a faster line"), aclosing(file.pieces) as pieces:
         first = await anext(pieces)
         await response.prepare(call.request)
         with suppress(ConnectionResetError):  # the client has gone, and nobody is left to tell

@@ -66,8 +66,12 @@ class PlanRow(BaseModel):
     status: PlanStatus
     themes: list[str] | None = None
     complete: bool = Field(description="No needed field is empty.")
-    period_ids: list[str] = Field(description="The membership years that its dates touch (R1).")
+    period_ids: list[str] = Field(
+        description="The membership years that its dates touch (R1); without dates, the year that it was carried into."
+    )
     log_ids: list[str] = Field(description="The log entries it is linked with.")
+    carried_to: str | None = Field(None, description="The item that it goes on as in a later year.")
+    carried_from: str | None = Field(None, description="The item of an earlier year that it goes on from.")
     frozen: bool = Field(description="Submitted for the Register Audit, and closed to changes.")
     version: int
 
@@ -185,6 +189,25 @@ async def delete_item(call: Call) -> None:
 async def restore_item(call: Call) -> Answer:
     """Bring an item back (decision 5)."""
     return _answer(await call.service(PLAN).restore(call.caller.subject, call.path["item_id"]))
+
+
+@routes.post(
+    "/v1/plan/{item_id}/carry-forward",
+    roles={"member"},
+    answer=PlanItem,
+    status=(201, 200),
+    etag=True,
+    idempotent=True,
+    problems=(Conflict, RecordFrozen),
+    summary="Carry a plan item forward",
+    description="Makes the item that this one goes on as in the next year: what was written is copied, dates, number, "
+    "status and links are not. This one becomes `carried_forward`, and they name each other. The next year is the one "
+    "after this item's last day, or the current one if that is later. Again gives the same item, with 200.",
+)
+async def carry_item_forward(call: Call) -> Answer:
+    """Let an item go on in the next year (R1, R4, R14)."""
+    item, new = await call.service(PLAN).carry_forward(call.caller.subject, call.path["item_id"], call.attempt())
+    return _answer(item, created=True) if new else Answer(shown(item), status=200, version=item["version"])
 
 
 def _given(body: BaseModel) -> dict[str, Any]:

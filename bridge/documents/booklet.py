@@ -6,7 +6,7 @@ What goes in, one object a line (``Header`` first, then any number of the others
     {"form": {...}}      a version of a form (``bridge.domain.record.forms.Form``), before the first record made with it
     {"note": {...}}      ``title`` and ``text``: what is said about the booklet itself
     {"entry": {...}}     a log entry as stored, with ``plan`` (linked items: reference, title) and ``evidence``
-    {"item": {...}}      a plan item as stored, with ``log`` (linked entries: reference, title)
+    {"item": {...}}      a plan item as stored, with ``log``, ``carried_to`` and ``carried_from`` (reference, title)
     {"comment": {...}}   ``text``, ``author``, ``created_at`` and ``about`` (what it refers to, in words)
 """
 
@@ -184,7 +184,9 @@ class Composer:
     def _take_item(self, record: Record) -> None:
         form = self._forms["plan", record["form_version"]]
         state = "Complete" if record.get("complete") else "Some questions left open"
-        self._items.append(self._record(form, record, state, {"Logged": self._linked(record.get("log", ()))}))
+        parts = {"Logged": "log", "Carried forward to": "carried_to", "Carried forward from": "carried_from"}
+        lists = {label: self._linked(record.get(name, ())) for label, name in parts.items()}
+        self._items.append(self._record(form, record, state, lists))
 
     def _take_form(self, record: Record) -> None:
         form = _FORM.validate_python(record)

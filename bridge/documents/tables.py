@@ -31,7 +31,12 @@ LOG_FACTS: Final = {
     "finished_at": "when it was first complete",
     **ENTRY_FACTS,
 }
-PLAN_FACTS: Final = {"log_ids": "ids of the log entries it is linked with", **ENTRY_FACTS}
+PLAN_FACTS: Final = {
+    "log_ids": "ids of the log entries it is linked with",
+    "carried_to": "id of the item that it goes on as in a later year",
+    "carried_from": "id of the item of an earlier year that it goes on from",
+    **ENTRY_FACTS,
+}
 
 
 def columns(forms: Sequence[Form], facts: Mapping[str, str]) -> list[str]:

@@ -115,7 +115,44 @@ async def test_links_evidence_and_comments_are_in_the_booklets(me: MemberClient)
     assert "L1 · A course" in await pdf(me, "plan.pdf")
 
 
-@pytest.mark.parametrize("path", ["log.pdf", "log.zip", "plan.pdf", "record.zip"])
+async def test_the_plan_tells_what_goes_on_as_what(me: MemberClient) -> None:
+    """An item that was carried forward and the next one name each other, in the booklet and in the data."""
+    item = await (await me.call("POST", "/v1/plan", json={"title": "Grief", "start_date": IN_YEAR})).json()
+    next_item = await (await me.call("POST", f"/v1/plan/{item['id']}/carry-forward")).json()
+    first, second = (await pdf(me, "plan.pdf")).partition("Carried forward to")[2].split("Carried forward from")
+    assert "P2 · Grief" in first
+    assert "P1 · Grief" in second
+    rows = {row["id"]: row for row in table((await unpacked(me, "record.zip"))["plan.csv"])}
+    assert rows[item["id"]]["carried_to"] == next_item["id"]
+    assert rows[next_item["id"]]["carried_from"] == item["id"]
+
+
+async def test_the_plan_as_a_calendar(me: MemberClient) -> None:
+    """Items that have a date, of all years or of those that are asked for; an event is known again when it changed."""
+    item = await (await me.call("POST", "/v1/plan", json={"title": "Grief", "start_date": IN_YEAR})).json()
+    for body in ({"title": "Loss", "completion_date": BEFORE}, {"title": "Some day"}):
+        await me.call("POST", "/v1/plan", json=body)
+    response = await fetched(me, "plan.ics")
+    assert (response.status, response.headers["Content-Type"]) == (200, "text/calendar; charset=utf-8")
+    assert 'filename="cpd-plan-all-years.ics"' in response.headers["Content-Disposition"]
+    assert summaries(await response.text()) == ["Grief", "Loss"]
+    first = await (await fetched(me, "plan.ics", period=YEAR)).text()
+    assert summaries(first) == ["Grief"]
+    path = f"/v1/plan/{item['id']}"
+    await me.call("PATCH", path, {"If-Match": '"1"'}, json={"title": "Grief and loss"})
+    second = await (await fetched(me, "plan.ics", date_from=IN_YEAR, date_to=IN_YEAR)).text()
+    assert summaries(second) == ["Grief and loss"]
+    uid = f"UID:{item['id']}"
+    assert uid in first
+    assert uid in second
+
+
+def summaries(calendar: str) -> list[str]:
+    """The summaries of the events in a calendar."""
+    return [line.removeprefix("SUMMARY:") for line in calendar.split("\r\n") if line.startswith("SUMMARY:")]
+
+
+@pytest.mark.parametrize("path", ["log.pdf", "log.zip", "plan.pdf", "plan.ics", "record.zip"])
 @pytest.mark.parametrize(
     ("query", "says"),
     [
@@ -134,7 +171,8 @@ async def test_bad_choices_are_422(me: MemberClient, path: str, query: dict[str,
 
 async def test_an_unknown_period_is_404(me: MemberClient) -> None:
     """What is asked for is settled before anything is sent."""
-    assert [(await fetched(me, path, period="1999-01-01")).status for path in ("log.pdf", "record.zip")] == [404, 404]
+    paths = ("log.pdf", "plan.ics", "record.zip")
+    assert [(await fetched(me, path, period="1999-01-01")).status for path in paths] == [404] * 3
 
 
 async def test_the_log_as_a_table(me: MemberClient) -> None:
@@ -174,8 +212,8 @@ async def test_exports_work_while_frozen(me: MemberClient) -> None:
     """A member takes a copy of what they submitted (R75)."""
     await complete(me)
     await me.freeze()
-    paths = ("log.pdf", "plan.pdf", "log.zip", "record.zip", "subject-access.zip")
-    assert [(await fetched(me, path)).status for path in paths] == [200] * 5
+    paths = ("log.pdf", "plan.pdf", "plan.ics", "log.zip", "record.zip", "subject-access.zip")
+    assert [(await fetched(me, path)).status for path in paths] == [200] * 6
 
 
 async def test_everything_held_is_in_the_copy(me: MemberClient) -> None:

@@ -115,6 +115,7 @@ async def misuse(life: Life) -> None:
     await life.me("POST", "/v1/log", {"title": word("x"), "date": word("date"), word("field"): word("value")})
     await life.me("GET", f"/v1/log?q={word('query')}&sort={word('sort')}")
     await life.me("GET", "/v1/exports/log.zip?period=all")
+    assert word("item").encode() in (await life.me("GET", "/v1/exports/plan.ics")).raw
     await life.me("GET", "/v1/exports/subject-access.zip")
     await life.lrs.call("POST", "statements", json={"actor": word("lrs"), "verb": word("lrs")})
     for person in (register, ops, support):

@@ -113,6 +113,7 @@ class Life:
         item = {name: texts[name] for name in PLAN_TEXTS}
         plan_answer = await self.me.good("POST", "/v1/plan", full_item(title=word("item"), **item))
         await self.me.good("PUT", f"/v1/log/{answer['id']}/links/{plan_answer['id']}")
+        await self.me.good("POST", f"/v1/plan/{plan_answer['id']}/carry-forward")
         comment = {"text": word("comment"), "refers_to": answer["id"]}
         await self.me.good("POST", f"/v1/periods/{PERIOD}/comments", comment)
         file = await self.me.file(answer["id"], word("evidence") * 1000)

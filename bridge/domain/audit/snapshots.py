@@ -19,12 +19,12 @@ from bridge.domain.record.comments import StoredComment
 from bridge.domain.record.entries import StoredEntry
 from bridge.domain.record.files import EvidenceSummary
 from bridge.domain.record.forms import Form, Forms
-from bridge.domain.record.plan import DROPPED, StoredPlanItem
+from bridge.domain.record.plan import DROPPED, NOT_EXPECTED, StoredPlanItem
 from bridge.domain.record.records import StoredRecord, Values, values_of
 
 BOTH = ("reference", "complete", "missing_fields", "form_version", "created_at", "updated_at")
 OF_LOG = (*BOTH, "source", "draft", "finished_at", "period_id", "plan_ids")
-OF_PLAN = (*BOTH, "status", "status_reason")
+OF_PLAN = (*BOTH, "status", "status_reason", "carried_to", "carried_from")
 """What is submitted of an entry and a plan item besides the fields of its form."""
 
 OF_COMMENT = ("text", "refers_to", "author", "created_at")
@@ -294,7 +294,7 @@ def _name(kind: str, record: StoredRecord) -> RecordName:
 
 
 def _expected(item: StoredPlanItem, linked: set[str]) -> bool:
-    return item["_id"] not in linked and item.get("status") != DROPPED
+    return item["_id"] not in linked and item.get("status") not in NOT_EXPECTED
 
 
 def _unexplained(item: StoredPlanItem) -> bool:

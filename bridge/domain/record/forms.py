@@ -31,7 +31,7 @@ RESERVED = frozenset(
         *("_id", "id", "member_id", "source", "draft", "complete", "missing_fields", "form_version", "version"),
         *("period_id", "period_ids", "plan_ids", "log_ids", "evidence", "provenance", "frozen", "frozen_since"),
         *("created_at", "updated_at", "finished_at", "touched_at", "deleted_at", "withdrawn_at"),
-        *("merge_keys", "order", "tokens", "listed", "linked", "span"),
+        *("merge_keys", "order", "tokens", "listed", "linked", "span", "carried_to", "carried_from", "carried_into"),
     )
 )
 """What a record says of itself, and no field of a form may be called."""

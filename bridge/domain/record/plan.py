@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Any, NotRequired, TypedDict, cast
+from typing import Any, Final, NotRequired, TypedDict, cast
 
 from bridge.domain.record import forms
-from bridge.domain.record.periods import ONE_DAY, MembershipCalendar
+from bridge.domain.record.periods import ONE_DAY, MembershipCalendar, MembershipYear
 from bridge.domain.record.records import StoredRecord, Values, findable, out_of_order, patched
 from bridge.errors import FieldError
 
@@ -19,7 +19,16 @@ MOST_PERIODS = 50
 """How many periods of one item are named; a plan for longer than that is a slip of the pen."""
 
 DROPPED = "not_pursued"
-"""The status of an item that the member decided against (R14): nothing is expected to be logged for it."""
+"""The status of an item that the member decided against (R14)."""
+
+CARRIED_FORWARD: Final = "carried_forward"
+"""The status of an item that goes on in a later year, as another item."""
+
+NOT_EXPECTED: Final = (DROPPED, CARRIED_FORWARD)
+"""The statuses of items for which nothing is expected to be logged."""
+
+OF_ITS_YEAR: Final = ("reference", "status", "status_reason")
+"""Fields, beside the dates, that the item of the next year leaves empty."""
 
 
 class PlanSpan(TypedDict):
@@ -38,6 +47,9 @@ class StoredPlanItem(StoredRecord):
     status_reason: NotRequired[str]
     start_date: NotRequired[str]
     completion_date: NotRequired[str]
+    carried_to: NotRequired[str]  # the live item that it goes on as
+    carried_from: NotRequired[str]  # the live item that it goes on from
+    carried_into: NotRequired[str]  # a day of the year that it was carried into: its place while it has no dates
 
 
 def new_item(member_id: str, values: Values, form: forms.Form, at: datetime) -> StoredPlanItem:
@@ -63,7 +75,7 @@ def changed(item: StoredPlanItem, changes: Values, form: forms.Form) -> StoredPl
 
 def listed(item: Values, form: forms.Form) -> StoredPlanItem:
     """Return a live item with all that lists need; ``span`` is its first and last day, for finding it by period."""
-    days = _days(item)
+    days = days_of(item)
     full: dict[str, Any] = {
         **item,
         "complete": forms.is_complete(form, item, draft=False),
@@ -76,7 +88,7 @@ def listed(item: Values, form: forms.Form) -> StoredPlanItem:
 
 def period_ids(item: Values, calendar: MembershipCalendar) -> list[str]:
     """Return the periods that an item's days touch, oldest first and ``MOST_PERIODS`` at most (R1)."""
-    days = _days(item)
+    days = days_of(item)
     if not days:
         return []
     period, last = calendar.period_for(date.fromisoformat(min(days))), date.fromisoformat(max(days))
@@ -87,8 +99,30 @@ def period_ids(item: Values, calendar: MembershipCalendar) -> list[str]:
     return period_ids
 
 
-def _days(item: Values) -> list[str]:
-    return [day for day in (item.get("start_date"), item.get("completion_date")) if day]
+def days_of(item: Values) -> list[str]:
+    """Return the days that place an item in years: its dates, or one of the year that it was carried into, or none."""
+    dates = [day for day in (item.get("start_date"), item.get("completion_date")) if day]
+    return dates or [day for day in (item.get("carried_into"),) if day]
+
+
+def year_after(item: Values, calendar: MembershipCalendar, today: date) -> MembershipYear | None:
+    """Return the year that an item goes on in: the one after its own, and not before the current one.
+
+    An item without dates is of the current year. None is the answer for the last year that there are dates for.
+    """
+    end = calendar.period_for(date.fromisoformat(max(days_of(item), default=today.isoformat()))).end
+    return None if end == date.max else calendar.period_for(max(end + ONE_DAY, today))
+
+
+def carried_values(item: Values, form: forms.Form, year: MembershipYear) -> dict[str, Any]:
+    """Return the values of the item that another goes on as in a later year: what the member wrote, without dates.
+
+    Its day in the year is one in the middle, so that it stays in the year when a renewal date moves by some months.
+    """
+    fields = (field.name for field in form.fields if field.type != "date" and field.name not in OF_ITS_YEAR)
+    middle = year.start + (year.end - year.start) // 2
+    origin = {"carried_from": item["_id"], "carried_into": middle.isoformat()}
+    return {**{name: item[name] for name in fields if name in item}, **origin}
 
 
 def faults(form: forms.Form, values: Values, changes: Iterable[str]) -> list[FieldError]:

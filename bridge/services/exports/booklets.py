@@ -51,9 +51,9 @@ async def log_lines(reader: RecordReader, record_filter: RecordFilter, member: S
 
 async def plan_lines(reader: RecordReader, record_filter: RecordFilter) -> Lines:
     """Give the items of a plan with the entries that they are linked with."""
-    log = await reader.log_names()
+    log, plan = await reader.log_names(), await reader.plan_names()
     async for item in reader.items(record_filter):
-        yield {"item": {**item, "log": linked_titles(log, item["log_ids"])}}
+        yield {"item": {**item, "log": linked_titles(log, item["log_ids"]), **_neighbours(plan, item)}}
 
 
 async def comment_lines(reader: RecordReader, record_filter: RecordFilter, member: StoredMember, plan: Names) -> Lines:
@@ -93,7 +93,7 @@ async def submission_lines(snapshot: Line, forms: Forms, made_at: datetime, lang
     links = snapshot["links"]
     for item in snapshot["plan"]:
         logged = [link["log_id"] for link in links if link["plan_id"] == item["id"]]
-        yield {"item": {**item, "log": linked_titles(log, logged)}}
+        yield {"item": {**item, "log": linked_titles(log, logged), **_neighbours(plan, item)}}
     files: dict[str, list[Line]] = {}
     for file in snapshot["evidence"]:
         files.setdefault(file["log_id"], []).append(file)
@@ -111,11 +111,18 @@ def note_lines(page: Page) -> Iterable[Line]:
     return [{"note": {"title": title, "text": text}} for title, text in page]
 
 
-def linked_titles(names: Names | Line, ids: Iterable[str]) -> list[Line]:
+def linked_titles(names: Names | Line, ids: Iterable[str | None]) -> list[Line]:
     """Return reference and title of those ids that are there."""
     return [
-        {name: names[record_id].get(name) for name in ("reference", "title")} for record_id in ids if record_id in names
+        {name: names[record_id].get(name) for name in ("reference", "title")}
+        for record_id in ids
+        if record_id and record_id in names
     ]
+
+
+def _neighbours(plan: Names | Line, item: Line) -> Line:
+    """Return what an item goes on as, and what it goes on from, where those are there."""
+    return {side: linked_titles(plan, [item.get(side)]) for side in ("carried_to", "carried_from")}
 
 
 def display_title(record: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ import orjson
 
 from bridge.documents.archive import ArchiveFile, archive
 from bridge.documents.notice import Page
+from bridge.documents.plan_calendar import calendar_pieces
 from bridge.documents.rendering import Renderer
 from bridge.domain.members.members import StoredMember
 from bridge.domain.privacy.access import Reader, Right
@@ -75,11 +76,12 @@ class PdfFile:
 
 
 @dataclass(frozen=True, slots=True)
-class ZipStream:
-    """A ZIP as a stream, and the name it is saved under."""
+class FileStream:
+    """A file as a stream, and the name it is saved under."""
 
     name: str
     pieces: AsyncGenerator[bytes]
+    media_type: str = "application/zip"
 
 
 class Exports:
@@ -112,6 +114,12 @@ class Exports:
         scope = await self._scope(member_id, request)
         return PdfFile(f"cpd-plan-{scope.slug}.pdf", await self._pdf(member_id, self._plan(scope)))
 
+    async def plan_calendar(self, member_id: str, request: ExportRequest) -> FileStream:
+        """Return the plan as a calendar (RFC 5545); raises ``NotFound``."""
+        scope = await self._scope(member_id, request)
+        items = RecordReader(self._stores, self._forms, member_id).items(scope.record_filter)
+        return FileStream(f"cpd-plan-{scope.slug}.ics", calendar_pieces(items), "text/calendar; charset=utf-8")
+
     async def submission_pdf(self, snapshot: bytes, subject: str) -> PdfFile:
         """Return the booklet of a submission, made for ``subject`` of its canonical text alone (decision 2)."""
         submitted = orjson.loads(snapshot)
@@ -122,17 +130,17 @@ class Exports:
         async with self._settings.pdfs.turn(subject):
             return await self._renderer.pdf(lines)
 
-    async def log_zip(self, member_id: str, request: ExportRequest, *, bom: bool) -> ZipStream:
+    async def log_zip(self, member_id: str, request: ExportRequest, *, bom: bool) -> FileStream:
         """Return the log as a table with a data dictionary (R73); raises ``NotFound``, or ``Unavailable``."""
         scope = await self._scope(member_id, request)
         return self._archive(member_id, f"cpd-log-{scope.slug}.zip", self._files(scope, bom=bom).log_table())
 
-    async def record_zip(self, member_id: str, request: ExportRequest, *, bom: bool) -> ZipStream:
+    async def record_zip(self, member_id: str, request: ExportRequest, *, bom: bool) -> FileStream:
         """Return plan, log, links, comments and cases as tables, data and PDF, with the evidence (R75)."""
         scope = await self._scope(member_id, request)
         return self._archive(member_id, f"cpd-record-{scope.slug}.zip", self._record(scope, bom=bom))
 
-    async def subject_access_zip(self, member_id: str, reader: Reader | None = None) -> ZipStream:
+    async def subject_access_zip(self, member_id: str, reader: Reader | None = None) -> FileStream:
         """Return everything that is held about a member (UK GDPR art. 15 and 20).
 
         ``reader`` is who asks when it is not the member: noted before anything leaves. Raises ``NotFound``.
@@ -203,10 +211,10 @@ class Exports:
         async for member in everything.files():
             yield member
 
-    def _archive(self, subject: str, name: str, members: AsyncGenerator[ArchiveFile]) -> ZipStream:
+    def _archive(self, subject: str, name: str, members: AsyncGenerator[ArchiveFile]) -> FileStream:
         if self.streaming >= self._settings.streams:
             raise Unavailable("Many exports are under way just now; try again shortly.", retry_after=10)
-        return ZipStream(name, self._counted(subject, members))
+        return FileStream(name, self._counted(subject, members))
 
     async def _counted(self, subject: str, members: AsyncGenerator[ArchiveFile]) -> AsyncGenerator[bytes]:
         async with self._settings.archives.turn(subject):

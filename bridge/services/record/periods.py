@@ -15,7 +15,7 @@ from bridge.domain.record.actions import PeriodAction, actions
 from bridge.domain.record.calendars import calendar_of, frozen_on
 from bridge.domain.record.counts import COUNTED_BY, Group
 from bridge.domain.record.periods import ElapsedTime, MembershipCalendar, MembershipYear
-from bridge.domain.record.plan import DROPPED
+from bridge.domain.record.plan import NOT_EXPECTED
 from bridge.domain.record.records import RecordCriteria
 from bridge.errors import NotFound
 from bridge.store.stores import Stores
@@ -114,7 +114,7 @@ class Periods:
             },
             "unlinked": {
                 "planned_not_logged": await plan.number(
-                    replace(items, equal=[("log_ids", [])], unequal=[("status", DROPPED)])
+                    replace(items, equal=[("log_ids", [])], unequal=[("status", status) for status in NOT_EXPECTED])
                 ),
                 "logged_not_planned": counts.unlinked(own),
             },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 from bridge.domain.members.members import StoredMember
 from bridge.domain.record import plan
@@ -12,6 +13,8 @@ from bridge.domain.record.periods import MembershipYear
 from bridge.domain.record.plan import StoredPlanItem
 from bridge.domain.record.records import RecordCriteria, Values, misfits
 from bridge.domain.record.search import query_terms
+from bridge.errors import Conflict
+from bridge.services.record.carrying import rejoin_neighbours, release_neighbours
 from bridge.services.record.periods import Periods
 from bridge.services.record.saving import (
     ITEM,
@@ -31,7 +34,7 @@ from bridge.store.stores import Stores
 
 ROW = (
     *("title", "start_date", "completion_date", "status", "themes", "reference"),
-    *("complete", "log_ids", "frozen", "version"),
+    *("complete", "log_ids", "frozen", "version", "carried_to", "carried_from", "carried_into"),
 )
 """What is read of an item for a list: texts may be long, and are not shown there."""
 
@@ -63,6 +66,13 @@ class ItemWithPeriods(StoredPlanItem):
     """A plan item as it is shown."""
 
     period_ids: list[str]  # the years that its days touch
+
+
+class CarriedItem(TypedDict):
+    """The item that another goes on as, and whether it was made now rather than before."""
+
+    item: ItemWithPeriods
+    new: bool
 
 
 class Plan:
@@ -130,6 +140,7 @@ class Plan:
 
         async def work(unit: UnitOfWork) -> None:
             before = await get_for_update(unit.plan, item_id, ITEM, check)
+            await release_neighbours(unit, before)
             await save_deleted_item(unit, before)
 
         await self._units.run(member_id, work)
@@ -142,13 +153,46 @@ class Plan:
             if not before.get("deleted_at"):
                 return _item_with_periods(before, unit.member)
             raise_if_span_frozen(unit, before)
-            log_ids = await relink_item(unit, before)
-            after = {name: value for name, value in before.items() if name != "deleted_at"}
+            log_ids, released = await relink_item(unit, before), await rejoin_neighbours(unit, before)
+            after = {name: value for name, value in before.items() if name not in {"deleted_at", *released}}
             form = self._forms.form("plan", before["form_version"])
             await save_items(unit, [(before, plan.listed({**after, "log_ids": log_ids}, form))])
             return _item_with_periods(await get_or_404(unit.plan, item_id, ITEM), unit.member)
 
         return await self._units.run(member_id, work)
+
+    async def carry_forward(
+        self, member_id: str, item_id: str, attempt: Attempt | None
+    ) -> tuple[ItemWithPeriods, bool]:
+        """Let an item go on in the next year; returns the item that it goes on as, and whether that is a new one.
+
+        Raises ``NotFound``, ``RecordFrozen``, or ``Conflict`` where there is no next year.
+        """
+
+        async def work(unit: UnitOfWork) -> CarriedItem:
+            before = await get_for_update(unit.plan, item_id, ITEM, _any_version)
+            next_item = await unit.plan.get(before.get("carried_to", ""))
+            new = next_item is None
+            if next_item is None:
+                next_item = await self._create(unit, self._carried_values(unit, before))
+            if new or before.get("status") != plan.CARRIED_FORWARD:
+                changes = {"status": plan.CARRIED_FORWARD, "carried_to": next_item["_id"]}
+                form = self._forms.form("plan", before["form_version"])
+                await save_items(unit, [(before, plan.changed(before, changes, form))])
+            return {"item": _item_with_periods(next_item, unit.member), "new": new}
+
+        answer = await self._units.run(member_id, work, attempt)
+        return answer["item"], answer["new"]
+
+    def _carried_values(self, unit: UnitOfWork, item: StoredPlanItem) -> Values:
+        year = plan.year_after(item, unit.calendar, self._periods.today())
+        if year is None:
+            raise Conflict("No year comes after this item's last day: give it an earlier completion date first.")
+        return plan.carried_values(item, self._forms.current("plan"), year)
+
+
+def _any_version(_version: int) -> None:
+    """Check nothing: an item may be carried forward whatever its version is."""
 
 
 async def _number(unit: UnitOfWork) -> str:

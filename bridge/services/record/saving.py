@@ -15,7 +15,7 @@ from bridge.domain.members.members import StoredMember
 from bridge.domain.record.calendars import frozen_during, frozen_on
 from bridge.domain.record.entries import StoredEntry, refiled, with_plan_ids
 from bridge.domain.record.periods import MembershipCalendar
-from bridge.domain.record.plan import StoredPlanItem
+from bridge.domain.record.plan import StoredPlanItem, days_of
 from bridge.domain.record.records import RESTORABLE_DAYS, StoredRecord, Values
 from bridge.errors import Conflict, FieldError, NotFound, ValidationFailed
 from bridge.services.unit_of_work import UnitOfWork, raise_if_frozen
@@ -75,7 +75,7 @@ def raise_if_days_frozen(unit: UnitOfWork, *days: str | None) -> None:
 
 def raise_if_span_frozen(unit: UnitOfWork, item: Values) -> None:
     """Raise ``RecordFrozen`` when a plan item would come to lie in a frozen period (decision 1)."""
-    days = [day for day in (item.get("start_date"), item.get("completion_date")) if day]
+    days = days_of(item)
     if days:
         raise_if_frozen(frozen_during(unit.member, min(days), max(days)))
 
