@@ -18,7 +18,7 @@ from bridge.domain.record.plan import NOT_EXPECTED
 C = TypeVar("C", bound=Component)
 
 NAME: Final = "CPD plan"
-UNTITLED: Final = "No title yet"
+NO_TITLE: Final = "No title yet"
 PRODUCT: Final = "-//cpd-bridge//CPD plan//EN"
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -63,7 +63,7 @@ def plan_event(item: Mapping[str, Any]) -> Event | None:
 
 
 def _summary(item: Mapping[str, Any]) -> str:
-    return _CONTROL.sub(" ", item.get("title") or "").strip() or item.get("reference") or UNTITLED
+    return _CONTROL.sub(" ", item.get("title") or "").strip() or item.get("reference") or NO_TITLE
 
 
 def _frame() -> bytes:

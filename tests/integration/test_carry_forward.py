@@ -24,7 +24,7 @@ async def carry(browser: Browser, item: dict[str, Any]) -> dict[str, Any]:
 
 async def pair(browser: Browser, item: dict[str, Any], next_item: dict[str, Any]) -> tuple[Any, Any]:
     """What an item says it goes on as, and the next one that it goes on from."""
-    items = [(await browser.get(f"/v1/plan/{each['id']}")) for each in (item, next_item)]
+    items = [(await browser.get(f"/v1/plan/{plan_item['id']}")) for plan_item in (item, next_item)]
     return items[0]["carried_to"], items[1]["carried_from"]
 
 
@@ -40,8 +40,17 @@ async def test_an_item_goes_on_in_the_next_year(portal: Portal) -> None:
     next_item = answer.body
     assert (answer.status, answer.headers["Location"], answer.etag) == (201, f"/v1/plan/{next_item['id']}", '"1"')
     assert await browser.get(answer.headers["Location"]) == next_item
-    same = ("title", "themes", "resources", "priority", "minutes", "learning_need", "relevance", "planned_action")
-    assert {name: next_item[name] for name in same} == {name: item[name] for name in same}
+    names = (
+        "title",
+        "themes",
+        "resources",
+        "priority",
+        "minutes",
+        "learning_need",
+        "relevance",
+        "planned_action",
+    )
+    assert {name: next_item[name] for name in names} == {name: item[name] for name in names}
     new = ("reference", "start_date", "completion_date", "status", "status_reason", "log_ids", "period_ids")
     assert [next_item[name] for name in new] == ["P2", None, None, "planned", None, [], [NEXT_YEAR]]
     assert next_item["missing_fields"] == ["start_date", "completion_date"]
@@ -115,8 +124,8 @@ async def test_what_is_frozen_is_not_carried_forward(portal: Portal) -> None:
     item = await browser.post("/v1/plan", full_item())
     past = await browser.post("/v1/plan", full_item(start_date="2024-05-01", completion_date="2024-05-02"))
     await portal.freeze("m-1", THIS_YEAR, THIS_YEAR, "2027-03-31")
-    for each in (item, past):
-        answer = await browser.call("POST", f"/v1/plan/{each['id']}/carry-forward")
+    for plan_item in (item, past):
+        answer = await browser.call("POST", f"/v1/plan/{plan_item['id']}/carry-forward")
         assert (answer.status, answer.slug) == (409, "record-frozen")
     await portal.thaw("m-1")
     next_item = await carry(browser, item)
@@ -132,7 +141,7 @@ async def test_deleting_and_restoring_keep_the_two_sides_alike(portal: Portal) -
     browser = await portal.member()
     item = await browser.post("/v1/plan", full_item())
     next_item = await carry(browser, item)
-    first, second = (f"/v1/plan/{each['id']}" for each in (item, next_item))
+    first, second = (f"/v1/plan/{plan_item['id']}" for plan_item in (item, next_item))
     await browser.delete(second)
     assert (await browser.get(first))["carried_to"] is None
     await browser.delete(first)

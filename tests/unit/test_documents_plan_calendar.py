@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import vobject  # pyright: ignore[reportMissingTypeStubs] - it has none
 
 from bridge.documents.plan_calendar import calendar_pieces
 
-CHANGED = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
-MADE = datetime(2026, 4, 1, tzinfo=UTC)
+UPDATED_AT = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
+CREATED_AT = datetime(2026, 4, 1, tzinfo=UTC)
 
 
 def item(**fields: Any) -> dict[str, Any]:
     """A plan item as an export reads it."""
-    plain = {"id": "0b7f", "title": "Frailty", "status": "planned", "created_at": MADE, "updated_at": CHANGED}
+    plain = {"id": "0b7f", "title": "Frailty", "status": "planned", "created_at": CREATED_AT, "updated_at": UPDATED_AT}
     return {**plain, "start_date": "2026-05-01", "completion_date": "2026-11-30", **fields}
 
 
@@ -37,7 +37,7 @@ def written(*items: dict[str, Any]) -> bytes:
 
 def events(*items: dict[str, Any]) -> Sequence[Any]:
     """The events that another library reads in the file of these items; the whole is valid to it."""
-    calendar: Any = vobject.readOne(written(*items).decode())  # pyright: ignore - it has no types
+    calendar = cast("Any", vobject.readOne(written(*items).decode()))  # pyright: ignore - it has no types
     assert calendar.validate(raiseException=True)
     return calendar.contents.get("vevent", [])
 
@@ -45,7 +45,7 @@ def events(*items: dict[str, Any]) -> Sequence[Any]:
 def test_an_event_lasts_from_start_to_completion() -> None:
     """Whole days, the end being the day after; the same id and a stamp of the last change; and no busy time."""
     (event,) = events(item())
-    assert (event.uid.value, event.summary.value, event.dtstamp.value) == ("0b7f", "Frailty", CHANGED)
+    assert (event.uid.value, event.summary.value, event.dtstamp.value) == ("0b7f", "Frailty", UPDATED_AT)
     assert (event.dtstart.value, event.dtend.value) == (date(2026, 5, 1), date(2026, 12, 1))
     assert (event.status.value, event.transp.value, event.contents["class"][0].value) == (
         *("CONFIRMED", "TRANSPARENT", "PRIVATE"),

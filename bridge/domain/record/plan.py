@@ -114,7 +114,7 @@ def year_after(item: Values, calendar: MembershipCalendar, today: date) -> Membe
     return None if end == date.max else calendar.period_for(max(end + ONE_DAY, today))
 
 
-def carried_values(item: Values, form: forms.Form, year: MembershipYear) -> dict[str, Any]:
+def carried_values(item: Values, form: forms.Form, year: MembershipYear) -> Values:
     """Return the values of the item that another goes on as in a later year: what the member wrote, without dates.
 
     Its day in the year is one in the middle, so that it stays in the year when a renewal date moves by some months.
