@@ -40,16 +40,7 @@ async def test_an_item_goes_on_in_the_next_year(portal: Portal) -> None:
     next_item = answer.body
     assert (answer.status, answer.headers["Location"], answer.etag) == (201, f"/v1/plan/{next_item['id']}", '"1"')
     assert await browser.get(answer.headers["Location"]) == next_item
-    names = (
-        "title",
-        "themes",
-        "resources",
-        "priority",
-        "minutes",
-        "learning_need",
-        "relevance",
-        "planned_action",
-    )
+    names = ("title", "themes", "resources", "priority", "minutes", "learning_need", "relevance", "planned_action")
     assert {name: next_item[name] for name in names} == {name: item[name] for name in names}
     new = ("reference", "start_date", "completion_date", "status", "status_reason", "log_ids", "period_ids")
     assert [next_item[name] for name in new] == ["P2", None, None, "planned", None, [], [NEXT_YEAR]]

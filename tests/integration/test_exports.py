@@ -293,7 +293,7 @@ async def test_what_the_worker_has_not_settled_is_in_the_copy(settings: Settings
         files = await copy_of(desk)
         second_copy = await copy_of(desk, "m-2")
     statement_ids = [row["_id"] for row in json.loads(files["everything/statements.json"])]
-    assert statement_ids == sorted(member_id["id"] for member_id in own_statements)
+    assert statement_ids == sorted(statement["id"] for statement in own_statements)
     assert [row["_id"] for row in json.loads(files["everything/parked.json"])] == [own_statements[0]["id"]]
     assert "everything/parked.json" not in second_copy
     statement_ids = [row["_id"] for row in json.loads(second_copy["everything/statements.json"])]

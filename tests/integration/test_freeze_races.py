@@ -132,10 +132,10 @@ def same(record: dict[str, Any], live: dict[str, Any]) -> None:
 async def test_a_submission_among_edits_and_completions(bridge: Journey) -> None:
     """Invariant 4: the snapshot is the record at one instant, nothing in it changes after, and nothing is lost."""
     async with office(bridge.settings, bridge.services) as desk:
-        seen_ids: set[str] = set()
+        outcomes_met: set[str] = set()
         for number in range(ROUNDS):
-            seen_ids |= await one_round(Race(desk, bridge, number))
-    assert seen_ids == {"edited", "refused", "recorded", "held"}, "everything met the submission from both sides"
+            outcomes_met |= await one_round(Race(desk, bridge, number))
+    assert outcomes_met == {"edited", "refused", "recorded", "held"}, "everything met the submission from both sides"
 
 
 async def one_round(race: Race) -> set[str]:

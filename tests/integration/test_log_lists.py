@@ -33,10 +33,10 @@ async def filled(portal: Portal, number: int = 40) -> tuple[Browser, list[Row]]:
     chance = random.Random(20260504)
     browser = await portal.member()
     item = await browser.post("/v1/plan", {})
-    answer = [await browser.post("/v1/log", entry_of(chance)) for _ in range(number)]
-    for entry in answer[::2]:
+    entries = [await browser.post("/v1/log", entry_of(chance)) for _ in range(number)]
+    for entry in entries[::2]:
         await browser.link(entry, item)
-    return browser, [await browser.get(f"/v1/log/{entry['id']}") for entry in answer]
+    return browser, [await browser.get(f"/v1/log/{entry['id']}") for entry in entries]
 
 
 def folded(text: str) -> str:
@@ -187,7 +187,7 @@ async def test_pages_neither_repeat_nor_skip_while_others_write(portal: Portal, 
             change = {name: value for name, value in entry_of(chance).items() if name != "draft"}
             await browser.patch(f"/v1/log/{row['id']}", change)
             await browser.delete(f"/v1/log/{moving.pop()['id']}")
-    assert sorted(member_id for member_id in seen_ids if member_id in still) == sorted(still)
+    assert sorted(entry_id for entry_id in seen_ids if entry_id in still) == sorted(still)
 
 
 async def test_there_is_no_limit_on_how_much_is_recorded(portal: Portal) -> None:

@@ -19,8 +19,8 @@ LEAVE = [{"from": "2026-09-01", "to": "2026-09-30"}, {"from": "2027-01-01", "to"
 @pytest.fixture
 async def office(settings: Settings) -> AsyncGenerator[Office]:
     """The API, called by anybody."""
-    async with open_office(settings) as opened:
-        yield opened
+    async with open_office(settings) as staff_office:
+        yield staff_office
 
 
 async def test_a_member_is_read_back_as_told(office: Office) -> None:

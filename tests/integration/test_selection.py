@@ -45,10 +45,10 @@ async def test_the_same_seed_gives_the_same_sample(office: Office) -> None:
     """Drawn again after its cases are open it is the recorded one, and nobody is selected twice."""
     team = office.staff()
     body = {**WINDOW, "rate": 0.25, "seed": "2026-04 lottery"}
-    item = await team.good("POST", "/v1/register/samples", {**body, "dry_run": True})
+    trial = await team.good("POST", "/v1/register/samples", {**body, "dry_run": True})
     first = await team.good("POST", "/v1/register/samples", body)
     again = await team.good("POST", "/v1/register/samples", body)
-    assert ids(item) == ids(first) == ids(again)
+    assert ids(trial) == ids(first) == ids(again)
     assert len(ids(first)) == 3, "a quarter of ten, rounded up"
     assert [case["id"] for case in first["cases"]] == [case["id"] for case in again["cases"]]
     listing = await team.good("GET", "/v1/register/cases")

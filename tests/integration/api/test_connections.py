@@ -52,9 +52,9 @@ def check_problem(head: bytes, body: bytes, status: int) -> None:
     assert PROBLEM_HEADERS - set(headers) <= ({b"x-content-type-options: nosniff"} if status in {408, 503} else set())
     assert SECRET.lower() not in head.lower() + body.lower()
     assert b"aiohttp" not in head.lower() + body
-    announced_ids = orjson.loads(body)
-    assert announced_ids["status"] == status
-    assert b"x-correlation-id: " + announced_ids["correlation_id"].encode() in headers
+    problem = orjson.loads(body)
+    assert problem["status"] == status
+    assert b"x-correlation-id: " + problem["correlation_id"].encode() in headers
 
 
 @pytest.mark.parametrize("case", UNREADABLE)

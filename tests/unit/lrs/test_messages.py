@@ -44,13 +44,13 @@ def test_one_statement_is_a_message_as_it_always_was() -> None:
 
 def test_a_request_is_a_message_for_each_verb() -> None:
     """What came together travels together, in its order; requests and verbs stay apart."""
-    first, second, second_id = completed(), completed(), completed()
+    first, second, third = completed(), completed(), completed()
     void = voided(first["id"])
-    batches = messages("x", [stored(first), stored(void), stored(second), stored(second_id, "two")], PLENTY)
+    batches = messages("x", [stored(first), stored(void), stored(second), stored(third, "two")], PLENTY)
     assert [(message.routing_key, message.correlation_id, ids(message.body)) for message in batches] == [
         ("statement.completed", "one", [first["id"], second["id"]]),
         ("statement.voided", "one", [void["id"]]),
-        ("statement.completed", "two", [second_id["id"]]),
+        ("statement.completed", "two", [third["id"]]),
     ]
 
 
