@@ -153,8 +153,8 @@ class Plan:
             if not before.get("deleted_at"):
                 return _item_with_periods(before, unit.member)
             raise_if_span_frozen(unit, before)
-            log_ids, successor = await relink_item(unit, before), await rejoin_neighbours(unit, before)
-            after = {name: value for name, value in before.items() if name not in {"deleted_at", *successor}}
+            log_ids, free_sides = await relink_item(unit, before), await rejoin_neighbours(unit, before)
+            after = {name: value for name, value in before.items() if name not in {"deleted_at", *free_sides}}
             form = self._forms.form("plan", before["form_version"])
             await save_items(unit, [(before, plan.listed({**after, "log_ids": log_ids}, form))])
             return _item_with_periods(await get_or_404(unit.plan, item_id, ITEM), unit.member)
