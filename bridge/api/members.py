@@ -91,15 +91,15 @@ async def put_member(call: Call, body: MemberIn) -> Answer:
 )
 async def get_member(call: Call) -> Answer:
     """Return a member as stored (R82)."""
-    member = await call.service(MEMBERS).look_up(call.path["member_id"])
-    if isinstance(member, datetime):
-        body = {"member_id": call.path["member_id"], "state": "erased", "state_since": member}
-        return Answer(body, version=0)
+    members, member_id = call.service(MEMBERS), call.path["member_id"]
+    erased_at = await members.erased_at(member_id)
+    if erased_at is not None:
+        return Answer({"member_id": member_id, "state": "erased", "state_since": erased_at}, version=0)
+    member = await members.get(member_id)
     return Answer(_shown(member), version=member["version"])
 
 
 def _shown(member: StoredMember) -> dict[str, Any]:
     left_at = member["left_at"]
     standing = {"state": "left" if left_at else "active", "state_since": left_at}
-    optional = {"leave": member.get("leave", []), "revision": member.get("revision")}
-    return {**member, **optional, **standing, "member_id": member["_id"]}
+    return {**member, "revision": member.get("revision"), **standing, "member_id": member["_id"]}

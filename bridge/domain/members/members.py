@@ -14,7 +14,7 @@ class PeriodDays(TypedDict):
 
 
 LeaveDays = TypedDict("LeaveDays", {"from": str, "to": str})
-"""The days of a leave, YYYY-MM-DD, both inclusive: months away lower the targets."""
+"""The days of a leave, YYYY-MM-DD, both inclusive."""
 
 
 class AuditYear(PeriodDays):
@@ -64,7 +64,7 @@ class StoredMember(TypedDict):
     keys: list[str]  # the identifiers' keys, and the id's own (``statements.agents``)
     stones: list[str]  # the tombstones of ``keys``
     former: list[FormerIdentifier]
-    leave: NotRequired[list[LeaveDays]]  # in order, none overlapping another; documents of old have none
+    leave: list[LeaveDays]  # in order, none overlapping another
     left_at: datetime | None
     version: int  # the ETag's
     acts: int  # the transactions on the member's record

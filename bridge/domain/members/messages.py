@@ -72,7 +72,7 @@ class MemberIn(Input):
         None,
         max_length=35,
         pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$",
-        description="What the member reads, and gets by e-mail (BCP 47), such as `cy`.",
+        description="For e-mail to the member (BCP 47), such as `cy`.",
         json_schema_extra=ONE_LINE,
     )
     registered: bool = Field(description="On the Register: changes guidance, never access (R80).")
@@ -80,7 +80,7 @@ class MemberIn(Input):
     renewal_date: Day | None = Field(None, description="Any renewal day; its anniversaries start the years.")
     periods: list[PeriodIn] | None = Field(None, min_length=1, max_length=200, description="Instead of a renewal date.")
     identifiers: list[Identifier] = Field(max_length=50, description="How xAPI statements name the member.")
-    leave: list[LeaveIn] | None = Field(None, max_length=200, description="Time away, which lowers the targets.")
+    leave: list[LeaveIn] | None = Field(None, max_length=200, description="Times away, none overlapping another.")
 
     @field_validator("leave")
     @classmethod

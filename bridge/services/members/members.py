@@ -47,12 +47,12 @@ class Membership:
             raise NotFound("There is no such member.")
         return member
 
-    async def look_up(self, member_id: str) -> StoredMember | datetime:
-        """Return a member, or the time of the erasure; raises ``NotFound`` for one who was never known."""
+    async def erased_at(self, member_id: str) -> datetime | None:
+        """Return when a member was erased, or when that began; None for one who was not."""
         erasure = await self._stores.erasures.get(await self._stores.erasures.tombstone(agents.id_key(member_id)))
-        if erasure is not None and erasure["state"] != "held":
-            return erasure.get("erased_at") or erasure["requested_at"]
-        return await self.get(member_id)
+        if erasure is None or erasure["state"] == "held":
+            return None
+        return erasure.get("erased_at") or erasure["requested_at"]
 
     async def apply(self, change: MemberUpserted | MemberLeft) -> FeedResult:
         """Create or change a member, or note that one left, also one of whom nothing was heard yet.
