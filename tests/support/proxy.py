@@ -8,19 +8,30 @@ from contextlib import asynccontextmanager, suppress
 
 
 class Proxy:
-    """Forwards from ``port`` on the loopback; ``cut`` breaks what is open, ``stalled`` lets nothing pass."""
+    """Forwards from ``port`` on the loopback; ``cut`` breaks connections, ``down`` and ``stalled`` are for a while."""
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
         self._writers: set[asyncio.StreamWriter] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self._is_down = False
         self.port = 0
 
     def cut(self) -> None:
         """Break every open connection, with whatever is on its way."""
         for writer in self._writers:
             writer.transport.abort()
+
+    @asynccontextmanager
+    async def down(self) -> AsyncGenerator[None]:
+        """Break every open connection, and every new one meanwhile."""
+        self._is_down = True
+        self.cut()
+        try:
+            yield
+        finally:
+            self._is_down = False
 
     @asynccontextmanager
     async def stalled(self) -> AsyncGenerator[None]:
@@ -33,6 +44,9 @@ class Proxy:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Forward one connection both ways until either side ends it."""
+        if self._is_down:
+            writer.transport.abort()
+            return
         try:
             far_reader, far_writer = await asyncio.open_connection(*self._target)
         except OSError:
