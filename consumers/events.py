@@ -32,7 +32,7 @@ from bridge.broker.topology import Topology
 from bridge.domain.events import OutboxEvent
 from bridge.metrics import EVENTS
 from bridge.settings import Settings
-from bridge.store.statements.outbox import Outbox
+from bridge.store.statements.ledger import Outbox
 from consumers.consumer import Consumer, watch_connection
 
 log = structlog.get_logger(__name__)

@@ -24,6 +24,7 @@ from pymongo.errors import BulkWriteError, CollectionInvalid, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.results import BulkWriteResult
 
+from bridge.domain.changes import Changes, Identified
 from bridge.errors import Unavailable
 from bridge.metrics import CONFLICTS
 from bridge.settings import Settings
@@ -227,3 +228,37 @@ async def bulk(
     """Run one unordered bulk write (inserts run before updates); raises the driver's ``BulkWriteError``."""
     write = collection.bulk_write  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - its `let`
     return await write(list(operations), ordered=False, session=session)
+
+
+D = TypeVar("D", bound=Identified)
+
+
+async def write(collection: Collection[D], changes: Changes[D], session: Session) -> None:
+    """Change, insert and remove documents; the driver's error for the first that cannot be ends the transaction.
+
+    What changes comes first: it may give up a unique key that a new document has.
+    """
+    await save(collection, changes.changed, session)
+    if changes.new:
+        await collection.insert_many(changes.new, session=session)
+    if changes.removed:
+        await collection.delete_many({"_id": {"$in": sorted(changes.removed)}}, session=session)
+
+
+async def save(collection: Collection[D], pairs: Sequence[tuple[D, D]], session: Session | None) -> None:
+    """Write what differs between each pair of before and after, in one bulk write."""
+    updates = [UpdateOne(_key(before), difference(before, after)) for before, after in pairs if before != after]
+    if updates:
+        await bulk(collection, updates, session)
+
+
+def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Document:
+    """Return the update that makes one of the other; every field that differs is written whole."""
+    new = {name: value for name, value in after.items() if name not in before or before[name] != value}
+    gone = dict.fromkeys(before.keys() - after.keys(), "")
+    return {**({"$set": new} if new else {}), **({"$unset": gone} if gone else {})}
+
+
+def _key(document: Mapping[str, Any]) -> Document:
+    """Return what names a document: its id, and the member that it belongs to, which is the shard key."""
+    return {name: document[name] for name in ("_id", "member_id") if name in document}

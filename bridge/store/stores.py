@@ -14,9 +14,7 @@ from bridge.store.database import Database
 from bridge.store.idempotency import Answers
 from bridge.store.inventory import INVENTORY
 from bridge.store.lrs.stores import LrsStores
-from bridge.store.members.departures import Departures
-from bridge.store.members.identifiers import Identifiers
-from bridge.store.members.members import Members
+from bridge.store.members.members import Departures, Identifiers, Members
 from bridge.store.members.notices import Notices
 from bridge.store.operations.dead_letters import DeadLetters
 from bridge.store.operations.schedules import Schedules
@@ -25,15 +23,11 @@ from bridge.store.privacy.data_subjects import DataSubjects
 from bridge.store.privacy.erasure import Removal
 from bridge.store.privacy.erasures import Erasures
 from bridge.store.privacy.subject_access import Holdings
-from bridge.store.record.comments import Comments
-from bridge.store.record.entries import Entries
 from bridge.store.record.evidence import Evidence
-from bridge.store.record.records import Records
+from bridge.store.record.records import Comments, Entries, Records
 from bridge.store.statements.follow_ups import FollowUps
-from bridge.store.statements.ledger import Statements
-from bridge.store.statements.outbox import Outbox
+from bridge.store.statements.ledger import Outbox, Statements, Waiting
 from bridge.store.statements.pulls import Pulls
-from bridge.store.statements.waiting import Waiting
 
 
 class Stores:

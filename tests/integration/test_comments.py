@@ -11,7 +11,7 @@ import pytest
 
 from bridge.domain.members.messages import MemberIn
 from bridge.settings import Settings
-from bridge.store.record.comments import Comments
+from bridge.store.record.records import Comments
 from tests.support.member_client import BEFORE, YEAR, MemberClient, serving
 from tests.support.statements import member
 

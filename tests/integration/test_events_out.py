@@ -19,7 +19,7 @@ from bridge import wiring
 from bridge.domain.events import OutboxEvent, event
 from bridge.domain.statements.arrivals import arrival
 from bridge.settings import Settings
-from bridge.store.statements.outbox import Outbox
+from bridge.store.statements.ledger import Outbox
 from consumers.events import MEDIA_TYPE, EventPublisher
 from schemas.messages import EVENT
 from tests.support.calls import calls

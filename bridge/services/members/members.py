@@ -13,7 +13,7 @@ from bridge.domain.statements import agents
 from bridge.errors import Conflict, NotFound
 from bridge.services.statements.follow_ups import FollowUpRunner
 from bridge.store.database import Session, now
-from bridge.store.members.identifiers import IdentifierTaken
+from bridge.store.members.members import IdentifierTaken
 from bridge.store.stores import Stores
 
 

@@ -11,9 +11,8 @@ from pymongo.errors import DuplicateKeyError
 from bridge.domain.audit.cases import AWAITED, SORTABLE, State, StoredCase
 from bridge.domain.audit.sampling import StoredSample
 from bridge.domain.members.members import StoredMember
-from bridge.store.database import Database, Document, Session, insert_new, reaches_store
+from bridge.store.database import Database, Document, Session, insert_new, reaches_store, save
 from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
-from bridge.store.writing import save
 
 
 class AlreadySelected(Exception):

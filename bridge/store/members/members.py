@@ -5,11 +5,83 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
-from bridge.domain.members.members import StoredMember
+from pymongo import UpdateOne
+
+from bridge.domain.members.identifiers import IdentifierOwner
+from bridge.domain.members.members import Departure, StoredMember
 from bridge.domain.privacy.subjects import Tenure
 from bridge.domain.statements.batch import Touch
-from bridge.store.database import Database, Document, Session, reaches_store
-from bridge.store.writing import save
+from bridge.store.database import Database, Document, Session, bulk, reaches_store, save
+
+
+class IdentifierTaken(Exception):
+    """An identifier belongs to another member already; ``key`` says which."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__("identifier taken")
+        self.key = key
+
+
+@reaches_store
+class Identifiers:
+    """The ``identifiers`` collection: ``_id`` is the identifier's key, ``member_id`` whose it is, if anybody's."""
+
+    def __init__(self, database: Database) -> None:
+        self._identifiers = database.collection("identifiers", IdentifierOwner)
+
+    async def owners(self, keys: Iterable[str], session: Session | None = None) -> dict[str, str]:
+        """Return identifier key → member id of those that somebody has."""
+        rows = self._identifiers.find({"_id": {"$in": sorted(set(keys))}}, session=session)
+        return {row["_id"]: row["member_id"] async for row in rows if "member_id" in row}
+
+    async def seek(self, keys: Iterable[str], session: Session) -> None:
+        """Write identifiers that nobody has, so that whoever brings one meets this transaction."""
+        await self._write([UpdateOne({"_id": key}, {"$inc": {"sought": 1}}, upsert=True) for key in keys], session)
+
+    async def assign(self, member_id: str, keys: Iterable[str], session: Session) -> None:
+        """Give identifiers to a member; raises ``IdentifierTaken`` for one that another has."""
+        identifiers = list(keys)
+        owners = await self.owners(identifiers, session)
+        conflicts = [key for key in identifiers if owners.get(key, member_id) != member_id]
+        if conflicts:
+            raise IdentifierTaken(conflicts[0])
+        ownership = {"$set": {"member_id": member_id}, "$unset": {"sought": ""}}
+        await self._write([UpdateOne({"_id": key}, ownership, upsert=True) for key in identifiers], session)
+
+    async def forget(self, keys: Iterable[str], member_id: str | None = None, session: Session | None = None) -> None:
+        """Remove identifiers that a member has, or nobody; another's stay."""
+        query = {"_id": {"$in": sorted(set(keys))}, "member_id": {"$in": [member_id, None]}}
+        await self._identifiers.delete_many(query, session=session)
+
+    async def _write(self, updates: list[UpdateOne], session: Session) -> None:
+        if updates:
+            await bulk(self._identifiers, updates, session)
+
+
+@reaches_store
+class Departures:
+    """The ``departures`` collection: member id → revision of the newest ``member.left``."""
+
+    def __init__(self, database: Database) -> None:
+        self._departures = database.collection("departures", Departure)
+
+    async def prepare(self) -> None:
+        """Nothing: it is read by id alone."""
+
+    async def note(self, member_id: str, revision: int, session: Session | None = None) -> None:
+        """Note that a member left, unless a newer revision says so already."""
+        await self._departures.update_one(
+            {"_id": member_id}, {"$max": {"revision": revision}}, upsert=True, session=session
+        )
+
+    async def revision(self, member_id: str, session: Session | None = None) -> int:
+        """Return the revision by which a member left, or -1."""
+        row = await self._departures.find_one({"_id": member_id}, session=session)
+        return int(row["revision"]) if row else -1
+
+    async def forget(self, member_id: str) -> None:
+        """Remove what is known of a departure; for an erasure."""
+        await self._departures.delete_one({"_id": member_id})
 
 
 @reaches_store

@@ -28,7 +28,7 @@ from bridge.domain.statements.rows import ChainRow, LedgerRow, ParkedStatement
 from bridge.store.database import Database, Document, bulk, reaches_store
 from bridge.store.inventory import BY_MEMBER
 from bridge.store.lrs.attachments import Attachments
-from bridge.store.members.identifiers import Identifiers
+from bridge.store.members.members import Identifiers
 from bridge.store.privacy.erasures import Erasures
 from bridge.store.statements.ledger import GONE
 

@@ -20,7 +20,7 @@ from bridge.store.database import Collection, Database, Document, Session, bulk,
 from bridge.store.idempotency import KEPT as ANSWERS_KEPT
 from bridge.store.lrs.attachments import Attachments
 from bridge.store.lrs.unsent import Unsent
-from bridge.store.members.identifiers import Identifiers
+from bridge.store.members.members import Identifiers
 from bridge.store.privacy.erasures import ErasureKey
 from bridge.store.record.evidence import Evidence
 

@@ -6,14 +6,17 @@ Every query is made by ``of(member_id)``, so that it starts with the member, who
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
+from bridge.domain.changes import Changes
+from bridge.domain.record.comments import StoredComment
+from bridge.domain.record.entries import StoredEntry
+from bridge.domain.record.periods import MembershipYear
 from bridge.domain.record.records import RecordCriteria, StoredRecord
-from bridge.store.database import Collection, Database, Document, Session, reaches_store
+from bridge.store.database import Collection, Database, Document, Session, reaches_store, save, write
 from bridge.store.listing import Listing, ListQuery, Position, Sort, number_of, order_index, page_of, rows_of
-from bridge.store.writing import save
 
 LISTED: Document = {"listed": True}
 
@@ -162,3 +165,71 @@ def _query(criteria: RecordCriteria) -> tuple[Document, Document]:
     if year := criteria.touching:
         clauses.append({"span.first": {"$lte": year.end.isoformat()}, "span.last": {"$gte": year.start.isoformat()}})
     return seek, {"$and": clauses} if clauses else {}
+
+
+DECIDED_BY: Final = (
+    *("member_id", "merge_keys", "frozen", "listed", "deleted_at", "withdrawn_at", "touched_at", "updated_at"),
+    *("version", "provenance"),
+)
+"""What a batch is decided by, and may change, of an entry that is there."""
+
+
+@reaches_store
+class Entries:
+    """The ``log_entries`` collection; every member's query starts with ``member_id``."""
+
+    def __init__(self, database: Database) -> None:
+        self._entries = database.collection("log_entries", StoredEntry)
+
+    async def prepare(self) -> None:
+        """Create the index that lets one entry have a merge key; those of the member's lists are in ``records``."""
+        await self._entries.create_index(
+            [("member_id", 1), ("merge_keys", 1)],
+            unique=True,
+            partialFilterExpression={"merge_keys": {"$exists": True}},
+            name="merge",
+        )
+
+    async def some(self, entry_ids: Iterable[str], session: Session) -> list[StoredEntry]:
+        """Return those of the entries that are there, deleted ones too."""
+        return await self._found({"_id": {"$in": sorted(set(entry_ids))}}, session)
+
+    async def find_claimed(self, merge_keys: Mapping[str, Iterable[str]], session: Session) -> list[StoredEntry]:
+        """Return the entries that hold any of these merge keys (member id → keys), deleted ones too.
+
+        A read for each member: the embedded store reads every entry there is for all at once.
+        """
+        entries: list[StoredEntry] = []
+        for member_id, keys in merge_keys.items():
+            entries += await self._found({"member_id": member_id, "merge_keys": {"$in": sorted(set(keys))}}, session)
+        return entries
+
+    async def write(self, entries: Changes[StoredEntry], session: Session) -> None:
+        """Write new drafts, and what statements change of other entries."""
+        await write(self._entries, entries, session)
+
+    async def _found(self, query: Document, session: Session) -> list[StoredEntry]:
+        return [entry async for entry in self._entries.find(query, dict.fromkeys(DECIDED_BY, 1), session=session)]
+
+
+@reaches_store
+class Comments:
+    """The ``comments`` collection; ``day`` decides the period, so that each comment has one in any calendar (R82)."""
+
+    def __init__(self, database: Database) -> None:
+        self._comments = database.collection("comments", StoredComment)
+
+    async def prepare(self) -> None:
+        """Create the indexes."""
+        await self._comments.create_index(order_index("member_id", name="created_at"), name="by_created_at")
+
+    async def add(self, comment: StoredComment, session: Session) -> None:
+        """Add one comment."""
+        await self._comments.insert_one(comment, session=session)
+
+    async def list(
+        self, member_id: str, period: MembershipYear, sort: Sort, limit: int, after: Position | None
+    ) -> Listing[StoredComment]:
+        """Return a page of a member's comments on a period."""
+        days = {"day": {"$gte": period.start.isoformat(), "$lte": period.end.isoformat()}}
+        return await page_of(self._comments, ListQuery({"member_id": member_id}, days, sort, limit, after))

@@ -14,8 +14,7 @@ from bridge.domain.statements.batch import Touch
 from bridge.services.statements.recording import Recording
 from bridge.services.unit_of_work import UnitsOfWork
 from bridge.store.database import Session
-from bridge.store.members.identifiers import Identifiers
-from bridge.store.members.members import Members
+from bridge.store.members.members import Identifiers, Members
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 Touching = Callable[[Session], Any]
