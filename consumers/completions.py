@@ -12,10 +12,10 @@ from aio_pika.abc import AbstractIncomingMessage
 
 from bridge.broker.dead_letters import REPLAYED, origin_of
 from bridge.domain.operations.letters import DeadLetter, Origin
-from bridge.domain.statements import bodies, decoding, splitting, unpacking
-from bridge.domain.statements.arrivals import Arrival, arrival
+from bridge.domain.statements import decoding, unpacking
 from bridge.domain.statements.completions import Rules, Statement
 from bridge.domain.statements.dispositions import Disposition, Outcome, Reason
+from bridge.domain.statements.ledger import Arrival, arrival
 from schemas import xapi
 
 PIECE_BYTES = 4096
@@ -80,17 +80,17 @@ def read_delivery(message: AbstractIncomingMessage, rules: Rules, limit: int) ->
     )
     try:
         body = unpacking.unpacked(message.body, limit, message.content_encoding, message.content_type)
-        if not splitting.is_array(body):
+        if not decoding.is_array(body):
             return Delivery(message, origin, [_piece(body, None, make_arrival)])
-        return Delivery(message, origin, [_piece(part, part, make_arrival) for part in splitting.elements(body)])
-    except bodies.BadBody as error:
+        return Delivery(message, origin, [_piece(part, part, make_arrival) for part in decoding.elements(body)])
+    except unpacking.BadBody as error:
         return Delivery(message, origin, [_refused(None, error.reason, str(error))])
 
 
 def _piece(raw: bytes, part: bytes | None, make_arrival: Callable[[Statement, bytes], Arrival]) -> Piece:
     try:
         value = decoding.decoded(raw)
-    except bodies.BadBody as error:
+    except unpacking.BadBody as error:
         return _refused(part, error.reason, str(error))
     if not xapi.is_valid(value):
         fault = xapi.explain(value)

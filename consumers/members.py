@@ -20,7 +20,7 @@ from bridge.broker.topology import Topology
 from bridge.domain.fields import whole_numbers
 from bridge.domain.members.messages import MemberLeft, MemberUpserted
 from bridge.domain.operations.letters import DeadLetter
-from bridge.domain.statements import bodies, decoding, unpacking
+from bridge.domain.statements import decoding, unpacking
 from bridge.domain.statements.dispositions import Reason
 from bridge.errors import Conflict
 from bridge.logs import failure
@@ -119,7 +119,7 @@ def read_change(message: AbstractIncomingMessage, limit: int) -> MemberUpserted 
     try:
         body = unpacking.unpacked(message.body, limit, message.content_encoding, message.content_type)
         value = decoding.decoded(body)
-    except bodies.BadBody as error:
+    except unpacking.BadBody as error:
         raise RejectedMessage(error.reason, str(error)) from None
     return checked(value, model)
 

@@ -12,8 +12,8 @@ from typing import Final
 
 import structlog
 
-from bridge.domain.statements.arrivals import Arrival
 from bridge.domain.statements.dispositions import Outcome, Reason
+from bridge.domain.statements.ledger import Arrival
 from bridge.logs import failure
 from bridge.services.statements.recording import Recording
 from bridge.store.database import Busy

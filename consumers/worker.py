@@ -23,7 +23,7 @@ from bridge import metrics, tracing
 from bridge.broker.dead_letters import outgoing_dead_letter
 from bridge.broker.publisher import Publisher, published_at
 from bridge.broker.topology import Topology
-from bridge.domain.statements import bodies
+from bridge.domain.statements import unpacking
 from bridge.services.statements.recording import Recording
 from bridge.settings import Settings
 from bridge.tracing import RABBITMQ, Fact
@@ -108,7 +108,7 @@ class Worker(QueueConsumer):
         while len(batch) < self._settings.batch_size and (message := self._inbox.next_waiting()) is not None:
             delivery = self._read_delivery(message)
             weight, statements = weight + delivery.weight, statements + len(delivery.pieces)
-            if weight > IN_HAND or statements > bodies.MOST_STATEMENTS:
+            if weight > IN_HAND or statements > unpacking.MOST_STATEMENTS:
                 return batch, delivery
             batch.append(delivery)
         return batch, None

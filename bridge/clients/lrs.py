@@ -18,7 +18,7 @@ import orjson
 import stamina
 from yarl import URL
 
-from bridge.domain.statements import bodies
+from bridge.domain.statements import unpacking
 from bridge.domain.statements.results import Result, statement_result
 from bridge.errors import BridgeError, Conflict, Forbidden, Malformed, NotFound, TooLarge, Unavailable
 
@@ -78,7 +78,7 @@ class RemoteLrs:
         body, headers = await self._get(self._resolved(address))
         try:
             return RemotePage(statement_result(body), headers.get(CONSISTENT_THROUGH))
-        except (bodies.UnreadableBody, bodies.BodyTooLarge) as error:
+        except (unpacking.UnreadableBody, unpacking.BodyTooLarge) as error:
             raise Malformed(f"The LRS's answer cannot be read: {error}.") from None
 
     def _resolved(self, address: str) -> URL:

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from bridge.domain.lrs.documents import DocumentKind, DocumentScope, WriteGuard, XapiDocument
 from bridge.domain.lrs.serialization import to_datetime
-from bridge.domain.statements.agents import identifier_key
+from bridge.domain.members.identifiers import identifier_key
 from bridge.errors import Malformed
 from bridge.lrs import parameters
 from bridge.lrs.calls import VERSION_HEADER, LrsCall

@@ -23,9 +23,8 @@ from bridge import tracing
 from bridge.domain.events import EventData, event
 from bridge.domain.members.members import AuditYear, FreezeMark, StoredMember
 from bridge.domain.operations.idempotency import IdempotentAnswer
-from bridge.domain.record.calendars import calendar_of, frozen_on
 from bridge.domain.record.entries import StoredEntry
-from bridge.domain.record.periods import MembershipCalendar
+from bridge.domain.record.periods import MembershipCalendar, calendar_of, frozen_on
 from bridge.domain.record.plan import StoredPlanItem
 from bridge.errors import Conflict, NotFound, RecordFrozen
 from bridge.store.database import Session, now

@@ -23,7 +23,7 @@ from pymongo.read_concern import ReadConcern
 from bridge import wiring
 from bridge.broker.connection import connection
 from bridge.broker.publisher import Outgoing, Publisher, publisher
-from bridge.domain.statements.arrivals import arrival
+from bridge.domain.statements.ledger import arrival
 from bridge.runtime import run
 from bridge.serve import stop_signal
 from bridge.settings import Settings, load

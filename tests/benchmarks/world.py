@@ -11,8 +11,8 @@ from typing import Any
 
 from bridge import wiring
 from bridge.broker.connection import connection
+from bridge.domain.members.identifiers import id_key, member_keys
 from bridge.domain.members.messages import MemberIn
-from bridge.domain.statements import agents
 from bridge.settings import Settings, load
 from bridge.tokens import DEV_ISSUER, PUBLIC_NAME, dev_key
 from deploy.dev import mongo
@@ -97,5 +97,5 @@ async def _put_members(services: wiring.Services, count: int) -> None:
 
 def _copy(template: dict[str, Any], number: int) -> dict[str, Any]:
     member_id, identifiers = f"m-{number}", [account(str(number))]
-    keys = [agents.id_key(member_id), *agents.member_keys(identifiers)]
+    keys = [id_key(member_id), *member_keys(identifiers)]
     return {**template, "_id": member_id, "identifiers": identifiers, "keys": keys}

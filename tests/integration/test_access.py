@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bridge import wiring
+from bridge.domain.members.identifiers import id_key
 from bridge.domain.privacy.access import CHAINS, Access, AccessLogRow, Reader, Right
-from bridge.domain.statements.agents import id_key
 from bridge.settings import Settings
 from tests.support.audit import PERIOD, SECRET, Office, Person, open_office
 from tests.support.life import holds

@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 
 from bridge import wiring
 from bridge.domain.events import OutboxEvent, event
-from bridge.domain.statements.arrivals import arrival
+from bridge.domain.statements.ledger import arrival
 from bridge.settings import Settings
 from bridge.store.statements.ledger import Outbox
 from consumers.events import MEDIA_TYPE, EventPublisher

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from pymongo import monitoring
 
-from bridge.domain.statements.arrivals import arrival
+from bridge.domain.statements.ledger import arrival
 from deploy.dev.service import External
 from deploy.dev.services import DevServices
 from tests.support.costs import CALLS, LongLog, fill, milliseconds

@@ -18,8 +18,8 @@ from aiormq import Channel, spec
 from bridge import wiring
 from bridge.broker.connection import connection
 from bridge.broker.dead_letters import REPLAYED
-from bridge.domain.statements.arrivals import Arrival, arrival
 from bridge.domain.statements.dispositions import Disposition, Outcome, Reason
+from bridge.domain.statements.ledger import Arrival, arrival
 from bridge.settings import Settings
 from consumers.worker import Worker
 from tests.support.journey import Journey

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bridge.domain.statements.agents import identifier_key
+from bridge.domain.members.identifiers import identifier_key
 from bridge.settings import Settings
 from bridge.store.database import now
 from bridge.tokens import dev_token

@@ -17,9 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from bridge import wiring
 from bridge.domain.members.messages import MemberIn
-from bridge.domain.record.calendars import calendar_of
-from bridge.domain.statements.arrivals import arrival
+from bridge.domain.record.periods import calendar_of
 from bridge.domain.statements.dispositions import Disposition
+from bridge.domain.statements.ledger import arrival
 from bridge.settings import Settings, load
 from deploy.dev.services import DevServices
 from tests.support.statements import completed, member, voided

@@ -8,7 +8,7 @@ from math import floor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain.statements.durations import minutes
+from bridge.domain.statements.completions import minutes
 
 SECONDS = {"D": 86_400, "H": 3600, "M": 60, "S": 1}
 

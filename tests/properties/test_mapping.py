@@ -14,9 +14,9 @@ from bridge import wiring
 from bridge.domain.record import forms
 from bridge.domain.record.entries import automatic_draft
 from bridge.domain.record.periods import MembershipCalendar
-from bridge.domain.statements.arrivals import arrival
 from bridge.domain.statements.completions import Completion
 from bridge.domain.statements.dispositions import Outcome, Reason
+from bridge.domain.statements.ledger import arrival
 from bridge.settings import load
 from schemas import xapi
 from tests.support.statements import completed

@@ -15,7 +15,7 @@ from aio_pika.abc import AbstractChannel
 from bridge import wiring
 from bridge.broker.connection import connection
 from bridge.broker.publisher import Outgoing, publisher
-from bridge.domain.statements.rows import LedgerRow
+from bridge.domain.statements.ledger import LedgerRow
 from bridge.errors import Unavailable
 from bridge.settings import Settings
 from consumers.consumer import Backoff

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bridge.domain.statements.agents import actor_key, hashed, identifier_key, member_keys, tombstone
+from bridge.domain.members.identifiers import actor_key, hashed, identifier_key, member_keys, tombstone
 
 AS_GIVEN = sha1(b"mailto:Ann@Example.org").hexdigest()
 BY_THE_STANDARD = "b27f8a9e317da11661bcf5e6ceb8195e25a1c256"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.domain.statements.durations import minutes
+from bridge.domain.statements.completions import minutes
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.domain.statements.languages import pick
+from bridge.domain.statements.completions import pick
 
 BRITISH = ("en-GB", "en")
 

@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
+from bridge.domain.members.identifiers import tombstone
 from bridge.domain.operations.letters import own_part
 from bridge.domain.privacy.subjects import ALWAYS, DataSubject
-from bridge.domain.statements.agents import tombstone
 from tests.support.statements import HOME, completed
 
 OWN_STATEMENT = completed("1001")

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bridge.domain.members.identifiers import identifier_key
 from bridge.domain.privacy.masking import masked
 from bridge.domain.privacy.people import people, without
 from bridge.domain.privacy.subjects import Tenure, spans_of
-from bridge.domain.statements.agents import identifier_key
 from schemas import xapi
 from schemas.xapi.people import PLACES as LISTED
 from tests.support.people import PLACES, forms, naming

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain.statements import decoding, splitting
-from bridge.domain.statements.bodies import BodyTooLarge, UnreadableBody
+from bridge.domain.statements import decoding
 from bridge.domain.statements.decoding import Unkeepable
 from bridge.domain.statements.results import statement_result
+from bridge.domain.statements.unpacking import BodyTooLarge, UnreadableBody
 from tests.support.statements import completed
 
 PLACE = "/result/extensions/https:~1~1e.org~1x"
@@ -67,7 +67,7 @@ def test_whatever_an_element_holds_it_is_told_from_its_neighbours(part: bytes) -
     """Each element comes byte for byte, wherever it stands."""
     odd, plain = holding(part), orjson.dumps(completed())
     for around in ([odd, plain, plain], [plain, odd, plain], [plain, plain, odd], [odd], [odd, odd]):
-        assert splitting.elements(b" [ " + b" ,\r\n".join(around) + b" ]\n") == around
+        assert decoding.elements(b" [ " + b" ,\r\n".join(around) + b" ]\n") == around
     page = b'{"more": "", "statements": [' + plain + b", " + odd + b"]}"
     assert statement_result(page).statements == [plain, odd]
 
@@ -102,22 +102,22 @@ def test_unusual_json_is_taken(case: str) -> None:
 def test_what_cannot_be_taken_apart_is_unreadable(body: bytes) -> None:
     """There is no telling where a part ends."""
     with pytest.raises(UnreadableBody):
-        splitting.elements(body)
+        decoding.elements(body)
 
 
 def test_what_is_too_much_is_said() -> None:
     """501 are too many, 500 are not; a long body of brackets alone is soon done with."""
-    assert len(splitting.elements(orjson.dumps([1] * 500))) == 500
+    assert len(decoding.elements(orjson.dumps([1] * 500))) == 500
     with pytest.raises(BodyTooLarge):
-        splitting.elements(orjson.dumps([1] * 501))
+        decoding.elements(orjson.dumps([1] * 501))
     with pytest.raises(BodyTooLarge):
-        splitting.elements(b"[" + b'{"a":' * 1_000_000)
+        decoding.elements(b"[" + b'{"a":' * 1_000_000)
 
 
 def test_a_part_that_would_fill_the_memory_costs_the_others_nothing() -> None:
     """It is split off without being read: by brackets, of which commas and numbers have none."""
     wide = b"[%s]" % b",".join([b"0.5"] * 1_000_000)
-    assert splitting.elements(b'["good", %s, {"a": "]"}]' % wide) == [b'"good"', wide, b'{"a": "]"}']
+    assert decoding.elements(b'["good", %s, {"a": "]"}]' % wide) == [b'"good"', wide, b'{"a": "]"}']
 
 
 values: st.SearchStrategy[Any] = st.recursive(
@@ -131,10 +131,10 @@ values: st.SearchStrategy[Any] = st.recursive(
 def test_the_parts_are_the_elements(listed: list[Any], indent: int | str | None, *, ascii_only: bool) -> None:
     """Of any array and any object, however it is written, as Python's own reader has them."""
     text = json.dumps(listed, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
-    assert [json.loads(part) for part in splitting.elements(text)] == listed
+    assert [json.loads(part) for part in decoding.elements(text)] == listed
     values_by_name = {str(number): value for number, value in enumerate(listed)}
     text = json.dumps(values_by_name, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
-    assert {name: json.loads(part) for name, part in splitting.members(text).items()} == values_by_name
+    assert {name: json.loads(part) for name, part in decoding.members(text).items()} == values_by_name
 
 
 def test_what_is_shown_of_a_body_has_gaps() -> None:

@@ -10,8 +10,7 @@ from functools import partial
 import pytest
 import zstandard
 
-from bridge.domain.statements.bodies import BodyTooLarge, UnreadableBody
-from bridge.domain.statements.unpacking import unpacked
+from bridge.domain.statements.unpacking import BodyTooLarge, UnreadableBody, unpacked
 
 TEXT = '{"name": "Gofal a Diogelu, café 🎓"}'
 BODY = TEXT.encode()

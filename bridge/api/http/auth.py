@@ -13,7 +13,7 @@ from joserfc.jwt import JWTClaimsRegistry
 from bridge.api.http.context import ANONYMOUS, CALLER, ROLES, Caller, Role
 from bridge.api.http.keys import Keys
 from bridge.api.http.rates import RateLimit
-from bridge.domain.statements.nesting import check_encoded
+from bridge.domain.statements.decoding import check_encoded
 from bridge.errors import Forbidden, SettingsError, Unauthenticated
 from bridge.settings import Settings
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bridge.api.http import validation_errors
 from bridge.domain.fields import whole_numbers
-from bridge.domain.statements.nesting import is_deep
+from bridge.domain.statements.decoding import is_deep
 from bridge.errors import FieldError, Malformed, TooLarge, UnsupportedMediaType, ValidationFailed
 
 M = TypeVar("M", bound=BaseModel)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bridge.domain.audit.cases import StoredCase, StoredDeclaration
 from bridge.domain.members.members import StoredMember
-from bridge.domain.statements.languages import pick
+from bridge.domain.statements.completions import pick
 from bridge.errors import FieldError, ValidationFailed
 from schemas.audit import DECLARATIONS
 

@@ -8,7 +8,7 @@ from typing import Any
 from bridge.domain.lrs.index_keys import activities, mention_of_agent, related_agents
 from bridge.domain.privacy.people import named_in
 from bridge.domain.record import markup
-from bridge.domain.statements.languages import ranked
+from bridge.domain.statements.completions import ranked
 from schemas.xapi.people import IDENTIFIERS
 
 Part = Mapping[str, Any]

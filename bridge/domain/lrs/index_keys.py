@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from bridge.domain.members.identifiers import identifier_key
 from bridge.domain.privacy.people import keys_of, named_in
-from bridge.domain.statements.agents import identifier_key
 from schemas.xapi import VERBS
 
 Part = Mapping[str, Any]

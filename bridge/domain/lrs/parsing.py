@@ -13,7 +13,7 @@ from bridge.domain.lrs.index_keys import activities
 from bridge.domain.lrs.serialization import with_id
 from bridge.domain.lrs.spec_refs import Version, cite_data
 from bridge.domain.privacy.people import people
-from bridge.domain.statements import bodies, decoding, splitting
+from bridge.domain.statements import decoding, unpacking
 from bridge.errors import FieldError, Malformed, TooLarge
 from schemas import xapi
 
@@ -45,13 +45,13 @@ def parse_batch(body: bytes, version: Version, max_bytes: int) -> list[IncomingS
 
     ``max_bytes`` is what one statement may have.
     """
-    if not splitting.is_array(body):
+    if not decoding.is_array(body):
         return [_parse(body, version, max_bytes)]
     try:
-        texts = splitting.elements(body)
-    except bodies.BodyTooLarge as error:
+        texts = decoding.elements(body)
+    except unpacking.BodyTooLarge as error:
         raise TooLarge(f"{error}; send the rest in another request.") from None
-    except bodies.UnreadableBody as error:
+    except unpacking.UnreadableBody as error:
         raise _not_json(error, "") from None
     statements = [_parse(text, version, max_bytes, at=f"/{number}") for number, text in enumerate(texts)]
     _check_distinct(statements, version)
@@ -60,7 +60,7 @@ def parse_batch(body: bytes, version: Version, max_bytes: int) -> list[IncomingS
 
 def parse_single(body: bytes, version: Version, max_bytes: int, statement_id: str) -> list[IncomingStatement]:
     """Read the statement of a PUT; raises as ``parse_batch`` does, and ``Malformed`` for another id in it."""
-    if splitting.is_array(body):
+    if decoding.is_array(body):
         raise Malformed(f"PUT takes one statement; send an array by POST ({cite_data('', version)}).")
     return [_parse(body, version, max_bytes, statement_id.lower())]
 
@@ -84,13 +84,13 @@ def _decode(raw: bytes, version: Version, at: str) -> object:
         return decoding.decoded(raw)
     except decoding.Unkeepable as error:
         raise refusal(f"{at}{error.pointer}", error.expected, cite_data(error.pointer, version)) from None
-    except bodies.UnreadableBody as error:
+    except unpacking.UnreadableBody as error:
         raise _not_json(error, at) from None
-    except bodies.BodyTooLarge as error:
+    except unpacking.BodyTooLarge as error:
         raise TooLarge(f"{error}.".capitalize()) from None
 
 
-def _not_json(error: bodies.UnreadableBody, at: str) -> Malformed:
+def _not_json(error: unpacking.UnreadableBody, at: str) -> Malformed:
     text = str(error)  # it may begin with a pointer of its own
     return Malformed(f"The body is not JSON: {at}{text if text.startswith('/') or not at else ': ' + text}.")
 

@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import NotRequired, TypedDict, cast
 
 from bridge.domain.lrs.index_keys import EVERY, IndexKeys
-from bridge.domain.privacy.redaction import mentions
-from bridge.domain.statements.rows import LrsFields
+from bridge.domain.statements.ledger import LrsFields, mentions
 
 
 class LrsRow(TypedDict):

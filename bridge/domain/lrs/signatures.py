@@ -16,9 +16,9 @@ from joserfc.jwk import RSAKey
 from joserfc.jws import JWSRegistry
 
 from bridge.domain.statements import decoding
-from bridge.domain.statements.bodies import UnreadableBody
 from bridge.domain.statements.comparison import SIGNATURE, same
-from bridge.domain.statements.nesting import check_encoded
+from bridge.domain.statements.decoding import check_encoded
+from bridge.domain.statements.unpacking import UnreadableBody
 from schemas import xapi
 
 ALGORITHMS = ("RS256", "RS384", "RS512")

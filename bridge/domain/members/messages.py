@@ -11,12 +11,11 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_v
 from pydantic.json_schema import models_json_schema
 
 from bridge.domain.fields import ONE_LINE, Day
-from bridge.domain.members.identifiers import Identifier, Input
+from bridge.domain.members.identifiers import Identifier, Input, id_key, member_keys, tombstone
 from bridge.domain.members.mailboxes import EmailAddress
 from bridge.domain.members.members import LeaveDays, PeriodDays, StoredMember
 from bridge.domain.privacy.subjects import given_up
 from bridge.domain.record.periods import MembershipYear, check_periods
-from bridge.domain.statements import agents
 from bridge.errors import Conflict, FieldError
 
 MEMBER_ID = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$"
@@ -139,8 +138,8 @@ def stored_member(
     """
     identifiers = [identifier.agent() for identifier in body.identifiers]
     # The id has a key as well: who brings a member and who erases one meet on it, if there is no member to meet on.
-    keys = [agents.id_key(member_id), *agents.member_keys(identifiers)]
-    stones = [agents.tombstone(secret, key) for key in keys]
+    keys = [id_key(member_id), *member_keys(identifiers)]
+    stones = [tombstone(secret, key) for key in keys]
     return {
         "_id": member_id,
         "name": body.name,
@@ -163,7 +162,7 @@ def stored_member(
 
 def identifier_conflict(body: MemberIn, key: str) -> Conflict:
     """Return the error that says which identifier is another member's, without telling whose."""
-    keys = [agents.member_keys([identifier.agent()]) for identifier in body.identifiers]
+    keys = [member_keys([identifier.agent()]) for identifier in body.identifiers]
     number = next((number for number, own_keys in enumerate(keys) if key in own_keys), 0)
     kind = next(iter(body.identifiers[number].agent()))
     message = (

@@ -13,15 +13,16 @@ from typing import Any, TypedDict, cast
 
 import orjson
 
+from bridge.domain.members import identifiers
 from bridge.domain.privacy.masking import masked
 from bridge.domain.privacy.people import anybody_in, keys_of, without
 from bridge.domain.privacy.redaction import alone
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.domain.record.entries import NAMESPACE
 from bridge.domain.sorting import SortKey
-from bridge.domain.statements import agents, bodies, decoding, unpacking
+from bridge.domain.statements import decoding, unpacking
+from bridge.domain.statements.decoding import is_deep
 from bridge.domain.statements.dispositions import Reason
-from bridge.domain.statements.nesting import is_deep
 from bridge.errors import FieldError, ValidationFailed
 
 SORTABLE = frozenset({"failed_at", "reason"})
@@ -136,8 +137,8 @@ class MirrorRow:
             **self.facts,
             "size": len(self.body),
             "about": list(self.about),
-            "owners": [agents.tombstone(secret, key) for key in self.about],
-            "named": [agents.tombstone(secret, key) for key in dict.fromkeys((*self.about, *self.named))],
+            "owners": [identifiers.tombstone(secret, key) for key in self.about],
+            "named": [identifiers.tombstone(secret, key) for key in dict.fromkeys((*self.about, *self.named))],
             "order": {
                 "failed_at": {"empty": False, "key": self.facts["failed_at"]},
                 "reason": {"empty": False, "key": self.facts["reason"]},
@@ -207,7 +208,7 @@ def redacted_body(letter: DeadLetter, subject: DataSubject) -> bytes | None:
     """
     try:
         value = _decoded(letter.body, letter.origin.content_encoding, letter.origin.content_type)
-    except (bodies.UnreadableBody, bodies.BodyTooLarge):
+    except (unpacking.UnreadableBody, unpacking.BodyTooLarge):
         return letter.body
     return None if is_deep(value) else _without(value, letter, subject)
 
@@ -229,7 +230,7 @@ def _unnamed(part: Any, subject: DataSubject, at: datetime) -> Any:
 
 
 def _is_theirs(key: str, subject: DataSubject, at: datetime) -> bool:
-    return key == agents.id_key(subject.member_id) or subject.is_key(key, at)
+    return key == identifiers.id_key(subject.member_id) or subject.is_key(key, at)
 
 
 def visible_body(letter: Mapping[str, Any], *, reveal: bool) -> dict[str, Any]:
@@ -241,7 +242,7 @@ def visible_body(letter: Mapping[str, Any], *, reveal: bool) -> dict[str, Any]:
         return {"body": None, "shown": "not_kept"}
     try:
         value = _not_deep(_decoded(letter["body"], letter["content_encoding"], letter["content_type"]))
-    except (bodies.UnreadableBody, bodies.BodyTooLarge):
+    except (unpacking.UnreadableBody, unpacking.BodyTooLarge):
         text = letter["body"].decode("utf-8", "backslashreplace")
         return {"body": text, "shown": "revealed"} if reveal else {"body": None, "shown": "unreadable"}
     return {"body": value, "shown": "revealed"} if reveal else {"body": masked(value), "shown": "masked"}
@@ -258,7 +259,7 @@ def own_part(letter: Mapping[str, Any], subject: DataSubject) -> list[str] | Non
         parts = _objects(_decoded(letter["body"], letter["content_encoding"], letter["content_type"]))
         at = datetime.fromisoformat(letter["failed_at"])
         return [orjson.dumps(statement).decode() for statement in parts if _is_about(statement, subject, at)]
-    except (bodies.UnreadableBody, bodies.BodyTooLarge, orjson.JSONEncodeError):
+    except (unpacking.UnreadableBody, unpacking.BodyTooLarge, orjson.JSONEncodeError):
         return None
 
 
@@ -289,13 +290,13 @@ def _statements_in(body: bytes, content_encoding: str | None, content_type: str 
     """Return the statements or messages that a body holds, as far as it can be read."""
     try:
         return list(_objects(_decoded(body, content_encoding, content_type)))
-    except (bodies.UnreadableBody, bodies.BodyTooLarge):
+    except (unpacking.UnreadableBody, unpacking.BodyTooLarge):
         return []
 
 
 def _not_deep(value: Any) -> Any:
     if is_deep(value, DEEPEST):
-        raise bodies.UnreadableBody(f"at most {DEEPEST} levels of nesting were expected")
+        raise unpacking.UnreadableBody(f"at most {DEEPEST} levels of nesting were expected")
     return value
 
 
@@ -310,6 +311,6 @@ def _owners(part: Mapping[str, Any]) -> Iterator[str]:
     """Yield the keys of those whose a statement, a member's message or an event (by its ``subject``) is."""
     for name in ("member_id", "subject"):
         if isinstance(part.get(name), str):
-            yield agents.id_key(part[name])
+            yield identifiers.id_key(part[name])
     if isinstance(part.get("actor"), dict):  # the letter may be here because its actor is no Agent
         yield from keys_of(part["actor"])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from bridge.domain.statements.agents import identifier_key
+from bridge.domain.members.identifiers import identifier_key
 from schemas.xapi.people import EACH, IDENTIFIERS, PLACES, Place
 
 Part = Mapping[str, Any]

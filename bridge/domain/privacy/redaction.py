@@ -14,20 +14,9 @@ import orjson
 from bridge.domain.lrs.index_keys import hash_key
 from bridge.domain.privacy.people import NOBODY, anybody_in, keys_of, people, without
 from bridge.domain.privacy.subjects import DataSubject
-from bridge.domain.statements.agents import tombstone
-from bridge.domain.statements.rows import LedgerRow
+from bridge.domain.statements.ledger import LedgerRow
 
 __all__ = ["NOBODY"]
-
-
-def mention(stone: str) -> bytes:
-    """Return what rows of the ledger are found by that name the person with this tombstone: ``about`` has it."""
-    return bytes.fromhex(stone)[:12]
-
-
-def mentions(secret: bytes, keys: Iterable[str]) -> list[bytes]:
-    """Return what rows are found by that name whoever has these identifier keys, in order."""
-    return sorted(mention(tombstone(secret, key)) for key in set(keys))
 
 
 def found_by(keys: Iterable[str]) -> list[bytes]:

@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from bridge.domain.members.identifiers import id_key, tombstone
 from bridge.domain.members.members import FormerIdentifier, StoredMember
-from bridge.domain.statements.agents import id_key, tombstone
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,13 @@ from bridge.domain.changes import Changes
 from bridge.domain.events import EventData, OutboxEvent, event
 from bridge.domain.members.members import FreezeMark, StoredMember
 from bridge.domain.record import entries
-from bridge.domain.record.calendars import calendar_of, frozen_on
 from bridge.domain.record.entries import StoredEntry, statements_of
 from bridge.domain.record.forms import Form
+from bridge.domain.record.periods import calendar_of, frozen_on
 from bridge.domain.statements import ledger
-from bridge.domain.statements.arrivals import Arrival
 from bridge.domain.statements.completions import Completion, Voiding
 from bridge.domain.statements.dispositions import Disposition, Outcome, Reason
-from bridge.domain.statements.rows import HeldStatement, LedgerRow, ParkedStatement
+from bridge.domain.statements.ledger import Arrival, HeldStatement, LedgerRow, ParkedStatement
 
 
 @dataclass(frozen=True, slots=True)

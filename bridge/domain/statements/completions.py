@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import unquote
 
+import isodate  # pyright: ignore[reportMissingTypeStubs] - it ships no types
+
+from bridge.domain.members import identifiers
 from bridge.domain.record import markup
-from bridge.domain.statements import agents, durations, languages
 from bridge.domain.statements.dispositions import Outcome, Reason
 from schemas.xapi import VERBS
 
@@ -135,7 +138,7 @@ def _completion(statement: Statement, when: datetime, rules: Rules) -> Completio
     definition = activity.get("definition", {})
     context = statement.get("context", {})
     duration = statement.get("result", {}).get("duration")
-    actor_key = agents.actor_key(statement["actor"])
+    actor_key = identifiers.actor_key(statement["actor"])
     assert actor_key is not None  # _not_for_the_log has settled Groups
     return Completion(
         actor_key=actor_key,
@@ -144,14 +147,14 @@ def _completion(statement: Statement, when: datetime, rules: Rules) -> Completio
         title=_words(definition.get("name"), rules) or last_segment(activity["id"]),
         description=_words(definition.get("description"), rules),
         day=when.date(),
-        minutes=None if duration is None else durations.minutes(duration),
+        minutes=None if duration is None else minutes(duration),
         registration=context["registration"].lower() if "registration" in context else None,
     )
 
 
 def _words(language_map: Mapping[str, str] | None, rules: Rules) -> str:
     """Return the best text that shows something once its markup is gone; "" without one (decision 12)."""
-    texts = map(markup.readable, languages.ranked(language_map or {}, rules.languages))
+    texts = map(markup.readable, ranked(language_map or {}, rules.languages))
     return next(filter(markup.is_visible, texts), "")
 
 
@@ -177,3 +180,90 @@ def _unescaped(segment: str) -> str:
         return unquote(segment, errors="strict")
     except UnicodeDecodeError:
         return segment
+
+
+def pick(language_map: Mapping[str, str], preferred: Sequence[str]) -> str | None:
+    """The text for a reader of the preferred languages (best first), or ``None`` when every text is blank."""
+    return next(ranked({tag: text for tag, text in language_map.items() if text.strip()}, preferred), None)
+
+
+def ranked(language_map: Mapping[str, str], preferred: Sequence[str]) -> Iterator[str]:
+    """Every text, from the best for a reader of the preferred languages on.
+
+    Per language: each tag, shortened from the right (RFC 4647 §3.4), then any other variety of that language. Then
+    ``und``, then the others as they come. Case does not matter, nor an underscore for the hyphen.
+    """
+    texts: dict[str, list[str]] = {}
+    for tag, text in language_map.items():
+        texts.setdefault(_normal(tag), []).append(text)
+    return (text for tag in _ranking(tuple(texts), tuple(preferred)) for text in texts[tag])
+
+
+@lru_cache(maxsize=1024)
+def _ranking(available: tuple[str, ...], preferred: tuple[str, ...]) -> tuple[str, ...]:
+    """Rank tags: the maps of one catalogue have the same few."""
+    candidates = dict.fromkeys(_candidates([_normal(tag) for tag in preferred], available))
+    return tuple(tag for tag in candidates if tag in available)
+
+
+def _candidates(preferred: Sequence[str], available: Iterable[str]) -> Iterator[str]:
+    for language in dict.fromkeys(map(_language, preferred)):
+        for tag in preferred:
+            if _language(tag) == language:
+                yield from _shortened(tag)
+        yield from (tag for tag in available if _language(tag) == language)
+    yield "und"
+    yield from available
+
+
+def _shortened(tag: str) -> Iterator[str]:
+    """The tag without its last subtag, again and again; a single-letter subtag goes with what it introduces."""
+    subtags = tag.split("-")
+    while subtags:
+        yield "-".join(subtags)
+        subtags.pop()
+        if subtags and len(subtags[-1]) == 1:
+            subtags.pop()
+
+
+def _normal(tag: str) -> str:
+    return tag.lower().replace("_", "-")
+
+
+def _language(tag: str) -> str:
+    return tag.partition("-")[0]
+
+
+_NUMBER = r"\d{1,12}"
+_LAST = r"(?:[.,]\d{1,20}(?=[YMWDHS]\Z))?"  # only the last component may have a fraction
+
+
+def _component(designator: str) -> str:
+    return rf"(?:{_NUMBER}{_LAST}{designator})?"
+
+
+# isodate alone takes more than the standard does: signs, and parts in another format after the T.
+_DURATION = re.compile(
+    rf"P(?:{_NUMBER}{_LAST}W"
+    rf"|(?=\d|T\d){_component('Y')}{_component('M')}{_component('D')}"
+    rf"(?:T(?=\d){_component('H')}{_component('M')}{_component('S')})?)\Z",
+    re.ASCII,
+)
+LONGEST = timedelta(days=366)
+
+
+def minutes(duration: str) -> int | None:
+    """The nearest whole number of minutes (a half goes up), and at least 1 when any time was spent.
+
+    ``None`` for what is not an ISO 8601 duration, for no time at all (less than a microsecond), for years and months,
+    which have no fixed length, and for more than 366 days, which nobody spent on one activity.
+    """
+    if not _DURATION.match(duration):
+        return None
+    try:
+        spent = cast("object", isodate.parse_duration(duration))  # pyright: ignore[reportUnknownMemberType] - likewise
+    except OverflowError:  # too many days for a timedelta, so more than 366
+        return None
+    if not isinstance(spent, timedelta) or not timedelta(0) < spent <= LONGEST:
+        return None
+    return max(1, (spent + timedelta(seconds=30)) // timedelta(minutes=1))

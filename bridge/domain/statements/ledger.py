@@ -2,16 +2,185 @@
 
 from __future__ import annotations
 
-from typing import cast
+import hashlib
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NotRequired, TypedDict, cast
 
-from bridge.domain.privacy.redaction import mentions
+from bridge.domain.lrs.index_keys import is_activity
+from bridge.domain.members.identifiers import actor_key, tombstone
+from bridge.domain.privacy.people import people
+from bridge.domain.record.entries import NAMESPACE
 from bridge.domain.statements import comparison
-from bridge.domain.statements.arrivals import Arrival
+from bridge.domain.statements.comparison import digest
+from bridge.domain.statements.completions import Completion, Meaning, Rules, Statement, meaning
 from bridge.domain.statements.dispositions import Disposition, Outcome, Reason
-from bridge.domain.statements.rows import LedgerRow
+
+
+class AttachmentRow(TypedDict):
+    """An attachment whose data is stored."""
+
+    sha2: str  # its hash, in lower case
+    type: str  # its media type
+
+
+class ChainRow(TypedDict):
+    """A statement of a chain of references."""
+
+    id: str
+    keys: list[bytes]  # to look up by
+    roles: list[bytes]  # to narrow by
+
+
+class LrsFields(TypedDict):
+    """The sub-document ``lrs``, by which the LRS finds and shows a statement."""
+
+    at: int  # the time stored, in microseconds since 1970
+    added: bytes  # what the LRS added to the statement, as the inside of a JSON object
+    keys: list[bytes]  # to look up by: its own, and those of the statements that it refers to
+    roles: list[bytes]  # to narrow a search by, of the same statements
+    held: list[bytes]  # the keys of this statement alone
+    by: str  # the key of the credential that stored it
+    here: bool  # True; what the partial index of the LRS goes by
+    reshape: NotRequired[bool]  # it has to be parsed to be shown, rather than extended
+    untimed: NotRequired[bool]  # it came without a timestamp
+    target: NotRequired[str]  # the statement that it refers to
+    voids: NotRequired[str]  # the statement that it voids
+    attached: NotRequired[list[AttachmentRow]]
+    chain: NotRequired[list[ChainRow]]  # it and the statements that it refers to, one after another
+    traceparent: NotRequired[str]
+    correlation_id: NotRequired[str]
+
+
+class LedgerRow(TypedDict):
+    """A document of ``statements``.
+
+    It may be there before its statement is: a voiding that came first made it (``voided_by`` alone, decision 8), or the
+    statement was stored over HTTP and the worker has not taken it yet (``lrs``, and no disposition).
+    """
+
+    _id: str  # the statement's id, in lower case
+    raw: NotRequired[bytes]  # the statement as received; empty once its text is gone
+    digest: NotRequired[bytes]  # of its canonical form (``statements.comparison``)
+    redacted: NotRequired[list[bytes]]  # digests of what erasures left of it
+    received_at: NotRequired[datetime]
+    disposition: NotRequired[str]  # a ``Disposition``
+    reason: NotRequired[str]  # a ``Reason``
+    member_id: NotRequired[str]  # whose log it was for
+    entry_id: NotRequired[str]  # the entry that it made or joined
+    voided_by: NotRequired[str]  # the statement that voids it
+    about: NotRequired[list[bytes]]  # keyed hashes of whoever it names, for an erasure
+    lrs: NotRequired[LrsFields]  # of one that came over HTTP
+
+
+class ParkedStatement(TypedDict):
+    """A document of ``parked``: a statement that waits for its actor to become known (decision 10)."""
+
+    _id: str  # the statement's id
+    actor_key: str  # the actor's identifier key
+    at: datetime  # when the statement was received
+
+
+class HeldStatement(TypedDict):
+    """A document of ``held``: a completion, or a voiding, that waits for a freeze to end (decision 4)."""
+
+    _id: str  # the statement's id
+    member_id: str
+    period_id: str  # the frozen year
+    at: datetime  # when the statement was received
+    target: NotRequired[str]  # of a voiding: the statement that it voids; it needs no text of its own then
+
+
+class FollowUp(TypedDict):
+    """A document of ``follow_ups``: work on a member's record that a transaction has caused and left to be done."""
+
+    _id: str  # the member id
+    member_id: str
+    at: datetime  # when somebody last worked on it
+    refile_after: NotRequired[str]  # there while entries are to be filed anew: the id of the last one that was
+
+
+class PullPosition(TypedDict):
+    """A document of ``pulls``: how far the pull of one verb from another LRS has come."""
+
+    _id: str  # endpoint and verb, hashed
+    endpoint: str
+    verb: str  # an IRI
+    since: str | None  # the time stored (ISO 8601) up to which everything was published
+    more: str | None  # the page to read next; None when none is left
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A valid statement on its way into the ledger; ``digest`` tells whether two are the same (``comparison``).
+
+    ``redelivered`` says that an earlier delivery of the very same message was cut off, or failed and was replayed.
+    ``traceparent`` is the trace that brought it (W3C Trace Context), if any.
+    ``actor_key`` is None for a Group; ``mentions`` are the identifier keys of everybody else that is named.
+    """
+
+    statement_id: str
+    raw: bytes
+    digest: bytes
+    received_at: datetime
+    meaning: Meaning
+    actor_key: str | None
+    mentions: frozenset[str]
+    redelivered: bool = False
+    traceparent: str | None = None
+
+
+def arrival(
+    statement: Statement,
+    raw: bytes,
+    received_at: datetime,
+    rules: Rules,
+    *,
+    redelivered: bool = False,
+    traceparent: str | None = None,
+) -> Arrival:
+    """Take in a valid statement.
+
+    One without an id gets the id that its bytes determine, so that a redelivery is recognised
+    (docs/decisions/0003).
+    """
+    own_id = statement.get("id")
+    means = meaning(statement, received_at, rules)
+    actor = means.actor_key if isinstance(means, Completion) else actor_key(statement["actor"])
+    return Arrival(
+        statement_id=own_id.lower() if own_id else str(uuid.uuid5(NAMESPACE, hashlib.sha256(raw).hexdigest())),
+        raw=raw,
+        digest=digest(statement),
+        received_at=received_at,
+        meaning=means,
+        redelivered=redelivered,
+        traceparent=traceparent,
+        actor_key=actor,
+        mentions=_others(statement, actor),
+    )
+
+
+def _others(statement: Statement, actor: str | None) -> frozenset[str]:
+    """Return the identifier keys of whoever is named beside the actor; of most statements that is nobody."""
+    if not ("context" in statement or "authority" in statement) and actor and is_activity(statement["object"]):
+        return frozenset()
+    return frozenset(key for key in people(statement) if key != actor)
+
 
 WAITING = frozenset({Disposition.PARKED, Disposition.HELD})
 """Dispositions of a statement that is recorded later."""
+
+
+def mention(stone: str) -> bytes:
+    """Return what rows of the ledger are found by that name the person with this tombstone: ``about`` has it."""
+    return bytes.fromhex(stone)[:12]
+
+
+def mentions(secret: bytes, keys: Iterable[str]) -> list[bytes]:
+    """Return what rows are found by that name whoever has these identifier keys, in order."""
+    return sorted(mention(tombstone(secret, key)) for key in set(keys))
 
 
 def with_statement(row: LedgerRow, arrival: Arrival, member_id: str | None, secret: bytes) -> LedgerRow:

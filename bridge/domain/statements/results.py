@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bridge.domain.statements import decoding, splitting
-from bridge.domain.statements.bodies import UnreadableBody
+from bridge.domain.statements import decoding
+from bridge.domain.statements.unpacking import UnreadableBody
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +23,18 @@ def statement_result(body: bytes) -> Result:
 
     It is not looked into the statements: one that cannot be read is for whoever takes it to refuse, and ends no page.
     """
-    page = splitting.members(body)
+    page = decoding.members(body)
     more = _text(page.get("more", b'""'))
-    if more is None or not splitting.is_array(page.get("statements", b"")):
+    if more is None or not decoding.is_array(page.get("statements", b"")):
         raise UnreadableBody("a StatementResult with statements, a list, and more, a text, was expected")
-    statements = splitting.elements(page["statements"])
+    statements = decoding.elements(page["statements"])
     return Result(statements, more, next(filter(None, map(_stored, reversed(statements))), None))
 
 
 def _stored(statement: bytes) -> str | None:
     """Return when a statement was stored, if that can be read."""
     try:
-        stored = _text(splitting.members(statement).get("stored", b"null"))
+        stored = _text(decoding.members(statement).get("stored", b"null"))
     except UnreadableBody:
         return None
     return stored if stored and moment(stored) else None

@@ -10,6 +10,7 @@ from typing import Final, TypedDict
 
 import structlog
 
+from bridge.domain.members.identifiers import id_key
 from bridge.domain.privacy.access import (
     BEGINNING,
     CHAINS,
@@ -25,7 +26,6 @@ from bridge.domain.privacy.access import (
     row_hash,
     team,
 )
-from bridge.domain.statements.agents import id_key
 from bridge.store.listing import Listing, Position
 from bridge.store.stores import Stores
 

@@ -14,9 +14,8 @@ from bridge.documents.plan_calendar import calendar_pieces
 from bridge.documents.rendering import Renderer
 from bridge.domain.members.members import StoredMember
 from bridge.domain.privacy.access import Reader, Right
-from bridge.domain.record.calendars import calendar_of
 from bridge.domain.record.forms import Forms
-from bridge.domain.record.periods import ElapsedTime, MembershipYear, day_in_words
+from bridge.domain.record.periods import ElapsedTime, MembershipYear, calendar_of, day_in_words
 from bridge.errors import NotFound, Unavailable
 from bridge.services.access.access_log import AccessHistory
 from bridge.services.exports import booklets

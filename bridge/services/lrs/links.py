@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bridge.domain.lrs.index_keys import EVERY
 from bridge.domain.lrs.rows import LrsRow, NewStatement
-from bridge.domain.statements.rows import ChainRow
+from bridge.domain.statements.ledger import ChainRow
 from bridge.store.lrs.ledger import LrsLedger
 
 MAX_CHAIN = 20

@@ -10,8 +10,8 @@ from bridge.domain.lrs.parsing import IncomingStatement
 from bridge.domain.lrs.rows import NewStatement
 from bridge.domain.lrs.spec_refs import Version
 from bridge.domain.lrs.storing import StoreContext, distinct, find_voidings, is_new
-from bridge.domain.statements.agents import actor_key
-from bridge.domain.statements.rows import LedgerRow
+from bridge.domain.members.identifiers import actor_key
+from bridge.domain.statements.ledger import LedgerRow
 from bridge.errors import Conflict, Unavailable
 from bridge.logs import correlation_id
 from bridge.services.lrs.attachments import LrsAttachments

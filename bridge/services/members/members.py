@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from bridge.domain.members import identifiers
 from bridge.domain.members.members import StoredMember
 from bridge.domain.members.messages import MemberIn, MemberLeft, MemberUpserted, identifier_conflict, stored_member
-from bridge.domain.record.calendars import calendar_of
-from bridge.domain.statements import agents
+from bridge.domain.record.periods import calendar_of
 from bridge.errors import Conflict, NotFound
 from bridge.services.statements.follow_ups import FollowUpRunner
 from bridge.store.database import Session, now
@@ -49,7 +49,7 @@ class Membership:
 
     async def erased_at(self, member_id: str) -> datetime | None:
         """Return when a member was erased, or when that began; None for one who was not."""
-        erasure = await self._stores.erasures.get(await self._stores.erasures.tombstone(agents.id_key(member_id)))
+        erasure = await self._stores.erasures.get(await self._stores.erasures.tombstone(identifiers.id_key(member_id)))
         if erasure is None or erasure["state"] == "held":
             return None
         return erasure.get("erased_at") or erasure["requested_at"]
@@ -60,7 +60,7 @@ class Membership:
         An erased member is not brought back, and not complained of either (invariant 8). Raises ``Conflict`` when an
         identifier is another member's.
         """
-        if await self._stores.erasures.among([agents.id_key(change.member_id)]):
+        if await self._stores.erasures.among([identifiers.id_key(change.member_id)]):
             return FeedResult.ERASED
         if isinstance(change, MemberLeft):
             await self.leave(change.member_id, change.revision)
@@ -119,7 +119,7 @@ class Membership:
 
     async def _refuse_erased(self, member_id: str, member: StoredMember | None, session: Session) -> None:
         is_going = member is not None and "erasing" in member
-        if is_going or await self._stores.erasures.among([agents.id_key(member_id)], session):
+        if is_going or await self._stores.erasures.among([identifiers.id_key(member_id)], session):
             raise Conflict("This member was erased and cannot be brought back under this id.")
 
     async def leave(self, member_id: str, revision: int | None = None) -> bool:
@@ -134,7 +134,7 @@ class Membership:
             if revision is not None:
                 await self._stores.departures.note(member_id, revision, session)
                 # Whoever brings this member meets it here, if there is no member's document to meet on.
-                await self._stores.identifiers.seek([agents.id_key(member_id)], session)
+                await self._stores.identifiers.seek([identifiers.id_key(member_id)], session)
             if member is None or (revision is not None and member.get("revision", -1) >= revision):
                 return False
             departed: StoredMember = {**member, "left_at": now()}

@@ -15,8 +15,7 @@ from bridge.domain.audit import cases as rules
 from bridge.domain.audit.cases import AWAITED, REMIND_AT, StoredCase
 from bridge.domain.events import OutboxEvent, event
 from bridge.domain.members.members import StoredMember
-from bridge.domain.record.calendars import calendar_of
-from bridge.domain.record.periods import MembershipYear
+from bridge.domain.record.periods import MembershipYear, calendar_of
 from bridge.services.statements.follow_ups import FollowUpRunner
 from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.store.database import Session, now

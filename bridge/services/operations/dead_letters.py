@@ -23,7 +23,7 @@ from bridge.domain.operations.letters import (
 )
 from bridge.domain.privacy.access import Reader, Right
 from bridge.domain.privacy.subjects import DataSubject
-from bridge.domain.statements.rows import ParkedStatement
+from bridge.domain.statements.ledger import ParkedStatement
 from bridge.errors import NotFound
 from bridge.services.access.access_log import AccessHistory
 from bridge.store.listing import Listing, Sort

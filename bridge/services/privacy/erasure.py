@@ -18,10 +18,10 @@ import structlog
 from bridge import tracing
 from bridge.domain.audit.cases import is_open
 from bridge.domain.events import EventData, event
+from bridge.domain.members.identifiers import id_key
 from bridge.domain.members.members import StoredMember
 from bridge.domain.privacy.erasures import ErasureHold, StoredErasure
 from bridge.domain.privacy.subjects import DataSubject, given_up
-from bridge.domain.statements.agents import id_key
 from bridge.errors import NotFound, Unavailable
 from bridge.logs import failure
 from bridge.services.operations.dead_letters import Operations

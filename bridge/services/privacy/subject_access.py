@@ -13,7 +13,7 @@ from bridge.domain.operations.letters import mentions_of, own_part
 from bridge.domain.privacy.redaction import is_own, received_at
 from bridge.domain.privacy.redaction import told_of as mentions_in
 from bridge.domain.privacy.subjects import DataSubject
-from bridge.domain.statements.rows import LedgerRow
+from bridge.domain.statements.ledger import LedgerRow
 from bridge.services.access.access_log import AccessHistory
 from bridge.store.database import Document, now
 from bridge.store.listing import Position

@@ -6,9 +6,8 @@ import uuid
 from datetime import date
 from functools import partial
 
-from bridge.domain.record.calendars import calendar_of
 from bridge.domain.record.comments import StoredComment
-from bridge.domain.record.periods import MembershipYear
+from bridge.domain.record.periods import MembershipYear, calendar_of
 from bridge.domain.sorting import order_key
 from bridge.errors import FieldError, ValidationFailed
 from bridge.services.record.periods import Periods

@@ -9,9 +9,9 @@ from functools import partial
 from typing import TypedDict
 
 from bridge.domain.record import entries
-from bridge.domain.record.calendars import frozen_on
 from bridge.domain.record.csv_import import MAX_FAULTS, in_row, refuse
 from bridge.domain.record.forms import Form, Forms
+from bridge.domain.record.periods import frozen_on
 from bridge.domain.record.records import Values
 from bridge.errors import FieldError, RecordFrozen
 from bridge.services.record.log import Log

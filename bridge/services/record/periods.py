@@ -12,9 +12,8 @@ from bridge.domain.audit.cases import StoredCase
 from bridge.domain.members.members import StoredMember
 from bridge.domain.record import counts
 from bridge.domain.record.actions import PeriodAction, actions
-from bridge.domain.record.calendars import calendar_of, frozen_on
 from bridge.domain.record.counts import COUNTED_BY, Group
-from bridge.domain.record.periods import ElapsedTime, MembershipCalendar, MembershipYear
+from bridge.domain.record.periods import ElapsedTime, MembershipCalendar, MembershipYear, calendar_of, frozen_on
 from bridge.domain.record.plan import NOT_EXPECTED
 from bridge.domain.record.records import RecordCriteria
 from bridge.errors import NotFound

@@ -7,9 +7,8 @@ from typing import TypedDict
 
 from bridge.domain.members.members import StoredMember
 from bridge.domain.record import plan
-from bridge.domain.record.calendars import calendar_of
 from bridge.domain.record.forms import Forms
-from bridge.domain.record.periods import MembershipYear
+from bridge.domain.record.periods import MembershipYear, calendar_of
 from bridge.domain.record.plan import StoredPlanItem
 from bridge.domain.record.records import RecordCriteria, Values, misfits
 from bridge.domain.record.search import query_terms

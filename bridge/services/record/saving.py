@@ -12,9 +12,8 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from bridge.domain.members.members import StoredMember
-from bridge.domain.record.calendars import frozen_during, frozen_on
 from bridge.domain.record.entries import StoredEntry, refiled, with_plan_ids
-from bridge.domain.record.periods import MembershipCalendar
+from bridge.domain.record.periods import MembershipCalendar, frozen_during, frozen_on
 from bridge.domain.record.plan import StoredPlanItem, days_of
 from bridge.domain.record.records import RESTORABLE_DAYS, StoredRecord, Values
 from bridge.errors import Conflict, FieldError, NotFound, ValidationFailed

@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from bridge.domain.members.members import StoredMember
-from bridge.domain.record.calendars import calendar_of
+from bridge.domain.record.periods import calendar_of
 from bridge.errors import Unavailable
 from bridge.logs import failure
 from bridge.services.record.saving import refile_entries

@@ -13,15 +13,14 @@ import orjson
 
 from bridge.domain.members.members import StoredMember
 from bridge.domain.privacy.redaction import received_at
-from bridge.domain.record.calendars import frozen_period_ids
 from bridge.domain.record.entries import StoredEntry, entry_id
 from bridge.domain.record.forms import Form
-from bridge.domain.statements import arrivals as arriving
-from bridge.domain.statements.arrivals import Arrival
+from bridge.domain.record.periods import frozen_period_ids
+from bridge.domain.statements import ledger as arriving
 from bridge.domain.statements.batch import Batch, BatchReads
 from bridge.domain.statements.completions import Completion, Rules, Voiding
 from bridge.domain.statements.dispositions import Outcome
-from bridge.domain.statements.rows import HeldStatement, LedgerRow, ParkedStatement
+from bridge.domain.statements.ledger import Arrival, HeldStatement, LedgerRow, ParkedStatement
 from bridge.store.database import AlreadyThere, Session
 from bridge.store.stores import Stores
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
+from bridge.domain.members.identifiers import id_key
 from bridge.domain.privacy.access import (
     BEGINNING,
     CHAINS,
@@ -19,7 +20,6 @@ from bridge.domain.privacy.access import (
     linked,
     order,
 )
-from bridge.domain.statements.agents import id_key
 from bridge.store.database import Database, Session, insert_new, now, reaches_store
 from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
 from bridge.store.privacy.erasures import Erasures

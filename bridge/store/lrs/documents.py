@@ -8,8 +8,8 @@ from datetime import datetime
 from pymongo.errors import DuplicateKeyError
 
 from bridge.domain.lrs.documents import DocumentScope, XapiDocument, XapiDocumentRow
+from bridge.domain.members.identifiers import tombstone
 from bridge.domain.privacy.subjects import DataSubject
-from bridge.domain.statements.agents import tombstone
 from bridge.store.database import Database, Document, reaches_store
 from bridge.store.privacy.erasures import ErasureKey
 

@@ -13,7 +13,7 @@ from pymongo import InsertOne, UpdateOne
 
 from bridge.domain.lrs.rows import LrsRow, NewStatement
 from bridge.domain.lrs.search import StatementQuery
-from bridge.domain.statements.rows import ChainRow, LedgerRow
+from bridge.domain.statements.ledger import ChainRow, LedgerRow
 from bridge.store.database import AlreadyThere, Database, Session, bulk, reaches_store, rows_by_id
 from bridge.store.lrs.references import References
 from bridge.store.lrs.search import stages

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from bridge.domain.members.identifiers import id_key, tombstone
 from bridge.domain.members.members import StoredMember
 from bridge.domain.privacy.subjects import ALWAYS, DataSubject, Tenure, spans_of
-from bridge.domain.statements.agents import id_key, tombstone
 from bridge.store.members.members import Members
 from bridge.store.privacy.erasures import Erasures
 

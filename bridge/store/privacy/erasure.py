@@ -8,23 +8,21 @@ from typing import Final
 import orjson
 from pymongo import UpdateOne
 
+from bridge.domain.members.identifiers import tombstone
 from bridge.domain.privacy.people import people
 from bridge.domain.privacy.redaction import (
     actor_keys,
     facts_of,
     found_by,
     is_own,
-    mention,
-    mentions,
     named_keys,
     received_at,
     redacted,
     settled_actor,
 )
 from bridge.domain.privacy.subjects import DataSubject
-from bridge.domain.statements.agents import tombstone
 from bridge.domain.statements.comparison import digest
-from bridge.domain.statements.rows import ChainRow, LedgerRow, ParkedStatement
+from bridge.domain.statements.ledger import ChainRow, LedgerRow, ParkedStatement, mention, mentions
 from bridge.store.database import Database, Document, bulk, reaches_store
 from bridge.store.inventory import BY_MEMBER
 from bridge.store.lrs.attachments import Attachments

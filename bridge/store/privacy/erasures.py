@@ -9,8 +9,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncGenerator, Iterable
 
+from bridge.domain.members.identifiers import id_key, tombstone
 from bridge.domain.privacy.erasures import StoredErasure
-from bridge.domain.statements.agents import id_key, tombstone
 from bridge.errors import SettingsError
 from bridge.store.database import Database, Document, Session, insert_new, reaches_store
 

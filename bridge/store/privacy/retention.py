@@ -14,8 +14,8 @@ from pymongo import UpdateOne
 from bridge.domain.audit.cases import State
 from bridge.domain.members.notices import PENDING, SENDING
 from bridge.domain.privacy.people import people
-from bridge.domain.privacy.redaction import mentions
 from bridge.domain.statements.dispositions import Disposition, Reason
+from bridge.domain.statements.ledger import mentions
 from bridge.store.database import Collection, Database, Document, Session, bulk, reaches_store
 from bridge.store.idempotency import KEPT as ANSWERS_KEPT
 from bridge.store.lrs.attachments import Attachments

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bridge.domain.statements.rows import FollowUp
+from bridge.domain.statements.ledger import FollowUp
 from bridge.store.database import Database, Document, Session, reaches_store
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from bridge.domain.changes import Changes
 from bridge.domain.events import OutboxEvent
 from bridge.domain.statements.dispositions import Disposition, Reason
-from bridge.domain.statements.rows import HeldStatement, LedgerRow, ParkedStatement
+from bridge.domain.statements.ledger import HeldStatement, LedgerRow, ParkedStatement
 from bridge.store.database import Database, Document, Session, reaches_store, write
 from bridge.store.listing import Listing, Position
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict, dataclass
 
-from bridge.domain.statements.rows import PullPosition
+from bridge.domain.statements.ledger import PullPosition
 from bridge.store.database import Database, reaches_store
 
 

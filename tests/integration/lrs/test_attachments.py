@@ -19,7 +19,7 @@ from joserfc import jws
 from joserfc.jwk import OctKey, RSAKey
 
 from bridge import wiring
-from bridge.domain.statements.agents import identifier_key
+from bridge.domain.members.identifiers import identifier_key
 from tests.integration.lrs.client import BOUNDARY, JSON, Lrs, agent, attachment, multipart, new_id, part, statement
 from tests.support.storage import storage
 

@@ -11,9 +11,9 @@ import pytest
 
 from bridge import wiring
 from bridge.broker.publisher import publisher
+from bridge.domain.members.identifiers import identifier_key
 from bridge.domain.privacy.redaction import NOBODY
-from bridge.domain.statements.agents import identifier_key
-from bridge.domain.statements.rows import LedgerRow
+from bridge.domain.statements.ledger import LedgerRow
 from bridge.serve import relaying
 from bridge.services.lrs.relay import microseconds_ago
 from bridge.settings import Settings

@@ -9,8 +9,8 @@ from typing import Any, Final
 import orjson
 
 from bridge.domain.record.entries import entry_id
-from bridge.domain.statements.arrivals import Arrival, arrival
 from bridge.domain.statements.completions import Rules
+from bridge.domain.statements.ledger import Arrival, arrival
 from tests.support.statements import account, completed, voided
 
 Statement = dict[str, Any]
