@@ -36,9 +36,9 @@ from bridge.api import forms as forms_resource
 from bridge.api import log as log_resource
 from bridge.api.app import Parts, create_app, everything
 from bridge.api.http import openapi, service_keys
+from bridge.api.http.auth import RateLimit
 from bridge.api.http.connections import Runner, limits_of
 from bridge.api.http.context import CORRELATION_ID
-from bridge.api.http.rates import RateLimit
 from bridge.api.http.routing import Routes
 from bridge.broker.connection import ping
 from bridge.domain.record.forms import Forms

@@ -23,8 +23,7 @@ from bridge.broker.topology import Topology
 from bridge.errors import Unavailable
 from bridge.logs import failure
 from bridge.settings import Settings
-from consumers.in_flight import InFlight
-from consumers.inbox import Inbox
+from consumers.inbox import Inbox, InFlight
 
 log = structlog.get_logger(__name__)
 

@@ -23,7 +23,7 @@ from bridge.services.members.members import FeedResult
 from bridge.settings import Settings
 from bridge.store.stores import Stores
 from consumers.consumer import Consumer, watch_connection
-from consumers.in_flight import InFlight
+from consumers.inbox import InFlight
 
 READ_EVERY = 10.0
 """Seconds between two readings."""

@@ -11,10 +11,9 @@ from typing import Any
 from aiohttp import web
 
 from bridge.api import pages
-from bridge.api.http import access_audit, auth, cors, docs, health, keys, middleware, openapi
+from bridge.api.http import auth, docs, health, middleware, openapi
 from bridge.api.http.context import SETTINGS
-from bridge.api.http.routing import Routes
-from bridge.api.http.serving import serve
+from bridge.api.http.routing import Routes, serve
 from bridge.settings import Settings
 
 
@@ -59,15 +58,15 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
             middleware.trace,
             middleware.answer_problems,
             middleware.refuse_malformed,
-            cors.preflight(settings.cors_origins),
-            access_audit.note_denials,
+            middleware.preflight(settings.cors_origins),
+            middleware.note_denials,
         ],
         client_max_size=settings.max_body_bytes,
     )
     resources = everything(parts)
     app[SETTINGS] = settings
     app[middleware.DRESS] = middleware.Dress(settings.public_url, settings.cors_origins)
-    app[auth.GATE] = auth.gate(settings, keys.configured(settings))
+    app[auth.GATE] = auth.gate(settings, auth.configured(settings))
     app[openapi.DOCUMENT] = cache(partial(openapi.document, resources, settings.public_url))
     app[docs.PAGE] = cache(lambda: docs.docs_page_of(app[openapi.DOCUMENT]()))
     for key, service in parts.services.items():

@@ -11,8 +11,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, Field
 
-from bridge.api.http.conditional import check_version, etag, not_modified
-from bridge.api.http.context import SETTINGS, Call
+from bridge.api.http.context import SETTINGS, Call, check_version, etag, not_modified
 from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import EVIDENCE

@@ -10,8 +10,8 @@ from typing import Any, Final, Literal
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bridge.api.http.access_audit import reader
 from bridge.api.http.context import SETTINGS, Call
+from bridge.api.http.middleware import reader
 from bridge.api.http.routing import Routes
 from bridge.api.http.service_keys import EXPORTS, REGISTER
 from bridge.api.http.transfers import attachment

@@ -8,8 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.evidence import EvidenceItem
-from bridge.api.http.conditional import check_version
-from bridge.api.http.context import Call
+from bridge.api.http.context import Call, check_version
 from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import LOG

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bridge.api.http.access_audit import reader
 from bridge.api.http.context import Call
+from bridge.api.http.middleware import reader
 from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.http.routing import Routes
 from bridge.api.http.schemas import literal_of

@@ -12,9 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.audit import CaseState, Extension, SubmittedCounts
 from bridge.api.evidence import send_file
-from bridge.api.http.access_audit import reader
-from bridge.api.http.conditional import not_modified
-from bridge.api.http.context import Call
+from bridge.api.http.context import Call, not_modified
+from bridge.api.http.middleware import reader
 from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.schemas import literal_of

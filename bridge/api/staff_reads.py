@@ -12,8 +12,8 @@ from functools import partial, wraps
 from typing import Any, Final
 
 from bridge.api import comments, evidence, log, me, plan
-from bridge.api.http.access_audit import reader
 from bridge.api.http.context import Call, Caller
+from bridge.api.http.middleware import reader
 from bridge.api.http.routing import Handler, Route, Routes
 from bridge.api.http.service_keys import SUPPORT
 

@@ -37,7 +37,7 @@ async def test_a_change_of_an_entry_enters_few_files(portal: Portal) -> None:
     entry = await browser.post("/v1/log", full_entry())
     path = f"/v1/log/{entry['id']}"
     await browser.patch(path, {"title": "Before"})
-    with traced("bridge/api/http/serving.py") as trace:
+    with traced("bridge/api/http/routing.py") as trace:
         answer = await browser.call("PATCH", path, {"title": "After"}, if_match="*")
     print(trace)  # noqa: T201 - for pytest -s: what to merge
     assert answer.status == 200

@@ -24,7 +24,7 @@ from bridge.domain.statements.dispositions import possible
 from bridge.metrics import readings
 from bridge.settings import Settings
 from bridge.tokens import dev_token
-from consumers.in_flight import InFlight
+from consumers.inbox import InFlight
 from consumers.metrics_collector import READ_EVERY, metrics_consumers, rest
 from tests.support.journey import publish_raw
 from tests.support.monitoring import named_metrics

@@ -8,7 +8,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain.record.search import MAX_TOKEN, query_terms, tokens
+from bridge.domain.list_keys import MAX_TOKEN, query_terms, tokens
 
 texts = st.text(alphabet=st.sampled_from("aÀéßŒﬁ ɢΣ-'_1½日本語カガｶﾞไทย한글हिन्दीعربי") | st.characters(), max_size=80)
 

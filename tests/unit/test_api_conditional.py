@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bridge.api.http.conditional import check_version, etag, expected_versions, merge_patch, not_modified
+from bridge.api.http.context import check_version, etag, expected_versions, merge_patch, not_modified
 from bridge.errors import Malformed, PreconditionRequired, StaleVersion
 
 

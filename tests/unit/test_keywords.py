@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.domain.record.search import MAX_TOKEN, MAX_TOKENS, query_terms, tokens
+from bridge.domain.list_keys import MAX_TOKEN, MAX_TOKENS, query_terms, tokens
 
 
 def test_words_are_normalised_distinct_and_sorted():

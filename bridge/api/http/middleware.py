@@ -13,13 +13,15 @@ from urllib.parse import unquote_to_bytes
 
 import structlog
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 from structlog.contextvars import bound_contextvars
 
-from bridge import logs, tracing
-from bridge.api.http import cors, problems
-from bridge.api.http.context import CORRELATION_ID, TRACEPARENT
-from bridge.errors import BridgeError, Malformed
+from bridge import logs, metrics, tracing
+from bridge.api.http import problems
+from bridge.api.http.context import CALLER, CORRELATION_ID, TRACEPARENT, Call, Caller
+from bridge.api.http.service_keys import ACCESS
+from bridge.domain.privacy.access import Reader
+from bridge.errors import BridgeError, Forbidden, Malformed, NotFound, Unauthenticated
 from bridge.metrics import REQUEST_SECONDS, REQUESTS, bounded
 from bridge.tracing import Fact
 
@@ -194,7 +196,7 @@ class Dress:
             identify(request)
         for name, value in self._common.items():
             response.headers.setdefault(name, value)
-        response.headers.update(cors.headers(request, self._origins))
+        response.headers.update(headers(request, self._origins))
         response.headers["X-Correlation-Id"] = request[CORRELATION_ID]
         response.headers["traceparent"] = request[TRACEPARENT]
         response.headers["Server"] = problems.SERVER
@@ -216,3 +218,80 @@ def finish(dress: Dress) -> Callable[[web.Request, web.StreamResponse], Awaitabl
 def _security_headers(public_url: str | None) -> dict[str, str]:
     is_secure = (public_url or "").startswith("https://")
     return SECURITY_HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if is_secure else {})
+
+
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
+    "Access-Control-Allow-Headers": (
+        "Accept-Language, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Correlation-Id, "
+        "X-Experience-API-Hash, X-Experience-API-Version, traceparent"
+    ),
+    "Access-Control-Max-Age": "600",
+}
+_EXPOSED = (
+    "Content-Disposition, ETag, Last-Modified, Location, Retry-After, WWW-Authenticate, X-Correlation-Id, "
+    "X-Experience-API-Consistent-Through, X-Experience-API-Version, traceparent"
+)
+
+
+def headers(request: web.Request, origins: tuple[str, ...]) -> dict[str, str]:
+    """The headers that any answer to this request carries."""
+    if not origins:
+        return {}
+    origin = request.headers.get("Origin", "")
+    allowed = {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": _EXPOSED}
+    return {"Vary": "Origin", **(allowed if origin in origins else {})}
+
+
+def preflight(origins: tuple[str, ...]) -> Middleware:
+    """The middleware that answers a preflight for a path that exists, from an origin that may call."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        asks = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        if not asks or request.headers.get("Origin") not in origins or _is_nowhere(request):
+            return await handler(request)
+        return web.Response(status=HTTPStatus.NO_CONTENT, headers=_PREFLIGHT)
+
+    return middleware
+
+
+def _is_nowhere(request: web.Request) -> bool:
+    error = request.match_info.http_exception
+    return error is not None and error.status == HTTPStatus.NOT_FOUND
+
+
+def reader(call: Call) -> Reader:
+    """Return the caller of a call, for the access log."""
+    return _reader(call.request)
+
+
+@web.middleware
+async def note_denials(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Note a caller who may not do this, or asked for what is not theirs or not there, before the answer leaves."""
+    try:
+        return await handler(request)
+    except Unauthenticated as error:
+        metrics.denied(error.slug, "none")
+        raise
+    except (Forbidden, NotFound) as error:
+        if CALLER in request:
+            metrics.denied(error.slug, _role(request[CALLER]))
+            await _note(request, error)
+        raise
+
+
+def _role(caller: Caller) -> str:
+    (role, *more) = sorted(caller.roles) or ["none"]
+    return "several" if more else role
+
+
+async def _note(request: web.Request, error: BridgeError) -> None:
+    if ACCESS in request.app:
+        await request.app[ACCESS].record_denial(_reader(request), dict(request.match_info), error.status)
+
+
+def _reader(request: web.Request) -> Reader:
+    caller = request[CALLER]
+    call = f"{request.method} {route_template(request)}"
+    return Reader(caller.subject, tuple(sorted(caller.roles)), call, request[CORRELATION_ID])

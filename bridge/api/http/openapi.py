@@ -14,12 +14,10 @@ from aiohttp import web
 
 from bridge.api.http import problems
 from bridge.api.http.auth import PUBLIC
-from bridge.api.http.conditional import not_modified
-from bridge.api.http.context import Call
+from bridge.api.http.context import Call, not_modified
 from bridge.api.http.inputs import media_types
-from bridge.api.http.routing import Route, Routes
+from bridge.api.http.routing import MAX_PARAMETER, Route, Routes
 from bridge.api.http.schemas import NO_NUL, REF, Json, Schemas
-from bridge.api.http.serving import MAX_PARAMETER
 from bridge.domain.members.messages import MEMBER_ID
 from bridge.errors import (
     BridgeError,

@@ -11,8 +11,7 @@ from typing import Final
 from aiohttp import web
 
 from bridge.api.http.auth import PUBLIC
-from bridge.api.http.conditional import not_modified
-from bridge.api.http.context import Call
+from bridge.api.http.context import Call, not_modified
 from bridge.api.http.routing import Routes
 from bridge.errors import NotFound
 

@@ -8,9 +8,9 @@ from enum import StrEnum
 from typing import Final, Literal, NotRequired, TypedDict
 
 from bridge.domain.events import EventData
+from bridge.domain.list_keys import SortKey, order_key
 from bridge.domain.members.members import AuditYear, StoredMember
 from bridge.domain.record.periods import MembershipYear
-from bridge.domain.sorting import SortKey, order_key
 from bridge.errors import Conflict
 
 

@@ -87,7 +87,7 @@ KINDS: Final = ("account", "mbox", "mbox_sha1sum", "openid")
 class IdentifierOwner(TypedDict):
     """A document of ``identifiers``: whose an identifier is, or that a statement waits for it."""
 
-    _id: str  # the identifier's key (``statements.agents``)
+    _id: str  # the identifier's key
     member_id: NotRequired[str]
     sought: NotRequired[int]  # the transactions that looked for it while nobody had it
 

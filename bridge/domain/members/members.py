@@ -61,7 +61,7 @@ class StoredMember(TypedDict):
     renewal_date: str | None  # any renewal day; else ``periods`` are listed
     periods: list[PeriodDays] | None
     identifiers: list[dict[str, Any]]  # each as in an xAPI Agent
-    keys: list[str]  # the identifiers' keys, and the id's own (``statements.agents``)
+    keys: list[str]  # the identifiers' keys, and the id's own (``members.identifiers``)
     stones: list[str]  # the tombstones of ``keys``
     former: list[FormerIdentifier]
     leave: list[LeaveDays]  # in order, none overlapping another

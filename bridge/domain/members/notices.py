@@ -14,8 +14,8 @@ from string import Template
 from typing import Final, Literal, NotRequired, TypedDict
 
 from bridge.domain.audit.cases import AWAITED, State, StoredCase
+from bridge.domain.list_keys import SortKey
 from bridge.domain.record.periods import MONTHS
-from bridge.domain.sorting import SortKey
 from schemas.notices import FRAME, TEMPLATES
 
 NoticeState = Literal[

@@ -13,13 +13,13 @@ from typing import Any, TypedDict, cast
 
 import orjson
 
+from bridge.domain.list_keys import SortKey
 from bridge.domain.members import identifiers
 from bridge.domain.privacy.masking import masked
 from bridge.domain.privacy.people import anybody_in, keys_of, without
 from bridge.domain.privacy.redaction import alone
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.domain.record.entries import NAMESPACE
-from bridge.domain.sorting import SortKey
 from bridge.domain.statements import decoding, unpacking
 from bridge.domain.statements.decoding import is_deep
 from bridge.domain.statements.dispositions import Reason

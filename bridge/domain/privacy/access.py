@@ -14,7 +14,7 @@ from typing import NotRequired, TypedDict
 
 import orjson
 
-from bridge.domain.sorting import SortKey
+from bridge.domain.list_keys import SortKey
 
 CHAINS = 16
 """How many chains there are: a fixed number, so that one that is missing is missed; more let more writers by."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, TypedDict
 
-from bridge.domain.sorting import SortKey
+from bridge.domain.list_keys import SortKey
 
 SORTABLE: Final = ("created_at",)
 """What a list of comments can be sorted by."""

@@ -17,10 +17,10 @@ from typing import Any, Final, Literal, NotRequired, TypedDict
 from filetype.types.archive import Pdf  # pyright: ignore[reportMissingTypeStubs] - the package has no types
 from filetype.types.image import Jpeg, Png  # pyright: ignore[reportMissingTypeStubs] - the package has no types
 
+from bridge.domain.list_keys import SortKey, order_key
 from bridge.domain.members.members import FreezeMark
 from bridge.domain.record import macros
 from bridge.domain.record.macros import HasMacros, NotAnArchive, Part
-from bridge.domain.sorting import SortKey, order_key
 from bridge.errors import FieldError, TooLarge, UnsupportedMediaType, ValidationFailed
 
 HEAD: Final = 4096

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NotRequired, TypedDict, cast
 
+from bridge.domain import list_keys as keywords
+from bridge.domain.list_keys import SortKey, order_key
 from bridge.domain.members.members import FreezeMark
-from bridge.domain.record import search as keywords
 from bridge.domain.record.forms import DEFAULTS, Form, FormField
 from bridge.domain.record.periods import MembershipYear
-from bridge.domain.sorting import SortKey, order_key
 from bridge.errors import FieldError
 
 Values = Mapping[str, Any]

@@ -6,9 +6,9 @@ import uuid
 from datetime import date
 from functools import partial
 
+from bridge.domain.list_keys import order_key
 from bridge.domain.record.comments import StoredComment
 from bridge.domain.record.periods import MembershipYear, calendar_of
-from bridge.domain.sorting import order_key
 from bridge.errors import FieldError, ValidationFailed
 from bridge.services.record.periods import Periods
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork

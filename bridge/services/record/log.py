@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from bridge.domain.events import EventData
+from bridge.domain.list_keys import query_terms
 from bridge.domain.record import entries
 from bridge.domain.record.entries import Source, StoredEntry
 from bridge.domain.record.files import EvidenceSummary
 from bridge.domain.record.forms import Forms
 from bridge.domain.record.records import RecordCriteria, Values, misfits
-from bridge.domain.record.search import query_terms
 from bridge.services.record.periods import Periods
 from bridge.services.record.saving import (
     ENTRY,

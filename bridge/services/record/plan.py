@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypedDict
 
+from bridge.domain.list_keys import query_terms
 from bridge.domain.members.members import StoredMember
 from bridge.domain.record import plan
 from bridge.domain.record.forms import Forms
 from bridge.domain.record.periods import MembershipYear, calendar_of
 from bridge.domain.record.plan import StoredPlanItem
 from bridge.domain.record.records import RecordCriteria, Values, misfits
-from bridge.domain.record.search import query_terms
 from bridge.errors import Conflict
 from bridge.services.record.carrying import rejoin_neighbours, release_neighbours
 from bridge.services.record.periods import Periods

@@ -16,8 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bridge import tokens
 from bridge.api.http.auth import PUBLIC
-from bridge.api.http.conditional import check_version
-from bridge.api.http.context import Call
+from bridge.api.http.context import Call, check_version
 from bridge.api.http.pagination import Page, PageQuery, decode_cursor, encode_cursor, parse_sort
 from bridge.api.http.routing import Answer, Routes
 from bridge.domain.fields import Day

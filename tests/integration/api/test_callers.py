@@ -18,7 +18,7 @@ from joserfc import jws, jwt
 from joserfc.jwk import ECKey, Key, KeySet, OKPKey, RSAKey
 
 from bridge import tokens
-from bridge.api.http.keys import RemoteKeys
+from bridge.api.http.auth import RemoteKeys
 from tests.integration.api.sample import Client, Start, bearer, claims, problem, signed
 
 

@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bridge.api.http.keys import from_file
+from bridge.api.http.auth import from_file
 from bridge.tokens import PRIVATE_NAME, PUBLIC_NAME
 from deploy.passwords import make
 

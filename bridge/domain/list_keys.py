@@ -1,8 +1,9 @@
-"""Keyword search without a text index (R20): texts become tokens, and each term of a query is a prefix of one.
+"""List keys: what a document has beside its values, so that lists are sorted and searched by an index (R20).
 
-Both sides go through the same mill, so that accents, case and width do not matter: compatibility decomposition,
-case folding, marks dropped (Unicode §3.13, D145-D147). Tokens and terms consist of letters and digits only, so a
-term is safe in an anchored regular expression.
+Keyword search needs no text index: texts become tokens, and each term of a query is a prefix of one. Both sides go
+through the same steps, so that accents, case and width do not matter: compatibility decomposition, case folding, marks
+dropped (Unicode §3.13, D145-D147). Tokens and terms consist of letters and digits only, so a term is safe in an
+anchored regular expression.
 """
 
 from __future__ import annotations
@@ -10,6 +11,26 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from typing import TypedDict
+
+
+class SortKey(TypedDict):
+    """The key that a list is sorted by: ``empty``, so that empty values come last in both directions, then ``key``."""
+
+    empty: bool
+    key: str  # without case and accents, 200 characters at most
+
+
+def order_key(value: object) -> SortKey:
+    """Return the sort key of a value; case and accents do not count, as in a printed index."""
+    text = "" if value is None else str(value)
+    key = (text if text.isascii() else _without_accents(text)).casefold().strip()[:200]
+    return {"empty": not key, "key": key}
+
+
+def _without_accents(text: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+
 
 MAX_TOKEN = 40
 """Characters of a word that are kept and compared."""
