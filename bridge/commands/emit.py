@@ -23,6 +23,7 @@ from bridge.commands.common import configured
 from bridge.errors import Malformed
 from bridge.settings import Settings
 from schemas import xapi
+from schemas.xapi import NewPart
 
 AT_ONCE = 200
 """Messages published before their confirms are awaited."""
@@ -70,7 +71,7 @@ def emit(
         sys.stdout.buffer.flush()
 
 
-def completed(actor: str, activity: str, name: str | None = None) -> dict[str, Any]:
+def completed(actor: str, activity: str, name: str | None = None) -> NewPart:
     """Make a completed statement of now, built with tincan.
 
     ``actor`` is ``mailto:<address>`` or ``<home page>#<account name>``. Raises ``ValueError`` that names the fault.
@@ -91,7 +92,7 @@ def completed(actor: str, activity: str, name: str | None = None) -> dict[str, A
     return statement
 
 
-def _agent(actor: str) -> dict[str, Any]:
+def _agent(actor: str) -> NewPart:
     if actor.startswith("mailto:"):
         return {"mbox": actor}
     home_page, separator, account = actor.rpartition("#")
@@ -113,7 +114,7 @@ def _line(message: Outgoing, statement_id: str | None) -> bytes:
     return orjson.dumps({"statement_id": statement_id, "correlation_id": message.correlation_id}) + b"\n"
 
 
-def _statement_message(topology: Topology, statement: dict[str, Any]) -> Emitted:
+def _statement_message(topology: Topology, statement: NewPart) -> Emitted:
     verb = statement.get("verb", {}).get("id", "completed")
     return _message(topology, str(verb), orjson.dumps(statement)), statement.get("id")
 
@@ -122,7 +123,7 @@ def _message(topology: Topology, verb: str, body: bytes) -> Outgoing:
     return Outgoing(topology.statements, routing_key(verb), body, correlation_id=uuid.uuid4().hex)
 
 
-def _statements(file: Path) -> Iterable[dict[str, Any]]:
+def _statements(file: Path) -> Iterable[NewPart]:
     """Return the statements of a file; raises ``Malformed`` for one that is not JSON, before anything is published."""
     content = file.read_bytes()
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from aiohttp import web
@@ -11,6 +11,7 @@ from bridge.domain.lrs.index_keys import mention_of_agent
 from bridge.lrs import parameters
 from bridge.lrs.calls import LATEST, LrsCall
 from bridge.services.lrs.reading import StatementReader
+from schemas.xapi import NewPart
 from schemas.xapi.people import IDENTIFIERS
 
 VERSIONS_1_0: Final = ("1.0.0", "1.0.1", "1.0.2", "1.0.3")
@@ -44,7 +45,7 @@ class ObjectResource:
         names = [agent["name"]] if "name" in agent else []
         if call.credential.may("statements/read"):
             names += await self._reader.known_names(mention_of_agent(agent))
-        person: dict[str, Any] = {"objectType": "Person"}
+        person: NewPart = {"objectType": "Person"}
         person |= {name: [agent[name]] for name in IDENTIFIERS if name in agent}
         return _json(person | ({"name": list(dict.fromkeys(names))} if names else {}))
 

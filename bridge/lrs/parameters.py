@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import orjson
 
 from bridge.domain.lrs.serialization import parse_time
 from bridge.errors import FieldError, Malformed
-from schemas.xapi import fits_part
+from schemas.xapi import NewPart, fits_part
 from schemas.xapi.people import IDENTIFIERS
 
 
@@ -75,7 +74,7 @@ def read_number(params: Mapping[str, str], name: str) -> int:
     return int(value)
 
 
-def read_agent(params: Mapping[str, str], name: str = "agent", kind: str = "agent") -> dict[str, Any] | None:
+def read_agent(params: Mapping[str, str], name: str = "agent", kind: str = "agent") -> NewPart | None:
     """Return an Agent given as JSON; with ``kind`` actor also a Group that has an identifier."""
     text = params.get(name)
     if text is None:

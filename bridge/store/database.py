@@ -32,7 +32,16 @@ from bridge.store.faults import ERRORS, TRANSIENT, is_conflict, is_duplicate, is
 from bridge.store.monitoring import listeners
 
 Document = dict[str, Any]
-"""What MongoDB is asked with: queries, changes, stages; and documents of which nothing is known."""
+"""A document of which nothing is known but that it is one."""
+
+Query = dict[str, Any]
+"""A filter: which documents are meant, in MongoDB's query language."""
+
+Change = dict[str, Any]
+"""An update of documents, in MongoDB's update operators."""
+
+Stage = dict[str, Any]
+"""A stage of an aggregation."""
 
 Collection = AsyncIOMotorCollection
 Session = AsyncIOMotorClientSession
@@ -252,13 +261,13 @@ async def save(collection: Collection[D], pairs: Sequence[tuple[D, D]], session:
         await bulk(collection, updates, session)
 
 
-def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Document:
+def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Change:
     """Return the update that makes one of the other; every field that differs is written whole."""
     new = {name: value for name, value in after.items() if name not in before or before[name] != value}
     gone = dict.fromkeys(before.keys() - after.keys(), "")
     return {**({"$set": new} if new else {}), **({"$unset": gone} if gone else {})}
 
 
-def _key(document: Mapping[str, Any]) -> Document:
+def _key(document: Mapping[str, Any]) -> Query:
     """Return what names a document: its id, and the member that it belongs to, which is the shard key."""
     return {name: document[name] for name in ("_id", "member_id") if name in document}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from bridge.domain.record.records import LAST
-from bridge.store.database import Collection, Document
+from bridge.store.database import Collection, Query, Stage
 
 Sort = list[tuple[str, bool]]
 """Sort names, each with whether it descends; the names are those of the ``order`` sub-document."""
@@ -40,8 +40,8 @@ class ListQuery:
     ``fields`` are those to read, all when empty.
     """
 
-    seek: Document
-    rest: Document
+    seek: Query
+    rest: Query
     sort: Sort
     limit: int
     after: Position | None = None
@@ -49,7 +49,7 @@ class ListQuery:
     fields: Sequence[str] = field(default=())
 
 
-def up_to(text: str, first: str = "") -> Document:
+def up_to(text: str, first: str = "") -> Query:
     """Return the range of texts from ``first`` to ``text``, both included.
 
     The embedded store leaves out what equals the end of a range (``$lte``); what follows the text is given instead.
@@ -57,7 +57,7 @@ def up_to(text: str, first: str = "") -> Document:
     return {"$gte": first, "$lt": text + LAST}
 
 
-def between(first: int, beyond: int) -> Document:
+def between(first: int, beyond: int) -> Query:
     """Return the range of whole numbers from ``first`` to before ``beyond``.
 
     The embedded store leaves out what equals the start of a range on a descending index (``$gte``); the number before
@@ -97,11 +97,11 @@ async def _filled(collection: Collection[T], query: ListQuery) -> list[T]:
     if query.after is not None:
         _, last, last_id = query.after
         rest.append({"$or": [{key: {beyond: last}}, {key: last, "_id": {beyond: last_id}}]})
-    seek: Document = {**query.seek, f"order.{name}.empty": False, key: _from(query.after, descending=descending)}
+    seek: Query = {**query.seek, f"order.{name}.empty": False, key: _from(query.after, descending=descending)}
     return await _read(collection, query, seek, rest, [(key, way), ("_id", way)])
 
 
-def _from(after: Position | None, *, descending: bool) -> Document:
+def _from(after: Position | None, *, descending: bool) -> Query:
     """Return the range of keys from a position on, the position's own key among them."""
     if after is None:
         return {"$gte": ""}
@@ -128,8 +128,8 @@ async def _by_many(collection: Collection[T], query: ListQuery) -> list[T]:
 async def _read(
     collection: Collection[T],
     query: ListQuery,
-    seek: Document,
-    rest: list[Document],
+    seek: Query,
+    rest: list[Query],
     keys: list[tuple[str, int]],
     have: int = 0,
 ) -> list[T]:
@@ -141,9 +141,9 @@ async def _read(
     return [document async for document in collection.aggregate(stages)]
 
 
-async def number_of(collection: Collection[Any], seek: Document, rest: Document, index: str | None = None) -> int:
+async def number_of(collection: Collection[Any], seek: Query, rest: Query, index: str | None = None) -> int:
     """Return how many documents there are, read by an ``index`` when one is named."""
-    stages: list[Document] = [{"$match": seek}, *([{"$match": rest}] if rest else []), {"$count": "n"}]
+    stages: list[Stage] = [{"$match": seek}, *([{"$match": rest}] if rest else []), {"$count": "n"}]
     hint = {} if index is None else {"hint": index}
     return sum([row["n"] async for row in collection.aggregate(stages, **hint)])
 
@@ -162,9 +162,9 @@ def _keys(sort: Sort) -> list[tuple[str, int]]:
     return [*keys, ("_id", -1 if lone else 1)]
 
 
-def _beyond(keys: list[tuple[str, int]], after: Position) -> Document:
+def _beyond(keys: list[tuple[str, int]], after: Position) -> Query:
     """Everything that sorts after a position: beyond it in one key, and equal in those before."""
-    steps: list[Document] = []
+    steps: list[Query] = []
     for number, (name, direction) in enumerate(keys):
         equal = {key: value for (key, _), value in zip(keys[:number], after, strict=False)}
         steps.append({**equal, name: {"$gt" if direction > 0 else "$lt": after[number]}})

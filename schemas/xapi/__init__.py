@@ -19,6 +19,9 @@ __all__ = [
     "PROPERTIES",
     "VERBS",
     "Fault",
+    "NewPart",
+    "Part",
+    "Statement",
     "explain",
     "fits_part",
     "is_valid",
@@ -26,6 +29,15 @@ __all__ = [
     "pointer",
     "verb_name",
 ]
+
+Part = Mapping[str, Any]
+"""A part of a statement as decoded JSON: an Agent, an Activity, a context, or all of it; its schema has the fields."""
+
+NewPart = dict[str, Any]
+"""A part of a statement that is being made or changed."""
+
+Statement = Part
+"""A statement as decoded JSON."""
 
 VERBS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {name: tuple(iris) for name, iris in read("verbs.json").items()}
@@ -56,7 +68,7 @@ def is_valid(statement: object, spoken: str | None = None) -> bool:
         fits = compiled_for(statement, spoken).fast.is_valid(statement)
     except ValueError:  # text with a lone surrogate, or a key that is not text: Python has them, JSON does not
         return False
-    return fits and broken(cast("Mapping[str, Any]", statement)) is None
+    return fits and broken(cast("Statement", statement)) is None
 
 
 def explain(statement: object, spoken: str | None = None) -> Fault:
@@ -75,16 +87,15 @@ def explain(statement: object, spoken: str | None = None) -> Fault:
         )
     except ValueError:  # as in ``is_valid``
         return _NOT_JSON
-    return fault or broken(cast("Mapping[str, Any]", statement)) or _NOT_JSON
+    return fault or broken(cast("Statement", statement)) or _NOT_JSON
 
 
 _COMPONENT_LISTS = ("choices", "scale", "source", "target", "steps")
 
-_Object = Mapping[str, Any]
 _Path = tuple[str | int, ...]
 
 
-def broken(statement: _Object) -> Fault | None:
+def broken(statement: Part) -> Fault | None:
     """Return the first rule that ``statement`` or its SubStatement breaks, or None when it keeps them all."""
     fault = _score(statement) or _components(statement)
     inner = statement["object"]
@@ -94,7 +105,7 @@ def broken(statement: _Object) -> Fault | None:
     return fault
 
 
-def _score(statement: _Object) -> Fault | None:
+def _score(statement: Part) -> Fault | None:
     """Clause 2.4.5.1: min is less than max, and raw is from one to the other."""
     score = statement.get("result", {}).get("score")
     if not score:
@@ -109,7 +120,7 @@ def _score(statement: _Object) -> Fault | None:
     return None
 
 
-def _components(statement: _Object) -> Fault | None:
+def _components(statement: Part) -> Fault | None:
     """Clause 2.4.4.1: within an array of interaction components, all id values are distinct."""
     for path, activity in _activities(statement):
         definition = activity.get("definition")
@@ -122,11 +133,11 @@ def _components(statement: _Object) -> Fault | None:
     return None
 
 
-def _activities(statement: _Object) -> Iterator[tuple[_Path, _Object]]:
+def _activities(statement: Part) -> Iterator[tuple[_Path, Part]]:
     yield ("object",), statement["object"]
     for relation, related in statement.get("context", {}).get("contextActivities", {}).items():
         at = ("context", "contextActivities", relation)
         if isinstance(related, list):
-            yield from (((*at, index), activity) for index, activity in enumerate(cast("list[_Object]", related)))
+            yield from (((*at, index), activity) for index, activity in enumerate(cast("list[Part]", related)))
         else:
             yield at, related

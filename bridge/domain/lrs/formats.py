@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from bridge.domain.lrs.index_keys import activities, mention_of_agent, related_agents
 from bridge.domain.privacy.people import named_in
 from bridge.domain.record import markup
 from bridge.domain.statements.completions import ranked
+from schemas.xapi import NewPart, Part
 from schemas.xapi.people import IDENTIFIERS
-
-Part = Mapping[str, Any]
 
 _MERGED_MAPS = ("name", "description", "extensions")
 _COMPONENTS = ("choices", "scale", "source", "target", "steps")
 
 
-def reduce_to_ids(statement: dict[str, Any]) -> dict[str, Any]:
+def reduce_to_ids(statement: NewPart) -> NewPart:
     """Reduce, in place, every Agent, Activity, Verb and Group to what identifies it."""
     for activity in activities(statement):
         _keep(activity, ("id",))
@@ -29,7 +27,7 @@ def reduce_to_ids(statement: dict[str, Any]) -> dict[str, Any]:
     return statement
 
 
-def _identify(agent: dict[str, Any]) -> None:
+def _identify(agent: NewPart) -> None:
     """Keep the identifier of an Agent or Group; an anonymous Group is known by its members."""
     is_identified = any(name in agent for name in IDENTIFIERS)
     _keep(agent, ("objectType", *IDENTIFIERS) if is_identified else ("objectType", "member"))
@@ -37,14 +35,12 @@ def _identify(agent: dict[str, Any]) -> None:
         _identify(member)
 
 
-def _keep(thing: dict[str, Any], names: Sequence[str]) -> None:
+def _keep(thing: NewPart, names: Sequence[str]) -> None:
     for name in thing.keys() - set(names):
         del thing[name]
 
 
-def make_canonical(
-    statement: dict[str, Any], definitions: Mapping[str, Part], languages: Sequence[str]
-) -> dict[str, Any]:
+def make_canonical(statement: NewPart, definitions: Mapping[str, Part], languages: Sequence[str]) -> NewPart:
     """Give each Activity, in place, the definition that the LRS holds, and each language map one language."""
     for activity in activities(statement):
         definition = definitions.get(activity["id"], activity.get("definition"))
@@ -57,7 +53,7 @@ def make_canonical(
     return statement
 
 
-def _definition_in_language(definition: Part, languages: Sequence[str]) -> dict[str, Any]:
+def _definition_in_language(definition: Part, languages: Sequence[str]) -> NewPart:
     reduced = dict(definition)
     for name in ("name", "description"):
         if name in reduced:
@@ -68,7 +64,7 @@ def _definition_in_language(definition: Part, languages: Sequence[str]) -> dict[
     return reduced
 
 
-def _component(component: Part, languages: Sequence[str]) -> dict[str, Any]:
+def _component(component: Part, languages: Sequence[str]) -> NewPart:
     if "description" not in component:
         return {**component}
     return {**component, "description": _in_language(component["description"], languages)}
@@ -80,9 +76,9 @@ def _in_language(texts: Mapping[str, str], languages: Sequence[str]) -> dict[str
     return dict(texts) if visible is None else {visible: texts[visible]}
 
 
-def merge_definitions(definitions: Iterable[Part]) -> dict[str, Any]:
+def merge_definitions(definitions: Iterable[Part]) -> NewPart:
     """Put definitions of one Activity together, the oldest first: languages add up, the newest word counts."""
-    merged: dict[str, Any] = {}
+    merged: NewPart = {}
     for definition in definitions:
         for name, value in definition.items():
             merged[name] = {**merged.get(name, {}), **value} if name in _MERGED_MAPS else value

@@ -6,15 +6,13 @@ A key is 12 bytes of a hash, so that one index serves every filter and holds nob
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
 from bridge.domain.members.identifiers import identifier_key
 from bridge.domain.privacy.people import keys_of, named_in
-from schemas.xapi import VERBS
-
-Part = Mapping[str, Any]
+from schemas.xapi import VERBS, NewPart, Part
 
 
 def hash_key(kind: str, value: str = "") -> bytes:
@@ -121,7 +119,7 @@ def is_activity(thing: Part) -> bool:
     return thing.get("objectType", "Activity") == "Activity"
 
 
-def activities(statement: Part) -> Iterator[dict[str, Any]]:
+def activities(statement: Part) -> Iterator[NewPart]:
     """Yield every Activity in a statement and in its SubStatement."""
     thing = statement["object"]
     if is_activity(thing):
@@ -132,18 +130,18 @@ def activities(statement: Part) -> Iterator[dict[str, Any]]:
         yield from as_list(related)
 
 
-def as_list(related: Any) -> list[dict[str, Any]]:
+def as_list(related: Any) -> list[NewPart]:
     """Return contextActivities as the array that 1.0.0 made of them (xAPI-Data §2.4.6.2)."""
     return cast("list[dict[str, Any]]", related if isinstance(related, list) else [related])
 
 
-def _agents_of(statement: Part) -> Iterator[dict[str, Any]]:
+def _agents_of(statement: Part) -> Iterator[NewPart]:
     yield statement["actor"]
     if statement["object"].get("objectType") in ("Agent", "Group"):
         yield statement["object"]
 
 
-def related_agents(statement: Part) -> Iterator[dict[str, Any]]:
+def related_agents(statement: Part) -> Iterator[NewPart]:
     """Yield every Agent and Group in a statement and in its SubStatement; its authority is who the LRS says it is."""
     return (agent for place, agent in named_in(statement) if place[0] != "authority")
 

@@ -16,6 +16,7 @@ from bridge.domain.privacy.people import people
 from bridge.domain.statements import decoding, unpacking
 from bridge.errors import FieldError, Malformed, TooLarge
 from schemas import xapi
+from schemas.xapi import Part
 
 MAX_NAMES = 3000
 """Activities and Agents that a statement names: each is a key of its row, and of the rows that refer to it."""
@@ -30,10 +31,10 @@ class IncomingStatement:
 
     statement_id: str
     raw: bytes
-    statement: Mapping[str, Any]
+    statement: Part
     has_own_id: bool
 
-    def attachments(self) -> list[Mapping[str, Any]]:
+    def attachments(self) -> list[Part]:
         """Return the attachment objects, those of the SubStatement included."""
         inner = self.statement["object"]
         parts = (self.statement, inner) if inner.get("objectType") == "SubStatement" else (self.statement,)
@@ -95,7 +96,7 @@ def _not_json(error: unpacking.UnreadableBody, at: str) -> Malformed:
     return Malformed(f"The body is not JSON: {at}{text if text.startswith('/') or not at else ': ' + text}.")
 
 
-def _check_valid(value: object, version: Version, at: str) -> Mapping[str, Any]:
+def _check_valid(value: object, version: Version, at: str) -> Part:
     if not xapi.is_valid(value, version):
         fault = xapi.explain(value, version)
         raise refusal(f"{at}{fault.pointer}", fault.expected, cite_data(fault.pointer, version))

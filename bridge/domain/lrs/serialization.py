@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import orjson
 
 from bridge.domain.lrs.index_keys import as_list
+from schemas.xapi import NewPart, Part
 
-Part = Mapping[str, Any]
 P = TypeVar("P", Mapping[str, Any], dict[str, Any])
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,7 +48,7 @@ def with_id(raw: bytes, statement: Part, statement_id: str) -> bytes:
 
 def assigned_properties(statement: Part, at: int, authority: Part, version: str) -> bytes:
     """Return what the LRS adds to a statement, as the inside of a JSON object (xAPI-Data §2.3.1)."""
-    added: dict[str, Any] = {"stored": format_time(at), "authority": authority}
+    added: NewPart = {"stored": format_time(at), "authority": authority}
     if "version" not in statement:
         added["version"] = version
     return orjson.dumps(added)[1:-1]
@@ -61,7 +61,7 @@ def needs_reshaping(statement: Part) -> bool:
     )
 
 
-def message_text(raw: bytes, statement: dict[str, Any], added: bytes) -> bytes:
+def message_text(raw: bytes, statement: NewPart, added: bytes) -> bytes:
     """Return the text for the broker: as received, with id, ``stored``, ``authority`` and ``version``.
 
     A ``timestamp`` that the LRS assigned is left out: it is no fact of the statement's sender.
@@ -84,12 +84,12 @@ def exact_text(raw: bytes, added: bytes, *, reshape: bool, reader: str) -> bytes
     return with_properties(raw, added)
 
 
-def complete_statement(raw: bytes, added: bytes, reader: str) -> dict[str, Any]:
+def complete_statement(raw: bytes, added: bytes, reader: str) -> NewPart:
     """Return a statement as a value, with what the LRS added and contextActivities as arrays.
 
     Times are in UTC for who speaks 2.0, and in what was sent as 2.0 (IEEE 9274.1.1 §4.2.7); 1.0.3 keeps the offset.
     """
-    statement: dict[str, Any] = orjson.loads(raw) | orjson.loads(b"{" + added + b"}")
+    statement: NewPart = orjson.loads(raw) | orjson.loads(b"{" + added + b"}")
     is_utc = reader == "2.0.0" or str(statement["version"]).startswith("2.")
     for part in _with_substatement(statement):
         related = part.get("context", {}).get("contextActivities", {})

@@ -20,6 +20,7 @@ from bridge.domain.statements.comparison import SIGNATURE, same
 from bridge.domain.statements.decoding import check_encoded
 from bridge.domain.statements.unpacking import UnreadableBody
 from schemas import xapi
+from schemas.xapi import Part
 
 ALGORITHMS = ("RS256", "RS384", "RS512")
 CONTENT_TYPE = "application/octet-stream"
@@ -38,6 +39,7 @@ _UNREADABLE = (
     UnsupportedAlgorithm,
     x509.InvalidVersion,
 )
+
 """What the libraries raise for a JWS or a certificate that they cannot take apart."""
 
 
@@ -56,7 +58,7 @@ class BadSignature(Exception):
     """The signature is malformed, or is one of another statement; the text says what was expected."""
 
 
-def signature_hashes(statement: Mapping[str, Any]) -> list[str]:
+def signature_hashes(statement: Part) -> list[str]:
     """Return the hashes of a statement's signatures; raises ``BadSignature`` for a wrong content type."""
     signatures = [part for part in statement.get("attachments", ()) if part["usageType"] == SIGNATURE]
     if any(part["contentType"].partition(";")[0].strip().lower() != CONTENT_TYPE for part in signatures):
@@ -64,7 +66,7 @@ def signature_hashes(statement: Mapping[str, Any]) -> list[str]:
     return [part["sha2"].lower() for part in signatures]
 
 
-def check_signature(signature: bytes, statement: Mapping[str, Any]) -> None:
+def check_signature(signature: bytes, statement: Part) -> None:
     """Raise ``BadSignature`` unless it is a JWS over ``statement``, and true to the certificate it names, if any."""
     try:
         check_encoded(signature.strip().partition(b".")[0])
@@ -85,7 +87,7 @@ def _is_statement(payload: object) -> bool:
     return any(xapi.is_valid(payload, version) for version in ("1.0.3", "2.0.0"))
 
 
-def _verify(signature: bytes, header: Mapping[str, Any]) -> None:
+def _verify(signature: bytes, header: Part) -> None:
     try:
         certificate = x509.load_der_x509_certificate(base64.b64decode(header["x5c"][0]))
         public = certificate.public_key()

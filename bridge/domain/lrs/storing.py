@@ -16,6 +16,7 @@ from bridge.domain.privacy.redaction import everybody
 from bridge.domain.statements.comparison import digest, same
 from bridge.domain.statements.ledger import LedgerRow, is_same
 from bridge.errors import Conflict, Forbidden
+from schemas.xapi import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class StoreContext:
     """
 
     key: str
-    authority: Mapping[str, Any]
+    authority: Part
     may_void_any: bool
     version: str
     attached: frozenset[str]

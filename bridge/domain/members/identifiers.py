@@ -10,7 +10,7 @@ address does not matter, since people mistype it and no mail service tells two m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from hashlib import sha1, sha256
 from hmac import digest as keyed_digest
@@ -19,10 +19,10 @@ from typing import Annotated, Any, Final, NotRequired, Self, TypedDict
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
-from schemas.xapi import fits_part, part_schema
+from schemas.xapi import NewPart, Part, fits_part, part_schema
 
 
-def identifier_key(agent: Mapping[str, Any]) -> str:
+def identifier_key(agent: Part) -> str:
     """The key of an Agent; raises ``ValueError`` when it has none of the four identifiers."""
     if "mbox" in agent:
         return f"mbox:{agent['mbox'].lower()}"
@@ -36,12 +36,12 @@ def identifier_key(agent: Mapping[str, Any]) -> str:
     raise ValueError("the agent has no identifier: give it an mbox, mbox_sha1sum, openid or account")
 
 
-def member_keys(identifiers: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def member_keys(identifiers: Sequence[Part]) -> tuple[str, ...]:
     """Every key by which a statement may name the member; an ``mbox`` also yields its ``mbox_sha1sum`` keys."""
     return tuple(dict.fromkeys(key for agent in identifiers for key in _keys(agent)))
 
 
-def actor_key(actor: Mapping[str, Any]) -> str | None:
+def actor_key(actor: Part) -> str | None:
     """The key of a statement's actor; ``None`` for a Group, identified or anonymous, which is not a member.
 
     Raises ``ValueError`` for an Agent without an identifier (the statement's schema refuses one).
@@ -64,7 +64,7 @@ def tombstone(secret: bytes, key: str) -> str:
     return keyed_digest(secret, key.encode(), "sha256").hex()
 
 
-def _keys(agent: Mapping[str, Any]) -> Iterator[str]:
+def _keys(agent: Part) -> Iterator[str]:
     yield identifier_key(agent)
     if "mbox" in agent:
         for mbox in _spellings(agent["mbox"]):
@@ -138,6 +138,6 @@ class Identifier(Input):
             raise ValueError(f"Give exactly one of {', '.join(KINDS[:-1])} or {KINDS[-1]}.")
         return self
 
-    def agent(self) -> dict[str, Any]:
+    def agent(self) -> NewPart:
         """Return it as in an xAPI Agent."""
         return self.model_dump(by_alias=True, exclude_none=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
+
+from schemas.xapi import NewPart
 
 
 class PeriodDays(TypedDict):
@@ -60,7 +62,7 @@ class StoredMember(TypedDict):
     registered_since: str | None  # YYYY-MM-DD
     renewal_date: str | None  # any renewal day; else ``periods`` are listed
     periods: list[PeriodDays] | None
-    identifiers: list[dict[str, Any]]  # each as in an xAPI Agent
+    identifiers: list[NewPart]  # each as in an xAPI Agent
     keys: list[str]  # the identifiers' keys, and the id's own (``members.identifiers``)
     stones: list[str]  # the tombstones of ``keys``
     former: list[FormerIdentifier]

@@ -24,6 +24,7 @@ from bridge.domain.statements import decoding, unpacking
 from bridge.domain.statements.decoding import is_deep
 from bridge.domain.statements.dispositions import Reason
 from bridge.errors import FieldError, ValidationFailed
+from schemas.xapi import NewPart, Part
 
 SORTABLE = frozenset({"failed_at", "reason"})
 """What letters can be sorted by."""
@@ -277,7 +278,7 @@ def mentions_of(letter: Mapping[str, Any], subject: DataSubject) -> list[dict[st
     ]
 
 
-def _is_about(part: Mapping[str, Any], subject: DataSubject, at: datetime) -> bool:
+def _is_about(part: Part, subject: DataSubject, at: datetime) -> bool:
     owners = set(_owners(part))
     return bool(owners) and all(_is_theirs(key, subject, at) for key in owners)
 
@@ -286,7 +287,7 @@ def _decoded(body: bytes, content_encoding: str | None, content_type: str | None
     return decoding.lenient(unpacking.unpacked(body, LARGEST_BODY, content_encoding, content_type))
 
 
-def _statements_in(body: bytes, content_encoding: str | None, content_type: str | None) -> list[dict[str, Any]]:
+def _statements_in(body: bytes, content_encoding: str | None, content_type: str | None) -> list[NewPart]:
     """Return the statements or messages that a body holds, as far as it can be read."""
     try:
         return list(_objects(_decoded(body, content_encoding, content_type)))
@@ -300,14 +301,14 @@ def _not_deep(value: Any) -> Any:
     return value
 
 
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
+def _objects(value: Any) -> Iterator[NewPart]:
     """Yield the statement, or message, that a body is, or each of its array."""
     for item in cast("list[Any]", value) if isinstance(value, list) else [value]:
         if isinstance(item, dict):
             yield cast("dict[str, Any]", item)
 
 
-def _owners(part: Mapping[str, Any]) -> Iterator[str]:
+def _owners(part: Part) -> Iterator[str]:
     """Yield the keys of those whose a statement, a member's message or an event (by its ``subject``) is."""
     for name in ("member_id", "subject"):
         if isinstance(part.get(name), str):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from bridge.domain.members.identifiers import identifier_key
+from schemas.xapi import NewPart, Part
 from schemas.xapi.people import EACH, IDENTIFIERS, PLACES, Place
 
-Part = Mapping[str, Any]
 Naming = Callable[[str], bool]
 """Whether an identifier key names the person in question."""
 
@@ -65,12 +65,12 @@ def keys_of(agent: Part) -> Iterator[str]:
                 continue
 
 
-def named_in(statement: Part) -> Iterator[tuple[Place, dict[str, Any]]]:
+def named_in(statement: Part) -> Iterator[tuple[Place, NewPart]]:
     """Yield every Agent and Group of a valid statement, members of Groups included, with its place in the schema."""
     return _named(statement, _TREE, ())
 
 
-def _named(value: Any, node: _Node, place: Place) -> Iterator[tuple[Place, dict[str, Any]]]:
+def _named(value: Any, node: _Node, place: Place) -> Iterator[tuple[Place, NewPart]]:
     if node.person and _is_person(value):
         yield place, value
     for name, inner in node.items():
@@ -134,6 +134,6 @@ def _is_named(value: Any, is_theirs: Naming) -> bool:
     return any(is_theirs(key) for key in keys_of(value))
 
 
-def _anonymous(agent: Part) -> dict[str, Any]:
+def _anonymous(agent: Part) -> NewPart:
     structure = {name: agent[name] for name in ("objectType", "member") if name in agent}
     return {**NOBODY, **(structure if agent.get("objectType") == "Group" else {})}

@@ -5,7 +5,7 @@ What is kept of an erased statement is its id and that it was erased, so that a 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from bridge.domain.lrs.index_keys import hash_key
 from bridge.domain.privacy.people import NOBODY, anybody_in, keys_of, people, without
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.domain.statements.ledger import LedgerRow
+from schemas.xapi import NewPart, Part
 
 __all__ = ["NOBODY"]
 
@@ -40,7 +41,7 @@ def is_own(row: LedgerRow, subject: DataSubject) -> bool:
 def actor_keys(row: LedgerRow) -> frozenset[str]:
     """Return the identifier key of a row's actor; none of a Group, which is not a member."""
     raw = row.get("raw")
-    actor: dict[str, Any] = orjson.loads(raw)["actor"] if raw else {}
+    actor: NewPart = orjson.loads(raw)["actor"] if raw else {}
     return frozenset() if actor.get("objectType") == "Group" else frozenset(keys_of(actor))
 
 
@@ -61,7 +62,7 @@ def received_at(row: LedgerRow) -> datetime:
     return row["received_at"]
 
 
-def _texts(row: LedgerRow) -> dict[str, Any]:
+def _texts(row: LedgerRow) -> NewPart:
     """Return what a row says as decoded JSON: ``raw``, and ``added`` by the LRS."""
     raw, added = row.get("raw"), row["lrs"]["added"] if "lrs" in row else None
     texts = {"raw": orjson.loads(raw)} if raw else {}
@@ -85,12 +86,12 @@ def told_of(row: LedgerRow, subject: DataSubject) -> list[dict[str, Any]]:
     ]
 
 
-def alone(agent: Mapping[str, Any]) -> dict[str, Any]:
+def alone(agent: Part) -> NewPart:
     """Return an Agent or a Group without its members, who are others."""
     return {name: value for name, value in agent.items() if name != "member"}
 
 
-def everybody(statement: Mapping[str, Any], *also: Mapping[str, Any]) -> set[str]:
+def everybody(statement: Part, *also: Part) -> set[str]:
     """Return the identifier keys of whomever a valid statement names, and of further Agents and Groups."""
     keys = (key for agent in also for person in anybody_in(agent) for key in keys_of(person.agent))
     return {*people(statement), *keys}

@@ -30,8 +30,8 @@ from typing import Any, Final, cast
 import orjson
 
 from bridge.domain.lrs.index_keys import as_list
+from schemas.xapi import NewPart, Part
 
-Part = Mapping[str, Any]
 Way = Callable[[Any], Any]
 """How a part of a statement is written in the canonical form."""
 
@@ -70,22 +70,22 @@ def digest(statement: Part) -> bytes:
     return hashed if instant is None else hashed + instant.to_bytes(_INSTANT_BYTES, "big", signed=True)
 
 
-def _statement(statement: Part) -> dict[str, Any]:
+def _statement(statement: Part) -> NewPart:
     """Return the canonical form of a Statement or SubStatement."""
     return _rewritten(statement, _OF_STATEMENT)
 
 
-def _rewritten(part: Part, ways: Mapping[str, Way]) -> dict[str, Any]:
+def _rewritten(part: Part, ways: Mapping[str, Way]) -> NewPart:
     """Return an object with its properties as ``ways`` write them, or as they are, and without what is empty."""
     written = {name: ways[name](value) if name in ways else value for name, value in part.items()}
     return {name: value for name, value in written.items() if value not in ({}, [])}
 
 
-def _left_out(_: Any) -> dict[str, Any]:
+def _left_out(_: Any) -> NewPart:
     return {}
 
 
-def _object(thing: Part) -> dict[str, Any]:
+def _object(thing: Part) -> NewPart:
     kind = thing.get("objectType", "Activity")
     if kind == "Activity":
         return {"objectType": kind, "id": thing["id"]}
@@ -94,11 +94,11 @@ def _object(thing: Part) -> dict[str, Any]:
     return _reference(thing) if kind == "StatementRef" else _agent(thing)
 
 
-def _reference(reference: Part) -> dict[str, Any]:
+def _reference(reference: Part) -> NewPart:
     return {**reference, "id": reference["id"].lower()}
 
 
-def _agent(agent: Part) -> dict[str, Any]:
+def _agent(agent: Part) -> NewPart:
     return {"objectType": "Agent", **_rewritten(agent, _OF_AGENT)}
 
 
@@ -111,11 +111,11 @@ def _unordered(values: Iterable[Any], way: Way) -> list[Any]:
     return sorted(map(way, values), key=_text)
 
 
-def _related(activities: Part) -> dict[str, Any]:
+def _related(activities: Part) -> NewPart:
     return {name: sorted(item["id"] for item in as_list(value)) for name, value in activities.items() if value != []}
 
 
-def _involved(involved: Part) -> dict[str, Any]:
+def _involved(involved: Part) -> NewPart:
     return _rewritten(involved, _OF_INVOLVED)
 
 
@@ -124,7 +124,7 @@ def _duration(duration: str) -> str:
     return _FRACTION.sub(lambda fraction: f".{fraction[1][:2]}".rstrip("0").rstrip(".") + "S", duration)
 
 
-def _attachments(attachments: Iterable[Part]) -> list[dict[str, Any]]:
+def _attachments(attachments: Iterable[Part]) -> list[NewPart]:
     return [_rewritten(item, _OF_ATTACHMENT) for item in attachments if item["usageType"] != SIGNATURE]
 
 

@@ -15,10 +15,7 @@ import isodate  # pyright: ignore[reportMissingTypeStubs] - it ships no types
 from bridge.domain.members import identifiers
 from bridge.domain.record import markup
 from bridge.domain.statements.dispositions import Outcome, Reason
-from schemas.xapi import VERBS
-
-Statement = Mapping[str, Any]
-"""A decoded xAPI statement that the schema has accepted."""
+from schemas.xapi import VERBS, Statement
 
 
 @dataclass(frozen=True, slots=True)

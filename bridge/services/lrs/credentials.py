@@ -8,15 +8,16 @@ import hashlib
 import hmac
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from bridge.errors import Forbidden, SettingsError, Unauthenticated
 from schemas import xapi
+from schemas.xapi import NewPart, Part
 
 Scope = Literal["statements/write", "statements/read/mine", "statements/read", "state", "profile", "all"]
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
@@ -38,12 +39,12 @@ class CredentialIn(BaseModel):
 
     key: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^:\x00-\x1f]+$")]
     secret_hash: Annotated[str, Field(pattern=r"^scrypt\$[A-Za-z0-9+/=]{16,}\$[A-Za-z0-9+/=]{40,}$")]
-    authority: dict[str, Any]
+    authority: NewPart
     scopes: Annotated[tuple[Scope, ...], Field(min_length=1)]
 
     @field_validator("authority")
     @classmethod
-    def _agent(cls, value: dict[str, Any]) -> dict[str, Any]:
+    def _agent(cls, value: NewPart) -> NewPart:
         if not xapi.fits_part("agent", value):
             raise ValueError("an xAPI Agent with exactly one identifier was expected")
         return {"objectType": "Agent", **value}
@@ -57,7 +58,7 @@ class Credential:
     """A verified caller of the LRS."""
 
     key: str
-    authority: Mapping[str, Any]
+    authority: Part
     scopes: frozenset[Scope]
 
     def may(self, *scopes: Scope) -> bool:

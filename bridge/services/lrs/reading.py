@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 import orjson
 
@@ -23,6 +23,7 @@ from bridge.domain.lrs.serialization import complete_statement, exact_text, form
 from bridge.errors import NotFound
 from bridge.services.lrs.credentials import Credential
 from bridge.store.lrs.ledger import LrsLedger
+from schemas.xapi import NewPart
 
 DEFINITIONS_READ = 50
 """Statements read, newest first, for what is known of an Activity or an Agent."""
@@ -40,7 +41,7 @@ class StatementView:
     version: str
     format: StatementFormat = "exact"
     languages: tuple[str, ...] = ()
-    definitions: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    definitions: dict[str, NewPart] = field(default_factory=dict[str, NewPart])
 
 
 @dataclass(slots=True)
@@ -97,7 +98,7 @@ class StatementReader:
                 view.definitions[activity["id"]] = await self.definition(activity["id"])
         return orjson.dumps(formats.make_canonical(statement, view.definitions, view.languages))
 
-    async def definition(self, iri: str) -> dict[str, Any]:
+    async def definition(self, iri: str) -> NewPart:
         """Return what is known of an Activity: the newest definitions, put together."""
         query = StatementQuery((mention_of_activity(iri),), held=(definition_key(iri),))
         definitions = [

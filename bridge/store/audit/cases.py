@@ -11,7 +11,7 @@ from pymongo.errors import DuplicateKeyError
 from bridge.domain.audit.cases import AWAITED, SORTABLE, State, StoredCase
 from bridge.domain.audit.sampling import StoredSample
 from bridge.domain.members.members import StoredMember
-from bridge.store.database import Database, Document, Session, insert_new, reaches_store, save
+from bridge.store.database import Database, Query, Session, insert_new, reaches_store, save
 from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
 
 
@@ -27,10 +27,10 @@ class CaseFilter:
     member_id: str | None = None
     due_before: date | None = None
 
-    def query(self) -> Document:
+    def query(self) -> Query:
         """Return the store's query."""
         due_date = {"$lt": self.due_before.isoformat()} if self.due_before else None
-        conditions: Document = {"state": self.state, "member_id": self.member_id, "due_date": due_date}
+        conditions: Query = {"state": self.state, "member_id": self.member_id, "due_date": due_date}
         return {name: value for name, value in conditions.items() if value is not None}
 
 

@@ -12,7 +12,7 @@ from bridge.domain.record.comments import StoredComment
 from bridge.domain.record.entries import StoredEntry
 from bridge.domain.record.files import EvidenceFile, EvidenceSummary, evidence_summary
 from bridge.domain.record.plan import StoredPlanItem
-from bridge.store.database import Collection, Database, Document, Session, reaches_store
+from bridge.store.database import Change, Collection, Database, Query, Session, reaches_store
 from bridge.store.listing import up_to
 from bridge.store.record.records import LISTED
 
@@ -71,7 +71,7 @@ class Freezes:
 
     async def scope(self, member_id: str, start: str, end: str, session: Session | None = None) -> Scope:
         """Return what lies in a period, by its first and last day: entries by their date, and what goes with them."""
-        listed: Document = {"member_id": member_id, **LISTED}
+        listed: Query = {"member_id": member_id, **LISTED}
         dated = {**listed, "order.date.empty": False, "order.date.key": up_to(end, start)}
         log = await _rows(self._log, dated, "order.date.key", session)
         linked = sorted({plan_id for entry in log for plan_id in entry["plan_ids"]})
@@ -102,7 +102,7 @@ class Freezes:
             await collection.update_many(query, {"$unset": {"frozen": ""}, "$inc": {"version": 1}}, session=session)
         await self._touch(member_id, {"$pull": {"frozen": {"case_id": case_id}}}, session)
 
-    async def _touch(self, member_id: str, change: Document, session: Session) -> None:
+    async def _touch(self, member_id: str, change: Change, session: Session) -> None:
         """Change the member's freezes."""
         await self._members.update_one({"_id": member_id}, {**change, "$inc": {"version": 1}}, session=session)
 
@@ -116,6 +116,6 @@ class Freezes:
         return files
 
 
-async def _rows(collection: Collection[D], query: Document, order: str, session: Session | None) -> list[D]:
+async def _rows(collection: Collection[D], query: Query, order: str, session: Session | None) -> list[D]:
     rows = collection.find(query, {"tokens": 0}, session=session).sort([(order, 1), ("_id", 1)])
     return [row async for row in rows]

@@ -10,7 +10,7 @@ from pymongo.errors import DuplicateKeyError
 from bridge.domain.lrs.documents import DocumentScope, XapiDocument, XapiDocumentRow
 from bridge.domain.members.identifiers import tombstone
 from bridge.domain.privacy.subjects import DataSubject
-from bridge.store.database import Database, Document, reaches_store
+from bridge.store.database import Database, Query, reaches_store
 from bridge.store.privacy.erasures import ErasureKey
 
 
@@ -85,7 +85,7 @@ class Documents:
         await self._documents.delete_many(_filter(scope))
 
 
-def _filter(scope: DocumentScope) -> Document:
+def _filter(scope: DocumentScope) -> Query:
     """Return the query for a scope's documents; without a registration those of every registration are meant."""
-    query: Document = {"kind": scope.kind, "activity": scope.activity, "agent": scope.agent}
+    query: Query = {"kind": scope.kind, "activity": scope.activity, "agent": scope.agent}
     return query | ({"registration": scope.registration} if scope.registration else {})

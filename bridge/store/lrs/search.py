@@ -7,16 +7,16 @@ from typing import Final
 
 from bridge.domain.lrs.index_keys import EVERY
 from bridge.domain.lrs.search import StatementQuery
-from bridge.store.database import Document
+from bridge.store.database import Query, Stage
 from bridge.store.listing import between
 
-NOT_VOIDED: Final[Document] = {"$or": [{"voided_by": None}, {"lrs.voids": {"$exists": True}}]}
+NOT_VOIDED: Final[Query] = {"$or": [{"voided_by": None}, {"lrs.voids": {"$exists": True}}]}
 """A voiding statement cannot be voided itself (xAPI-Data §2.3.2)."""
 
 SHOWN: Final = dict.fromkeys(("raw", "lrs.at", "lrs.added", "lrs.reshape", "lrs.untimed", "lrs.attached"), 1)
 
 
-def stages(query: StatementQuery, limit: int) -> list[Document]:
+def stages(query: StatementQuery, limit: int) -> list[Stage]:
     """Return the aggregation for up to ``limit`` statements."""
     first, *more = query.keys
     rest = [NOT_VOIDED, *_each("keys", more), *_each("roles", query.roles), *_each("held", query.held)]
@@ -29,21 +29,21 @@ def stages(query: StatementQuery, limit: int) -> list[Document]:
     ]
 
 
-def _each(name: str, keys: Iterable[bytes]) -> list[Document]:
+def _each(name: str, keys: Iterable[bytes]) -> list[Query]:
     return [{f"lrs.{name}": key} for key in keys]
 
 
-def _in_chain(query: StatementQuery) -> list[Document]:
+def _in_chain(query: StatementQuery) -> list[Query]:
     """One statement must match every filter: this one, or one that it refers to."""
     keys = [key for key in query.keys if key != EVERY]
     if len(keys) + len(query.roles) < 2:
         return []
     filters = (("keys", keys), ("roles", query.roles))
-    match: Document = {name: {"$all": sorted(values)} for name, values in filters if values}
+    match: Query = {name: {"$all": sorted(values)} for name, values in filters if values}
     return [{"$or": [{"lrs.chain": None}, {"lrs.chain": {"$elemMatch": match}}]}]
 
 
-def _beyond(query: StatementQuery) -> list[Document]:
+def _beyond(query: StatementQuery) -> list[Query]:
     if query.after is None:
         return []
     at, statement_id = query.after

@@ -11,7 +11,7 @@ from bridge.domain.members.identifiers import IdentifierOwner
 from bridge.domain.members.members import Departure, StoredMember
 from bridge.domain.privacy.subjects import Tenure
 from bridge.domain.statements.batch import Touch
-from bridge.store.database import Database, Document, Session, bulk, reaches_store, save
+from bridge.store.database import Change, Database, Session, bulk, reaches_store, save
 
 
 class IdentifierTaken(Exception):
@@ -121,7 +121,7 @@ class Members:
             alike.setdefault(touch.drafts, []).append(member_id)
         for drafts, member_ids in alike.items():
             numbers = {"numbers.log": drafts} if drafts else {}
-            change: Document = {"$inc": {"acts": 1, **numbers}}
+            change: Change = {"$inc": {"acts": 1, **numbers}}
             await self._members.update_many({"_id": {"$in": sorted(member_ids)}}, change, session=session)
 
     async def number(self, member_id: str, kind: Literal["log", "plan"], count: int, session: Session) -> int:
@@ -133,7 +133,7 @@ class Members:
     async def put(self, member: StoredMember, session: Session) -> None:
         """Write a member's own fields; what the record counts on it (``acts``, ``numbers``) stays."""
         fields = {name: value for name, value in member.items() if name not in {"_id", "acts", "numbers"}}
-        change: Document = {"$set": fields, "$setOnInsert": {"acts": 0}}
+        change: Change = {"$set": fields, "$setOnInsert": {"acts": 0}}
         await self._members.update_one({"_id": member["_id"]}, change, upsert=True, session=session)
 
     async def save(self, pairs: Sequence[tuple[StoredMember, StoredMember]], session: Session) -> None:

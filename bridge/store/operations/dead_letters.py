@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from pymongo import UpdateOne
 
 from bridge.domain.operations.letters import LARGEST_BODY, SORTABLE, LetterBody, MirroredLetter, MirrorRow, WholeLetter
 from bridge.domain.privacy.subjects import ALWAYS, DataSubject, TimeSpan
-from bridge.store.database import Database, Document, bulk, insert_new, reaches_store
+from bridge.store.database import Database, Query, bulk, insert_new, reaches_store
 from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
 from bridge.store.privacy.erasures import ErasureKey
 
@@ -30,11 +29,11 @@ class LetterSelection:
     about: DataSubject | None = None
     naming: DataSubject | None = None
 
-    def query(self) -> Document:
+    def query(self) -> Query:
         """Return it as the store asks."""
         times = {"$lt": self.before, "$gt": self.after}
         failed_at = {name: value.isoformat() for name, value in times.items() if value is not None}
-        conditions: dict[str, Any] = {
+        conditions: Query = {
             "_id": None if self.ids is None else {"$in": list(self.ids)},
             "reason": self.reason,
             "failed_at": failed_at or None,
@@ -44,17 +43,17 @@ class LetterSelection:
         return {**query, **({"$and": people} if people else {})}
 
 
-def whose(name: str, subject: DataSubject) -> Document:
+def whose(name: str, subject: DataSubject) -> Query:
     """Return the query of letters with a person's tombstone in a field, of times at which the identifier was theirs."""
     always = [stone for stone, spans in subject.spans.items() if tuple(spans) == ALWAYS]
-    clauses: list[Document] = [{name: {"$in": [subject.own_stone, *always]}}]
+    clauses: list[Query] = [{name: {"$in": [subject.own_stone, *always]}}]
     for stone, spans in subject.spans.items():
         if stone not in always:
             clauses += [{name: stone, **_within(span)} for span in spans]
     return {"$or": clauses} if len(clauses) > 1 else clauses[0]
 
 
-def _within(span: TimeSpan) -> Document:
+def _within(span: TimeSpan) -> Query:
     bounds = {"$gt": span.after, "$lte": span.until}
     failed_at = {operator: at.isoformat() for operator, at in bounds.items() if at is not None}
     return {"failed_at": failed_at} if failed_at else {}

@@ -12,7 +12,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 
-from bridge.store.database import PROBE, Database, Document, Session, reaches_store
+from bridge.store.database import PROBE, Database, Document, Query, Session, reaches_store
 
 SNAPSHOT: Final = "snapshot"
 TRANSACTION: Final = "transaction"
@@ -23,7 +23,7 @@ META: Final = "meta"
 """The collection of what a deployment knows of itself, the proof of its erasure key among it."""
 
 _PROBE: Final = {"_id": "backup_probe"}
-_NO_PROBES: Final[Document] = {"_id": {"$nin": [_PROBE["_id"], PROBE]}}
+_NO_PROBES: Final[Query] = {"_id": {"$nin": [_PROBE["_id"], PROBE]}}
 _LATE: Final = ("evidence.chunks", "lrs_attachments.chunks", "access_log", "erasures")
 """Read last where there is no snapshot: a file's chunks are there before it, a chain's head is noted before its rows,
 and the ledger knows whoever was erased meanwhile."""
@@ -102,7 +102,7 @@ class Dump:
         self, name: str, session: Session | None, heads: Iterable[Document] = ()
     ) -> AsyncGenerator[bytes]:
         """Yield a collection's documents as BSON, many at once; of the access log no row beyond ``heads``."""
-        query: Document = _NO_PROBES if name == META else {}
+        query: Query = _NO_PROBES if name == META else {}
         if name == "access_log" and session is None:
             query = {"$or": [{"chain": head["_id"], "seq": {"$lte": head["seq"]}} for head in heads]}
         async for batch in self._database.collection(name).find_raw_batches(query, session=session):

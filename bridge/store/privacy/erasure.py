@@ -23,7 +23,7 @@ from bridge.domain.privacy.redaction import (
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.domain.statements.comparison import digest
 from bridge.domain.statements.ledger import ChainRow, LedgerRow, ParkedStatement, mention, mentions
-from bridge.store.database import Database, Document, bulk, reaches_store
+from bridge.store.database import Change, Database, Query, bulk, reaches_store
 from bridge.store.inventory import BY_MEMBER
 from bridge.store.lrs.attachments import Attachments
 from bridge.store.members.members import Identifiers
@@ -91,7 +91,7 @@ class Removal:
             names |= set(people(orjson.loads(raw))) if (raw := row.get("raw")) else set()
         return {name for name in names if tombstone(secret, name) in stones}
 
-    async def _erase(self, query: Document, subject: DataSubject) -> set[str]:
+    async def _erase(self, query: Query, subject: DataSubject) -> set[str]:
         """Erase the person's own of what a query finds, and take them out of the rest; returns the keys of those."""
         ids = [row["_id"] async for row in self._statements.find(query, {"_id": 1})]
         keys: set[str] = set()
@@ -118,7 +118,7 @@ def _unnamed(row: LedgerRow, keys_in_row: Collection[str], subject: DataSubject)
     """Return the change that takes a person out of another's statement, and out of what it is found by."""
     keys = {*keys_in_row, *subject.keys_at(subject.keys, received_at(row))} - settled_actor(row)
     hidden, about = facts_of(keys), mentions(subject.secret, keys)
-    change: Document = {"$set": {}, "$pullAll": {"about": about} if "about" in row else {}}
+    change: Change = {"$set": {}, "$pullAll": {"about": about} if "about" in row else {}}
     for name, text in (redacted(row, keys_in_row) if keys_in_row else {}).items():
         change["$set"]["raw" if name == "raw" else f"lrs.{name}"] = text
         if name == "raw":

@@ -16,7 +16,7 @@ from bridge.domain.members.notices import PENDING, SENDING
 from bridge.domain.privacy.people import people
 from bridge.domain.statements.dispositions import Disposition, Reason
 from bridge.domain.statements.ledger import mentions
-from bridge.store.database import Collection, Database, Document, Session, bulk, reaches_store
+from bridge.store.database import Collection, Database, Document, Query, Session, Stage, bulk, reaches_store
 from bridge.store.idempotency import KEPT as ANSWERS_KEPT
 from bridge.store.lrs.attachments import Attachments
 from bridge.store.lrs.unsent import Unsent
@@ -33,7 +33,7 @@ TOMBSTONE: Final = (
 )  # fmt: skip
 """What stays of a deleted automatic entry, so that a redelivered statement does not bring it back (decision 5)."""
 
-_TEXT: Document = {"raw": {"$gt": b""}, "lrs": None}
+_TEXT: Query = {"raw": {"$gt": b""}, "lrs": None}
 _TAKEN: Final = (Disposition.RECORDED.value, Disposition.MERGED.value, Disposition.WITHDRAWN.value)
 
 
@@ -42,7 +42,7 @@ class ExpiredQuery:
     """Documents of a collection that are past their time; ``sent`` leaves out what the broker is still to get."""
 
     collection: str
-    query: Document
+    query: Query
     sent: bool = False
 
 
@@ -131,7 +131,7 @@ class Expired:
         """Return how many documents are past their time."""
         return await self._of(past).count_documents(await self._query(past))
 
-    async def _query(self, past: ExpiredQuery) -> Document:
+    async def _query(self, past: ExpiredQuery) -> Query:
         oldest = await self._unsent.oldest() if past.sent else None
         if oldest is None:
             return past.query
@@ -234,7 +234,7 @@ class Expired:
     async def _without_file(self, before: datetime) -> AsyncGenerator[str]:
         """Yield the file ids of chunks that were written before a time, as their own ids tell, and have no file."""
         files = self._database.collection("lrs_attachments.files")
-        stages: Sequence[Document] = [
+        stages: Sequence[Stage] = [
             {"$match": {"_id": {"$lt": ObjectId.from_datetime(before)}}},
             {"$group": {"_id": "$files_id"}},
         ]

@@ -9,7 +9,7 @@ from bridge.domain.privacy.redaction import is_own, named_keys
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.domain.record.files import EvidenceFile
 from bridge.domain.statements.ledger import mention
-from bridge.store.database import Database, Document, reaches_store
+from bridge.store.database import Database, Document, Query, reaches_store
 
 NOT_THE_MEMBERS: Final = frozenset(
     {
@@ -58,7 +58,7 @@ class Holdings:
             ids.update(await self._ids(name, seek, {} if after is None else {"_id": {"$gt": after}}))
         return sorted(ids)[:AT_ONCE]
 
-    async def _ids(self, name: str, seek: Document, rest: Document) -> list[Any]:
+    async def _ids(self, name: str, seek: Query, rest: Query) -> list[Any]:
         """Return the first ids; the embedded store looks ``seek`` up where it stands alone (docs/decisions/0018)."""
         stages = [
             {"$match": seek},
@@ -82,7 +82,7 @@ class Holdings:
         return [file async for file in files.sort([("order.uploaded_at.key", 1), ("_id", 1)])]
 
 
-def _found_by(name: str, subject: DataSubject) -> list[Document]:
+def _found_by(name: str, subject: DataSubject) -> list[Query]:
     """Return queries that together find what is about a person: an ``$or`` of them would read the whole collection."""
     stones = list(subject.spans)
     match name:

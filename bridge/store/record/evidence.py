@@ -27,7 +27,7 @@ from bridge.domain.record.files import (
     evidence_summary,
 )
 from bridge.errors import Unavailable
-from bridge.store.database import Database, Document, Session, reaches_store
+from bridge.store.database import Database, Query, Session, reaches_store
 from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
 
 
@@ -86,7 +86,7 @@ class Evidence:
         """Remove the files of an entry in a transaction; the sweep removes their content after it."""
         await self._release({"member_id": member_id, "entry_id": entry_id}, at, session)
 
-    async def _release(self, query: Document, at: datetime, session: Session | None) -> None:
+    async def _release(self, query: Query, at: datetime, session: Session | None) -> None:
         async for file in self._files.find(query, {"member_id": 1}, session=session):
             await self._loosen(file["_id"], file["member_id"], at, session)
             await self._files.delete_one({"_id": file["_id"]}, session=session)

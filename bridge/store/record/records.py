@@ -15,10 +15,10 @@ from bridge.domain.record.comments import StoredComment
 from bridge.domain.record.entries import StoredEntry
 from bridge.domain.record.periods import MembershipYear
 from bridge.domain.record.records import RecordCriteria, StoredRecord
-from bridge.store.database import Collection, Database, Document, Session, reaches_store, save, write
+from bridge.store.database import Collection, Database, Document, Query, Session, reaches_store, save, write
 from bridge.store.listing import Listing, ListQuery, Position, Sort, number_of, order_index, page_of, rows_of
 
-LISTED: Document = {"listed": True}
+LISTED: Query = {"listed": True}
 
 R = TypeVar("R", bound=StoredRecord)
 
@@ -62,7 +62,7 @@ class MemberRecords(Generic[R]):
         self._session = session
         self._counts = counts
 
-    def _one(self, record_id: str) -> Document:
+    def _one(self, record_id: str) -> Query:
         return {"_id": record_id, "member_id": self._member_id}
 
     async def get(self, record_id: str) -> R | None:
@@ -133,7 +133,7 @@ class MemberRecords(Generic[R]):
         A row is the fields, ``n`` and ``total``. It is read from the index of what is counted alone.
         """
         periods = {} if period_ids is None else {"period_id": {"$in": list(period_ids)}}
-        match: Document = {"member_id": self._member_id, **LISTED, **periods}
+        match: Query = {"member_id": self._member_id, **LISTED, **periods}
         key = {name: {"$ifNull": [f"${name}", None]} for name in by}
         group = {"_id": key, "n": {"$sum": 1}, "total": {"$sum": {"$ifNull": [f"${total}", 0]}}}
         rows = self._records.aggregate([{"$match": match}, {"$group": group}])
@@ -145,7 +145,7 @@ class MemberRecords(Generic[R]):
         return await number_of(self._records, {"member_id": self._member_id, **LISTED, **seek}, rest)
 
     def _narrowed(self, query: ListQuery, terms: Sequence[str]) -> ListQuery:
-        listed: Document = {"member_id": self._member_id, **LISTED}
+        listed: Query = {"member_id": self._member_id, **LISTED}
         if not terms:
             return replace(query, seek={**listed, **query.seek})
         begins = {"$regex": f"^{max(terms, key=len)}"}
@@ -154,10 +154,10 @@ class MemberRecords(Generic[R]):
         return replace(query, seek={**listed, "tokens": begins}, rest={"$and": rest}, sorts=True)
 
 
-def _query(criteria: RecordCriteria) -> tuple[Document, Document]:
+def _query(criteria: RecordCriteria) -> tuple[Query, Query]:
     """Return the two parts of a query (``store.listing``): what an index is read by, and the rest."""
     seek = {} if criteria.period_ids is None else {"period_id": {"$in": list(criteria.period_ids)}}
-    clauses: list[Document] = [{name: value} for name, value in criteria.equal]
+    clauses: list[Query] = [{name: value} for name, value in criteria.equal]
     clauses += [{name: {"$ne": value}} for name, value in criteria.unequal]
     if criteria.days is not None:
         first, last = criteria.days
@@ -208,7 +208,7 @@ class Entries:
         """Write new drafts, and what statements change of other entries."""
         await write(self._entries, entries, session)
 
-    async def _found(self, query: Document, session: Session) -> list[StoredEntry]:
+    async def _found(self, query: Query, session: Session) -> list[StoredEntry]:
         return [entry async for entry in self._entries.find(query, dict.fromkeys(DECIDED_BY, 1), session=session)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from bridge.domain.statements.ledger import FollowUp
-from bridge.store.database import Database, Document, Session, reaches_store
+from bridge.store.database import Change, Database, Session, reaches_store
 
 
 @reaches_store
@@ -25,7 +25,7 @@ class FollowUps:
 
     async def add(self, member_id: str, at: datetime, session: Session, *, refile: bool = False) -> None:
         """Write down that what waits for the member is to be recorded, and with ``refile`` the entries filed anew."""
-        change: Document = {"at": at, "member_id": member_id, **({"refile_after": ""} if refile else {})}
+        change: Change = {"at": at, "member_id": member_id, **({"refile_after": ""} if refile else {})}
         await self._follow_ups.update_one({"_id": member_id}, {"$set": change}, upsert=True, session=session)
 
     async def get(self, member_id: str, session: Session | None = None) -> FollowUp | None:
@@ -34,7 +34,7 @@ class FollowUps:
 
     async def go_on(self, member_id: str, at: datetime, refile_after: str | None, session: Session) -> None:
         """Note how far a piece has come; None says that no entry is left to be filed anew."""
-        place: Document = {"$unset": {"refile_after": ""}} if refile_after is None else {}
+        place: Change = {"$unset": {"refile_after": ""}} if refile_after is None else {}
         reached = {} if refile_after is None else {"refile_after": refile_after}
         change = {"$set": {"at": at, **reached}, **place}
         await self._follow_ups.update_one({"_id": member_id}, change, session=session)

@@ -11,7 +11,7 @@ from bridge.domain.changes import Changes
 from bridge.domain.events import OutboxEvent
 from bridge.domain.statements.dispositions import Disposition, Reason
 from bridge.domain.statements.ledger import HeldStatement, LedgerRow, ParkedStatement
-from bridge.store.database import Database, Document, Session, reaches_store, write
+from bridge.store.database import Database, Document, Query, Session, reaches_store, write
 from bridge.store.listing import Listing, Position
 
 GONE: Final[Document] = {
@@ -125,7 +125,7 @@ class Waiting:
         await self._parked.delete_many({"actor_key": {"$in": list(actor_keys)}})
 
 
-def _beyond(at: datetime, statement_id: str) -> Document:
+def _beyond(at: datetime, statement_id: str) -> Query:
     return {"$or": [{"at": {"$gt": at}}, {"at": at, "_id": {"$gt": statement_id}}]}
 
 
