@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.http.context import Call
-from bridge.api.http.pagination import Page, PageQuery, paged, position
+from bridge.api.http.pagination import Page, PageBody, PageQuery, paged, position
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.schemas import literal_of
 from bridge.api.http.service_keys import AUDIT
@@ -157,7 +157,7 @@ class Readiness(BaseModel):
 
 
 @routes.get("/v1/audit", roles={"member"}, query=PageQuery, answer=Page[AuditCase], summary="My audit cases")
-async def list_audit(call: Call, query: PageQuery) -> dict[str, Any]:
+async def list_audit(call: Call, query: PageQuery) -> PageBody:
     """Return a page of the member's cases, newest first (R53)."""
     scope = f"audit:{call.caller.subject}"
     page = await call.service(AUDIT).list(call.caller.subject, query.limit, position(scope, query))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.http.context import Call
-from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
-from bridge.api.http.routing import Answer, Routes
+from bridge.api.http.pagination import Page, PageBody, PageQuery, decode_cursor, paged, parse_sort, place
+from bridge.api.http.routing import Answer, Body, Routes
 from bridge.api.http.service_keys import COMMENTS
 from bridge.domain.record.comments import SORTABLE, StoredComment
 from bridge.errors import Conflict, RecordFrozen
@@ -61,7 +60,7 @@ class Comment(BaseModel):
     answer=Page[Comment],
     summary="List the comments on a membership year",
 )
-async def list_comments(call: Call, query: CommentQuery) -> dict[str, Any]:
+async def list_comments(call: Call, query: CommentQuery) -> PageBody:
     """Return a page of the comments on a period, by id or ``current`` (R50)."""
     member_id, period_id = call.caller.subject, call.path["period_id"]
     sort = parse_sort(query.sort or "created_at", SORTABLE)
@@ -91,5 +90,5 @@ async def add_comment(call: Call, body: CommentIn) -> Answer:
     return Answer(_shown(await call.service(COMMENTS).add(member_id, period_id, body.text, body.refers_to, attempt)))
 
 
-def _shown(comment: StoredComment) -> dict[str, Any]:
+def _shown(comment: StoredComment) -> Body:
     return {**comment, "id": comment["_id"]}

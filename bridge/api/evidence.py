@@ -6,14 +6,13 @@ from collections.abc import AsyncGenerator
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Any
 
 from aiohttp import web
 from pydantic import BaseModel, Field
 
 from bridge.api.http.context import SETTINGS, Call, check_version, etag, not_modified
-from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
-from bridge.api.http.routing import Answer, Routes
+from bridge.api.http.pagination import Page, PageBody, PageQuery, decode_cursor, paged, parse_sort, place
+from bridge.api.http.routing import Answer, Routes, Schema
 from bridge.api.http.service_keys import EVIDENCE
 from bridge.api.http.transfers import FORM, attachment, file_part, in_time, send
 from bridge.domain.record.files import KINDS, SORTABLE, TAKEN, EvidenceFile, EvidenceState, evidence_summary
@@ -22,7 +21,7 @@ from bridge.services.record.evidence import Upload
 
 routes = Routes("Evidence", "Files that the member adds to a log entry by hand; none is ever needed (R66-R69).")
 
-EXAMPLE: dict[str, Any] = {
+EXAMPLE: Schema = {
     "id": "0c7f3a52d1b94e0f8a6d5b2c9e1f4a70",
     "name": "certificate.pdf",
     "size": 48211,
@@ -60,7 +59,7 @@ class EvidenceQuery(PageQuery):
     )
 
 
-FORM_SCHEMA: dict[str, Any] = {
+FORM_SCHEMA: Schema = {
     "type": "object",
     "properties": {
         "file": {
@@ -81,7 +80,7 @@ FORM_SCHEMA: dict[str, Any] = {
     answer=Page[EvidenceItem],
     summary="List the evidence of a log entry",
 )
-async def list_evidence(call: Call, query: EvidenceQuery) -> dict[str, Any]:
+async def list_evidence(call: Call, query: EvidenceQuery) -> PageBody:
     """Return a page of an entry's files (R66)."""
     member_id, entry_id = call.caller.subject, call.path["entry_id"]
     scope = f"evidence:{member_id}:{entry_id}"

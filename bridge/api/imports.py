@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterator
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from aiohttp import web
@@ -20,6 +20,7 @@ from bridge.api.log import LogEntryIn
 from bridge.domain.record.csv_import import Row, in_row, read, refuse, template
 from bridge.domain.record.files import in_words
 from bridge.domain.record.forms import Forms
+from bridge.domain.record.records import Values
 from bridge.errors import Conflict, FieldError, RecordFrozen, TooLarge, UnsupportedMediaType
 from bridge.services.record.imports import NewEntry
 
@@ -123,5 +124,5 @@ def _misfits(row: Row, model: type[BaseModel]) -> Iterator[FieldError]:
         yield from (in_row(row.number, fault) for fault in in_body)
 
 
-def _form_values(row: Row) -> dict[str, Any]:
+def _form_values(row: Row) -> Values:
     return {name: value for name, value in row.values.items() if name != "draft"}

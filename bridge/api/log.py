@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.evidence import EvidenceItem
 from bridge.api.http.context import Call, check_version
-from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
-from bridge.api.http.routing import Answer, Routes
+from bridge.api.http.pagination import Page, PageBody, PageQuery, decode_cursor, paged, parse_sort, place
+from bridge.api.http.routing import Answer, Body, Routes
 from bridge.api.http.service_keys import LOG
 from bridge.domain.fields import Day
 from bridge.domain.record.entries import SORTABLE, Source, StoredEntry
+from bridge.domain.record.records import Values
 from bridge.errors import Conflict, NotFound, RecordFrozen
 from bridge.services.record.log import LogFilter
 
@@ -129,7 +129,7 @@ class LogEntryPatch(BaseModel):
     summary="List my log",
     description="404 for a `period` that is none of mine.",
 )
-async def list_log(call: Call, query: LogQuery) -> dict[str, Any]:
+async def list_log(call: Call, query: LogQuery) -> PageBody:
     """Return a page of the member's entries, of the current period unless told otherwise (R17, R20-R23, R30)."""
     sort = parse_sort(query.sort or "-date", SORTABLE)
     scope = f"log:{call.caller.subject}"
@@ -235,7 +235,7 @@ async def copy_entry(call: Call) -> Answer:
     return _answer(entry, created=True)
 
 
-def _given(body: BaseModel) -> tuple[dict[str, Any], bool | None]:
+def _given(body: BaseModel) -> tuple[Values, bool | None]:
     """Return what a body says: the form's fields, with dates as text, and ``draft``, or None when it is not named."""
     values = body.model_dump(mode="json", exclude_unset=True)
     return values, values.pop("draft", None)
@@ -246,7 +246,7 @@ def _answer(entry: StoredEntry, *, created: bool = False) -> Answer:
     return Answer(shown(entry), version=entry["version"], location=location)
 
 
-def shown(entry: StoredEntry) -> dict[str, Any]:
+def shown(entry: StoredEntry) -> Body:
     """Return an entry as it is shown."""
     freeze = entry.get("frozen")
     since = freeze["since"] if freeze else None

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
 
 from pydantic import BaseModel, Field
 
 from bridge.api.audit import AuditCase
 from bridge.api.http.context import SETTINGS, Call
-from bridge.api.http.routing import Routes
+from bridge.api.http.routing import Body, Routes
 from bridge.api.http.service_keys import AUDIT, PERIODS
 from bridge.domain.audit.declarations import case_for_member
 from bridge.domain.record.actions import ActionName, ActionReason
@@ -123,7 +122,7 @@ class Me(BaseModel):
 
 
 @routes.get("/v1/me", roles={"member"}, answer=Me, summary="Who I am")
-async def get_me(call: Call) -> dict[str, Any]:
+async def get_me(call: Call) -> Body:
     """Return the caller with the current period (R17, R80)."""
     periods, settings = call.service(PERIODS), call.request.app[SETTINGS]
     member = await periods.get_member(call.caller.subject)
@@ -140,7 +139,7 @@ async def get_me(call: Call) -> dict[str, Any]:
 
 
 @routes.get("/v1/periods", roles={"member"}, answer=PeriodList, summary="My membership years")
-async def list_periods(call: Call) -> dict[str, Any]:
+async def list_periods(call: Call) -> Body:
     """Return every membership year with anything in it, newest first (R19)."""
     cases = await call.service(AUDIT).cases_of(call.caller.subject)
     return {"items": await call.service(PERIODS).list_all(call.caller.subject, cases)}

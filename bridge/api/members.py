@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from bridge.api.http.context import Call
-from bridge.api.http.routing import Answer, Routes
+from bridge.api.http.routing import Answer, Body, Routes, Schema
 from bridge.api.http.service_keys import MEMBERS
 from bridge.domain.members.members import StoredMember
 from bridge.domain.members.messages import MEMBER_ID, LeaveIn, MemberIn, PeriodIn, is_member_id
@@ -16,7 +16,7 @@ from bridge.errors import Conflict, FieldError, ValidationFailed
 
 routes = Routes("Members", "Fed by the membership system.")
 
-EXAMPLE: dict[str, Any] = {
+EXAMPLE: Schema = {
     "name": "Sam Example",
     "email": "sam@example.org",
     "registered": True,
@@ -99,7 +99,7 @@ async def get_member(call: Call) -> Answer:
     return Answer(_shown(member), version=member["version"])
 
 
-def _shown(member: StoredMember) -> dict[str, Any]:
+def _shown(member: StoredMember) -> Body:
     left_at = member["left_at"]
     standing = {"state": "left" if left_at else "active", "state_since": left_at}
     return {**member, "revision": member.get("revision"), **standing, "member_id": member["_id"]}

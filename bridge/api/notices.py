@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from pydantic import BaseModel, Field
 
 from bridge.api.http.context import Call
-from bridge.api.http.pagination import Page, PageQuery, paged, position
-from bridge.api.http.routing import Routes
+from bridge.api.http.pagination import Page, PageBody, PageQuery, paged, position
+from bridge.api.http.routing import Body, Routes
 from bridge.api.http.service_keys import NOTICES
 from bridge.domain.members.notices import NoticeState
 
@@ -38,7 +37,7 @@ class Notice(BaseModel):
 
 
 @routes.get("/v1/ops/notices", roles={"ops"}, query=NoticeQuery, answer=Page[Notice], summary="List notices")
-async def list_notices(call: Call, query: NoticeQuery) -> dict[str, Any]:
+async def list_notices(call: Call, query: NoticeQuery) -> PageBody:
     """Return a page of notices, so that refusals and bounces are seen."""
     page = await call.service(NOTICES).list(query.state, query.limit, position("notices", query))
     return paged(page, "notices", query, lambda notice: {**notice, "id": notice["_id"]})
@@ -51,7 +50,7 @@ async def list_notices(call: Call, query: NoticeQuery) -> dict[str, Any]:
     summary="Send a notice again",
     description="For one that was refused, failed, bounced or is uncertain.",
 )
-async def send_again(call: Call) -> dict[str, Any]:
+async def send_again(call: Call) -> Body:
     """Put a notice back in line."""
     notice = await call.service(NOTICES).send_again(call.path["notice_id"])
     return {**notice, "id": notice["_id"]}

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bridge.api.http.context import Call
 from bridge.api.http.middleware import reader
-from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
-from bridge.api.http.routing import Routes
+from bridge.api.http.pagination import Page, PageBody, PageQuery, decode_cursor, paged, parse_sort, place
+from bridge.api.http.routing import Body, Routes
 from bridge.api.http.schemas import literal_of
 from bridge.api.http.service_keys import OPERATIONS
 from bridge.domain.members.messages import MEMBER_ID
@@ -134,7 +134,7 @@ class ParkedRow(BaseModel):
 
 
 @routes.get("/v1/ops/queues", roles={"ops"}, answer=QueuesOut, summary="What waits where")
-async def queues(call: Call) -> dict[str, Any]:
+async def queues(call: Call) -> Body:
     """Return depth, consumers and age of each queue, of the outbox and of the parked statements."""
     backlogs, reasons = await call.service(OPERATIONS).backlogs()
     return {"items": [asdict(backlog) for backlog in backlogs], "dead_letters_by_reason": reasons}
@@ -143,7 +143,7 @@ async def queues(call: Call) -> dict[str, Any]:
 @routes.get(
     "/v1/ops/dead-letters", roles={"ops"}, query=LetterQuery, answer=Page[LetterRow], summary="List dead letters"
 )
-async def dead_letters(call: Call, query: LetterQuery) -> dict[str, Any]:
+async def dead_letters(call: Call, query: LetterQuery) -> PageBody:
     """Return a page of dead letters, the newest failure first unless told otherwise."""
     sort = parse_sort(query.sort, SORTABLE)
     after = decode_cursor("dead-letters", query, place(len(sort)))
@@ -159,7 +159,7 @@ async def dead_letters(call: Call, query: LetterQuery) -> dict[str, Any]:
     answer=LetterOut,
     summary="Show a dead letter, its names masked",
 )
-async def dead_letter(call: Call, query: ShowQuery) -> dict[str, Any]:
+async def dead_letter(call: Call, query: ShowQuery) -> Body:
     """Return a dead letter with its body."""
     reveal_to = reader(call) if query.reveal else None
     return _shown(await call.service(OPERATIONS).show(call.path["letter_id"], reveal_to=reveal_to))
@@ -220,17 +220,17 @@ async def discard(call: Call, body: DeadLetterSelection) -> DeadLetterResult:
     answer=Page[ParkedRow],
     summary="List statements that wait for their actor",
 )
-async def parked(call: Call, query: PageQuery) -> dict[str, Any]:
+async def parked(call: Call, query: PageQuery) -> PageBody:
     """Return a page of parked statements, those that have waited longest first."""
     parse_sort(query.sort, ())
     page = await call.service(OPERATIONS).parked(query.limit, decode_cursor("parked", query, (datetime, str)))
     return paged(page, "parked", query, _parked)
 
 
-def _shown(letter: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(letter: Mapping[str, Any]) -> Body:
     return {**letter, "id": letter["_id"]}
 
 
-def _parked(item: Mapping[str, Any]) -> dict[str, Any]:
+def _parked(item: Mapping[str, Any]) -> Body:
     kind = str(item["actor_key"]).partition(":")[0]
     return {"statement_id": item["_id"], "identifier": kind, "parked_at": item["at"]}

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.http.context import Call, check_version
-from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
-from bridge.api.http.routing import Answer, Routes
+from bridge.api.http.pagination import Page, PageBody, PageQuery, decode_cursor, paged, parse_sort, place
+from bridge.api.http.routing import Answer, Body, Routes
 from bridge.api.http.service_keys import PLAN
 from bridge.domain.fields import Day
 from bridge.domain.record.forms import PlanStatus
 from bridge.domain.record.plan import SORTABLE
+from bridge.domain.record.records import Values
 from bridge.errors import Conflict, NotFound, RecordFrozen
 from bridge.services.record.plan import ItemWithPeriods, PlanFilter
 
@@ -106,7 +106,7 @@ class PlanItemPatch(BaseModel):
     summary="List my plan",
     description="404 for a `period` that is none of mine.",
 )
-async def list_plan(call: Call, query: PlanQuery) -> dict[str, Any]:
+async def list_plan(call: Call, query: PlanQuery) -> PageBody:
     """Return a page of the member's plan, all years unless told otherwise (R4, R5, R11)."""
     sort = parse_sort(query.sort or "start_date", SORTABLE)
     scope = f"plan:{call.caller.subject}"
@@ -209,7 +209,7 @@ async def carry_item_forward(call: Call) -> Answer:
     return _answer(item, created=True) if new else Answer(shown(item), status=200, version=item["version"])
 
 
-def _given(body: BaseModel) -> dict[str, Any]:
+def _given(body: BaseModel) -> Values:
     """Return the form's fields that a body names, with dates as text."""
     return body.model_dump(mode="json", exclude_unset=True)
 
@@ -219,7 +219,7 @@ def _answer(item: ItemWithPeriods, *, created: bool = False) -> Answer:
     return Answer(shown(item), version=item["version"], location=location)
 
 
-def shown(item: ItemWithPeriods) -> dict[str, Any]:
+def shown(item: ItemWithPeriods) -> Body:
     """Return an item as it is shown."""
     freeze = item.get("frozen")
     since = freeze["since"] if freeze else None

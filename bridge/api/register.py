@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from datetime import date, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,8 +14,8 @@ from bridge.api.audit import CaseState, Extension, SubmittedCounts
 from bridge.api.evidence import send_file
 from bridge.api.http.context import Call, not_modified
 from bridge.api.http.middleware import reader
-from bridge.api.http.pagination import Page, PageQuery, decode_cursor, paged, parse_sort, place
-from bridge.api.http.routing import Answer, Routes
+from bridge.api.http.pagination import Page, PageBody, PageQuery, decode_cursor, paged, parse_sort, place
+from bridge.api.http.routing import Answer, Body, Routes
 from bridge.api.http.schemas import literal_of
 from bridge.api.http.service_keys import REGISTER, SELECTION
 from bridge.domain.audit.cases import SORTABLE, StoredCase
@@ -133,7 +133,7 @@ async def add_case(call: Call, body: CaseIn) -> Answer:
 
 
 @routes.get("/v1/register/cases", roles={"register"}, query=CaseQuery, answer=Page[CaseRow], summary="List cases")
-async def list_cases(call: Call, query: CaseQuery) -> dict[str, Any]:
+async def list_cases(call: Call, query: CaseQuery) -> PageBody:
     """Return a page of cases; no detail of any record (R64)."""
     case_filter = CaseFilter(query.state, query.member_id, query.due_before)
     sort = parse_sort(query.sort, SORTABLE)
@@ -205,13 +205,13 @@ async def decide(call: Call, body: DecisionIn) -> Answer:
     return Answer(_whole(case), version=case["version"])
 
 
-def case_row(case: StoredCase) -> dict[str, Any]:
+def case_row(case: StoredCase) -> Body:
     """Return a case as ``CaseRow`` has it."""
     pending = any(extension["decision"] is None for extension in case["extensions"])
     return {**case, "id": case["_id"], "extension_pending": pending}
 
 
-def _whole(case: StoredCase) -> dict[str, Any]:
+def _whole(case: StoredCase) -> Body:
     return {"submission": None, **case_row(case)}
 
 

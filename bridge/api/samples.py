@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bridge.api.http.context import Call
-from bridge.api.http.routing import Routes
+from bridge.api.http.routing import Body, Routes
 from bridge.api.http.service_keys import SELECTION
 from bridge.api.register import CaseRow, case_row
 from bridge.domain.audit.sampling import LONGEST_WINDOW, SampleRequest, Window
@@ -98,7 +97,7 @@ class SampleWithPopulation(Sample):
     "sample, so that anyone can draw it again. The same seed and window give the recorded sample, and complete it.",
     example={"renewal_from": "2026-04-01", "renewal_to": "2026-04-30", "rate": 0.026, "dry_run": True},
 )
-async def add_sample(call: Call, body: SampleIn) -> dict[str, Any]:
+async def add_sample(call: Call, body: SampleIn) -> Body:
     """Draw a sample of renewing members and open their cases (R53)."""
     selection, subject = call.service(SELECTION), call.caller.subject
     sample = await selection.sample(body.to_request(), subject, call.attempt(body), dry_run=body.dry_run)
@@ -111,7 +110,7 @@ async def add_sample(call: Call, body: SampleIn) -> dict[str, Any]:
     answer=SampleWithPopulation,
     summary="How a sample was drawn",
 )
-async def get_sample(call: Call) -> dict[str, Any]:
+async def get_sample(call: Call) -> Body:
     """Return a sample with its population, so that it can be drawn again."""
     sample = await call.service(SELECTION).get_sample(call.path["sample_id"])
     return {**sample, "id": sample["_id"]}

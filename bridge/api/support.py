@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.http.context import Call
-from bridge.api.http.pagination import Page, PageQuery, paged, position
+from bridge.api.http.pagination import Page, PageBody, PageQuery, paged, position
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.schemas import literal_of
 from bridge.api.http.service_keys import ACCESS, SUPPORT
@@ -65,7 +65,7 @@ class AccessRow(BaseModel):
 
 
 @routes.get("/v1/support-grants", roles={"member"}, query=PageQuery, answer=Page[Grant], summary="My support grants")
-async def list_grants(call: Call, query: PageQuery) -> dict[str, Any]:
+async def list_grants(call: Call, query: PageQuery) -> PageBody:
     """Return a page of the member's grants, newest first (R63)."""
     scope = f"grants:{call.caller.subject}"
     page = await call.service(SUPPORT).list(call.caller.subject, query.limit, position(scope, query))
@@ -105,7 +105,7 @@ async def revoke_grant(call: Call) -> None:
 @routes.get(
     "/v1/access-history", roles={"member"}, query=PageQuery, answer=Page[AccessRow], summary="Who read my record"
 )
-async def list_access(call: Call, query: PageQuery) -> dict[str, Any]:
+async def list_access(call: Call, query: PageQuery) -> PageBody:
     """Return a page of who read, or tried to read, the member's record, newest first (R64)."""
     scope = f"access:{call.caller.subject}"
     page = await call.service(ACCESS).history(call.caller.subject, query.limit, position(scope, query))

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypedDict, TypeVar, cast
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
@@ -83,13 +83,18 @@ def encode_cursor(values: Sequence[Scalar], scope: str, query: PageQuery) -> str
     return base64.urlsafe_b64encode(packed).rstrip(b"=").decode("ascii")
 
 
-def paged(page: Listing[R], scope: str, query: PageQuery, show: Callable[[R], Any] | None = None) -> dict[str, Any]:
+class PageBody(TypedDict):
+    """A page before ``Page`` has shaped it."""
+
+    items: Sequence[Any]
+    next: str | None
+    total: int
+
+
+def paged(page: Listing[R], scope: str, query: PageQuery, show: Callable[[R], Any] | None = None) -> PageBody:
     """Return a page of the store as ``Page`` has it, each row as ``show`` says."""
-    return {
-        "items": [show(row) for row in page.items] if show else page.items,
-        "next": page.next and encode_cursor(page.next, scope, query),
-        "total": page.total,
-    }
+    following = encode_cursor(page.next, scope, query) if page.next else None
+    return {"items": [show(row) if show else row for row in page.items], "next": following, "total": page.total}
 
 
 def place(sorts: int = 1) -> tuple[type, ...]:

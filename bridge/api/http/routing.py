@@ -31,6 +31,8 @@ from bridge.errors import BridgeError, NotFound
 Handler = Callable[..., Awaitable[Any]]
 H = TypeVar("H", bound=Handler)
 Schema = Mapping[str, Any]
+Body = Mapping[str, Any]
+"""What a handler answers, before the type that its route declares has shaped it: nothing else of it leaves."""
 
 _PARAMETER = re.compile(r"{(\w+)}")
 
