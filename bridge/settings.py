@@ -158,6 +158,11 @@ class Settings(BaseSettings):
     forms_dir: Path | None = Field(
         None, description="Directory with the body's own forms, `plan-1.json` and `log-1.json`; unset uses ours."
     )
+    targets_file: Path | None = Field(
+        None,
+        description="JSON file with what the body asks of a year (`schemas/targets`), shown to members as guidance; "
+        "unset shows nothing.",
+    )
     lrs_credentials_file: Path | None = Field(
         None, description="Who may use the LRS at `/xapi/` (docs/decisions/0009); unset does not serve it."
     )

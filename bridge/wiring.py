@@ -13,6 +13,7 @@ from bridge.documents.notice import first_page
 from bridge.documents.rendering import Bounds, Renderer
 from bridge.domain.audit.decisions import AuditRules
 from bridge.domain.record.forms import STANDARD, Forms
+from bridge.domain.record.targets import Target, targets_from
 from bridge.domain.statements.completions import Rules, verb_iris
 from bridge.errors import SettingsError
 from bridge.services.access.access_log import AccessHistory
@@ -49,6 +50,7 @@ from bridge.store.database import Database
 from bridge.store.inventory import in_words
 from bridge.store.stores import Stores
 from schemas.forms import load_all
+from schemas.targets import load as load_targets
 from schemas.xapi import VERBS
 
 VOIDED = frozenset(VERBS["voided"])
@@ -82,6 +84,16 @@ def forms(settings: Settings) -> Forms:
         raise SettingsError(f"These settings are wrong:\n  BRIDGE_FORMS_DIR: {error}") from None
 
 
+def targets(settings: Settings, own_forms: Forms) -> tuple[Target, ...]:
+    """Return the targets that the settings name, if any; raises ``SettingsError`` with every fault."""
+    if settings.targets_file is None:
+        return ()
+    try:
+        return targets_from(load_targets(settings.targets_file), own_forms)
+    except ValueError as error:
+        raise SettingsError(f"These settings are wrong:\n  BRIDGE_TARGETS_FILE: {error}") from None
+
+
 def topology(settings: Settings) -> Topology:
     """Return the broker's names."""
     mails = settings.smtp_url is not None
@@ -109,7 +121,7 @@ class Services:
         self.members = Membership(stores, self.follow_ups)
         self.access = AccessHistory(stores)
         self.support = SupportGrants(stores, units, self.access)
-        self.periods = Periods(stores, today)
+        self.periods = Periods(stores, today, targets(settings, self.forms))
         self.plan = Plan(stores, units, self.forms, self.periods)
         self.log = Log(stores, units, self.forms, self.periods)
         self.links = RecordLinks(units)

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.audit import AuditCase
 from bridge.api.http.context import SETTINGS, Call
-from bridge.api.http.routing import Body, Routes
+from bridge.api.http.routing import Body, Routes, Schema
 from bridge.api.http.service_keys import AUDIT, PERIODS
 from bridge.domain.audit.declarations import case_for_member
 from bridge.domain.record.actions import ActionName, ActionReason
+from bridge.domain.record.targets import Unit
 from bridge.services.record.periods import PeriodOverview
 
 routes = Routes("Member", "The member's own membership years.")
+
+
+TARGET_EXAMPLE: Schema = {
+    "id": "together",
+    "label": "Learning with others",
+    "unit": "minutes",
+    "target": 600,
+    "done": 450,
+    "text": "450 of 600 minutes",
+}
+"""A target as the document shows it."""
 
 
 class PeriodCounts(BaseModel):
@@ -98,7 +110,21 @@ class Period(PeriodRow):
     by_type: dict[str, TypeCounts] = Field(description="By the choices of the field `type`; `none` without one (R45).")
     plan: PlanCounts
     unlinked: Unlinked
+    targets: list[TargetStand] = Field(description="Empty when the body names none.")
     actions: list[Action]
+
+
+class TargetStand(BaseModel):
+    """Progress towards what the body asks of a year: guidance, never enforced (R57, R79)."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [TARGET_EXAMPLE]})
+
+    id: str
+    label: str
+    unit: Unit = Field(description="What is counted of complete entries.")
+    target: int = Field(description="For this member and year; months before registration and on leave may lower it.")
+    done: int
+    text: str = Field(description="The same in words.")
 
 
 class Links(BaseModel):

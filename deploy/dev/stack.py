@@ -15,7 +15,7 @@ from bridge.tokens import DEV_ISSUER, PUBLIC_NAME, dev_key, dev_token
 from deploy.dev.client import call, is_ready
 from deploy.dev.ports import free_port, is_free
 from deploy.dev.processes import Process, run
-from deploy.dev.samples import CATALOGUE_PREFIX, members
+from deploy.dev.samples import CATALOGUE_PREFIX, TARGETS_FILE, members
 from deploy.dev.services import DevServices, services, side_by_side
 
 STAFF_ROLES = ("platform", "register", "support", "privacy", "ops")
@@ -69,8 +69,8 @@ def stack(
 ) -> Generator[Stack]:
     """Start everything, and stop it at the end; raises ``ServiceMissing`` or ``ProcessFailed``.
 
-    ``extra`` is added to the environment of the API and the worker. With ``samples`` the catalogue is that of the
-    samples, where the settings name none. With ``own_broker`` one that merely happens to run
+    ``extra`` is added to the environment of the API and the worker. With ``samples`` the catalogue and the
+    targets are those of the samples, where the settings name none. With ``own_broker`` one that merely happens to run
     here is not taken, only one that BRIDGE_AMQP_URL names.
     """
     amqp, mongo = _named(settings, "amqp_url"), _named(settings, "mongo_url")
@@ -114,10 +114,16 @@ def _http_port(settings: Settings) -> int:
 def _defaults(settings: Settings, samples: bool) -> dict[str, str]:
     """What ``dev`` sets where neither the environment, a file nor ``.env`` does."""
     dev_key(settings.local_dir)  # writes the public part that the API reads
-    values = {"auth_issuer": DEV_ISSUER, **({"catalogue_prefixes": CATALOGUE_PREFIX} if samples else {})}
+    values = {"auth_issuer": DEV_ISSUER, **(_of_samples(settings) if samples else {})}
     if not own_authentication(settings):
         values["auth_key_file"] = str((settings.local_dir / PUBLIC_NAME).resolve())
     return {f"{PREFIX}{name.upper()}": value for name, value in values.items() if name not in settings.model_fields_set}
+
+
+def _of_samples(settings: Settings) -> dict[str, str]:
+    """What the samples bring; their targets speak of the standard forms."""
+    targets = {} if settings.forms_dir else {"targets_file": str(TARGETS_FILE.resolve())}
+    return {"catalogue_prefixes": CATALOGUE_PREFIX, **targets}
 
 
 def own_authentication(settings: Settings) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jsonschema_rs
+from schemas import violations
 
 _HERE = Path(__file__).parent
 
@@ -22,7 +22,6 @@ def _read(path: Path) -> Any:
 
 
 _SCHEMA = _read(_HERE / "form.schema.json")
-_VALIDATOR = jsonschema_rs.Draft202012Validator(_SCHEMA)
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -31,17 +30,10 @@ def load(path: Path) -> dict[str, Any]:
     for field in form.get("fields", ()):
         if isinstance(field.get("choices"), str):
             field["choices"] = _choices(path.parent, field["choices"])
-    faults = _repeated(form) if _VALIDATOR.is_valid(form) else _misshapen(form)
+    faults = violations(_SCHEMA, form) or _repeated(form)
     if faults:
         raise ValueError(f"{path.name} is not a form: " + "; ".join(faults))
     return form
-
-
-def _misshapen(form: dict[str, Any]) -> list[str]:
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - it takes long to load, and says what is wrong best
-
-    errors = Draft202012Validator(_SCHEMA).iter_errors(form)  # pyright: ignore[reportUnknownMemberType] - its stub
-    return [f"{error.json_path}: {error.message}" for error in errors]
 
 
 def _choices(directory: Path, name: str) -> Any:

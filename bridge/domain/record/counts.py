@@ -9,7 +9,7 @@ from dataclasses import dataclass
 STATES = ("draft", "incomplete", "complete")
 """The three states of an entry (R38): draft; finished, but with gaps; complete."""
 
-COUNTED_BY = ("period_id", "type", "draft", "complete", "linked")
+COUNTED_BY = ("period_id", "type", "draft", "complete", "linked", "participatory")
 """The fields of an entry that it is counted by."""
 
 
@@ -22,6 +22,7 @@ class Group:
     draft: bool
     complete: bool
     linked: bool
+    participatory: bool | None  # None where the member did not say
     entries: int
     minutes: int
 

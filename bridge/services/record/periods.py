@@ -16,6 +16,7 @@ from bridge.domain.record.counts import COUNTED_BY, Group
 from bridge.domain.record.periods import ElapsedTime, MembershipCalendar, MembershipYear, calendar_of, frozen_on
 from bridge.domain.record.plan import NOT_EXPECTED
 from bridge.domain.record.records import RecordCriteria
+from bridge.domain.record.targets import Target, TargetProgress, progress
 from bridge.errors import NotFound
 from bridge.store.stores import Stores
 
@@ -56,14 +57,16 @@ class PeriodOverview(PeriodSummary):
     by_type: dict[str, dict[str, int]]
     plan: PlanTotals
     unlinked: UnlinkedCounts
+    targets: list[TargetProgress]
     actions: list[PeriodAction]
 
 
 class Periods:
-    """Reads a member's membership years; ``today`` gives the local day."""
+    """Reads a member's membership years; ``today`` gives the local day, ``targets`` are the body's."""
 
-    def __init__(self, stores: Stores, today: Callable[[], date]) -> None:
+    def __init__(self, stores: Stores, today: Callable[[], date], targets: Sequence[Target] = ()) -> None:
         self._stores = stores
+        self._targets = targets
         self.today = today
 
     async def get_member(self, member_id: str) -> StoredMember:
@@ -117,6 +120,7 @@ class Periods:
                 ),
                 "logged_not_planned": counts.unlinked(own),
             },
+            "targets": progress(self._targets, own, period, member),
             "actions": actions(period, frozen=period_row["frozen"], cases=cases),
         }
 

@@ -42,14 +42,14 @@ class Records(Generic[R]):
         keyed = {f"by_{name}": order_index("member_id", "listed", name=name) for name in self._sorts}
         keyed["tokens"] = [("member_id", 1), ("listed", 1), ("tokens", 1)]
         if self._counted:
-            keyed["counts"] = [("member_id", 1), ("listed", 1), *((name, 1) for name in self._counted)]
+            keyed["counted"] = [("member_id", 1), ("listed", 1), *((name, 1) for name in self._counted)]
         keyed["every"] = [("member_id", 1), ("_id", 1)]
         for name, keys in keyed.items():
             await self._records.create_index(keys, name=name)
 
     def of(self, member_id: str, session: Session | None = None) -> MemberRecords[R]:
         """Return the records of one member, read and written in ``session`` when one is given."""
-        return MemberRecords(self._records, member_id, session, "counts" if self._counted else None)
+        return MemberRecords(self._records, member_id, session, "counted" if self._counted else None)
 
 
 @reaches_store

@@ -11,6 +11,8 @@ from typing import Any
 
 CATALOGUE_PREFIX = "https://learning.example.org/"
 _HERE = Path(__file__).parent
+TARGETS_FILE = _HERE / "targets.json"
+"""What the sample body asks of a year."""
 
 
 @dataclass(frozen=True)
