@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
@@ -81,10 +81,10 @@ def reference(forms: Forms, public_url: str | None = None) -> bytes:
     return orjson.dumps(described, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-def parts(services: wiring.Services, settings: Settings) -> Parts:
-    """Return what the application is made of."""
+def parts(services: wiring.Services, settings: Settings, pages: Sequence[Routes] = ()) -> Parts:
+    """Return what the application is made of; ``pages`` are served beside the resources."""
     return Parts(
-        resources=resources(services.forms),
+        resources=[*resources(services.forms), *pages],
         services=_by_key(services),
         pings={"mongodb": services.migrations.ping, "rabbitmq": partial(ping, settings)},
         mounts=mounts(services, settings),
@@ -127,11 +127,14 @@ async def relaying(services: wiring.Services) -> AsyncGenerator[None]:
             await relay
 
 
-async def serve(settings: Settings) -> None:
-    """Run the API; returns after a signal, once open calls have ended or ``shutdown_timeout`` has passed."""
+async def serve(settings: Settings, pages: Sequence[Routes] = ()) -> None:
+    """Run the API, and ``pages`` with it; returns after a signal, once open calls have ended.
+
+    It waits for them no longer than ``shutdown_timeout``.
+    """
     async with wiring.services(settings) as services, relaying(services):
         await services.migrations.check_at_start()
-        app = create_app(settings, parts(services, settings))
+        app = create_app(settings, parts(services, settings, pages))
         runner = Runner(app, limits_of(settings), shutdown_timeout=settings.shutdown_timeout)
         await runner.setup()
         site = web.TCPSite(runner, settings.http_host, settings.http_port)

@@ -14,11 +14,15 @@ class ApiRefused(Exception):
     """The API answered with an error; the text is the problem document's."""
 
 
-def call(base: str, method: str, path: str, token: str | None = None, body: object = None) -> Any:
+def call(
+    base: str, method: str, path: str, token: str | None = None, body: object = None, if_match: str | None = None
+) -> Any:
     """Make one call and return the decoded JSON answer; raises ``ApiRefused`` for a status of 400 and above."""
     headers = {"Content-Type": "application/json"} if body is not None else {}
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
+    if if_match is not None:
+        headers["If-Match"] = if_match
     connection = http.client.HTTPConnection(urlsplit(base).netloc, timeout=_TIMEOUT)
     try:
         connection.request(method, path, None if body is None else json.dumps(body), headers)

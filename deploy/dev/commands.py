@@ -18,6 +18,7 @@ from deploy.dev.client import ApiRefused
 from deploy.dev.processes import ProcessFailed
 from deploy.dev.service import ServiceMissing
 from deploy.dev.stack import STAFF_ROLES, Stack, own_authentication, stack
+from deploy.dev.year import fill_records
 
 _DONE, _FAILED, _WRONG_USAGE = 0, 1, 2
 
@@ -39,7 +40,10 @@ def failing_clearly() -> Generator[None]:
 
 
 def dev(
-    *, samples: Annotated[bool, typer.Option("--samples/--no-samples", help="Load the sample members.")] = True
+    *,
+    samples: Annotated[
+        bool, typer.Option("--samples/--no-samples", help="Load the sample members, each with a year of data.")
+    ] = True,
 ) -> None:
     """Run the API and the worker with their own RabbitMQ and MongoDB, sample members and ready-made tokens.
 
@@ -68,8 +72,11 @@ def _refuse_samples_that_cannot_be_loaded(settings: Settings, samples: bool) -> 
 def _present(running: Stack, samples: bool) -> None:
     if samples:
         running.load_members()
+        fill_records(running)
     if not own_authentication(running.settings):
         _print_tokens(running, samples)
+    if samples:
+        print(f"Portal, where the sample members sign in: {running.http_url}/portal/")
     print(f"Logs: {running.services.logs}")
     services = running.services
     ready = {"ready": True, "http": running.http_url, "amqp": services.amqp_url, "mongo": services.mongo_url}

@@ -98,9 +98,10 @@ def _prepare(settings: Settings, reached: DevServices, extra: Mapping[str, str],
     port = _http_port(settings)
     environment = {**_defaults(settings, samples), **os.environ, **_decided(settings, reached, port), **extra}
     grace = settings.shutdown_timeout + _STOP_WITHIN
+    api_with_portal = [sys.executable, "-m", "deploy.dev.portal_api", *(["--samples"] if samples else [])]
     api, worker = (
-        Process(name, [_CLI, name], reached.logs / f"{name}.log", environment, grace=grace)
-        for name in ("api", "worker")
+        Process(name, argv, reached.logs / f"{name}.log", environment, grace=grace)
+        for name, argv in (("api", api_with_portal), ("worker", [_CLI, "worker"]))
     )
     return Stack(settings, reached, environment, f"http://{settings.http_host}:{port}", api, worker)
 

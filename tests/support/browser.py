@@ -23,6 +23,8 @@ FLAGS = (
     *("--disable-component-update", "--disable-sync"),
 )
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 740}
+NARROW = {"width": 320, "height": 225}
+"""What ``WIDE`` has room for at 400 %, and so also a page of 320 pixels (WCAG 1.4.10)."""
 
 PATIENCE = 90_000
 """Milliseconds that anything in a page may take; far more than it does, but on a machine that does much else."""
@@ -101,11 +103,11 @@ async def browser() -> AsyncGenerator[Browser]:
 
 @asynccontextmanager
 async def window(
-    chromium_browser: Browser, origin: str, *, phone: bool = False, dark: bool = False
+    chromium_browser: Browser, origin: str, *, phone: bool = False, dark: bool = False, narrow: bool = False
 ) -> AsyncGenerator[Window]:
     """Open a window of its own, with nothing stored."""
     context = await chromium_browser.new_context(
-        viewport={**(PHONE if phone else WIDE)},  # pyright: ignore[reportArgumentType] - a dict of two ints is one
+        viewport={**(NARROW if narrow else PHONE if phone else WIDE)},  # pyright: ignore[reportArgumentType] - a dict of two ints is one
         color_scheme="dark" if dark else "light",
         reduced_motion="reduce",
     )
