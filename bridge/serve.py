@@ -30,6 +30,7 @@ from bridge.api import (
     register,
     samples,
     staff_reads,
+    statements,
     support,
 )
 from bridge.api import forms as forms_resource
@@ -59,6 +60,7 @@ RESOURCES = (
     imports.routes,
     members.routes,
     ops.routes,
+    statements.routes,
     audit.routes,
     support.routes,
     register.routes,

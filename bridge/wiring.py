@@ -43,6 +43,7 @@ from bridge.services.record.log import Log
 from bridge.services.record.periods import Periods
 from bridge.services.record.plan import Plan
 from bridge.services.statements.follow_ups import FollowUpRunner
+from bridge.services.statements.lookup import StatementLookup
 from bridge.services.statements.recording import Recording
 from bridge.services.unit_of_work import UnitsOfWork
 from bridge.settings import Settings
@@ -140,6 +141,7 @@ class Services:
             stores, self.forms, self.periods, self.access, _renderer(settings), _export_settings(settings)
         )
         self.operations = Operations(stores, DeadLetterQueue(settings, topology(settings)), self.access)
+        self.statement_lookup = StatementLookup(stores, self.access)
         self.erasures = MemberErasure(stores, self.operations)
         self.retention = Retention(database, units, self.operations, self.erasures, settings)
         self.migrations = Migrations(stores)

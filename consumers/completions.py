@@ -11,6 +11,7 @@ from typing import cast
 from aio_pika.abc import AbstractIncomingMessage
 
 from bridge.broker.dead_letters import REPLAYED, origin_of
+from bridge.broker.publisher import VIA
 from bridge.domain.operations.letters import DeadLetter, Origin
 from bridge.domain.statements import decoding, unpacking
 from bridge.domain.statements.completions import Rules, Statement
@@ -77,6 +78,7 @@ def read_delivery(message: AbstractIncomingMessage, rules: Rules, limit: int) ->
         rules=rules,
         redelivered=bool(message.redelivered) or REPLAYED in message.headers,
         traceparent=origin.traceparent,
+        via="pull" if message.headers.get(VIA) == "pull" else "amqp",
     )
     try:
         body = unpacking.unpacked(message.body, limit, message.content_encoding, message.content_type)

@@ -28,6 +28,9 @@ CONFIRM_TIMEOUT = 30.0
 PUBLISHED_AT = "timestamp_in_ms"
 """Header with the time of publishing, in milliseconds since 1970: the name that RabbitMQ's own interceptor uses."""
 
+VIA = "x-via"
+"""Header that says how a statement came, where that is not the exchange: a ``Via``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:

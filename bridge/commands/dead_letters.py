@@ -170,5 +170,5 @@ def _print_result(result: DeadLetterResult) -> None:
 
 def _facts(letter: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is shown of a letter beside its body."""
-    hidden = {"_id", "about", "owners", "named", "order", "copies", "mirrored_at", "body", "shown"}
+    hidden = {"_id", "about", "owners", "named", "statements", "order", "copies", "mirrored_at", "body", "shown"}
     return {"id": letter["_id"], **{name: value for name, value in letter.items() if name not in hidden}}

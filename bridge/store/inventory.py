@@ -97,7 +97,8 @@ INVENTORY: Final[Mapping[str, Holding]] = {
                           "the sample was drawn", Effect.ALIAS, Personal.PSEUDONYMOUS, days="retention_audit_days"),
     "notices": Holding("which e-mail was sent when, and what became of it; neither address nor text", AUDIT, PUBLIC,
                     "it was made", Effect.BY_MEMBER, Personal.PSEUDONYMOUS, days="retention_notices_days"),
-    "statements": Holding("xAPI statements as received, and what became of each", RECORDING, CONTRACT,
+    "statements": Holding("xAPI statements as received, what became of each, and keyed hashes of the identifiers "
+                       "that each names", RECORDING, CONTRACT,
                        "it was received", Effect.TEXT, days="retention_statements_days"),
     "held": Holding("ids of statements that wait for a freeze to end", RECORDING, CONTRACT, "the freeze ends",
                  Effect.BY_MEMBER, Personal.PSEUDONYMOUS),

@@ -28,6 +28,7 @@ from bridge.store.record.records import Comments, Entries, Records
 from bridge.store.statements.follow_ups import FollowUps
 from bridge.store.statements.ledger import Outbox, Statements, Waiting
 from bridge.store.statements.pulls import Pulls
+from bridge.store.statements.search import StatementSearch
 
 
 class Stores:
@@ -37,6 +38,7 @@ class Stores:
         self.database = database
         self.members = Members(database)
         self.statements = Statements(database)
+        self.search = StatementSearch(database)
         self.entries = Entries(database)
         self.waiting = Waiting(database)
         self.outbox = Outbox(database)

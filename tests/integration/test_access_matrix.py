@@ -89,6 +89,10 @@ MATRIX: dict[str, Row] = {
         "POST /v1/ops/dead-letters/replay", "POST /v1/ops/dead-letters/discard", "GET /v1/ops/parked",
         "GET /v1/ops/notices", "POST /v1/ops/notices/{notice_id}/again",
     ),
+    **rows(
+        (OPS, PLATFORM), "nothing",
+        "GET /v1/ops/statements", "GET /v1/ops/statements/{statement_id}", "POST /v1/ops/statements/lookup",
+    ),
     **rows((MEMBER, *STAFF), "nothing", "GET /v1/forms/{form}"),
     **rows(
         (), "public",
@@ -159,7 +163,7 @@ async def scene(office: Office, situation: str) -> Scene:
         grant = await _grant(kim)
     ids = {"entry_id": record["entry"], "item_id": record["item"], "plan_id": record["item"]}
     ids |= {"evidence_id": record["file"], "period_id": PERIOD, "case_id": case, "grant_id": grant, "member_id": "m-1"}
-    rest = dict.fromkeys(("letter_id", "notice_id", "sample_id", "file", "slug"), "nothing")
+    rest = dict.fromkeys(("letter_id", "notice_id", "statement_id", "sample_id", "file", "slug"), "nothing")
     return Scene(office, situation, {**ids, **rest, "form": "log"})
 
 

@@ -122,6 +122,8 @@ async def misuse(life: Life) -> None:
         await person("GET", f"/v1/members/{MEMBER}/log")
         await person("GET", f"/v1/log/{life.ids['entry']}")
     await register("GET", f"/v1/register/cases/{life.ids['case']}/record")
+    for query in (f"?identifier={word('x')}@example.org", f"?member_id={MEMBER}", ""):
+        assert leaks((await ops("GET", f"/v1/ops/statements{query}")).raw) == [], query
     letters = await ops.good("GET", "/v1/ops/dead-letters")
     for letter in letters["items"]:
         answer = await ops("GET", f"/v1/ops/dead-letters/{letter['id']}")

@@ -61,7 +61,7 @@ class Puller:
         async with asyncio.timeout(30):
             while len(rows := await self.bridge.services.stores.lrs.ledger.rows_of(ids)) < len(ids):
                 await asyncio.sleep(0.02)
-        return {key for key, row in rows.items() if row.get("disposition") == "recorded"}
+        return {key for key, row in rows.items() if (row.get("disposition"), row.get("via")) == ("recorded", "pull")}
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from bridge.services.record.links import RecordLinks
 from bridge.services.record.log import Log
 from bridge.services.record.periods import Periods
 from bridge.services.record.plan import Plan
+from bridge.services.statements.lookup import StatementLookup
 
 MEMBERS: Final = web.AppKey("members", Membership)
 PERIODS: Final = web.AppKey("periods", Periods)
@@ -42,4 +43,5 @@ ACCESS: Final = web.AppKey("access", AccessHistory)
 NOTICES: Final = web.AppKey("notices", AuditNotices)
 EXPORTS: Final = web.AppKey("exports", Exports)
 ERASURES: Final = web.AppKey("erasures", MemberErasure)
+STATEMENT_LOOKUP: Final = web.AppKey("statement_lookup", StatementLookup)
 OPERATIONS: Final = web.AppKey("operations", Operations)

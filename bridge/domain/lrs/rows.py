@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import NotRequired, TypedDict, cast
 
 from bridge.domain.lrs.index_keys import EVERY, IndexKeys
-from bridge.domain.statements.ledger import LrsFields, mentions
+from bridge.domain.statements.dispositions import Via
+from bridge.domain.statements.ledger import LrsFields, actor_mention, mentions
 
 
 class LrsRow(TypedDict):
@@ -18,6 +19,8 @@ class LrsRow(TypedDict):
     digest: bytes
     received_at: datetime
     about: list[bytes]
+    via: Via
+    actor: NotRequired[bytes]
     lrs: LrsFields
     voided_by: NotRequired[str]
 
@@ -68,8 +71,9 @@ class NewStatement:
     """One statement on its way into the store.
 
     ``at`` is the time stored, in microseconds since 1970; ``has_own_id`` tells that its sender chose its id.
-    ``people`` are the identifier keys of everybody it names, in its text or by what the LRS adds.
-    ``traceparent`` and ``correlation_id`` are those of the request that brought it, for the message that takes it on.
+    ``actor_key`` is the actor's (None: a Group); ``people`` are the identifier keys of everybody it names, in its text
+    or by what the LRS adds. ``traceparent`` and ``correlation_id`` are those of the request that brought it, for the
+    message that takes it on.
     """
 
     statement_id: str
@@ -81,6 +85,7 @@ class NewStatement:
     reshape: bool
     untimed: bool
     index_keys: IndexKeys
+    actor_key: str | None
     people: frozenset[str]
     by: str
     has_own_id: bool
@@ -116,5 +121,7 @@ class NewStatement:
             "digest": self.digest,
             "received_at": self.received_at,
             "about": mentions(secret, self.people),
+            "via": "http",
+            **actor_mention(secret, self.actor_key),
             "lrs": self.fields(),
         }

@@ -12,6 +12,7 @@ from bridge.domain.lrs.index_keys import extract_keys
 from bridge.domain.lrs.parsing import IncomingStatement
 from bridge.domain.lrs.rows import NewStatement, StoredAttachment
 from bridge.domain.lrs.serialization import assigned_properties, needs_reshaping, to_datetime, with_id
+from bridge.domain.members.identifiers import actor_key
 from bridge.domain.privacy.redaction import everybody
 from bridge.domain.statements.comparison import digest, same
 from bridge.domain.statements.ledger import LedgerRow, is_same
@@ -48,6 +49,7 @@ class StoreContext:
             reshape=needs_reshaping(statement),
             untimed="timestamp" not in statement,
             index_keys=extract_keys(statement, self.authority),
+            actor_key=actor_key(statement["actor"]),
             people=frozenset(everybody(statement, self.authority)),
             by=self.key,
             has_own_id=incoming.has_own_id,

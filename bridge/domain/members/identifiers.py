@@ -17,6 +17,7 @@ from hmac import digest as keyed_digest
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Annotated, Any, Final, NotRequired, Self, TypedDict
 
+import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from schemas.xapi import NewPart, Part, fits_part, part_schema
@@ -141,3 +142,26 @@ class Identifier(Input):
     def agent(self) -> NewPart:
         """Return it as in an xAPI Agent."""
         return self.model_dump(by_alias=True, exclude_none=True)
+
+
+IDENTIFIER_FORMS: Final = (
+    "an e-mail address, its SHA-1 in hexadecimal, an account as `home page|name`, an OpenID, or JSON as in an Agent"
+)
+"""What ``typed_keys`` takes, for people."""
+
+
+def typed_keys(text: str) -> tuple[str, ...]:
+    """Return every key of an identifier that somebody typed; raises ``ValueError`` for what is none."""
+    return member_keys([Identifier.model_validate(_identifier_of(text)).agent()])
+
+
+def _identifier_of(text: str) -> object:
+    if text.startswith("{"):
+        return orjson.loads(text)
+    if fits_part("sha1", text):
+        return {"mbox_sha1sum": text}
+    home_page, bar, name = text.rpartition("|")
+    if bar:
+        return {"account": {"homePage": home_page, "name": name}}
+    is_address = "@" in text and "://" not in text
+    return {"mbox": f"mailto:{text.removeprefix('mailto:')}"} if is_address else {"openid": text}

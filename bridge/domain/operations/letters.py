@@ -24,7 +24,7 @@ from bridge.domain.statements import decoding, unpacking
 from bridge.domain.statements.decoding import is_deep
 from bridge.domain.statements.dispositions import Reason
 from bridge.errors import FieldError, ValidationFailed
-from schemas.xapi import NewPart, Part
+from schemas.xapi import NewPart, Part, fits_part
 
 SORTABLE = frozenset({"failed_at", "reason"})
 """What letters can be sorted by."""
@@ -100,6 +100,7 @@ class MirroredLetter(LetterFacts):
     about: list[str]  # identifier keys of whoever the statement or message is of
     owners: list[str]  # their tombstones
     named: list[str]  # tombstones of everybody it names
+    statements: list[str]  # ids of the statements in it, in lower case
     order: dict[str, SortKey]  # ``failed_at`` and ``reason``
     copies: int  # how often the very same letter lies in the queue
     mirrored_at: datetime
@@ -123,6 +124,7 @@ class MirrorRow:
     """A letter to keep; ``facts`` have ``failed_at`` (ISO 8601, UTC) and ``reason`` among them.
 
     ``about`` are the keys of those whose it is, identified or by member id; ``named`` of everybody whom it names.
+    ``statements`` are the ids of the statements in it.
     """
 
     letter_id: str
@@ -130,6 +132,7 @@ class MirrorRow:
     facts: LetterFacts
     about: Sequence[str]
     named: Sequence[str] = ()
+    statements: Sequence[str] = ()
 
     def document(self, secret: bytes) -> MirroredLetter:
         """Return what lists are made from: all but the body."""
@@ -140,6 +143,7 @@ class MirrorRow:
             "about": list(self.about),
             "owners": [identifiers.tombstone(secret, key) for key in self.about],
             "named": [identifiers.tombstone(secret, key) for key in dict.fromkeys((*self.about, *self.named))],
+            "statements": list(self.statements),
             "order": {
                 "failed_at": {"empty": False, "key": self.facts["failed_at"]},
                 "reason": {"empty": False, "key": self.facts["reason"]},
@@ -198,7 +202,8 @@ def mirror_row(queued: QueuedDeadLetter) -> MirrorRow:
     mentioned = dict.fromkeys(
         key for part in statements for person in anybody_in(part) for key in keys_of(person.agent)
     )
-    return MirrorRow(queued.id, letter.body, facts, list(about), list(mentioned))
+    ids = [part["id"].lower() for part in statements if fits_part("uuid", part.get("id"))]
+    return MirrorRow(queued.id, letter.body, facts, list(about), list(mentioned), ids)
 
 
 def redacted_body(letter: DeadLetter, subject: DataSubject) -> bytes | None:

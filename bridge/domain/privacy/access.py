@@ -37,6 +37,7 @@ RIGHTS: Mapping[str, str] = {
     "support_grant": "You gave the support team your permission",
     "subject_access": "You asked for a copy of everything that is held about you",
     "operations": "A message about you could not be recorded, and they looked for the cause",
+    "lookup": "They looked for what became of something that you completed",
     "none": "There was no right to it, so that nothing was shown",
 }
 
@@ -52,6 +53,7 @@ PARTS: Mapping[str, str] = {
     "period": "a membership year",
     "comments": "your supporting information",
     "record": "your record",
+    "statements": "what became of your completions",
     "dead_letter": "a message about what you completed",
 }
 
@@ -102,7 +104,7 @@ class ChainHead(TypedDict):
 class Right:
     """The right that let a reader in: ``audit_case``, ``support_grant`` or ``operations`` (a dead letter) with an id.
 
-    ``subject_access`` has none, nor has ``none``, for one who was refused.
+    ``subject_access`` and ``lookup`` (what became of statements) have none, nor has ``none``, for one who was refused.
     """
 
     kind: str

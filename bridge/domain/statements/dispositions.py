@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
+
+Via = Literal["amqp", "http", "pull"]
+"""How a statement came: from the exchange, over HTTP to the LRS, or by ``cpd-bridge pull``."""
 
 
 class Disposition(StrEnum):

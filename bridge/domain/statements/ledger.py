@@ -16,7 +16,7 @@ from bridge.domain.record.entries import NAMESPACE
 from bridge.domain.statements import comparison
 from bridge.domain.statements.comparison import digest
 from bridge.domain.statements.completions import Completion, Meaning, Rules, Statement, meaning
-from bridge.domain.statements.dispositions import Disposition, Outcome, Reason
+from bridge.domain.statements.dispositions import Disposition, Outcome, Reason, Via
 
 
 class AttachmentRow(TypedDict):
@@ -71,6 +71,8 @@ class LedgerRow(TypedDict):
     member_id: NotRequired[str]  # whose log it was for
     entry_id: NotRequired[str]  # the entry that it made or joined
     voided_by: NotRequired[str]  # the statement that voids it
+    via: NotRequired[Via]  # how it came
+    actor: NotRequired[bytes]  # the keyed hash of its actor's identifier, for who looks for it; none of a Group
     about: NotRequired[list[bytes]]  # keyed hashes of whoever it names, for an erasure
     lrs: NotRequired[LrsFields]  # of one that came over HTTP
 
@@ -130,6 +132,7 @@ class Arrival:
     mentions: frozenset[str]
     redelivered: bool = False
     traceparent: str | None = None
+    via: Via = "amqp"
 
 
 def arrival(
@@ -140,6 +143,7 @@ def arrival(
     *,
     redelivered: bool = False,
     traceparent: str | None = None,
+    via: Via = "amqp",
 ) -> Arrival:
     """Take in a valid statement.
 
@@ -157,6 +161,7 @@ def arrival(
         meaning=means,
         redelivered=redelivered,
         traceparent=traceparent,
+        via=via,
         actor_key=actor,
         mentions=_others(statement, actor),
     )
@@ -183,14 +188,27 @@ def mentions(secret: bytes, keys: Iterable[str]) -> list[bytes]:
     return sorted(mention(tombstone(secret, key)) for key in set(keys))
 
 
+class ActorMention(TypedDict, total=False):
+    """The field of a row by which its actor is found."""
+
+    actor: bytes
+
+
+def actor_mention(secret: bytes, actor_key: str | None) -> ActorMention:
+    """Return what a row is found by whose actor has this identifier key; nothing of a Group."""
+    return {} if actor_key is None else {"actor": mention(tombstone(secret, actor_key))}
+
+
 def with_statement(row: LedgerRow, arrival: Arrival, member_id: str | None, secret: bytes) -> LedgerRow:
     """Return a row with the statement as it came.
 
-    ``about`` finds, for an erasure, whoever is named and is not the member: keyed hashes, by the erasure's ``secret``.
+    ``about`` finds, for an erasure, whoever is named and is not the member, and ``actor`` whose statement it is: keyed
+    hashes, by the erasure's ``secret``.
     """
     actor = set[str]() if member_id or arrival.actor_key is None else {arrival.actor_key}
     about = mentions(secret, {*arrival.mentions, *actor})
     received: LedgerRow = {**row, "raw": arrival.raw, "digest": arrival.digest, "received_at": arrival.received_at}
+    received = {**received, "via": arrival.via, **actor_mention(secret, arrival.actor_key)}
     return {**received, "about": about} if about else received
 
 

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime, timedelta
 
-from bridge.broker.publisher import Outgoing, Publisher
+from bridge.broker.publisher import VIA, Outgoing, Publisher
 from bridge.broker.topology import Topology, routing_key
 from bridge.clients.lrs import RemoteLrs, RemotePage
 from bridge.domain.statements.results import moment
@@ -69,7 +69,9 @@ class LrsPull:
             return await lrs.page(lrs.first(verb, _earlier(cursor.since)))
 
     def _outgoing(self, verb: str, raw: bytes) -> Outgoing:
-        return Outgoing(self._topology.statements, routing_key(verb), raw, correlation_id=uuid.uuid4().hex)
+        return Outgoing(
+            self._topology.statements, routing_key(verb), raw, correlation_id=uuid.uuid4().hex, headers={VIA: "pull"}
+        )
 
 
 def _through(page: RemotePage, before: str | None) -> str | None:

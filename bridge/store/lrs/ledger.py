@@ -123,5 +123,7 @@ def _operation(row: LrsRow, current: LedgerRow | None) -> InsertOne[LrsRow] | Up
     if current is None:
         return InsertOne(row)
     lacking: Any = {name: value for name, value in row.items() if current.get(name) != value}
+    if "via" in current:
+        del lacking["via"]  # it came another way first
     as_read = {"lrs": None, "digest": current.get("digest"), "raw": current.get("raw")}
     return UpdateOne({"_id": row["_id"], **as_read}, {"$set": lacking})

@@ -75,7 +75,7 @@ class DeadLetters:
         """Create the indexes."""
         for name in SORTABLE:
             await self._letters.create_index(order_index(name=name), name=name)
-        for name in ("owners", "named"):
+        for name in ("owners", "named", "statements"):
             await self._letters.create_index(name, name=name)
 
     async def put(self, rows: Sequence[MirrorRow]) -> None:

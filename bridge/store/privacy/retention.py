@@ -147,7 +147,7 @@ class Expired:
 
     async def blank(self, past: ExpiredQuery) -> int:
         """Take the text of statements away; what became of each stays."""
-        change = {"$set": {"raw": b""}, "$unset": {"about": ""}}
+        change = {"$set": {"raw": b""}, "$unset": {"about": "", "actor": ""}}
         return (await self._of(past).update_many(past.query, change)).modified_count
 
     async def forget_parked(self, past: ExpiredQuery) -> int:

@@ -21,7 +21,7 @@ GONE: Final[Document] = {
         "disposition": Disposition.IGNORED.value,
         "reason": Reason.ERASED.value,
     },
-    "$unset": dict.fromkeys(("member_id", "entry_id", "lrs", "about", "redacted"), ""),
+    "$unset": dict.fromkeys(("member_id", "entry_id", "lrs", "about", "redacted", "actor", "via"), ""),
 }
 """The change that makes of a row what ``ledger.erased`` does, for rows that nobody has read."""
 

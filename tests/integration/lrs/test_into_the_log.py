@@ -58,6 +58,7 @@ async def test_a_completion_over_http_becomes_a_draft(lrs: Lrs, services: wiring
         await become(services, completion["id"], "recorded")
         await lrs.post(completion)
         await drafts(services, 1)
+        assert (await row_of(services, completion["id"])).get("via") == "http"
         async with asyncio.timeout(20):
             while await services.stores.lrs.unsent.waiting(microseconds_ago(0), "", 1):
                 await asyncio.sleep(0.05)

@@ -1,0 +1,176 @@
+"""``/v1/ops/statements``: what became of statements, for operations and the Learning centre."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from bridge.api.http.context import Call
+from bridge.api.http.middleware import reader
+from bridge.api.http.pagination import Page, PageBody, PageQuery, decode_cursor, paged, parse_sort
+from bridge.api.http.routing import Routes
+from bridge.api.http.schemas import literal_of
+from bridge.api.http.service_keys import STATEMENT_LOOKUP
+from bridge.domain.fields import Day
+from bridge.domain.members.identifiers import IDENTIFIER_FORMS, typed_keys
+from bridge.domain.members.messages import MEMBER_ID
+from bridge.domain.statements.dispositions import Disposition, Reason, Via
+from bridge.domain.statements.fates import StatementFate, WaitsFor, fate_in_words
+from bridge.errors import FieldError, ValidationFailed
+from bridge.services.statements.lookup import FateFilter
+from bridge.store.statements.search import FAR_AHEAD, LONG_AGO
+
+routes = Routes("Statements", "What became of each statement, for operations and for a sender that reconciles.")
+
+MOST_IDS = 500
+"""Statements of one lookup: as many as a message may hold."""
+
+if TYPE_CHECKING:
+    DispositionName = ReasonName = str
+else:
+    DispositionName, ReasonName = literal_of(Disposition), literal_of(Reason)
+
+StatementId = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Moment = Day | AwareDatetime
+
+ACCESS_NOTICE = "A look by member or identifier is in the member's access history before the answer leaves."
+
+
+class FateListQuery(PageQuery):
+    """Which statements."""
+
+    member_id: str | None = Field(
+        None, pattern=MEMBER_ID, description="Those of this member, by every identifier that is or was theirs."
+    )
+    identifier: str | None = Field(
+        None, max_length=1000, description=f"Those whose actor has this identifier: {IDENTIFIER_FORMS}."
+    )
+    disposition: DispositionName | None = Field(None, description="How they ended.")
+    reason: ReasonName | None = Field(None, description="Why they were ignored.")
+    received_from: Moment | None = Field(None, alias="from", description="A day in UTC, or a time; included.")
+    received_to: Moment | None = Field(
+        None, alias="to", description="A day in UTC, which is included, or a time, which is not."
+    )
+
+    def to_filter(self) -> FateFilter:
+        """Return it as the service asks; raises ``ValidationFailed`` for what is no identifier."""
+        start, end = _bound(self.received_from, LONG_AGO), _bound(self.received_to, FAR_AHEAD, days=1)
+        keys = None if self.identifier is None else _keys(self.identifier)
+        return FateFilter(self.member_id, keys, self.disposition, self.reason, start, end)
+
+
+class StatementRow(BaseModel):
+    """What became of a statement; no text of it."""
+
+    id: str
+    disposition: DispositionName | None = Field(description="Null while no worker has taken it, or it never came.")
+    reason: ReasonName | None
+    detail: str | None = Field(description="Of a dead letter: where it is wrong and what was expected.")
+    received_at: datetime | None = Field(description="Of a dead letter, when it was put aside; null: not received.")
+    via: Via | None = Field(description="`amqp`: from the exchange; `http`: to `/xapi/`; `pull`: from another LRS.")
+    member_id: str | None = Field(description="Whose log it was for; in a list by member or identifier alone.")
+    entry_id: str | None = Field(description="The log entry that it made or joined; as `member_id`.")
+    voided_by: str | None = Field(description="The statement that voids it.")
+    waits_for: WaitsFor | None = Field(description="Its actor to be known, a freeze to end, or a worker to take it.")
+    period_id: str | None = Field(description="The frozen year that it waits for.")
+    text: str = Field(description="The same in words, with the setting to look at.")
+
+
+class FateInWords(StatementFate):
+    """A fate with the sentence that says it."""
+
+    text: str
+
+
+class LookupIn(BaseModel):
+    """The statements to look up."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: list[StatementId] = Field(
+        min_length=1, max_length=MOST_IDS, description="Ids of statements, as they were sent."
+    )
+
+
+class LookupRow(BaseModel):
+    """What became of one of them; `received_at` is null when it never came."""
+
+    id: str
+    disposition: DispositionName | None
+    reason: ReasonName | None
+    received_at: datetime | None
+
+
+class LookupOut(BaseModel):
+    """A row for each id, in the order asked."""
+
+    items: list[LookupRow]
+
+
+@routes.get(
+    "/v1/ops/statements",
+    roles={"ops", "platform"},
+    query=FateListQuery,
+    answer=Page[StatementRow],
+    summary="List what became of statements",
+    description=f"The newest first; it has one order. Dead letters are in a list of their own. {ACCESS_NOTICE}",
+)
+async def list_statements(call: Call, query: FateListQuery) -> PageBody:
+    """Return a page of what became of statements (R64)."""
+    parse_sort(query.sort, ())
+    after = decode_cursor("statements", query, (datetime, str))
+    page = await call.service(STATEMENT_LOOKUP).list(query.to_filter(), reader(call), query.limit, after)
+    return paged(page, "statements", query, _shown)
+
+
+@routes.get(
+    "/v1/ops/statements/{statement_id}",
+    roles={"ops", "platform"},
+    answer=StatementRow,
+    summary="What became of a statement",
+    description="404 for one that was not received. Whose statement it is has the look in their access history.",
+)
+async def get_statement(call: Call) -> FateInWords:
+    """Return what became of a statement (R64)."""
+    return _shown(await call.service(STATEMENT_LOOKUP).get(call.path["statement_id"], reader(call)))
+
+
+@routes.post(
+    "/v1/ops/statements/lookup",
+    roles={"ops", "platform"},
+    body=LookupIn,
+    answer=LookupOut,
+    example={"ids": ["0b1e9a52-6a63-4b39-9d0c-2f5d4d2f7c11", "7f7de2a1-6e0b-4f0e-8f0a-3c0f8f0f1b22"]},
+    summary="Look up many statements",
+    description="For a sender that reconciles what it sent: each id, in the order asked. A `disposition` of null with "
+    "`received_at` null says that it was not received; send it again.",
+)
+async def look_up_statements(call: Call, body: LookupIn) -> dict[str, list[StatementFate]]:
+    """Return what became of each of many statements."""
+    return {"items": await call.service(STATEMENT_LOOKUP).fates(body.ids)}
+
+
+def _shown(fate: StatementFate) -> FateInWords:
+    return {**fate, "text": fate_in_words(fate)}
+
+
+def _bound(moment: date | None, otherwise: datetime, days: int = 0) -> datetime:
+    """Return a time in UTC: of a day its beginning, so many days later; what is out of range is as far as it goes."""
+    if moment is None:
+        return otherwise
+    try:
+        if isinstance(moment, datetime):
+            return moment.astimezone(UTC)
+        return datetime.combine(moment, time(), UTC) + timedelta(days=days)
+    except OverflowError:
+        return otherwise
+
+
+def _keys(text: str) -> tuple[str, ...]:
+    try:
+        return typed_keys(text)
+    except ValueError:
+        message = f"Give {IDENTIFIER_FORMS}."
+        raise ValidationFailed(message, field_errors=[FieldError("?identifier", "Identifier", message)]) from None
