@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help install demo run test check quick-check hooks bench bench-lrs faults fuzz soak sbom licences audit image-check figures pins clean
+.PHONY: help install demo run test check quick-check hooks bench bench-lrs faults fuzz soak sbom licences audit image-check figures screenshots pins clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -92,6 +92,10 @@ image-check: install ## Do what the image's build does, without a Docker engine 
 
 figures: ## Print how the code reads, in figures with limits (FIGURES="--at COMMIT" an older one, "--list NAME" what it counts)
 	@$(PYTHON) -m tests.figures $(FIGURES)
+
+screenshots: install ## Take the pictures of docs/guides/images again, from a run of the example portal
+	@mkdir -p docs/guides/images
+	@PORTAL_PICTURES=docs/guides/images $(BIN)/python -m pytest -q tests/browser/test_portal.py -k story
 
 pins: ## Make deploy/requirements/*.txt again from pyproject.toml
 	@tools="$$(mktemp -d)"; trap 'rm -rf "$$tools"' EXIT; \

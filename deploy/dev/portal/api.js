@@ -8,7 +8,7 @@ const KEY = "cpd-portal-token";
 /** A call that was refused: `slug` says which kind (RFC 9457), `errors` name the fields, `detail` says it in words. */
 export class Problem extends Error {
   constructor(status, problem) {
-    super(problem.detail || problem.title || t.refused(status));
+    super(problem.errors?.map(({ label, message }) => `${label}: ${message}`).join(" ") || problem.detail || problem.title || t.refused(status));
     this.status = status;
     this.slug = problem.type?.split("/").at(-1) ?? "";
     this.errors = problem.errors ?? [];

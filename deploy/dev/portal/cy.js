@@ -2,6 +2,7 @@
 
 export const texts = {
   code: "cy", locale: "cy", accept: "cy, en", name: "Cymraeg", portal: "Fy DPP",
+  months: ["Ionawr", "Chwefror", "Mawrth", "Ebrill", "Mai", "Mehefin", "Gorffennaf", "Awst", "Medi", "Hydref", "Tachwedd", "Rhagfyr"],
   skip: "Neidio i'r cynnwys", signIn: "Mewngofnodi", signOut: "Allgofnodi", signedOut: "Rydych wedi allgofnodi.",
   whoAreYou: "Pwy ydych chi heddiw?",
   signInIs: "Dim ond wrth ddatblygu y mae'r aelodau enghreifftiol hyn yn bod. Dewiswch un i weld y porth fel y maent hwy.",
@@ -10,7 +11,7 @@ export const texts = {
   noAnswer: "Nid yw'r gwasanaeth yn ateb. Gwiriwch eich cysylltiad a rhowch gynnig arall arni.",
   refused: (status) => `Atebodd y gwasanaeth ${status}.`,
   overview: "Trosolwg", log: "Log", plan: "Cynllun", comments: "Sylwadau", audit: "Archwiliad", exports: "Allforio", access: "Mynediad",
-  period: "Blwyddyn aelodaeth", allYears: "Pob blwyddyn", fromTo: (from, to) => `${from} hyd ${to}`, frozen: "Wedi'i gyflwyno",
+  period: "Blwyddyn aelodaeth", allYears: "Pob blwyddyn", fromTo: (from, to) => `${from} hyd ${to}`, frozen: "Wedi'i gyflwyno", show: "Dangos",
   hours: "awr", minutes: "mun", yes: "Ie", no: "Na", none: "Heb ei ddewis", any: "Unrhyw un", empty: "Gwag", cancel: "Canslo",
   arrived: (n) => `Drafftiau newydd o'r Ganolfan Ddysgu: ${n}.`,
   listChanged: "Mae'r rhestr wedi newid.",
@@ -32,7 +33,7 @@ export const texts = {
     not_selected: "dim ond os ydych wedi'ch dewis ar gyfer Archwiliad y Gofrestr", already_submitted: "rydych wedi cyflwyno'r flwyddyn hon",
     record_frozen: "nid tra bo'r flwyddyn hon yn cael ei hadolygu",
   },
-  selectedTitle: "Rydych wedi'ch dewis ar gyfer Archwiliad y Gofrestr", selectedText: (due) => `Cyflwynwch eich cofnod erbyn ${day(due)}.`, toAudit: "Mynd i'r archwiliad",
+  selectedTitle: "Rydych wedi'ch dewis ar gyfer Archwiliad y Gofrestr", selectedText: (due) => `Cyflwynwch eich cofnod erbyn ${due}.`, toAudit: "Mynd i'r archwiliad",
   frozenTitle: "Wedi'i gyflwyno", frozenText: "Gellir ei ddarllen a'i allforio, ond ni ellir ei newid nes bydd yr archwiliad ar ben.", frozenSince: "Cyflwynwyd i'w adolygu ar",
   help: "Cymorth", helpLinks: { help: "Sut i ddefnyddio eich cofnod DPP", privacy: "Sut y defnyddir eich data", survey: "Dywedwch eich barn" },
   states: { draft: "Drafft", incomplete: "Anghyflawn", complete: "Cyflawn", needs_attention: "I'w gwblhau (drafftiau ac anghyflawn)" },
@@ -79,10 +80,3 @@ export const texts = {
   forHours: (n) => (n < 24 ? `Oriau: ${n}` : `Dyddiau: ${n / 24}`), grant: "Gadael iddynt edrych", granted: "Cânt edrych nawr.", revoke: "Ei dynnu'n ôl", revoked: "Ni chânt edrych mwyach.",
   grantStates: { live: "ar agor", revoked: "wedi'i dynnu'n ôl", expired: "wedi dod i ben" },
 };
-
-const MONTHS = ["Ionawr", "Chwefror", "Mawrth", "Ebrill", "Mai", "Mehefin", "Gorffennaf", "Awst", "Medi", "Hydref", "Tachwedd", "Rhagfyr"];
-
-function day(value) {
-  const [year, month, date] = value.split("-").map(Number);
-  return `${date} ${MONTHS[month - 1]} ${year}`;
-}

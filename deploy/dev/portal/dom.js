@@ -56,12 +56,17 @@ export function select(id, options, value, attributes = {}) {
 /** Words that the service wrote, marked with their language where it is not the page's. */
 export const words = (text, language) => make("span", { lang: language === t.code ? null : language }, text);
 
-/** A day or a moment as the reader's language writes it. */
-export function day(value, time = false) {
-  if (!value) return "";
+/** A day in words. The months are ours, since a browser may have none for Welsh. */
+export function dayInWords(value) {
   const moment = new Date(value.length === 10 ? `${value}T12:00:00` : value);
-  const format = new Intl.DateTimeFormat(t.locale, { dateStyle: "long", ...(time && { timeStyle: "short" }) });
-  return make("time", { datetime: value }, format.format(moment));
+  return `${moment.getDate()} ${t.months[moment.getMonth()]} ${moment.getFullYear()}`;
+}
+
+/** A day, or a moment with its time on the clock, as an element. */
+export function day(value, withTime = false) {
+  if (!value) return "";
+  const clock = withTime ? `, ${new Date(value).toTimeString().slice(0, 5)}` : "";
+  return make("time", { datetime: value }, dayInWords(value) + clock);
 }
 
 /** `1 h 35 min`, of minutes. */

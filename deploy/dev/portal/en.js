@@ -4,6 +4,7 @@ const count = (n, one, many) => `${n} ${n === 1 ? one : many}`;
 
 export const texts = {
   code: "en", locale: "en-GB", accept: "en-GB, en", name: "English", portal: "My CPD",
+  months: ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"],
   skip: "Skip to the content", signIn: "Sign in", signOut: "Sign out", signedOut: "You are signed out.",
   whoAreYou: "Who are you today?",
   signInIs: "These sample members exist in development only. Choose one to see the portal as they do.",
@@ -12,7 +13,7 @@ export const texts = {
   noAnswer: "The service does not answer. Check your connection and try again.",
   refused: (status) => `The service answered ${status}.`,
   overview: "Overview", log: "Log", plan: "Plan", comments: "Comments", audit: "Audit", exports: "Exports", access: "Access",
-  period: "Membership year", allYears: "All years", fromTo: (from, to) => `${from} to ${to}`, frozen: "Submitted",
+  period: "Membership year", allYears: "All years", fromTo: (from, to) => `${from} to ${to}`, frozen: "Submitted", show: "Show",
   hours: "h", minutes: "min", yes: "Yes", no: "No", none: "Not chosen", any: "Any", empty: "Empty", cancel: "Cancel",
   arrived: (n) => `${count(n, "new draft has", "new drafts have")} arrived from the Learning centre.`,
   listChanged: "The list has changed.",
@@ -34,7 +35,7 @@ export const texts = {
     not_selected: "only when you are selected for the Register Audit", already_submitted: "you have submitted this year",
     record_frozen: "not while this year is being reviewed",
   },
-  selectedTitle: "You are selected for the Register Audit", selectedText: (due) => `Please submit your record by ${day(due)}.`, toAudit: "Go to the audit",
+  selectedTitle: "You are selected for the Register Audit", selectedText: (due) => `Please submit your record by ${due}.`, toAudit: "Go to the audit",
   frozenTitle: "Submitted", frozenText: "It can be read and exported, but not changed until the audit ends.", frozenSince: "Submitted for review on",
   help: "Help", helpLinks: { help: "How to use your CPD record", privacy: "How your data is used", survey: "Tell us what you think" },
   states: { draft: "Draft", incomplete: "Incomplete", complete: "Complete", needs_attention: "To complete (drafts and incomplete)" },
@@ -81,5 +82,3 @@ export const texts = {
   forHours: (n) => (n < 24 ? count(n, "hour", "hours") : count(n / 24, "day", "days")), grant: "Let them look", granted: "They may look now.", revoke: "Take it back", revoked: "They may no longer look.",
   grantStates: { live: "open", revoked: "taken back", expired: "expired" },
 };
-
-const day = (value) => new Intl.DateTimeFormat("en-GB", { dateStyle: "long" }).format(new Date(`${value}T12:00:00`));

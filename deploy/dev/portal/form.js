@@ -38,9 +38,11 @@ export async function recordForm({ form, record, save, reload, after, extra = nu
 
   const submit = async () => {
     clear(summary, controls);
+    const written = new Map([...controls.keys()].map((name) => [name, read(name)]));
     try {
       base = await save(changes(), base);
-      after(base);
+      for (const [name, { write }] of controls) if (same(read(name), written.get(name))) write(base[name]); // not what was written meanwhile
+      await after(base);
     } catch (error) {
       if (error.slug === "validation") showFaults(summary, controls, error.errors);
       else if (error.slug === "stale-version" && reload) base = merge(await reload(), base, controls, changes());

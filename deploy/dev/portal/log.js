@@ -77,26 +77,32 @@ const finished = () => ({ name: "draft", label: t.finished, help: t.finishedHelp
 async function newEntry() {
   const key = api.newKey();
   const save = (changes) => api.call("POST", "log", { body: changes, key });
-  const form = await recordForm({ form: "log", record: { draft: true }, save, after: (entry) => said(entry, true), extra: finished() });
+  const form = await recordForm({ form: "log", record: { draft: true }, save, after: (entry) => saved("log", entry), extra: finished() });
   return { title: t.actions.log_activity, body: [back("log"), form] };
 }
 
 /** A link back to a list. */
 export const back = (name) => make("p", {}, link(name, t.backTo[name]));
 
-/** Say what saving came to, and show the page anew. */
-function said(entry, isNew = false) {
-  say(entry.complete ? t.savedComplete : entry.draft ? t.savedDraft : t.savedGaps);
-  if (isNew) go(`log/${entry.id}`);
-  else window.dispatchEvent(new CustomEvent("show", { detail: { focus: "save" } }));
+/** What the state of a record is, and what it still needs. */
+export const stateOf = async (name, record) => [make("p", {}, badge(record)),
+  record.frozen ? frozenNote(record) : record.missing_fields.length > 0 && card(t.stillEmpty, await missing(name, record))];
+
+/** Say what saving a record came to, and show its state; a new one gets its own page. */
+export async function saved(name, record, state = null) {
+  say(record.complete ? t.savedComplete : record.draft ? t.savedDraft : t.savedGaps);
+  if (!state) return go(`${name}/${record.id}`);
+  byId("title").textContent = record.title ?? t.untitled;
+  return replace(state, await stateOf(name, record));
 }
 
 async function oneEntry({ id }) {
   const path = `log/${id}`;
   const entry = await api.get(path);
   const save = (changes, { version }) => api.call("PATCH", path, { body: changes, version });
+  const state = make("div", {}, await stateOf("log", entry));
   const form = entry.frozen ? await recordText("log", entry)
-    : await recordForm({ form: "log", record: entry, save, reload: () => api.get(path), after: said, extra: finished() });
+    : await recordForm({ form: "log", record: entry, save, reload: () => api.get(path), after: (now) => saved("log", now, state), extra: finished() });
   const renew = async (section, again) => { // a link or a file changes the record beside the form, where something may be written
     const newer = await api.get(path);
     form.renew(newer);
@@ -104,13 +110,12 @@ async function oneEntry({ id }) {
   };
   return {
     title: entry.title ?? t.untitled,
-    body: [back("log"), make("p", {}, badge(entry)), entry.frozen ? frozenNote(entry) : entry.missing_fields.length > 0 && card(t.stillEmpty, await missing("log", entry)),
-      provenance(entry), form, await planLinks(entry, renew), await evidence(entry, renew), make("section", { class: "buttons" }, copyButton(entry), !entry.frozen && removeButton("log", entry))],
+    body: [back("log"), state, provenance(entry), form, await planLinks(entry, renew), await evidence(entry, renew), make("section", { class: "buttons" }, copyButton(entry), !entry.frozen && removeButton("log", entry))],
   };
 }
 
 /** Why a record cannot be changed. */
-export const frozenNote = ({ frozen_since: since }) => make("p", { class: "card" }, t.frozenSince, " ", day(since), ". ", t.frozenText);
+const frozenNote = ({ frozen_since: since }) => make("p", { class: "card" }, t.frozenSince, " ", day(since), ". ", t.frozenText);
 
 function provenance({ provenance: origin }) {
   return origin && make("p", { class: "quiet" }, t.fromCentre, " ", day(origin.received_at, true), origin.voided && ` ${t.voided}`);

@@ -1,7 +1,7 @@
 // The overview of a membership year: how far it is, what is recorded, and what wants the member.
 
 import { get, withQuery } from "./api.js";
-import { card, draw, duration, link, make, replace } from "./dom.js";
+import { card, dayInWords, draw, duration, link, make, replace } from "./dom.js";
 import { t } from "./language.js";
 import { labelsOf } from "./form.js";
 import { entryRow } from "./log.js";
@@ -97,7 +97,7 @@ function actions({ actions: offered }, period) {
 
 function selected({ audit }, year) {
   const open = audit.find(({ state }) => AWAITED.includes(state));
-  if (open) return notice(t.selectedTitle, t.selectedText(open.due_date), " ", link("audit", t.toAudit, { id: "to-audit" }));
+  if (open) return notice(t.selectedTitle, t.selectedText(dayInWords(open.due_date)), " ", link("audit", t.toAudit, { id: "to-audit" }));
   return year.frozen ? notice(t.frozenTitle, t.frozenText) : null;
 }
 

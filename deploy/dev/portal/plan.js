@@ -2,9 +2,9 @@
 
 import * as api from "./api.js";
 import { button, card, day, labelled, link, make, select } from "./dom.js";
-import { labelsOf, missing, recordForm, recordText } from "./form.js";
+import { labelsOf, recordForm, recordText } from "./form.js";
 import { t } from "./language.js";
-import { apply, back, badge, frozenNote, removeButton } from "./log.js";
+import { apply, back, badge, removeButton, saved, stateOf } from "./log.js";
 import { doing, go, periodChoice, say } from "./shell.js";
 
 /** The page of the plan: a list, a new item, or one item. */
@@ -37,24 +37,18 @@ function filters(query, statuses) {
 async function newItem() {
   const key = api.newKey();
   const save = (changes) => api.call("POST", "plan", { body: changes, key });
-  return { title: t.addItem, body: [back("plan"), await recordForm({ form: "plan", record: {}, save, after: (item) => said(item, true) })] };
-}
-
-function said(item, isNew = false) {
-  say(item.complete ? t.savedComplete : t.savedGaps);
-  if (isNew) go(`plan/${item.id}`);
-  else window.dispatchEvent(new CustomEvent("show", { detail: { focus: "save" } }));
+  return { title: t.addItem, body: [back("plan"), await recordForm({ form: "plan", record: {}, save, after: (item) => saved("plan", item) })] };
 }
 
 async function oneItem({ id }) {
   const path = `plan/${id}`;
   const item = await api.get(path);
   const save = (changes, { version }) => api.call("PATCH", path, { body: changes, version });
-  const shown = item.frozen ? await recordText("plan", item) : await recordForm({ form: "plan", record: item, save, reload: () => api.get(path), after: said });
+  const state = make("div", {}, await stateOf("plan", item));
+  const shown = item.frozen ? await recordText("plan", item) : await recordForm({ form: "plan", record: item, save, reload: () => api.get(path), after: (now) => saved("plan", now, state) });
   return {
     title: item.title ?? t.untitled,
-    body: [back("plan"), make("p", {}, badge(item)), item.frozen ? frozenNote(item) : item.missing_fields.length > 0 && card(t.stillEmpty, await missing("plan", item)), carried(item), shown,
-      await logged(item), make("section", { class: "buttons" }, !item.frozen && carryButton(item), !item.frozen && removeButton("plan", item))],
+    body: [back("plan"), state, carried(item), shown, await logged(item), make("section", { class: "buttons" }, !item.frozen && carryButton(item), !item.frozen && removeButton("plan", item))],
   };
 }
 

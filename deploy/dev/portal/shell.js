@@ -1,7 +1,7 @@
 // What all pages share: where one is, what is said to the reader, and questions before something is done.
 
 import * as api from "./api.js";
-import { byId, make, words } from "./dom.js";
+import { byId, dayInWords, make, select, words } from "./dom.js";
 import { t } from "./language.js";
 
 /** The page that the address names: `#/log/abc?period=all` is {name: "log", id: "abc", query: {period: "all"}}. */
@@ -64,18 +64,15 @@ export function ask({ title, text, yes, no = t.cancel }) {
 /** Whether something written on this page is not saved yet; the router asks before it is lost. */
 export const unsaved = { is: () => false };
 
-/** The choice of a membership year at the top of a page; choosing goes there. */
+/** The choice of a membership year at the top of a page. Its button goes there: a choice alone moves nobody (WCAG 3.2.2). */
 export async function periodChoice(chosen, extra = []) {
   const { items } = await api.get("periods");
   const { name, query } = place();
   const options = [...extra, ...items.map((period) => [period.current ? "current" : period.id, `${range(period)}${period.frozen ? ` (${t.frozen})` : ""}`])];
-  const choice = make("select", { id: "period", change: () => go(api.withQuery(name, { ...query, period: choice.value })) },
-    options.map(([value, text]) => make("option", { value, selected: value === chosen }, text)));
-  return make("div", { class: "period" }, make("label", { for: "period" }, t.period), choice);
+  const choice = select("period", options, chosen);
+  const show = (event) => { event.preventDefault(); go(api.withQuery(name, { ...query, period: choice.value })); };
+  return make("form", { class: "period", submit: show }, make("label", { for: "period" }, t.period), choice, make("button", { id: "show" }, t.show));
 }
 
 /** The days of a membership year in words. */
-export function range({ start, end }) {
-  const format = new Intl.DateTimeFormat(t.locale, { dateStyle: "medium" });
-  return t.fromTo(...[start, end].map((value) => format.format(new Date(`${value}T12:00:00`))));
-}
+export const range = ({ start, end }) => t.fromTo(dayInWords(start), dayInWords(end));
