@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help install demo run test check quick-check hooks bench bench-lrs faults fuzz soak sbom licences audit image-check figures screenshots pins clean
+.PHONY: help install demo run test check quick-check hooks bench bench-lrs faults fuzz soak sbom licences audit image-check figures languages screenshots pins clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -96,6 +96,9 @@ figures: ## Print how the code reads, in figures with limits (FIGURES="--at COMM
 screenshots: install ## Take the pictures of docs/guides/images again, from a run of the example portal
 	@mkdir -p docs/guides/images
 	@PORTAL_PICTURES=docs/guides/images $(BIN)/python -m pytest -q tests/browser/test_portal.py -k story
+
+languages: install ## Bring the catalogues of schemas/languages in line with what the code says to members
+	@$(BIN)/python -m tests.catalogues
 
 pins: ## Make deploy/requirements/*.txt again from pyproject.toml
 	@tools="$$(mktemp -d)"; trap 'rm -rf "$$tools"' EXIT; \

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from bridge.texts import Text
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
@@ -38,7 +40,7 @@ class BridgeError(Exception):
 
     slug: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
-    title: ClassVar[str] = "Something went wrong here"
+    title: ClassVar[str] = Text("Something went wrong here")
     retryable: ClassVar[bool] = False
 
     def __init__(
@@ -53,37 +55,37 @@ class BridgeError(Exception):
 class ValidationFailed(BridgeError):
     """The input is well-formed, but a field is wrong."""
 
-    slug, status, title = "validation", 422, "Some fields need attention"
+    slug, status, title = "validation", 422, Text("Some fields need attention")
 
 
 class Malformed(BridgeError):
     """The input could not be read at all."""
 
-    slug, status, title = "malformed", 400, "The request could not be read"
+    slug, status, title = "malformed", 400, Text("The request could not be read")
 
 
 class Unauthenticated(BridgeError):
     """No token, or one that does not verify."""
 
-    slug, status, title = "unauthenticated", 401, "A valid bearer token is needed"
+    slug, status, title = "unauthenticated", 401, Text("A valid bearer token is needed")
 
 
 class Forbidden(BridgeError):
     """The caller's role may not do this at all (what is another's is ``NotFound``)."""
 
-    slug, status, title = "forbidden", 403, "Your role does not allow this"
+    slug, status, title = "forbidden", 403, Text("Your role does not allow this")
 
 
 class NotFound(BridgeError):
     """It does not exist, or is not the caller's: the two cannot be told apart."""
 
-    slug, status, title = "not-found", 404, "Not found"
+    slug, status, title = "not-found", 404, Text("Not found")
 
 
 class MethodNotAllowed(BridgeError):
     """The path exists, the method does not."""
 
-    slug, status, title = "method-not-allowed", 405, "This method is not offered here"
+    slug, status, title = "method-not-allowed", 405, Text("This method is not offered here")
 
     def __init__(self, detail: str = "", *, allow: Sequence[str] = ()) -> None:
         super().__init__(detail)
@@ -93,49 +95,49 @@ class MethodNotAllowed(BridgeError):
 class Conflict(BridgeError):
     """The state of things does not allow it."""
 
-    slug, status, title = "conflict", 409, "This conflicts with what is there"
+    slug, status, title = "conflict", 409, Text("This conflicts with what is there")
 
 
 class RecordFrozen(BridgeError):
     """The scope was submitted for the Register Audit and is frozen (R56)."""
 
-    slug, status, title = "record-frozen", 409, "The record is frozen while it is reviewed"
+    slug, status, title = "record-frozen", 409, Text("The record is frozen while it is reviewed")
 
 
 class NotSelected(BridgeError):
     """Only a member selected for the Register Audit may submit (R54)."""
 
-    slug, status, title = "not-selected", 409, "You are not selected for the Register Audit"
+    slug, status, title = "not-selected", 409, Text("You are not selected for the Register Audit")
 
 
 class StaleVersion(BridgeError):
     """``If-Match`` names an older version than the one stored."""
 
-    slug, status, title = "stale-version", 412, "Someone changed this since you read it"
+    slug, status, title = "stale-version", 412, Text("Someone changed this since you read it")
 
 
 class TooLarge(BridgeError):
     """The body, or what it unpacks to, is over the limit."""
 
-    slug, status, title = "too-large", 413, "The request is too large"
+    slug, status, title = "too-large", 413, Text("The request is too large")
 
 
 class UnsupportedMediaType(BridgeError):
     """The body's media type is not taken here."""
 
-    slug, status, title = "unsupported-media-type", 415, "This media type is not taken here"
+    slug, status, title = "unsupported-media-type", 415, Text("This media type is not taken here")
 
 
 class PreconditionRequired(BridgeError):
     """A change needs ``If-Match`` (RFC 6585 §3)."""
 
-    slug, status, title = "precondition-required", 428, "Say which version you are changing, with If-Match"
+    slug, status, title = "precondition-required", 428, Text("Say which version you are changing, with If-Match")
 
 
 class RateLimited(BridgeError):
     """Too many requests from one subject."""
 
-    slug, status, title = "rate-limited", 429, "Too many requests"
+    slug, status, title = "rate-limited", 429, Text("Too many requests")
     retryable = True
 
 
@@ -145,7 +147,7 @@ class Unavailable(BridgeError):
     ``why`` says in a word or two what keeps it, for operations: never a secret, an address or what was written.
     """
 
-    slug, status, title = "unavailable", 503, "The service cannot answer just now"
+    slug, status, title = "unavailable", 503, Text("The service cannot answer just now")
     retryable = True
 
     def __init__(self, detail: str = "", *, why: str = "no answer", retry_after: int | None = None) -> None:

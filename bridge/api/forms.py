@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cache
@@ -11,11 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from bridge.api import log, plan
 from bridge.api.http.context import ROLES, Call
+from bridge.api.http.languages import Words, language_of
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.schemas import literal_of
 from bridge.api.http.service_keys import FORMS
 from bridge.domain.fields import Day
-from bridge.domain.record.forms import FormField, Forms
+from bridge.domain.record.forms import Form, FormField, Forms
 
 routes = Routes("Forms", "The fields of the plan and of the log, as versioned data.")
 
@@ -31,15 +33,15 @@ class Choice(BaseModel):
     """One of the values a field may have."""
 
     value: str
-    label: str = Field(description="What a person reads.")
+    label: Words = Field(description="What a person reads.")
 
 
 class FormFieldOut(BaseModel):
     """One field of a form."""
 
     name: str
-    label: str
-    help: str = Field(description="A prompt to reflect, shown beside the field.")
+    label: Words
+    help: Words = Field(description="A prompt to reflect, shown beside the field.")
     group: Group = Field(description="Facts can be filled in first, reflections later (R36).")
     type: str = Field(
         description="`string` a code, `text` one line, `long_text` paragraphs, `url`, `tags` words of the member's "
@@ -56,7 +58,7 @@ class FormOut(BaseModel):
 
     form: str
     version: str
-    title: str
+    title: Words
     fields: list[FormFieldOut]
 
 
@@ -76,15 +78,23 @@ class FormQuery(BaseModel):
     query=FormQuery,
     answer=FormOut,
     etag=True,
+    worded=True,
     summary="A form of the record",
-    description="`form` is `plan` or `log`. A record is complete by the version of the form that it was made with.",
+    description="`form` is `plan` or `log`. A record is complete by the version of the form that it was made with. The "
+    "`ETag` changes with the words, so that each language has its own.",
 )
 async def get_form(call: Call, query: FormQuery) -> Answer:
     """Return a form with its labels, help and order (R8, R9, R34, R39-R41)."""
     forms, name = call.service(FORMS), call.path["form"]
     form = forms.form(name, query.version) if query.version else forms.current(name)
     answer = {"form": form.name, "version": form.version, "title": form.title, "fields": form.fields}
-    return Answer(answer, version=int(form.version))
+    return Answer(answer, headers={"ETag": _tag(form, await language_of(call.request))})
+
+
+def _tag(form: Form, language: str) -> str:
+    """The entity tag of a form in a language (RFC 9110 §8.8.3): of its version and its words."""
+    words = "\0".join(text.to(language) for text in form.texts())
+    return f'"{form.version}-{hashlib.sha256(words.encode()).hexdigest()[:16]}"'
 
 
 @cache
@@ -127,7 +137,8 @@ def _make_model(
     base: type[BaseModel], fields: Sequence[FormField], typed: Callable[[FormField], Any]
 ) -> type[BaseModel]:
     definitions: dict[str, Any] = {
-        field.name: (typed(field) | None, Field(None, title=field.label, description=field.help)) for field in fields
+        field.name: (Annotated[typed(field) | None, field], Field(None, title=field.label, description=field.help))
+        for field in fields
     }
     return create_model(base.__name__, __base__=base, __module__=base.__module__, __doc__=base.__doc__, **definitions)
 

@@ -1,9 +1,9 @@
-"""Headers of a request: preconditions (RFC 9110 §13, xAPI-Communication §3.1) and languages (RFC 9110 §12.5.4)."""
+"""Headers of a request: preconditions (RFC 9110 §13, xAPI-Communication §3.1)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from multidict import CIMultiDict
 
@@ -13,8 +13,6 @@ from bridge.errors import Malformed
 
 _BARE = re.compile(r"\s*([0-9A-Za-z]+)\s*")
 """A tag without the quotes that the grammar asks for, which some clients send."""
-
-_RANGE = re.compile(r"\s*([A-Za-z0-9-]{1,35}|\*)\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?))?\s*")
 
 
 def read_precondition(headers: CIMultiDict[str]) -> Precondition:
@@ -32,11 +30,3 @@ def _tags(headers: CIMultiDict[str], name: str) -> Sequence[str] | None:
         return read_tags(header)
     except ValueError:
         raise Malformed(f'{name} must hold entity tags such as "abc", or * (RFC 9110 §13.1).') from None
-
-
-def preferred_languages(headers: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the tags of ``Accept-Language``, best first; what cannot be read is left out."""
-    parts = headers.get("Accept-Language", "").split(",")[:20]
-    ranges = [(float(match[2] or 1), match[1]) for part in parts if (match := _RANGE.fullmatch(part))]
-    ranked = sorted(ranges, key=lambda weighted: -weighted[0])
-    return tuple(tag for weight, tag in ranked if weight > 0 and tag != "*")

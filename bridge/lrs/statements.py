@@ -15,11 +15,11 @@ from bridge.domain.lrs.rows import StoredAttachment
 from bridge.domain.lrs.serialization import to_datetime
 from bridge.lrs import multipart, parameters
 from bridge.lrs.calls import LrsCall
-from bridge.lrs.headers import preferred_languages
 from bridge.lrs.multipart import StatementsBody
 from bridge.lrs.queries import FILTERS, SHOWING, PageRequest, parse_link, parse_query, read_format
 from bridge.services.lrs.reading import StatementView
 from bridge.services.lrs.services import LrsServices
+from bridge.texts import accepted
 
 PAGE_SIZE: Final = 500
 """Statements of one answer, at most."""
@@ -94,7 +94,7 @@ class StatementResource:
         name = "voidedStatementId" if "voidedStatementId" in call.params else "statementId"
         parameters.check_names(call.params, SHOWING, frozenset({name}))
         statement_id = parameters.read_uuid(call.params, name) or ""
-        view = StatementView(call.version, read_format(call.params), preferred_languages(call.headers))
+        view = StatementView(call.version, read_format(call.params), accepted(call.headers.get("Accept-Language", "")))
         is_voided = name == "voidedStatementId"
         statement = await self._reader.get(statement_id, call.credential, view, voided=is_voided)
         headers = {"Last-Modified": format_datetime(to_datetime(statement.at), usegmt=True)}
@@ -109,7 +109,7 @@ class StatementResource:
 
     async def _read_page(self, call: LrsCall, request: PageRequest) -> AnswerPage:
         limit = min(request.limit or PAGE_SIZE, PAGE_SIZE)
-        view = StatementView(call.version, request.format, preferred_languages(call.headers))
+        view = StatementView(call.version, request.format, accepted(call.headers.get("Accept-Language", "")))
         page, size, last = AnswerPage(), 0, None
         async for statement in self._reader.find(request.query(), call.credential, view, limit + 1):
             if last and (len(page.texts) == limit or size > PAGE_BYTES):

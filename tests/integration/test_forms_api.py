@@ -25,7 +25,7 @@ async def test_a_form_tells_all_that_a_portal_draws(portal: Portal, name: str) -
     """R9, R34, R39-R41: label, help, group, type, asterisk, length, choices and order of each field."""
     browser = await portal.member()
     answer = await browser.call("GET", f"/v1/forms/{name}")
-    assert (answer.status, answer.etag, answer.body["version"]) == (200, '"1"', "1")
+    assert (answer.status, answer.body["version"]) == (200, "1")
     fields = answer.body["fields"]
     assert [field["order"] for field in fields] == list(range(1, len(fields) + 1))
     assert all(field["label"] and field["help"] and field["group"] in {"factual", "reflective"} for field in fields)

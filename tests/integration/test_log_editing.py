@@ -40,7 +40,7 @@ async def test_long_reflections_are_kept_whole(portal: Portal) -> None:
     text = "é" * 100_000
     assert (await browser.post("/v1/log", {"learning": text}))["learning"] == text
     refusal = await browser.call("POST", "/v1/log", {"learning": text + "x"})
-    assert "100000" in refusal.faults["learning"]
+    assert "100,000" in refusal.faults["learning"]
 
 
 async def test_an_entry_starts_as_a_draft(portal: Portal) -> None:
@@ -121,7 +121,7 @@ async def test_an_entry_may_be_backdated_but_not_lie_ahead(portal: Portal) -> No
         ({"minutes": 1.5}, "minutes", "whole number"),
         ({"minutes": -5}, "minutes", "at least 0"),
         ({"part": 0}, "part", "at least 1"),
-        ({"url": "ftp://example.org"}, "url", "form asked for"),
+        ({"url": "ftp://example.org"}, "url", "full web address"),
         ({"participatory": "yes"}, "participatory", "true or false"),
         ({"start_date": "2026-06-01", "date": "2026-05-01"}, "date", "cannot be before “Date started”"),
         ({"draft": None}, "draft", "true or false"),

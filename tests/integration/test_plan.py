@@ -158,7 +158,7 @@ async def test_deleting_offers_keeping_first(portal: Portal) -> None:
     [
         ({"start_date": "2026-06-01", "completion_date": "2026-05-01"}, "completion_date", "before “Start date”"),
         ({"start_date": "01/06/2026"}, "start_date", "YYYY-MM-DD"),
-        ({"status": "given_up"}, "status", "not_pursued"),
+        ({"status": "given_up"}, "status", "Not pursued"),
         ({"themes": ["x" * 101]}, "themes", "at most 100 characters"),
         ({"minutes": -1}, "minutes", "at least 0"),
         ({"title": "x" * 501}, "title", "at most 500 characters"),

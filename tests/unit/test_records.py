@@ -13,6 +13,7 @@ from bridge.domain.record.forms import FieldChoice, FormField, current
 from bridge.domain.record.periods import MembershipCalendar
 from bridge.domain.record.records import StoredRecord, findable
 from bridge.domain.statements.completions import Completion
+from bridge.texts import Text
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 CALENDAR = MembershipCalendar(NOON.date())
@@ -57,8 +58,8 @@ def test_a_plan_item_is_found_likewise() -> None:
 
 def test_choices_of_which_several_may_be_taken_are_found_by_their_labels() -> None:
     """Also in a form of another body; a choice that its version does not have finds nothing."""
-    choices = (FieldChoice("cbt", "Cognitive therapy"), FieldChoice("emdr", "Eye movement"))
-    field = FormField("approaches", "Approaches", "", "factual", "choices", False, None, choices, 99)
+    choices = (FieldChoice.of("cbt", Text("Cognitive therapy")), FieldChoice.of("emdr", Text("Eye movement")))
+    field = FormField("approaches", Text("Approaches"), Text("Some."), "factual", "choices", False, None, choices, 99)
     form = replace(current("log"), fields=(*current("log").fields, field))
     record = findable(form, {"title": "x", "approaches": ["cbt", "gone"]}, ())
     assert record["tokens"] == ["cognitive", "therapy", "x"]

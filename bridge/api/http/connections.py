@@ -21,6 +21,7 @@ from bridge.api.http import middleware, problems
 from bridge.api.http.middleware import DRESS, Dress
 from bridge.errors import BridgeError, Malformed
 from bridge.settings import Settings
+from schemas.languages import SOURCE
 
 log = structlog.get_logger(__name__)
 
@@ -147,7 +148,7 @@ class Connection(web.RequestHandler):
             raise ConnectionResetError
         assert isinstance(request, web.Request)
         middleware.identify(request)
-        response = problems.answer(request, error)
+        response = problems.answer(request, error, SOURCE)
         self._dress(request, response)
         response.force_close()
         return response

@@ -19,10 +19,12 @@ from structlog.contextvars import bound_contextvars
 from bridge import logs, metrics, tracing
 from bridge.api.http import problems
 from bridge.api.http.context import CALLER, CORRELATION_ID, TRACEPARENT, Call, Caller
+from bridge.api.http.languages import asked_languages, language_of
 from bridge.api.http.service_keys import ACCESS
 from bridge.domain.privacy.access import Reader
 from bridge.errors import BridgeError, Forbidden, Malformed, NotFound, Unauthenticated
 from bridge.metrics import REQUEST_SECONDS, REQUESTS, bounded
+from bridge.texts import Text, match
 from bridge.tracing import Fact
 
 log = structlog.get_logger()
@@ -103,7 +105,7 @@ def refuse(request: web.Request, error: web.HTTPException) -> web.Response:
     """The answer to what aiohttp refuses before the middleware runs, logged and counted as any other."""
     identify(request)
     _tell(request, error.status, 0.0)
-    return _answer_http(request, error)
+    return _answer_http(request, error, match(asked_languages(request)))
 
 
 def _tell(request: web.Request, status: int, seconds: float) -> None:
@@ -127,32 +129,32 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         if isinstance(error, web.HTTPException) and error.status < HTTPStatus.BAD_REQUEST:
             raise
         try:
-            return _answer(request, error)
+            return await _answer(request, error)
         finally:
             logs.release(error)
 
 
-def _answer(request: web.Request, error: Exception) -> web.Response:
+async def _answer(request: web.Request, error: Exception) -> web.Response:
     if isinstance(error, web.RequestPayloadError):
-        return problems.answer(request, Malformed("The body broke off, or is not in the encoding it names."))
+        error = Malformed(Text("The body broke off, or is not in the encoding it names."))
     if isinstance(error, web.HTTPException):
         _check_not_begun(request)
-        return _answer_http(request, error)
+        return _answer_http(request, error, await language_of(request))
     if not isinstance(error, BridgeError):
         log.error("request_crashed", **logs.failure(error))  # frames and type, never the exception's words
         error = BridgeError()
     elif error.status >= 500:
         log.warning("request_failed", slug=error.slug, **logs.failure(error))
     _check_not_begun(request)
-    return problems.answer(request, error)
+    return problems.answer(request, error, await language_of(request))
 
 
-def _answer_http(request: web.Request, error: web.HTTPException) -> web.Response:
+def _answer_http(request: web.Request, error: web.HTTPException, language: str) -> web.Response:
     problem = problems.of_http(error)
     if problem is None:
         return problems.answer_untyped(request, error.status)
     allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-    return problems.answer(request, problem, allow)
+    return problems.answer(request, problem, language, allow)
 
 
 def _check_not_begun(request: web.Request) -> None:
@@ -170,7 +172,7 @@ async def refuse_malformed(request: web.Request, handler: Handler) -> web.Stream
     target = request.raw_path
     decoded = unquote_to_bytes(target.encode("utf-8", "surrogateescape"))
     if _BAD_PERCENT.search(target) or b"\0" in decoded or not _is_utf8(decoded):
-        raise Malformed("The address is not percent-encoded UTF-8 (RFC 3986 §2.1).")
+        raise Malformed(Text("The address is not percent-encoded UTF-8 (RFC 3986 §2.1)."))
     return await handler(request)
 
 
@@ -196,7 +198,12 @@ class Dress:
             identify(request)
         for name, value in self._common.items():
             response.headers.setdefault(name, value)
+        vary = response.headers.get("Vary")
         response.headers.update(headers(request, self._origins))
+        if vary:  # both the origin and the language
+            response.headers["Vary"] = ", ".join(
+                dict.fromkeys([*vary.split(", "), *response.headers["Vary"].split(", ")])
+            )
         response.headers["X-Correlation-Id"] = request[CORRELATION_ID]
         response.headers["traceparent"] = request[TRACEPARENT]
         response.headers["Server"] = problems.SERVER

@@ -10,6 +10,7 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 
 from bridge.api.http.context import CORRELATION_ID
+from bridge.api.http.languages import language_headers
 from bridge.errors import (
     BridgeError,
     FieldError,
@@ -20,6 +21,7 @@ from bridge.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
+from bridge.texts import Text, translate
 
 SERVER = "cpd-bridge"
 """What the header ``Server`` says."""
@@ -29,9 +31,9 @@ _OF_STATUS: Mapping[int, type[BridgeError]] = {
     error.status: error for error in (Malformed, NotFound, MethodNotAllowed, TooLarge, UnsupportedMediaType)
 }
 _DETAILS: Mapping[type[BridgeError], str] = {
-    NotFound: "There is nothing at this address, or it is not yours.",
-    MethodNotAllowed: "The Allow header names the methods that are offered here.",
-    TooLarge: "Send less at once.",
+    NotFound: Text("There is nothing at this address, or it is not yours."),
+    MethodNotAllowed: Text("The Allow header names the methods that are offered here."),
+    TooLarge: Text("Send less at once."),
 }
 
 
@@ -76,19 +78,21 @@ def of_http(error: web.HTTPException) -> BridgeError | None:
     return kind(_DETAILS.get(kind, "")) if kind else None
 
 
-def answer(request: web.Request, error: BridgeError, headers: Mapping[str, str] | None = None) -> web.Response:
-    """The response that tells of ``error``; a 500 tells its title only, whatever its detail."""
+def answer(
+    request: web.Request, error: BridgeError, language: str, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """The response that tells of ``error`` in a language; a 500 tells its title only, whatever its detail."""
     detail = error.title if error.status == HTTPStatus.INTERNAL_SERVER_ERROR else error.detail
     problem = Problem(
         type=uri(type(error)),
-        title=error.title,
+        title=translate(error.title, language),
         status=error.status,
-        detail=detail,
+        detail=translate(detail, language),
         instance=_instance(request),
         correlation_id=request[CORRELATION_ID],
-        errors=[_shown(fault) for fault in error.field_errors] or None,
+        errors=[_shown(fault, language) for fault in error.field_errors] or None,
     )
-    return _response(problem, {**_headers(request, error), **(headers or {})})
+    return _response(problem, {**_headers(request, error), **language_headers(language), **(headers or {})})
 
 
 def answer_untyped(request: web.Request, status: int) -> web.Response:
@@ -148,8 +152,13 @@ def _headers(request: web.Request, error: BridgeError) -> dict[str, str]:
     return headers
 
 
-def _shown(fault: FieldError) -> ProblemFault:
-    return ProblemFault(pointer=fault.pointer, field=_field(fault.pointer), label=fault.label, message=fault.message)
+def _shown(fault: FieldError, language: str) -> ProblemFault:
+    return ProblemFault(
+        pointer=fault.pointer,
+        field=_field(fault.pointer),
+        label=translate(fault.label, language),
+        message=translate(fault.message, language),
+    )
 
 
 def _field(pointer: str) -> str:

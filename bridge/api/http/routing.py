@@ -25,8 +25,10 @@ from pydantic import BaseModel, TypeAdapter
 from bridge.api.http.auth import GATE, Roles
 from bridge.api.http.context import ROLES, SETTINGS, Call, Role, etag, not_modified
 from bridge.api.http.inputs import NoQuery, read_body, read_query
+from bridge.api.http.languages import language_headers, language_of
 from bridge.deadlines import deadline
 from bridge.errors import BridgeError, NotFound
+from bridge.texts import Text
 
 Handler = Callable[..., Awaitable[Any]]
 H = TypeVar("H", bound=Handler)
@@ -73,6 +75,7 @@ class Options(TypedDict, total=False):
     gives: Mapping[str, Schema]
     parameters: Sequence[Schema]
     timed: bool
+    worded: bool
     hidden: bool
     operation_id: str
 
@@ -101,6 +104,7 @@ class Route:
     gives: Mapping[str, Schema] = field(default_factory=dict[str, Schema])  # media types of an answer the handler makes
     parameters: Sequence[Schema] = ()  # further OpenAPI parameters, such as headers
     timed: bool = True  # ends after ``request_timeout``; a stream does not
+    worded: bool = False  # answers with ``Words``, in the reader's language
     hidden: bool = False  # not in the OpenAPI document
     operation_id: str = ""  # the handler's name unless given
 
@@ -231,7 +235,8 @@ async def _serve(route: Route, request: web.Request) -> web.StreamResponse:
         call.idempotency_key()
     if route.if_match:
         call.if_match()  # last: a precondition counts only for a request that is good without it (RFC 9110 §13.2.1)
-    return _respond(route, request, await route.handler(call, **arguments))
+    result = await route.handler(call, **arguments)
+    return _respond(route, request, result, await language_of(request) if route.worded else None)
 
 
 async def _read_arguments(route: Route, request: web.Request) -> dict[str, Any]:
@@ -244,21 +249,24 @@ async def _read_arguments(route: Route, request: web.Request) -> dict[str, Any]:
 
 def _path(request: web.Request) -> dict[str, str]:
     if any(len(value) > MAX_PARAMETER for value in request.match_info.values()):
-        raise NotFound("There is nothing at this address, or it is not yours.")
+        raise NotFound(Text("There is nothing at this address, or it is not yours."))
     return dict(request.match_info)
 
 
-def _respond(route: Route, request: web.Request, result: Any) -> web.StreamResponse:
+def _respond(route: Route, request: web.Request, result: Any, language: str | None) -> web.StreamResponse:
     if isinstance(result, web.StreamResponse):
         return result
     answer = result if isinstance(result, Answer) else Answer(result)
     headers, status = answer.all_headers(), answer.status or route.statuses[0]
+    headers |= language_headers(language) if language else {}
     reads = request.method in {"GET", "HEAD"} and status == HTTPStatus.OK
     if reads and "ETag" in headers and not_modified(request.headers.get("If-None-Match"), headers["ETag"]):
-        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": headers["ETag"]})
+        validators = {name: headers[name] for name in ("ETag", "Content-Language", "Vary") if name in headers}
+        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=validators)
     if route.answer is None:
         return web.Response(status=status, headers=headers)
     # Shaped by the declared type first: what is not in the document does not leave.
-    shaped = route.adapter.validate_python(answer.body, from_attributes=True)
+    context = {"language": language} if language else None
+    shaped = route.adapter.validate_python(answer.body, from_attributes=True, context=context)
     body = route.adapter.dump_json(shaped, by_alias=True, warnings="error")
     return web.Response(status=status, body=body, content_type="application/json", charset="utf-8", headers=headers)

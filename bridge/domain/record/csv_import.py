@@ -8,17 +8,18 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from bridge.domain.record.cells import row, unguarded
 from bridge.domain.record.forms import Form, FormField
 from bridge.errors import FieldError, Malformed, TooLarge, ValidationFailed
+from bridge.texts import Text
 
 DRAFT: Final = FormField(
-    name="draft", label="Draft", help="", group="factual", type="boolean", required=False, max_length=None, choices=(),
-    order=0,
+    name="draft", label=Text("Draft"), help=Text("Say no once it is finished."), group="factual", type="boolean",
+    required=False, max_length=None, choices=(), order=0,
 )  # fmt: skip
 """Not of the form, but writable like its fields: ``no`` says that an entry is finished (R37)."""
 
@@ -148,10 +149,10 @@ def _whole_row(number: int, message: str) -> FieldError:
 def _value(column: FormField, cell: str) -> Any:
     """What a cell stands for, in JSON's terms; raises ``ValueError`` in words for the person."""
     if column.type in _SEVERAL:
-        return [word for part in cell.split(SEPARATOR) if (word := part.strip())]
+        return [column.value_of(word) for part in cell.split(SEPARATOR) if (word := part.strip())]
     if column.type in _WRITTEN:
         return cell
-    readers = {"integer": _whole, "boolean": _truth}
+    readers: dict[str, Callable[[str], Any]] = {"integer": _whole, "boolean": _truth, "choice": column.value_of}
     return readers.get(column.type, str)(cell.strip())
 
 

@@ -8,7 +8,9 @@ from functools import cached_property
 from typing import Any, Final, Literal, get_args
 
 from bridge.errors import NotFound
+from bridge.texts import Text, TextByLanguage
 from schemas.forms import DEFAULT_LOG_TYPE, FORMS
+from schemas.languages import LANGUAGES
 
 CORE: Mapping[str, Mapping[str, str]] = {
     "log": {"title": "text", "type": "choice", "date": "date", "description": "long_text"},
@@ -39,10 +41,16 @@ RESERVED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class FieldChoice:
-    """A value that a field may have, and what a person reads for it."""
+    """A value that a field may have, and what a person reads for it: the label, and its words in every language."""
 
     value: str
-    label: str
+    label: Text
+    words: tuple[str, ...]
+
+    @classmethod
+    def of(cls, value: str, label: Text) -> FieldChoice:
+        """Make a choice; its words are put together once, since a search asks for them with every entry."""
+        return cls(value, label, tuple(dict.fromkeys(label.to(language) for language in LANGUAGES)))
 
 
 @dataclass(frozen=True)
@@ -54,8 +62,8 @@ class FormField:
     """
 
     name: str
-    label: str
-    help: str
+    label: Text
+    help: Text
     group: str
     type: str
     required: bool
@@ -64,12 +72,21 @@ class FormField:
     order: int
 
     @cached_property
-    def _labels(self) -> Mapping[object, str]:
-        return {choice.value: choice.label for choice in self.choices}
+    def _choices(self) -> Mapping[object, FieldChoice]:
+        return {choice.value: choice for choice in self.choices}
 
     def label_of(self, value: object) -> str:
         """What a person reads for one of the choices; empty for what is none."""
-        return self._labels.get(value, "")
+        return self._choices[value].label if value in self._choices else ""
+
+    def labels_of(self, value: object) -> tuple[str, ...]:
+        """What people read for one of the choices, in every language; nothing for what is none."""
+        return self._choices[value].words if value in self._choices else ()
+
+    def value_of(self, words: str) -> str:
+        """The choice that a person calls so, in any language and case; the words themselves for none."""
+        values = {label.casefold(): choice.value for choice in self.choices for label in choice.words}
+        return values.get(words.casefold(), words)
 
 
 @dataclass(frozen=True)
@@ -78,7 +95,7 @@ class Form:
 
     name: str
     version: str
-    title: str
+    title: Text
     fields: tuple[FormField, ...]
 
     @cached_property
@@ -94,6 +111,12 @@ class Form:
     def worded(self) -> list[FormField]:
         """The fields that a person reads words in: their own, or the labels of choices."""
         return [field for field in self.fields if field.choices or field.type in WRITTEN]
+
+    def texts(self) -> Iterator[Text]:
+        """Everything that a person reads of it."""
+        yield self.title
+        for field in self.fields:
+            yield from (field.label, field.help, *(choice.label for choice in field.choices))
 
     def field(self, name: str) -> FormField | None:
         """The field of that name, or ``None``."""
@@ -117,7 +140,8 @@ class Forms:
         try:
             return self._forms[name, version]
         except KeyError:
-            raise NotFound(f"There is no version {version} of a form named {name}.") from None
+            message = Text("There is no version {version} of a form named {name}.", version=version, name=name)
+            raise NotFound(message) from None
 
     def current(self, name: str) -> Form:
         """The newest version of the form; raises ``NotFound``."""
@@ -151,14 +175,20 @@ def _core_faults(form: Form, core_fields: Mapping[str, str]) -> Iterator[str]:
 
 
 def _field(data: Mapping[str, Any]) -> FormField:
-    choices = tuple(FieldChoice(**choice) for choice in data.get("choices", ()))
-    attributes: dict[str, Any] = {"max_length": None, **data, "choices": choices}
+    choices = tuple(FieldChoice.of(choice["value"], _words(choice["label"])) for choice in data.get("choices", ()))
+    words = {name: _words(data[name]) for name in ("label", "help")}
+    attributes: dict[str, Any] = {"max_length": None, **data, **words, "choices": choices}
     return FormField(**attributes)
+
+
+def _words(words: str | Mapping[str, str]) -> Text:
+    """What a form says: a message of the catalogues, or the same by language, as a body may write it."""
+    return Text(words) if isinstance(words, str) else TextByLanguage(words)
 
 
 def _form(data: Mapping[str, Any]) -> Form:
     fields = sorted(map(_field, data["fields"]), key=lambda field: field.order)
-    return Form(data["form"], data["version"], data["title"], tuple(fields))
+    return Form(data["form"], data["version"], _words(data["title"]), tuple(fields))
 
 
 STANDARD = Forms(FORMS)

@@ -13,6 +13,7 @@ from bridge.domain.members.members import FreezeMark
 from bridge.domain.record.forms import DEFAULTS, Form, FormField
 from bridge.domain.record.periods import MembershipYear
 from bridge.errors import FieldError
+from bridge.texts import Text
 
 Values = Mapping[str, Any]
 """Fields of a form by name: which there are, its definition says."""
@@ -76,7 +77,7 @@ def findable(form: Form, values: Values, sorts: Sequence[str]) -> Findable:
 
 
 def _texts(form: Form, values: Values) -> Iterator[str]:
-    """What a keyword search looks through: words as a person reads them, so the label of a choice and no date (R20).
+    """What a keyword search looks through: words as people read them, so each label of a choice and no date (R20).
 
     A choice that the service made by default is left out: it would find nearly every record.
     """
@@ -87,7 +88,7 @@ def _texts(form: Form, values: Values) -> Iterator[str]:
         parts = cast("list[object]", value) if isinstance(value, list) else [value]
         if field.choices:
             default = DEFAULTS[form.name].get(field.name)
-            yield from (field.label_of(part) for part in parts if part != default)
+            yield from (label for part in parts if part != default for label in field.labels_of(part))
         else:
             yield from (part for part in parts if isinstance(part, str))
 
@@ -111,12 +112,19 @@ def misfits(form: Form, changes: Values) -> list[FieldError]:
 
 def _misfit(field: FormField | None, name: str, value: object) -> FieldError | None:
     if field is None:
-        return fault(name, name, "This record was made with an earlier form, which has no such field: leave it out.")
+        return fault(
+            name, name, Text("This record was made with an earlier form, which has no such field: leave it out.")
+        )
     offered = [choice.value for choice in field.choices]
     values = cast("list[object]", value) if isinstance(value, list) else [value]
     if value is None or not offered or all(choice in offered for choice in values):
         return None
-    return fault(name, field.label, f"Choose one of: {', '.join(offered)}.")
+    return fault(name, field.label, choose_one(field))
+
+
+def choose_one(field: FormField) -> Text:
+    """Say which choices a field has, by their labels."""
+    return Text("Choose one of: {choices}.", choices=tuple(choice.label for choice in field.choices))
 
 
 def out_of_order(form: Form, values: Values, changes: Iterable[str], earlier: str, later: str) -> list[FieldError]:
@@ -126,7 +134,13 @@ def out_of_order(form: Form, values: Values, changes: Iterable[str], earlier: st
         return []
     name = later if later in set(changes) else earlier
     start, end = label(form, earlier), label(form, later)
-    return [fault(name, label(form, name), f"“{end}” cannot be before “{start}” ({first}): change one of the two.")]
+    message = Text(
+        "“{end}” cannot be before “{start}” ({day}): change one of the two.",
+        end=end,
+        start=start,
+        day=date.fromisoformat(first),
+    )
+    return [fault(name, label(form, name), message)]
 
 
 def in_future(form: Form, values: Values, name: str, today: date) -> list[FieldError]:
@@ -135,7 +149,10 @@ def in_future(form: Form, values: Values, name: str, today: date) -> list[FieldE
     if not day or day <= today.isoformat():
         return []
     title = label(form, name)
-    return [fault(name, title, f"“{title}” cannot be in the future: give {today} or an earlier day, or leave it out.")]
+    message = Text(
+        "“{field}” cannot be in the future: give {day} or an earlier day, or leave it out.", field=title, day=today
+    )
+    return [fault(name, title, message)]
 
 
 def label(form: Form, name: str) -> str:

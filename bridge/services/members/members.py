@@ -47,6 +47,11 @@ class Membership:
             raise NotFound("There is no such member.")
         return member
 
+    async def language_of(self, member_id: str) -> str | None:
+        """Return the language that a member has asked for; None for one who has not, or is not there."""
+        member = await self._stores.members.get(member_id)
+        return member.get("language") if member else None
+
     async def erased_at(self, member_id: str) -> datetime | None:
         """Return when a member was erased, or when that began; None for one who was not."""
         erasure = await self._stores.erasures.get(await self._stores.erasures.tombstone(identifiers.id_key(member_id)))

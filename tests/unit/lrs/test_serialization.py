@@ -11,7 +11,8 @@ from multidict import CIMultiDict
 from bridge.domain.lrs import serialization
 from bridge.domain.lrs.spec_refs import cite_data
 from bridge.errors import Malformed
-from bridge.lrs.headers import preferred_languages, read_precondition
+from bridge.lrs.headers import read_precondition
+from bridge.texts import accepted
 
 AUTHORITY = {"mbox": "mailto:lrs@example.org"}
 RAW = b' {"actor":{"mbox":"mailto:ada@example.org"},"verb":{"id":"v:1"},"object":{"id":"t:1"}} \n'
@@ -68,9 +69,9 @@ def test_times_out_of_the_calendar(text: str) -> None:
         (";;,e n", ()),
     ],
 )
-def test_preferred_languages(header: str, tags: tuple[str, ...]) -> None:
+def test_accepted_languages(header: str, tags: tuple[str, ...]) -> None:
     """Accept-Language is read by weight; what cannot be read, or is not wanted, is left out (RFC 9110 §12.5.4)."""
-    assert preferred_languages({"Accept-Language": header}) == tags
+    assert accepted(header) == tags
 
 
 def test_entity_tags() -> None:

@@ -1,0 +1,91 @@
+"""What members read is in the catalogues, whole, and says the same in each language (R86)."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections import Counter
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Message
+from babel.messages.pofile import read_po
+
+from bridge.texts import Text, TextByLanguage, counted, match
+from schemas.languages import HERE
+from tests import catalogues
+
+FILES = catalogues.languages()
+PLACE = re.compile(r"\{(\w+)\}|\$(\w+)")
+
+
+@pytest.fixture(scope="module")
+def messages() -> catalogues.Catalog:
+    """Every message of the code, the forms and the models."""
+    return catalogues.template()
+
+
+def test_the_template_has_every_message(messages: catalogues.Catalog) -> None:
+    """A message that is in no catalogue shows as a change of ``messages.pot``."""
+    assert (HERE / "messages.pot").read_text(encoding="utf-8") == catalogues.as_text(messages), "run: make languages"
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_each_language_has_every_message(path: Path, messages: catalogues.Catalog) -> None:
+    """A language's file is in line with the code, with nothing left to translate."""
+    assert path.read_text(encoding="utf-8") == catalogues.updated(path, messages), "run: make languages"
+    assert [message.id for message in translations(path) if not all(strings(message))] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_each_translation_has_the_same_places(path: Path) -> None:
+    """Values keep their places: as many of each, whatever their order, in each plural form."""
+    for message in translations(path):
+        places = {frozenset(Counter(PLACE.findall(text)).items()) for text in ids(message)[-1:]}
+        assert {frozenset(Counter(PLACE.findall(text)).items()) for text in strings(message)} == places, message.id
+
+
+def test_a_text_is_put_into_a_language_with_its_values() -> None:
+    """Days, times, numbers, texts and lists of choices are written as the language writes them (Unicode CLDR)."""
+    text = Text("Choose one of: {choices}.", choices=(Text("Low"), Text("Medium"), Text("High")))
+    assert (str(text), text.to("cy")) == (
+        "Choose one of: Low, Medium or High.",
+        "Dewiswch un o'r rhain: Isel, Canolig neu Uchel.",
+    )
+    values = Text("{day}; {time}; {n}", day=date(2026, 4, 1), time=datetime(2026, 4, 1, 14, 30, tzinfo=UTC), n=12345)
+    assert str(values) == "1 April 2026; 1 April 2026, 14:30 UTC; 12,345"
+    assert values.to("cy") == "1 Ebrill 2026; 1 Ebrill 2026, 14:30 UTC; 12,345"
+
+
+def test_a_text_of_no_catalogue_stays_english() -> None:
+    """What nobody has translated is better than nothing; a text of a body's own has its languages with it."""
+    assert Text("Nobody translated {n} of these.", n=2).to("cy") == "Nobody translated 2 of these."
+    assert counted("{n} owl", "{n} owls", 1).to("cy") == "1 owl"
+    label = copy.deepcopy(TextByLanguage({"en": "Venue", "cy": "Lleoliad"}))
+    assert (str(label), label.to("cy"), label.to("ga")) == ("Venue", "Lleoliad", "Venue")
+
+
+@pytest.mark.parametrize(
+    ("tags", "language"),
+    [(["cy-GB", "en"], "cy"), (["fr", "CY"], "cy"), (["fr", "en-GB", "cy"], "en"), (["fr"], "en"), ([], "en")],
+)
+def test_a_reader_s_language(tags: list[str], language: str) -> None:
+    """The best of what a reader prefers that there is (RFC 4647 lookup), else English."""
+    assert match(tags) == language
+
+
+def translations(path: Path) -> list[Message]:
+    """Return the messages of a file, without its header."""
+    with path.open(encoding="utf-8") as file:
+        return [message for message in read_po(file, locale=path.stem) if message.id]
+
+
+def ids(message: Message) -> list[str]:
+    """Return singular and plural."""
+    return [message.id] if isinstance(message.id, str) else [*message.id]
+
+
+def strings(message: Message) -> list[str]:
+    """Return each form of the translation."""
+    return [message.string] if isinstance(message.string, str) else [*(message.string or ())]
