@@ -25,7 +25,7 @@ GROUP: Final = "cpd_bridge.commands"
 
 OWN: Final[Mapping[str, str]] = {
     "api": "bridge.commands.serving:api",
-    "openapi": "bridge.commands.serving:openapi",
+    "openapi": "bridge.commands.descriptions:openapi",
     "migrate": "bridge.commands.migrate:migrate",
     "token": "bridge.commands.token:token",  # nosec B105 - the name of a command
     "emit": "bridge.commands.emit:emit",

@@ -9,78 +9,21 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
-import orjson
 import structlog
 from aiohttp import web
 
 from bridge import wiring
-from bridge.api import (
-    audit,
-    comments,
-    erasures,
-    evidence,
-    exports,
-    imports,
-    links,
-    me,
-    members,
-    notices,
-    ops,
-    plan,
-    register,
-    samples,
-    staff_reads,
-    statements,
-    support,
-)
-from bridge.api import forms as forms_resource
-from bridge.api import log as log_resource
-from bridge.api.app import Parts, create_app, everything
-from bridge.api.http import openapi, service_keys
+from bridge.api.app import Parts, create_app
+from bridge.api.http import service_keys
 from bridge.api.http.auth import RateLimit
 from bridge.api.http.connections import Runner, limits_of
 from bridge.api.http.context import CORRELATION_ID
-from bridge.api.http.routing import Routes
+from bridge.api.resources import resources
 from bridge.broker.connection import ping
-from bridge.domain.record.forms import Forms
 from bridge.lrs.app import MOUNT, create_lrs
 from bridge.settings import Settings
 
 logger = structlog.get_logger(__name__)
-
-RESOURCES = (
-    me.routes,
-    forms_resource.routes,
-    plan.routes,
-    log_resource.routes,
-    links.routes,
-    comments.routes,
-    evidence.routes,
-    exports.routes,
-    imports.routes,
-    members.routes,
-    ops.routes,
-    statements.routes,
-    audit.routes,
-    support.routes,
-    register.routes,
-    samples.routes,
-    staff_reads.routes,
-    notices.routes,
-    erasures.routes,
-)
-
-
-def resources(forms: Forms) -> list[Routes]:
-    """Return the resources, with bodies and answers that have the fields of the forms."""
-    models = forms_resource.models_of(forms)
-    return [routes.with_models(models) for routes in RESOURCES]
-
-
-def reference(forms: Forms, public_url: str | None = None) -> bytes:
-    """Return the OpenAPI document as a file: indented JSON, so that a change shows as lines in a review."""
-    described = openapi.describe(everything(Parts(resources(forms))), public_url)
-    return orjson.dumps(described, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def parts(services: wiring.Services, settings: Settings, pages: Sequence[Routes] = ()) -> Parts:

@@ -12,7 +12,7 @@ from bridge.clients.clamd import Scanner
 from bridge.documents.notice import first_page
 from bridge.documents.rendering import Bounds, Renderer
 from bridge.domain.audit.decisions import AuditRules
-from bridge.domain.record.forms import STANDARD, Forms
+from bridge.domain.record.forms import Forms, configured_forms
 from bridge.domain.record.targets import Target, targets_from
 from bridge.domain.statements.completions import Rules, verb_iris
 from bridge.errors import SettingsError
@@ -50,7 +50,6 @@ from bridge.settings import Settings
 from bridge.store.database import Database
 from bridge.store.inventory import in_words
 from bridge.store.stores import Stores
-from schemas.forms import load_all
 from schemas.targets import load as load_targets
 from schemas.xapi import VERBS
 
@@ -73,16 +72,6 @@ def rules(settings: Settings) -> Rules:
         skew=timedelta(seconds=settings.clock_skew),
         languages=settings.languages,
     )
-
-
-def forms(settings: Settings) -> Forms:
-    """Return the forms that the settings name, or the standard ones; raises ``SettingsError`` with every fault."""
-    if settings.forms_dir is None:
-        return STANDARD
-    try:
-        return Forms(load_all(settings.forms_dir))
-    except ValueError as error:
-        raise SettingsError(f"These settings are wrong:\n  BRIDGE_FORMS_DIR: {error}") from None
 
 
 def targets(settings: Settings, own_forms: Forms) -> tuple[Target, ...]:
@@ -116,7 +105,7 @@ class Services:
             settings.audit_due_days, settings.audit_return_days, settings.audit_rate, settings.audit_outcomes
         )
         self.stores = stores
-        self.forms = forms(settings)
+        self.forms = configured_forms(settings.forms_dir)
         self.recording = Recording(stores, rules(settings), self.forms.current("log"))
         self.follow_ups = FollowUpRunner(stores, self.recording)
         self.members = Membership(stores, self.follow_ups)

@@ -1,14 +1,11 @@
-"""``cpd-bridge api`` and ``openapi``: the HTTP API, and its description."""
+"""``cpd-bridge api``: the HTTP API."""
 
 from __future__ import annotations
 
-import sys
-
-from bridge import tracing, wiring
+from bridge import tracing
 from bridge.commands.common import configured
 from bridge.runtime import run
-from bridge.serve import reference, serve
-from bridge.settings import load
+from bridge.serve import serve
 
 
 def api() -> None:
@@ -19,12 +16,3 @@ def api() -> None:
     settings = configured()
     tracing.start("cpd-bridge-api")
     run(serve(settings))
-
-
-def openapi() -> None:
-    """Print the OpenAPI 3.1 document of the API, with the forms and the public address that the settings name.
-
-    Example: cpd-bridge openapi > docs/openapi.json
-    """
-    settings = load()
-    sys.stdout.buffer.write(reference(wiring.forms(settings), settings.public_url))

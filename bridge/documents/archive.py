@@ -8,9 +8,10 @@ import unicodedata
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from stream_zip import ZIP_AUTO, AsyncMemberFile, async_stream_zip
+if TYPE_CHECKING:
+    from stream_zip import AsyncMemberFile
 
 T = TypeVar("T")
 
@@ -42,6 +43,8 @@ async def archive(members: AsyncGenerator[ArchiveFile], at: datetime) -> AsyncGe
 
     Closing this, as when a client has gone, closes the members and the content in hand.
     """
+    from stream_zip import ZIP_AUTO, async_stream_zip  # noqa: PLC0415 - with ciphers of its own, 0.1 s to load
+
     listed = _Source(members)
     sources: list[_Source[Any]] = [listed]
 

@@ -1,4 +1,6 @@
-"""``make bench``: the worker beside the floor, and what people wait for; ``python -m tests.benchmarks saves`` for one.
+"""``make bench``: what starting costs, the worker beside the floor, and what people wait for.
+
+``python -m tests.benchmarks saves`` measures one of them alone.
 
 Everything stays on the loopback and ends by itself; each figure has a store of its own, so that none meets what another
 left. ``BENCH_STATEMENTS`` is the length of the backlog (20,000), ``BENCH_MONGO_URL`` a MongoDB to use instead of the
@@ -21,6 +23,7 @@ from tests.benchmarks.latency import latency
 from tests.benchmarks.measured import WORKER, Backlog, Figures, work_off
 from tests.benchmarks.pages import pages
 from tests.benchmarks.saves import saves
+from tests.benchmarks.starts import COMMANDS, command_cpu, ready_cpu
 from tests.benchmarks.world import world
 
 TOTAL = int(os.environ.get("BENCH_STATEMENTS", "20000"))
@@ -95,7 +98,17 @@ async def portal(amqp_url: str, directory: Path) -> None:
         _say(f"{number} entries in the current period, p50 ({limit} at most): {summary}")
 
 
+async def starts(amqp_url: str, directory: Path) -> None:
+    """Print the CPU seconds that commands take, and that ``api`` and ``worker`` take until they are ready."""
+    for arguments in COMMANDS:
+        _say(f"cpd-bridge {arguments[0]}: {command_cpu(arguments, directory):.2f} s of CPU (0.6 at most)")
+    async with world(amqp_url, directory, "starts", 1) as bench:
+        for command in ("api", "worker"):
+            _say(f"cpd-bridge {command} until ready: {await ready_cpu(bench, command):.2f} s of CPU (3 at most)")
+
+
 PARTS: Mapping[str, Callable[[str, Path], Awaitable[None]]] = {
+    "starts": starts,
     "floor": floor,
     "latency": to_readable,
     "saves": people,

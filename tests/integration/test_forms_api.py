@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import schemas.forms
-from bridge import wiring
+from bridge.domain.record.forms import configured_forms
 from bridge.errors import SettingsError
 from bridge.settings import Settings
 from tests.support.journey import journey
@@ -113,19 +113,19 @@ async def test_an_entry_is_judged_by_its_own_version(settings: Settings, tmp_pat
         assert (await browser.get("/v1/forms/log"))["version"] == "2"
 
 
-def test_every_fault_of_a_bodys_forms_is_named_at_start(settings: Settings, tmp_path: Path) -> None:
+def test_every_fault_of_a_bodys_forms_is_named_at_start(tmp_path: Path) -> None:
     """A wrong file, a missing form, a field that rules need, and a name that is taken all stop the start, at once."""
     wrong = own("log", date=None, version=field("version"))
     forms = written(tmp_path / "forms", wrong, {**own("log", "2"), "title": ""})
     (forms / "plan-1.json").write_text("{", encoding="utf-8")
     with pytest.raises(SettingsError) as refusal:
-        wiring.forms(settings.model_copy(update={"forms_dir": forms}))
+        configured_forms(forms)
     for fault in ("BRIDGE_FORMS_DIR", "log-2.json is not a form", "plan-1.json is not JSON"):
         assert fault in str(refusal.value)
     written(forms, own("log", "2"))
     (forms / "plan-1.json").unlink()
     with pytest.raises(SettingsError) as refusal:
-        wiring.forms(settings.model_copy(update={"forms_dir": forms}))
+        configured_forms(forms)
     for fault in ("no plan form", "needs a field date of type date", "version is taken"):
         assert fault in str(refusal.value)
 

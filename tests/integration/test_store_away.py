@@ -21,10 +21,11 @@ from pydantic import SecretStr
 import bridge.store
 from bridge import wiring
 from bridge.api.app import create_app
+from bridge.api.resources import resources
 from bridge.domain.lrs.search import StatementQuery
 from bridge.errors import Unavailable
 from bridge.metrics import exposition
-from bridge.serve import parts, resources
+from bridge.serve import parts
 from bridge.settings import Settings
 from bridge.store.access.access_log import AccessLog
 from bridge.store.database import Database, Session

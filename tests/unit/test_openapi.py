@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from bridge.api.app import pattern
+from bridge.api.resources import reference
 from bridge.domain.record.forms import STANDARD
-from bridge.serve import reference
 
 DOCUMENT_FILE = Path(__file__).parents[2] / "docs" / "openapi.json"
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from bridge.errors import NotFound
+from bridge.errors import NotFound, SettingsError
 from bridge.texts import Text, TextByLanguage
-from schemas.forms import DEFAULT_LOG_TYPE, FORMS
+from schemas.forms import DEFAULT_LOG_TYPE, FORMS, load_all
 from schemas.languages import LANGUAGES
 
 CORE: Mapping[str, Mapping[str, str]] = {
@@ -193,6 +194,16 @@ def _form(data: Mapping[str, Any]) -> Form:
 
 STANDARD = Forms(FORMS)
 """The forms that come with the service."""
+
+
+def configured_forms(directory: Path | None) -> Forms:
+    """The forms of a body's own directory, or the standard ones; raises ``SettingsError`` with every fault."""
+    if directory is None:
+        return STANDARD
+    try:
+        return Forms(load_all(directory))
+    except ValueError as error:
+        raise SettingsError(f"These settings are wrong:\n  BRIDGE_FORMS_DIR: {error}") from None
 
 
 def form(name: str, version: str) -> Form:
