@@ -18,9 +18,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import UTC
 from itertools import zip_longest
-from typing import Any
 
 import orjson
 import structlog
@@ -29,16 +27,13 @@ from bridge.broker.connection import connection
 from bridge.broker.locks import acquire
 from bridge.broker.publisher import Outgoing, Publisher, open_publisher
 from bridge.broker.topology import Topology
-from bridge.domain.events import OutboxEvent
+from bridge.domain.events import EVENT_MEDIA_TYPE, OutboxEvent, cloud_event
 from bridge.metrics import EVENTS
 from bridge.settings import Settings
 from bridge.store.statements.ledger import Outbox
 from consumers.consumer import Consumer, watch_connection
 
 log = structlog.get_logger(__name__)
-
-MEDIA_TYPE = "application/cloudevents+json"
-"""CloudEvents 1.0, JSON format, structured content mode."""
 
 AT_ONCE = 200
 """Events read, and removed, together."""
@@ -107,7 +102,7 @@ class EventPublisher(Consumer):
             row["type"],
             body,
             message_id=row["_id"],
-            content_type=MEDIA_TYPE,
+            content_type=EVENT_MEDIA_TYPE,
             traceparent=row.get("traceparent"),
         )
 
@@ -124,17 +119,3 @@ def rounds(rows: Iterable[OutboxEvent]) -> Iterable[list[OutboxEvent]]:
     for row in rows:
         members[row["member_id"]].append(row)
     return ([row for row in together if row is not None] for together in zip_longest(*members.values()))
-
-
-def cloud_event(row: OutboxEvent, source: str) -> dict[str, Any]:
-    """Make the CloudEvent of an outbox row, as ``schemas/messages/event.json`` describes it."""
-    return {
-        "specversion": "1.0",
-        "id": row["_id"],
-        "source": source,
-        "type": row["type"],
-        "subject": row["member_id"],
-        "time": row["at"].astimezone(UTC).isoformat().replace("+00:00", "Z"),
-        "datacontenttype": "application/json",
-        "data": row["data"],
-    }

@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeVar
 from weakref import WeakValueDictionary
 
 from bridge import tracing
-from bridge.domain.events import EventData, event
+from bridge.domain.events import D, EventType, event
 from bridge.domain.members.members import AuditYear, FreezeMark, StoredMember
 from bridge.domain.operations.idempotency import IdempotentAnswer
 from bridge.domain.record.entries import StoredEntry
@@ -113,7 +113,7 @@ class UnitOfWork:
             await self.plan.raise_versions()
             await self.stores.follow_ups.add(self.member_id, self.at, self.session, refile=True)
 
-    async def announce(self, kind: str, key: str, data: EventData) -> None:
+    async def announce(self, kind: EventType[D], key: str, data: D) -> None:
         """Write the event of the change; ``key`` makes the event's id, ``data`` holds ids, states and dates."""
         place = (self.member["acts"], next(self._events))
         row = event(kind, key, self.member_id, place, self.at, data, tracing.current())

@@ -23,11 +23,12 @@ from pymongo.read_concern import ReadConcern
 from bridge import wiring
 from bridge.broker.connection import connection
 from bridge.broker.publisher import Outgoing, Publisher, publisher
+from bridge.domain.events import EVENT_MEDIA_TYPE, cloud_event
 from bridge.domain.statements.ledger import arrival
 from bridge.runtime import run
 from bridge.serve import stop_signal
 from bridge.settings import Settings, load
-from consumers.events import AT_ONCE, MEDIA_TYPE, REST, SHORTEST, cloud_event
+from consumers.events import AT_ONCE, REST, SHORTEST
 from tests.support.statements import completed
 
 Document = dict[str, Any]
@@ -60,7 +61,9 @@ class Templates:
     def message(self, event: Document, exchange: str) -> Outgoing:
         """Return the message of an event."""
         body = {**self.body, "id": event["_id"], "subject": event["member_id"], "data": event["data"]}
-        return Outgoing(exchange, event["type"], orjson.dumps(body), message_id=event["_id"], content_type=MEDIA_TYPE)
+        return Outgoing(
+            exchange, event["type"], orjson.dumps(body), message_id=event["_id"], content_type=EVENT_MEDIA_TYPE
+        )
 
 
 async def templates(settings: Settings) -> Templates:

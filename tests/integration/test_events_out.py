@@ -16,17 +16,19 @@ from aio_pika.abc import AbstractIncomingMessage
 from jsonschema import Draft202012Validator
 
 from bridge import wiring
-from bridge.domain.events import OutboxEvent, event
+from bridge.domain.events import EVENT_MEDIA_TYPE, EventType, OutboxEvent, event
 from bridge.domain.statements.ledger import arrival
 from bridge.settings import Settings
 from bridge.store.statements.ledger import Outbox
-from consumers.events import MEDIA_TYPE, EventPublisher
+from consumers.events import EventPublisher
 from schemas.messages import EVENT
 from tests.support.calls import calls
 from tests.support.journey import Journey
 from tests.support.proxy import proxy
 from tests.support.statements import completed, member
 from tests.support.storage import storage
+
+NUMBERED = EventType("log.completed", "An event whose place in the order shows.", dict[str, int], {"number": 1})
 
 
 class Listener:
@@ -79,9 +81,7 @@ async def relaying(settings: Settings, outbox: Outbox) -> AsyncGenerator[EventPu
 
 def row(member_id: str, number: int) -> OutboxEvent:
     """The member's event of this number."""
-    return event(
-        "log.completed", f"{member_id}:{number:04}", member_id, (number, 1), datetime.now(UTC), {"number": number}
-    )
+    return event(NUMBERED, f"{member_id}:{number:04}", member_id, (number, 1), datetime.now(UTC), {"number": number})
 
 
 async def add(bridge: Journey, rows: list[OutboxEvent]) -> None:
@@ -120,7 +120,11 @@ async def test_a_recorded_completion_is_told(bridge: Journey, listener: Listener
         await bridge.send(statement)
     Draft202012Validator(EVENT).validate(event)  # pyright: ignore[reportUnknownMemberType] - its stub leaves a type open
     (message,) = listener.messages
-    assert (message.routing_key, message.content_type, message.message_id) == ("log.drafted", MEDIA_TYPE, event["id"])
+    assert (message.routing_key, message.content_type, message.message_id) == (
+        "log.drafted",
+        EVENT_MEDIA_TYPE,
+        event["id"],
+    )
     assert (event["subject"], event["data"]["statement_id"]) == ("m-1", statement["id"])
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from bridge.domain.events import OutboxEvent, event
+from bridge.domain.events import EVENT_TYPES, EventType, OutboxEvent, cloud_event, event
 from bridge.domain.members.messages import schema
-from consumers.events import cloud_event, rounds
+from consumers.events import rounds
 from schemas.messages import EVENT, MEMBER
 from tests.support.statements import member
 
@@ -36,10 +36,13 @@ def test_the_feeds_schema_takes_what_the_feed_takes() -> None:
     assert validator(MEMBER).is_valid({"member_id": "m-1", "revision": 4})
 
 
+LOOSE = EventType("log.drafted", "An event of any data.", dict[str, Any], {})
+
+
 def row(number: int, member_id: str = "m-1", **data: Any) -> OutboxEvent:
     """An outbox row."""
     at = datetime(2026, 5, 4, 10, 0, 0, 123000, tzinfo=UTC)
-    return event("log.drafted", str(number), member_id, (number, 1), at, data)
+    return event(LOOSE, str(number), member_id, (number, 1), at, data)
 
 
 def test_an_event_fits_its_schema() -> None:
@@ -47,6 +50,14 @@ def test_an_event_fits_its_schema() -> None:
     event = cloud_event(row(1, entry_id="e-1", statement_id=None, states=["draft"]), "urn:cpd-bridge")
     validator(EVENT).validate(event)
     assert (event["time"], event["subject"]) == ("2026-05-04T10:00:00.123000Z", "m-1")
+
+
+def test_each_type_of_event_is_in_the_schema_with_an_example_that_fits() -> None:
+    """The list of the code and that of the schema are one, and no example has a text in it."""
+    assert [kind.name for kind in EVENT_TYPES] == EVENT["properties"]["type"]["enum"]
+    for kind in EVENT_TYPES:
+        example = event(kind, "1", "m-1", (1, 1), datetime.now(UTC), kind.example)
+        validator(EVENT).validate(cloud_event(example, "urn:cpd-bridge"))
 
 
 @pytest.mark.parametrize("text", ["two words", "a\nline", "x" * 301])

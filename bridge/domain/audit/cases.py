@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal, NotRequired, TypedDict
 
-from bridge.domain.events import EventData
+from bridge.domain.events import CaseData
 from bridge.domain.list_keys import SortKey, order_key
 from bridge.domain.members.members import AuditYear, StoredMember
 from bridge.domain.record.periods import MembershipYear
@@ -220,7 +220,7 @@ def ended(case: StoredCase, move: Move, outcome: str | None, by: str, at: dateti
     return {**changed, "state": after(case["state"], move).value}
 
 
-def event_data(case: StoredCase) -> EventData:
+def event_data(case: StoredCase) -> CaseData:
     """Return what an ``audit.…`` event tells of a case: ids, states and dates."""
     return {
         "case_id": case["_id"],

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Final, Literal
 
 from bridge.domain.audit.cases import Move, State
+from bridge.domain.events import AUDIT_RETURNED
 from bridge.errors import FieldError
 
 
@@ -42,7 +43,7 @@ EXTENSIONS: Final[Mapping[str, Literal["granted", "declined"]]] = {
     "decline_extension": "declined",
 }
 DATED: Final = frozenset({"return", "grant_extension"})
-ANNOUNCED: Final = {State.RETURNED: "audit.returned"}
+ANNOUNCED: Final = {State.RETURNED: AUDIT_RETURNED}
 """Every other end of a submission is ``audit.closed``; the event's ``state`` says which."""
 
 

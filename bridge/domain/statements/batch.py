@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bridge.domain.changes import Changes
-from bridge.domain.events import EventData, OutboxEvent, event
+from bridge.domain.events import LOG_DRAFTED, LOG_WITHDRAWN, D, DraftData, EntryData, EventType, OutboxEvent, event
 from bridge.domain.members.members import FreezeMark, StoredMember
 from bridge.domain.record import entries
 from bridge.domain.record.entries import StoredEntry, statements_of
@@ -169,8 +169,8 @@ class Batch:
         )
         self.entries.put(draft)
         self._holders |= {(member_id, key): draft["_id"] for key in completion.merge_keys}
-        data: EventData = {"entry_id": draft["_id"], "statement_id": arrival.statement_id}
-        self._announce("log.drafted", member_id, arrival.received_at, data, arrival.traceparent)
+        data: DraftData = {"entry_id": draft["_id"], "statement_id": arrival.statement_id}
+        self._announce(LOG_DRAFTED, member_id, arrival.received_at, data, arrival.traceparent)
         return Outcome(Disposition.RECORDED, entry_id=draft["_id"], member_id=member_id)
 
     def _join(self, arrival: Arrival, completion: Completion, holder: StoredEntry) -> Outcome:
@@ -202,7 +202,8 @@ class Batch:
             for key in entry.get("merge_keys", ()):
                 self._holders.pop((entry["member_id"], key), None)
             self._withdraw_row(row["_id"])
-            self._announce("log.withdrawn", entry["member_id"], at, {"entry_id": entry["_id"]})
+            data: EntryData = {"entry_id": entry["_id"]}
+            self._announce(LOG_WITHDRAWN, entry["member_id"], at, data)
         else:
             self.entries.put(entries.flagged(entry, row["_id"]))
 
@@ -217,7 +218,7 @@ class Batch:
         return self.touched.setdefault(member_id, Touch())
 
     def _announce(
-        self, kind: str, member_id: str, at: datetime, data: EventData, traceparent: str | None = None
+        self, kind: EventType[D], member_id: str, at: datetime, data: D, traceparent: str | None = None
     ) -> None:
         touch = self._touch(member_id)
         touch.events += 1

@@ -10,6 +10,7 @@ from bridge.domain.audit import cases as rules
 from bridge.domain.audit.cases import AWAITED, Move, State, StoredCase, StoredDeclaration, StoredExtension
 from bridge.domain.audit.declarations import MemberCase, accept_declarations, case_for_member
 from bridge.domain.audit.snapshots import ReadinessReport, StoredSubmission
+from bridge.domain.events import AUDIT_SUBMITTED
 from bridge.errors import Conflict, FieldError, NotFound, NotSelected, ValidationFailed
 from bridge.services.audit.submissions import AuditSubmissions
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
@@ -118,7 +119,7 @@ class MemberAudit:
         receipt = submission["_id"]
         submitted = rules.submitted(case, receipt, declared, unit.at)
         await self._stores.cases.save(case, submitted, unit.session)
-        await unit.announce("audit.submitted", receipt, rules.event_data(submitted))
+        await unit.announce(AUDIT_SUBMITTED, receipt, rules.event_data(submitted))
         return submission
 
     async def _receipt(self, case: StoredCase, session: Session) -> StoredSubmission:

@@ -10,6 +10,7 @@ from bridge.domain.audit import cases as rules
 from bridge.domain.audit.cases import AWAITED, READABLE, State, StoredCase, StoredExtension
 from bridge.domain.audit.decisions import ANNOUNCED, EXTENSIONS, MOVES, AuditRules, Decision, errors_in
 from bridge.domain.audit.snapshots import StoredSubmission
+from bridge.domain.events import AUDIT_CLOSED
 from bridge.domain.privacy.access import Reader, Right
 from bridge.domain.record.files import EvidenceFile
 from bridge.errors import Conflict, FieldError, NotFound, ValidationFailed
@@ -140,7 +141,7 @@ class Register:
             moved["feedback"] = decision.feedback
         saved = await self._stores.cases.save(case, moved, unit.session)
         key = f"{saved['_id']}:{saved['version']}"
-        await unit.announce(ANNOUNCED.get(state, "audit.closed"), key, rules.event_data(saved))
+        await unit.announce(ANNOUNCED.get(state, AUDIT_CLOSED), key, rules.event_data(saved))
         return saved
 
     async def _decide_extension(self, unit: UnitOfWork, case: StoredCase, decision: Decision, by: str) -> StoredCase:

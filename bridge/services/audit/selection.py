@@ -12,6 +12,7 @@ from bridge.domain.audit import sampling
 from bridge.domain.audit.cases import CaseDays, State, StoredCase
 from bridge.domain.audit.decisions import AuditRules
 from bridge.domain.audit.sampling import SampledMember, SampleRequest, StoredSample, Window
+from bridge.domain.events import AUDIT_SELECTED
 from bridge.domain.record.periods import MembershipYear
 from bridge.errors import Conflict, FieldError, NotFound, ValidationFailed
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork, claim_key
@@ -106,7 +107,7 @@ class AuditSelection:
         except AlreadySelected:
             raise Conflict("The member is in an audit case that goes on.") from None
         await unit.set_audit_years(rules.years_with(unit.member, case))
-        await unit.announce("audit.selected", case_id, rules.event_data(case))
+        await unit.announce(AUDIT_SELECTED, case_id, rules.event_data(case))
         return case
 
     async def _draw(self, sample_id: str, seed: str, request: SampleRequest, by: str) -> StoredSample:

@@ -13,7 +13,7 @@ from typing import Final
 
 from bridge.domain.audit import cases as rules
 from bridge.domain.audit.cases import AWAITED, REMIND_AT, StoredCase
-from bridge.domain.events import OutboxEvent, event
+from bridge.domain.events import AUDIT_DUE, PERIOD_ENDING, DueCaseData, OutboxEvent, PeriodEndData, event
 from bridge.domain.members.members import StoredMember
 from bridge.domain.record.periods import MembershipYear, calendar_of
 from bridge.services.statements.follow_ups import FollowUpRunner
@@ -21,7 +21,7 @@ from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.store.database import Session, now
 from bridge.store.stores import Stores
 
-TASK: Final = "period.ending"
+TASK: Final = PERIOD_ENDING.name
 LEASE: Final = timedelta(minutes=10)
 AT_ONCE: Final = 500
 MOST_DAYS: Final = 14
@@ -81,9 +81,8 @@ class Reminders:
             reminded: StoredCase = {**current, "reminded": rules.reminders_passed(due_date, self._today())}
             await self._stores.cases.save(current, reminded, unit.session)
             days_left = (due_date - self._today()).days
-            await unit.announce(
-                "audit.due", f"{case['_id']}:{due_date}:{days}", {**rules.event_data(current), "days": days_left}
-            )
+            data: DueCaseData = {**rules.event_data(current), "days": days_left}
+            await unit.announce(AUDIT_DUE, f"{case['_id']}:{due_date}:{days}", data)
             return True
 
         return await self._units.run(case["member_id"], work)
@@ -129,4 +128,5 @@ def _announced(member: StoredMember, period: MembershipYear) -> StoredMember:
 
 def _ending_event(member: StoredMember, period: MembershipYear) -> OutboxEvent:
     key, place = f"{member['_id']}:{period.id}", (member["acts"] + 1, 1)
-    return event(TASK, key, member["_id"], place, now(), {"period_id": period.id, "end": f"{period.end}"})
+    data: PeriodEndData = {"period_id": period.id, "end": f"{period.end}"}
+    return event(PERIOD_ENDING, key, member["_id"], place, now(), data)

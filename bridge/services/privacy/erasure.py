@@ -17,7 +17,7 @@ import structlog
 
 from bridge import tracing
 from bridge.domain.audit.cases import is_open
-from bridge.domain.events import EventData, event
+from bridge.domain.events import MEMBER_ERASED, ErasureData, event
 from bridge.domain.members.identifiers import id_key
 from bridge.domain.members.members import StoredMember
 from bridge.domain.privacy.erasures import ErasureHold, StoredErasure
@@ -198,9 +198,9 @@ class MemberErasure:
             erased_row: StoredErasure = {**row, "state": "erased", "erased_at": at}
             erased_row.pop("member_id", None)
             await self._ledger.put(erased_row, session)
-            data: EventData = {"erased_at": at.isoformat()}
+            data: ErasureData = {"erased_at": at.isoformat()}
             # The member's own count is gone with the member, and so are all other events.
-            outbox_row = event("member.erased", row["_id"], member_id, (0, 0), at, data, tracing.current())
+            outbox_row = event(MEMBER_ERASED, row["_id"], member_id, (0, 0), at, data, tracing.current())
             await self._stores.outbox.add([outbox_row], session)
             return erased_row
 

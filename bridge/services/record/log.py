@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from bridge.domain.events import EventData
+from bridge.domain.events import LOG_COMPLETED, CompletedEntryData
 from bridge.domain.list_keys import query_terms
 from bridge.domain.record import entries
 from bridge.domain.record.entries import Source, StoredEntry
@@ -199,5 +199,5 @@ class Log:
 
 async def _announce_completed(unit: UnitOfWork, before: StoredEntry | None, after: StoredEntry) -> None:
     if after["complete"] and not (before and before["complete"]):
-        data: EventData = {"entry_id": after["_id"], "date": after.get("date")}
-        await unit.announce("log.completed", f"{after['_id']}:{after['version']}", data)
+        data: CompletedEntryData = {"entry_id": after["_id"], "date": after.get("date")}
+        await unit.announce(LOG_COMPLETED, f"{after['_id']}:{after['version']}", data)
