@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
 
 from bridge.broker.dead_letter_queue import DeadLetterQueue
-from bridge.broker.topology import Topology
+from bridge.broker.topology import configured_topology as topology
 from bridge.clients.clamd import Scanner
 from bridge.documents.notice import first_page
 from bridge.documents.rendering import Bounds, Renderer
@@ -82,14 +82,6 @@ def targets(settings: Settings, own_forms: Forms) -> tuple[Target, ...]:
         return targets_from(load_targets(settings.targets_file), own_forms)
     except ValueError as error:
         raise SettingsError(f"These settings are wrong:\n  BRIDGE_TARGETS_FILE: {error}") from None
-
-
-def topology(settings: Settings) -> Topology:
-    """Return the broker's names."""
-    mails = settings.smtp_url is not None
-    return Topology(
-        settings.amqp_namespace, settings.verbs, mails, settings.completions_queue, declares=settings.amqp_declare
-    )
 
 
 class Services:

@@ -10,10 +10,12 @@ from typing import Any
 
 from aiohttp import web
 
-from bridge.api import pages
+from bridge.api import asyncapi, pages
 from bridge.api.http import auth, docs, health, middleware, openapi
 from bridge.api.http.context import SETTINGS
+from bridge.api.http.openapi import Document
 from bridge.api.http.routing import Routes, serve
+from bridge.broker.topology import configured_topology
 from bridge.settings import Settings
 
 
@@ -30,7 +32,8 @@ class Parts:
 
 def everything(parts: Parts) -> list[Routes]:
     """The resources with the service's own pages, in the order of the reference."""
-    return [*parts.resources, health.health_routes(parts.pings), openapi.routes, docs.routes, pages.routes]
+    own = (health.health_routes(parts.pings), openapi.routes, asyncapi.routes, docs.routes, pages.routes)
+    return [*parts.resources, *own]
 
 
 def pattern(path: str, paths: Iterable[str]) -> str:
@@ -68,7 +71,8 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
     app[middleware.DRESS] = middleware.Dress(settings.public_url, settings.cors_origins)
     app[auth.GATE] = auth.gate(settings, auth.configured(settings))
     app[openapi.DOCUMENT] = cache(partial(openapi.document, resources, settings.public_url))
-    app[docs.PAGE] = cache(lambda: docs.docs_page_of(app[openapi.DOCUMENT]()))
+    app[asyncapi.MESSAGES] = cache(lambda: Document.of(asyncapi.describe(configured_topology(settings))))
+    app[docs.PAGE] = cache(lambda: docs.docs_page_of(app[openapi.DOCUMENT](), app[asyncapi.MESSAGES]()))
     for key, service in parts.services.items():
         app[key] = service
     table = [route for resource in resources for route in resource.table()]

@@ -13,22 +13,12 @@ from bridge.api.http.service_keys import MEMBERS
 from bridge.domain.members.members import StoredMember
 from bridge.domain.members.messages import MEMBER_ID, LeaveIn, MemberIn, PeriodIn, is_member_id
 from bridge.errors import Conflict, FieldError, ValidationFailed
+from schemas.messages import EXAMPLES
 
 routes = Routes("Members", "Fed by the membership system.")
 
-EXAMPLE: Schema = {
-    "name": "Sam Example",
-    "email": "sam@example.org",
-    "registered": True,
-    "registered_since": "2021-06-01",
-    "renewal_date": "2026-04-01",
-    "identifiers": [
-        {"account": {"homePage": "https://learning.example.org", "name": "1001"}},
-        {"mbox": "mailto:sam@example.org"},
-    ],
-    "language": "cy",
-    "leave": [{"from": "2026-09-01", "to": "2027-02-28"}],
-}
+_FEED_FIELDS = ("member_id", "revision")
+EXAMPLE: Schema = {name: value for name, value in EXAMPLES["member.upserted"].items() if name not in _FEED_FIELDS}
 
 
 class Member(BaseModel):

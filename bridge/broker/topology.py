@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from aio_pika import ExchangeType
-from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractQueue
+from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import ChannelNotFoundEntity
 
 from bridge.errors import Unavailable
+from bridge.settings import Settings
 from schemas.xapi import verb_name
 
 DELIVERY_LIMIT = 10_000
@@ -23,6 +24,28 @@ MESSAGE_BYTES = 16 * 2**20
 
 SHORT_STRING = 255
 """Bytes of a short string, as properties and routing keys are (AMQP 0-9-1 §4.2.5.3)."""
+
+
+MEMBER_KEYS = ("member.upserted", "member.left")
+"""Routing keys of the member feed."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoundQueue:
+    """A queue of ours, the exchange and routing keys that it is bound to, and the exchange its dead letters go to."""
+
+    name: str
+    exchange: str
+    keys: tuple[str, ...]
+    dead_letters: str | None = None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What it is declared with."""
+        arguments: dict[str, Any] = {"x-queue-type": "quorum"}
+        if self.dead_letters is not None:
+            arguments |= {"x-dead-letter-exchange": self.dead_letters, "x-delivery-limit": DELIVERY_LIMIT}
+        return arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,55 +103,59 @@ class Topology:
         """Routing keys of the statements that are wanted."""
         return [routing_key(verb) for verb in self.verbs]
 
+    @property
+    def exchanges(self) -> tuple[tuple[str, ExchangeType], ...]:
+        """Every exchange, all durable, with its type."""
+        topics = ((name, ExchangeType.TOPIC) for name in (self.statements, self.membership, self.events))
+        return (*topics, (self.dead_letters, ExchangeType.FANOUT))
+
+    @property
+    def queues(self) -> tuple[BoundQueue, ...]:
+        """Every queue of ours, all durable; that of the notices only where somebody takes from it."""
+        notices = BoundQueue(self.notices, self.events, ("audit.*",), self.dead_letters)
+        return (
+            BoundQueue(self.dead_queue, self.dead_letters, (self.dead_queue,)),
+            BoundQueue(self.completions, self.statements, tuple(self.statement_keys), self.dead_letters),
+            BoundQueue(self.members, self.membership, MEMBER_KEYS, self.dead_letters),
+            *([notices] if self.mails else []),
+        )
+
     async def declare(self, channel: AbstractChannel) -> None:
         """Declare everything; repeating it changes nothing. Raises ``Unavailable`` for what should be there already."""
         if not self.declares:
             await self._look_for_all(channel)
             return
-        statements, membership, dead, events = [
-            await self._exchange(channel, name, kind)
-            for name, kind in (
-                (self.statements, ExchangeType.TOPIC),
-                (self.membership, ExchangeType.TOPIC),
-                (self.dead_letters, ExchangeType.FANOUT),
-                (self.events, ExchangeType.TOPIC),
-            )
-        ]
-        await (await self._queue(channel, self.dead_queue)).bind(dead)
-        completions = await self._queue(channel, self.completions, dead)
-        for key in self.statement_keys:
-            await completions.bind(statements, key)
-        members = await self._queue(channel, self.members, dead)
-        for key in ("member.upserted", "member.left"):
-            await members.bind(membership, key)
-        if self.mails:
-            await (await self._queue(channel, self.notices, dead)).bind(events, "audit.*")
+        for name, kind in self.exchanges:
+            await channel.declare_exchange(name, kind, durable=True)
+        for queue in self.queues:
+            declared = await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
+            for key in queue.keys:
+                await declared.bind(queue.exchange, key)
 
     async def _look_for_all(self, channel: AbstractChannel) -> None:
         """Passive declarations need no right at all, and fail when the name is unknown."""
         try:
-            for name in (self.statements, self.membership, self.dead_letters, self.events):
+            for name, _ in self.exchanges:
                 await channel.declare_exchange(name, passive=True)
-            for name in (self.completions, self.dead_queue, self.members, *([self.notices] if self.mails else ())):
-                await channel.declare_queue(name, passive=True)
+            for queue in self.queues:
+                await channel.declare_queue(queue.name, passive=True)
         except ChannelNotFoundEntity as error:
             raise Unavailable("An exchange or queue is missing: import deploy/rabbitmq/definitions.json.") from error
-
-    async def _exchange(self, channel: AbstractChannel, name: str, kind: ExchangeType) -> AbstractExchange:
-        return await channel.declare_exchange(name, kind, durable=True)
-
-    async def _queue(self, channel: AbstractChannel, name: str, dead: AbstractExchange | None = None) -> AbstractQueue:
-        arguments: dict[str, Any] = {"x-queue-type": "quorum"}
-        if dead is not None:
-            arguments |= {"x-dead-letter-exchange": dead.name, "x-delivery-limit": DELIVERY_LIMIT}
-        return await channel.declare_queue(name, durable=True, arguments=arguments)
 
     async def delete(self, channel: AbstractChannel) -> None:
         """Delete everything, with what is in it; for tests that share a broker."""
         for queue in (self.completions, self.dead_queue, self.members, self.notices):
             await channel.queue_delete(queue)
-        for exchange in (self.statements, self.dead_letters, self.membership, self.events):
+        for exchange, _ in self.exchanges:
             await channel.exchange_delete(exchange)
+
+
+def configured_topology(settings: Settings) -> Topology:
+    """Return the names that the settings give."""
+    mails = settings.smtp_url is not None
+    return Topology(
+        settings.amqp_namespace, settings.verbs, mails, settings.completions_queue, declares=settings.amqp_declare
+    )
 
 
 def routing_key(verb: str) -> str:

@@ -19,3 +19,6 @@ EVENT = _read("event.json")
 
 MEMBER = _read("member.json")
 """JSON Schema of the bodies on ``membership``, by routing key under ``$defs``."""
+
+EXAMPLES = _read("examples.json")
+"""Routing key → a body that the service takes; a test sends each."""

@@ -96,7 +96,7 @@ MATRIX: dict[str, Row] = {
     **rows((MEMBER, *STAFF), "nothing", "GET /v1/forms/{form}"),
     **rows(
         (), "public",
-        "GET /health/live", "GET /health/ready", "GET /metrics", "GET /openapi.json", "GET /docs",
+        "GET /health/live", "GET /health/ready", "GET /metrics", "GET /openapi.json", "GET /asyncapi.json", "GET /docs",
         "GET /docs/{file}", "GET /problems/{slug}", "GET /ops", "GET /ops/", "GET /ops/{file}",
     ),
 }  # fmt: skip

@@ -13,10 +13,12 @@ from typing import Any
 import orjson
 import pytest
 from aio_pika.abc import AbstractIncomingMessage
-from jsonschema import Draft202012Validator
+from jsonschema import Draft7Validator, Draft202012Validator
 
 from bridge import wiring
+from bridge.api.asyncapi import describe
 from bridge.domain.events import EVENT_MEDIA_TYPE, EventType, OutboxEvent, event
+from bridge.domain.members.messages import MemberUpserted
 from bridge.domain.statements.ledger import arrival
 from bridge.settings import Settings
 from bridge.store.statements.ledger import Outbox
@@ -255,3 +257,38 @@ async def test_the_api_writes_while_the_broker_is_absent(settings: Settings) -> 
             assert (await call("PUT", "/v1/members/m-1", member(registered=False)))[0] == 200
         lag = await services.stores.outbox.lag()
     assert (lag.count, 0 <= lag.age < 60) == (1, True)
+
+
+async def test_what_the_asyncapi_document_says_goes_over_the_broker(bridge: Journey, listener: Listener) -> None:
+    """Its examples of statements are taken as they stand; the events and the dead letter that follow fit it."""
+    components = describe(bridge.topology)["components"]
+    messages = components["messages"]
+    (upserted,) = messages["member.upserted"]["examples"]
+    await bridge.services.members.apply(MemberUpserted.model_validate(upserted["payload"]))
+    async with relaying(bridge.settings, bridge.services.stores.outbox):
+        for name, outcomes in (
+            ("statement", ["recorded"]),
+            ("voiding", ["withdrawn"]),
+            ("statements", 2 * ["duplicate"]),
+        ):
+            (example,) = messages[name]["examples"]
+            (settled,) = await bridge.settled(await bridge.publish([example["payload"]], key=example["name"]))
+            assert [outcome.disposition for outcome in settled] == outcomes
+        events = await listener.until(lambda events: len(events) >= 2)
+    assert [told["type"] for told in events] == ["log.drafted", "log.withdrawn"]
+    for told in events:
+        message = messages[told["type"]]
+        validate({**message["payload"], "components": components}, told)
+        assert told["data"].keys() == message["examples"][0]["payload"]["data"].keys()
+    (example,) = messages["deadLetter"]["examples"]
+    await bridge.settled(await bridge.publish([example["payload"]]))
+    (letter,) = await bridge.dead_letters()
+    validate(messages["deadLetter"]["headers"], dict(letter.headers))
+    assert orjson.loads(letter.body) == example["payload"]
+    for name in ("x-reason", "x-detail"):
+        assert letter.headers[name] == example["headers"][name]
+
+
+def validate(schema: dict[str, Any], instance: Any) -> None:
+    """Raise for what does not fit."""
+    Draft7Validator(schema).validate(instance)  # pyright: ignore[reportUnknownMemberType] - its stub leaves a type open

@@ -12,6 +12,7 @@ import orjson
 import pytest
 from prometheus_client import REGISTRY
 
+from bridge.api.asyncapi import describe
 from bridge.broker.publisher import Outgoing, Publisher
 from bridge.domain.members.members import StoredMember
 from bridge.domain.members.messages import MemberLeft, MemberUpserted
@@ -283,3 +284,15 @@ async def test_a_queue_that_was_deleted_is_declared_again(
 async def _exists(bridge: Journey) -> bool:
     backlogs, _ = await bridge.services.operations.backlogs()
     return next(backlog.consumers for backlog in backlogs if backlog.name == "members") == 1
+
+
+async def test_each_example_of_the_asyncapi_document_is_taken(bridge: Journey, feed: Feed) -> None:
+    """What ``/docs`` shows as a message of the feed is what the feed takes, sent as it stands there."""
+    described = describe(bridge.topology)["components"]["messages"]
+    for name, state in (("member.upserted", False), ("member.left", True)):
+        (example,) = described[name]["examples"]
+        await feed.send(example["payload"], key=example["name"])
+        stored = await feed.member(example["payload"]["member_id"])
+        assert stored is not None
+        assert (stored["left_at"] is not None) is state
+    assert await bridge.dead_letters() == []

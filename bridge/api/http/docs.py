@@ -26,9 +26,9 @@ FILES: Final = files_of(Path(__file__).parents[1] / "pages" / "docs")
 PAGE: Final = web.AppKey[Callable[[], PageFile]]("docs")
 
 
-def docs_page_of(document: openapi.Document) -> PageFile:
-    """Make the page of the document that the service gives."""
-    return _page(reference(orjson.loads(document.content)))
+def docs_page_of(document: openapi.Document, messages: openapi.Document) -> PageFile:
+    """Make the page of the documents that the service gives: of the HTTP API, and of the messages."""
+    return _page(reference(orjson.loads(document.content), orjson.loads(messages.content)))
 
 
 def _page(text: str) -> PageFile:

@@ -68,10 +68,23 @@ _PATTERNS: Final = {"member_id": MEMBER_ID}
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The document as it is served, with its entity tag."""
+    """A document as it is served, with its entity tag."""
 
     content: bytes
     tag: str
+
+    @classmethod
+    def of(cls, data: Json) -> Document:
+        """Make it of JSON data."""
+        content = orjson.dumps(data)
+        return cls(content, f'"{hashlib.sha256(content).hexdigest()[:16]}"')
+
+    def answer(self, call: Call) -> web.Response:
+        """Return the document, or 304 to who has it."""
+        headers = {"ETag": self.tag, "Cache-Control": "no-cache"}
+        if not_modified(call.request.headers.get("If-None-Match"), self.tag):
+            return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return web.Response(body=self.content, content_type="application/json", headers=headers)
 
 
 DOCUMENT: Final = web.AppKey[Callable[[], Document]]("document")
@@ -83,17 +96,12 @@ DOCUMENT: Final = web.AppKey[Callable[[], Document]]("document")
 )
 async def openapi_json(call: Call) -> web.Response:
     """The document; ``If-None-Match`` saves fetching it again."""
-    document = call.service(DOCUMENT)()
-    headers = {"ETag": document.tag, "Cache-Control": "no-cache"}
-    if not_modified(call.request.headers.get("If-None-Match"), document.tag):
-        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
-    return web.Response(body=document.content, content_type="application/json", headers=headers)
+    return call.service(DOCUMENT)().answer(call)
 
 
 def document(resources: Sequence[Routes], public_url: str | None) -> Document:
     """Make the document of ``resources``; raises ``ValueError`` when two routes share an operation id."""
-    content = orjson.dumps(describe(resources, public_url))
-    return Document(content, f'"{hashlib.sha256(content).hexdigest()[:16]}"')
+    return Document.of(describe(resources, public_url))
 
 
 def describe(resources: Sequence[Routes], public_url: str | None = None) -> Json:
@@ -132,8 +140,9 @@ def describe(resources: Sequence[Routes], public_url: str | None = None) -> Json
 
 
 def _kinds() -> list[type[BridgeError]]:
-    """The kinds of problem with a slug of their own, by slug: whatever was imported first, the document is the same."""
-    return sorted((kind for kind in problems.kinds() if "slug" in vars(kind)), key=lambda kind: kind.slug)
+    """The kinds of problem that a call may be answered with, by slug; those that only commands meet are elsewhere."""
+    own = (kind for kind in problems.kinds() if "slug" in vars(kind) and kind.__module__ == BridgeError.__module__)
+    return sorted(own, key=lambda kind: kind.slug)
 
 
 def _check_operation_ids(table: Iterable[Route]) -> None:

@@ -1,4 +1,4 @@
-"""The API reference as a page for people: HTML made of the OpenAPI document, without a script.
+"""The API reference as a page for people: HTML made of the OpenAPI and AsyncAPI documents, without a script.
 
 Headings, lists and tables only, so that a keyboard, a screen reader and the browser's own search are all it takes.
 """
@@ -45,21 +45,22 @@ def page(title: str, body: str, up: str = "") -> str:
     return _PAGE.format(title=escape(title), body=body, up=up)
 
 
-def reference(document: Json) -> str:
-    """The page that tells what an OpenAPI 3.1 document of this service does."""
+def reference(document: Json, messages: Json) -> str:
+    """The page that tells what is in an OpenAPI 3.1 and in an AsyncAPI 3.0 document of this service."""
     groups = {tag["name"]: (tag, _operations(document, tag["name"])) for tag in document["tags"]}
     info, models = document["info"], document["components"]["schemas"]
     start = (
         f"<header><h1>{escape(info['title'])} <span>API {escape(info['version'])}</span></h1></header>"
-        f'<div class="sides"><nav aria-label="Contents">{_contents(groups, models)}</nav><main id="main" tabindex="-1">'
-        f"<p>{_text(info['summary'])} The same as data: <a href='openapi.json'>OpenAPI 3.1</a>.</p>"
+        f'<div class="sides"><nav aria-label="Contents">{_contents(groups, messages, models)}</nav>'
+        f'<main id="main" tabindex="-1">'
+        f"<p>{_text(info['summary'])} The same as data: <a href='openapi.json'>OpenAPI 3.1</a>, and the messages over "
+        "RabbitMQ as <a href='asyncapi.json'>AsyncAPI 3.0</a>.</p>"
         "<p>Send a token as <code>Authorization: Bearer …</code>; each operation names the roles that may call it.</p>"
     )
     sections = "".join(_group(tag, operations, document) for tag, operations in groups.values())
     shapes = "".join(_model(name, models[name]) for name in sorted(models))
-    return page(
-        f"{info['title']} API", f'{start}{sections}<section><h2 id="models">Models</h2>{shapes}</section></main></div>'
-    )
+    models_section = f'<section><h2 id="models">Models</h2>{shapes}</section>'
+    return page(f"{info['title']} API", f"{start}{sections}{_messages(messages)}{models_section}</main></div>")
 
 
 def _operations(document: Json, tag: str) -> list[tuple[str, str, Json]]:
@@ -71,7 +72,7 @@ def _operations(document: Json, tag: str) -> list[tuple[str, str, Json]]:
     ]
 
 
-def _contents(groups: Mapping[str, tuple[Json, Sequence[tuple[str, str, Json]]]], models: Json) -> str:
+def _contents(groups: Mapping[str, tuple[Json, Sequence[tuple[str, str, Json]]]], messages: Json, models: Json) -> str:
     def link(name: str, text: str) -> str:
         return f'<li><a href="#{escape(name)}">{escape(text)}</a></li>'
 
@@ -82,6 +83,8 @@ def _contents(groups: Mapping[str, tuple[Json, Sequence[tuple[str, str, Json]]]]
         fold(name, [link(o["operationId"], o["summary"]) for *_, o in operations])
         for name, (_, operations) in groups.items()
     ]
+    each = messages["components"]["messages"].items()
+    folds.append(fold("Messages", [link(f"message-{name}", message["title"]) for name, message in each]))
     return "".join([*folds, fold("Models", [link(f"model-{name}", name) for name in sorted(models)])])
 
 
@@ -123,8 +126,11 @@ def _body(operation: Json) -> str:
 def _example(media: Json) -> str:
     if "example" not in media:
         return ""
-    example = orjson.dumps(media["example"], option=orjson.OPT_INDENT_2).decode()
-    return f'<p class="quiet">For example:</p><pre>{escape(example)}</pre>'
+    return f'<p class="quiet">For example:</p>{_json(media["example"])}'
+
+
+def _json(value: Any) -> str:
+    return f"<pre>{escape(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())}</pre>"
 
 
 def _responses(operation: Json, document: Json) -> str:
@@ -142,18 +148,67 @@ def _kinds(content: Json) -> Iterable[str]:
         yield _type(media.get("schema", {})) if is_json else f"<code>{escape(kind)}</code>"
 
 
+def _messages(document: Json) -> str:
+    """What goes over RabbitMQ: where to send to and to take from, and each message."""
+    operations = "".join(_channel(operation, document) for operation in document["operations"].values())
+    each = "".join(_message(name, message) for name, message in document["components"]["messages"].items())
+    text = f"<p>{_text(document['info']['description'])}</p>"
+    return f'<section><h2 id="messages">Messages</h2>{text}{operations}{_queues(document)}{each}</section>'
+
+
+def _channel(operation: Json, document: Json) -> str:
+    channel = _resolved(operation["channel"], document)
+    exchange = channel["bindings"]["amqp"]["exchange"]
+    way = f"{exchange['type']} exchange <code>{escape(exchange['name'])}</code>"
+    rows = [
+        (f"<code>{escape(name)}</code>", ", ".join(map(_value, parameter["enum"])))
+        for name, parameter in channel["parameters"].items()
+    ]
+    links = ", ".join(f'<a href="#message-{name}">{name}</a>' for name in channel["messages"])
+    return (
+        f'<article class="card"><h3>{escape(operation["title"])}</h3>'
+        f'<p class="call"><b class="get">{operation["action"]}</b> <code>{escape(channel["address"])}</code> {way}</p>'
+        f"<p>{_text(channel['description'])} {_text(operation['description'])}</p>"
+        f"{_table('In the routing key', ('Name', 'One of'), rows)}<h4>Messages</h4><p>{links}</p></article>"
+    )
+
+
+def _queues(document: Json) -> str:
+    channels = [channel for channel in document["channels"].values() if "x-arguments" in channel]
+    rows = [
+        (f"<code>{escape(channel['address'])}</code>", _text(channel["description"]), _value(channel["x-arguments"]))
+        for channel in channels
+    ]
+    return f'<article class="card"><h3>Queues</h3>{_table("Ours", ("Name", "Bound to", "Arguments"), rows)}</article>'
+
+
+def _message(name: str, message: Json) -> str:
+    data = message["payload"].get("properties", {}).get("data", {})
+    headers = _table("Headers", ("Name", "Type", "What it is"), _fields(message["headers"]))
+    (example,) = message["examples"]
+    return (
+        f'<article class="card"><h3 id="message-{name}" tabindex="-1">{escape(message["title"])}</h3>'
+        f"<p>{_text(message['summary'])} <code>{escape(message['contentType'])}</code></p>"
+        f"{_table('Data', ('Name', 'Type', 'What it is'), _fields(data))}{headers}"
+        f"<p class='quiet'>{_text(example.get('summary', 'For example:'))}</p>{_json(example['payload'])}</article>"
+    )
+
+
 def _model(name: str, schema: Json) -> str:
     text = f"<p>{_text(schema.get('description', ''))}</p>{_properties(schema)}"
     return f'<article class="card"><h3 id="model-{escape(name)}" tabindex="-1">{escape(name)}</h3>{text}</article>'
 
 
 def _properties(schema: Json) -> str:
+    return _table("Fields", ("Name", "Type", "What it is"), _fields(schema))
+
+
+def _fields(schema: Json) -> list[Sequence[str]]:
     needed = schema.get("required", ())
-    rows = [
+    return [
         (_name(name, required=name in needed), _type(part), _text(part.get("description", "")))
         for name, part in schema.get("properties", {}).items()
     ]
-    return _table("Fields", ("Name", "Type", "What it is"), rows)
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -125,6 +125,9 @@ async def test_files_of_pages_are_few(client: Client, page: str, name: str) -> N
     assert head.startswith(b"HTTP/1.1 404")
 
 
+MESSAGES: dict[str, Any] = {"operations": {}, "channels": {}, "components": {"messages": {}}}
+
+
 def test_prose_of_a_reference_is_text() -> None:
     """Whatever a description or a form's label holds is shown as text, and what is in backticks as code."""
     evil = "<script>alert(1)</script> & `code`"
@@ -136,7 +139,8 @@ def test_prose_of_a_reference_is_text() -> None:
             "tags": [{"name": evil, "description": evil}],
             "paths": {f"/{evil}": {"get": {**operation, "parameters": [], "responses": {}}}},
             "components": {"schemas": schemas},
-        }
+        },
+        {**MESSAGES, "info": {"description": evil}},
     )
     assert "<script" not in page
     assert "&amp; <code>code</code>" in page
