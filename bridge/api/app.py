@@ -32,8 +32,8 @@ class Parts:
 
 def everything(parts: Parts) -> list[Routes]:
     """The resources with the service's own pages, in the order of the reference."""
-    own = (health.health_routes(parts.pings), openapi.routes, asyncapi.routes, docs.routes, pages.routes)
-    return [*parts.resources, *own]
+    pages_of_service = (health.health_routes(parts.pings), openapi.routes, asyncapi.routes, docs.routes, pages.routes)
+    return [*parts.resources, *pages_of_service]
 
 
 def pattern(path: str, paths: Iterable[str]) -> str:

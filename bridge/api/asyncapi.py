@@ -287,12 +287,12 @@ def _dead_letter() -> Json:
     detail = "/verb/id: an absolute IRI with a scheme, such as https://example.org/course/1"
     letter = DeadLetter(b"", Reason.INVALID_STATEMENT, detail, origin, AT)
     headers = outgoing_dead_letter(letter, Topology("", ())).headers
-    broken = {**EXAMPLES["statement.completed"], "verb": {"id": "completed"}}
+    bad_statement = {**EXAMPLES["statement.completed"], "verb": {"id": "completed"}}
     return {
         "title": "A dead letter",
         "summary": "The message or the one statement of it that was refused, with the cause in its headers.",
         "contentType": JSON,
         "headers": {"type": "object", "required": list(_DEAD), "properties": {**_DEAD, **_TRACE}},
         "payload": {"description": "As it came: any bytes, most often a statement."},
-        "examples": [{"name": "example", "headers": headers, "payload": broken}],
+        "examples": [{"name": "example", "headers": headers, "payload": bad_statement}],
     }

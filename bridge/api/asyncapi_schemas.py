@@ -15,7 +15,7 @@ SCHEMA_REF: Final = "#/components/schemas/"
 VERSIONS: Final = ("1.0.3", "2.0")
 
 _XAPI: Final = "urn:cpd-bridge:xapi:definitions"
-_NAMED: Final = frozenset({"properties", "dependentSchemas"})
+_BY_NAME: Final = frozenset({"properties", "dependentSchemas"})
 """Keywords whose values are schemas by name."""
 
 _DATA: Final = frozenset({"const", "default", "enum", "required", "dependentRequired"})
@@ -37,7 +37,7 @@ def schemas() -> Json:
         "Statement": {**title, "anyOf": [{"$ref": f"{SCHEMA_REF}{name}"} for name in versions]},
         **versions,
         "Event": _plain(EVENT, "event-"),
-        **{f"{prefix}{name}": _plain(part, prefix) for prefix, own in parts.items() for name, part in own.items()},
+        **{f"{prefix}{name}": _plain(part, prefix) for prefix, group in parts.items() for name, part in group.items()},
     }
 
 
@@ -69,7 +69,7 @@ def _plain(schema: Any, prefix: str) -> Any:
 def _value(key: str, part: Any, prefix: str) -> Any:
     if key == "$ref":
         return f"{SCHEMA_REF}{'xapi-' if part.startswith(_XAPI) else prefix}{part.rpartition('/')[2]}"
-    if key in _NAMED:
+    if key in _BY_NAME:
         return {name: _plain(schema, prefix) for name, schema in cast("Mapping[str, Any]", part).items()}
     return part if key in _DATA else _plain(part, prefix)
 

@@ -128,9 +128,9 @@ class Topology:
         for name, kind in self.exchanges:
             await channel.declare_exchange(name, kind, durable=True)
         for queue in self.queues:
-            declared = await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
+            target = await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
             for key in queue.keys:
-                await declared.bind(queue.exchange, key)
+                await target.bind(queue.exchange, key)
 
     async def _look_for_all(self, channel: AbstractChannel) -> None:
         """Passive declarations need no right at all, and fail when the name is unknown."""

@@ -30,7 +30,7 @@ from tests.support.proxy import proxy
 from tests.support.statements import completed, member
 from tests.support.storage import storage
 
-NUMBERED = EventType("log.completed", "An event whose place in the order shows.", dict[str, int], {"number": 1})
+NUMBER_EVENT = EventType("log.completed", "An event whose place in the order shows.", dict[str, int], {"number": 1})
 
 
 class Listener:
@@ -83,7 +83,9 @@ async def relaying(settings: Settings, outbox: Outbox) -> AsyncGenerator[EventPu
 
 def row(member_id: str, number: int) -> OutboxEvent:
     """The member's event of this number."""
-    return event(NUMBERED, f"{member_id}:{number:04}", member_id, (number, 1), datetime.now(UTC), {"number": number})
+    return event(
+        NUMBER_EVENT, f"{member_id}:{number:04}", member_id, (number, 1), datetime.now(UTC), {"number": number}
+    )
 
 
 async def add(bridge: Journey, rows: list[OutboxEvent]) -> None:
@@ -263,8 +265,8 @@ async def test_what_the_asyncapi_document_says_goes_over_the_broker(bridge: Jour
     """Its examples of statements are taken as they stand; the events and the dead letter that follow fit it."""
     components = describe(bridge.topology)["components"]
     messages = components["messages"]
-    (upserted,) = messages["member.upserted"]["examples"]
-    await bridge.services.members.apply(MemberUpserted.model_validate(upserted["payload"]))
+    (member_example,) = messages["member.upserted"]["examples"]
+    await bridge.services.members.apply(MemberUpserted.model_validate(member_example["payload"]))
     async with relaying(bridge.settings, bridge.services.stores.outbox):
         for name, outcomes in (
             ("statement", ["recorded"]),
@@ -272,14 +274,14 @@ async def test_what_the_asyncapi_document_says_goes_over_the_broker(bridge: Jour
             ("statements", 2 * ["duplicate"]),
         ):
             (example,) = messages[name]["examples"]
-            (settled,) = await bridge.settled(await bridge.publish([example["payload"]], key=example["name"]))
-            assert [outcome.disposition for outcome in settled] == outcomes
+            (results,) = await bridge.settled(await bridge.publish([example["payload"]], key=example["name"]))
+            assert [outcome.disposition for outcome in results] == outcomes
         events = await listener.until(lambda events: len(events) >= 2)
-    assert [told["type"] for told in events] == ["log.drafted", "log.withdrawn"]
-    for told in events:
-        message = messages[told["type"]]
-        validate({**message["payload"], "components": components}, told)
-        assert told["data"].keys() == message["examples"][0]["payload"]["data"].keys()
+    assert [announcement["type"] for announcement in events] == ["log.drafted", "log.withdrawn"]
+    for announcement in events:
+        message = messages[announcement["type"]]
+        validate({**message["payload"], "components": components}, announcement)
+        assert announcement["data"].keys() == message["examples"][0]["payload"]["data"].keys()
     (example,) = messages["deadLetter"]["examples"]
     await bridge.settled(await bridge.publish([example["payload"]]))
     (letter,) = await bridge.dead_letters()

@@ -288,9 +288,9 @@ async def _exists(bridge: Journey) -> bool:
 
 async def test_each_example_of_the_asyncapi_document_is_taken(bridge: Journey, feed: Feed) -> None:
     """What ``/docs`` shows as a message of the feed is what the feed takes, sent as it stands there."""
-    described = describe(bridge.topology)["components"]["messages"]
+    messages = describe(bridge.topology)["components"]["messages"]
     for name, state in (("member.upserted", False), ("member.left", True)):
-        (example,) = described[name]["examples"]
+        (example,) = messages[name]["examples"]
         await feed.send(example["payload"], key=example["name"])
         stored = await feed.member(example["payload"]["member_id"])
         assert stored is not None

@@ -141,8 +141,8 @@ def describe(resources: Sequence[Routes], public_url: str | None = None) -> Json
 
 def _kinds() -> list[type[BridgeError]]:
     """The kinds of problem that a call may be answered with, by slug; those that only commands meet are elsewhere."""
-    own = (kind for kind in problems.kinds() if "slug" in vars(kind) and kind.__module__ == BridgeError.__module__)
-    return sorted(own, key=lambda kind: kind.slug)
+    answers = (kind for kind in problems.kinds() if "slug" in vars(kind) and kind.__module__ == BridgeError.__module__)
+    return sorted(answers, key=lambda kind: kind.slug)
 
 
 def _check_operation_ids(table: Iterable[Route]) -> None:

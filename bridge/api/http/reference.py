@@ -83,8 +83,8 @@ def _contents(groups: Mapping[str, tuple[Json, Sequence[tuple[str, str, Json]]]]
         fold(name, [link(o["operationId"], o["summary"]) for *_, o in operations])
         for name, (_, operations) in groups.items()
     ]
-    each = messages["components"]["messages"].items()
-    folds.append(fold("Messages", [link(f"message-{name}", message["title"]) for name, message in each]))
+    names = messages["components"]["messages"].items()
+    folds.append(fold("Messages", [link(f"message-{name}", message["title"]) for name, message in names]))
     return "".join([*folds, fold("Models", [link(f"model-{name}", name) for name in sorted(models)])])
 
 
@@ -151,9 +151,9 @@ def _kinds(content: Json) -> Iterable[str]:
 def _messages(document: Json) -> str:
     """What goes over RabbitMQ: where to send to and to take from, and each message."""
     operations = "".join(_channel(operation, document) for operation in document["operations"].values())
-    each = "".join(_message(name, message) for name, message in document["components"]["messages"].items())
+    articles = "".join(_message(name, message) for name, message in document["components"]["messages"].items())
     text = f"<p>{_text(document['info']['description'])}</p>"
-    return f'<section><h2 id="messages">Messages</h2>{text}{operations}{_queues(document)}{each}</section>'
+    return f'<section><h2 id="messages">Messages</h2>{text}{operations}{_queues(document)}{articles}</section>'
 
 
 def _channel(operation: Json, document: Json) -> str:
