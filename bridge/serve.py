@@ -18,6 +18,7 @@ from bridge.api.http import service_keys
 from bridge.api.http.auth import RateLimit
 from bridge.api.http.connections import Runner, limits_of
 from bridge.api.http.context import CORRELATION_ID
+from bridge.api.http.routing import Routes
 from bridge.api.resources import resources
 from bridge.broker.connection import ping
 from bridge.lrs.app import MOUNT, create_lrs
