@@ -38,6 +38,7 @@ OWN: Final[Mapping[str, str]] = {
     "restore": "bridge.commands.backup:restore",
     "erasures": "bridge.commands.backup:erasures",
     "dead-letters": "bridge.commands.dead_letters:app",
+    "members": "bridge.commands.members:app",
 }
 
 _typer = partial(typer.Typer, add_completion=False, pretty_exceptions_enable=False)

@@ -26,9 +26,11 @@ from bridge.services.exports.exports import Exports, ExportSettings
 from bridge.services.exports.limits import SubjectLimit
 from bridge.services.lrs import credentials
 from bridge.services.lrs.services import LrsServices
+from bridge.services.members.imports import MemberImports
 from bridge.services.members.members import Membership
 from bridge.services.members.notices import AuditNotices
 from bridge.services.members.reminders import Reminders
+from bridge.services.members.writing import MemberWriter
 from bridge.services.operations.backup import Backups
 from bridge.services.operations.dead_letters import Operations
 from bridge.services.operations.migrations import Migrations
@@ -100,7 +102,9 @@ class Services:
         self.forms = configured_forms(settings.forms_dir)
         self.recording = Recording(stores, rules(settings), self.forms.current("log"))
         self.follow_ups = FollowUpRunner(stores, self.recording)
-        self.members = Membership(stores, self.follow_ups)
+        writer = MemberWriter(stores)
+        self.members = Membership(stores, writer, self.follow_ups)
+        self.member_imports = MemberImports(stores, writer)
         self.access = AccessHistory(stores)
         self.support = SupportGrants(stores, units, self.access)
         self.periods = Periods(stores, today, targets(settings, self.forms))

@@ -17,7 +17,7 @@ from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import FORMS, IMPORTS
 from bridge.api.http.transfers import FORM, attachment, file_part, in_time, pieces
 from bridge.api.log import LogEntryIn
-from bridge.domain.record.csv_import import Row, in_row, read, refuse, template
+from bridge.domain.record.csv_import import Row, columns, in_row, read, refuse, template
 from bridge.domain.record.files import in_words
 from bridge.domain.record.forms import Forms
 from bridge.domain.record.records import Values
@@ -81,7 +81,7 @@ async def import_log(call: Call) -> Answer:
 )
 async def get_log_template(call: Call) -> web.Response:
     """Return the file that a member fills in."""
-    content = template(call.service(FORMS).current("log"))
+    content = template(columns(call.service(FORMS).current("log")))
     headers = {"Content-Disposition": attachment("cpd-log-template.csv")}
     return web.Response(text=content, content_type=CSV, charset="utf-8", headers=headers)
 

@@ -39,13 +39,13 @@ class World:
 @asynccontextmanager
 async def world(amqp_url: str, directory: Path, name: str, members: int) -> AsyncGenerator[World]:
     """Make the indexes, the queue, and the members ``m-0`` and so on."""
-    with _store(directory / name) as mongo_url:
+    with a_store(directory / name) as mongo_url:
         async with _filled(mongo_url, amqp_url, directory, name, members) as filled_world:
             yield filled_world
 
 
 @contextmanager
-def _store(directory: Path) -> Generator[str]:
+def a_store(directory: Path) -> Generator[str]:
     """Give the store that ``BENCH_MONGO_URL`` names, else an embedded one, which forgets nothing that was dropped."""
     if url := os.environ.get("BENCH_MONGO_URL"):
         yield url

@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from bridge.domain.record.cells import row, unguarded
@@ -51,9 +52,9 @@ def columns(form: Form) -> list[FormField]:
     return [*form.fields, DRAFT]
 
 
-def template(form: Form) -> str:
-    """The file that a member fills in: the header row."""
-    return row(column.name for column in columns(form))
+def template(columns: Sequence[FormField]) -> str:
+    """The file that somebody fills in: the header row."""
+    return row(column.name for column in columns)
 
 
 def in_row(number: int, fault: FieldError) -> FieldError:
@@ -71,23 +72,28 @@ def refuse(faults: Sequence[FieldError]) -> None:
 
 
 def read(raw: bytes, form: Form, max_rows: int) -> list[Row]:
-    """Read a file into rows; a cell that cannot be read is a fault of its row.
+    """Read a file of entries; raises what ``read_rows`` does, and ``TooLarge`` for more than ``max_rows`` rows."""
+    rows = list(islice(read_rows(raw, columns(form)), max_rows + 1))
+    if len(rows) > max_rows:
+        raise TooLarge(f"A file may have up to {max_rows} rows beside the header; split it.")
+    return rows
 
-    Raises ``Malformed`` (not CSV in UTF-8), ``TooLarge`` (more than ``max_rows``), and ``ValidationFailed`` for a
-    header row that does not fit, as nothing else can be told then, or when there is nothing below it.
+
+def read_rows(raw: bytes, columns: Sequence[FormField]) -> Iterator[Row]:
+    """Yield the rows of a file by its template's columns; a cell that cannot be read is a fault of its row.
+
+    Raises ``Malformed`` (not CSV in UTF-8), and ``ValidationFailed`` for a header row that does not fit, as nothing
+    else can be told then, or when there is nothing below it.
     """
     records = _records(_text(raw))
-    header = _header(next(records, [""]), form)
-    rows: list[Row] = []
+    header = _header(next(records, [""]), columns)
+    is_empty = True
     for number, cells in enumerate(records, start=_HEADER + 1):
-        if not any(cells):
-            continue
-        if len(rows) == max_rows:
-            raise TooLarge(f"A file may have up to {max_rows} rows beside the header; split it.")
-        rows.append(_row(number, cells, header))
-    if not rows:
-        refuse([_whole_row(_HEADER, "There are no rows below the header: add at least one.")])
-    return rows
+        if any(cells):
+            is_empty = False
+            yield _row(number, cells, header)
+    if is_empty:
+        refuse([whole_row(_HEADER, "There are no rows below the header: add at least one.")])
 
 
 def _text(raw: bytes) -> str:
@@ -105,8 +111,8 @@ def _records(text: str) -> Iterator[list[str]]:
         raise Malformed(f"Line {reader.line_num} is not CSV as in RFC 4180: {error}.") from None
 
 
-def _header(cells: Sequence[str], form: Form) -> list[FormField]:
-    columns_by_name = {column.name: column for column in columns(form)}
+def _header(cells: Sequence[str], columns: Sequence[FormField]) -> list[FormField]:
+    columns_by_name = {column.name: column for column in columns}
     names = [cell.strip() for cell in cells]
     refuse([in_row(_HEADER, fault) for fault in _header_faults(names, columns_by_name)])
     return [columns_by_name[name] for name in names]
@@ -129,7 +135,7 @@ def _header_faults(names: Sequence[str], column_names: Iterable[str]) -> Iterato
 def _row(number: int, cells: Sequence[str], header: Sequence[FormField]) -> Row:
     if len(cells) != len(header):
         message = f"This row has {len(cells)} cells, the header {len(header)}: give each column its cell."
-        return Row(number, {}, (_whole_row(number, message),))
+        return Row(number, {}, (whole_row(number, message),))
     values: dict[str, Any] = {}
     faults: list[FieldError] = []
     for column, cell in zip(header, cells, strict=True):
@@ -142,7 +148,8 @@ def _row(number: int, cells: Sequence[str], header: Sequence[FormField]) -> Row:
     return Row(number, values, tuple(faults))
 
 
-def _whole_row(number: int, message: str) -> FieldError:
+def whole_row(number: int, message: str) -> FieldError:
+    """Return the fault of a row as a whole."""
     return in_row(number, FieldError("", "", message))
 
 

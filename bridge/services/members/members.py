@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from bridge.domain.members import identifiers
 from bridge.domain.members.members import StoredMember
-from bridge.domain.members.messages import MemberIn, MemberLeft, MemberUpserted, identifier_conflict, stored_member
-from bridge.domain.record.periods import calendar_of
-from bridge.errors import Conflict, NotFound
+from bridge.domain.members.messages import MemberIn, MemberLeft, MemberUpserted, identifier_conflict
+from bridge.errors import NotFound
+from bridge.services.members.writing import MemberWriter, PutResult, Upsert
 from bridge.services.statements.follow_ups import FollowUpRunner
 from bridge.store.database import Session, now
 from bridge.store.members.members import IdentifierTaken
@@ -25,19 +24,12 @@ class FeedResult(StrEnum):
     ERASED = "erased"
 
 
-@dataclass(frozen=True, slots=True)
-class PutResult:
-    """A member as stored, and whether this call made it."""
-
-    member: StoredMember
-    created: bool
-
-
 class Membership:
     """Creates and changes members; their logs follow."""
 
-    def __init__(self, stores: Stores, follow_ups: FollowUpRunner) -> None:
+    def __init__(self, stores: Stores, writer: MemberWriter, follow_ups: FollowUpRunner) -> None:
         self._stores = stores
+        self._writer = writer
         self._follow_ups = follow_ups
 
     async def get(self, member_id: str) -> StoredMember:
@@ -78,54 +70,13 @@ class Membership:
 
         Raises ``Conflict`` when an identifier belongs to another member, or the member was erased (invariant 8).
         """
+        upsert = Upsert(member_id, body, revision)
         try:
-            result = await self._stores.database.transaction(
-                lambda session: self._put(member_id, body, revision, session)
-            )
+            (result,) = await self._stores.database.transaction(lambda session: self._writer.write([upsert], session))
         except IdentifierTaken as error:
             raise identifier_conflict(body, error.key) from error
         await self._follow_ups.run_for_a_while(member_id)
         return result
-
-    async def _put(self, member_id: str, body: MemberIn, revision: int | None, session: Session) -> PutResult | None:
-        """Write a member, what follows from that, and the identifiers, on which whoever parks a statement meets it."""
-        before = await self._stores.members.touch(member_id, session)
-        await self._refuse_erased(member_id, before, session)
-        if not await self._is_newer(member_id, before, revision, session):
-            return None
-        member = stored_member(member_id, body, before, await self._stores.erasures.key.get(), now())
-        if revision is not None:
-            member["revision"] = revision
-        await self._stores.identifiers.assign(member_id, member["keys"], session)
-        given_back = set(before["keys"] if before else ()) - set(member["keys"])
-        await self._stores.identifiers.forget(given_back, member_id, session)
-        await self._stores.members.put(member, session)
-        await self._follow(before, member, session)
-        member_after = await self._stores.members.get(member_id, session)
-        assert member_after is not None, "it was written just now"
-        return PutResult(member_after, created=before is None)
-
-    async def _is_newer(
-        self, member_id: str, before: StoredMember | None, revision: int | None, session: Session
-    ) -> bool:
-        if revision is None:
-            return True
-        departed_at = await self._stores.departures.revision(member_id, session)
-        return revision > max(departed_at, before.get("revision", -1) if before else -1)
-
-    async def _follow(self, before: StoredMember | None, member: StoredMember, session: Session) -> None:
-        """Write down what the change leads to: statements that waited, entries and plan items in other years."""
-        member_id, at = member["_id"], now()
-        moved = before is not None and calendar_of(before) != calendar_of({**before, **member})
-        if moved:
-            await self._stores.plan.of(member_id, session).raise_versions()  # each shows the years that it touches (R1)
-        if moved or await self._stores.waiting.parked_for(member["keys"], 1, session):
-            await self._stores.follow_ups.add(member_id, at, session, refile=moved)
-
-    async def _refuse_erased(self, member_id: str, member: StoredMember | None, session: Session) -> None:
-        is_going = member is not None and "erasing" in member
-        if is_going or await self._stores.erasures.among([identifiers.id_key(member_id)], session):
-            raise Conflict("This member was erased and cannot be brought back under this id.")
 
     async def leave(self, member_id: str, revision: int | None = None) -> bool:
         """Note that a member left, also one who is not known yet; the record stays until retention or an erasure.
@@ -135,7 +86,8 @@ class Membership:
 
         async def work(session: Session) -> bool:
             member = await self._stores.members.touch(member_id, session)
-            await self._refuse_erased(member_id, member, session)
+            members = {} if member is None else {member_id: member}
+            await self._writer.refuse_erased([member_id], members, session)
             if revision is not None:
                 await self._stores.departures.note(member_id, revision, session)
                 # Whoever brings this member meets it here, if there is no member's document to meet on.

@@ -154,7 +154,7 @@ class MemberErasure:
         await self._stores.identifiers.seek([own], session)
         if member is not None and "erasing" not in member:
             keys = [key for key in member["keys"] if key != own]
-            await self._stores.identifiers.forget(keys, member_id, session)
+            await self._stores.identifiers.forget(keys, [member_id], session)
             former = given_up(member, [], now())
             withheld: StoredMember = {**member, "keys": [own], "erasing": keys, "stones": [], "former": former}
             await self._stores.members.change(member, withheld, session)
@@ -185,7 +185,7 @@ class MemberErasure:
         await self._stores.removal.statements(subject)
         await self._stores.lrs.documents.erase(subject)
         own = [id_key(subject.member_id)] if subject.member_id else []
-        await self._stores.identifiers.forget([*own, *subject.keys], subject.member_id)
+        await self._stores.identifiers.forget([*own, *subject.keys], [subject.member_id])
 
     async def _end(self, row: StoredErasure, member_id: str) -> StoredErasure:
         """Take the member's id out of the ledger and tell of the erasure, in one transaction, once."""

@@ -38,24 +38,33 @@ class Identifiers:
         """Write identifiers that nobody has, so that whoever brings one meets this transaction."""
         await self._write([UpdateOne({"_id": key}, {"$inc": {"sought": 1}}, upsert=True) for key in keys], session)
 
-    async def assign(self, member_id: str, keys: Iterable[str], session: Session) -> None:
-        """Give identifiers to a member; raises ``IdentifierTaken`` for one that another has."""
-        identifiers = list(keys)
-        owners = await self.owners(identifiers, session)
-        conflicts = [key for key in identifiers if owners.get(key, member_id) != member_id]
-        if conflicts:
-            raise IdentifierTaken(conflicts[0])
-        ownership = {"$set": {"member_id": member_id}, "$unset": {"sought": ""}}
-        await self._write([UpdateOne({"_id": key}, ownership, upsert=True) for key in identifiers], session)
+    async def assign(self, owners: Mapping[str, str], given_back: Collection[str], session: Session) -> None:
+        """Give identifiers to members (key → member id); raises ``IdentifierTaken`` for one that another has.
 
-    async def forget(self, keys: Iterable[str], member_id: str | None = None, session: Session | None = None) -> None:
-        """Remove identifiers that a member has, or nobody; another's stay."""
-        query = {"_id": {"$in": sorted(set(keys))}, "member_id": {"$in": [member_id, None]}}
+        Those ``given_back`` in the same transaction are whoever's takes them.
+        """
+        rows = {
+            row["_id"]: row async for row in self._identifiers.find({"_id": {"$in": list(owners)}}, session=session)
+        }
+        for key, row in rows.items():
+            if row.get("member_id", owners[key]) != owners[key] and key not in given_back:
+                raise IdentifierTaken(key)
+        await self._write([_ownership(key, owners[key]) for key in rows], session)
+        if new := [IdentifierOwner(_id=key, member_id=owners[key]) for key in owners if key not in rows]:
+            await self._identifiers.insert_many(new, session=session)
+
+    async def forget(self, keys: Iterable[str], member_ids: Sequence[str] = (), session: Session | None = None) -> None:
+        """Remove identifiers that one of these members has, or nobody; another's stay."""
+        query = {"_id": {"$in": sorted(set(keys))}, "member_id": {"$in": [*member_ids, None]}}
         await self._identifiers.delete_many(query, session=session)
 
     async def _write(self, updates: list[UpdateOne], session: Session) -> None:
         if updates:
             await bulk(self._identifiers, updates, session)
+
+
+def _ownership(key: str, member_id: str) -> UpdateOne:
+    return UpdateOne({"_id": key}, {"$set": {"member_id": member_id}, "$unset": {"sought": ""}})
 
 
 @reaches_store
@@ -114,6 +123,11 @@ class Members:
         await self._members.update_one({"_id": member_id}, {"$inc": {"acts": 1}}, session=session)
         return await self._members.find_one({"_id": member_id}, session=session)
 
+    async def touch_some(self, member_ids: Collection[str], session: Session) -> dict[str, StoredMember]:
+        """Return member id → member of those that are there, and keep every other change of their records out."""
+        await self._members.update_many({"_id": {"$in": list(member_ids)}}, {"$inc": {"acts": 1}}, session=session)
+        return await self.some(member_ids, session)
+
     async def touch_all(self, touched: Mapping[str, Touch], session: Session) -> None:
         """Touch members that the transaction has read, and take the numbers of their new drafts."""
         alike: dict[int, list[str]] = {}
@@ -130,11 +144,11 @@ class Members:
         member = await self._members.find_one({"_id": member_id}, {"numbers": 1}, session=session)
         return member["numbers"].get(kind, count) if member and "numbers" in member else count
 
-    async def put(self, member: StoredMember, session: Session) -> None:
-        """Write a member's own fields; what the record counts on it (``acts``, ``numbers``) stays."""
-        fields = {name: value for name, value in member.items() if name not in {"_id", "acts", "numbers"}}
-        change: Change = {"$set": fields, "$setOnInsert": {"acts": 0}}
-        await self._members.update_one({"_id": member["_id"]}, change, upsert=True, session=session)
+    async def put(self, members: Iterable[StoredMember], session: Session) -> None:
+        """Write members' own fields; what the record counts on each (``acts``, ``numbers``) stays."""
+        updates = [UpdateOne({"_id": member["_id"]}, _own_fields(member), upsert=True) for member in members]
+        if updates:
+            await bulk(self._members, updates, session)
 
     async def save(self, pairs: Sequence[tuple[StoredMember, StoredMember]], session: Session) -> None:
         """Write members that the transaction has read; each pair is a member before and after, ``acts`` one higher."""
@@ -169,3 +183,8 @@ class Members:
         """Return members who have not left, in the order of their ids, from the one after ``beyond``."""
         query = {"_id": {"$gt": beyond}, "left_at": None}
         return [member async for member in self._members.find(query, session=session).sort("_id", 1).limit(limit)]
+
+
+def _own_fields(member: StoredMember) -> Change:
+    fields = {name: value for name, value in member.items() if name not in {"_id", "acts", "numbers"}}
+    return {"$set": fields, "$setOnInsert": {"acts": 0}}
