@@ -23,6 +23,14 @@ def test_schemas_have_plain_names() -> None:
     assert [name for name in names if not name.isalpha() or not name[0].isupper()] == []
 
 
+def test_a_change_has_no_defaults() -> None:
+    """A generated client would send a default of a ``PATCH``, and make a draft of what was finished."""
+    schemas = json.loads(DOCUMENT_FILE.read_bytes())["components"]["schemas"]
+    changes = {name: schema["properties"] for name, schema in schemas.items() if name.endswith("Patch")}
+    assert changes.keys() == {"LogEntryPatch", "PlanItemPatch"}
+    assert [field for fields in changes.values() for field in fields.values() if "default" in field] == []
+
+
 def test_a_parameter_leaves_room_for_words() -> None:
     """A parameter never takes the place of a word that another path has there (OpenAPI 3.1, Path Templating)."""
     paths = ["/a/{id}", "/a/all", "/a/new.txt", "/a/{id}/all", "/b/{id}/c"]

@@ -49,6 +49,14 @@ class Schemas:
         self.components: Json = rest.get("$defs", {})
         queries = {_key(route.query) for route in table if route.query is not None}
         self._queries = {key: self._take(key) for key in queries}
+        for change in (route.body for route in table if route.method == "PATCH" and route.body is not None):
+            self._leave_defaults_out(change)
+
+    def _leave_defaults_out(self, change: type[BaseModel]) -> None:
+        """A change has no defaults: what it leaves out stays as it is (RFC 7396), and a client may not fill it in."""
+        name = str(self.of(change, "validation")["$ref"]).removeprefix(REF)
+        for field in self.components[name]["properties"].values():
+            field.pop("default", None)
 
     def _take(self, key: str) -> Json:
         """A query's schema leaves the components: its fields become parameters."""
