@@ -8,7 +8,7 @@ import { doing, say } from "./shell.js";
 /** The page of access. */
 export async function access() {
   const [history, grants] = await Promise.all([api.everyItem("access-history"), api.everyItem("support-grants")]);
-  const look = (row) => make("li", {}, words(row.text, api.language), make("p", { class: "quiet" }, day(row.at, true)));
+  const look = (row) => make("li", {}, words(row.text, api.languageOf(history)), make("p", { class: "quiet" }, day(row.at, true)));
   return {
     title: t.access,
     body: [card(t.accessHistory, history.length ? make("ol", { class: "rows" }, history.map(look)) : make("p", { class: "quiet" }, t.nobodyRead)), support(grants)],

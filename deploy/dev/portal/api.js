@@ -7,9 +7,10 @@ const KEY = "cpd-portal-token";
 
 /** A call that was refused: `slug` says which kind (RFC 9457), `errors` name the fields, `detail` says it in words. */
 export class Problem extends Error {
-  constructor(status, problem) {
+  constructor(status, problem, language) {
     super(problem.errors?.map(({ label, message }) => `${label}: ${message}`).join(" ") || problem.detail || problem.title || t.refused(status));
     this.status = status;
+    this.language = language;
     this.slug = problem.type?.split("/").at(-1) ?? "";
     this.errors = problem.errors ?? [];
   }
@@ -19,8 +20,10 @@ export const isSignedIn = () => sessionStorage.getItem(KEY) !== null;
 export const signIn = (token) => sessionStorage.setItem(KEY, token);
 export const signOut = () => sessionStorage.removeItem(KEY);
 
-/** The language of the service's words, as its last answer said; English unless it did. */
-export let language = "en";
+const languages = new WeakMap();
+
+/** The language of the words in an answer; English unless it said another. */
+export const languageOf = (answer) => languages.get(answer) ?? "en";
 
 /** A key for `Idempotency-Key`: sent again with the same call, it is done once. */
 export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -33,15 +36,17 @@ async function answered(method, path, { body, version, key, signal } = {}) {
   if (key) headers["Idempotency-Key"] = key;
   const sent = isFile ? body : JSON.stringify(body);
   const answer = await fetch(new URL(path, ROOT), { method, headers, body: sent, signal, cache: "no-store" });
-  if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => ({})));
-  language = answer.headers.get("Content-Language") ?? "en";
+  if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => ({})), answer.headers.get("Content-Language") ?? "en");
   return answer;
 }
 
 /** Make a call and return the decoded answer; throws `Problem`, or `TypeError` when nothing answers. */
 export async function call(method, path, options) {
   const answer = await answered(method, path, options);
-  return answer.status === 204 ? null : answer.json();
+  if (answer.status === 204) return null;
+  const body = await answer.json();
+  languages.set(body, answer.headers.get("Content-Language") ?? "en");
+  return body;
 }
 
 /** Read `path` with a query of what is not empty. */
@@ -59,6 +64,7 @@ export async function everyItem(path, query = {}) {
   for (let cursor; cursor !== null;) {
     const page = await get(path, { limit: 200, ...query, cursor });
     items.push(...page.items);
+    languages.set(items, languageOf(page));
     cursor = page.next;
   }
   return items;

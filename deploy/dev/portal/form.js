@@ -10,7 +10,10 @@ const definitions = new Map();
 /** The definition of the form `log` or `plan`, with labels in the reader's language as far as the service has them. */
 export async function definition(name) {
   const key = `${name} ${t.code}`;
-  if (!definitions.has(key)) definitions.set(key, { ...(await api.get(`forms/${name}`)), language: api.language });
+  if (!definitions.has(key)) {
+    const form = await api.get(`forms/${name}`);
+    definitions.set(key, { ...form, language: api.languageOf(form) });
+  }
   return definitions.get(key);
 }
 

@@ -1,7 +1,7 @@
 // The overview of a membership year: how far it is, what is recorded, and what wants the member.
 
-import { get, withQuery } from "./api.js";
-import { card, dayInWords, draw, duration, link, make, replace } from "./dom.js";
+import { get, languageOf, withQuery } from "./api.js";
+import { card, dayInWords, draw, duration, link, make, replace, words } from "./dom.js";
 import { t } from "./language.js";
 import { labelsOf } from "./form.js";
 import { entryRow } from "./log.js";
@@ -76,8 +76,9 @@ function byType({ by_type: amounts }, types) {
 }
 
 /** Guidance of the professional body, where the service has any; never a bar to anything (R57). */
-function targets({ targets: goals }) {
-  return goals?.length ? card(t.targets, make("ul", {}, goals.map((goal) => make("li", {}, `${goal.label}: ${goal.text}`)))) : null;
+function targets(year) {
+  const line = ({ label, text }) => make("li", {}, words(`${label}: ${text}`, languageOf(year)));
+  return year.targets?.length ? card(t.targets, make("ul", {}, year.targets.map(line))) : null;
 }
 
 function links({ unlinked }, period) {

@@ -26,7 +26,7 @@ export const hush = () => [byId("told"), byId("problem")].forEach((element) => e
 /** Show what went wrong, in the service's own words. */
 export function complain(error) {
   byId("told").replaceChildren();
-  byId("problem").replaceChildren(error instanceof api.Problem ? words(error.message, api.language) : error instanceof TypeError ? t.noAnswer : String(error));
+  byId("problem").replaceChildren(error instanceof api.Problem ? words(error.message, error.language) : error instanceof TypeError ? t.noAnswer : String(error));
   if (error instanceof TypeError) console.info(error);
 }
 
