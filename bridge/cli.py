@@ -32,6 +32,7 @@ OWN: Final[Mapping[str, str]] = {
     "emit": "bridge.commands.emit:emit",
     "pull": "bridge.commands.pull:pull",
     "verify-access-log": "bridge.commands.access_log:verify_access_log",
+    "reconsider": "bridge.commands.reconsider:reconsider",
     "purge": "bridge.commands.purge:purge",
     "lrs-credential": "bridge.commands.lrs_credential:lrs_credential",
     "backup": "bridge.commands.backup:backup",

@@ -208,7 +208,9 @@ class Settings(BaseSettings):
         30, ge=30, description="Days that what a member deleted is kept; for 30 it can be restored."
     )
     retention_statements_days: int | None = Field(None, ge=1, description="Days the text of a statement is kept.")
-    retention_ignored_days: int | None = Field(90, ge=1, description="The same for one that is not for the log.")
+    retention_ignored_days: int | None = Field(
+        90, ge=1, description="The same for one that is not for the log: as long as `reconsider` can judge it again."
+    )
     retention_parked_days: int | None = Field(730, ge=1, description="Days a completion of an unknown actor waits.")
     retention_dead_letters_days: int | None = Field(365, ge=1, description="Days a dead letter is kept.")
     retention_lrs_days: int | None = Field(None, ge=1, description="Days the LRS keeps statements and documents.")

@@ -46,6 +46,7 @@ from bridge.services.record.periods import Periods
 from bridge.services.record.plan import Plan
 from bridge.services.statements.follow_ups import FollowUpRunner
 from bridge.services.statements.lookup import StatementLookup
+from bridge.services.statements.reconsidering import Reconsiderer
 from bridge.services.statements.recording import Recording
 from bridge.services.unit_of_work import UnitsOfWork
 from bridge.settings import Settings
@@ -126,6 +127,7 @@ class Services:
             stores, self.forms, self.periods, self.access, _renderer(settings), _export_settings(settings)
         )
         self.operations = Operations(stores, DeadLetterQueue(settings, topology(settings)), self.access)
+        self.reconsiderer = Reconsiderer(stores.search, self.recording)
         self.statement_lookup = StatementLookup(stores, self.access)
         self.erasures = MemberErasure(stores, self.operations)
         self.retention = Retention(database, units, self.operations, self.erasures, settings)

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing, suppress
+from dataclasses import asdict
 from datetime import UTC, date, datetime, time, timedelta
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
+import structlog
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from bridge.api.http.context import Call
+from bridge.api.http.context import SETTINGS, Call
 from bridge.api.http.middleware import reader
 from bridge.api.http.pagination import Page, PageBody, PageQuery, decode_cursor, paged, parse_sort
-from bridge.api.http.routing import Routes
+from bridge.api.http.routing import Body, Routes
 from bridge.api.http.schemas import literal_of
-from bridge.api.http.service_keys import STATEMENT_LOOKUP
+from bridge.api.http.service_keys import RECONSIDERER, STATEMENT_LOOKUP
 from bridge.domain.fields import Day
 from bridge.domain.members.identifiers import IDENTIFIER_FORMS, typed_keys
 from bridge.domain.members.messages import MEMBER_ID
 from bridge.domain.statements.dispositions import Disposition, Reason, Via
 from bridge.domain.statements.fates import StatementFate, WaitsFor, fate_in_words
+from bridge.domain.statements.reconsideration import RECONSIDERABLE, Reconsideration
 from bridge.errors import FieldError, ValidationFailed
 from bridge.services.statements.lookup import FateFilter
-from bridge.store.statements.search import FAR_AHEAD, LONG_AGO
+from bridge.store.statements.search import FAR_AHEAD, LONG_AGO, FateQuery, Place
+
+log = structlog.get_logger(__name__)
 
 routes = Routes("Statements", "What became of each statement, for operations and for a sender that reconciles.")
 
@@ -28,9 +35,9 @@ MOST_IDS = 500
 """Statements of one lookup: as many as a message may hold."""
 
 if TYPE_CHECKING:
-    DispositionName = ReasonName = str
+    DispositionName = ReasonName = IgnoreReason = str
 else:
-    DispositionName, ReasonName = literal_of(Disposition), literal_of(Reason)
+    DispositionName, ReasonName, IgnoreReason = map(literal_of, (Disposition, Reason, RECONSIDERABLE))
 
 StatementId = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Moment = Day | AwareDatetime
@@ -109,6 +116,69 @@ class LookupOut(BaseModel):
     items: list[LookupRow]
 
 
+class ReconsiderIn(BaseModel):
+    """The ignored statements to judge again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: IgnoreReason | None = Field(None, description="Those that were ignored for this; all when left out.")
+    received_from: Moment | None = Field(None, alias="from", description="A day in UTC, or a time; included.")
+    received_to: Moment | None = Field(
+        None, alias="to", description="A day in UTC, which is included, or a time, which is not."
+    )
+    dry_run: bool = Field(default=False, description="Judge and count, but record nothing.")
+    after: str | None = Field(None, max_length=200, description="`next` of the call before, to go on from there.")
+
+    def to_query(self) -> FateQuery:
+        """Return it as the service asks."""
+        start, end = _bound(self.received_from, LONG_AGO), _bound(self.received_to, FAR_AHEAD, days=1)
+        return FateQuery(reason=self.reason, start=start, end=end)
+
+    def to_place(self) -> Place | None:
+        """Return where to go on; raises ``ValidationFailed`` for what is no ``next`` of ours."""
+        if self.after is None:
+            return None
+        with suppress(ValueError, OverflowError):
+            reason, at, statement_id = self.after.split("/")
+            return reason, datetime.fromisoformat(at).astimezone(UTC), statement_id
+        message = "Give the next of the call before, or leave it out."
+        raise ValidationFailed(message, field_errors=[FieldError.of_field("after", "After", message)])
+
+
+class JudgedCount(BaseModel):
+    """How many statements were judged, and how many of them count by today's settings."""
+
+    statements: int
+    counting: int
+
+
+class ReasonRow(JudgedCount):
+    """The statements that were ignored for a reason."""
+
+    reason: IgnoreReason
+
+
+class PrefixRow(JudgedCount):
+    """The statements whose activity's IRI begins so; after a hundred prefixes, `others`."""
+
+    prefix: str
+
+
+class ReconsiderOut(BaseModel):
+    """What was judged, and what became of what counts."""
+
+    dry_run: bool
+    total: JudgedCount
+    by_reason: list[ReasonRow]
+    by_prefix: list[PrefixRow] = Field(description="Those with most statements first.")
+    outcomes: dict[str, int] = Field(
+        description="Disposition → statements settled anew; empty in a dry run. `ignored`: for another reason."
+    )
+    without_text: int = Field(description="Their text is past `BRIDGE_RETENTION_IGNORED_DAYS`: nothing can be judged.")
+    failed: int = Field(description="They could not be recorded; the log says why, and they stay as they were.")
+    next: str | None = Field(description="There are more: call again with it as `after`. Null: that was all.")
+
+
 @routes.get(
     "/v1/ops/statements",
     roles={"ops", "platform"},
@@ -150,6 +220,45 @@ async def get_statement(call: Call) -> FateInWords:
 async def look_up_statements(call: Call, body: LookupIn) -> dict[str, list[StatementFate]]:
     """Return what became of each of many statements."""
     return {"items": await call.service(STATEMENT_LOOKUP).fates(body.ids)}
+
+
+@routes.post(
+    "/v1/ops/statements/reconsider",
+    roles={"ops"},
+    body=ReconsiderIn,
+    answer=ReconsiderOut,
+    example={"reason": "not_catalogue", "from": "2026-03-01", "to": "2026-03-31", "dry_run": True},
+    summary="Judge ignored statements again",
+    description="What counts by today's settings becomes a draft, once, and is told as if it had come now. Do a "
+    "`dry_run` first. It is safe to stop and to repeat; a call that takes long answers with `next`. The command "
+    "`cpd-bridge reconsider` does the same with progress.",
+)
+async def reconsider_statements(call: Call, body: ReconsiderIn) -> Body:
+    """Judge what was ignored by today's settings, for as long as a call may take."""
+    report, place = Reconsideration(), body.to_place()
+    until = monotonic() + call.request.app[SETTINGS].request_timeout / 2
+    pieces = call.service(RECONSIDERER).run(body.to_query(), report, dry_run=body.dry_run, after=place)
+    async with aclosing(pieces):
+        async for position in pieces:
+            place = position
+            if monotonic() > until:
+                break
+        else:
+            place = None
+    log.info("statements reconsidered", dry_run=body.dry_run, judged=report.total.statements, **report.outcomes)
+    return {**_report(report), "dry_run": body.dry_run, "next": place and "/".join(map(str, place))}
+
+
+def _report(report: Reconsideration) -> Body:
+    prefixes = sorted(report.by_prefix.items(), key=lambda pair: -pair[1].statements)
+    return {
+        "total": report.total,
+        "by_reason": [{"reason": reason, **asdict(count)} for reason, count in sorted(report.by_reason.items())],
+        "by_prefix": [{"prefix": prefix, **asdict(count)} for prefix, count in prefixes],
+        "outcomes": report.outcomes,
+        "without_text": report.without_text,
+        "failed": report.failed,
+    }
 
 
 def _shown(fate: StatementFate) -> FateInWords:

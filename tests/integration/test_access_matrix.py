@@ -87,7 +87,7 @@ MATRIX: dict[str, Row] = {
         "GET /v1/ops/queues", "GET /v1/ops/dead-letters", "GET /v1/ops/dead-letters/{letter_id}",
         "POST /v1/ops/dead-letters/{letter_id}/replay", "POST /v1/ops/dead-letters/{letter_id}/discard",
         "POST /v1/ops/dead-letters/replay", "POST /v1/ops/dead-letters/discard", "GET /v1/ops/parked",
-        "GET /v1/ops/notices", "POST /v1/ops/notices/{notice_id}/again",
+        "POST /v1/ops/statements/reconsider", "GET /v1/ops/notices", "POST /v1/ops/notices/{notice_id}/again",
     ),
     **rows(
         (OPS, PLATFORM), "nothing",

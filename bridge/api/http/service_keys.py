@@ -25,6 +25,7 @@ from bridge.services.record.log import Log
 from bridge.services.record.periods import Periods
 from bridge.services.record.plan import Plan
 from bridge.services.statements.lookup import StatementLookup
+from bridge.services.statements.reconsidering import Reconsiderer
 
 MEMBERS: Final = web.AppKey("members", Membership)
 PERIODS: Final = web.AppKey("periods", Periods)
@@ -44,4 +45,5 @@ NOTICES: Final = web.AppKey("notices", AuditNotices)
 EXPORTS: Final = web.AppKey("exports", Exports)
 ERASURES: Final = web.AppKey("erasures", MemberErasure)
 STATEMENT_LOOKUP: Final = web.AppKey("statement_lookup", StatementLookup)
+RECONSIDERER: Final = web.AppKey("reconsiderer", Reconsiderer)
 OPERATIONS: Final = web.AppKey("operations", Operations)

@@ -99,6 +99,16 @@ class Batch:
         self.ledger.put(ledger.settled(row, outcome))
         return outcome
 
+    def reconsider(self, arrival: Arrival) -> Outcome:
+        """Decide anew on a statement that was ignored; one that is so no more stays as it is (issue 17)."""
+        row = self.ledger.get(arrival.statement_id)
+        if row is None or row.get("disposition") != Disposition.IGNORED or ledger.is_erased(row):
+            return Outcome(Disposition.DUPLICATE)
+        outcome = self._outcome(arrival, is_voided="voided_by" in row)
+        if outcome.disposition is not Disposition.DEAD_LETTERED:
+            self.ledger.put(ledger.settled(row, outcome))
+        return outcome
+
     def forget(self, statement_id: str) -> None:
         """Let a statement wait no more."""
         self.held.remove(statement_id)
@@ -117,7 +127,7 @@ class Batch:
 
     def _outcome(self, arrival: Arrival, *, is_voided: bool) -> Outcome:
         if isinstance(arrival.meaning, Voiding):  # a voiding is not voided (xAPI-Data 2.3.2)
-            self.void(arrival.meaning.target, arrival.statement_id, arrival.received_at)
+            self.void(arrival.meaning.target, arrival.statement_id, arrival.at)
         if arrival.actor_key in self._erased:  # whatever it is: nothing of it is kept
             return Outcome.ignored(Reason.ERASED)
         if isinstance(arrival.meaning, Voiding):
@@ -134,7 +144,7 @@ class Batch:
         """Give a completion its draft, an entry to join, or a place to wait."""
         member = self._members.get(self._owners.get(completion.actor_key, ""))
         if member is None:
-            self.parked.put({"_id": arrival.statement_id, "actor_key": completion.actor_key, "at": arrival.received_at})
+            self.parked.put({"_id": arrival.statement_id, "actor_key": completion.actor_key, "at": arrival.at})
             self.sought.add(completion.actor_key)
             return Outcome(Disposition.PARKED)
         member_id = member["_id"]
@@ -144,7 +154,7 @@ class Batch:
         if holder is not None and arrival.statement_id in statements_of(holder):
             return _already_in(holder, arrival)
         if freeze:
-            self._hold(arrival.statement_id, member_id, freeze, arrival.received_at)
+            self._hold(arrival.statement_id, member_id, freeze, arrival.at)
             return Outcome(Disposition.HELD, member_id=member_id)
         if holder is not None:
             return self._join(arrival, completion, holder)
@@ -164,13 +174,14 @@ class Batch:
         touch = self._touch(member_id)
         touch.drafts += 1
         number = member.get("numbers", {}).get("log", 0) + touch.drafts
-        draft = entries.automatic_draft(
+        fresh_draft = entries.automatic_draft(
             completion, member_id, calendar_of(member), arrival.statement_id, arrival.received_at, self._form, number
         )
+        draft: StoredEntry = {**fresh_draft, "created_at": arrival.at, "updated_at": arrival.at}
         self.entries.put(draft)
         self._holders |= {(member_id, key): draft["_id"] for key in completion.merge_keys}
         data: DraftData = {"entry_id": draft["_id"], "statement_id": arrival.statement_id}
-        self._announce(LOG_DRAFTED, member_id, arrival.received_at, data, arrival.traceparent)
+        self._announce(LOG_DRAFTED, member_id, arrival.at, data, arrival.traceparent)
         return Outcome(Disposition.RECORDED, entry_id=draft["_id"], member_id=member_id)
 
     def _join(self, arrival: Arrival, completion: Completion, holder: StoredEntry) -> Outcome:

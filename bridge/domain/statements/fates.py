@@ -66,6 +66,15 @@ DISPOSITIONS: Final[Mapping[str, str]] = {
 _WAITS: Final[Mapping[str | None, WaitsFor]] = {Disposition.PARKED: "actor", Disposition.HELD: "freeze", None: "worker"}
 
 
+def fate_of(
+    statement_id: str, row: LedgerRow | None, letter: MirroredLetter | None, held: HeldStatement | None = None
+) -> StatementFate:
+    """Return the fate of a statement: of its row, unless it never came to one and lies among the dead letters."""
+    if letter is not None and (row is None or "received_at" not in row):
+        return fate_of_letter(statement_id, letter)
+    return fate_of_row(row, held) if row is not None else not_received(statement_id)
+
+
 def fate_of_row(row: LedgerRow, held: HeldStatement | None = None) -> StatementFate:
     """Return the fate that a row of the ledger tells; ``held`` says which freeze it waits for."""
     received_at, disposition = row.get("received_at"), row.get("disposition")

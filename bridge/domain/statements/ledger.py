@@ -119,6 +119,7 @@ class Arrival:
     """A valid statement on its way into the ledger; ``digest`` tells whether two are the same (``comparison``).
 
     ``redelivered`` says that an earlier delivery of the very same message was cut off, or failed and was replayed.
+    ``reconsidered_at`` is there when it was ignored and is judged again.
     ``traceparent`` is the trace that brought it (W3C Trace Context), if any.
     ``actor_key`` is None for a Group; ``mentions`` are the identifier keys of everybody else that is named.
     """
@@ -133,6 +134,12 @@ class Arrival:
     redelivered: bool = False
     traceparent: str | None = None
     via: Via = "amqp"
+    reconsidered_at: datetime | None = None
+
+    @property
+    def at(self) -> datetime:
+        """When what becomes of it is decided: as it is received, or when it is reconsidered."""
+        return self.reconsidered_at or self.received_at
 
 
 def arrival(
@@ -144,6 +151,7 @@ def arrival(
     redelivered: bool = False,
     traceparent: str | None = None,
     via: Via = "amqp",
+    reconsidered_at: datetime | None = None,
 ) -> Arrival:
     """Take in a valid statement.
 
@@ -162,6 +170,7 @@ def arrival(
         redelivered=redelivered,
         traceparent=traceparent,
         via=via,
+        reconsidered_at=reconsidered_at,
         actor_key=actor,
         mentions=_others(statement, actor),
     )

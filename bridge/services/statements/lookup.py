@@ -5,16 +5,15 @@ It reads the ledger, and the mirror of the dead letters: what lies there was rec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bridge.domain.operations.letters import MirroredLetter
 from bridge.domain.privacy.access import Reader, Right
 from bridge.domain.privacy.redaction import actor_keys
-from bridge.domain.statements.fates import StatementFate, fate_of_letter, fate_of_row, not_received
-from bridge.domain.statements.ledger import LedgerRow, mentions
+from bridge.domain.statements.fates import StatementFate, fate_of, fate_of_row
+from bridge.domain.statements.ledger import mentions
 from bridge.errors import NotFound
 from bridge.services.access.access_log import AccessHistory
 from bridge.store.listing import Listing, Position
@@ -61,9 +60,7 @@ class StatementLookup:
             raise NotFound("No statement with this id was received.")
         keys = actor_keys(row) if row else letter["about"] if letter else ()
         await self._note(reader, row.get("member_id") if row else None, keys, key)
-        if row is None or ("received_at" not in row and letter):
-            return fate_of_letter(key, letter) if letter else not_received(key)
-        return fate_of_row(row, (await self._stores.search.held([key])).get(key))
+        return fate_of(key, row, letter, (await self._stores.search.held([key])).get(key))
 
     async def list(
         self, fates: FateFilter, reader: Reader, limit: int, after: Position | None
@@ -87,14 +84,9 @@ class StatementLookup:
         missing = [key for key in keys if key not in rows or "received_at" not in rows[key]]
         letters = await self._stores.search.letters(missing)
         return [
-            {**self._fate(key, rows, letters), "id": statement_id}
+            {**fate_of(key, rows.get(key), letters.get(key)), "id": statement_id}
             for key, statement_id in zip(keys, statement_ids, strict=True)
         ]
-
-    def _fate(self, key: str, rows: Mapping[str, LedgerRow], letters: Mapping[str, MirroredLetter]) -> StatementFate:
-        if key in letters:
-            return fate_of_letter(key, letters[key])
-        return fate_of_row(rows[key]) if key in rows else not_received(key)
 
     async def _note(
         self, reader: Reader, member_id: str | None, keys: Iterable[str], statement_id: str | None = None

@@ -7,7 +7,7 @@ is run again. A redelivery finds the ledger's row and changes nothing (docs/deci
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import orjson
 
@@ -23,6 +23,9 @@ from bridge.domain.statements.dispositions import Outcome
 from bridge.domain.statements.ledger import Arrival, HeldStatement, LedgerRow, ParkedStatement
 from bridge.store.database import AlreadyThere, Session
 from bridge.store.stores import Stores
+
+Decision = Callable[[Batch, Arrival], Outcome]
+"""What decides on a statement of a batch."""
 
 
 class Recording:
@@ -40,18 +43,30 @@ class Recording:
         refuses one, again with a look at the entries that they may join. Raises ``Unavailable`` when the store is away,
         and ``Busy`` when others kept changing the same members for ``tries`` tries (None: as long as a call may take).
         """
+        return await self._decide(arrivals, Batch.record, tries)
+
+    async def reconsider(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
+        """Record statements that were ignored and count today, as a batch; one that is recorded by now is a duplicate.
+
+        Raises ``Unavailable`` when the store is away.
+        """
+        return await self._decide(arrivals, Batch.reconsider, None)
+
+    async def _decide(self, arrivals: Sequence[Arrival], decide: Decision, tries: int | None) -> list[Outcome]:
         try:
-            outcomes = await self._record(arrivals, tries, is_looking=False)
+            outcomes = await self._write_batch(arrivals, decide, tries, is_looking=False)
         except AlreadyThere:
-            outcomes = await self._record(arrivals, tries, is_looking=True)
+            outcomes = await self._write_batch(arrivals, decide, tries, is_looking=True)
         await self._redact_erased(arrivals, outcomes)
         return outcomes
 
-    async def _record(self, arrivals: Sequence[Arrival], tries: int | None, *, is_looking: bool) -> list[Outcome]:
+    async def _write_batch(
+        self, arrivals: Sequence[Arrival], decide: Decision, tries: int | None, *, is_looking: bool
+    ) -> list[Outcome]:
         async def work(session: Session) -> list[Outcome]:
             facts = await self._read_facts(arrivals, session, is_looking=is_looking)
             batch = Batch(facts, self._form)
-            outcomes = [batch.record(arrival) for arrival in arrivals]
+            outcomes = [decide(batch, arrival) for arrival in arrivals]
             await self._write(batch, session)
             return outcomes
 

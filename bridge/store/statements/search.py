@@ -7,20 +7,24 @@ and none reads more than a page of each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from bridge.domain.operations.letters import MirroredLetter
 from bridge.domain.privacy.subjects import DataSubject, TimeSpan
-from bridge.domain.statements.dispositions import Disposition, possible
+from bridge.domain.statements.dispositions import Disposition, Reason, possible
 from bridge.domain.statements.ledger import HeldStatement, LedgerRow, mention
 from bridge.store.database import Database, Query, reaches_store, rows_by_id
 from bridge.store.listing import Listing, Position, number_of
 
-Seek = Query
-"""Equalities on the first fields of an index, and a range on the next: a part of a query that an index finds."""
+Place = tuple[str, datetime, str]
+"""A place among the ignored statements: reason, time received and id of a row."""
+
+PIECE: Final = 100
+PIECE_BYTES: Final = 4 * 2**20
+"""Rows, and bytes of statements, that are read at once; a single one may have more."""
 
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 FAR_AHEAD: Final = datetime(9999, 1, 1, tzinfo=UTC)
@@ -43,7 +47,7 @@ class FateQuery:
     start: datetime = LONG_AGO
     end: datetime = FAR_AHEAD
 
-    def seeks(self) -> list[Seek]:
+    def seeks(self) -> list[Query]:
         """Return the queries that find the rows, none found by two; each is read by an index."""
         if self.subject is not None:
             return self._of_subject(self.subject)
@@ -63,21 +67,26 @@ class FateQuery:
             and disposition not in _NOT_IN_THE_LEDGER
         ]
 
-    def _of_subject(self, subject: DataSubject) -> list[Seek]:
+    def by_reason(self, reasons: Iterable[Reason]) -> list[FateQuery]:
+        """Return the query of each of these reasons to ignore a statement that is asked for."""
+        names = [reason.value for reason in reasons if self.reason in {None, reason}]
+        return [replace(self, disposition=Disposition.IGNORED.value, reason=reason) for reason in names]
+
+    def _of_subject(self, subject: DataSubject) -> list[Query]:
         """Return what was settled for a member, and what names as its actor an identifier that was theirs then."""
-        seeks: list[Seek] = [{"member_id": subject.member_id, **self._during(), **self._ending()}]
+        seeks: list[Query] = [{"member_id": subject.member_id, **self._during(), **self._ending()}]
         for stone, spans in subject.spans.items():
             actor = {"actor": mention(stone), "member_id": None, **self._ending()}
             seeks += [{**actor, **self._during(span)} for span in spans]
         return seeks
 
-    def _during(self, span: TimeSpan | None = None) -> Seek:
+    def _during(self, span: TimeSpan | None = None) -> Query:
         after, until = (span.after, span.until) if span else (None, None)
         start = max(self.start, after + _TICK) if after else self.start
         end = min(self.end, until + _TICK) if until else self.end
         return {"received_at": {"$gte": start, "$lt": end}}
 
-    def _ending(self) -> Seek:
+    def _ending(self) -> Query:
         conditions = {"disposition": self.disposition, "reason": self.reason}
         return {name: value for name, value in conditions.items() if value is not None}
 
@@ -124,28 +133,63 @@ class StatementSearch:
             letters |= dict.fromkeys(letter["statements"], letter)
         return letters
 
+    async def count(self, query: FateQuery) -> int:
+        """Return how many rows there are."""
+        return sum([await number_of(self._statements, seek, {}) for seek in query.seeks()])
+
+    async def texts(self, query: FateQuery, after: Place | None) -> AsyncGenerator[list[LedgerRow]]:
+        """Yield the rows of one way to end with their statements, the oldest first, in pieces for a transaction each.
+
+        ``after`` is the place of the last row before. They come from a cursor, so that a million rows take no more
+        memory than a piece.
+        """
+        (seek,) = query.seeks()
+        conditions = [seek] if after is None else [seek, _beyond(after)]
+        rows = self._statements.find({"$and": conditions}, {**FIELDS, "raw": 1}, batch_size=PIECE)
+        piece: list[LedgerRow] = []
+        size = 0
+        async for row in rows.sort([("received_at", 1), ("_id", 1)]):
+            length = len(row.get("raw", b""))
+            if piece and (len(piece) == PIECE or size + length > PIECE_BYTES):
+                yield piece
+                piece, size = [], 0
+            piece.append(row)
+            size += length
+        if piece:
+            yield piece
+
     async def page(self, query: FateQuery, limit: int, after: Position | None) -> Listing[LedgerRow]:
         """Return a page of rows, the newest first; ``after`` is ``[received_at, id]`` of the last before it."""
-        seeks = query.seeks()
-        before = replace(query, end=min(query.end, after[0] + _TICK)).seeks() if after else seeks
+        end = min(query.end, after[0] + _TICK) if after else query.end
         rows: list[LedgerRow] = []
-        for seek in before:
+        for seek in replace(query, end=end).seeks():
             rows += await self._read(seek, limit + 1, after)
         rows.sort(key=_place, reverse=True)
         items = rows[:limit]
         beyond = [_place(items[-1])[0].isoformat(), items[-1]["_id"]] if len(rows) > limit else None
-        return Listing(items, beyond, sum([await number_of(self._statements, seek, {}) for seek in seeks]))
+        return Listing(items, beyond, await self.count(query))
 
-    async def _read(self, seek: Seek, limit: int, after: Position | None) -> list[LedgerRow]:
-        conditions: list[Seek] = [seek]
+    async def _read(self, seek: Query, limit: int, after: Position | None) -> list[LedgerRow]:
+        conditions: list[Query] = [seek]
         if after is not None:
             at, statement_id = after
             conditions.append(
                 {"$or": [{"received_at": {"$lt": at}}, {"received_at": at, "_id": {"$lt": statement_id}}]}
             )
-        stages: list[Seek] = [{"$match": condition} for condition in conditions]
+        stages: list[Query] = [{"$match": condition} for condition in conditions]
         stages += [{"$sort": {"received_at": -1, "_id": -1}}, {"$limit": limit}, {"$project": FIELDS}]
         return [row async for row in self._statements.aggregate(stages)]
+
+
+def place_of(row: LedgerRow) -> Place:
+    """Return the place of a row, to go on from."""
+    at, statement_id = _place(row)
+    return row.get("reason", ""), at, statement_id
+
+
+def _beyond(after: Place) -> Query:
+    _, at, statement_id = after
+    return {"$or": [{"received_at": {"$gt": at}}, {"received_at": at, "_id": {"$gt": statement_id}}]}
 
 
 def _place(row: LedgerRow) -> tuple[datetime, str]:
