@@ -16,6 +16,7 @@ from bridge.domain.audit.cases import State, StoredExtension
 from bridge.domain.fields import Day
 from bridge.errors import Conflict, NotSelected
 from bridge.services.audit.cases import CaseReadiness
+from schemas.audit import DECLARATIONS
 
 routes = Routes("Audit", "The Register Audit: what is asked of the member, and what the member sends.")
 
@@ -175,7 +176,7 @@ async def list_audit(call: Call, query: PageQuery) -> PageBody:
     summary="Submit for review",
     description="Takes a snapshot of the period and freezes it until the case is returned or closed (R55, R56). "
     "Again gives the same receipt, with 200. " + _ENDED,
-    example={"declarations": [{"id": "own_record", "accepted": True}]},
+    example={"declarations": [{"id": name, "accepted": True} for name in DECLARATIONS]},
 )
 async def submit(call: Call, body: SubmissionIn) -> Answer:
     """Send the period to the Register team (R55)."""
@@ -208,7 +209,7 @@ async def get_readiness(call: Call) -> CaseReadiness:
     problems=(Conflict, NotSelected),
     summary="Ask for more time",
     description="One request at a time; the Register team grants or declines it. " + _ENDED,
-    example={"until": "2026-12-01", "reason": "I was away from work."},
+    example={"until": "2030-12-01", "reason": "I was away from work."},
 )
 async def ask_extension(call: Call, body: ExtensionIn) -> StoredExtension:
     """Ask for a later due date (decision 3)."""

@@ -15,10 +15,7 @@ from bridge.errors import Conflict, RecordFrozen
 
 routes = Routes("Comments", "Notes about a membership year. Posted, they stay: nothing changes or deletes one (R51).")
 
-EXAMPLE = {
-    "text": "The course I had planned was cancelled; I read the two books instead.",
-    "refers_to": "5b0c4f5e-6f5b-4b7e-9a43-2f4d5b8f0c11",
-}
+EXAMPLE = {"text": "The course I had planned was cancelled; I read the two books instead."}
 
 
 class CommentQuery(PageQuery):

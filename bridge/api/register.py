@@ -123,7 +123,7 @@ class CaseQuery(PageQuery):
     problems=(Conflict,),
     summary="Select a member",
     description="Only a member on the Register, and only one who is in no case that goes on.",
-    example={"member_id": "m-1001", "period_id": "2026-04-01"},
+    example={"member_id": "m-1001", "period_id": "2025-06-01"},
 )
 async def add_case(call: Call, body: CaseIn) -> Answer:
     """Open one case (R53)."""

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import orjson
 
+from bridge.api.http.curl import curl_line, curl_note
 from bridge.api.http.schemas import NO_NUL, REF
 
 Json = Mapping[str, Any]
@@ -56,6 +57,9 @@ def reference(document: Json, messages: Json) -> str:
         f"<p>{_text(info['summary'])} The same as data: <a href='openapi.json'>OpenAPI 3.1</a>, and the messages over "
         "RabbitMQ as <a href='asyncapi.json'>AsyncAPI 3.0</a>.</p>"
         "<p>Send a token as <code>Authorization: Bearer …</code>; each operation names the roles that may call it.</p>"
+        "<p>The lines for a shell work as they stand beside <code>make run</code>: set <code>API</code> to the address "
+        "that it prints, and <code>TOKEN</code> to the token of the role; as a member, that of <code>m-1001</code>. "
+        "Others, such as <code>ENTRY_ID</code>, are the <code>id</code> in an answer to a line before.</p>"
     )
     sections = "".join(_group(tag, operations, document) for tag, operations in groups.values())
     shapes = "".join(_model(name, models[name]) for name in sorted(models))
@@ -96,11 +100,14 @@ def _group(tag: Json, operations: Sequence[tuple[str, str, Json]], document: Jso
 def _operation(method: str, path: str, operation: Json, document: Json) -> str:
     roles = [role for need in operation["security"] for role in need["bearer"]]
     roles_text = f"Roles: {', '.join(map(escape, roles))}." if roles else "Needs no token."
+    line = curl_line(method, path, operation, document["components"]["schemas"])
     return (
         f'<article class="card"><h3 id="{operation["operationId"]}" tabindex="-1">{escape(operation["summary"])}</h3>'
         f'<p class="call"><b class="{method.lower()}">{method}</b> <code>{escape(path)}</code></p>'
         f"<p>{_text(operation.get('description', ''))} <span class='quiet'>{roles_text}</span></p>"
-        f"{_parameters(operation, document)}{_body(operation)}{_responses(operation, document)}</article>"
+        f"{_parameters(operation, document)}{_body(operation)}{_responses(operation, document)}"
+        f'<h4>In a shell</h4><pre class="curl">{escape(line)}</pre>'
+        f"<p>{curl_note(path)}</p></article>"
     )
 
 
