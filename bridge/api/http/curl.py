@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -73,8 +72,8 @@ def _body(operation: Json, models: Json) -> tuple[str, tuple[str, ...]]:
     examples = [example for media in content.values() for example in _examples(media, models)]
     if not examples:
         return "", ()
-    text = shlex.quote(orjson.dumps(examples[0]).decode())
-    return "", ("-H 'Content-Type: application/json'", f"-d {text}")
+    text = orjson.dumps(examples[0]).decode().replace("'", r"\u0027")  # which JSON reads as the same
+    return "", ("-H 'Content-Type: application/json'", f"-d '{text}'")
 
 
 def _examples(media: Json, models: Json) -> list[Any]:

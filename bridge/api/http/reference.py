@@ -196,7 +196,7 @@ def _message(name: str, message: Json) -> str:
     return (
         f'<article class="card"><h3 id="message-{name}" tabindex="-1">{escape(message["title"])}</h3>'
         f"<p>{_text(message['summary'])} <code>{escape(message['contentType'])}</code></p>"
-        f"{_table('Data', ('Name', 'Type', 'What it is'), _fields(data))}{headers}"
+        f"{_table('Data', ('Name', 'Type'), [row[:2] for row in _fields(data)])}{headers}"
         f"<p class='quiet'>{_text(example.get('summary', 'For example:'))}</p>{_json(example['payload'])}</article>"
     )
 
@@ -253,7 +253,8 @@ def _kind(schema: Json) -> str:
     if "properties" in schema:
         fields = [f"{_name(name, required=False)}: {_type(part)}" for name, part in schema["properties"].items()]
         return f"object of {', '.join(fields)}"
-    return escape(str(schema.get("type", "anything")))
+    kinds = schema.get("type", "anything")
+    return escape(kinds if isinstance(kinds, str) else " or ".join(kinds))
 
 
 def _default(schema: Json) -> str:

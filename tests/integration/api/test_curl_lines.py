@@ -52,8 +52,8 @@ def lines_of(page: str) -> list[Line]:
         operation, method = re.search(r'id="(\w+)"', article), re.search(r'<p class="call"><b class="(\w+)"', article)
         if line and operation and method:
             role = re.search(r"Roles: (\w+)", article)
-            other = re.search(r"Expect (\d+)", article)
-            status = int(other[1]) if other else 200
+            note = re.search(r"Expect (\d+)", article)
+            status = int(note[1]) if note else 200
             lines.append(Line(operation[1], role[1] if role else "", method[1], unescape(line[1]), status))
     return lines
 
