@@ -34,6 +34,10 @@ NEW_IDS: Final = {
 """Operation → the variables that the ``id`` in its answer is for."""
 
 
+LISTED_IDS: Final = {"dead_letters": "LETTER_ID", "list_statements": "STATEMENT_ID"}
+"""Operation → the variable that the last ``id`` in its list is for."""
+
+
 class Line(NamedTuple):
     """A line of the page: the operation, its first role, the method, the line itself, and a status that is expected."""
 
@@ -120,8 +124,8 @@ async def run(text: str, environment: Mapping[str, str], directory: Path) -> tup
 
 def ids_in(operation: str, body: str) -> dict[str, str]:
     """Return the variables that an answer gives values to."""
-    if operation == "dead_letters":
-        return {"LETTER_ID": orjson.loads(body)["items"][-1]["id"]}
+    if operation in LISTED_IDS:
+        return {LISTED_IDS[operation]: str(orjson.loads(body)["items"][-1]["id"])}
     if operation not in NEW_IDS:
         return {}
     return {name: str(orjson.loads(body)["id"]) for name in NEW_IDS[operation]}
