@@ -43,6 +43,7 @@ TEXTS_OF_ONE_LANGUAGE = """async () => {
   return [...en.filter((name) => !cy.includes(name)), ...cy.filter((name) => !en.includes(name))];
 }"""
 
+SAME_IDS = "[...document.querySelectorAll('[id]')].map(e => e.id).filter((id, at, all) => all.indexOf(id) !== at)"
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -60,7 +61,7 @@ class DevRun:
         await publish_raw(self.settings, exchange, "statement.completed", orjson.dumps(statement))
 
     def token(self, role: str) -> str:
-        """A token of Ffion's."""
+        """A token of Ffion's, or of staff."""
         return dev_token(self.settings.local_dir, FFION, [role])
 
     async def forget(self) -> None:
@@ -111,9 +112,9 @@ async def sign_in(portal: Window, member_id: str = FFION) -> None:
 
 async def visit(portal: Window, path: str) -> None:
     """Go to a page of the portal; returns when its heading has the focus."""
-    await portal.page.evaluate("document.getElementById('title').id = 'old'")
+    await portal.page.evaluate("document.getElementById('heading').id = 'old'")
     await portal.page.evaluate("path => { location.hash = `#/${path}`; }", path)
-    await portal.page.locator("#title:focus").wait_for()
+    await portal.page.locator("#heading:focus").wait_for()
 
 
 async def rows(portal: Window, path: str) -> list[str]:
@@ -139,6 +140,7 @@ async def test_every_page_is_accessible(dev_run: DevRun, chromium: Browser) -> N
                 await visit(portal, path)
                 assert (path, await portal.violations()) == (path, [])
                 assert (path, await portal.page.evaluate(TOO_WIDE)) == (path, 0)
+                assert (path, await portal.page.evaluate(SAME_IDS)) == (path, [])
             assert await portal.page.evaluate(TEXTS_OF_ONE_LANGUAGE) == []
             assert (portal.faults, portal.foreign()) == ([], [])
 
@@ -157,7 +159,7 @@ async def press(portal: Window, element_id: str, key: str = "Enter") -> None:
 async def write(portal: Window, texts: dict[str, str]) -> None:
     """Tab to each field and type over what is in it."""
     for field, text in texts.items():
-        await press(portal, field, "Control+A")
+        await press(portal, f"field-{field}", "Control+A")
         await portal.page.keyboard.type(text)
 
 
@@ -200,16 +202,16 @@ async def finish_the_draft(portal: Window, dev_run: DevRun) -> None:
     await press(portal, draft)
     await page.get_by_role("heading", name="Working with grief").wait_for()
     await write(portal, {**REFLECTIONS, "minutes": "an hour"})
-    await picture(portal, "portal-draft", top="reason")
+    await picture(portal, "portal-draft", top="field-reason")
     await page.evaluate("location.hash = '#/plan'")
     await page.get_by_role("alertdialog", name="Leave without saving?").wait_for()
     await page.keyboard.press("Escape")
-    await press(portal, "draft", "Space")
+    await press(portal, "field-draft", "Space")
     await press(portal, "save")
     await page.locator("#faults:focus li").wait_for()
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
-    assert await portal.focused() == "minutes"
+    assert await portal.focused() == "field-minutes"
     await write(portal, {"minutes": "90"})
     path, token = f"/v1/log/{draft.removeprefix('row-')}", dev_run.token("member")
     version = (await asyncio.to_thread(call, dev_run.origin, "GET", path, token))["version"]
@@ -217,7 +219,7 @@ async def finish_the_draft(portal: Window, dev_run: DevRun) -> None:
     await asyncio.to_thread(call, dev_run.origin, "PATCH", path, token, changes, f'"{version}"')
     await press(portal, "save")
     await announced(portal, "to replace the newer text in: What you learned")
-    assert await page.locator("#provider").input_value() == "A publisher"
+    assert await page.locator("#field-provider").input_value() == "A publisher"
     await press(portal, "save")
     await announced(portal, "Saved. It is complete.")
     entry = await asyncio.to_thread(call, dev_run.origin, "GET", path, token)
@@ -282,3 +284,47 @@ async def read_only(portal: Window) -> None:
     async with page.expect_download() as download:
         await page.keyboard.press("Enter")
     assert (await (await download.value).path()).read_bytes().startswith(b"PK")
+
+
+async def test_what_else_a_member_can_do(dev_run: DevRun, chromium: Browser) -> None:
+    """An item is planned and carried forward, a comment posted, an entry deleted and brought back, support let in."""
+    async with window(chromium, dev_run.origin) as portal:
+        page = portal.page
+        await sign_in(portal, "m-1002")
+        await visit(portal, "plan/new")
+        await page.get_by_label("Title *").fill("Read more on loss")
+        await page.get_by_role("button", name="Save").click()
+        await page.get_by_role("heading", name="Read more on loss").wait_for()
+        await page.get_by_role("button", name="Carry forward").click()
+        await announced(portal, "Carried forward.")
+        await page.get_by_role("link", name="It goes on from an earlier year").wait_for()
+
+        await visit(portal, "comments")
+        await page.get_by_label("Your comment").fill("I was ill in spring. <b>Not markup</b>")
+        await page.get_by_role("button", name="Add a comment").click()
+        await page.locator(".rows .text", has_text="<b>Not markup</b>").wait_for()
+
+        entry = (await rows(portal, "log"))[0]
+        await visit(portal, entry)
+        title = await page.locator("#heading").inner_text()
+        await page.get_by_role("button", name="Delete").click()
+        await page.locator("#ask-yes").click()
+        await page.get_by_role("heading", name="Log", exact=True).wait_for()
+        await announced(portal, "Deleted.")
+        assert await page.locator(f"[id='row-{entry.removeprefix('log/')}']").count() == 0
+        await page.get_by_role("button", name="Undo").click()
+        await announced(portal, "It is back.")
+        await page.get_by_role("heading", name=title).wait_for()
+
+        await visit(portal, "access")
+        await page.get_by_label("What they are to help with").fill("I cannot save.")
+        await page.get_by_role("button", name="Let them look").click()
+        await announced(portal, "They may look now.")
+        await asyncio.to_thread(call, dev_run.origin, "GET", "/v1/members/m-1002/log", dev_run.token("support"))
+        await page.get_by_role("button", name="Take it back").click()
+        await announced(portal, "They may no longer look.")
+        await page.locator("ol.rows", has_text="support").wait_for()
+        await page.get_by_role("button", name="Sign out").click()
+        await announced(portal, "You are signed out.")
+        assert await page.evaluate("sessionStorage.length") == 0
+        assert (portal.faults, portal.foreign()) == ([], [])

@@ -230,12 +230,13 @@ def dev(local_dir: Path, *options: str) -> Generator[tuple[subprocess.Popen[str]
 
 
 def test_dev_serves_its_sample_members_and_leaves_nothing(tmp_path: Path) -> None:
-    """It says where it answers, its key's tokens open a member's record, and SIGTERM ends all with exit code 0."""
+    """It says where it answers, its key's tokens open a record with a year in it, and SIGTERM ends all with code 0."""
     with dev(tmp_path) as (process, ready):
         assert ready["ready"] is True
         assert speaks_amqp(ready["amqp"])
         me = call(ready["http"], "GET", "/v1/me", dev_token(tmp_path, "m-1004", ["member"]))
         assert (me["member_id"], me["registered"]) == ("m-1004", True)
+        assert me["current_period"]["counts"]["total"] > 0
         process.terminate()
         assert process.wait(60) == 0
     assert processes_naming(str(tmp_path)) == []

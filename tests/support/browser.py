@@ -68,7 +68,8 @@ class Window:
 
     async def violations(self) -> list[str]:
         """What axe-core finds wrong, by rule and element."""
-        await self.page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text())
+        if await self.page.evaluate("!window.axe"):
+            await self.page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text())
         report: dict[str, Any] = await self.page.evaluate("axe.run({ resultTypes: ['violations'] })")
         return [
             f"{violation['id']}: {node['target']} {node['html'][:200]}"

@@ -58,17 +58,20 @@ export function withQuery(path, query) {
   return said.size ? `${path}?${said}` : path;
 }
 
-/** Every item of a list, page after page. */
-export async function everyItem(path, query = {}) {
+/** The first `count` items of a list, page after page, with the `total` of it. */
+export async function firstItems(path, query, count) {
   const items = [];
-  for (let cursor; cursor !== null;) {
-    const page = await get(path, { limit: 200, ...query, cursor });
+  let page = { next: undefined };
+  while (page.next !== null && items.length < count) {
+    page = await get(path, { ...query, limit: Math.min(count - items.length, 200), cursor: page.next });
     items.push(...page.items);
-    languages.set(items, languageOf(page));
-    cursor = page.next;
   }
-  return items;
+  languages.set(items, languageOf(page));
+  return { items, total: page.total };
 }
+
+/** Every item of a list. */
+export const everyItem = async (path, query = {}) => (await firstItems(path, query, Infinity)).items;
 
 /** Save a file: the token goes in a header, so a plain link would not do. */
 export async function download(path, name) {

@@ -6,6 +6,7 @@ import { t } from "./language.js";
 import { doing, say, unsaved } from "./shell.js";
 
 const definitions = new Map();
+const idOf = (field) => `field-${field}`; // so that no field's name is the id of something else
 
 /** The definition of the form `log` or `plan`, with labels in the reader's language as far as the service has them. */
 export async function definition(name) {
@@ -80,12 +81,12 @@ export async function recordText(form, record) {
 
 /** A control for a field: its element, and how its value is read and set. */
 function control(field, value) {
-  const attributes = { id: field.name, name: field.name, "aria-describedby": `${field.name}-help ${field.name}-fault`, maxlength: field.max_length };
+  const attributes = { id: idOf(field.name), name: field.name, "aria-describedby": `${idOf(field.name)}-help ${idOf(field.name)}-fault`, maxlength: field.max_length };
   if (field.type === "boolean") return ticked(make("input", { ...attributes, type: "checkbox" }), value);
   if (field.type === "choice") return plain(select(field.name, [["", t.none], ...field.choices.map((choice) => [choice.value, choice.label])], value, attributes), value);
   if (field.type === "choices") return several(field, attributes, value);
-  if (field.type === "long_text") return plain(make("textarea", { ...attributes, rows: 4 }), value);
-  const kind = { date: { type: "date" }, integer: { inputmode: "numeric" }, url: { inputmode: "url" } }[field.type];
+  if (field.type === "long_text") return plain(make("textarea", { ...attributes, rows: 4, dir: "auto" }), value);
+  const kind = { date: { type: "date" }, integer: { inputmode: "numeric" }, url: { inputmode: "url" }, text: { dir: "auto" } }[field.type];
   const element = make("input", { ...attributes, autocomplete: "off", ...kind, ...(field.type === "tags" && { maxlength: null }) });
   if (field.type === "integer") return plain(element, value, (text) => (/^\d+$/.test(text) ? Number(text) : text));
   if (field.type === "tags") return plain(element, value, (text) => text.split(",").map((tag) => tag.trim()).filter(Boolean));
@@ -109,23 +110,23 @@ function several(field, attributes, value) {
   const inputs = () => boxes.map(([, box]) => box.firstChild);
   const write = (now) => inputs().forEach((input) => { input.checked = (now ?? []).includes(input.value); });
   write(value);
-  const element = make("div", { id: field.name, tabindex: "-1", role: "group", "aria-label": field.label, "aria-describedby": attributes["aria-describedby"] }, boxes.map(([, box]) => box));
+  const element = make("div", { id: attributes.id, tabindex: "-1", role: "group", "aria-label": field.label, "aria-describedby": attributes["aria-describedby"] }, boxes.map(([, box]) => box));
   return { element, write, read: () => inputs().filter((input) => input.checked).map((input) => input.value) };
 }
 
 /** The switch that is no field of the form: whether the entry is finished, which is `draft` the other way round. */
 function flag({ name, label, help }, value) {
-  const input = make("input", { type: "checkbox", id: name, "aria-describedby": `${name}-help` });
+  const input = make("input", { type: "checkbox", id: idOf(name), "aria-describedby": `${idOf(name)}-help` });
   input.checked = value === false;
-  const element = make("div", { class: "field" }, make("label", { class: "tick", for: name }, input, label), make("p", { id: `${name}-help`, class: "help" }, help));
+  const element = make("div", { class: "field" }, make("label", { class: "tick", for: idOf(name) }, input, label), make("p", { id: `${idOf(name)}-help`, class: "help" }, help));
   return { element, label, input, write: (now) => { input.checked = now === false; }, read: () => !input.checked };
 }
 
 function wrapped(field, { element }, language) {
   const lang = language === t.code ? null : language;
-  const label = make("label", { for: field.name, lang }, field.required ? `${field.label} *` : field.label);
-  const help = make("p", { id: `${field.name}-help`, class: "help", lang }, field.help);
-  const fault = make("p", { id: `${field.name}-fault`, class: "fault", lang });
+  const label = make("label", { for: idOf(field.name), lang }, field.required ? `${field.label} *` : field.label);
+  const help = make("p", { id: `${idOf(field.name)}-help`, class: "help", lang }, field.help);
+  const fault = make("p", { id: `${idOf(field.name)}-fault`, class: "fault", lang });
   if (field.type === "boolean") return make("div", { class: "field" }, make("div", { class: "tick" }, element, label), help, fault);
   if (field.choices.length) element.setAttribute("lang", language);
   return make("div", { class: "field" }, label, help, fault, element);
@@ -135,7 +136,7 @@ function clear(summary, controls) {
   summary.replaceChildren();
   for (const [name, { element }] of controls) {
     element.removeAttribute("aria-invalid");
-    byId(`${name}-fault`)?.replaceChildren();
+    byId(`${idOf(name)}-fault`)?.replaceChildren();
   }
 }
 
@@ -143,9 +144,9 @@ function clear(summary, controls) {
 function showFaults(summary, controls, faults) {
   for (const { field, message } of faults) {
     controls.get(field)?.element.setAttribute("aria-invalid", "true");
-    byId(`${field}-fault`)?.replaceChildren(message);
+    byId(`${idOf(field)}-fault`)?.replaceChildren(message);
   }
-  const line = ({ field, label, message }) => make("li", {}, make("a", { href: `#${field}`, click: (event) => jump(event, field) }, `${label}: ${message}`));
+  const line = ({ field, label, message }) => make("li", {}, make("a", { href: `#${idOf(field)}`, click: (event) => jump(event, field) }, `${label}: ${message}`));
   summary.replaceChildren(make("h2", { id: "faults-title" }, t.notSaved), make("ul", {}, faults.map(line)));
   summary.focus();
 }
@@ -153,7 +154,7 @@ function showFaults(summary, controls, faults) {
 /** Go to a field without leaving the page's address. */
 export function jump(event, field) {
   event.preventDefault();
-  byId(field)?.focus();
+  byId(idOf(field))?.focus();
 }
 
 /** Somebody changed the record meanwhile: take what they changed, keep what was written here, and say so. */
@@ -165,12 +166,12 @@ function merge(newer, base, controls, mine) {
   return newer;
 }
 
-const labelOf = (name) => document.querySelector(`label[for="${name}"]`)?.textContent ?? name;
+const labelOf = (name) => document.querySelector(`label[for="${idOf(name)}"]`)?.textContent ?? name;
 
 /** What a record still needs, as links to the fields. */
 export async function missing(form, { missing_fields: names }) {
   const { fields, language } = await definition(form);
   const label = (name) => fields.find((field) => field.name === name)?.label ?? name;
-  return make("ul", {}, names.map((name) => make("li", {}, make("a", { href: `#${name}`, click: (event) => jump(event, name) }, words(label(name), language)))));
+  return make("ul", {}, names.map((name) => make("li", {}, make("a", { href: `#${idOf(name)}`, click: (event) => jump(event, name) }, words(label(name), language)))));
 }
 

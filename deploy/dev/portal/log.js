@@ -31,14 +31,14 @@ async function list({ query }) {
   const { state, period: _, ...rest } = query;
   const filter = { period, ...rest, ...STATES[state] };
   const rows = make("ol", { class: "rows" }), total = make("p", { id: "total" }), more = make("div", { class: "buttons" });
-  let limit = 20, shown = "";
+  let count = 20, shown = "";
   const refresh = async () => {
-    const page = await api.get("log", { ...filter, limit });
+    const page = await api.firstItems("log", filter, count);
     if (JSON.stringify(page) === shown) return false;
     shown = JSON.stringify(page);
     replace(total, t.entries(page.total));
     replace(rows, page.items.map((entry) => entryRow(entry, types)));
-    replace(more, page.next && limit < 200 && button(t.showMore, doing(() => { limit = Math.min(limit * 2, 200); return refresh(); }), { id: "more" }));
+    replace(more, page.total > count && button(t.showMore, doing(() => { count *= 2; return refresh(); }), { id: "more" }));
     return true;
   };
   await refresh();
@@ -92,7 +92,7 @@ export const stateOf = async (name, record) => [make("p", {}, badge(record)),
 export async function saved(name, record, state = null) {
   say(record.complete ? t.savedComplete : record.draft ? t.savedDraft : t.savedGaps);
   if (!state) return go(`${name}/${record.id}`);
-  byId("title").textContent = record.title ?? t.untitled;
+  byId("heading").textContent = record.title ?? t.untitled;
   return replace(state, await stateOf(name, record));
 }
 

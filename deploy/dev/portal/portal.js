@@ -18,7 +18,7 @@ const NAME = "cpd-portal-name";
 let refresh = null, shows = 0, address = location.hash;
 
 /** Show the page that the address names; the focus goes to its heading, or to the element that `focus` names. */
-async function show(focus = "title") {
+async function show(focus = "heading") {
   const mine = ++shows;
   frame();
   let page;
@@ -33,8 +33,8 @@ async function show(focus = "title") {
   if (mine !== shows) return;
   refresh = page.refresh ?? null;
   document.title = `${page.title} – ${t.portal}`;
-  byId("main").replaceChildren(make("h1", { id: "title", tabindex: "-1" }, page.title), ...page.body.flat(2).filter(Boolean));
-  (byId(focus) ?? byId("title")).focus();
+  byId("main").replaceChildren(make("h1", { id: "heading", tabindex: "-1" }, page.title), ...page.body.flat(2).filter(Boolean));
+  (byId(focus) ?? byId("heading")).focus();
 }
 
 function frame() {
@@ -46,8 +46,10 @@ function frame() {
   byId("nav").replaceChildren(make("ul", {}, items));
   byId("nav").setAttribute("aria-label", t.portal);
   byId("nav").hidden = !api.isSignedIn();
-  const languages = otherLanguages().map((language) => button(language.name, () => { chooseLanguage(language.code); show("language"); }, { lang: language.code, id: "language" }));
-  byId("person").replaceChildren(...(api.isSignedIn() ? [make("span", {}, sessionStorage.getItem(NAME) ?? ""), button(t.signOut, () => leave(t.signedOut), { id: "sign-out" })] : []), ...languages);
+  const other = (language) => async () => { if (await mayLeave()) { chooseLanguage(language.code); show("language"); } };
+  const languages = otherLanguages().map((language) => button(language.name, other(language), { lang: language.code, id: "language" }));
+  const signOut = async () => { if (await mayLeave()) leave(t.signedOut); };
+  byId("person").replaceChildren(...(api.isSignedIn() ? [make("bdi", {}, sessionStorage.getItem(NAME) ?? ""), button(t.signOut, signOut, { id: "sign-out" })] : []), ...languages);
 }
 
 /** The sign-in of development: any sample member. A real portal gets its token from the organisation's identity provider. */
@@ -70,13 +72,19 @@ async function look() {
   await refresh().catch((error) => { if (mine === shows && error.status === 401) leave(error.message); }); // an outage is told of by what the member does
 }
 
+/** Whether what is written on this page is saved, or may be lost. */
+async function mayLeave() {
+  if (unsaved.is() && !await ask({ title: t.leaveTitle, text: t.leaveText, yes: t.leave, no: t.stay })) return false;
+  unsaved.is = () => false;
+  return true;
+}
+
 async function moved() {
   if (location.hash === address) return;
-  if (unsaved.is() && !await ask({ title: t.leaveTitle, text: t.leaveText, yes: t.leave, no: t.stay })) {
+  if (!await mayLeave()) {
     history.replaceState(null, "", address || "#/");
     return;
   }
-  unsaved.is = () => false;
   address = location.hash;
   await show();
 }
