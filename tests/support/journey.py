@@ -70,6 +70,11 @@ class Journey:
             await self._settlement.wait_for(lambda: all(key in self.outcomes for key in correlation_ids))
         return [self.outcomes[key] for key in correlation_ids]
 
+    async def settled_messages(self, count: int, within: float = 60) -> None:
+        """Wait until so many messages are settled, whoever published them."""
+        async with asyncio.timeout(within), self._settlement:
+            await self._settlement.wait_for(lambda: len(self.outcomes) >= count)
+
     async def send(self, *bodies: Any, **options: Any) -> list[Outcome]:
         """Publish bodies of one statement each and return their outcomes."""
         return [outcomes[0] for outcomes in await self.settled(await self.publish(bodies, **options))]
