@@ -35,6 +35,7 @@ from bridge.services.operations.backup import Backups
 from bridge.services.operations.dead_letters import Operations
 from bridge.services.operations.migrations import Migrations
 from bridge.services.operations.periodic_jobs import Job, Scheduler
+from bridge.services.operations.reports import Reports
 from bridge.services.privacy.erasure import MemberErasure
 from bridge.services.privacy.retention import Retention
 from bridge.services.record.comments import MemberComments
@@ -129,6 +130,7 @@ class Services:
         self.operations = Operations(stores, DeadLetterQueue(settings, topology(settings)), self.access)
         self.reconsiderer = Reconsiderer(stores.search, self.recording)
         self.statement_lookup = StatementLookup(stores, self.access)
+        self.reports = Reports(stores.report_counts, settings.zone, today)
         self.erasures = MemberErasure(stores, self.operations)
         self.retention = Retention(database, units, self.operations, self.erasures, settings)
         self.migrations = Migrations(stores)

@@ -17,6 +17,7 @@ from bridge.store.lrs.stores import LrsStores
 from bridge.store.members.members import Departures, Identifiers, Members
 from bridge.store.members.notices import Notices
 from bridge.store.operations.dead_letters import DeadLetters
+from bridge.store.operations.reports import ReportCounts
 from bridge.store.operations.schedules import Schedules
 from bridge.store.operations.stats import Measured
 from bridge.store.privacy.data_subjects import DataSubjects
@@ -63,6 +64,7 @@ class Stores:
         self.schedules = Schedules(database)
         self.holdings = Holdings(database)
         self.measured = Measured(database)
+        self.report_counts = ReportCounts(database)
         self.removal = Removal(database, self.erasures)
         self.subjects = DataSubjects(self.members, self.erasures)
         self.lrs = LrsStores.over(database)

@@ -93,6 +93,7 @@ MATRIX: dict[str, Row] = {
         (OPS, PLATFORM), "nothing",
         "GET /v1/ops/statements", "GET /v1/ops/statements/{statement_id}", "POST /v1/ops/statements/lookup",
     ),
+    **rows((REGISTER, PLATFORM), "nothing", "GET /v1/reports/completions", "GET /v1/reports/use"),
     **rows((MEMBER, *STAFF), "nothing", "GET /v1/forms/{form}"),
     **rows(
         (), "public",

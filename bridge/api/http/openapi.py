@@ -214,7 +214,7 @@ def _body_content(route: Route, schemas: Schemas) -> Json:
 def _successes(route: Route, schemas: Schemas) -> Json:
     content: Json = {kind: {"schema": schema} for kind, schema in route.gives.items()}
     if route.answer is not None:
-        content = {"application/json": {"schema": schemas.of(route.answer, "serialization")}}
+        content = {"application/json": {"schema": schemas.of(route.answer, "serialization")}, **content}
     responses: Json = {}
     for status in route.statuses:
         headers = ["X-Correlation-Id", *(["ETag"] if route.etag else []), *(["Location"] if status == 201 else [])]

@@ -16,6 +16,7 @@ from bridge.services.exports.exports import Exports
 from bridge.services.members.members import Membership
 from bridge.services.members.notices import AuditNotices
 from bridge.services.operations.dead_letters import Operations
+from bridge.services.operations.reports import Reports
 from bridge.services.privacy.erasure import MemberErasure
 from bridge.services.record.comments import MemberComments
 from bridge.services.record.evidence import MemberEvidence
@@ -46,4 +47,5 @@ EXPORTS: Final = web.AppKey("exports", Exports)
 ERASURES: Final = web.AppKey("erasures", MemberErasure)
 STATEMENT_LOOKUP: Final = web.AppKey("statement_lookup", StatementLookup)
 RECONSIDERER: Final = web.AppKey("reconsiderer", Reconsiderer)
+REPORTS: Final = web.AppKey("reports", Reports)
 OPERATIONS: Final = web.AppKey("operations", Operations)

@@ -1,0 +1,182 @@
+"""``/v1/reports``: how completions ended and how the record is used, in numbers that tell of no small group (R64)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bridge.api.http.context import Call
+from bridge.api.http.routing import Answer, Routes
+from bridge.api.http.schemas import literal_of
+from bridge.api.http.service_keys import REPORTS
+from bridge.domain.operations.reports import LONGEST_RANGE, Measure, MonthNumber, RecordState, month_number
+from bridge.domain.record.cells import guarded, row
+from bridge.domain.record.entries import Source
+from bridge.domain.statements.dispositions import Disposition, Reason, Via
+
+routes = Routes("Reports", "Numbers that tell of no group of fewer than ten people.")
+
+CSV: Final = "text/csv"
+JSON: Final = "application/json"
+SUPPRESSED: Final = "fewer than 10"
+"""What the CSV says in place of a number that is not told."""
+
+COMPLETION_COLUMNS: Final = ("month", "source", "disposition", "reason", "count")
+USE_COLUMNS: Final = ("month", "measure", "type", "source", "state", "count")
+VARY: Final = {"Vary": "Accept"}
+
+_RANGE = re.compile(r"([a-z*]+/[a-z*]+)[^,]*?(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?))?\s*(?:,|$)", re.IGNORECASE)
+
+HOW: Final = (
+    "Each cell is of one calendar month that is over, and the same in every report that has its month; there are no "
+    "totals. `count` is rounded down to a ten, and null (`fewer than 10` in CSV) for a group of fewer than ten people. "
+    "Without `from` and `to`, the last twelve months. `Accept: text/csv` gives the same as CSV."
+)
+
+if TYPE_CHECKING:
+    DispositionName = ReasonName = str
+else:
+    DispositionName, ReasonName = literal_of(Disposition), literal_of(Reason)
+
+Month = Annotated[str, Field(pattern=r"^[1-9][0-9]{3}-(0[1-9]|1[0-2])$")]
+
+
+class ReportQuery(BaseModel):
+    """The months of a report, both included."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    first: Month | None = Field(None, alias="from", description="The first month, such as `2026-01`.")
+    last: Month | None = Field(None, alias="to", description="The last month; one that is not over is left out.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> ReportQuery:
+        first, last = self.months()
+        if first is not None and last is not None and not 0 <= last - first < LONGEST_RANGE:
+            raise ValueError(f"Give a range of 1 to {LONGEST_RANGE} months: from is its first, and to its last.")
+        return self
+
+    def months(self) -> tuple[MonthNumber | None, MonthNumber | None]:
+        """Return the first and the last month as numbers."""
+        first, last = (month_number(month) if month else None for month in (self.first, self.last))
+        return first, last
+
+
+class ReportCell(BaseModel):
+    """A cell: what its rows have in common, and how many there are."""
+
+    month: str = Field(description="`YYYY-MM`, by the service's time zone.")
+    count: int | None = Field(description="Rounded down to a ten; null for a group of fewer than ten people.")
+    suppressed: bool
+
+
+class CompletionReportRow(ReportCell):
+    """Statements that came in a month and ended alike."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "month": "2026-10",
+                    "count": 1240,
+                    "suppressed": False,
+                    "source": "amqp",
+                    "disposition": "recorded",
+                    "reason": None,
+                }
+            ]
+        }
+    )
+
+    source: Via | None = Field(description="How they came; null for those of before this was noted.")
+    disposition: DispositionName
+    reason: ReasonName | None
+
+
+class UseReportRow(ReportCell):
+    """Entries or plan items that were made in a month and are alike now, or the members who have entries of it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "month": "2026-10",
+                    "count": 310,
+                    "suppressed": False,
+                    "measure": "entries",
+                    "type": "course",
+                    "source": "learning_centre",
+                    "state": "draft",
+                }
+            ]
+        }
+    )
+
+    measure: Measure = Field(description="`members` counts those with an entry in the cells that are told.")
+    type: str | None = Field(description="Of entries; null where the member chose none.")
+    source: Source | None = Field(description="Of entries.")
+    state: RecordState | None = Field(description="A draft's age is told by its month.")
+
+
+class CompletionReport(BaseModel):
+    """How completions ended, by month."""
+
+    items: list[CompletionReportRow]
+
+
+class UseReport(BaseModel):
+    """How the record is used, by month."""
+
+    items: list[UseReportRow]
+
+
+@routes.get(
+    "/v1/reports/completions",
+    roles={"register", "platform"},
+    query=ReportQuery,
+    answer=CompletionReport,
+    gives={CSV: {"type": "string"}},
+    summary="How completions ended",
+    description=f"Statements by month, way, disposition and reason. {HOW}",
+)
+async def report_completions(call: Call, query: ReportQuery) -> Answer | web.Response:
+    """Return the statements of each month by how they ended."""
+    return _answer(call, COMPLETION_COLUMNS, await call.service(REPORTS).completions(*query.months()))
+
+
+@routes.get(
+    "/v1/reports/use",
+    roles={"register", "platform"},
+    query=ReportQuery,
+    answer=UseReport,
+    gives={CSV: {"type": "string"}},
+    summary="How the record is used",
+    description=f"Entries, plan items and members by the month in which entries and items were made. {HOW}",
+)
+async def report_use(call: Call, query: ReportQuery) -> Answer | web.Response:
+    """Return what each month's entries and plan items are now."""
+    return _answer(call, USE_COLUMNS, await call.service(REPORTS).use(*query.months()))
+
+
+def _answer(call: Call, columns: Sequence[str], items: Sequence[Mapping[str, Any]]) -> Answer | web.Response:
+    """Return the cells as JSON, or as CSV for a caller that would rather have that."""
+    if not _wants_csv(call.request.headers.get("Accept", "")):
+        return Answer({"items": items}, headers=VARY)
+    lines = [row(columns), *(row(_cell(name, item[name]) for name in columns) for item in items)]
+    return web.Response(text="".join(lines), content_type=CSV, charset="utf-8", headers=VARY)
+
+
+def _wants_csv(accept: str) -> bool:
+    """Say whether ``Accept`` asks for CSV more than for JSON (RFC 9110 §12.5.1)."""
+    weights = {match[1].lower(): float(match[2] or 1) for match in _RANGE.finditer(accept)}
+    return weights.get(CSV, 0) > weights.get(JSON, 0)
+
+
+def _cell(column: str, value: object) -> str:
+    if value is None:
+        return SUPPRESSED if column == "count" else ""
+    return guarded(str(value))
