@@ -18,8 +18,8 @@ from bridge.store.database import Session, now
 from bridge.store.members.members import IdentifierTaken
 from bridge.store.stores import Stores
 
-AT_ONCE: Final = 200
-"""Members that one transaction writes."""
+AT_ONCE: Final = 50
+"""Members that one transaction writes; the embedded store takes the square of it to look their identifiers up."""
 
 OTHER_MEMBERS_IDENTIFIER: Final = (
     "This identifier belongs to another member: let an earlier row take it from them, or leave it out here."
