@@ -7,11 +7,15 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from bridge.errors import Unavailable
+from bridge.texts import Text
 
 
 @asynccontextmanager
-async def deadline(seconds: float | None, what: str, advice: str) -> AsyncGenerator[asyncio.Timeout]:
-    """Raise ``Unavailable`` when the block takes longer; ``None`` is no limit. The clock may be set anew meanwhile."""
+async def deadline(seconds: float | None, message: Text) -> AsyncGenerator[asyncio.Timeout]:
+    """Raise ``Unavailable`` with a message that has a place for ``seconds`` when the block takes longer.
+
+    ``None`` is no limit. The clock may be set anew meanwhile.
+    """
     begun = asyncio.get_running_loop().time()
     clock = asyncio.timeout(seconds)
     try:
@@ -20,5 +24,5 @@ async def deadline(seconds: float | None, what: str, advice: str) -> AsyncGenera
     except TimeoutError:
         if clock.expired():
             limit = (clock.when() or begun) - begun
-            raise Unavailable(f"{what} took longer than {limit:.3g} s; {advice}.") from None
+            raise Unavailable(message.filled(seconds=float(f"{limit:.3g}"))) from None
         raise

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.http.context import Call
+from bridge.api.http.languages import Words, language_of
 from bridge.api.http.pagination import Page, PageBody, PageQuery, paged, position
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.schemas import literal_of
@@ -32,7 +33,7 @@ class Declaration(BaseModel):
     """A declaration of the member's on submitting; ``accepted_at`` is null until then."""
 
     id: str
-    text: str
+    text: Words
     accepted_at: datetime | None
 
 
@@ -114,7 +115,7 @@ class FieldGap(BaseModel):
     """A needed field that is empty."""
 
     name: str
-    label: str
+    label: Words
 
 
 class RecordItem(BaseModel):
@@ -154,10 +155,12 @@ class Readiness(BaseModel):
     unchecked_evidence: int = Field(description="Files that the virus scanner has not cleared.")
     undated_plan_items: int = Field(description="Plan items without dates: sent only when they are linked.")
     waiting: int = Field(description="Completions that are not in the record yet.")
-    advice: list[str] = Field(description="The same in sentences; empty when nothing is missing.")
+    advice: list[Words] = Field(description="The same in sentences; empty when nothing is missing.")
 
 
-@routes.get("/v1/audit", roles={"member"}, query=PageQuery, answer=Page[AuditCase], summary="My audit cases")
+@routes.get(
+    "/v1/audit", roles={"member"}, query=PageQuery, answer=Page[AuditCase], worded=True, summary="My audit cases"
+)
 async def list_audit(call: Call, query: PageQuery) -> PageBody:
     """Return a page of the member's cases, newest first (R53)."""
     scope = f"audit:{call.caller.subject}"
@@ -182,7 +185,8 @@ async def submit(call: Call, body: SubmissionIn) -> Answer:
     """Send the period to the Register team (R55)."""
     accepted = {declaration.id: declaration.accepted for declaration in body.declarations}
     service, case_id = call.service(AUDIT), call.path["case_id"]
-    receipt, new = await service.submit(call.caller.subject, case_id, accepted, call.attempt(body))
+    language = await language_of(call.request)
+    receipt, new = await service.submit(call.caller.subject, case_id, accepted, language, call.attempt(body))
     return Answer({**receipt, "receipt": receipt["_id"]}, status=201 if new else 200)
 
 
@@ -190,6 +194,7 @@ async def submit(call: Call, body: SubmissionIn) -> Answer:
     "/v1/audit/{case_id}/readiness",
     roles={"member"},
     answer=Readiness,
+    worded=True,
     problems=(Conflict, NotSelected),
     summary="What an assessor will find missing",
     description="Advice, never a block: a record can be submitted as it is. " + _ENDED,

@@ -65,7 +65,7 @@ FORM_SCHEMA: Schema = {
         "file": {
             "type": "string",
             "contentMediaType": "application/octet-stream",
-            "description": f"One file, with its name. Taken are: {TAKEN}.",
+            "description": f"One file, with its name. Taken are: {', '.join(TAKEN)}.",
         }
     },
     "required": ["file"],

@@ -11,6 +11,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bridge.api.http.context import SETTINGS, Call
+from bridge.api.http.languages import language_headers, language_of
 from bridge.api.http.middleware import reader
 from bridge.api.http.routing import Routes
 from bridge.api.http.service_keys import EXPORTS, REGISTER
@@ -20,6 +21,7 @@ from bridge.deadlines import deadline
 from bridge.domain.fields import Day
 from bridge.errors import NotFound, TooLarge, Unavailable
 from bridge.services.exports.exports import ExportRequest, FileStream, PdfFile
+from bridge.texts import Text
 
 routes = Routes("Exports", "Copies to keep: PDF booklets and data files. They work while the record is frozen (R75).")
 
@@ -50,17 +52,17 @@ class ExportQuery(BaseModel):
     @model_validator(mode="after")
     def _fits(self) -> ExportQuery:
         if (self.date_from is None) != (self.date_to is None):
-            raise ValueError("give date_from and date_to together")
+            raise ValueError(Text("Give both the first day and the last day."))
         if self.period is not None and self.date_from is not None:
-            raise ValueError("give a period, or date_from and date_to, not both")
+            raise ValueError(Text("Give a membership year, or a first and a last day, not both."))
         if self.date_from is not None and self.date_to is not None and self.date_from > self.date_to:
-            raise ValueError("date_from must not be after date_to: swap them")
+            raise ValueError(Text("The first day is after the last: swap them."))
         return self
 
-    def to_request(self, period: str, include: str) -> ExportRequest:
+    def to_request(self, period: str, include: str, language: str) -> ExportRequest:
         """Return it as the service asks; ``period`` and ``include`` hold when nothing is said."""
         days = None if self.date_from is None or self.date_to is None else (self.date_from, self.date_to)
-        return ExportRequest(self.period or period, days, (self.include or include) == "all")
+        return ExportRequest(self.period or period, days, (self.include or include) == "all", language)
 
 
 class ArchiveQuery(ExportQuery):
@@ -81,7 +83,8 @@ class ArchiveQuery(ExportQuery):
 )
 async def export_log_pdf(call: Call, query: ExportQuery) -> web.Response:
     """Return the booklet of the log (R71, R72)."""
-    return _pdf(await call.service(EXPORTS).log_pdf(call.caller.subject, query.to_request("current", "completed")))
+    request = await _asked(call, query, "current", "completed")
+    return await _pdf(call, await call.service(EXPORTS).log_pdf(call.caller.subject, request))
 
 
 @routes.get(
@@ -96,7 +99,8 @@ async def export_log_pdf(call: Call, query: ExportQuery) -> web.Response:
 )
 async def export_plan_pdf(call: Call, query: ExportQuery) -> web.Response:
     """Return the booklet of the plan (R74)."""
-    return _pdf(await call.service(EXPORTS).plan_pdf(call.caller.subject, query.to_request("all", "all")))
+    request = await _asked(call, query, "all", "all")
+    return await _pdf(call, await call.service(EXPORTS).plan_pdf(call.caller.subject, request))
 
 
 @routes.get(
@@ -114,9 +118,8 @@ async def export_plan_pdf(call: Call, query: ExportQuery) -> web.Response:
 )
 async def export_plan_calendar(call: Call, query: ExportQuery) -> web.StreamResponse:
     """Stream the plan as a calendar (R74)."""
-    return await _stream(
-        call, await call.service(EXPORTS).plan_calendar(call.caller.subject, query.to_request("all", "all"))
-    )
+    request = await _asked(call, query, "all", "all")
+    return await _stream(call, await call.service(EXPORTS).plan_calendar(call.caller.subject, request))
 
 
 @routes.get(
@@ -132,7 +135,7 @@ async def export_plan_calendar(call: Call, query: ExportQuery) -> web.StreamResp
 )
 async def export_log_zip(call: Call, query: ArchiveQuery) -> web.StreamResponse:
     """Stream the log as a table (R73)."""
-    request = query.to_request("current", "completed")
+    request = await _asked(call, query, "current", "completed")
     return await _stream(call, await call.service(EXPORTS).log_zip(call.caller.subject, request, bom=query.bom))
 
 
@@ -149,7 +152,7 @@ async def export_log_zip(call: Call, query: ArchiveQuery) -> web.StreamResponse:
 )
 async def export_record_zip(call: Call, query: ArchiveQuery) -> web.StreamResponse:
     """Stream the whole record (R75)."""
-    request = query.to_request("all", "all")
+    request = await _asked(call, query, "all", "all")
     return await _stream(call, await call.service(EXPORTS).record_zip(call.caller.subject, request, bom=query.bom))
 
 
@@ -163,7 +166,8 @@ async def export_record_zip(call: Call, query: ArchiveQuery) -> web.StreamRespon
 )
 async def export_subject_access(call: Call) -> web.StreamResponse:
     """Stream everything that is held about the caller (UK GDPR art. 15)."""
-    return await _stream(call, await call.service(EXPORTS).subject_access_zip(call.caller.subject))
+    language = await language_of(call.request)
+    return await _stream(call, await call.service(EXPORTS).subject_access_zip(call.caller.subject, language=language))
 
 
 @routes.get(
@@ -191,11 +195,17 @@ async def export_subject_access_of_member(call: Call) -> web.StreamResponse:
 async def get_record_pdf(call: Call) -> web.Response:
     """Return the booklet of a submission, from its snapshot alone (R60, R62, decision 2)."""
     _, snapshot = await call.service(REGISTER).record(call.path["case_id"], reader(call))
-    return _pdf(await call.service(EXPORTS).submission_pdf(snapshot, call.caller.subject))
+    language = await language_of(call.request)
+    return await _pdf(call, await call.service(EXPORTS).submission_pdf(snapshot, call.caller.subject, language))
 
 
-def _pdf(pdf: PdfFile) -> web.Response:
-    return web.Response(body=pdf.content, content_type="application/pdf", headers=_headers(pdf.name))
+async def _asked(call: Call, query: ExportQuery, period: str, include: str) -> ExportRequest:
+    return query.to_request(period, include, await language_of(call.request))
+
+
+async def _pdf(call: Call, pdf: PdfFile) -> web.Response:
+    headers = {**_headers(pdf.name), **language_headers(await language_of(call.request))}
+    return web.Response(body=pdf.content, content_type="application/pdf", headers=headers)
 
 
 def _headers(name: str) -> dict[str, str]:
@@ -206,7 +216,10 @@ async def _stream(call: Call, file: FileStream) -> web.StreamResponse:
     """Send a file piece by piece; what fails before the first one is answered as a problem."""
     response = web.StreamResponse(headers={**_headers(file.name), "Content-Type": file.media_type})
     limit = call.request.app[SETTINGS].export_stream_timeout
-    async with deadline(limit, "This export", "try again on a faster line"), aclosing(file.pieces) as pieces:
+    async with (
+        deadline(limit, Text("This export took longer than {seconds} s; try again on a faster line.")),
+        aclosing(file.pieces) as pieces,
+    ):
         first = await anext(pieces)
         await response.prepare(call.request)
         with suppress(ConnectionResetError):  # the client has gone, and nobody is left to tell
@@ -227,4 +240,4 @@ async def _written(response: web.StreamResponse, piece: bytes) -> None:
         async with asyncio.timeout(STALLED):
             await response.write(piece)
     except TimeoutError:
-        raise Unavailable("The client stopped reading.") from None
+        raise Unavailable(Text("The client stopped reading.")) from None

@@ -23,6 +23,7 @@ from bridge.domain.record.forms import Forms
 from bridge.domain.record.records import Values
 from bridge.errors import Conflict, FieldError, RecordFrozen, TooLarge, UnsupportedMediaType
 from bridge.services.record.imports import NewEntry
+from bridge.texts import Text
 
 routes = Routes("Imports", "Log entries from a file.")
 
@@ -91,7 +92,9 @@ async def _content(call: Call, max_bytes: int) -> AsyncIterable[bytes]:
     if call.request.content_type == FORM:
         return (await file_part(call, max_bytes)).content
     if call.request.content_type != CSV or (call.request.charset or "utf-8").lower() not in {"utf-8", "utf8"}:
-        raise UnsupportedMediaType(f"Send the file as Content-Type: {CSV}; charset=utf-8, or in a {FORM}.")
+        raise UnsupportedMediaType(
+            Text("Send the file as Content-Type: {csv}; charset=utf-8, or in a {form}.", csv=CSV, form=FORM)
+        )
     return pieces(call)
 
 
@@ -100,7 +103,7 @@ async def _whole(content: AsyncIterable[bytes], max_bytes: int) -> bytes:
     async for data in content:
         held += data
         if len(held) > max_bytes:
-            raise TooLarge(f"A file may have up to {in_words(max_bytes)}; split it.")
+            raise TooLarge(Text("A file may have up to {size}; split it.", size=in_words(max_bytes)))
     return bytes(held)
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.audit import AuditCase
 from bridge.api.http.context import SETTINGS, Call
+from bridge.api.http.languages import Words
 from bridge.api.http.routing import Body, Routes, Schema
 from bridge.api.http.service_keys import AUDIT, PERIODS
 from bridge.domain.audit.declarations import case_for_member
@@ -44,7 +45,7 @@ class PeriodRow(BaseModel):
     """A membership year; ``start`` and ``end`` are both inclusive."""
 
     id: str
-    label: str
+    label: Words
     start: date
     end: date
     current: bool
@@ -67,7 +68,7 @@ class Elapsed(BaseModel):
     days_total: int
     days_remaining: int
     as_of: date
-    text: str = Field(description="The same in words, for a text alternative.")
+    text: Words = Field(description="The same in words, for a text alternative.")
 
 
 class TypeCounts(BaseModel):
@@ -120,7 +121,7 @@ class TargetStand(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [TARGET_EXAMPLE]})
 
     id: str
-    label: str
+    label: Words
     unit: Unit = Field(description="What is counted of complete entries.")
     target: int = Field(description="For this member and year; months before registration and on leave may lower it.")
     done: int
@@ -147,7 +148,7 @@ class Me(BaseModel):
     links: Links
 
 
-@routes.get("/v1/me", roles={"member"}, answer=Me, summary="Who I am")
+@routes.get("/v1/me", roles={"member"}, answer=Me, worded=True, summary="Who I am")
 async def get_me(call: Call) -> Body:
     """Return the caller with the current period (R17, R80)."""
     periods, settings = call.service(PERIODS), call.request.app[SETTINGS]
@@ -159,19 +160,19 @@ async def get_me(call: Call) -> Body:
         "registered": member["registered"],
         "requirements_apply": member["registered"],
         "current_period": await periods.overview(member["_id"], "current", cases),
-        "audit": [case_for_member(case, member) for case in cases],
+        "audit": [case_for_member(case) for case in cases],
         "links": {"help": settings.help_url, "privacy": settings.privacy_url, "survey": settings.survey_url},
     }
 
 
-@routes.get("/v1/periods", roles={"member"}, answer=PeriodList, summary="My membership years")
+@routes.get("/v1/periods", roles={"member"}, answer=PeriodList, worded=True, summary="My membership years")
 async def list_periods(call: Call) -> Body:
     """Return every membership year with anything in it, newest first (R19)."""
     cases = await call.service(AUDIT).cases_of(call.caller.subject)
     return {"items": await call.service(PERIODS).list_all(call.caller.subject, cases)}
 
 
-@routes.get("/v1/periods/{period_id}", roles={"member"}, answer=Period, summary="One membership year")
+@routes.get("/v1/periods/{period_id}", roles={"member"}, answer=Period, worded=True, summary="One membership year")
 async def get_period(call: Call) -> PeriodOverview:
     """Return one membership year, by id or ``current`` (R17, R18)."""
     cases = await call.service(AUDIT).cases_of(call.caller.subject)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.http.context import Call
+from bridge.api.http.languages import Words
 from bridge.api.http.pagination import Page, PageBody, PageQuery, paged, position
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.schemas import literal_of
@@ -56,12 +57,12 @@ class AccessRow(BaseModel):
 
     id: str
     at: datetime
-    reader: str = Field(description="The team, in words; who it was by name is known to the service's owner.")
+    reader: Words = Field(description="The team, in words; who it was by name is known to the service's owner.")
     roles: list[str]
     allowed: bool
     right: RightOut
     parts: list[str]
-    text: str = Field(description="The same in one sentence.")
+    text: Words = Field(description="The same in one sentence.")
 
 
 @routes.get("/v1/support-grants", roles={"member"}, query=PageQuery, answer=Page[Grant], summary="My support grants")
@@ -103,7 +104,12 @@ async def revoke_grant(call: Call) -> None:
 
 
 @routes.get(
-    "/v1/access-history", roles={"member"}, query=PageQuery, answer=Page[AccessRow], summary="Who read my record"
+    "/v1/access-history",
+    roles={"member"},
+    query=PageQuery,
+    answer=Page[AccessRow],
+    worded=True,
+    summary="Who read my record",
 )
 async def list_access(call: Call, query: PageQuery) -> PageBody:
     """Return a page of who read, or tried to read, the member's record, newest first (R64)."""

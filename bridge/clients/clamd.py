@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from bridge.errors import Unavailable
+from bridge.texts import Text
 
 _FOUND = re.compile(rb"stream: (.+) FOUND\0")
 _CLEAN: Final = b"stream: OK\0"
@@ -32,7 +33,7 @@ class Scanner:
             async with asyncio.timeout(self._timeout):
                 return _verdict(await self._ask(content))
         except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError) as error:
-            raise Unavailable("The virus scanner does not answer.") from error
+            raise Unavailable(Text("The virus scanner does not answer.")) from error
 
     async def _ask(self, content: AsyncIterable[bytes]) -> bytes:
         reader, writer = await self._connect()
@@ -58,5 +59,5 @@ def _verdict(answer: bytes) -> str | None:
     if match:
         return match[1].decode("ascii", "replace")
     if answer != _CLEAN:
-        raise Unavailable("The virus scanner gave no verdict.")
+        raise Unavailable(Text("The virus scanner gave no verdict."))
     return None

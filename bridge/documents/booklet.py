@@ -23,6 +23,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from bridge.documents import formatting
 from bridge.documents.text_runs import Paragraph, TextRuns, is_blank
 from bridge.domain.record.forms import Form
+from bridge.texts import Text, counted, translate
+from schemas.languages import SOURCE
 
 Record = Mapping[str, Any]
 
@@ -34,6 +36,21 @@ PART = 2**19
 
 KEPT_TOGETHER = 200
 """Characters up to which a heading and the short facts below it stay on one page, whatever they are."""
+
+WORDS: Mapping[str, Text] = {
+    "page": Text("Page {n}"),
+    "part": Text("Part {n} of {of}"),
+    "contents": Text("Contents"),
+    "year": Text("The membership year"),
+    "chart": Text("Time by type of activity"),
+    "replaced": Text(
+        "Some characters have no shape in the fonts of this booklet. They are written by their number, such as "
+        "{example}. The data files of an export have them as they were typed."
+    ),
+    "no_entries": Text("No entries"),
+    "nothing": Text("There is nothing to show for this period yet."),
+}
+"""What the template says by itself; it fills in the places."""
 
 _FORM = TypeAdapter(Form)
 
@@ -71,27 +88,28 @@ class Tally:
         self.entries[label] += 1
         self.minutes[label] += minutes
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self, language: str) -> list[dict[str, Any]]:
         """Return a row a type, the most time first: label, minutes, and all of it in words."""
         order = sorted(self.entries, key=lambda label: (-self.minutes[label], -self.entries[label], label))
-        return [{"label": label, "minutes": self.minutes[label], "words": self._words(label)} for label in order]
+        return [
+            {"label": label, "minutes": self.minutes[label], "words": self._words(label).to(language)}
+            for label in order
+        ]
 
-    def words(self) -> str:
+    def words(self) -> Text:
         """Return the whole in a sentence."""
         if not self.entries:
-            return "There are no entries."
-        total, spent = sum(self.entries.values()), sum(self.minutes.values())
-        time = f"{formatting.format_minutes(spent)} recorded" if spent else "no time recorded"
-        return f"{formatting.format_count(total, 'entry')}, {time}."
+            return Text("There are no entries.")
+        total, spent = formatting.format_entries(sum(self.entries.values())), sum(self.minutes.values())
+        if not spent:
+            return Text("{entries}, no time recorded.", entries=total)
+        return Text("{entries}, {time} recorded.", entries=total, time=formatting.format_minutes(spent))
 
-    def _words(self, label: str) -> str:
-        spent = self.minutes[label]
-        return ", ".join(
-            [
-                formatting.format_count(self.entries[label], "entry"),
-                formatting.format_minutes(spent) if spent else "no time recorded",
-            ]
-        )
+    def _words(self, label: str) -> Text:
+        entries, spent = formatting.format_entries(self.entries[label]), self.minutes[label]
+        if not spent:
+            return Text("{entries}, no time recorded", entries=entries)
+        return Text("{entries}, {time}", entries=entries, time=formatting.format_minutes(spent))
 
 
 class Composer:
@@ -108,6 +126,7 @@ class Composer:
         self._comments: list[dict[str, Any]] = []
         self._header: Header | None = None
         self._cover = text_runs
+        self._language = SOURCE
 
     def take(self, line: Record, *, plain: bool = False) -> None:
         """Take one line, its characters as fonts can show them or all but the plainest by number (``plain``).
@@ -144,47 +163,61 @@ class Composer:
             "span": text.line(header.span),
             "facts": [[label, text.line(value)] for label, value in self._facts(header)],
             "progress": header.progress and header.progress.model_dump(),
-            "chart": {"rows": self._tally.rows(), "words": self._tally.words()} if self._entries else None,
+            "chart": self._chart() if self._entries else None,
+            "words": {name: words.to(self._language) for name, words in WORDS.items()},
             "sections": self._sections(),
             "replaced": self._own.replaced + self._plain.replaced,
         }
 
+    def _chart(self) -> dict[str, Any]:
+        return {"rows": self._tally.rows(self._language), "words": self._tally.words().to(self._language)}
+
     def _facts(self, header: Header) -> Iterable[tuple[str, str]]:
         yield from header.facts
+        for label, value in self._own_facts():
+            yield label.to(self._language), translate(value, self._language)
+        yield Text("Made on").to(self._language), formatting.format_time(header.made_at, self._language)
+
+    def _own_facts(self) -> Iterable[tuple[Text, str]]:
         if self._items:
-            yield "Planned activities", str(len(self._items))
+            yield Text("Planned activities"), str(len(self._items))
         if self._entries or not (self._items or self._notes):
-            yield "Log entries", self._tally.words()
+            yield Text("Log entries"), self._tally.words()
         if self._comments:
-            yield "Supporting information", formatting.format_count(len(self._comments), "comment")
-        yield "Made on", formatting.format_time(header.made_at)
+            yield Text("Supporting information"), counted("{n} comment", "{n} comments", len(self._comments))
 
     def _sections(self) -> list[dict[str, Any]]:
         parts = [
-            ("About this copy", self._notes),
-            ("Planned CPD", self._items),
-            ("Completed CPD", self._entries),
-            ("Supporting information", self._comments),
+            (Text("About this copy"), self._notes),
+            (Text("Planned CPD"), self._items),
+            (Text("Completed CPD"), self._entries),
+            (Text("Supporting information"), self._comments),
         ]
-        return [{"heading": heading, "records": records} for heading, records in parts if records]
+        return [{"heading": heading.to(self._language), "records": records} for heading, records in parts if records]
 
     def _take_header(self, record: Record) -> None:
         self._header, self._cover = Header.model_validate(record), self._text_runs
+        self._language = self._header.language
 
     def _take_entry(self, record: Record) -> None:
         form = self._forms["log", record["form_version"]]
         labels = {
             choice.value: choice.label for field in form.fields if field.name == "type" for choice in field.choices
         }
-        self._tally.add(labels.get(record.get("type") or "", "No type chosen"), record.get("minutes") or 0)
+        no_type = Text("No type chosen").to(self._language)
+        self._tally.add(labels.get(record.get("type") or "", no_type), record.get("minutes") or 0)
         evidence = [self._evidence(file) for file in record.get("evidence", ())]
-        lists = {"Linked to the plan": self._linked(record.get("plan", ())), "Evidence": evidence}
+        lists = {Text("Linked to the plan"): self._linked(record.get("plan", ())), Text("Evidence"): evidence}
         self._entries.append(self._record(form, record, formatting.format_state(record), lists))
 
     def _take_item(self, record: Record) -> None:
         form = self._forms["plan", record["form_version"]]
-        state = "Complete" if record.get("complete") else "Some questions left open"
-        parts = {"Logged": "log", "Carried forward to": "carried_to", "Carried forward from": "carried_from"}
+        state = Text("Complete") if record.get("complete") else Text("Some questions left open")
+        parts = {
+            Text("Logged"): "log",
+            Text("Carried forward to"): "carried_to",
+            Text("Carried forward from"): "carried_from",
+        }
         lists = {label: self._linked(record.get(name, ())) for label, name in parts.items()}
         self._items.append(self._record(form, record, state, lists))
 
@@ -196,14 +229,15 @@ class Composer:
         self._notes.append(self._said(record["title"], (), record["text"]))
 
     def _take_comment(self, record: Record) -> None:
-        facts = [("Written by", record["author"]), ("About", record.get("about") or "")]
-        self._comments.append(self._said(formatting.format_time(record["created_at"]), facts, record["text"]))
+        facts = [(Text("Written by"), record["author"]), (Text("About"), record.get("about") or "")]
+        written_at = formatting.format_time(record["created_at"], self._language)
+        self._comments.append(self._said(written_at, facts, record["text"]))
 
-    def _said(self, title: str, facts: Iterable[tuple[str, str]], text: str) -> dict[str, Any]:
+    def _said(self, title: str, facts: Iterable[tuple[Text, str]], text: str) -> dict[str, Any]:
         return {
             "reference": "",
             "title": self._text_runs.line(title),
-            "facts": [[label, self._text_runs.line(value)] for label, value in facts if value],
+            "facts": [[label.to(self._language), self._text_runs.line(value)] for label, value in facts if value],
             "together": True,
             "answers": [["", self._text_runs.paragraphs(text)]],
             "lists": [],
@@ -211,41 +245,44 @@ class Composer:
         }
 
     def _record(
-        self, form: Form, record: Record, state: str, lists: Mapping[str, list[dict[str, Paragraph]]]
+        self, form: Form, record: Record, state: Text, lists: Mapping[Text, list[dict[str, Paragraph]]]
     ) -> dict[str, Any]:
-        facts: list[Any] = [["Status of the record", state]]
+        facts: list[Any] = [[Text("Status of the record").to(self._language), state.to(self._language)]]
         answers: list[Any] = []
         short = len(record.get("title") or "") <= KEPT_TOGETHER
         for form_field in form.fields:
-            value = formatting.format_value(form_field, record.get(form_field.name))
+            value = formatting.format_value(form_field, record.get(form_field.name), self._language)
             if form_field.type == "long_text" and value:
                 answers.append([form_field.label, self._text_runs.paragraphs(value)])
             elif value and form_field.name not in {"title", "reference"}:
                 short = short and len(value) <= KEPT_TOGETHER
                 facts.append([form_field.label, self._text_runs.line(value)])
         labels = {form_field.name: form_field.label for form_field in form.fields}
-        missing = [labels[name] for name in record.get("missing_fields", ()) if name in labels]
+        gaps = [labels[name] for name in record.get("missing_fields", ()) if name in labels]
+        missing = Text("Not answered yet: {fields}.", fields=", ".join(gaps))
         return {
             **self._named(record),
             "facts": facts,
             "together": short,
             "answers": answers,
-            "lists": [[label, value] for label, value in lists.items() if value],
-            "missing": f"Not answered yet: {', '.join(missing)}." if missing else "",
+            "lists": [[label.to(self._language), value] for label, value in lists.items() if value],
+            "missing": missing.to(self._language) if gaps else "",
         }
 
     def _linked(self, links: Iterable[Record]) -> list[dict[str, Paragraph]]:
         return [self._named(link) for link in links]
 
     def _evidence(self, file: Record) -> dict[str, Paragraph]:
-        size, added = formatting.format_size(file["size"]), formatting.format_time(file["uploaded_at"])
-        description = f"{file['name']}, {size}, added on {added}"
-        return {"reference": "", "title": self._text_runs.line(description)}
+        added = formatting.format_time(file["uploaded_at"], self._language)
+        description = Text(
+            "{name}, {size}, added on {time}", name=file["name"], size=formatting.format_size(file["size"]), time=added
+        )
+        return {"reference": "", "title": self._text_runs.line(description.to(self._language))}
 
     def _named(self, record: Record) -> dict[str, Paragraph]:
         """Return what a record is called (R48)."""
         title = record.get("title") or ""
-        heading = "No title yet" if is_blank(title) else title
+        heading = Text("No title yet").to(self._language) if is_blank(title) else title
         return {
             "reference": self._text_runs.line(record.get("reference") or ""),
             "title": self._text_runs.line(heading),

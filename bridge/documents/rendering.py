@@ -15,6 +15,7 @@ import orjson
 import structlog
 
 from bridge.errors import BridgeError, TooLarge, Unavailable
+from bridge.texts import Text
 
 logger = structlog.get_logger(__name__)
 
@@ -60,7 +61,7 @@ class Renderer:
                     pdf = await worker.make(lines)
             except TimeoutError:
                 raise Unavailable(
-                    f"The PDF took longer than {self._bounds.seconds:g} s; choose a shorter range."
+                    Text("The PDF took longer than {seconds} s; choose a shorter range.", seconds=self._bounds.seconds)
                 ) from None
             finally:
                 self._keep(worker)
@@ -77,13 +78,15 @@ class Renderer:
     @asynccontextmanager
     async def _turn(self, *, patient: bool) -> AsyncGenerator[None]:
         if self._turns.locked() and self._waiting >= self._bounds.waiting and not patient:
-            raise Unavailable("Many PDFs are being made just now; try again shortly.", retry_after=RETRY_AFTER)
+            raise Unavailable(Text("Many PDFs are being made just now; try again shortly."), retry_after=RETRY_AFTER)
         self._waiting += 1
         try:
             async with asyncio.timeout(None if patient else self._bounds.seconds):
                 await self._turns.acquire()
         except TimeoutError:
-            raise Unavailable("Many PDFs are being made just now; try again.", retry_after=RETRY_AFTER) from None
+            raise Unavailable(
+                Text("Many PDFs are being made just now; try again shortly."), retry_after=RETRY_AFTER
+            ) from None
         finally:
             self._waiting -= 1
         try:
@@ -162,8 +165,10 @@ def _refused(fault: str) -> BridgeError:
     if fault in {"too_long", "MemoryError"}:
         return _too_large()
     logger.error("booklet failed", fault=fault)
-    return BridgeError("The PDF could not be made. The ZIP has the same data.")
+    return BridgeError(Text("The PDF could not be made. The ZIP has the same data."))
 
 
 def _too_large() -> TooLarge:
-    return TooLarge("This is more than one PDF can hold: choose a shorter range, or take the ZIP, which has no limit.")
+    return TooLarge(
+        Text("This is more than one PDF can hold: choose a shorter range, or take the ZIP, which has no limit.")
+    )

@@ -10,31 +10,32 @@ import orjson
 
 from bridge.domain.record import cells
 from bridge.domain.record.forms import Form
+from bridge.texts import Text
 
 Row = Mapping[str, Any]
 
 BOM: Final = b"\xef\xbb\xbf"
 
-ENTRY_FACTS: Final = {
-    "complete": "true when the record is finished and no needed field is empty",
-    "missing_fields": "needed fields that are empty",
-    "form_version": "the version of the form that the record was made with",
-    "created_at": "when the record was made (RFC 3339, UTC)",
-    "updated_at": "when it was last changed (RFC 3339, UTC)",
-    "id": "the record's own id",
+ENTRY_FACTS: Final[Mapping[str, Text]] = {
+    "complete": Text("true when the record is finished and no needed field is empty"),
+    "missing_fields": Text("needed fields that are empty"),
+    "form_version": Text("the version of the form that the record was made with"),
+    "created_at": Text("when the record was made (RFC 3339, UTC)"),
+    "updated_at": Text("when it was last changed (RFC 3339, UTC)"),
+    "id": Text("the record's own id"),
 }
-LOG_FACTS: Final = {
-    "draft": "true while the record is marked as a draft",
-    "source": "learning_centre, manual or import",
-    "period_id": "the first day of the membership year",
-    "plan_ids": "ids of the plan items it is linked with",
-    "finished_at": "when it was first complete",
+LOG_FACTS: Final[Mapping[str, Text]] = {
+    "draft": Text("true while the record is marked as a draft"),
+    "source": Text("learning_centre, manual or import"),
+    "period_id": Text("the first day of the membership year"),
+    "plan_ids": Text("ids of the plan items it is linked with"),
+    "finished_at": Text("when it was first complete"),
     **ENTRY_FACTS,
 }
-PLAN_FACTS: Final = {
-    "log_ids": "ids of the log entries it is linked with",
-    "carried_to": "id of the item that it goes on as in a later year",
-    "carried_from": "id of the item of an earlier year that it goes on from",
+PLAN_FACTS: Final[Mapping[str, Text]] = {
+    "log_ids": Text("ids of the log entries it is linked with"),
+    "carried_to": Text("id of the item that it goes on as in a later year"),
+    "carried_from": Text("id of the item of an earlier year that it goes on from"),
     **ENTRY_FACTS,
 }
 
@@ -44,9 +45,9 @@ def columns(forms: Sequence[Form], facts: Mapping[str, str]) -> list[str]:
     return list(dict.fromkeys([*(field.name for form in forms for field in form.fields), *facts]))
 
 
-def dictionary(table: str, forms: Sequence[Form], facts: Mapping[str, str]) -> Iterable[Row]:
-    """Return what each column of a table means, a row a column."""
-    fields = {field.name: field for form in reversed(forms) for field in form.fields}
+def dictionary(table: str, forms: Sequence[Form], facts: Mapping[str, Text], language: str) -> Iterable[Row]:
+    """Return what each column of a table means, a row a column; its words are in a language, its names the API's."""
+    fields = {field.name: field for form in reversed(forms) for field in form.to(language).fields}
     for name in columns(forms, facts):
         field = fields.get(name)
         yield {
@@ -56,7 +57,7 @@ def dictionary(table: str, forms: Sequence[Form], facts: Mapping[str, str]) -> I
             "type": field.type if field else "",
             "needed_for_complete": field.required if field else "",
             "choices": [f"{choice.value}: {choice.label}" for choice in field.choices] if field else "",
-            "meaning": field.help if field else facts[name],
+            "meaning": field.help if field else facts[name].to(language),
         }
 
 

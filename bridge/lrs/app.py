@@ -25,6 +25,7 @@ from bridge.lrs.statements import StatementLimits, StatementResource
 from bridge.services.lrs.services import LrsServices
 from bridge.services.lrs.timestamps import StoredTimestamps
 from bridge.settings import Settings
+from bridge.texts import Text
 
 log = structlog.get_logger(__name__)
 
@@ -99,7 +100,7 @@ def _dispatch(methods: Mapping[str, Operation], admission: Admission, times: Cal
         method = method_of(request)
         _check_offered(method, methods)
         async with (
-            deadline(times.call, "This", "try again") as clock,
+            deadline(times.call, Text("This took longer than {seconds} s; try again.")) as clock,
             admission.admit(request, partial(_extend, clock, times.files)) as call,
         ):
             return await methods["GET" if method == "HEAD" else method](call)

@@ -31,6 +31,7 @@ from bridge.store.database import Session, now
 from bridge.store.idempotency import Answers
 from bridge.store.record.records import MemberRecords
 from bridge.store.stores import Stores
+from bridge.texts import Text
 
 R = TypeVar("R")
 
@@ -61,7 +62,9 @@ class Attempt:
     def check(self, row: IdempotentAnswer) -> None:
         """Raise ``Conflict`` when the row that is stored under the key is of another body."""
         if row["digest"] != self.digest:
-            raise Conflict("This Idempotency-Key was used with another body in the last 24 hours: take a new key.")
+            raise Conflict(
+                Text("This Idempotency-Key was used with another body in the last 24 hours: take a new key.")
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +126,13 @@ class UnitOfWork:
 def raise_if_frozen(freeze: FreezeMark | None) -> None:
     """Raise ``RecordFrozen``, naming the case and since when, for a freeze; do nothing for None."""
     if freeze:
-        since = f"{freeze['since']:%Y-%m-%dT%H:%M:%SZ}"
         raise RecordFrozen(
-            f"This was submitted for the Register Audit (case {freeze['case_id']}) and is frozen since {since}; "
-            "it opens again when the case is returned or closed."
+            Text(
+                "This was submitted for the Register Audit (case {case}) and is frozen since {since}; it opens again "
+                "when the case is returned or closed.",
+                case=freeze["case_id"],
+                since=freeze["since"],
+            )
         )
 
 
@@ -154,7 +160,7 @@ class UnitsOfWork:
         async def run(session: Session) -> R:
             member = await self._stores.members.touch(member_id, session)
             if member is None or "erasing" in member:
-                raise NotFound("There is no record for you yet: the membership system has not told us of you.")
+                raise NotFound(Text("There is no record for you yet: the membership system has not told us of you."))
             unit = UnitOfWork(self._stores, member, session, now())
             return await (work(unit) if attempt is None else _run_once(unit, attempt, work))
 

@@ -30,6 +30,7 @@ from bridge.metrics import CONFLICTS
 from bridge.settings import Settings
 from bridge.store.faults import ERRORS, TRANSIENT, is_conflict, is_duplicate, is_outage, is_transient, why
 from bridge.store.monitoring import listeners
+from bridge.texts import Text
 
 Document = dict[str, Any]
 """A document of which nothing is known but that it is one."""
@@ -181,7 +182,7 @@ def _raise_unless_transient(error: Exception) -> NoReturn:
 
 def _raise(error: Exception) -> NoReturn:
     if is_outage(error):
-        raise Unavailable("The store cannot do this just now; try again shortly.", why=why(error)) from error
+        raise Unavailable(Text("The store cannot do this just now; try again shortly."), why=why(error)) from error
     raise error
 
 

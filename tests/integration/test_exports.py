@@ -114,7 +114,7 @@ def summaries(calendar: str) -> list[str]:
     ("query", "says"),
     [
         ({"period": YEAR, "date_from": BEFORE, "date_to": IN_YEAR}, "not both"),
-        ({"date_from": BEFORE}, "together"),
+        ({"date_from": BEFORE}, "both the first"),
         ({"date_from": IN_YEAR, "date_to": BEFORE}, "swap them"),
         ({"include": "some"}, "completed"),
     ],

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
 import schemas.forms
 from bridge.settings import Settings
-from tests.support.portal import Portal, portal_over
+from tests.support.audit import DECLARATION_BODY
+from tests.support.pdf import text_of
+from tests.support.portal import Portal, full_entry, portal_over
 
 WELSH = {"accept_language": "cy, en;q=0.5"}
 ADDRESS = "Rhowch gyfeiriad gwe llawn sy'n dechrau â http:// neu https://, heb fylchau."
@@ -113,3 +117,75 @@ async def test_a_choice_is_found_by_its_label_in_any_language(portal: Portal) ->
     entry = await browser.post("/v1/log", {"title": "Talk", "mode": "in_person"})
     for word in ("person", "wyneb"):
         assert [row["id"] for row in (await browser.get(f"/v1/log?q={word}"))["items"]] == [entry["id"]]
+
+
+async def test_a_year_is_told_in_welsh(portal: Portal) -> None:
+    """R18: the label of a membership year, how far it has gone and a target are in the reader's words and dates."""
+    browser = await portal.member()
+    year = await browser.get("/v1/periods/2019-04-01", **WELSH)
+    assert (year["label"], year["elapsed"]["text"]) == (
+        "1 Ebrill 2019 i 31 Mawrth 2020",
+        "Daeth y flwyddyn aelodaeth hon i ben ar 31 Mawrth 2020.",
+    )
+    (current, *_) = (await browser.get("/v1/periods", **WELSH))["items"]
+    assert current["label"].startswith("1 Ebrill ")
+    assert (await browser.get("/v1/me", **WELSH))["current_period"]["elapsed"]["text"].startswith("Diwrnod ")
+
+
+async def test_what_the_record_refuses_is_told_in_welsh(portal: Portal) -> None:
+    """R56, R86: a day that is wrong, a frozen entry, a version that has changed, and a row of a file."""
+    browser = await portal.member()
+    body = {"start_date": "2026-06-01", "completion_date": "2026-05-01"}
+    order = await browser.call("POST", "/v1/plan", body, **WELSH)
+    assert order.faults["completion_date"] == (
+        "Ni all “Dyddiad cwblhau targed” fod cyn “Dyddiad cychwyn” (1 Mehefin 2026): newidiwch un o'r ddau."
+    )
+    entry = await browser.post("/v1/log", {"date": "2026-05-04"})
+    stale = await browser.call("PATCH", f"/v1/log/{entry['id']}", {"title": "x"}, if_match='"9"', **WELSH)
+    assert stale.body["title"] == "Mae rhywun wedi newid hwn ers i chi ei ddarllen"
+    await portal.freeze("m-1", "2026-04-01", "2026-04-01", "2027-03-31")
+    frozen = await browser.call("PATCH", f"/v1/log/{entry['id']}", {"title": "x"}, if_match="*", **WELSH)
+    assert "(achos case-1) ac mae wedi'i rewi ers 1 Mehefin 2026, 00:00 UTC" in frozen.body["detail"]
+    headers = {**browser.headers, "Content-Type": "text/csv", "Accept-Language": "cy"}
+    async with portal.client.post("/v1/imports/log", data="minutes\r\nmany\r\n", headers=headers) as response:
+        refusal = await response.json()
+    (fault,) = refusal["errors"]
+    assert (refusal["detail"], fault["label"]) == (
+        "Canfuwyd 1 gwall, ac ni fewnforiwyd dim.",
+        "Rhes 2, Amser a dreuliwyd, mewn munudau",
+    )
+
+
+async def test_declarations_are_kept_as_they_were_read(portal: Portal) -> None:
+    """What a member accepts is stored in the words that were shown (R55), whichever language they were asked for in."""
+    browser = await portal.member(registered=True)
+    period = (await browser.get("/v1/periods/current"))["id"]
+    register = portal.browser("staff-1", "register")
+    case = (await register.post("/v1/register/cases", {"member_id": "m-1", "period_id": period}))["id"]
+    declarations = (await browser.get("/v1/audit", **WELSH))["items"][0]["declarations"]
+    answer = await browser.call("POST", f"/v1/audit/{case}/submission", DECLARATION_BODY, **WELSH)
+    assert answer.status == 201
+    accepted = (await browser.get("/v1/audit"))["items"][0]["declarations"]
+    assert [declaration["text"] for declaration in accepted] == [declaration["text"] for declaration in declarations]
+    assert accepted[0]["text"].startswith("Fy nghofnod")
+
+
+async def test_copies_are_in_welsh(portal: Portal) -> None:
+    """R71-R74: the booklet, its dates, states and choices, and the dictionary of the table; the columns keep names."""
+    browser = await portal.member("m-cy", language="cy")
+    await browser.post("/v1/log", full_entry(type="further_study", date="2019-05-04", minutes=62))
+    pdf = await browser.call("GET", "/v1/exports/log.pdf?period=2019-04-01")
+    assert (pdf.status, pdf.headers["Content-Language"]) == (200, "cy")
+    text = " ".join(text_of(pdf.body).split())
+    expected = (
+        *("Log DPP", "1 Ebrill 2019 i 31 Mawrth 2020", "Daeth y flwyddyn aelodaeth hon i ben ar 31 Mawrth 2020."),
+        *("Cofnodion wedi'u cwblhau yn unig", "1 cofnod, 1 awr 2 funud wedi'u cofnodi.", "Astudiaeth bellach"),
+        *("Dyddiad cwblhau 4 Mai 2019", "Statws y cofnod Cyflawn", "Tudalen 2", "Cynnwys"),
+    )
+    assert [part for part in expected if part not in text] == []
+    archive = await browser.call("GET", "/v1/exports/log.zip?period=2019-04-01")
+    with ZipFile(BytesIO(archive.body)) as files:
+        assert files.read("log.csv").decode().startswith('"title","type","date"')
+        meanings = files.read("data-dictionary.csv").decode()
+    assert '"Dyddiad cwblhau"' in meanings
+    assert "further_study: Astudiaeth bellach" in meanings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import resource
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from pypdf import PdfReader
 
 from bridge.documents.typesetting import Typesetter
+from bridge.domain.record.forms import STANDARD
+from bridge.services.exports.booklets import form_lines
 from tests.support.pdf import faults, languages, tags, text_of
 from tests.support.records import HOSTILE, LOREM, comment, entry, forms, header, item
 
@@ -23,6 +26,22 @@ LONG = {"letters": "w" * WORD, "Hebrew letters": "ש" * (WORD // 4), "marks": "a
 def typesetter(tmp_path_factory: pytest.TempPathFactory) -> Typesetter:
     """A typesetter with its fonts."""
     return Typesetter(tmp_path_factory.mktemp("fonts"))
+
+
+ENGLISH = (
+    "Contents",
+    "Page",
+    "Evidence",
+    "Yes",
+    "Title",
+    "entries",
+    "Made on",
+    "minutes",
+    "Planned",
+    "Complete",
+    "Status",
+)
+"""Words of the English booklet, none of which are in the texts that members typed here."""
 
 
 def one_line(text: str) -> str:
@@ -74,6 +93,17 @@ def test_every_answer_is_there(typesetter: Typesetter) -> None:
         one_line(LOREM * 2),
     )
     assert [part for part in expected if part not in text] == []
+
+
+def test_a_welsh_booklet_is_compliant_and_has_no_english(typesetter: Typesetter) -> None:
+    """The words of the template, of the cover and of the form are Welsh, in the document's language (WCAG 3.1.1)."""
+    welsh = form_lines(STANDARD, "cy")
+    lines = [header(language="cy", title="Log DPP", facts=[]), *welsh, item(), entry(), entry(2, draft=True), comment()]
+    pdf = typesetter.pdf(lines)
+    assert faults(pdf) == []
+    text = one_line(text_of(pdf))
+    assert [word for word in ENGLISH if re.search(rf"\b{word}\b", text)] == []
+    assert [word for word in ("Cynnwys", "Tudalen", "Tystiolaeth", "Ie", "1 Mai 2025") if word not in text] == []
 
 
 def test_long_answers_are_not_cut(typesetter: Typesetter) -> None:

@@ -88,7 +88,7 @@ def test_every_column_has_its_meaning() -> None:
     """The data dictionary explains each column of the table, in its order (R73)."""
     forms = STANDARD.versions("log")
     names = tables.columns(forms, tables.LOG_FACTS)
-    meanings = list(tables.dictionary("log", forms, tables.LOG_FACTS))
+    meanings = list(tables.dictionary("log", forms, tables.LOG_FACTS, "en"))
     assert [row["column"] for row in meanings] == names
     assert all(row["meaning"] for row in meanings)
     assert {"title", "impact_on_practice", "draft", "id"} <= set(names)

@@ -170,7 +170,7 @@ def test_what_cannot_be_read_is_refused(parts: dict[str, str | bytes]) -> None:
 )
 def test_refused(name: str, content: bytes) -> None:
     """What is not taken, or is not what its name says, is refused with the kinds that are taken."""
-    with pytest.raises(UnsupportedMediaType, match=r"Taken are: PDF \(\.pdf\)") as refusal:
+    with pytest.raises(UnsupportedMediaType, match=r"Send one of: PDF \(\.pdf\)") as refusal:
         inspect(name, content)
     assert refusal.value.field_errors[0].pointer == "/file"
 

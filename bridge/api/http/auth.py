@@ -27,6 +27,7 @@ from bridge.api.http.context import ANONYMOUS, CALLER, ROLES, Caller, Role
 from bridge.domain.statements.decoding import check_encoded
 from bridge.errors import Forbidden, RateLimited, SettingsError, Unauthenticated, Unavailable
 from bridge.settings import Settings
+from bridge.texts import Text
 
 Roles = frozenset[Role] | None
 PUBLIC: Final = None
@@ -77,9 +78,11 @@ class Verifier:
             self._claims.validate(claims)
             return _caller(claims)
         except ExpiredTokenError:
-            raise Unauthenticated("The token has expired; get a new one.") from None
+            raise Unauthenticated(Text("The token has expired; get a new one.")) from None
         except _UNREADABLE:
-            raise Unauthenticated("The token is not one that this service takes; get one from its issuer.") from None
+            raise Unauthenticated(
+                Text("The token is not one that this service takes; get one from its issuer.")
+            ) from None
 
 
 def _key_id(token: str) -> str | None:
@@ -106,10 +109,10 @@ def bearer(request: web.Request) -> str:
     """The bearer token of the request; raises ``Unauthenticated`` unless there is exactly one (RFC 6750 §2.1)."""
     headers = request.headers.getall("Authorization", [])
     if not headers:
-        raise Unauthenticated("Send a token as Authorization: Bearer <token>.")
+        raise Unauthenticated(Text("Send a token as Authorization: Bearer <token>."))
     scheme, _, token = headers[0].partition(" ")
     if len(headers) > 1 or scheme.lower() != "bearer" or not token.strip():
-        raise Unauthenticated("Send exactly one Authorization header, as Authorization: Bearer <token>.")
+        raise Unauthenticated(Text("Send exactly one Authorization header, as Authorization: Bearer <token>."))
     return token.strip()
 
 
@@ -129,7 +132,7 @@ class Gate:
             self._limit.count(caller.subject)
         request[CALLER] = caller
         if not caller.roles & roles:
-            raise Forbidden(f"This needs the role {' or '.join(sorted(roles))}.")
+            raise Forbidden(Text("This needs the role {roles}.", roles=tuple(sorted(roles))))
         return caller
 
 
@@ -226,7 +229,9 @@ class RemoteKeys:
                 if self._is_due(kid):
                     await self._refresh()
         if self._keys is None:
-            raise Unavailable("The keys to check tokens with cannot be fetched just now.", retry_after=int(RETRY_AFTER))
+            raise Unavailable(
+                Text("The keys to check tokens with cannot be fetched just now."), retry_after=int(RETRY_AFTER)
+            )
         return self._keys
 
     def _is_due(self, kid: str | None) -> bool:
@@ -275,4 +280,4 @@ class RateLimit:
             return
         free_at = self._window.get_window_stats(self._item, subject).reset_time
         wait = max(1, math.ceil(free_at - time.time()))
-        raise RateLimited(f"Wait {wait} s, then call again.", retry_after=wait)
+        raise RateLimited(Text("Wait {seconds} s, then call again.", seconds=wait), retry_after=wait)

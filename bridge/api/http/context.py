@@ -14,6 +14,7 @@ from bridge.domain.entity_tags import ANY, matches_weakly, read_tags
 from bridge.errors import Malformed, PreconditionRequired, StaleVersion
 from bridge.services.unit_of_work import Attempt
 from bridge.settings import Settings
+from bridge.texts import Text
 
 Expected = frozenset[int] | None
 """The versions a client would accept to change; ``None`` is ``*``: whichever there is."""
@@ -33,23 +34,25 @@ def expected_versions(if_match: str | None) -> Expected:
     when no tag in it can ever match (weak tags never do, RFC 9110 §13.1.1).
     """
     if if_match is None:
-        raise PreconditionRequired('Send If-Match with the ETag you last read, for example If-Match: "3".')
+        raise PreconditionRequired(Text('Send If-Match with the ETag you last read, for example If-Match: "3".'))
     try:
         tags = read_tags(if_match)
     except ValueError:
-        raise Malformed('If-Match is not a list of entity tags; write it as If-Match: "3".') from None
+        raise Malformed(Text('If-Match is not a list of entity tags; write it as If-Match: "3".')) from None
     if ANY in tags:
         return None
     versions = frozenset(int(match[1]) for tag in tags if (match := _VERSION.fullmatch(tag)))
     if not versions:
-        raise StaleVersion("If-Match names no version of this; read it again and use the ETag you get.")
+        raise StaleVersion(Text("If-Match names no version of this; read it again and use the ETag you get."))
     return versions
 
 
 def check_version(expected: Expected, current: int) -> None:
     """Raise ``StaleVersion`` unless ``current`` is a version the client would accept to change."""
     if expected is not None and current not in expected:
-        raise StaleVersion("Someone changed this since you read it; read it again, then send your change once more.")
+        raise StaleVersion(
+            Text("Someone changed this since you read it; read it again, then send your change once more.")
+        )
 
 
 def not_modified(if_none_match: str | None, tag: str) -> bool:
@@ -141,7 +144,7 @@ class Call:
         if key is not None and not (
             0 < len(key) <= _KEY_LENGTH and key.isascii() and key.isprintable() and " " not in key
         ):
-            raise Malformed("Idempotency-Key must be 1 to 255 visible ASCII characters; a UUID is a good one.")
+            raise Malformed(Text("Idempotency-Key must be 1 to 255 visible ASCII characters; a UUID is a good one."))
         return key
 
     def attempt(self, body: BaseModel | bytes = b"") -> Attempt | None:

@@ -16,6 +16,7 @@ from bridge.api.http import validation_errors
 from bridge.domain.fields import whole_numbers
 from bridge.domain.statements.decoding import is_deep
 from bridge.errors import FieldError, Malformed, TooLarge, UnsupportedMediaType, ValidationFailed
+from bridge.texts import Text
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -44,13 +45,13 @@ async def read_body(request: web.Request, model: type[M], answered: frozenset[st
     """
     _check_media_type(request)
     if (request.content_length or 0) > request.client_max_size:
-        raise TooLarge(f"The body may be up to {request.client_max_size} bytes.")
+        raise TooLarge(Text("The body may be up to {n} bytes.", n=request.client_max_size))
     data, clean = _strict_json(await _whole_body(request))
     try:
         return model.model_validate_json(clean, strict=True)
     except ValidationError as error:
         raise ValidationFailed(
-            "See errors for each field.", field_errors=validation_errors.of_body(error, data, model, answered)
+            Text("See errors for each field."), field_errors=validation_errors.of_body(error, data, model, answered)
         ) from None
 
 
@@ -58,16 +59,17 @@ async def _whole_body(request: web.Request) -> bytes:
     try:
         return await request.read()
     except ConnectionResetError:  # the client has gone: no fault of ours, and nobody is left to tell
-        raise Malformed("The body broke off.") from None
+        raise Malformed(Text("The body broke off.")) from None
 
 
 def _strict_json(raw: bytes) -> tuple[Any, bytes]:
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise Malformed(f"The body is not JSON (RFC 8259): see line {error.lineno}, column {error.colno}.") from None
+        message = Text("The body is not JSON (RFC 8259): see line {line}, column {column}.")
+        raise Malformed(message.filled(line=error.lineno, column=error.colno)) from None
     if is_deep(value):
-        raise Malformed("The body is nested too deeply.")
+        raise Malformed(Text("The body is nested too deeply."))
     data = whole_numbers(value)
     return data, orjson.dumps(data)
 
@@ -75,9 +77,9 @@ def _strict_json(raw: bytes) -> tuple[Any, bytes]:
 def _check_media_type(request: web.Request) -> None:
     types = media_types(request.method)
     if "Content-Type" not in request.headers or request.content_type not in types:
-        raise UnsupportedMediaType(f"Send the body as Content-Type: {' or '.join(types)}.")
+        raise UnsupportedMediaType(Text("Send the body as Content-Type: {types}.", types=types))
     if (request.charset or "utf-8").lower() not in {"utf-8", "utf8"}:
-        raise UnsupportedMediaType("Send the body in UTF-8 (RFC 8259 §8.1).")
+        raise UnsupportedMediaType(Text("Send the body in UTF-8 (RFC 8259 §8.1)."))
 
 
 def read_query(request: web.Request, model: type[M]) -> M:
@@ -104,7 +106,7 @@ def _validated(values: Mapping[str, Any], model: type[M], repeated: Sequence[Fie
         if not repeated:
             return query
         parameter_errors = repeated
-    raise ValidationFailed("See errors for each parameter.", field_errors=parameter_errors)
+    raise ValidationFailed(Text("See errors for each parameter."), field_errors=parameter_errors)
 
 
 def _typed(text: str, annotation: Any) -> Any:

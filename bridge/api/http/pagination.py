@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.errors import FieldError, ValidationFailed
 from bridge.store.listing import Listing
+from bridge.texts import Text
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Mapping[str, Any])
@@ -67,10 +68,10 @@ def parse_sort(text: str, allowed: Collection[str]) -> list[tuple[str, bool]]:
     fields = [(part.removeprefix("-"), part.startswith("-")) for part in parts]
     names = [name for name, _ in fields]
     if names and not allowed:
-        raise _fault("sort", "Sort", "This list has one order: leave sort out.")
+        raise _fault("sort", Text("Sort"), Text("This list has one order: leave sort out."))
     if not set(names) <= set(allowed) or len(set(names)) < len(names):
-        choices = ", ".join(sorted(allowed))
-        raise _fault("sort", "Sort", f"Sort by any of {choices}, each once; put - before one for descending.")
+        message = Text("Sort by any of {fields}, each once; put - before one for descending.")
+        raise _fault("sort", Text("Sort"), message.filled(fields=", ".join(sorted(allowed))))
     return fields
 
 
@@ -120,7 +121,8 @@ def decode_cursor(scope: str, query: PageQuery, shape: Sequence[type]) -> list[A
     if fingerprint == _fingerprint(scope, query):
         with suppress(TypeError, ValueError, OverflowError):
             return [_typed(value, kind) for value, kind in zip(values, shape, strict=True)]
-    raise _fault("cursor", "Cursor", "This cursor is not from this list with this query: start without a cursor.")
+    message = Text("This cursor is not from this list with this query: start without a cursor.")
+    raise _fault("cursor", Text("Cursor"), message)
 
 
 def _typed(value: Any, kind: type) -> Any:
@@ -145,5 +147,5 @@ def _fingerprint(scope: str, query: PageQuery) -> str:
     return hashlib.sha256(f"{scope}\n{filters}".encode()).hexdigest()[:16]
 
 
-def _fault(name: str, label: str, message: str) -> ValidationFailed:
+def _fault(name: str, label: Text, message: Text) -> ValidationFailed:
     return ValidationFailed(message, field_errors=[FieldError(f"?{name}", label, message)])

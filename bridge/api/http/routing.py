@@ -221,7 +221,7 @@ def serve(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]
 
     async def handle(request: web.Request) -> web.StreamResponse:
         limit = request.app[SETTINGS].request_timeout if route.timed else None
-        async with deadline(limit, "This", "try again"):
+        async with deadline(limit, Text("This took longer than {seconds} s; try again.")):
             return await _serve(route, request)
 
     return handle

@@ -15,6 +15,7 @@ from aiohttp.multipart import MultipartReader
 from bridge.api.http.context import SETTINGS, Call
 from bridge.deadlines import deadline
 from bridge.errors import FieldError, Malformed, TooLarge, UnsupportedMediaType, ValidationFailed
+from bridge.texts import Text
 
 FORM: Final = "multipart/form-data"
 PART: Final = "file"
@@ -43,7 +44,7 @@ class FilePart:
 async def in_time(call: Call) -> AsyncGenerator[None]:
     """Raise ``Unavailable`` when a transfer takes longer than ``transfer_timeout``."""
     limit = call.request.app[SETTINGS].transfer_timeout
-    async with deadline(limit, "This transfer", "try again on a faster line"):
+    async with deadline(limit, Text("This transfer took longer than {seconds} s; try again on a faster line.")):
         yield
 
 
@@ -53,7 +54,7 @@ async def pieces(call: Call) -> AsyncGenerator[bytes]:
         async for data in call.request.content.iter_chunked(PIECE):
             yield data
     except OSError:
-        raise Malformed("The body broke off.") from None
+        raise Malformed(Text("The body broke off.")) from None
 
 
 async def file_part(call: Call, max_bytes: int) -> FilePart:
@@ -63,9 +64,11 @@ async def file_part(call: Call, max_bytes: int) -> FilePart:
     when there is another part, or none.
     """
     if call.request.content_type != FORM:
-        raise UnsupportedMediaType(f"Send the file as Content-Type: {FORM}, in a part named {PART}.")
+        raise UnsupportedMediaType(
+            Text("Send the file as Content-Type: {form}, in a part named {part}.", form=FORM, part=PART)
+        )
     if (call.request.content_length or 0) > max_bytes + ENVELOPE:
-        raise TooLarge(f"The body may have up to {max_bytes + ENVELOPE} bytes; send a smaller file.")
+        raise TooLarge(Text("The body may have up to {n} bytes; send a smaller file.", n=max_bytes + ENVELOPE))
     with_name = await _next_part(reader := await _form(call), needed=True)
     assert with_name is not None
     name, part = with_name
@@ -76,7 +79,7 @@ async def _form(call: Call) -> MultipartReader:
     try:
         return await call.request.multipart()
     except _BROKEN:
-        raise Malformed("The form has no boundary, or not one as in RFC 2046 §5.1.1.") from None
+        raise Malformed(Text("The form has no boundary, or not one as in RFC 2046 §5.1.1.")) from None
 
 
 async def _content(reader: MultipartReader, part: BodyPartReader) -> AsyncGenerator[bytes]:
@@ -102,15 +105,15 @@ async def _next_part(reader: MultipartReader, *, needed: bool) -> tuple[str, Bod
     if part is None and not needed:
         return None
     if not needed or not isinstance(part, BodyPartReader) or name != PART or not file_name:
-        message = f"Send exactly one part, named {PART}, with a file name."
-        raise ValidationFailed(message, field_errors=[FieldError(f"/{PART}", "File", message)])
+        message = Text("Send exactly one part, named {part}, with a file name.", part=PART)
+        raise ValidationFailed(message, field_errors=[FieldError(f"/{PART}", Text("File"), message)])
     if part.headers.get("Content-Transfer-Encoding", "binary").lower() not in _AS_IT_IS:
-        raise UnsupportedMediaType("Send the file as it is, without a Content-Transfer-Encoding (RFC 7578 §4.7).")
+        raise UnsupportedMediaType(Text("Send the file as it is, without a Content-Transfer-Encoding (RFC 7578 §4.7)."))
     return file_name, part
 
 
 def _broken() -> Malformed:
-    return Malformed("The form broke off, or is not put together as in RFC 7578.")
+    return Malformed(Text("The form broke off, or is not put together as in RFC 7578."))
 
 
 def attachment(name: str) -> str:

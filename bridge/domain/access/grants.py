@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TypedDict
 
 from bridge.domain.list_keys import SortKey
+from bridge.texts import Text
 
 
 class StoredGrant(TypedDict):
@@ -19,3 +20,8 @@ class StoredGrant(TypedDict):
     revoked_at: datetime | None  # when the member ended it before its time
     version: int  # the ETag's
     order: dict[str, SortKey]  # ``created_at``
+
+
+NO_GRANT = Text("You have given no such permission.")
+NO_RECORD = Text("There is nothing at this address, or it is not yours.")
+"""What is said where there is none, to the member and to staff."""

@@ -21,6 +21,7 @@ from bridge.domain.record.files import EvidenceSummary
 from bridge.domain.record.forms import Form, Forms
 from bridge.domain.record.plan import DROPPED, NOT_EXPECTED, StoredPlanItem
 from bridge.domain.record.records import StoredRecord, Values, values_of
+from bridge.texts import Text, counted
 
 BOTH = ("reference", "complete", "missing_fields", "form_version", "created_at", "updated_at")
 OF_LOG = (*BOTH, "source", "draft", "finished_at", "period_id", "plan_ids")
@@ -251,7 +252,7 @@ class ReadinessGaps(TypedDict):
 class ReadinessReport(ReadinessGaps):
     """The same in words, too."""
 
-    advice: list[str]
+    advice: list[Text]
 
 
 def readiness(scope: Scope, forms: Forms, waiting: int, elsewhere: int) -> ReadinessReport:
@@ -309,28 +310,64 @@ def _by_type(log: Iterable[StoredEntry]) -> dict[str, TypeTally]:
     return by_type
 
 
-def _advice(gaps: ReadinessGaps) -> list[str]:
+def _advice(gaps: ReadinessGaps) -> list[Text]:
     """Say each gap in a sentence of its own, the most telling first."""
     counts, drafts, missing = gaps["counts"], len(gaps["drafts"]), len(gaps["missing"])
     planned, logged = len(gaps["planned_not_logged"]), len(gaps["logged_not_planned"])
-    sentences = {
-        "Nothing is logged for this period yet.": not counts["log"],
-        "Nothing is planned for this period; an assessor expects to see what you planned.": not counts["plan"],
-        f"{_many(missing, 'record')} with needed fields that are empty.": missing,
-        f"{_many(drafts, 'log entry', 'log entries')} still marked as draft.": drafts,
-        f"{_many(planned, 'plan item')} without a log entry: link one, or explain in a comment.": planned,
-        f"{_many(logged, 'log entry', 'log entries')} not linked to your plan.": logged,
-        f"{_many(len(gaps['unexplained']), 'plan item')} not pursued, without a reason.": gaps["unexplained"],
-        f"{_many(gaps['unchecked_evidence'], 'file')} still being checked, or refused, by the virus scanner.": gaps[
-            "unchecked_evidence"
-        ],
-        f"{_many(gaps['undated_plan_items'], 'plan item')} without dates: they are sent only when linked.": gaps[
-            "undated_plan_items"
-        ],
-        f"{_many(gaps['waiting'], 'completion')} waiting to become a draft.": gaps["waiting"],
-    }
-    return [text for text, applies in sentences.items() if applies]
-
-
-def _many(count: int, singular: str, plural: str = "") -> str:
-    return f"{count} {singular if count == 1 else plural or singular + 's'}"
+    unexplained_items, files = len(gaps["unexplained"]), gaps["unchecked_evidence"]
+    dateless_items, completions = gaps["undated_plan_items"], gaps["waiting"]
+    sentences = [
+        (Text("Nothing is logged for this period yet."), not counts["log"]),
+        (Text("Nothing is planned for this period; an assessor expects to see what you planned."), not counts["plan"]),
+        (
+            counted(
+                "{n} record with needed fields that are empty.",
+                "{n} records with needed fields that are empty.",
+                missing,
+            ),
+            missing,
+        ),
+        (counted("{n} log entry still marked as draft.", "{n} log entries still marked as draft.", drafts), drafts),
+        (
+            counted(
+                "{n} plan item without a log entry: link one, or explain in a comment.",
+                "{n} plan items without a log entry: link one, or explain in a comment.",
+                planned,
+            ),
+            planned,
+        ),
+        (counted("{n} log entry not linked to your plan.", "{n} log entries not linked to your plan.", logged), logged),
+        (
+            counted(
+                "{n} plan item not pursued, without a reason.",
+                "{n} plan items not pursued, without a reason.",
+                unexplained_items,
+            ),
+            unexplained_items,
+        ),
+        (
+            counted(
+                "{n} file still being checked, or refused, by the virus scanner.",
+                "{n} files still being checked, or refused, by the virus scanner.",
+                files,
+            ),
+            files,
+        ),
+        (
+            counted(
+                "{n} plan item without dates: they are sent only when linked.",
+                "{n} plan items without dates: they are sent only when linked.",
+                dateless_items,
+            ),
+            dateless_items,
+        ),
+        (
+            counted(
+                "{n} completion waiting to become a draft.",
+                "{n} completions waiting to become a draft.",
+                completions,
+            ),
+            completions,
+        ),
+    ]
+    return [text for text, applies in sentences if applies]

@@ -10,11 +10,13 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from typing import NotRequired, TypedDict
 
 import orjson
 
 from bridge.domain.list_keys import SortKey
+from bridge.texts import Text
 
 CHAINS = 16
 """How many chains there are: a fixed number, so that one that is missing is missed; more let more writers by."""
@@ -22,39 +24,39 @@ CHAINS = 16
 BEGINNING = "0" * 64
 """What the first row of a chain has for the hash of the row before it."""
 
-TEAMS: Mapping[str, str] = {
-    "register": "the Register assessment team",
-    "support": "the support team",
-    "platform": "the membership system",
-    "privacy": "the data protection team",
-    "ops": "the operations team",
-    "member": "a member",
+TEAMS: Mapping[str, Text] = {
+    "register": Text("the Register assessment team"),
+    "support": Text("the support team"),
+    "platform": Text("the membership system"),
+    "privacy": Text("the data protection team"),
+    "ops": Text("the operations team"),
+    "member": Text("a member"),
 }
 """What a person calls those who have a role; who it was by name is not told."""
 
-RIGHTS: Mapping[str, str] = {
-    "audit_case": "You submitted this record for the Register Audit",
-    "support_grant": "You gave the support team your permission",
-    "subject_access": "You asked for a copy of everything that is held about you",
-    "operations": "A message about you could not be recorded, and they looked for the cause",
-    "lookup": "They looked for what became of something that you completed",
-    "none": "There was no right to it, so that nothing was shown",
+RIGHTS: Mapping[str, Text] = {
+    "audit_case": Text("You submitted this record for the Register Audit"),
+    "support_grant": Text("You gave the support team your permission"),
+    "subject_access": Text("You asked for a copy of everything that is held about you"),
+    "operations": Text("A message about you could not be recorded, and they looked for the cause"),
+    "lookup": Text("They looked for what became of something that you completed"),
+    "none": Text("There was no right to it, so that nothing was shown"),
 }
 
-PARTS: Mapping[str, str] = {
-    "submission": "the record that you submitted",
-    "evidence": "a file of evidence",
-    "evidence_list": "the list of evidence",
-    "log": "the list of your log",
-    "log_entry": "a log entry",
-    "plan": "the list of your plan",
-    "plan_item": "a plan item",
-    "periods": "your membership years",
-    "period": "a membership year",
-    "comments": "your supporting information",
-    "record": "your record",
-    "statements": "what became of your completions",
-    "dead_letter": "a message about what you completed",
+PARTS: Mapping[str, Text] = {
+    "submission": Text("the record that you submitted"),
+    "evidence": Text("a file of evidence"),
+    "evidence_list": Text("the list of evidence"),
+    "log": Text("the list of your log"),
+    "log_entry": Text("a log entry"),
+    "plan": Text("the list of your plan"),
+    "plan_item": Text("a plan item"),
+    "periods": Text("your membership years"),
+    "period": Text("a membership year"),
+    "comments": Text("your supporting information"),
+    "record": Text("your record"),
+    "statements": Text("what became of your completions"),
+    "dead_letter": Text("a message about what you completed"),
 }
 
 
@@ -192,14 +194,23 @@ def row_hash(row: AccessLogRow) -> str:
     return hashlib.sha256(canonical).hexdigest()
 
 
-def in_words(row: AccessLogRow) -> str:
+def in_words(row: AccessLogRow) -> Text:
     """Say in one sentence who read what, when and by which right; raises nothing for a role that is not known."""
-    parts = " and ".join(PARTS.get(part, "your record") for part in row["parts"]) or "your record"
-    day = f"{row['at']:%d %B %Y at %H:%M} UTC".lstrip("0")
-    verb = "read" if row["allowed"] else "asked for"
-    return f"On {day}, {team(row)} {verb} {parts}. {RIGHTS.get(row['right']['kind'], RIGHTS['none'])}."
+    message = (
+        Text("On {day} at {time} UTC, {reader} read {parts}. {right}.")
+        if row["allowed"]
+        else Text("On {day} at {time} UTC, {reader} asked for {parts}. {right}.")
+    )
+    right = RIGHTS.get(row["right"]["kind"], RIGHTS["none"])
+    at = row["at"]
+    return message.filled(day=at.date(), time=f"{at:%H:%M}", reader=team(row), parts=_parts(row), right=right)
 
 
-def team(row: AccessLogRow) -> str:
+def _parts(row: AccessLogRow) -> Text:
+    first, *rest = [PARTS.get(part, PARTS["record"]) for part in row["parts"]] or [PARTS["record"]]
+    return reduce(lambda parts, part: Text("{parts} and {part}", parts=parts, part=part), rest, first)
+
+
+def team(row: AccessLogRow) -> Text:
     """Return what a person calls the reader."""
-    return next((TEAMS[role] for role in TEAMS if role in row["roles"]), "somebody")
+    return next((TEAMS[role] for role in TEAMS if role in row["roles"]), Text("somebody"))

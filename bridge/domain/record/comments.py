@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Final, TypedDict
 
 from bridge.domain.list_keys import SortKey
+from bridge.errors import FieldError, ValidationFailed
+from bridge.texts import Text
 
 SORTABLE: Final = ("created_at",)
 """What a list of comments can be sorted by."""
@@ -22,3 +24,9 @@ class StoredComment(TypedDict):
     author: str  # a member id
     created_at: datetime
     order: dict[str, SortKey]  # ``created_at``
+
+
+def no_such_record() -> ValidationFailed:
+    """Make the error of a comment that refers to what is not in the member's record."""
+    message = Text("There is no plan item or log entry with this id in your record: leave it out, or check the id.")
+    return ValidationFailed(message, field_errors=[FieldError("/refers_to", Text("Refers to"), message)])

@@ -16,7 +16,7 @@ from typing import Any, Final
 from bridge.domain.record.cells import row, unguarded
 from bridge.domain.record.forms import Form, FormField
 from bridge.errors import FieldError, Malformed, TooLarge, ValidationFailed
-from bridge.texts import Text
+from bridge.texts import Text, counted
 
 DRAFT: Final = FormField(
     name="draft", label=Text("Draft"), help=Text("Say no once it is finished."), group="factual", type="boolean",
@@ -59,23 +59,34 @@ def template(columns: Sequence[FormField]) -> str:
 
 def in_row(number: int, fault: FieldError) -> FieldError:
     """The fault of one cell, told with its row; one without a label is of the whole row."""
-    label = f"Row {number}, {fault.label}" if fault.label else f"Row {number}"
+    label = (
+        Text("Row {number}, {field}", number=number, field=fault.label)
+        if fault.label
+        else Text("Row {number}", number=number)
+    )
     return FieldError(f"/rows/{number}{fault.pointer}", label, fault.message)
 
 
 def refuse(faults: Sequence[FieldError]) -> None:
     """Raise ``ValidationFailed`` when there is any fault; the first ``MAX_FAULTS`` are listed, all are counted."""
     if faults:
-        count = "1 fault was found" if len(faults) == 1 else f"{len(faults)} faults were found"
-        listed = f"; the first {MAX_FAULTS} are listed" if len(faults) > MAX_FAULTS else ""
-        raise ValidationFailed(f"{count}, and nothing was imported{listed}.", field_errors=faults[:MAX_FAULTS])
+        raise ValidationFailed(_summary(len(faults)), field_errors=faults[:MAX_FAULTS])
+
+
+def _summary(count: int) -> Text:
+    if count > MAX_FAULTS:
+        message = Text("{n} faults were found, and nothing was imported; the first {listed} are listed.")
+        return message.filled(n=count, listed=MAX_FAULTS)
+    return counted(
+        "{n} fault was found, and nothing was imported.", "{n} faults were found, and nothing was imported.", count
+    )
 
 
 def read(raw: bytes, form: Form, max_rows: int) -> list[Row]:
     """Read a file of entries; raises what ``read_rows`` does, and ``TooLarge`` for more than ``max_rows`` rows."""
     rows = list(islice(read_rows(raw, columns(form)), max_rows + 1))
     if len(rows) > max_rows:
-        raise TooLarge(f"A file may have up to {max_rows} rows beside the header; split it.")
+        raise TooLarge(Text("A file may have up to {n} rows beside the header; split it.", n=max_rows))
     return rows
 
 
@@ -93,14 +104,14 @@ def read_rows(raw: bytes, columns: Sequence[FormField]) -> Iterator[Row]:
             is_empty = False
             yield _row(number, cells, header)
     if is_empty:
-        refuse([whole_row(_HEADER, "There are no rows below the header: add at least one.")])
+        refuse([whole_row(_HEADER, Text("There are no rows below the header: add at least one."))])
 
 
 def _text(raw: bytes) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise Malformed('The file is not in UTF-8: in a spreadsheet, save it as "CSV UTF-8".') from None
+        raise Malformed(Text('The file is not in UTF-8: in a spreadsheet, save it as "CSV UTF-8".')) from None
 
 
 def _records(text: str) -> Iterator[list[str]]:
@@ -108,7 +119,8 @@ def _records(text: str) -> Iterator[list[str]]:
     try:
         yield from reader
     except csv.Error as error:
-        raise Malformed(f"Line {reader.line_num} is not CSV as in RFC 4180: {error}.") from None
+        message = Text("Line {line} is not CSV as in RFC 4180: {reason}.", line=reader.line_num, reason=str(error))
+        raise Malformed(message) from None
 
 
 def _header(cells: Sequence[str], columns: Sequence[FormField]) -> list[FormField]:
@@ -120,22 +132,22 @@ def _header(cells: Sequence[str], columns: Sequence[FormField]) -> list[FormFiel
 
 def _header_faults(names: Sequence[str], column_names: Iterable[str]) -> Iterator[FieldError]:
     if not any(names):
-        yield FieldError("", "", "There is no header row: begin with the template's.")
+        yield FieldError("", "", Text("There is no header row: begin with the template's."))
         return
     for name in dict.fromkeys(names):
         excerpt = name[:_SHOWN]
         pointer = f"/{excerpt.replace('~', '~0').replace('/', '~1')}"
         if name not in column_names:
-            message = "The template has no such column: remove or rename it, and separate columns by commas."
-            yield FieldError(pointer, excerpt or "a column without a name", message)
+            message = Text("The template has no such column: remove or rename it, and separate columns by commas.")
+            yield FieldError(pointer, excerpt or Text("a column without a name"), message)
         elif names.count(name) > 1:
-            yield FieldError(pointer, excerpt, "This column is there twice: keep one.")
+            yield FieldError(pointer, excerpt, Text("This column is there twice: keep one."))
 
 
 def _row(number: int, cells: Sequence[str], header: Sequence[FormField]) -> Row:
     if len(cells) != len(header):
-        message = f"This row has {len(cells)} cells, the header {len(header)}: give each column its cell."
-        return Row(number, {}, (whole_row(number, message),))
+        message = Text("This row has {cells} cells, the header {columns}: give each column its cell.")
+        return Row(number, {}, (whole_row(number, message.filled(cells=len(cells), columns=len(header))),))
     values: dict[str, Any] = {}
     faults: list[FieldError] = []
     for column, cell in zip(header, cells, strict=True):
@@ -144,7 +156,7 @@ def _row(number: int, cells: Sequence[str], header: Sequence[FormField]) -> Row:
         try:
             values[column.name] = _value(column, unguarded(cell))
         except ValueError as error:
-            faults.append(in_row(number, FieldError(f"/{column.name}", column.label, str(error))))
+            faults.append(in_row(number, FieldError(f"/{column.name}", column.label, error.args[0])))
     return Row(number, values, tuple(faults))
 
 
@@ -165,11 +177,11 @@ def _value(column: FormField, cell: str) -> Any:
 
 def _whole(cell: str) -> int:
     if not _WHOLE.fullmatch(cell):
-        raise ValueError("Give a whole number, in digits.")
+        raise ValueError(Text("Give a whole number, in digits."))
     return int(cell)
 
 
 def _truth(cell: str) -> bool:
     if cell.lower() not in _TRUTH:
-        raise ValueError("Give yes or no, or true or false.")
+        raise ValueError(Text("Give yes or no, or true or false."))
     return _TRUTH[cell.lower()]

@@ -22,6 +22,7 @@ from bridge.domain.members.members import FreezeMark
 from bridge.domain.record import macros
 from bridge.domain.record.macros import HasMacros, NotAnArchive, Part
 from bridge.errors import FieldError, TooLarge, UnsupportedMediaType, ValidationFailed
+from bridge.texts import Text, counted
 
 HEAD: Final = 4096
 """Bytes looked at from the beginning."""
@@ -39,20 +40,23 @@ MAX_NAME: Final = 200
 class Kind:
     """A kind of file: what a person calls it, its media type, and the endings its name may have."""
 
-    label: str
+    label: Text
     media_type: str
     endings: tuple[str, ...]
 
 
-PDF = Kind("PDF", "application/pdf", ("pdf",))
-JPEG = Kind("JPEG image", "image/jpeg", ("jpg", "jpeg"))
-PNG = Kind("PNG image", "image/png", ("png",))
-DOCX = Kind("Word document", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", ("docx",))
-ODT = Kind("OpenDocument text", "application/vnd.oasis.opendocument.text", ("odt",))
-TXT = Kind("plain text in UTF-8", "text/plain", ("txt",))
+PDF = Kind(Text("PDF"), "application/pdf", ("pdf",))
+JPEG = Kind(Text("JPEG image"), "image/jpeg", ("jpg", "jpeg"))
+PNG = Kind(Text("PNG image"), "image/png", ("png",))
+DOCX = Kind(Text("Word document"), "application/vnd.openxmlformats-officedocument.wordprocessingml.document", ("docx",))
+ODT = Kind(Text("OpenDocument text"), "application/vnd.oasis.opendocument.text", ("odt",))
+TXT = Kind(Text("plain text in UTF-8"), "text/plain", ("txt",))
 
 KINDS: Final = (PDF, JPEG, PNG, DOCX, ODT, TXT)
-TAKEN: Final = ", ".join(f"{kind.label} ({', '.join('.' + ending for ending in kind.endings)})" for kind in KINDS)
+TAKEN: Final = tuple(
+    Text("{kind} ({endings})", kind=kind.label, endings=", ".join(f".{ending}" for ending in kind.endings))
+    for kind in KINDS
+)
 """The kinds in words, for the person whose file was refused."""
 
 _OF_ENDING: Final = {ending: kind for kind in KINDS for ending in kind.endings}
@@ -199,7 +203,7 @@ class Inspector:
         """Look at the next piece; raises ``TooLarge`` or ``UnsupportedMediaType`` as soon as that is certain."""
         self._size += len(data)
         if self._size > self._max_bytes:
-            raise TooLarge(f"A file may have up to {in_words(self._max_bytes)}; send a smaller one.")
+            raise TooLarge(Text("A file may have up to {size}; send a smaller one.", size=in_words(self._max_bytes)))
         self._digest.update(data)
         if len(self._head) < HEAD:
             self._head += data[: HEAD - len(self._head)]
@@ -211,7 +215,7 @@ class Inspector:
         """Return the facts at the end of the file; raises ``UnsupportedMediaType``; ``ValidationFailed`` if empty."""
         if not self._size:
             raise ValidationFailed(
-                "The file is empty.", field_errors=[_fault("The file is empty: choose another one.")]
+                Text("The file is empty."), field_errors=[_fault(Text("The file is empty: choose another one."))]
             )
         self._check_head()
         self._look_on(b"", final=True)
@@ -264,12 +268,12 @@ class Inspector:
                 raise self._not_as_named()
 
     def _with_macros(self) -> UnsupportedMediaType:
-        message = f"This file has macros or scripts: save it without them, or as a PDF. Taken are: {TAKEN}."
-        return UnsupportedMediaType(message, field_errors=[_fault(message)])
+        message = Text("This file has macros or scripts: save it without them, or as a PDF. Send one of: {kinds}.")
+        return _not_taken(message.filled(kinds=TAKEN))
 
     def _not_as_named(self) -> UnsupportedMediaType:
-        message = f"The name of this file says {self._kind.label}, but its content says otherwise. Taken are: {TAKEN}."
-        return UnsupportedMediaType(message, field_errors=[_fault(message)])
+        message = Text("The name of this file says {kind}, but its content says otherwise. Send one of: {kinds}.")
+        return _not_taken(message.filled(kind=self._kind.label, kinds=TAKEN))
 
 
 def safe_name(path: str) -> str:
@@ -278,12 +282,12 @@ def safe_name(path: str) -> str:
     return name if len(name) <= MAX_NAME else name[: MAX_NAME - _ENDING] + name[-_ENDING:]
 
 
-def in_words(size: int) -> str:
+def in_words(size: int) -> Text:
     """A size as file managers tell it: ``10 MB`` is 10 times 1024 times 1024 bytes."""
     for unit, name in _UNITS:
         if size >= unit:
-            return f"{size / unit:.1f}".removesuffix(".0") + f" {name}"
-    return "1 byte" if size == 1 else f"{size} bytes"
+            return Text("{n} {unit}", n=round(size / unit, 1), unit=name)
+    return counted("{n} byte", "{n} bytes", size)
 
 
 def check_room(size: int, used: int, quota: int) -> None:
@@ -291,18 +295,25 @@ def check_room(size: int, used: int, quota: int) -> None:
     remaining = max(quota - used, 0)
     if size > remaining:
         raise TooLarge(
-            f"Your evidence may take up {in_words(quota)} in all, and {in_words(remaining)} of that are left: "
-            "send a smaller file, or delete evidence that you no longer need."
+            Text(
+                "Your evidence may take up {quota} in all, and {remaining} of that are left: send a smaller file, or "
+                "delete evidence that you no longer need.",
+                quota=in_words(quota),
+                remaining=in_words(remaining),
+            )
         )
 
 
 def _kind_of(name: str) -> Kind:
     kind = _OF_ENDING.get(name.rpartition(".")[2].lower()) if "." in name else None
     if kind is None:
-        message = f"Files with this ending are not taken. Taken are: {TAKEN}."
-        raise UnsupportedMediaType(message, field_errors=[_fault(message)])
+        raise _not_taken(Text("Files with this ending are not taken. Send one of: {kinds}.", kinds=TAKEN))
     return kind
 
 
-def _fault(message: str) -> FieldError:
-    return FieldError("/file", "File", message)
+def _not_taken(message: Text) -> UnsupportedMediaType:
+    return UnsupportedMediaType(message, field_errors=[_fault(message)])
+
+
+def _fault(message: Text) -> FieldError:
+    return FieldError("/file", Text("File"), message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -113,6 +113,12 @@ class Form:
         """The fields that a person reads words in: their own, or the labels of choices."""
         return [field for field in self.fields if field.choices or field.type in WRITTEN]
 
+    def to(self, language: str) -> Form:
+        """The same form in a language, for a reader who has no catalogue."""
+        return replace(
+            self, title=_said(self.title, language), fields=tuple(_field_in(field, language) for field in self.fields)
+        )
+
     def texts(self) -> Iterator[Text]:
         """Everything that a person reads of it."""
         yield self.title
@@ -180,6 +186,15 @@ def _field(data: Mapping[str, Any]) -> FormField:
     words = {name: _words(data[name]) for name in ("label", "help")}
     attributes: dict[str, Any] = {"max_length": None, **data, **words, "choices": choices}
     return FormField(**attributes)
+
+
+def _field_in(field: FormField, language: str) -> FormField:
+    choices = tuple(replace(choice, label=_said(choice.label, language)) for choice in field.choices)
+    return replace(field, label=_said(field.label, language), help=_said(field.help, language), choices=choices)
+
+
+def _said(text: Text, language: str) -> Text:
+    return Text(text.to(language))
 
 
 def _words(words: str | Mapping[str, str]) -> Text:

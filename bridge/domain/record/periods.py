@@ -12,6 +12,7 @@ from itertools import pairwise
 from dateutil.relativedelta import relativedelta
 
 from bridge.domain.members.members import Freeze, PeriodDays, StoredMember
+from bridge.texts import Text, counted
 
 ONE_DAY = timedelta(days=1)
 MONTHS = (
@@ -19,6 +20,11 @@ MONTHS = (
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
 """English names, because ``strftime`` would follow the locale of the process."""
+
+
+NO_PERIOD = Text("You have no such period.")
+NO_MEMBER = Text("There is no record for you yet: the membership system has not told us of you.")
+"""What a member is told who asks for what there is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,7 @@ class ElapsedTime:
     days_total: int
     days_remaining: int
     as_of: date
-    text: str
+    text: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +55,9 @@ class MembershipYear:
         return self.start.isoformat()
 
     @property
-    def label(self) -> str:
+    def label(self) -> Text:
         """What a person calls it, such as "1 April 2025 to 31 March 2026"."""
-        return f"{day_in_words(self.start)} to {day_in_words(self.end)}"
+        return Text("{start} to {end}", start=self.start, end=self.end)
 
     def contains(self, day: date) -> bool:
         """Whether the day lies in the period, its first and last day included."""
@@ -64,17 +70,26 @@ class MembershipYear:
         percent = 100.0 if passed == total else min(round(100 * passed / total, 1), 99.9)
         return ElapsedTime(percent, passed, total, total - passed, today, self._progress_text(today, passed, total))
 
-    def _progress_text(self, today: date, passed: int, total: int) -> str:
+    def _progress_text(self, today: date, passed: int, total: int) -> Text:
         if today < self.start:
-            return f"This membership year starts on {day_in_words(self.start)}, in {_days((self.start - today).days)}."
+            return counted(
+                "This membership year starts on {day}, in {n} day.",
+                "This membership year starts on {day}, in {n} days.",
+                (self.start - today).days,
+                day=self.start,
+            )
         if today > self.end:
-            return f"This membership year ended on {day_in_words(self.end)}."
+            return Text("This membership year ended on {day}.", day=self.end)
         if passed == total:
-            return f"Day {passed} of {total}: this is the last day of your membership year."
-        percent = min(round(100 * passed / total), 99)
-        remaining = total - passed
-        verb = "remains" if remaining == 1 else "remain"
-        return f"Day {passed} of {total}: {percent}% of your membership year has passed, {_days(remaining)} {verb}."
+            return Text("Day {day} of {days}: this is the last day of your membership year.", day=passed, days=total)
+        return counted(
+            "Day {day} of {days}: {percent}% of your membership year has passed, {n} day remains.",
+            "Day {day} of {days}: {percent}% of your membership year has passed, {n} days remain.",
+            total - passed,
+            day=passed,
+            days=total,
+            percent=min(round(100 * passed / total), 99),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +176,6 @@ def day_in_words(day: date) -> str:
 
 def _start(period: MembershipYear) -> date:
     return period.start
-
-
-def _days(count: int) -> str:
-    return "1 day" if count == 1 else f"{count} days"
 
 
 def _anniversary(anchor: date, year: int) -> date:

@@ -11,6 +11,7 @@ from bridge.domain.record import forms
 from bridge.domain.record.periods import ONE_DAY, MembershipCalendar, MembershipYear
 from bridge.domain.record.records import StoredRecord, Values, findable, out_of_order, patched
 from bridge.errors import FieldError
+from bridge.texts import Text
 
 SORTABLE = ("title", "start_date", "completion_date")
 """What the plan can be sorted by (R5)."""
@@ -103,6 +104,9 @@ def days_of(item: Values) -> list[str]:
     """Return the days that place an item in years: its dates, or one of the year that it was carried into, or none."""
     dates = [day for day in (item.get("start_date"), item.get("completion_date")) if day]
     return dates or [day for day in (item.get("carried_into"),) if day]
+
+
+NO_YEAR_AFTER = Text("No year comes after this item's last day: give it an earlier completion date first.")
 
 
 def year_after(item: Values, calendar: MembershipCalendar, today: date) -> MembershipYear | None:

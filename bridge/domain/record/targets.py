@@ -11,13 +11,12 @@ from bridge.domain.members.members import LeaveDays, StoredMember
 from bridge.domain.record.counts import Group
 from bridge.domain.record.forms import Form, FormField, Forms
 from bridge.domain.record.periods import ONE_DAY, MembershipYear
-from bridge.domain.statements.completions import pick
+from bridge.texts import Text, TextByLanguage, counted
 from schemas.targets import TargetDefinition
 
 Unit = Literal["minutes", "entries"]
 """What a target counts of complete entries."""
 
-DEFAULT_LANGUAGE: Final = "en"
 _TYPES: Final = {"minutes": "integer", "participatory": "boolean"}
 """Fields of the log's form that a target may need, with their types."""
 
@@ -44,11 +43,11 @@ class TargetProgress(TypedDict):
     """How far a member is with a target; ``text`` says it in words."""
 
     id: str
-    label: str
+    label: Text
     unit: Unit
     target: int
     done: int
-    text: str
+    text: Text
 
 
 def targets_from(definitions: Iterable[TargetDefinition], forms: Forms) -> tuple[Target, ...]:
@@ -65,8 +64,7 @@ def progress(
 ) -> list[TargetProgress]:
     """Return how far a member is in a year with each target; ``groups`` are the year's entries."""
     away = days_away(year, member["registered_since"], member.get("leave") or ())
-    languages = (member["language"] or DEFAULT_LANGUAGE, DEFAULT_LANGUAGE)
-    return [_progress(target, groups, year, away, languages) for target in targets]
+    return [_progress(target, groups, year, away) for target in targets]
 
 
 def days_away(year: MembershipYear, registered_since: str | None, leave: Iterable[LeaveDays]) -> int:
@@ -88,25 +86,24 @@ def pro_rata(amount: int, days_total: int, days_away: int) -> int:
     return -(-amount * (days_total - days_away) // days_total)
 
 
-def _progress(
-    target: Target, groups: Iterable[Group], year: MembershipYear, away: int, languages: Sequence[str]
-) -> TargetProgress:
+def _progress(target: Target, groups: Iterable[Group], year: MembershipYear, away: int) -> TargetProgress:
     days_total = (year.end - year.start).days + 1
     amount = pro_rata(target.amount, days_total, away) if target.pro_rata else target.amount
     amount_done = sum(getattr(group, target.unit) for group in groups if target.counts(group))
     return {
         "id": target.id,
-        "label": pick(target.label, languages) or target.id,
+        "label": TextByLanguage(target.label),
         "unit": target.unit,
         "target": amount,
         "done": amount_done,
-        "text": f"{amount_done:,} of {amount:,} {_unit_in_words(target.unit, amount)}",
+        "text": _in_words(target.unit, amount, amount_done),
     }
 
 
-def _unit_in_words(unit: Unit, amount: int) -> str:
-    singular, plural = {"minutes": ("minute", "minutes"), "entries": ("entry", "entries")}[unit]
-    return singular if amount == 1 else plural
+def _in_words(unit: Unit, target: int, amount: int) -> Text:
+    if unit == "minutes":
+        return counted("{amount} of {n} minute", "{amount} of {n} minutes", target, amount=amount)
+    return counted("{amount} of {n} entry", "{amount} of {n} entries", target, amount=amount)
 
 
 def _target(definition: TargetDefinition) -> Target:

@@ -6,7 +6,7 @@ import uuid
 from datetime import timedelta
 from typing import Literal
 
-from bridge.domain.access.grants import StoredGrant
+from bridge.domain.access.grants import NO_GRANT, NO_RECORD, StoredGrant
 from bridge.domain.privacy.access import Reader, Right
 from bridge.errors import NotFound
 from bridge.services.access.access_log import AccessHistory
@@ -58,7 +58,7 @@ class SupportGrants:
     async def revoke(self, member_id: str, grant_id: str) -> None:
         """End a grant at once; ending it again changes nothing. Raises ``NotFound``."""
         if await self._stores.grants.revoke(member_id, grant_id, now()) is None:
-            raise NotFound("You have given no such permission.")
+            raise NotFound(NO_GRANT)
 
     async def check(self, member_id: str) -> None:
         """Raise ``NotFound`` unless the member has given a grant that is live."""
@@ -73,7 +73,7 @@ class SupportGrants:
     async def _live(self, member_id: str) -> StoredGrant:
         grant = await self._stores.grants.live(member_id, now())
         if grant is None:
-            raise NotFound("There is nothing at this address, or it is not yours.")
+            raise NotFound(NO_RECORD)
         return grant
 
 

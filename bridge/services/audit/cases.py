@@ -18,6 +18,7 @@ from bridge.store.audit.cases import CaseFilter
 from bridge.store.database import Session
 from bridge.store.listing import Listing, Position, Sort
 from bridge.store.stores import Stores
+from bridge.texts import Text
 
 _NEWEST_FIRST: Sort = [("selected_at", True)]
 
@@ -54,14 +55,14 @@ class MemberAudit:
     async def list(self, member_id: str, limit: int, after: Position | None) -> Listing[MemberCase]:
         """Return a page of the member's cases as shown, newest first."""
         page = await self._stores.cases.list(CaseFilter(member_id=member_id), _NEWEST_FIRST, limit, after)
-        member = await self._stores.members.get(member_id)
-        return Listing([case_for_member(case, member) for case in page.items], page.next, page.total)
+        return Listing([case_for_member(case) for case in page.items], page.next, page.total)
 
     async def submit(
-        self, member_id: str, case_id: str, accepted: Mapping[str, bool], attempt: Attempt | None
+        self, member_id: str, case_id: str, accepted: Mapping[str, bool], language: str, attempt: Attempt | None
     ) -> tuple[StoredSubmission, bool]:
         """Submit a case's period; returns the submission, and whether it was made now rather than before (R55).
 
+        ``language`` is the one that the member has read the declarations in.
         Raises ``NotSelected`` without a case, or for one that has ended, ``NotFound`` when the id is of no case of the
         member's, and ``ValidationFailed`` unless every declaration is accepted.
         """
@@ -72,7 +73,7 @@ class MemberAudit:
                 return {"submission": await self._receipt(case, unit.session), "new": False}
             rules.after(case["state"], Move.SUBMIT)
             return {
-                "submission": await self._submit(unit, case, accept_declarations(accepted, unit.member, unit.at)),
+                "submission": await self._submit(unit, case, accept_declarations(accepted, language, unit.at)),
                 "new": True,
             }
 
@@ -107,11 +108,11 @@ class MemberAudit:
         case = next((case for case in cases if case["_id"] == case_id), None)
         going_on = any(map(rules.is_open, cases))
         if case is None and going_on:
-            raise NotFound("You have no such audit case; GET /v1/audit lists yours.")
+            raise NotFound(Text("You have no such audit case."))
         if case is None:
-            raise NotSelected("You are not selected for the Register Audit, so there is nothing to submit.")
+            raise NotSelected(Text("You are not selected for the Register Audit, so there is nothing to submit."))
         if not rules.is_open(case):
-            raise NotSelected(f"This audit case has ended ({case['state']}); there is nothing more to do in it.")
+            raise NotSelected(Text("This audit case has ended; there is nothing more to do in it."))
         return case
 
     async def _submit(self, unit: UnitOfWork, case: StoredCase, declared: list[StoredDeclaration]) -> StoredSubmission:
@@ -129,9 +130,9 @@ class MemberAudit:
 
     def _check_extension(self, case: StoredCase, until: date) -> None:
         if case["state"] not in AWAITED:
-            raise Conflict("You have submitted already: nothing is due from you, so there is nothing to extend.")
+            raise Conflict(Text("You have submitted already: nothing is due from you, so there is nothing to extend."))
         if rules.pending_extension(case):
-            raise Conflict("You have asked for more time already, and the Register team has not decided yet.")
+            raise Conflict(Text("You have asked for more time already, and the Register team has not decided yet."))
         if until <= max(rules.due_of(case), self._today()):
-            message = f"This must be later than the due date ({case['due_date']}) and than today."
-            raise ValidationFailed(message, field_errors=[FieldError.of_field("until", "Until", message)])
+            message = Text("Give a day after the due date ({day}) and after today.", day=rules.due_of(case))
+            raise ValidationFailed(message, field_errors=[FieldError.of_field("until", Text("Until"), message)])

@@ -118,7 +118,12 @@ def _header(unit: UnitOfWork, case: StoredCase, receipt: str, declared: list[Sto
         "case_id": case["_id"],
         "receipt": receipt,
         "submitted_at": unit.at,
-        "period": {"id": case["period_id"], "label": _period(case).label, "start": case["start"], "end": case["end"]},
+        "period": {
+            "id": case["period_id"],
+            "label": str(_period(case).label),
+            "start": case["start"],
+            "end": case["end"],
+        },
         "member": {"id": unit.member_id, "name": unit.member["name"], "registered": unit.member["registered"]},
         "declarations": declared,
     }

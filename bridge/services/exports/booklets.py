@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from bridge.documents import formatting
 from bridge.documents.notice import Page
 from bridge.domain.members.members import StoredMember
 from bridge.domain.record.forms import Forms
-from bridge.domain.record.periods import ElapsedTime
+from bridge.domain.record.periods import ElapsedTime, MembershipYear
 from bridge.services.exports.reading import Names, RecordFilter, RecordReader
+from bridge.texts import Text, translate
 
 Line = dict[str, Any]
 """A line of a booklet, as the typesetter takes it (``documents.booklet``)."""
@@ -29,15 +30,17 @@ def header(
     facts: Iterable[tuple[str, str]] = (),
     elapsed: ElapsedTime | None = None,
 ) -> Line:
-    """Return the line of the cover."""
-    progress = elapsed and {"percent": elapsed.percent, "text": elapsed.text}
-    about = {"title": title, "member": member, "span": span, "made_at": made_at.isoformat(), "language": language}
-    return {"header": {**about, "facts": list(facts), "progress": progress}}
+    """Return the line of the cover, in a language."""
+    progress = elapsed and {"percent": elapsed.percent, "text": elapsed.text.to(language)}
+    names = {"title": translate(title, language), "member": member, "span": translate(span, language)}
+    about = {**names, "made_at": made_at.isoformat(), "language": language}
+    rows = [(translate(label, language), translate(value, language)) for label, value in facts]
+    return {"header": {**about, "facts": rows, "progress": progress}}
 
 
-def form_lines(forms: Forms) -> Iterable[Line]:
-    """Return every version of both forms."""
-    return [{"form": asdict(form)} for name in ("log", "plan") for form in forms.versions(name)]
+def form_lines(forms: Forms, language: str) -> Iterable[Line]:
+    """Return every version of both forms, in a language."""
+    return [{"form": asdict(form.to(language))} for name in ("log", "plan") for form in forms.versions(name)]
 
 
 async def log_lines(reader: RecordReader, record_filter: RecordFilter, member: StoredMember) -> Lines:
@@ -74,21 +77,21 @@ async def comment_lines(reader: RecordReader, record_filter: RecordFilter, membe
 
 async def submission_lines(snapshot: Line, forms: Forms, made_at: datetime, language: str) -> Lines:
     """Give a submission for the reviewer, from its snapshot alone (R55-R60)."""
+    period = snapshot["period"]
+    span = MembershipYear(date.fromisoformat(period["start"]), date.fromisoformat(period["end"])).label
     member, plan = snapshot["member"], {item["id"]: item for item in snapshot["plan"]}
     log = {entry["id"]: entry for entry in snapshot["log"]}
     declarations = [
-        (f"Declared on {formatting.format_day(declaration['accepted_at'])}", declaration["text"])
+        (Text("Declared on {day}", day=datetime.fromisoformat(declaration["accepted_at"]).date()), declaration["text"])
         for declaration in snapshot["declarations"]
     ]
     facts = [
-        ("Receipt", snapshot["receipt"]),
-        ("Submitted", formatting.format_time(snapshot["submitted_at"])),
+        (Text("Receipt"), snapshot["receipt"]),
+        (Text("Submitted"), formatting.format_time(snapshot["submitted_at"], language)),
         *declarations,
     ]
-    yield header(
-        "CPD record submitted for review", member["name"], snapshot["period"]["label"], made_at, language, facts
-    )
-    for line in form_lines(forms):
+    yield header(Text("CPD record submitted for review"), member["name"], span, made_at, language, facts)
+    for line in form_lines(forms, language):
         yield line
     links = snapshot["links"]
     for item in snapshot["plan"]:

@@ -14,7 +14,7 @@ from bridge.documents.rendering import Renderer
 from bridge.domain.members.members import StoredMember
 from bridge.domain.privacy.access import Reader, Right
 from bridge.domain.record.forms import Forms
-from bridge.domain.record.periods import ElapsedTime, MembershipYear, calendar_of, day_in_words
+from bridge.domain.record.periods import ElapsedTime, MembershipYear, calendar_of
 from bridge.errors import NotFound, Unavailable
 from bridge.services.access.access_log import AccessHistory
 from bridge.services.exports import booklets
@@ -26,17 +26,22 @@ from bridge.services.privacy.subject_access import SubjectAccessData
 from bridge.services.record.periods import Periods
 from bridge.store.database import now
 from bridge.store.stores import Stores
+from bridge.texts import Text, match
 
-COMPLETED, EVERY = "Completed entries only", "All entries, drafts included"
+COMPLETED, EVERY = Text("Completed entries only"), Text("All entries, drafts included")
 
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """What a caller wants: a period's id, ``current`` or ``all``; or a range of days; ``every`` takes drafts too."""
+    """What a caller wants: a period's id, ``current`` or ``all``; or a range of days; ``every`` takes drafts too.
+
+    ``language`` is the reader's; None is the member's own.
+    """
 
     period: str = "current"
     days: tuple[date, date] | None = None
     every: bool = False
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +64,11 @@ class _Scope:
     label: str
     slug: str
     elapsed: ElapsedTime | None
+    language: str
 
     @property
     def included(self) -> tuple[str, str]:
-        return "Included", COMPLETED if self.record_filter.complete else EVERY
+        return Text("Included"), COMPLETED if self.record_filter.complete else EVERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +126,10 @@ class Exports:
         items = RecordReader(self._stores, self._forms, member_id).items(scope.record_filter)
         return FileStream(f"cpd-plan-{scope.slug}.ics", calendar_pieces(items), "text/calendar; charset=utf-8")
 
-    async def submission_pdf(self, snapshot: bytes, subject: str) -> PdfFile:
+    async def submission_pdf(self, snapshot: bytes, subject: str, language: str) -> PdfFile:
         """Return the booklet of a submission, made for ``subject`` of its canonical text alone (decision 2)."""
         submitted = orjson.loads(snapshot)
-        lines = booklets.submission_lines(submitted, self._forms, now(), self._settings.language)
+        lines = booklets.submission_lines(submitted, self._forms, now(), language)
         return PdfFile(f"cpd-submission-{submitted['receipt']}.pdf", await self._pdf(subject, lines))
 
     async def _pdf(self, subject: str, lines: Lines) -> bytes:
@@ -140,14 +146,16 @@ class Exports:
         scope = await self._scope(member_id, request)
         return self._archive(member_id, f"cpd-record-{scope.slug}.zip", self._record(scope, bom=bom))
 
-    async def subject_access_zip(self, member_id: str, reader: Reader | None = None) -> FileStream:
+    async def subject_access_zip(
+        self, member_id: str, reader: Reader | None = None, language: str | None = None
+    ) -> FileStream:
         """Return everything that is held about a member (UK GDPR art. 15 and 20).
 
         ``reader`` is who asks when it is not the member: noted before anything leaves. Raises ``NotFound``.
         """
         if await self._stores.members.get(member_id) is None:
-            raise NotFound("There is no such member.")
-        scope = await self._scope(member_id, ExportRequest("all", every=True))
+            raise NotFound(Text("There is no such member."))
+        scope = await self._scope(member_id, ExportRequest("all", every=True, language=language))
         stream = self._archive(reader.subject if reader else member_id, "subject-access.zip", self._everything(scope))
         if reader is not None:
             await self._access.record_read(reader, member_id, Right("subject_access"), ("record",))
@@ -159,21 +167,25 @@ class Exports:
 
     async def _scope(self, member_id: str, request: ExportRequest) -> _Scope:
         member = await self._periods.get_member(member_id)
+        language = request.language or match([member.get("language") or "", self._settings.language])
         if request.days is not None:
             first, last = request.days
-            label = f"{day_in_words(first)} to {day_in_words(last)}"
-            choice = RecordFilter(MembershipYear(first, last), complete=not request.every)
-            return _Scope(member, choice, label, f"{first}-to-{last}", None)
+            days = MembershipYear(first, last)
+            choice = RecordFilter(days, complete=not request.every)
+            return _Scope(member, choice, days.label, f"{first}-to-{last}", None, language)
         if request.period == "all":
-            return _Scope(member, RecordFilter(complete=not request.every), "All years", "all-years", None)
+            return _Scope(
+                member, RecordFilter(complete=not request.every), Text("All years"), "all-years", None, language
+            )
         period = self._periods.resolve(calendar_of(member), request.period)
         periods = tuple(self._periods.period_ids(member, request.period) or ())
         choice = RecordFilter(period, periods, complete=not request.every)
-        return _Scope(member, choice, period.label, period.id, period.elapsed(self._periods.today()))
+        return _Scope(member, choice, period.label, period.id, period.elapsed(self._periods.today()), language)
 
     def _files(self, scope: _Scope, *, bom: bool) -> RecordFiles:
         reads = RecordReader(self._stores, self._forms, scope.member["_id"])
-        return RecordFiles(self._stores, self._forms, reads, scope.member, scope.record_filter, bom=bom)
+        member, choice = scope.member, scope.record_filter
+        return RecordFiles(self._stores, self._forms, reads, member, choice, bom=bom, language=scope.language)
 
     async def _record(self, scope: _Scope, *, bom: bool) -> AsyncGenerator[ArchiveFile]:
         files = self._files(scope, bom=bom)
@@ -183,7 +195,7 @@ class Exports:
             yield member
         yield await files.pdf("pdf/cpd-plan.pdf", self._renderer.pdf(self._plan(scope), patient=True))
         for period in await self._years(scope):
-            year = _Scope(scope.member, period[1], period[0].label, period[0].id, None)
+            year = _Scope(scope.member, period[1], period[0].label, period[0].id, None, scope.language)
             pdf = self._renderer.pdf(self._log(year), patient=True)
             yield await files.pdf(f"pdf/cpd-log-{year.slug}.pdf", pdf)
 
@@ -213,7 +225,7 @@ class Exports:
 
     def _archive(self, subject: str, name: str, members: AsyncGenerator[ArchiveFile]) -> FileStream:
         if self.streaming >= self._settings.streams:
-            raise Unavailable("Many exports are under way just now; try again shortly.", retry_after=10)
+            raise Unavailable(Text("Many exports are under way just now; try again shortly."), retry_after=10)
         return FileStream(name, self._counted(subject, members))
 
     async def _counted(self, subject: str, members: AsyncGenerator[ArchiveFile]) -> AsyncGenerator[bytes]:
@@ -226,26 +238,25 @@ class Exports:
                 self.streaming -= 1
 
     def _cover(self, title: str, scope: _Scope, facts: list[tuple[str, str]]) -> Line:
-        name, language = scope.member["name"], scope.member.get("language") or self._settings.language
-        return booklets.header(title, name, scope.label, now(), language, facts, scope.elapsed)
+        return booklets.header(title, scope.member["name"], scope.label, now(), scope.language, facts, scope.elapsed)
 
     async def _log(self, scope: _Scope) -> Lines:
-        yield self._cover("CPD log", scope, [scope.included])
-        for line in booklets.form_lines(self._forms):
+        yield self._cover(Text("CPD log"), scope, [scope.included])
+        for line in booklets.form_lines(self._forms, scope.language):
             yield line
         reads = RecordReader(self._stores, self._forms, scope.member["_id"])
         async for line in booklets.log_lines(reads, scope.record_filter, scope.member):
             yield line
 
     async def _plan(self, scope: _Scope) -> Lines:
-        yield self._cover("CPD plan", scope, [("Included", "Every planned activity")])
-        for line in booklets.form_lines(self._forms):
+        yield self._cover(Text("CPD plan"), scope, [(Text("Included"), Text("Every planned activity"))])
+        for line in booklets.form_lines(self._forms, scope.language):
             yield line
         reads = RecordReader(self._stores, self._forms, scope.member["_id"])
         async for line in booklets.plan_lines(reads, scope.record_filter):
             yield line
 
     async def _notice(self, scope: _Scope) -> Lines:
-        yield self._cover("Your personal data", scope, [])
+        yield self._cover(Text("Your personal data"), scope, [])
         for line in booklets.note_lines(self._settings.notice):
             yield line

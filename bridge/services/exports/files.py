@@ -14,6 +14,7 @@ from bridge.domain.record.forms import Forms
 from bridge.errors import BridgeError
 from bridge.services.exports.reading import Names, RecordFilter, RecordReader
 from bridge.store.stores import Stores
+from bridge.texts import Text, translate
 
 Row = dict[str, Any]
 Rows = AsyncGenerator[Row]
@@ -41,6 +42,7 @@ class RecordFiles:
         record_filter: RecordFilter,
         *,
         bom: bool,
+        language: str,
     ) -> None:
         self._stores = stores
         self._forms = forms
@@ -48,6 +50,7 @@ class RecordFiles:
         self._member_id: str = member["_id"]
         self._filter = record_filter
         self._bom = bom
+        self._language = language
 
     async def log_table(self) -> AsyncGenerator[ArchiveFile]:
         """Give the log as a table, and what its columns mean."""
@@ -92,13 +95,13 @@ class RecordFiles:
         try:
             return ArchiveFile(name, whole(await content), packed=True)
         except BridgeError as error:
-            return ArchiveFile(f"{name}.not-made.txt", whole(f"{error.detail}\n".encode()))
+            return ArchiveFile(f"{name}.not-made.txt", whole(f"{translate(error.detail, self._language)}\n".encode()))
 
     def _csv(self, name: str, columns: Sequence[str], rows: Rows) -> ArchiveFile:
         return ArchiveFile(f"{name}.csv", tables.csv_table(columns, rows, bom=self._bom))
 
-    def _dictionary(self, table: str, facts: Mapping[str, str]) -> Iterable[Any]:
-        return tables.dictionary(table, self._forms.versions(table), facts)
+    def _dictionary(self, table: str, facts: Mapping[str, Text]) -> Iterable[Any]:
+        return tables.dictionary(table, self._forms.versions(table), facts, self._language)
 
     def _log_columns(self) -> list[str]:
         return tables.columns(self._forms.versions("log"), LOG_FACTS)

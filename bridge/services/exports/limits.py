@@ -9,8 +9,11 @@ from contextlib import asynccontextmanager
 
 from bridge.deadlines import deadline
 from bridge.errors import RateLimited
+from bridge.texts import Text
 
 RETRY_AFTER = 10  # seconds
+
+_TOO_LONG = Text("Waiting for your other exports took longer than {seconds} s; try again.")
 
 
 class SubjectLimit:
@@ -28,12 +31,13 @@ class SubjectLimit:
         """Hold a turn; raises ``RateLimited`` when too many wait, and ``Unavailable`` when that takes too long."""
         if self._callers[subject] >= self._most + self._waiting:
             raise RateLimited(
-                f"{self._most} of your exports are under way; let one end, then try again.", retry_after=RETRY_AFTER
+                Text("{n} of your exports are under way; let one end, then try again.", n=self._most),
+                retry_after=RETRY_AFTER,
             )
         self._callers[subject] += 1
         turns = self._turns.setdefault(subject, asyncio.Semaphore(self._most))
         try:
-            async with deadline(self._seconds, "Waiting for your other exports", "try again"):
+            async with deadline(self._seconds, _TOO_LONG):
                 await turns.acquire()
             try:
                 yield

@@ -7,9 +7,8 @@ from datetime import date
 from functools import partial
 
 from bridge.domain.list_keys import order_key
-from bridge.domain.record.comments import StoredComment
+from bridge.domain.record.comments import StoredComment, no_such_record
 from bridge.domain.record.periods import MembershipYear, calendar_of
-from bridge.errors import FieldError, ValidationFailed
 from bridge.services.record.periods import Periods
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 from bridge.store.listing import Listing, Position, Sort
@@ -70,5 +69,4 @@ def _middle(period: MembershipYear) -> date:
 async def _check_reference(unit: UnitOfWork, item_id: str) -> None:
     if await unit.log.get(item_id) or await unit.plan.get(item_id):
         return
-    message = "There is no plan item or log entry with this id in your record: leave it out, or check the id."
-    raise ValidationFailed(message, field_errors=[FieldError("/refers_to", "Refers to", message)])
+    raise no_such_record()

@@ -38,6 +38,7 @@ from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 from bridge.store.database import Session
 from bridge.store.listing import Listing, Position, Sort
 from bridge.store.stores import Stores
+from bridge.texts import Text
 
 log = structlog.get_logger(__name__)
 
@@ -51,8 +52,10 @@ ROUND: Final = 100
 """Files that one round of sweeping or scanning takes on."""
 
 _UNREADABLE: Final = {
-    QUARANTINED: "This file is still being checked for viruses; try again in a few minutes.",
-    REJECTED: "A virus was found in this file and its content was removed; delete it here and check your own copy.",
+    QUARANTINED: Text("This file is still being checked for viruses; try again in a few minutes."),
+    REJECTED: Text(
+        "A virus was found in this file and its content was removed; delete it here and check your own copy."
+    ),
 }
 
 
@@ -108,7 +111,7 @@ class MemberEvidence:
         entry = await self._entry(member_id, entry_id)
         member = await self._stores.members.get(member_id)
         if member is None:
-            raise NotFound("There is no record of yours any more.")
+            raise NotFound(Text("There is no record of yours any more."))
         raise_if_entry_frozen(entry, member)
         check_room(1, await self._files.used(member_id), self._limits.member)
 
@@ -242,4 +245,4 @@ async def _changing(unit: UnitOfWork, entry_id: str) -> None:
 
 
 def _no_such_file() -> NotFound:
-    return NotFound("There is no such evidence in your record.")
+    return NotFound(Text("There is no such evidence in your record."))

@@ -17,6 +17,7 @@ from bridge.errors import FieldError, RecordFrozen
 from bridge.services.record.log import Log
 from bridge.services.record.periods import Periods
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
+from bridge.texts import Text, counted
 
 
 class ImportResult(TypedDict):
@@ -67,11 +68,19 @@ def _faults(form: Form, row: NewEntry, today: date) -> list[FieldError]:
 def _refuse_frozen(unit: UnitOfWork, form: Form, rows: Sequence[NewEntry]) -> None:
     """Raise ``RecordFrozen`` that names each row whose day lies in a period that is frozen (R56)."""
     field = form.field("date")
-    message = "This day lies in a period that was submitted for the Register Audit and is frozen: leave the row out."
+    message = Text(
+        "This day lies in a period that was submitted for the Register Audit and is frozen: leave the row out."
+    )
     fault = FieldError("/date", field.label if field else "", message)
     dated = [(row.number, date.fromisoformat(row.values["date"])) for row in rows if row.values.get("date")]
     frozen = [number for number, day in dated if frozen_on(unit.member, day)]
     if frozen:
-        subject = "1 row lies" if len(frozen) == 1 else f"{len(frozen)} rows lie"
         faults = [in_row(number, fault) for number in frozen[:MAX_FAULTS]]
-        raise RecordFrozen(f"{subject} in a frozen period, and nothing was imported.", field_errors=faults)
+        raise RecordFrozen(
+            counted(
+                "{n} row lies in a frozen period, and nothing was imported.",
+                "{n} rows lie in a frozen period, and nothing was imported.",
+                len(frozen),
+            ),
+            field_errors=faults,
+        )

@@ -13,7 +13,15 @@ from bridge.domain.members.members import StoredMember
 from bridge.domain.record import counts
 from bridge.domain.record.actions import PeriodAction, actions
 from bridge.domain.record.counts import COUNTED_BY, Group
-from bridge.domain.record.periods import ElapsedTime, MembershipCalendar, MembershipYear, calendar_of, frozen_on
+from bridge.domain.record.periods import (
+    NO_MEMBER,
+    NO_PERIOD,
+    ElapsedTime,
+    MembershipCalendar,
+    MembershipYear,
+    calendar_of,
+    frozen_on,
+)
 from bridge.domain.record.plan import NOT_EXPECTED
 from bridge.domain.record.records import RecordCriteria
 from bridge.domain.record.targets import Target, TargetProgress, progress
@@ -73,7 +81,7 @@ class Periods:
         """Return the member; raises ``NotFound`` for one that the membership system has not brought yet."""
         member = await self._stores.members.get(member_id)
         if member is None:
-            raise NotFound("There is no record for you yet: the membership system has not told us of you.")
+            raise NotFound(NO_MEMBER)
         return member
 
     async def list_all(self, member_id: str, cases: Sequence[StoredCase] = ()) -> list[PeriodSummary]:
@@ -128,7 +136,7 @@ class Periods:
         """Return the period that an id, or ``current``, names; raises ``NotFound``."""
         period = calendar.period_for(self.today()) if period_id == "current" else calendar.period_by_id(period_id)
         if period is None:
-            raise NotFound("You have no such period.")
+            raise NotFound(NO_PERIOD)
         return period
 
     def period_ids(self, member: StoredMember, period_id: str) -> list[str | None] | None:

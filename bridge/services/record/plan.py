@@ -186,7 +186,7 @@ class Plan:
     def _carried_values(self, unit: UnitOfWork, item: StoredPlanItem) -> Values:
         year = plan.year_after(item, unit.calendar, self._periods.today())
         if year is None:
-            raise Conflict("No year comes after this item's last day: give it an earlier completion date first.")
+            raise Conflict(plan.NO_YEAR_AFTER)
         return plan.carried_values(item, self._forms.current("plan"), year)
 
 

@@ -19,42 +19,46 @@ from bridge.domain.record.records import RESTORABLE_DAYS, StoredRecord, Values
 from bridge.errors import Conflict, FieldError, NotFound, ValidationFailed
 from bridge.services.unit_of_work import UnitOfWork, raise_if_frozen
 from bridge.store.record.records import MemberRecords
+from bridge.texts import Text
 
 R = TypeVar("R", bound=StoredRecord)
 Check = Callable[[int], None]
 """Raises ``StaleVersion`` when the version it is given is not one that the client would change."""
 
-ENTRY, ITEM = "log entry", "plan item"
-"""What a person calls them."""
+ENTRY = Text("There is no such log entry in your record.")
+ITEM = Text("There is no such plan item in your record.")
+"""What is said where there is none."""
 
 
-async def get_or_404(records: MemberRecords[R], record_id: str, kind: str) -> R:
+async def get_or_404(records: MemberRecords[R], record_id: str, absent: Text) -> R:
     """Return a live record; raises ``NotFound``."""
     record = await records.get(record_id)
     if record is None:
-        raise NotFound(f"There is no such {kind} in your record.")
+        raise NotFound(absent)
     return record
 
 
-async def get_for_update(records: MemberRecords[R], record_id: str, kind: str, check: Check) -> R:
+async def get_for_update(records: MemberRecords[R], record_id: str, absent: Text, check: Check) -> R:
     """Return a live record that may be changed; raises ``NotFound``, ``RecordFrozen`` or ``StaleVersion``."""
-    record = await get_or_404(records, record_id, kind)
+    record = await get_or_404(records, record_id, absent)
     raise_if_frozen(record.get("frozen"))
     check(record["version"])
     return record
 
 
-async def get_for_restore(records: MemberRecords[R], record_id: str, kind: str, at: datetime) -> R:
+async def get_for_restore(records: MemberRecords[R], record_id: str, absent: Text, at: datetime) -> R:
     """Return a record for restoring, deleted or live (then there is nothing to do).
 
     Raises ``NotFound`` for one that never was, or was withdrawn; ``Conflict`` when it was deleted too long ago.
     """
     record = await records.get_any(record_id)
     if record is None or record.get("withdrawn_at"):
-        raise NotFound(f"There is no such {kind} in your record.")
+        raise NotFound(absent)
     deleted_at = record.get("deleted_at")
     if deleted_at and at - deleted_at > timedelta(days=RESTORABLE_DAYS):
-        raise Conflict(f"This was deleted more than {RESTORABLE_DAYS} days ago and cannot be brought back.")
+        raise Conflict(
+            Text("This was deleted more than {days} days ago and cannot be brought back.", days=RESTORABLE_DAYS)
+        )
     return record
 
 
@@ -62,7 +66,7 @@ def raise_for_errors(field_errors: Iterable[FieldError]) -> None:
     """Raise ``ValidationFailed`` when there is any error."""
     errors = list(field_errors)
     if errors:
-        raise ValidationFailed("See errors for each field.", field_errors=errors)
+        raise ValidationFailed(Text("See errors for each field."), field_errors=errors)
 
 
 def raise_if_days_frozen(unit: UnitOfWork, *days: str | None) -> None:

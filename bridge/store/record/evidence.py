@@ -29,6 +29,7 @@ from bridge.domain.record.files import (
 from bridge.errors import Unavailable
 from bridge.store.database import Database, Query, Session, reaches_store
 from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
+from bridge.texts import Text
 
 
 @reaches_store
@@ -65,7 +66,7 @@ class Evidence:
         """Make announced chunks evidence; raises ``Unavailable`` when they were given up meanwhile."""
         result = await self._loose.delete_one({"_id": file["_id"], "given_up": None}, session=session)
         if not result.deleted_count:
-            raise Unavailable("This upload took too long and was given up; send the file again.")
+            raise Unavailable(Text("This upload took too long and was given up; send the file again."))
         await self._files.insert_one(file, session=session)
 
     async def discard(self, file_id: str) -> None:
@@ -166,7 +167,7 @@ class Evidence:
         while remaining > 0:
             data = await self._chunk(file["_id"], number)
             if not data:
-                raise Unavailable("The file cannot be read whole; it may have been deleted just now.")
+                raise Unavailable(Text("The file cannot be read whole; it may have been deleted just now."))
             number, remaining = number + 1, remaining - len(data)
             yield data
 

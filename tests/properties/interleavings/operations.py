@@ -181,7 +181,7 @@ class Submit(Operation):
     async def run(self, context: Context) -> bool:
         """Submit it; returns whether that is done now rather than before."""
         case_id, accepted = context.ids.cases.get(self.member_id, "none"), dict.fromkeys(DECLARATIONS, True)
-        _, is_new = await context.services.audit.submit(self.member_id, case_id, accepted, None)
+        _, is_new = await context.services.audit.submit(self.member_id, case_id, accepted, "en", None)
         return is_new
 
 
