@@ -190,7 +190,7 @@ class Filling:
 
 def fill_records(dev_stack: Stack) -> None:
     """Fill the records of the sample members that are empty; raises ``ApiRefused`` or ``ProcessFailed``."""
-    sample: SampleYear = json.loads(_FILE.read_text(encoding="utf-8"))
+    sample = sample_year()
     fillings = [_filling(dev_stack, member, sample) for member in members()]
     if empty := [filling for filling in fillings if filling.is_wanted()]:
         asyncio.run(_publish(dev_stack, [statement for filling in empty for statement in filling.statements()]))
@@ -202,12 +202,20 @@ def fill_records(dev_stack: Stack) -> None:
 def _filling(dev_stack: Stack, member: SampleMember, sample: SampleYear) -> Filling:
     token = dev_stack.token(member.member_id, "member")
     current = call(dev_stack.http_url, "GET", "/v1/periods/current", token)
-    today = date.fromisoformat(current["elapsed"]["as_of"])
+    return filling_of(dev_stack.http_url, token, member, sample, date.fromisoformat(current["elapsed"]["as_of"]))
+
+
+def filling_of(base: str, token: str, member: SampleMember, sample: SampleYear, today: date) -> Filling:
+    """Return the filling of a member's record as it is on a day."""
     calendar = MembershipCalendar(renewal=date.fromisoformat(member.body["renewal_date"]))
     this_year = calendar.period_for(today)
     years = {0: this_year, -1: calendar.period_for(this_year.start - ONE_DAY)}
-    record = sample["members"][member.member_id]
-    return Filling(dev_stack.http_url, token, member, record, sample["activities"], years, today)
+    return Filling(base, token, member, sample["members"][member.member_id], sample["activities"], years, today)
+
+
+def sample_year() -> SampleYear:
+    """Return what is in the file."""
+    return json.loads(_FILE.read_text(encoding="utf-8"))
 
 
 async def _publish(dev_stack: Stack, statements: list[Mapping[str, object]]) -> None:
