@@ -90,8 +90,9 @@ export const stateOf = async (name, record) => [make("p", {}, badge(record)),
 
 /** Say what saving a record came to, and show its state; a new one gets its own page. */
 export async function saved(name, record, state = null) {
-  say(record.complete ? t.savedComplete : record.draft ? t.savedDraft : t.savedGaps);
-  if (!state) return go(`${name}/${record.id}`);
+  const text = record.complete ? t.savedComplete : record.draft ? t.savedDraft : t.savedGaps;
+  if (!state) return go(`${name}/${record.id}`, text);
+  say(text);
   byId("heading").textContent = record.title ?? t.untitled;
   return replace(state, await stateOf(name, record));
 }
@@ -123,8 +124,7 @@ function provenance({ provenance: origin }) {
 
 const copyButton = ({ id }) => button(t.copy, doing(async () => {
   const entry = await api.call("POST", `log/${id}/copy`, { key: api.newKey() });
-  say(t.copied);
-  go(`log/${entry.id}`);
+  go(`log/${entry.id}`, t.copied);
 }));
 
 /** A button that deletes a record after a question, and offers to bring it back. */
@@ -132,11 +132,9 @@ export function removeButton(name, { id, version }) {
   return button(t.remove, doing(async () => {
     if (!await ask({ title: t.removeTitle, text: t.removeText, yes: t.remove })) return;
     await api.call("DELETE", `${name}/${id}`, { version });
-    go(name);
-    say(t.removed, button(t.undo, doing(async () => {
+    go(name, t.removed, button(t.undo, doing(async () => {
       await api.call("POST", `${name}/${id}/restore`);
-      say(t.restored);
-      go(`${name}/${id}`);
+      go(`${name}/${id}`, t.restored);
     })));
   }), { class: "danger" });
 }

@@ -5,7 +5,7 @@ import { button, card, day, labelled, link, make, select } from "./dom.js";
 import { labelsOf, recordForm, recordText } from "./form.js";
 import { t } from "./language.js";
 import { apply, back, badge, removeButton, saved, stateOf } from "./log.js";
-import { doing, go, periodChoice, say } from "./shell.js";
+import { doing, go, periodChoice } from "./shell.js";
 
 /** The page of the plan: a list, a new item, or one item. */
 export const plan = (where) => (where.id === "new" ? newItem() : where.id ? oneItem(where) : list(where));
@@ -58,8 +58,7 @@ function carried({ carried_to: to, carried_from: from }) {
 
 const carryButton = ({ id, carried_to: to }) => !to && button(t.carry, doing(async () => {
   const item = await api.call("POST", `plan/${id}/carry-forward`, { key: api.newKey() });
-  say(t.carriedOver);
-  go(`plan/${item.id}`);
+  go(`plan/${item.id}`, t.carriedOver);
 }));
 
 async function logged({ log_ids: ids }) {

@@ -10,7 +10,7 @@ import { chooseLanguage, otherLanguages, t } from "./language.js";
 import { log } from "./log.js";
 import { overview } from "./overview.js";
 import { plan } from "./plan.js";
-import { ask, complain, hush, place, unsaved } from "./shell.js";
+import { ask, complain, goes, hush, place, unsaved } from "./shell.js";
 
 const PAGES = { overview, log, plan, comments, audit, exports, access };
 const LOOK_EVERY = 3_000; // milliseconds between two looks at what may have arrived
@@ -86,6 +86,8 @@ async function moved() {
     return;
   }
   address = location.hash;
+  if (!goes.own) hush();
+  goes.own = false;
   await show();
 }
 
@@ -93,6 +95,5 @@ window.addEventListener("hashchange", moved);
 window.addEventListener("show", (event) => show(event.detail?.focus));
 window.addEventListener("beforeunload", (event) => { if (unsaved.is()) event.preventDefault(); });
 byId("skip").addEventListener("click", (event) => { event.preventDefault(); byId("main").focus(); });
-document.addEventListener("click", (event) => { if (event.target.closest("nav a, main a")) hush(); });
 setInterval(look, LOOK_EVERY);
 show();

@@ -11,9 +11,6 @@ export function place() {
   return { name: name || "overview", id, query: Object.fromEntries(new URLSearchParams(query)) };
 }
 
-/** Go to a page of the portal. */
-export const go = (path) => { location.hash = `#/${path}`; };
-
 /** Say something where a screen reader hears it; `more` may be a button beside it. */
 export function say(text, more = null) {
   byId("problem").replaceChildren();
@@ -22,6 +19,17 @@ export function say(text, more = null) {
 
 /** Say nothing any more. */
 export const hush = () => [byId("told"), byId("problem")].forEach((element) => element.replaceChildren());
+
+/** Go to a page of the portal, and let `more` be said on it; the reader's own moves end what was said. */
+export function go(path, text = "", more = null) {
+  hush();
+  goes.own = `#/${path}` !== location.hash;
+  location.hash = `#/${path}`;
+  if (text) say(text, more);
+}
+
+/** Whether the portal itself is on its way to another page. */
+export const goes = { own: false };
 
 /** Show what went wrong, in the service's own words. */
 export function complain(error) {
