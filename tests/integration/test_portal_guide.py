@@ -44,13 +44,20 @@ async def test_each_request_is_answered_as_the_guide_says(portal: Portal) -> Non
 
 
 def test_what_the_guide_names_is_there() -> None:
-    """Each link and each file of the example."""
+    """Each link, each file of the example, and each path of the API."""
     text = GUIDE.read_text(encoding="utf-8")
+    paths = {blank(path) for path in json.loads((ROOT / "docs" / "openapi.json").read_bytes())["paths"]}
+    assert {blank(path) for path in re.findall(r"/v1/[\w/{}.-]+", text)} - paths == set()
     targets = [target for target in re.findall(r"\]\(([^)]+)\)", text) if "//" not in target]
     assert [target for target in targets if not (GUIDE.parent / target).exists()] == []
     scripts = set(re.findall(r"`(\w+\.js)`", text))
     assert scripts
     assert scripts <= {path.name for path in (ROOT / "deploy" / "dev" / "portal").iterdir()}
+
+
+def blank(path: str) -> str:
+    """A path whose parameters have no names, as the guide calls them after what they hold."""
+    return re.sub(r"{\w+}|current|(?<=forms/)log", "{}", path)
 
 
 def test_the_typed_client_compiles(tmp_path: Path) -> None:
