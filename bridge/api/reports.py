@@ -22,7 +22,7 @@ routes = Routes("Reports", "Numbers that tell of no group of fewer than ten peop
 
 CSV: Final = "text/csv"
 JSON: Final = "application/json"
-SUPPRESSED: Final = "fewer than 10"
+TOO_FEW: Final = "fewer than 10"
 """What the CSV says in place of a number that is not told."""
 
 COMPLETION_COLUMNS: Final = ("month", "source", "disposition", "reason", "count")
@@ -178,5 +178,5 @@ def _wants_csv(accept: str) -> bool:
 
 def _cell(column: str, value: object) -> str:
     if value is None:
-        return SUPPRESSED if column == "count" else ""
+        return TOO_FEW if column == "count" else ""
     return guarded(str(value))

@@ -82,12 +82,11 @@ async def test_no_report_of_any_range_tells_of_a_small_group(portal: Portal, see
         assert items == [item for item in whole if first <= item["month"] <= last], "a cell is the same in any range"
     assert {item["suppressed"] for item in whole} == {True, False}
     small = [key for key, rows in cells.items() if rows and len({row["member_id"] for row in rows}) < 10]
-    for place, key in enumerate(
-        small, start=1
-    ):  # other people, and another number of them, in each group that is not told of
+    # Other people, and another number of them, in each group that is not told of.
+    for place, key in enumerate(small, start=1):
         await entries.delete({"_id": {"$in": [row["_id"] for row in cells[key]]}})
-        others = chance.sample(range(100, 200), chance.randint(1, 9))
-        await entries.insert([entry(10_000 * place + n, f"m-{n}", key[0], key[1:]) for n in others])
+        member_numbers = chance.sample(range(100, 200), chance.randint(1, 9))
+        await entries.insert([entry(10_000 * place + n, f"m-{n}", key[0], key[1:]) for n in member_numbers])
     assert {months: await use(portal, *months) for months in ranges} == before
 
 
@@ -135,8 +134,8 @@ async def test_use_has_plan_items_and_members(portal: Portal) -> None:
     await storage(portal.services).log_entries.insert(rows)
     items = [{**entry(n, f"m-{n}", "2026-05", kind), "complete": n % 3 > 0} for n in range(30)]
     await storage(portal.services).plan_items.insert(items)
-    told = {(i["measure"], i["type"], i["state"]): i["count"] for i in await use(portal, "2026-05", "2026-05")}
-    assert told == {
+    counts = {(i["measure"], i["type"], i["state"]): i["count"] for i in await use(portal, "2026-05", "2026-05")}
+    assert counts == {
         ("entries", "course", "complete"): 30,
         ("entries", "other", "draft"): None,
         ("plan_items", None, "complete"): 20,

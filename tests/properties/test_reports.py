@@ -32,18 +32,20 @@ def test_a_small_group_has_no_number(people: int, more_rows: int) -> None:
 
 
 @given(st.lists(st.integers(10, 200), max_size=12), st.integers(0, 9), st.integers(0, 30))
-def test_what_two_reports_tell_of_one_act_hides_a_small_group(cells: list[int], hidden: int, gone: int) -> None:
+def test_what_two_reports_tell_of_one_act_hides_a_small_group(
+    cells: list[int], small_group: int, deletions: int
+) -> None:
     """Statements that made entries, less the entries told of, leave every size of the group that is not told of.
 
-    Of those statements ``hidden`` made an entry of a small cell, and ``gone`` one that is not there any more. For each
-    other size there are statements and entries that would be told of by the same numbers.
+    Of those statements ``small_group`` made an entry of a small cell, and ``deletions`` one that is not there any more.
+    For each other size there are statements and entries that would be told of by the same numbers.
     """
-    statements = sum(cells) + hidden + gone
+    statements = sum(cells) + small_group + deletions
     told_statements, told_cells = statements // 10 * 10, [rows // 10 * 10 for rows in cells]
     for other_size in range(10):
         most_statements = told_statements + 9
-        others_gone = most_statements - sum(told_cells) - other_size
-        assert others_gone >= 0
+        other_deletions = most_statements - sum(told_cells) - other_size
+        assert other_deletions >= 0
         assert most_statements // 10 * 10 == told_statements
 
 
