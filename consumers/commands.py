@@ -20,7 +20,7 @@ from consumers.members import MemberConsumer
 from consumers.metrics_collector import metrics_consumers
 from consumers.notices import MailSender, NoticeConsumer
 from consumers.scheduler import SchedulerLoop
-from consumers.worker import Worker
+from consumers.worker import Worker, log_rules
 
 
 def worker() -> None:
@@ -38,6 +38,7 @@ async def work(settings: Settings) -> None:
     async with wiring.services(settings) as services, AsyncExitStack() as stack:
         await services.migrations.check_at_start()
         topology = wiring.topology(settings)
+        log_rules(services.recording.rules)
         statements = Worker(settings, topology, services.recording)
         members = MemberConsumer(settings, topology, services.members)
         others: list[Consumer] = [

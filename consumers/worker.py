@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 
 import structlog
 from aio_pika.abc import AbstractIncomingMessage
@@ -24,6 +25,8 @@ from bridge.broker.dead_letters import outgoing_dead_letter
 from bridge.broker.publisher import Publisher, published_at
 from bridge.broker.topology import Topology
 from bridge.domain.statements import unpacking
+from bridge.domain.statements.completions import Rules
+from bridge.domain.statements.dispositions import Disposition, Reason
 from bridge.services.statements.recording import Recording
 from bridge.settings import Settings
 from bridge.tracing import RABBITMQ, Fact
@@ -36,6 +39,16 @@ log = structlog.get_logger(__name__)
 
 IN_HAND = 12 * 2**20
 """Bytes of memory of all that was taken and is not settled; a single message may take more."""
+
+WARN_AFTER: Final = 5
+"""Statements outside the catalogue that are no chance any more, while none was in it."""
+
+NOTHING_COUNTS: Final = "nothing counts: every activity is outside the catalogue"
+"""The line of the log; ``cpd-bridge dev`` and the demo look for it."""
+
+REMEDY: Final = "set BRIDGE_CATALOGUE_PREFIXES and BRIDGE_CATALOGUE_TYPES right, then run cpd-bridge reconsider"
+
+_COUNTING: Final = frozenset({Disposition.RECORDED, Disposition.MERGED, Disposition.HELD, Disposition.PARKED})
 
 
 def report(deliveries: Sequence[Delivery]) -> None:
@@ -58,6 +71,37 @@ def report(deliveries: Sequence[Delivery]) -> None:
     metrics.settled(counts, published_at(deliveries[0].message), time.time())
 
 
+def log_rules(rules: Rules) -> None:
+    """Say what counts, at the start of the worker."""
+    log.info(
+        "what counts",
+        prefixes=list(rules.prefixes) or "any",
+        types=sorted(rules.types) or "any",
+        verbs=sorted(rules.verbs),
+        completed_from=rules.go_live.isoformat() if rules.go_live else "any time",
+    )
+
+
+class CatalogueWatch:
+    """Counts what is outside the catalogue until something counts, and warns once when nothing does."""
+
+    def __init__(self) -> None:
+        self._reasons: Counter[Reason | None] = Counter()
+        self._is_over = False
+
+    def note(self, deliveries: Sequence[Delivery]) -> None:
+        """Take in settled statements."""
+        if self._is_over:
+            return
+        outcomes = [piece.outcome for delivery in deliveries for piece in delivery.pieces if piece.outcome]
+        self._reasons.update(outcome.reason for outcome in outcomes)
+        has_counted = any(outcome.disposition in _COUNTING for outcome in outcomes)
+        count = self._reasons[Reason.NOT_CATALOGUE]
+        self._is_over = has_counted or count >= WARN_AFTER
+        if self._is_over and not has_counted:
+            log.warning(NOTHING_COUNTS, statements=count, remedy=REMEDY)
+
+
 class Worker(QueueConsumer):
     """Consumes ``cpd.completions``."""
 
@@ -75,6 +119,7 @@ class Worker(QueueConsumer):
         self.prefetch = 2 * settings.batch_size
         self._recording = recording
         self._report = report
+        self._watch = CatalogueWatch()
         self._recorder = Recorder(recording, self, settings.batch_size, settings.max_attempts)
 
     def work(self, inbox: Inbox, publisher: Publisher) -> Sequence[Work]:
@@ -125,6 +170,7 @@ class Worker(QueueConsumer):
                 await self._acknowledge(deliveries, publisher)
             self.in_flight.remove_oldest()
             self._report(deliveries)
+            self._watch.note(deliveries)
             self._ready.task_done()
 
     async def _acknowledge(self, deliveries: Sequence[Delivery], publisher: Publisher) -> None:

@@ -8,12 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.api.evidence import EvidenceItem
 from bridge.api.http.context import Call, check_version
+from bridge.api.http.languages import Words
 from bridge.api.http.pagination import Page, PageBody, PageQuery, decode_cursor, paged, parse_sort, place
 from bridge.api.http.routing import Answer, Body, Routes
 from bridge.api.http.service_keys import LOG
 from bridge.domain.fields import Day
 from bridge.domain.record.entries import SORTABLE, Source, StoredEntry
 from bridge.domain.record.records import Values
+from bridge.domain.statements.fates import origin_in_words
 from bridge.errors import Conflict, NotFound, RecordFrozen
 from bridge.services.record.log import LogFilter
 
@@ -87,6 +89,7 @@ class Provenance(BaseModel):
     received_at: datetime
     original_title: str
     original_description: str
+    text: Words = Field(description="Where it came from, in words.")
     voided: bool = Field(False, description="The Learning centre took the completion back after you had edited it.")
 
 
@@ -144,6 +147,7 @@ async def list_log(call: Call, query: LogQuery) -> PageBody:
     roles={"member"},
     body=LogEntryIn,
     answer=LogEntry,
+    worded=True,
     status=201,
     etag=True,
     idempotent=True,
@@ -159,7 +163,7 @@ async def create_entry(call: Call, body: LogEntryIn) -> Answer:
     return _answer(entry, created=True)
 
 
-@routes.get("/v1/log/{entry_id}", roles={"member"}, answer=LogEntry, etag=True, summary="One log entry")
+@routes.get("/v1/log/{entry_id}", roles={"member"}, answer=LogEntry, worded=True, etag=True, summary="One log entry")
 async def get_entry(call: Call) -> Answer:
     """Return one of the member's entries (R24)."""
     return _answer(await call.service(LOG).get(call.caller.subject, call.path["entry_id"]))
@@ -170,6 +174,7 @@ async def get_entry(call: Call) -> Answer:
     roles={"member"},
     body=LogEntryPatch,
     answer=LogEntry,
+    worded=True,
     etag=True,
     if_match=True,
     problems=(RecordFrozen,),
@@ -207,6 +212,7 @@ async def delete_entry(call: Call) -> None:
     "/v1/log/{entry_id}/restore",
     roles={"member"},
     answer=LogEntry,
+    worded=True,
     etag=True,
     problems=(Conflict, RecordFrozen),
     summary="Restore a deleted log entry",
@@ -221,6 +227,7 @@ async def restore_entry(call: Call) -> Answer:
     "/v1/log/{entry_id}/copy",
     roles={"member"},
     answer=LogEntry,
+    worded=True,
     status=201,
     etag=True,
     idempotent=True,
@@ -243,11 +250,13 @@ def _given(body: BaseModel) -> tuple[Values, bool | None]:
 
 def _answer(entry: StoredEntry, *, created: bool = False) -> Answer:
     location = f"/v1/log/{entry['_id']}" if created else None
-    return Answer(shown(entry), version=entry["version"], location=location)
+    return Answer(shown(entry), version=entry["version"], location=location, has_words="provenance" in entry)
 
 
 def shown(entry: StoredEntry) -> Body:
     """Return an entry as it is shown."""
     freeze = entry.get("frozen")
     since = freeze["since"] if freeze else None
-    return {**entry, "id": entry["_id"], "frozen": freeze is not None, "frozen_since": since}
+    provenance = entry.get("provenance")
+    origin = None if provenance is None else {**provenance, "text": origin_in_words(provenance)}
+    return {**entry, "id": entry["_id"], "frozen": freeze is not None, "frozen_since": since, "provenance": origin}

@@ -55,6 +55,8 @@ def _demonstrate(console: Console, settings: Settings) -> int:
         published = _publish(running, samples.statements(started), settings.local_dir)
         settled = _wait(running.worker.log, set(published))
         wrong = _show_outcomes(console, published, settled)
+        if warning := running.catalogue_warning():
+            console.print(warning, style="red")
         _show_log(console, running)
     return _verdict(console, len(published), wrong)
 

@@ -95,6 +95,12 @@ class Process:
             keeper.wait()  # the leash is let go already: a second Ctrl-C must not leave children behind
             raise
 
+    def written(self) -> str:
+        """All that it has written since it was started."""
+        with self.log.open("rb") as log:
+            log.seek(self._log_start)
+            return log.read().decode("utf-8", "replace")
+
     def tail(self) -> str:
         """The end of what it has written since it was started."""
         with self.log.open("rb") as log:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import signal
 import sys
 from collections.abc import Generator, Mapping
@@ -12,6 +14,7 @@ from pathlib import Path
 
 from bridge.settings import PREFIX, Settings
 from bridge.tokens import DEV_ISSUER, PUBLIC_NAME, dev_key, dev_token
+from consumers.worker import NOTHING_COUNTS
 from deploy.dev.client import call, is_ready
 from deploy.dev.ports import free_port, is_free
 from deploy.dev.processes import Process, run
@@ -22,6 +25,7 @@ STAFF_ROLES = ("platform", "register", "support", "privacy", "ops")
 _CLI = Path(sys.executable).parent / "cpd-bridge"
 _START_WITHIN = 60.0  # seconds
 _COMMAND_WITHIN = 60.0  # seconds
+_LOOK_EVERY = 2.0  # seconds between two looks at the worker's log
 _STOP_WITHIN = 5.0  # seconds on top of what the service itself takes to settle what is in hand
 
 
@@ -57,10 +61,27 @@ class Stack:
         os.set_blocking(writer, False)
         signal.signal(signal.SIGCHLD, _note)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        warning: str | None = None
         while True:
             for child in (self.services.broker, self.services.mongo, self.api, self.worker):
                 child.check()
-            os.read(reader, 64)
+            if warning is None and (warning := self.catalogue_warning()):
+                print(warning, file=sys.stderr, flush=True)
+            if select.select([reader], [], [], _LOOK_EVERY)[0]:
+                os.read(reader, 64)
+
+    def catalogue_warning(self) -> str | None:
+        """What the worker warned of when it ignored everything, in words; None when it did not."""
+        return catalogue_warning(self.worker.written())
+
+
+def catalogue_warning(log: str) -> str | None:
+    """Find in a worker's log that nothing counts, and say it in words."""
+    for line in log.splitlines():
+        if NOTHING_COUNTS in line and line.endswith("}"):
+            fields = json.loads(line)
+            return f"Warning: {fields['event']} ({fields['statements']} statements). {fields['remedy']}."
+    return None
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from bridge.domain.statements.dispositions import Reason
 from bridge.services.operations import dead_letters as operations
 from tests.browser.conftest import Desk
 from tests.support.browser import Window
-from tests.support.statements import completed, member
+from tests.support.statements import HOME, completed, member
 
 pytestmark = pytest.mark.timeout(300)  # seconds as a rule, but minutes on a machine that does much else
 
@@ -85,6 +85,38 @@ async def test_what_is_shown(desk: Desk) -> None:
         await told(window, "3 dead letters.")
         assert await window.page.locator("#parked li").count() == 1
         quiet(window)
+
+
+async def test_a_search_answers_in_words(desk: Desk) -> None:
+    """By statement, member or identifier: what became of it and why, accessible, and gone when signed out."""
+    await desk.bridge.add_member("m-1", member("1001"))
+    attempt = completed("1001", result={"completion": False})
+    await desk.bridge.send(completed("1001"), attempt)
+    async with desk.window() as window:
+        await desk.sign_in(window)
+        page = window.page
+        for text, count in ((attempt["id"], 1), ("m-1", 2), (f"{HOME}|1001", 2)):
+            await page.get_by_role("button", name="Clear").first.click()
+            await page.locator("#sought").fill(text)
+            await page.keyboard.press("Enter")
+            await told(window, f"{count} statement")
+            words = await page.locator("#statements li").all_inner_texts()
+            assert len(words) == count
+            assert any("Ignored on" in line and "it does not say that a person completed" in line for line in words)
+        assert await window.violations() == []
+        assert await page.evaluate(TOO_WIDE) == []
+        await page.locator("#sought").fill("0b1e9a52-6a63-4b39-9d0c-2f5d4d2f7c11")
+        await page.keyboard.press("Enter")
+        await told(window, "No such statement was received.")
+        await page.locator("#sought").fill("m-1")
+        await page.keyboard.press("Enter")
+        await told(window, "2 statements")
+        await page.get_by_role("button", name="Sign out").click()
+        assert await page.locator("#statements li").count() == 0
+        assert window.foreign() == []
+        assert [fault for fault in window.faults if "404" not in fault] == [], (
+            "the browser itself notes what is not found"
+        )
 
 
 async def test_text_is_text(desk: Desk) -> None:

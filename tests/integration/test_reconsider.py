@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
@@ -19,8 +18,6 @@ from bridge.domain.statements.reconsideration import Reconsideration
 from bridge.settings import Settings
 from bridge.store.statements.search import PIECE, FateQuery, Place
 from tests.support.calls import calls
-from tests.support.commands import run
-from tests.support.processes import CLI, environment_of
 from tests.support.statements import HOME, completed, member, voided
 from tests.support.storage import storage
 
@@ -155,24 +152,6 @@ async def test_operations_call_it(settings: Settings, backlog: list[dict[str, An
         assert (await ops("POST", PATH, {"reason": "erased"}))[0] == 422
         assert (await ops.by("learning-centre", "platform")("POST", PATH, {}))[0] == 403
         assert len(await drafted(services)) == len(backlog)
-
-
-async def test_the_command_killed_in_the_middle_is_repeated(settings: Settings, backlog: list[dict[str, Any]]) -> None:
-    """After kill -9 with some drafts made, a second run makes the others: each statement has one draft, one event."""
-    right_settings = settings.model_copy(update={"catalogue_prefixes": (HOME,)})
-    code, text, _ = await run(right_settings, "reconsider", "--dry-run")
-    assert (code, str(NUMBER) in text) == (0, True)
-    process = await asyncio.create_subprocess_exec(CLI, "reconsider", "--yes", env=environment_of(right_settings))
-    async with serving(right_settings, HOME) as services:
-        async with asyncio.timeout(60):
-            while not await storage(services).log_entries.estimate():
-                await asyncio.sleep(0.005)  # another process works; the store is the only sign of it
-        process.kill()
-        await process.wait()
-        assert 0 < len(await drafted(services)) < len(backlog), "it was killed in the middle of the work"
-        code, text, _ = await run(right_settings, "reconsider", "--yes")
-        assert (code, "recorded." in text) == (0, True)
-        assert await drafted(services) == sorted(statement["id"] for statement in backlog)
 
 
 async def test_pieces_are_small_however_large_statements_are(settings: Settings) -> None:

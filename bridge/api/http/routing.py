@@ -44,6 +44,7 @@ class Answer:
     """A handler's answer when the body alone does not say it all.
 
     ``version`` becomes the ``ETag``, ``location`` the ``Location``; ``status`` is the route's first one unless given.
+    ``has_words`` says that there are texts to put into the reader's language, where a route may have such.
     """
 
     body: Any = None
@@ -51,6 +52,7 @@ class Answer:
     version: int | None = None
     location: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    has_words: bool = True
 
     def all_headers(self) -> dict[str, str]:
         """The headers, with ``ETag`` and ``Location``."""
@@ -236,7 +238,8 @@ async def _serve(route: Route, request: web.Request) -> web.StreamResponse:
     if route.if_match:
         call.if_match()  # last: a precondition counts only for a request that is good without it (RFC 9110 §13.2.1)
     result = await route.handler(call, **arguments)
-    return _respond(route, request, result, await language_of(request) if route.worded else None)
+    is_worded = route.worded and (not isinstance(result, Answer) or result.has_words)
+    return _respond(route, request, result, await language_of(request) if is_worded else None)
 
 
 async def _read_arguments(route: Route, request: web.Request) -> dict[str, Any]:

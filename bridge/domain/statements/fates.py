@@ -10,8 +10,10 @@ from datetime import datetime
 from typing import Final, Literal, TypedDict
 
 from bridge.domain.operations.letters import MirroredLetter
+from bridge.domain.record.entries import StoredProvenance
 from bridge.domain.statements.dispositions import Disposition, Reason, Via
 from bridge.domain.statements.ledger import HeldStatement, LedgerRow
+from bridge.texts import Text, counted
 
 WaitsFor = Literal["actor", "freeze", "worker"]
 """What a statement waits for: its actor to be known, a freeze to end, or the worker to take it."""
@@ -51,7 +53,7 @@ REASONS: Final[Mapping[str, str]] = {
 """Reason → why, in words that follow a colon."""
 
 DISPOSITIONS: Final[Mapping[str, str]] = {
-    Disposition.RECORDED: "Recorded on {day}: it became a draft in the member's log.",
+    Disposition.RECORDED: "Recorded on {day}: it became a draft in the log.",
     Disposition.MERGED: "Merged on {day}: it tells of what an entry of the log has already.",
     Disposition.IGNORED: "Ignored on {day}: {why}.",
     Disposition.HELD: "Held since {day}: its membership year is frozen for the Register Audit, and it is recorded when "
@@ -131,6 +133,26 @@ def fate_in_words(fate: StatementFate) -> str:
         return f"Received on {day}, and not taken by the worker yet.{voided}"
     why = REASONS.get(fate["reason"] or "", "for a reason that is not known here")
     return DISPOSITIONS[fate["disposition"]].format(day=day, why=why) + voided
+
+
+def origin_in_words(provenance: StoredProvenance) -> Text:
+    """Tell a member where an entry came from, in the words of its statement's fate."""
+    day, more_count = provenance["received_at"].date(), len(provenance["statement_ids"]) - 1
+    if provenance.get("voided"):
+        return Text(
+            "From the Learning centre. Recorded on {day}; the Learning centre took it back after you had edited it.",
+            day=day,
+        )
+    if more_count:
+        return counted(
+            "From the Learning centre. Recorded on {day}: it became a draft in the log, and {n} more completion of "
+            "the same joined it.",
+            "From the Learning centre. Recorded on {day}: it became a draft in the log, and {n} more completions of "
+            "the same joined it.",
+            more_count,
+            day=day,
+        )
+    return Text("From the Learning centre. Recorded on {day}: it became a draft in the log.", day=day)
 
 
 def day_in_words(at: datetime) -> str:

@@ -45,6 +45,8 @@ WORKER, API = 'up{job="cpd-bridge-worker"}', 'up{job="cpd-bridge-api"}'
 QUEUE_SERIES = 'cpd_bridge_queue_messages{queue="completions"}'
 OLDEST = 'cpd_bridge_queue_oldest_seconds{queue="completions"}'
 LETTERS = 'cpd_bridge_statements_total{disposition="dead-lettered",reason="not_json"}'
+OUTSIDE = 'cpd_bridge_statements_total{disposition="ignored",reason="not_catalogue"}'
+RECORDED = 'cpd_bridge_statements_total{disposition="recorded",reason=""}'
 CHANGES = 'cpd_bridge_member_changes_total{result="conflict"}'
 FAILED = 'cpd_bridge_http_requests_total{status="503"}'
 DENIALS_SERIES = 'cpd_bridge_access_denials_total{reason="forbidden",role="support"}'
@@ -57,7 +59,8 @@ HEALTHY: dict[str, str] = {
     'cpd_bridge_queue_messages{queue="dead_letters"}': rising(500),  # told by the letters' own alerts
     OLDEST: still(1),
     LETTERS: still(7),
-    'cpd_bridge_statements_total{disposition="recorded",reason=""}': rising(600),
+    RECORDED: rising(600),
+    OUTSIDE: rising(6),
     CHANGES: still(2),
     'cpd_bridge_member_changes_total{result="applied"}': rising(10),
     "cpd_bridge_dead_letters_oldest_seconds": still(3600),
@@ -102,6 +105,10 @@ CASES = (
     Case("a long queue shrinks", (), {QUEUE_SERIES: f"90000-100x{MINUTES}"}),
     Case("a message waits", ("OldestMessage",), {OLDEST: rising(60)}),
     Case("drafts come late", ("DraftsLate",), {**buckets("publish_to_draft_seconds", "", slow=True)}),
+    Case("most is outside the catalogue", ("NotInCatalogue",), {OUTSIDE: rising(700)}),
+    Case("ten times as much is outside it", ("NotInCatalogue",), {OUTSIDE: f"0+6x60 460+100x{MINUTES}"}),
+    Case("as much is outside it every hour", (), {OUTSIDE: rising(500)}),
+    Case("a few statements, all outside it", (), {OUTSIDE: f"0+0x110 {still(9)}", RECORDED: still(0)}),
     Case("a statement is a dead letter", ("DeadLettersArriving",), {LETTERS: f"7+0x115 {still(8)}"}),
     Case("a member change is a dead letter", ("DeadLettersArriving",), {CHANGES: f"2+0x115 {still(3)}"}),
     Case("a letter lies there", ("DeadLettersUnattended",), {"cpd_bridge_dead_letters_oldest_seconds": still(200_000)}),

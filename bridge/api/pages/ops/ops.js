@@ -6,6 +6,7 @@ import { byId, make, refreshTimes, setText, showEach } from "./dom.js";
 import { isAtStart, loadLetters, showReasons, startLetters } from "./letters.js";
 import { loadParked, parkedIsAtStart, startParked } from "./parked.js";
 import { showQueues } from "./queues.js";
+import { forgetStatements, startStatements } from "./statements.js";
 
 const EVERY = 5000; // milliseconds between two looks
 let timer = null, looking = false, lastFailed = false, isPaused = false;
@@ -30,6 +31,7 @@ function show(isIn) {
 function leave(why) {
   signOut();
   clearTimeout(timer);
+  forgetStatements();
   for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
   show(false);
   tell("");
@@ -113,6 +115,7 @@ byId("refresh").addEventListener("click", () => {
 document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : isPaused || look()));
 startLetters({ tell, fail });
 startParked({ fail });
+startStatements({ fail });
 if (isSignedIn()) enter();
 else {
   show(false);
