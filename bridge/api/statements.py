@@ -20,7 +20,7 @@ from bridge.api.http.service_keys import RECONSIDERER, STATEMENT_LOOKUP
 from bridge.domain.fields import Day
 from bridge.domain.members.identifiers import IDENTIFIER_FORMS, typed_keys
 from bridge.domain.members.messages import MEMBER_ID
-from bridge.domain.statements.dispositions import Disposition, Reason, Via
+from bridge.domain.statements.dispositions import IGNORE_REASONS, LEDGER_DISPOSITIONS, Disposition, Reason, Via
 from bridge.domain.statements.fates import StatementFate, WaitsFor, fate_in_words
 from bridge.domain.statements.reconsideration import RECONSIDERABLE, Reconsideration
 from bridge.errors import FieldError, ValidationFailed
@@ -35,9 +35,10 @@ MOST_IDS = 500
 """Statements of one lookup: as many as a message may hold."""
 
 if TYPE_CHECKING:
-    DispositionName = ReasonName = IgnoreReason = str
+    DispositionName = ReasonName = LedgerDisposition = LedgerReason = IgnoreReason = str
 else:
     DispositionName, ReasonName, IgnoreReason = map(literal_of, (Disposition, Reason, RECONSIDERABLE))
+    LedgerDisposition, LedgerReason = literal_of(LEDGER_DISPOSITIONS), literal_of(sorted(IGNORE_REASONS))
 
 StatementId = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Moment = Day | AwareDatetime
@@ -54,8 +55,8 @@ class FateListQuery(PageQuery):
     identifier: str | None = Field(
         None, max_length=1000, description=f"Those whose actor has this identifier: {IDENTIFIER_FORMS}."
     )
-    disposition: DispositionName | None = Field(None, description="How they ended.")
-    reason: ReasonName | None = Field(None, description="Why they were ignored.")
+    disposition: LedgerDisposition | None = Field(None, description="How they ended.")
+    reason: LedgerReason | None = Field(None, description="Why they were ignored.")
     received_from: Moment | None = Field(None, alias="from", description="A day in UTC, or a time; included.")
     received_to: Moment | None = Field(
         None, alias="to", description="A day in UTC, which is included, or a time, which is not."
@@ -185,7 +186,8 @@ class ReconsiderOut(BaseModel):
     query=FateListQuery,
     answer=Page[StatementRow],
     summary="List what became of statements",
-    description=f"The newest first; it has one order. Dead letters are in a list of their own. {ACCESS_NOTICE}",
+    description="The newest first; it has one order. Dead letters have a list of their own (`/v1/ops/dead-letters`). "
+    f"{ACCESS_NOTICE}",
 )
 async def list_statements(call: Call, query: FateListQuery) -> PageBody:
     """Return a page of what became of statements (R64)."""

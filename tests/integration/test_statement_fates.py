@@ -153,6 +153,7 @@ async def test_pages_hold_each_statement_once(bridge: Journey, ops: Calls) -> No
     assert [row["received_at"] for row in rows] == sorted((row["received_at"] for row in rows), reverse=True)
     assert {(row["member_id"], row["entry_id"]) for row in rows} == {(None, None)}
     assert (await good(ops, f"{LIST}?disposition=ignored"))["total"] == 3
+    assert (await ops("GET", f"{LIST}?disposition=dead-lettered"))[0] == 422, "they have a list of their own"
 
 
 async def test_the_list_by_when_they_came(bridge: Journey, ops: Calls) -> None:

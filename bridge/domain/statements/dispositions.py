@@ -55,6 +55,12 @@ IGNORE_REASONS = frozenset(
 DEAD_LETTER_REASONS = frozenset(Reason) - IGNORE_REASONS
 
 
+LEDGER_DISPOSITIONS = tuple(
+    disposition for disposition in Disposition if disposition not in {Disposition.DUPLICATE, Disposition.DEAD_LETTERED}
+)
+"""Dispositions of the rows of the ledger: a duplicate has the row of the first, a dead letter has none."""
+
+
 def possible() -> Iterator[tuple[Disposition, Reason | None]]:
     """Yield every way in which a statement's journey can end."""
     reasons = {Disposition.IGNORED: IGNORE_REASONS, Disposition.DEAD_LETTERED: DEAD_LETTER_REASONS}

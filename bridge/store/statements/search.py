@@ -14,7 +14,7 @@ from typing import Final
 
 from bridge.domain.operations.letters import MirroredLetter
 from bridge.domain.privacy.subjects import DataSubject, TimeSpan
-from bridge.domain.statements.dispositions import Disposition, Reason, possible
+from bridge.domain.statements.dispositions import LEDGER_DISPOSITIONS, Disposition, Reason, possible
 from bridge.domain.statements.ledger import HeldStatement, LedgerRow, mention
 from bridge.store.database import Database, Query, reaches_store, rows_by_id
 from bridge.store.listing import Listing, Position, number_of
@@ -58,13 +58,15 @@ class FateQuery:
     def ends(self) -> list[tuple[str | None, str | None]]:
         """Return the ways to end that are asked for; one that is not settled has neither disposition nor reason."""
         endings: list[tuple[str | None, str | None]] = [(None, None)]
-        endings += [(disposition.value, reason.value if reason else None) for disposition, reason in possible()]
+        endings += [
+            (disposition.value, reason.value if reason else None)
+            for disposition, reason in possible()
+            if disposition in LEDGER_DISPOSITIONS
+        ]
         return [
             (disposition, reason)
             for disposition, reason in endings
-            if self.disposition in {None, disposition}
-            and self.reason in {None, reason}
-            and disposition not in _NOT_IN_THE_LEDGER
+            if self.disposition in {None, disposition} and self.reason in {None, reason}
         ]
 
     def by_reason(self, reasons: Iterable[Reason]) -> list[FateQuery]:
@@ -93,8 +95,6 @@ class FateQuery:
 
 _TICK: Final = timedelta(milliseconds=1)
 """The shortest time that the store tells apart."""
-
-_NOT_IN_THE_LEDGER: Final = frozenset({Disposition.DUPLICATE.value, Disposition.DEAD_LETTERED.value})
 
 
 @reaches_store
