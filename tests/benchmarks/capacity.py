@@ -30,7 +30,7 @@ from tests.support.storage import Storage
 MEMBERS: Final = 10
 """Members whose year is written; what is reckoned is the average."""
 
-COMPLETIONS, FINISHED, BY_HAND, PLANNED, COMMENTS = 30, 20, 6, 8, 2
+COMPLETIONS, REFLECTIONS, BY_HAND, PLAN_ITEMS, COMMENTS = 30, 20, 6, 8, 2
 """Of a member in a year: completions, drafts finished, entries by hand, plan items, comments."""
 
 EVIDENCE: Final = 3 * 300_000
@@ -39,7 +39,7 @@ EVIDENCE: Final = 3 * 300_000
 REFLECTION: Final = ("What I heard about loss in later life changes how I begin a first session. " * 6)[:400]
 """One of the five texts that make an entry complete."""
 
-AUDITED: Final = 1 / 40
+AUDIT_SHARE: Final = 1 / 40
 """Members whose record is audited in a year."""
 
 PASSING: Final = frozenset({"outbox", "access_heads", "meta"})
@@ -58,12 +58,12 @@ class Footprint:
     size: float = 0.0
     indexes: float = 0.0
 
-    def plus(self, other: Footprint, share: float = 1.0) -> Footprint:
+    def plus(self, footprint: Footprint, share: float = 1.0) -> Footprint:
         """Return this and a share of another."""
         return Footprint(
-            self.documents + share * other.documents,
-            self.size + share * other.size,
-            self.indexes + share * other.indexes,
+            self.documents + share * footprint.documents,
+            self.size + share * footprint.size,
+            self.indexes + share * footprint.indexes,
         )
 
 
@@ -87,11 +87,11 @@ async def year_of_a_member(amqp_url: str, directory: Path) -> Footprints:
             await _write_year(bench, desk, number)
         record = await footprints(bench.storage)
         await _audit(desk)
-        audited = await footprints(bench.storage)
-    nothing = Footprint()
+        with_audit = await footprints(bench.storage)
+    empty = Footprint()
     return {
-        name: nothing.plus(record.get(name, nothing), 1 / MEMBERS).plus(_growth(record, audited, name), AUDITED)
-        for name in audited.keys() - PASSING
+        name: empty.plus(record.get(name, empty), 1 / MEMBERS).plus(_growth(record, with_audit, name), AUDIT_SHARE)
+        for name in with_audit.keys() - PASSING
     }
 
 
@@ -107,7 +107,7 @@ async def _write_year(bench: World, desk: Office, number: int) -> None:
     await bench.services.recording.record([arrival(row, orjson.dumps(row), now, rules) for row in statements])
     page = await person.good("GET", f"/v1/log?period={PERIOD}")
     texts = dict.fromkeys(LOG_TEXTS, REFLECTION)
-    for entry in page["items"][:FINISHED]:
+    for entry in page["items"][:REFLECTIONS]:
         await person.good("PATCH", f"/v1/log/{entry['id']}", {**texts, "draft": False})
     for _ in range(BY_HAND):
         await person.good("POST", "/v1/log", full_entry(**texts))
@@ -115,7 +115,7 @@ async def _write_year(bench: World, desk: Office, number: int) -> None:
 
 
 async def _plan_and_comment(person: Person) -> None:
-    for _ in range(PLANNED):
+    for _ in range(PLAN_ITEMS):
         await person.good("POST", "/v1/plan", full_item(**dict.fromkeys(PLAN_TEXTS, REFLECTION[:200])))
     for _ in range(COMMENTS):
         await person.good("POST", f"/v1/periods/{PERIOD}/comments", {"text": REFLECTION})
@@ -163,8 +163,8 @@ def size_table(year: Footprints) -> list[str]:
 
 def _number(amount: float) -> str:
     """Return an amount to two digits: what is reckoned is no closer than that."""
-    rounded = float(f"{amount:.2g}")
-    return f"{rounded:,.0f}" if rounded >= 10 else f"{rounded:g}"
+    digits = float(f"{amount:.2g}")
+    return f"{digits:,.0f}" if digits >= 10 else f"{digits:g}"
 
 
 async def main() -> None:

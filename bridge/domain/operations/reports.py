@@ -68,8 +68,8 @@ def merge(cells: Iterable[Cell]) -> list[Cell]:
     """
     merged: dict[tuple[str | None, ...], Cell] = {}
     for cell in cells:
-        other = merged.get(cell.key, Cell(cell.key, 0, 0))
-        merged[cell.key] = Cell(cell.key, cell.rows + other.rows, max(cell.people, other.people))
+        cell_before = merged.get(cell.key, Cell(cell.key, 0, 0))
+        merged[cell.key] = Cell(cell.key, cell.rows + cell_before.rows, max(cell.people, cell_before.people))
     return sorted(merged.values(), key=lambda cell: [part or "" for part in cell.key])
 
 
