@@ -32,9 +32,10 @@ VARY: Final = {"Vary": "Accept"}
 _RANGE = re.compile(r"([a-z*]+/[a-z*]+)[^,]*?(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?))?\s*(?:,|$)", re.IGNORECASE)
 
 HOW: Final = (
-    "Each cell is of one calendar month that is over, and the same in every report that has its month; there are no "
-    "totals. `count` is rounded down to a ten, and null (`fewer than 10` in CSV) for a group of fewer than ten people. "
-    "Without `from` and `to`, the last twelve months. `Accept: text/csv` gives the same as CSV."
+    "Each cell is of one calendar month, of this one until now, and the same in every report that has its month; "
+    "there are no totals. `count` is rounded down to a ten, and null (`fewer than 10` in CSV) for a group of fewer than "
+    "ten people. Without `from` and `to`, the last twelve months, this one included. `Accept: text/csv` gives the same "
+    "as CSV."
 )
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class ReportQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     first: Month | None = Field(None, alias="from", description="The first month, such as `2026-01`.")
-    last: Month | None = Field(None, alias="to", description="The last month; one that is not over is left out.")
+    last: Month | None = Field(None, alias="to", description="The last month; one that is still to come is left out.")
 
     @model_validator(mode="after")
     def _fits(self) -> ReportQuery:

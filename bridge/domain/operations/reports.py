@@ -1,7 +1,7 @@
 """Reports: numbers of a month that tell of no group of fewer than ten people (R64, docs/decisions/0024).
 
-A report is a list of cells. No row is counted in two of them, a cell is always of one whole month that is over, and
-there are no totals: so the reports of any two ranges have the same cells, and subtracting them gives others that were
+A report is a list of cells. No row is counted in two of them, a cell is always of one whole month, and there are no
+totals: so the reports of any two ranges have the same cells, and subtracting them gives others that were
 told as well. A cell of fewer than ten people has no number. Every other number is rounded down to a ten, so that what
 two reports tell of one act (a statement, and the entry that it made) cannot be set against each other either.
 """
@@ -85,8 +85,8 @@ def month_name(month: MonthNumber) -> str:
 
 
 def months_to_report(first: MonthNumber | None, last: MonthNumber | None, today: date) -> Iterator[MonthNumber]:
-    """Yield the months of a range that are over: the last ``USUAL_RANGE`` of it without a first, else the first 60."""
-    latest = today.year * 12 + today.month - 2
+    """Yield the months of a range until this one: the last ``USUAL_RANGE`` of it without a first, else the first 60."""
+    latest = today.year * 12 + today.month - 1
     end = latest if last is None else min(last, latest)
     start = end - USUAL_RANGE + 1 if first is None else first
     yield from range(start, min(end + 1, start + LONGEST_RANGE))
