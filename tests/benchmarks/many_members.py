@@ -1,0 +1,96 @@
+"""What a million members cost beside ten thousand: ``python -m tests.benchmarks.many_members [MEMBERS]`` (1,000,000).
+
+Members, their identifiers and an entry for each are put into the store in bulk, past the services. Then a page of the
+log, a save, a look at a member and the worker's rate are measured, and set beside those with 10,000: 1.3 at most.
+On the embedded store a million take about an hour to put there; ``BENCH_MONGO_URL`` names a MongoDB to use instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import statistics
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from deploy.dev.services import services
+from tests.benchmarks.measured import Backlog, work_off
+from tests.benchmarks.pages import pages
+from tests.benchmarks.world import INSERTED_AT_ONCE, World, world
+from tests.support.portal import full_entry, portal_over
+
+FEW = int(os.environ.get("BENCH_FEW", "10000"))
+ENTRIES = 100
+"""Entries of the member whose pages are measured."""
+
+STATEMENTS = int(os.environ.get("BENCH_STATEMENTS", "5000"))
+LOOKS = 201
+LIMIT = 1.3
+
+
+async def add_entries(bench: World, members: int) -> None:
+    """Give every member an entry: copies of one that was made over HTTP."""
+    async with portal_over(bench.settings) as portal:
+        entry = await portal.browser("m-0", "member").post("/v1/log", full_entry())
+    template = await bench.storage.log_entries.get(entry["id"])
+    for start in range(1, members, INSERTED_AT_ONCE):
+        numbers = range(start, min(start + INSERTED_AT_ONCE, members))
+        await bench.storage.log_entries.insert_many(
+            [{**template, "_id": f"e-{number}", "member_id": f"m-{number}"} for number in numbers]
+        )
+
+
+async def look_at_members(bench: World, members: int) -> float:
+    """Return the median of milliseconds that a look at some member takes."""
+    chance, times = random.Random(members), list[float]()
+    async with portal_over(bench.settings) as portal:
+        browser = portal.browser("platform", "platform")
+        for _ in range(LOOKS):
+            start = time.perf_counter()
+            await browser.get(f"/v1/members/m-{chance.randrange(members)}")
+            times.append((time.perf_counter() - start) * 1000)
+    return statistics.median(times)
+
+
+async def measure(amqp_url: str, directory: Path, members: int) -> dict[str, float]:
+    """Return what is measured, each so that less is better: milliseconds, and microseconds of a statement."""
+    start = time.perf_counter()
+    async with world(amqp_url, directory, f"members_{members}", members) as bench:
+        await add_entries(bench, members)
+        say(f"{members:,} members with an entry each put into the store in {time.perf_counter() - start:.0f} s")
+        times = await pages(bench, ENTRIES)
+        chance = random.Random(members)
+        figures = await work_off(bench, Backlog([chance.randrange(members) for _ in range(STATEMENTS)]))
+        return {
+            "a page of the log, ms": times["a page of the log"],
+            "a save, ms": times["a save"],
+            "a look at a member, ms": await look_at_members(bench, members),
+            "a statement of the worker, us": 1e6 / figures.per_second,
+        }
+
+
+def compare(base: Mapping[str, float], figures: Mapping[str, float]) -> None:
+    """Print both, and how much the one is of the other."""
+    for name, figure in figures.items():
+        say(f"{name}: {base[name]:.1f}, {figure:.1f}: {figure / base[name]:.2f} of it ({LIMIT} at most)")
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    print(line, flush=True)
+
+
+async def main(members: int) -> None:
+    """Measure with few and with many members, each in a store of its own."""
+    say("load of the machine before: " + ", ".join(f"{load:.1f}" for load in os.getloadavg()))
+    with TemporaryDirectory() as name, services(Path(name), private=True) as servers:
+        base = await measure(servers.amqp_url, Path(name), FEW)
+        compare(base, await measure(servers.amqp_url, Path(name), members))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]) if sys.argv[1:] else 1_000_000))
