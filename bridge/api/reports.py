@@ -33,9 +33,9 @@ _RANGE = re.compile(r"([a-z*]+/[a-z*]+)[^,]*?(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3}
 
 HOW: Final = (
     "Each cell is of one calendar month, of this one until now, and the same in every report that has its month; "
-    "there are no totals. `count` is rounded down to a ten, and null (`fewer than 10` in CSV) for a group of fewer "
-    "than ten people. Without `from` and `to`, the last twelve months, this one included. `Accept: text/csv` gives the same "
-    "as CSV."
+    "there are no totals. `count` is rounded down to a ten, and null (`fewer than 10` in CSV) for a group of "
+    "fewer than ten people. Without `from` and `to`, the last twelve months, this one included. `Accept: text/csv` "
+    "gives the same as CSV."
 )
 
 if TYPE_CHECKING:
