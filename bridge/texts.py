@@ -80,7 +80,12 @@ class TextByLanguage(Text):
 
     def to(self, language: str) -> str:
         """Return the text in a language."""
-        return self._texts.get(language) or str(self)
+        return self._texts.get(language) or super().to(language)
+
+
+def data_text(words: str | Mapping[str, str]) -> Text:
+    """Make the text of data: a message of the catalogues, or the same by language, as a body may write it."""
+    return Text(words) if isinstance(words, str) else TextByLanguage(words)
 
 
 def _fallback(texts: Mapping[str, str]) -> str:

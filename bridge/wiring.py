@@ -123,7 +123,7 @@ class Services:
             stores, units, self.submissions, self.follow_ups, self.access, self.evidence, audit_rules, today
         )
         self.reminders = Reminders(stores, units, self.follow_ups, settings.period_ending_days, today)
-        self.notices = AuditNotices(stores, settings.portal_url)
+        self.notices = AuditNotices(stores, settings.portal_url, settings.languages)
         self.exports = Exports(
             stores, self.forms, self.periods, self.access, _renderer(settings), _export_settings(settings)
         )

@@ -18,8 +18,10 @@ from babel.messages.pofile import read_po, write_po
 from bridge.api.http import validation_errors
 from bridge.domain.record.forms import STANDARD
 from bridge.serve import resources
+from schemas.audit import DECLARATIONS
 from schemas.forms import FORMS
 from schemas.languages import HERE
+from schemas.notices import TEMPLATES
 
 ROOT = Path(__file__).parents[1]
 KEYWORDS: dict[str, Any] = {"Text": None, "counted": (1, 2)}
@@ -45,7 +47,7 @@ HEADER = "# Messages of cpd-bridge that a member may read. make languages brings
 def template() -> Catalog:
     """Return every message, in the order of where it stands."""
     catalog = Catalog(header_comment=HEADER, fuzzy=False)
-    for place, message in (*in_code(), *in_forms(), *in_models()):
+    for place, message in (*in_code(), *in_forms(), *in_data(), *in_models()):
         catalog.add(message, locations=[(place, 0)])
     return catalog
 
@@ -66,6 +68,13 @@ def in_forms() -> Iterator[tuple[str, str]]:
         for field in form["fields"]:
             yield from ((place, field[key]) for key in ("label", "help"))
             yield from ((place, choice["label"]) for choice in field.get("choices", ()))
+
+
+def in_data() -> Iterator[tuple[str, str]]:
+    """Give the paragraphs of the notices, and the declarations."""
+    for name, paragraphs in TEMPLATES.items():
+        yield from ((f"schemas/notices/{name}.txt", paragraph) for paragraph in paragraphs)
+    yield from (("schemas/audit/declarations.json", text) for text in DECLARATIONS.values() if isinstance(text, str))
 
 
 def in_models() -> Iterator[tuple[str, str]]:

@@ -1,4 +1,7 @@
-"""Declarations of a member on submitting for the Register Audit, as data: ids with their text by language."""
+"""Declarations of a member on submitting for the Register Audit, as data: ids with their text.
+
+The text is English, which the catalogues of ``schemas.languages`` translate, or the same by language tag.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-DECLARATIONS: Mapping[str, Mapping[str, str]] = {
+DECLARATIONS: Mapping[str, str | Mapping[str, str]] = {
     declaration["id"]: declaration["text"]
     for declaration in json.loads((Path(__file__).parent / "declarations.json").read_text(encoding="utf-8"))
 }
-"""Declaration id → language tag → text, in the order in which they are shown."""
+"""Declaration id → text, in the order in which they are shown."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -12,10 +13,14 @@ import pytest
 import schemas.forms
 from bridge.settings import Settings
 from tests.support.audit import DECLARATION_BODY
+from tests.support.journey import Journey
 from tests.support.pdf import text_of
 from tests.support.portal import Portal, full_entry, portal_over
+from tests.support.statements import completed, member
+from tests.support.storage import storage
 
 WELSH = {"accept_language": "cy, en;q=0.5"}
+ROOT = Path(__file__).parents[2]
 ADDRESS = "Rhowch gyfeiriad gwe llawn sy'n dechrau â http:// neu https://, heb fylchau."
 
 
@@ -74,28 +79,23 @@ async def test_each_language_of_a_form_has_its_own_tag(portal: Portal) -> None:
         assert (await browser.call("GET", "/v1/forms/log", if_none_match=tag, **WELSH)).status == status
 
 
+def guide_field() -> dict[str, Any]:
+    """Return the field of the guide."""
+    guide = (ROOT / "docs/guides/changing-a-form.md").read_text(encoding="utf-8")
+    return json.loads(guide.partition("```json")[2].partition("```")[0])
+
+
 async def test_a_body_s_own_form_brings_its_languages(settings: Settings, tmp_path: Path) -> None:
-    """A field of a body's own form has its label in each language beside it; what it does not say stays English."""
+    """The guide's field has its label in each language beside it, and its faults are told by that label."""
     standard = Path(schemas.forms.__file__).parent
     for name in ("log", "plan"):
         form = json.loads((standard / f"{name}-1.json").read_text(encoding="utf-8"))
-        form["fields"].append(
-            {
-                "name": "venue",
-                "label": {"en": "Venue", "cy": "Lleoliad"},
-                "help": "Where it was.",
-                "group": "factual",
-                "type": "url",
-                "required": False,
-                "max_length": 100,
-                "order": 99,
-            }
-        )
+        form["fields"].append(guide_field())
         (tmp_path / f"{name}-1.json").write_text(json.dumps(form))
     async with portal_over(settings.model_copy(update={"forms_dir": tmp_path})) as portal_of_forms:
         browser = await portal_of_forms.member()
         field = (await browser.get("/v1/forms/log", **WELSH))["fields"][-1]
-        assert (field["label"], field["help"]) == ("Lleoliad", "Where it was.")
+        assert (field["label"], field["help"]) == ("Lleoliad", "Dolen i'r lle, os oes ganddo dudalen.")
         refusal = await browser.call("POST", "/v1/log", {"venue": "here"}, **WELSH)
         assert [(fault["label"], fault["message"]) for fault in refusal.body["errors"]] == [("Lleoliad", ADDRESS)]
 
@@ -189,3 +189,17 @@ async def test_copies_are_in_welsh(portal: Portal) -> None:
         meanings = files.read("data-dictionary.csv").decode()
     assert '"Dyddiad cwblhau"' in meanings
     assert "further_study: Astudiaeth bellach" in meanings
+
+
+async def test_a_draft_has_the_activity_s_name_in_the_member_s_language(bridge: Journey) -> None:
+    """R29: an activity with a Welsh name is called so for who reads Welsh; for others the body's languages hold."""
+    name = {"en-GB": "Working with grief", "cy": "Gweithio gyda galar"}
+    activity = {"id": "https://learn.example.org/c/grief", "definition": {"name": name, "description": name}}
+    for member_id, language in (("m-cy", "cy-GB"), ("m-ga", "ga"), ("m-en", None)):
+        await bridge.add_member(member_id, member(member_id, language=language))
+        await bridge.send(completed(member_id, object=activity))
+    rows = await storage(bridge.services).log_entries.all()
+    assert {row["member_id"]: (row["title"], row["description"]) for row in rows} == {
+        "m-cy": ("Gweithio gyda galar", "Gweithio gyda galar"),
+        **dict.fromkeys(("m-ga", "m-en"), ("Working with grief", "Working with grief")),
+    }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import re
+import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,11 +15,24 @@ import pytest
 from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 
+from bridge.api.http.problems import kinds
 from bridge.texts import Text, TextByLanguage, counted, match
 from schemas.languages import HERE
 from tests import catalogues
+from tests.catalogues import ROOT
 
 FILES = catalogues.languages()
+NOT_FOR_MEMBERS = (
+    *("bridge/broker/", "bridge/commands/", "bridge/documents/backups.py", "bridge/clients/lrs.py"),
+    *("bridge/lrs/", "bridge/domain/lrs/", "bridge/services/lrs/"),
+    *("bridge/api/http/connections.py", "bridge/api/http/docs.py", "bridge/api/pages/"),
+    *("bridge/api/members.py", "bridge/domain/members/messages.py", "bridge/services/members/"),
+    *("bridge/domain/audit/cases.py", "bridge/domain/audit/decisions.py"),
+    *("bridge/services/audit/register.py", "bridge/services/audit/selection.py"),
+    *("bridge/services/operations/", "bridge/services/privacy/", "bridge/services/statements/"),
+)
+"""Code whose words no member is shown: staff's, operations', the LRS's, the command line's, those of start-up."""
+
 PLACE = re.compile(r"\{(\w+)\}|\$(\w+)")
 
 
@@ -46,6 +62,28 @@ def test_each_translation_has_the_same_places(path: Path) -> None:
         assert {frozenset(Counter(PLACE.findall(text)).items()) for text in strings(message)} == places, message.id
 
 
+def test_nobody_is_refused_in_a_string_of_no_catalogue() -> None:
+    """What an error or the fault of a field says is a ``Text``, unless no member ever reads it."""
+    refusals = {kind.__name__ for kind in kinds()} | {"FieldError", "of_field"}
+    strings = [
+        f"{path}:{call.lineno}"
+        for path in sorted(file.relative_to(ROOT).as_posix() for file in (ROOT / "bridge").rglob("*.py"))
+        if not path.startswith(NOT_FOR_MEMBERS)
+        for call in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and _name(call.func) in refusals and any(map(_is_sentence, call.args))
+    ]
+    assert not strings, "write Text(...), then make languages"
+
+
+def _name(function: ast.expr) -> str:
+    return getattr(function, "attr", getattr(function, "id", ""))
+
+
+def _is_sentence(argument: ast.expr) -> bool:
+    is_words = isinstance(argument, ast.Constant) and isinstance(argument.value, str) and " " in argument.value
+    return is_words or (isinstance(argument, ast.JoinedStr) and " " in ast.unparse(argument))
+
+
 def test_a_text_is_put_into_a_language_with_its_values() -> None:
     """Days, times, numbers, texts and lists of choices are written as the language writes them (Unicode CLDR)."""
     text = Text("Choose one of: {choices}.", choices=(Text("Low"), Text("Medium"), Text("High")))
@@ -56,6 +94,22 @@ def test_a_text_is_put_into_a_language_with_its_values() -> None:
     values = Text("{day}; {time}; {n}", day=date(2026, 4, 1), time=datetime(2026, 4, 1, 14, 30, tzinfo=UTC), n=12345)
     assert str(values) == "1 April 2026; 1 April 2026, 14:30 UTC; 12,345"
     assert values.to("cy") == "1 Ebrill 2026; 1 Ebrill 2026, 14:30 UTC; 12,345"
+
+
+def test_the_guide_s_command_begins_a_language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adding a language is adding a file: what the guide's command makes is read, and English fills what it lacks."""
+    guide = (ROOT / "docs/guides/adding-a-language.md").read_text(encoding="utf-8")
+    command = re.search(r"`\.venv/bin/pybabel (.*?)`", guide)
+    assert command is not None
+    file = tmp_path / "ga.po"
+    arguments = command[1].replace("schemas/languages/ga.po", str(file)).split()
+    subprocess.run([sys.executable, "-m", "babel.messages.frontend", *arguments], cwd=ROOT, check=True)
+    text = file.read_text(encoding="utf-8").replace(
+        'msgid "Not found"\nmsgstr ""', 'msgid "Not found"\nmsgstr "Gan aimsiú"'
+    )
+    file.write_text(text, encoding="utf-8")
+    monkeypatch.setattr("schemas.languages.HERE", tmp_path)
+    assert (Text("Not found").to("ga"), Text("Title").to("ga")) == ("Gan aimsiú", "Title")
 
 
 def test_a_text_of_no_catalogue_stays_english() -> None:

@@ -45,6 +45,7 @@ def _header(name: str, description: str, pattern: str = "", *, required: bool = 
 _HEADERS: Final[Json] = {
     "X-Correlation-Id": {"description": "Quote this when asking for help.", "schema": {"type": "string"}},
     "ETag": {"description": 'The version, as `"3"`.', "schema": {"type": "string"}},
+    "Content-Language": {"description": "The language of the words, as `cy`.", "schema": {"type": "string"}},
     "Location": {"description": "Where the new resource is.", "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
     "WWW-Authenticate": {"description": "As in RFC 6750 §3.", "schema": {"type": "string"}},
@@ -54,6 +55,9 @@ _PARAMETERS: Final[Json] = {
     "correlation": _header("X-Correlation-Id", "1 to 128 of `A-Za-z0-9._-`, tying this call to what follows from it."),
     "if_match": _header(
         "If-Match", 'The ETag that was read, as `"3"`.', r'^(\*|"[0-9]{1,18}"(, "[0-9]{1,18}")*)$', required=True
+    ),
+    "language": _header(
+        "Accept-Language", "What the words are to be in (RFC 9110 §12.5.4); a member's own `language` comes first."
     ),
     "if_none_match": _header("If-None-Match", "Answers 304 when this is still the ETag."),
     "idempotent": _header(
@@ -185,6 +189,7 @@ def _operation(route: Route, schemas: Schemas) -> Json:
 def _parameters(route: Route, schemas: Schemas) -> list[Json]:
     applies = {
         "correlation": True,
+        "language": route.worded,
         "if_match": route.if_match,
         "if_none_match": route.etag and route.method == "GET",
         "idempotent": route.idempotent,
@@ -217,7 +222,8 @@ def _successes(route: Route, schemas: Schemas) -> Json:
         content = {"application/json": {"schema": schemas.of(route.answer, "serialization")}, **content}
     responses: Json = {}
     for status in route.statuses:
-        headers = ["X-Correlation-Id", *(["ETag"] if route.etag else []), *(["Location"] if status == 201 else [])]
+        applies = {"ETag": route.etag, "Content-Language": route.worded, "Location": status == 201}
+        headers = ["X-Correlation-Id", *(name for name, does in applies.items() if does)]
         responses[str(status)] = {"description": HTTPStatus(status).phrase, "headers": _header_refs(headers)}
         if content and status != HTTPStatus.NO_CONTENT:
             responses[str(status)]["content"] = content

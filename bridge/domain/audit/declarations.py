@@ -8,10 +8,10 @@ from typing import Final
 
 from bridge.domain.audit.cases import StoredCase, StoredDeclaration
 from bridge.errors import FieldError, ValidationFailed
-from bridge.texts import Text, TextByLanguage
+from bridge.texts import Text, data_text
 from schemas.audit import DECLARATIONS
 
-_TEXTS: Final[Mapping[str, Text]] = {name: TextByLanguage(texts) for name, texts in DECLARATIONS.items()}
+_TEXTS: Final[Mapping[str, Text]] = {name: data_text(text) for name, text in DECLARATIONS.items()}
 
 
 def accept_declarations(accepted: Mapping[str, bool], language: str, at: datetime) -> list[StoredDeclaration]:

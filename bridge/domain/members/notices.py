@@ -9,13 +9,13 @@ import hashlib
 import html
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from string import Template
 from typing import Final, Literal, NotRequired, TypedDict
 
 from bridge.domain.audit.cases import AWAITED, State, StoredCase
 from bridge.domain.list_keys import SortKey
-from bridge.domain.record.periods import MONTHS
+from bridge.texts import Text
 from schemas.notices import FRAME, TEMPLATES
 
 NoticeState = Literal[
@@ -32,12 +32,6 @@ GIVE_UP_AFTER: Final = timedelta(days=4)
 """How long a mail server may refuse for the time being (RFC 5321 §4.5.4.1 says 4 to 5 days)."""
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=4)
-
-WELSH_MONTHS = (
-    "Ionawr", "Chwefror", "Mawrth", "Ebrill", "Mai", "Mehefin",
-    "Gorffennaf", "Awst", "Medi", "Hydref", "Tachwedd", "Rhagfyr",
-)  # fmt: skip
-MONTH_NAMES: Final[Mapping[str, tuple[str, ...]]] = {"en": MONTHS, "cy": WELSH_MONTHS}
 
 TOLD: Final = ("audit.selected", "audit.submitted", "audit.returned", "audit.closed", "audit.due")
 """The events that a member gets a notice of."""
@@ -107,18 +101,10 @@ def is_stale(kind: str, facts: NoticeFacts, case: StoredCase) -> bool:
     return moved or (kind in asks and case["state"] not in asks[kind])
 
 
-def language_of(member_language: str | None) -> str:
-    """Return the language to write in: the member's where there are templates for it, else English."""
-    language = (member_language or "en").lower().partition("-")[0]
-    return language if language in MONTH_NAMES else "en"
-
-
-def letter(name: str, language: str, values: Mapping[str, str], link: str | None) -> NoticeLetter:
+def letter(name: str, language: str, values: Mapping[str, object], link: str | None) -> NoticeLetter:
     """Write a notice; ``values`` are the names, dates and numbers that its template has places for."""
-    subject, _, body = TEMPLATES[language, name].partition("\n\n")
-    paragraphs = [Template(part).substitute(values).strip() for part in body.strip().split("\n\n")]
+    title, *paragraphs = [Text(part).filled(**values).to(language) for part in TEMPLATES[name]]
     texts = [*paragraphs[:-1], *([link] if link else []), paragraphs[-1]]
-    title = Template(subject.strip()).substitute(values)
     marked = "\n".join(_marked(part, link) for part in texts)
     whole = Template(FRAME).substitute(language=language, title=html.escape(title), paragraphs=marked)
     return NoticeLetter(title, "\n\n".join(texts) + "\n", whole, language)
@@ -127,12 +113,6 @@ def letter(name: str, language: str, values: Mapping[str, str], link: str | None
 def _marked(paragraph: str, link: str | None) -> str:
     text = html.escape(paragraph)
     return f'<p><a href="{text}">{text}</a></p>' if paragraph == link else f"<p>{text}</p>"
-
-
-def day(text: str, language: str) -> str:
-    """Return a day (YYYY-MM-DD) in words, such as "1 April 2026" or "1 Ebrill 2026"."""
-    on = date.fromisoformat(text)
-    return f"{on.day} {MONTH_NAMES[language][on.month - 1]} {on.year}"
 
 
 def next_try(attempts: int, created_at: datetime, at: datetime) -> datetime | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from bridge.errors import NotFound, SettingsError
-from bridge.texts import Text, TextByLanguage
+from bridge.texts import Text, data_text
 from schemas.forms import DEFAULT_LOG_TYPE, FORMS, load_all
 from schemas.languages import LANGUAGES
 
@@ -182,8 +182,8 @@ def _core_faults(form: Form, core_fields: Mapping[str, str]) -> Iterator[str]:
 
 
 def _field(data: Mapping[str, Any]) -> FormField:
-    choices = tuple(FieldChoice.of(choice["value"], _words(choice["label"])) for choice in data.get("choices", ()))
-    words = {name: _words(data[name]) for name in ("label", "help")}
+    choices = tuple(FieldChoice.of(choice["value"], data_text(choice["label"])) for choice in data.get("choices", ()))
+    words = {name: data_text(data[name]) for name in ("label", "help")}
     attributes: dict[str, Any] = {"max_length": None, **data, **words, "choices": choices}
     return FormField(**attributes)
 
@@ -197,14 +197,9 @@ def _said(text: Text, language: str) -> Text:
     return Text(text.to(language))
 
 
-def _words(words: str | Mapping[str, str]) -> Text:
-    """What a form says: a message of the catalogues, or the same by language, as a body may write it."""
-    return Text(words) if isinstance(words, str) else TextByLanguage(words)
-
-
 def _form(data: Mapping[str, Any]) -> Form:
     fields = sorted(map(_field, data["fields"]), key=lambda field: field.order)
-    return Form(data["form"], data["version"], _words(data["title"]), tuple(fields))
+    return Form(data["form"], data["version"], data_text(data["title"]), tuple(fields))
 
 
 STANDARD = Forms(FORMS)

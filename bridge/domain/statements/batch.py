@@ -174,8 +174,10 @@ class Batch:
         touch = self._touch(member_id)
         touch.drafts += 1
         number = member.get("numbers", {}).get("log", 0) + touch.drafts
+        facts = completion.in_language(member.get("language"))
+        calendar = calendar_of(member)
         fresh_draft = entries.automatic_draft(
-            completion, member_id, calendar_of(member), arrival.statement_id, arrival.received_at, self._form, number
+            facts, member_id, calendar, arrival.statement_id, arrival.received_at, self._form, number
         )
         draft: StoredEntry = {**fresh_draft, "created_at": arrival.at, "updated_at": arrival.at}
         self.entries.put(draft)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any, cast
@@ -16,6 +16,9 @@ from bridge.domain.members import identifiers
 from bridge.domain.record import markup
 from bridge.domain.statements.dispositions import Outcome, Reason
 from schemas.xapi import VERBS, Statement
+
+LanguageMap = Mapping[str, str]
+"""Language tag → text (xAPI-Data §4.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,10 @@ def verb_iris(names: tuple[str, ...]) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A completed activity: the facts that an automatic draft is made of."""
+    """A completed activity: the facts that an automatic draft is made of.
+
+    ``title`` and ``description`` are in the body's languages, ``names`` and ``descriptions`` in each there is.
+    """
 
     actor_key: str
     activity_id: str
@@ -57,6 +63,16 @@ class Completion:
     day: date
     minutes: int | None
     registration: str | None
+    names: LanguageMap = field(default_factory=dict[str, str])
+    descriptions: LanguageMap = field(default_factory=dict[str, str])
+
+    def in_language(self, language: str | None) -> Completion:
+        """Return it as a member reads it: title and description in a language (BCP 47) where they are there in it."""
+        if not language:
+            return self
+        title = _words(_of_language(self.names, language), (language,))
+        description = _words(_of_language(self.descriptions, language), (language,))
+        return replace(self, title=title or self.title, description=description or self.description)
 
     @property
     def merge_keys(self) -> list[str]:
@@ -133,6 +149,8 @@ def happened_at(statement: Statement, received_at: datetime) -> datetime:
 def _completion(statement: Statement, when: datetime, rules: Rules) -> Completion:
     activity = statement["object"]
     definition = activity.get("definition", {})
+    names: LanguageMap = definition.get("name") or {}
+    descriptions: LanguageMap = definition.get("description") or {}
     context = statement.get("context", {})
     duration = statement.get("result", {}).get("duration")
     actor_key = identifiers.actor_key(statement["actor"])
@@ -141,18 +159,26 @@ def _completion(statement: Statement, when: datetime, rules: Rules) -> Completio
         actor_key=actor_key,
         activity_id=activity["id"],
         activity_type=definition.get("type"),
-        title=_words(definition.get("name"), rules) or last_segment(activity["id"]),
-        description=_words(definition.get("description"), rules),
+        title=_words(names, rules.languages) or last_segment(activity["id"]),
+        description=_words(descriptions, rules.languages),
         day=when.date(),
         minutes=None if duration is None else minutes(duration),
         registration=context["registration"].lower() if "registration" in context else None,
+        names=names,
+        descriptions=descriptions,
     )
 
 
-def _words(language_map: Mapping[str, str] | None, rules: Rules) -> str:
+def _words(language_map: LanguageMap, languages: Sequence[str]) -> str:
     """Return the best text that shows something once its markup is gone; "" without one (decision 12)."""
-    texts = map(markup.readable, ranked(language_map or {}, rules.languages))
+    texts = map(markup.readable, ranked(language_map, languages))
     return next(filter(markup.is_visible, texts), "")
+
+
+def _of_language(language_map: LanguageMap, language: str) -> LanguageMap:
+    """Return the texts of every variety of a language."""
+    wanted_language = _language(_normal(language))
+    return {tag: text for tag, text in language_map.items() if _language(_normal(tag)) == wanted_language}
 
 
 def last_segment(iri: str) -> str:

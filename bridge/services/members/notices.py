@@ -7,8 +7,8 @@ itself; it becomes ``uncertain`` and operations decide.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from typing import Any, Final, cast
 
 from bridge.domain.audit.cases import StoredCase
@@ -29,6 +29,7 @@ from bridge.errors import NotFound
 from bridge.store.database import now
 from bridge.store.listing import Listing, Position
 from bridge.store.stores import Stores
+from bridge.texts import match
 
 LEASE: Final = timedelta(minutes=20)
 """How long a claim holds: longer than a mail server may take to answer (``bridge.clients.smtp``)."""
@@ -37,8 +38,10 @@ LEASE: Final = timedelta(minutes=20)
 class AuditNotices:
     """The notices that are to be sent, were sent, or could not be."""
 
-    def __init__(self, stores: Stores, portal_url: str | None) -> None:
+    def __init__(self, stores: Stores, portal_url: str | None, languages: Sequence[str]) -> None:
+        """Write to a member who has no language of their own in the best of ``languages``."""
         self._stores = stores
+        self._languages = languages
         self._portal_url = portal_url
 
     async def create_from_event(self, event_id: str, kind: str, member_id: str, data: Mapping[str, Any]) -> None:
@@ -114,13 +117,13 @@ class AuditNotices:
         return notice
 
     def _letter(self, notice: StoredNotice, case: StoredCase, member: StoredMember) -> NoticeLetter:
-        details, language = notice["told"], words.language_of(member.get("language"))
+        details, language = notice["told"], match([member.get("language") or "", *self._languages])
         values = {
             "name": member["name"],
-            "start": words.day(case["start"], language),
-            "end": words.day(case["end"], language),
-            "due_date": words.day(case["due_date"], language),
-            "days": str(details.get("days", "")),
+            "start": date.fromisoformat(case["start"]),
+            "end": date.fromisoformat(case["end"]),
+            "due_date": date.fromisoformat(case["due_date"]),
+            "days": details.get("days", 0),
             "receipt": details.get("receipt") or "",
         }
         return words.letter(
