@@ -96,7 +96,7 @@ async def test_a_search_answers_in_words(desk: Desk) -> None:
         await desk.sign_in(window)
         page = window.page
         for text, count in ((attempt["id"], 1), ("m-1", 2), (f"{HOME}|1001", 2)):
-            await page.get_by_role("button", name="Clear").first.click()
+            await page.get_by_role("button", name="Reset").click()
             await page.locator("#sought").fill(text)
             await page.keyboard.press("Enter")
             await told(window, f"{count} statement")
