@@ -13,6 +13,7 @@ from bridge.api.http.context import Call
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.schemas import literal_of
 from bridge.api.http.service_keys import REPORTS
+from bridge.domain.fields import ONE_LINE
 from bridge.domain.operations.reports import LONGEST_RANGE, Measure, MonthNumber, RecordState, month_number
 from bridge.domain.record.cells import guarded, row
 from bridge.domain.record.entries import Source
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 else:
     DispositionName, ReasonName = literal_of(Disposition), literal_of(Reason)
 
-Month = Annotated[str, Field(pattern=r"^[1-9][0-9]{3}-(0[1-9]|1[0-2])$")]
+Month = Annotated[str, Field(pattern=r"^[1-9][0-9]{3}-(0[1-9]|1[0-2])$", json_schema_extra=ONE_LINE)]
 
 
 class ReportQuery(BaseModel):

@@ -12,6 +12,7 @@ RULES: Final = {
     ("", r"\?cursor"): "a cursor is one that this list gave out",
     ("", r"\?sort"): "the fields to sort by are those of the list, each once",
     ("GET /v1/exports/", r"\?"): "a period, or a range of days in their order, never both",
+    ("GET /v1/reports/", r"\?"): "a range's months are in their order, and not too many",
     ("/v1/log", "/(date|start_date)"): "what was done was done by today, and began before it ended",
     ("GET /v1/log", r"\?date_to"): "a range's days are in their order",
     ("/comments", "/refers_to"): "what a comment refers to is in the record",
