@@ -214,6 +214,8 @@ def _check(route: Route) -> None:
         route.body.model_validate_json(orjson.dumps(route.example), strict=True)
 
 
+TOO_SLOW = Text("This took longer than {seconds} s; try again.")
+
 MAX_PARAMETER = 200
 """Characters of a path parameter; nothing has a longer id."""
 
@@ -223,7 +225,7 @@ def serve(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]
 
     async def handle(request: web.Request) -> web.StreamResponse:
         limit = request.app[SETTINGS].request_timeout if route.timed else None
-        async with deadline(limit, Text("This took longer than {seconds} s; try again.")):
+        async with deadline(limit, TOO_SLOW):
             return await _serve(route, request)
 
     return handle
