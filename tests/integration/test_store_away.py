@@ -30,6 +30,7 @@ from bridge.settings import Settings
 from bridge.store.access.access_log import AccessLog
 from bridge.store.database import Database, Session
 from bridge.store.privacy.erasures import Erasures
+from bridge.store.statements.search import FateQuery
 from bridge.tokens import dev_token
 from deploy.dev.ports import free_port
 from tests.integration.lrs.client import Lrs, agent, new_id
@@ -47,6 +48,7 @@ STREAMS: dict[str, tuple[Any, ...]] = {
     "Evidence.read": ({"_id": "f", "length": 1},),
     "LrsLedger.find": (StatementQuery(), 1),
     "Members.every": (),
+    "StatementSearch.texts": (FateQuery(disposition="ignored", reason="verb"), None),
 }
 """What the store gives as a stream, with something to call it with."""
 
