@@ -79,9 +79,9 @@ def commands() -> list[EntryPoint]:
 
 def main() -> None:
     """Run the console script: exit code 0 when done, 1 when it failed, 2 for wrong usage or wrong settings."""
-    deferred = {entry.name: DeferredCommand(entry) for entry in commands()}
+    deferred_commands = {entry.name: DeferredCommand(entry) for entry in commands()}
     try:
-        TyperGroup(name="cpd-bridge", commands={**deferred}, help=HELP, no_args_is_help=True)()
+        TyperGroup(name="cpd-bridge", commands={**deferred_commands}, help=HELP, no_args_is_help=True)()
     except SettingsError as error:
         sys.stderr.write(f"cpd-bridge: {error}\n")
         sys.exit(2)

@@ -16,13 +16,13 @@ async def deadline(seconds: float | None, message: Text) -> AsyncGenerator[async
 
     ``None`` is no limit. The clock may be set anew meanwhile.
     """
-    begun = asyncio.get_running_loop().time()
+    start = asyncio.get_running_loop().time()
     clock = asyncio.timeout(seconds)
     try:
         async with clock:
             yield clock
     except TimeoutError:
         if clock.expired():
-            limit = (clock.when() or begun) - begun
+            limit = (clock.when() or start) - start
             raise Unavailable(message.filled(seconds=float(f"{limit:.3g}"))) from None
         raise

@@ -49,8 +49,8 @@ class _FileSource(PydanticBaseSettingsSource):
         return Path(path).read_text(encoding="utf-8").strip(), field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
-        return {name: value for name, value in found.items() if value is not None}
+        values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 class Settings(BaseSettings):

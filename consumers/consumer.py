@@ -175,9 +175,9 @@ class QueueConsumer(Consumer):
             await self.run_until_stopped(*self.work(inbox, publisher), watch_queue(channel, self._queue))
 
 
-async def watch_connection(opened: AbstractConnection) -> None:
+async def watch_connection(amqp: AbstractConnection) -> None:
     """Raise ``Unavailable`` when the connection is gone."""
-    await opened.closed()
+    await amqp.closed()
     raise Unavailable("The connection to the broker was lost.")
 
 

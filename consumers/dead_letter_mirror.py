@@ -38,13 +38,13 @@ class DeadLetterMirror(Consumer):
 
     async def session(self) -> None:
         """Copy what comes to a queue of its own."""
-        async with connection(self._settings, self.purpose) as opened:
-            channel = await opened.channel(publisher_confirms=False)
+        async with connection(self._settings, self.purpose) as amqp:
+            channel = await amqp.channel(publisher_confirms=False)
             await self._topology.declare(channel)
             inbox = Inbox(channel, await self._own_queue(channel), AT_ONCE, AT_ONCE_BYTES)
             await inbox.open()
             self.mark_working()
-            await self.run_until_stopped(self._copy(inbox), watch_connection(opened))
+            await self.run_until_stopped(self._copy(inbox), watch_connection(amqp))
 
     async def _own_queue(self, channel: AbstractChannel) -> AbstractQueue:
         arguments: dict[str, Any] = {"x-queue-type": "classic", "x-max-length": MOST_WAITING}

@@ -58,24 +58,24 @@ class EventPublisher(Consumer):
 
     async def session(self) -> None:
         """Publish over one connection, for as long as it has the lock."""
-        async with connection(self._settings, self.purpose) as opened:
-            publisher = await open_publisher(opened)
+        async with connection(self._settings, self.purpose) as amqp:
+            publisher = await open_publisher(amqp)
             await publisher.declare(self._topology)
             self.mark_working()
-            while not await acquire(opened, f"{self._topology.events}.relay"):
+            while not await acquire(amqp, f"{self._topology.events}.relay"):
                 if await self._stopped_within(LONGEST):
                     return
             log.info("relay ready", exchange=self._topology.events)
-            await self.run_until_stopped(self._relay(publisher), watch_connection(opened))
+            await self.run_until_stopped(self._relay(publisher), watch_connection(amqp))
 
     async def _relay(self, publisher: Publisher) -> None:
         pause = SHORTEST
         while True:
-            began = time.monotonic()
+            start = time.monotonic()
             async with self.in_hand:
                 published = await self._publish(publisher)
             pause = SHORTEST if published else min(2 * pause, LONGEST)
-            rest = min(REST * (time.monotonic() - began), LONGEST)
+            rest = min(REST * (time.monotonic() - start), LONGEST)
             await asyncio.sleep(rest if published else pause)
 
     async def _publish(self, publisher: Publisher) -> int:

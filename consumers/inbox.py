@@ -42,12 +42,12 @@ def is_suspect(message: AbstractIncomingMessage) -> bool:
 
 
 class Inbox:
-    """Messages of one queue: ``most`` of small ones, fewer of large ones, together ``most_bytes`` or a single one."""
+    """Messages of one queue: ``limit`` of small ones, fewer of large ones, together ``most_bytes`` or a single one."""
 
-    def __init__(self, channel: AbstractChannel, queue: AbstractQueue, most: int, most_bytes: int) -> None:
+    def __init__(self, channel: AbstractChannel, queue: AbstractQueue, limit: int, most_bytes: int) -> None:
         self._channel = channel
         self._queue = queue
-        self._most, self._most_bytes = most, most_bytes
+        self._limit, self._most_bytes = limit, most_bytes
         self._prefetch = 0
         self.in_order = True  # until a message is put aside: then one may be open that came before another
         self._average_size = 0.0  # bytes of a message, the last ones counting most
@@ -63,7 +63,7 @@ class Inbox:
     async def open(self) -> None:
         """Begin to take messages."""
         self._is_open = True
-        await self._subscribe(min(AT_FIRST, self._most))
+        await self._subscribe(min(AT_FIRST, self._limit))
 
     async def close(self) -> None:
         """Stop taking messages; those delivered stay, to be worked on."""
@@ -130,7 +130,7 @@ class Inbox:
 
         After a pause for what was too much, messages come again once half of the room is free.
         """
-        count = max(AT_LEAST, min(self._most, int(self._most_bytes // max(self._average_size, 1))))
+        count = max(AT_LEAST, min(self._limit, int(self._most_bytes // max(self._average_size, 1))))
         if not self._is_open or (self._tag is None and self._bytes > self._most_bytes // 2):
             return
         if self._tag is None or not self._prefetch / 2 < count < self._prefetch * 2:
@@ -177,9 +177,9 @@ class InFlight:
         self._batches.clear()
         self._settled.set()
 
-    async def wait_for_room(self, weight: int, most: int) -> None:
-        """Wait until so much more fits into ``most`` bytes, or nothing is in hand."""
-        while self._batches and self.weight + weight > most:
+    async def wait_for_room(self, weight: int, limit: int) -> None:
+        """Wait until so much more fits into ``limit`` bytes, or nothing is in hand."""
+        while self._batches and self.weight + weight > limit:
             self._settled.clear()
             await self._settled.wait()
 

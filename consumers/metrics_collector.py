@@ -49,32 +49,32 @@ class QueueMetrics(Consumer):
         topology: Topology,
         in_flight: Mapping[str, InFlight],
         readings: Readings,
-        every: float = READ_EVERY,
+        interval: float = READ_EVERY,
     ) -> None:
         super().__init__(settings)
         self._queues = _queue_names(topology)
         self._in_flight = in_flight
         self._readings = readings
-        self._every = every
+        self._interval = interval
         self._idle_at: dict[str, float] = {}
 
     async def session(self) -> None:
         """Read over one connection, again and again."""
-        async with connection(self._settings, "metrics") as opened:
+        async with connection(self._settings, "metrics") as amqp:
             self.mark_working()
-            await self.run_until_stopped(self._read_queues(opened), watch_connection(opened))
+            await self.run_until_stopped(self._read_queues(amqp), watch_connection(amqp))
 
-    async def _read_queues(self, opened: AbstractConnection) -> None:
+    async def _read_queues(self, amqp: AbstractConnection) -> None:
         while True:
             queues: dict[str, QueueReading] = {}
             async with asyncio.timeout(PATIENCE):
                 for label, name in self._queues.items():
-                    queue = await state(opened, name)
+                    queue = await state(amqp, name)
                     if queue.depth is not None:
                         age = self._age(label, queue.depth)
                         queues[label] = QueueReading(queue.depth, queue.consumers or 0, age)
             self._readings.note_queues(queues)
-            await asyncio.sleep(self._every)
+            await asyncio.sleep(self._interval)
 
     def _age(self, label: str, depth: int) -> float | None:
         """Return the age of a queue's oldest message; without times from the publisher, since when it is not idle."""
@@ -91,11 +91,11 @@ class StoreMetrics(Consumer):
 
     purpose = "store readings"
 
-    def __init__(self, settings: Settings, stores: Stores, readings: Readings, every: float = READ_EVERY) -> None:
+    def __init__(self, settings: Settings, stores: Stores, readings: Readings, interval: float = READ_EVERY) -> None:
         super().__init__(settings)
         self._stores = stores
         self._readings = readings
-        self._every = every
+        self._interval = interval
 
     async def session(self) -> None:
         """Read, again and again."""
@@ -105,13 +105,13 @@ class StoreMetrics(Consumer):
     async def _read_all(self) -> None:
         while True:
             seconds = await self.retry_while_unavailable(self._timed_reading)
-            await asyncio.sleep(rest(seconds, self._every))
+            await asyncio.sleep(rest(seconds, self._interval))
 
     async def _timed_reading(self) -> float:
         """Read the store; returns the seconds that it took, those of an outage before it not included."""
-        began = time.monotonic()
+        start = time.monotonic()
         self._readings.note_store(await self._reading())
-        return time.monotonic() - began
+        return time.monotonic() - start
 
     async def _reading(self) -> StoreReading:
         stores = self._stores
@@ -137,7 +137,7 @@ def metrics_consumers(
     stores: Stores,
     consumers: Sequence[Consumer],
     in_flight: Mapping[str, InFlight],
-    every: float = READ_EVERY,
+    interval: float = READ_EVERY,
 ) -> Generator[list[Consumer]]:
     """Give those who read queues and store; what they read, and the state of all ``consumers``, is shown meanwhile."""
     for disposition, reason in possible():  # from zero on: the first dead letter is an increase
@@ -146,16 +146,16 @@ def metrics_consumers(
         metrics.MEMBER_CHANGES.labels(result)
     all_consumers = [*consumers]
     readings = Readings(lambda: {consumer.label: metrics.bounded(consumer.state, STATES) for consumer in all_consumers})
-    queues = QueueMetrics(settings, topology, in_flight, readings, every)
-    readers: list[Consumer] = [queues, StoreMetrics(settings, stores, readings, every)]
+    queues = QueueMetrics(settings, topology, in_flight, readings, interval)
+    readers: list[Consumer] = [queues, StoreMetrics(settings, stores, readings, interval)]
     all_consumers += readers
     with readings.shown():
         yield readers
 
 
-def rest(seconds: float, every: float) -> float:
+def rest(seconds: float, interval: float) -> float:
     """Return the seconds to rest after reading the store took so many seconds."""
-    return max(every, min(REST * seconds, LONGEST))
+    return max(interval, min(REST * seconds, LONGEST))
 
 
 def _queue_names(topology: Topology) -> dict[str, str]:

@@ -30,12 +30,12 @@ TRIES: Final = 2
 
 
 class Recorder:
-    """Gives pieces their outcomes; ``most`` is how many statements one transaction writes."""
+    """Gives pieces their outcomes; ``batch_size`` is how many statements one transaction writes."""
 
-    def __init__(self, recording: Recording, consumer: Consumer, most: int, max_attempts: int) -> None:
+    def __init__(self, recording: Recording, consumer: Consumer, batch_size: int, max_attempts: int) -> None:
         self._recording = recording
         self._consumer = consumer
-        self._most = most
+        self._batch_size = batch_size
         self._max_attempts = max_attempts
 
     async def record(self, pieces: Sequence[Piece]) -> None:
@@ -48,7 +48,7 @@ class Recorder:
         weight = 0
         for piece in pieces:
             size = len(_arrival(piece).raw)
-            if batch and (len(batch) == self._most or weight + size > TRANSACTION_BYTES):
+            if batch and (len(batch) == self._batch_size or weight + size > TRANSACTION_BYTES):
                 yield batch
                 batch, weight = [], 0
             batch.append(piece)

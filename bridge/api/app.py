@@ -44,8 +44,10 @@ def pattern(path: str, paths: Iterable[str]) -> str:
     parts = path.split("/")
     same_length = [split for split in (each.split("/") for each in paths) if len(split) == len(parts)]
     for at, part in enumerate(parts):
-        alike = [split[at] for split in same_length if split[:at] == parts[:at] and split[at + 1 :] == parts[at + 1 :]]
-        words = sorted(re.escape(word) for word in alike if "{" not in word)
+        same_shape = [
+            split[at] for split in same_length if split[:at] == parts[:at] and split[at + 1 :] == parts[at + 1 :]
+        ]
+        words = sorted(re.escape(word) for word in same_shape if "{" not in word)
         if part.startswith("{") and words:
             return "/".join([*parts[:at], f"{{{part[1:-1]}:(?!(?:{'|'.join(words)})$)[^{{}}/]+}}", *parts[at + 1 :]])
     return path
@@ -80,7 +82,7 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
     for route in table:
         add = app.router.add_get if route.method == "GET" else partial(app.router.add_route, route.method)
         add(pattern(route.path, paths), serve(route))  # add_get takes HEAD too
-    for prefix, mounted in parts.mounts.items():
-        app.add_subapp(prefix, mounted)
+    for prefix, application in parts.mounts.items():
+        app.add_subapp(prefix, application)
     app.on_response_prepare.append(middleware.finish(app[middleware.DRESS]))
     return app

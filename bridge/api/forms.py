@@ -134,10 +134,13 @@ def _fields(forms: Forms, name: str) -> list[FormField]:
 
 
 def _make_model(
-    base: type[BaseModel], fields: Sequence[FormField], typed: Callable[[FormField], Any]
+    base: type[BaseModel], fields: Sequence[FormField], annotation_of: Callable[[FormField], Any]
 ) -> type[BaseModel]:
     definitions: dict[str, Any] = {
-        field.name: (Annotated[typed(field) | None, field], Field(None, title=field.label, description=field.help))
+        field.name: (
+            Annotated[annotation_of(field) | None, field],
+            Field(None, title=field.label, description=field.help),
+        )
         for field in fields
     }
     return create_model(base.__name__, __base__=base, __module__=base.__module__, __doc__=base.__doc__, **definitions)

@@ -63,5 +63,5 @@ def resources(forms: Forms) -> list[Routes]:
 
 def reference(forms: Forms, public_url: str | None = None) -> bytes:
     """Return the OpenAPI document as a file: indented JSON, so that a change shows as lines in a review."""
-    described = openapi.describe(everything(Parts(resources(forms))), public_url)
-    return orjson.dumps(described, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    document = openapi.describe(everything(Parts(resources(forms))), public_url)
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

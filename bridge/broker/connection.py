@@ -57,7 +57,7 @@ async def connection(settings: Settings, purpose: str) -> AsyncGenerator[Abstrac
     consumer and what is unacknowledged are never half restored.
     """
     try:
-        opened = await aio_pika.connect(
+        amqp = await aio_pika.connect(
             settings.amqp_url.get_secret_value(),
             timeout=CONNECT_TIMEOUT,
             client_properties={"connection_name": f"cpd-bridge {purpose}"},
@@ -65,9 +65,9 @@ async def connection(settings: Settings, purpose: str) -> AsyncGenerator[Abstrac
     except AWAY as error:
         raise Unavailable("The broker does not answer; try again shortly.") from error
     try:
-        yield opened
+        yield amqp
     finally:
-        await opened.close()
+        await amqp.close()
 
 
 async def ping(settings: Settings) -> None:

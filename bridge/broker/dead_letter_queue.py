@@ -102,26 +102,26 @@ class DeadLetterQueue:
             "members": self._topology.members,
             "dead_letters": self._topology.dead_queue,
         }
-        async with connection(self._settings, "queues") as opened:
-            return {label: await state(opened, name) for label, name in names.items()}
+        async with connection(self._settings, "queues") as amqp:
+            return {label: await state(amqp, name) for label, name in names.items()}
 
     async def depth(self) -> int:
         """Return how many letters are ready in the queue."""
-        async with connection(self._settings, "queues") as opened:
-            return (await state(opened, self._topology.dead_queue)).depth or 0
+        async with connection(self._settings, "queues") as amqp:
+            return (await state(amqp, self._topology.dead_queue)).depth or 0
 
-    async def scan(self, decide: Decide, enough: int | None = None) -> ScanResult:
-        """Pass over the letters, oldest first, and do with each what ``judge`` says; end early after ``enough``.
+    async def scan(self, decide: Decide, limit: int | None = None) -> ScanResult:
+        """Pass over the letters, oldest first, and do with each what ``judge`` says; end early after ``limit``.
 
         A replayed letter is taken off the queue once the broker has confirmed the message it became, so that it is
         never lost: a pass cut short leaves it in both places, and recording is idempotent. Raises ``Unavailable``.
         """
         result = ScanResult()
         try:
-            async with connection(self._settings, "dead letters") as opened:
-                if not await acquire_within(opened, f"{self._topology.dead_queue}.pass", WAIT_FOR_TURN):
+            async with connection(self._settings, "dead letters") as amqp:
+                if not await acquire_within(amqp, f"{self._topology.dead_queue}.pass", WAIT_FOR_TURN):
                     raise Unavailable("Another replay is at work on the dead letters; try again shortly.")
-                await _Pass(opened, self._topology, result).run(decide, enough)
+                await _Pass(amqp, self._topology, result).run(decide, limit)
         except AWAY as error:
             raise Unavailable("The broker does not answer; what was not replayed is still there.") from error
         return result
@@ -130,18 +130,18 @@ class DeadLetterQueue:
 class _Pass:
     """One pass; the channels it took letters on stay open till the end, so that no letter comes twice."""
 
-    def __init__(self, opened: AbstractConnection, topology: Topology, result: ScanResult) -> None:
-        self._opened = opened
+    def __init__(self, amqp: AbstractConnection, topology: Topology, result: ScanResult) -> None:
+        self._amqp = amqp
         self._topology = topology
         self._result = result
         self._channels: list[tuple[AbstractChannel, int]] = []  # with how many letters each has
 
-    async def run(self, decide: Decide, enough: int | None) -> None:
-        self._out = await self._opened.channel(publisher_confirms=True, on_return_raises=True)
+    async def run(self, decide: Decide, limit: int | None) -> None:
+        self._out = await self._amqp.channel(publisher_confirms=True, on_return_raises=True)
         await self._topology.declare(self._out)
         expected = await self._ready()
         count = 0
-        while enough is None or self._result.settled < enough:
+        while limit is None or self._result.settled < limit:
             channel, messages = await self._next(expected - count)
             self._channels.append((channel, await self._settle(messages, decide)))
             count += len(messages)
@@ -151,7 +151,7 @@ class _Pass:
 
     async def _next(self, expected: int) -> tuple[AbstractChannel, list[AbstractIncomingMessage]]:
         """Take the letters that come next, up to ``AT_ONCE``; fewer when the queue has no more."""
-        channel = await self._opened.channel(publisher_confirms=False)
+        channel = await self._amqp.channel(publisher_confirms=False)
         await channel.set_qos(prefetch_count=AT_ONCE)
         queue = await channel.get_queue(self._topology.dead_queue, ensure=False)
         incoming: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
@@ -235,7 +235,7 @@ class _Pass:
                         await asyncio.sleep(LOOK_AGAIN)
 
     async def _ready(self) -> int:
-        return (await state(self._opened, self._topology.dead_queue)).depth or 0
+        return (await state(self._amqp, self._topology.dead_queue)).depth or 0
 
 
 def _original(message: AbstractIncomingMessage) -> Message:
@@ -266,13 +266,13 @@ def _without(message: AbstractIncomingMessage, beginnings: tuple[str, ...]) -> d
 
 
 def _deliveries(message: AbstractIncomingMessage) -> int:
-    counted = [message.headers.get(name) for name in BROKERS[3:]]
-    return max((count for count in counted if isinstance(count, int)), default=0)
+    counts = [message.headers.get(name) for name in BROKERS[3:]]
+    return max((count for count in counts if isinstance(count, int)), default=0)
 
 
-async def state(opened: AbstractConnection, name: str) -> QueueState:
+async def state(amqp: AbstractConnection, name: str) -> QueueState:
     """Ask for the state of a queue, over a channel of its own."""
-    channel = await opened.channel(publisher_confirms=False)
+    channel = await amqp.channel(publisher_confirms=False)
     try:
         queue = (await channel.declare_queue(name, passive=True)).declaration_result
     except ChannelNotFoundEntity:

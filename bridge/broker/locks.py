@@ -17,9 +17,9 @@ ASK_EVERY = 0.1
 """Seconds between two tries to take a lock: the broker does not tell when it is free."""
 
 
-async def acquire(opened: AbstractConnection, name: str) -> bool:
+async def acquire(amqp: AbstractConnection, name: str) -> bool:
     """Take the lock for as long as the connection lives; False when another connection has it."""
-    channel = await opened.channel(publisher_confirms=False)
+    channel = await amqp.channel(publisher_confirms=False)
     try:
         await channel.declare_queue(name, durable=False, exclusive=True, arguments={"x-queue-type": "classic"})
     except ChannelLockedResource:
@@ -27,11 +27,11 @@ async def acquire(opened: AbstractConnection, name: str) -> bool:
     return True
 
 
-async def acquire_within(opened: AbstractConnection, name: str, seconds: float) -> bool:
+async def acquire_within(amqp: AbstractConnection, name: str, seconds: float) -> bool:
     """Take the lock, waiting up to so many seconds for it; False when it was not to be had."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            while not await acquire(opened, name):  # noqa: ASYNC110 - the other process cannot set an event here
+            while not await acquire(amqp, name):  # noqa: ASYNC110 - the other process cannot set an event here
                 await asyncio.sleep(ASK_EVERY)
             return True
     return False

@@ -70,7 +70,7 @@ class Publisher:
 
         ``mandatory``: a message that no queue takes is an error.
         """
-        began = time.perf_counter()
+        start = time.perf_counter()
         try:
             # The class, since its interface has no ``wait``.
             channel = cast("RawChannel", await self._channel.get_underlay_channel())
@@ -79,7 +79,7 @@ class Publisher:
         except AWAY as error:
             CONFIRM_FAILURES.inc()
             raise Unavailable("The broker did not confirm the message; try again shortly.") from error
-        CONFIRM_SECONDS.observe(time.perf_counter() - began)
+        CONFIRM_SECONDS.observe(time.perf_counter() - start)
 
     async def declare(self, topology: Topology) -> None:
         """Declare the exchanges and queues that are published to."""
@@ -123,10 +123,10 @@ def published_at(message: AbstractIncomingMessage) -> float | None:
 @asynccontextmanager
 async def publisher(settings: Settings, purpose: str) -> AsyncGenerator[Publisher]:
     """Open a connection of its own to publish over."""
-    async with connection(settings, purpose) as opened:
-        yield await open_publisher(opened)
+    async with connection(settings, purpose) as amqp:
+        yield await open_publisher(amqp)
 
 
-async def open_publisher(opened: AbstractConnection) -> Publisher:
+async def open_publisher(amqp: AbstractConnection) -> Publisher:
     """Return a confirming publisher on an open connection."""
-    return Publisher(await opened.channel(publisher_confirms=True, on_return_raises=True))
+    return Publisher(await amqp.channel(publisher_confirms=True, on_return_raises=True))

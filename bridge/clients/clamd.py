@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from bridge.errors import Unavailable
 from bridge.texts import Text
 
-_FOUND = re.compile(rb"stream: (.+) FOUND\0")
+_FINDING = re.compile(rb"stream: (.+) FOUND\0")
 _CLEAN: Final = b"stream: OK\0"
 
 
@@ -55,7 +55,7 @@ class Scanner:
 
 
 def _verdict(answer: bytes) -> str | None:
-    match = _FOUND.fullmatch(answer)
+    match = _FINDING.fullmatch(answer)
     if match:
         return match[1].decode("ascii", "replace")
     if answer != _CLEAN:

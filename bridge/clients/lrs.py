@@ -61,9 +61,9 @@ class RemoteLrs:
         except orjson.JSONDecodeError:
             raise Malformed("The LRS's about is not JSON; name the version with --version.") from None
         versions = cast("dict[str, Any]", about).get("version") if isinstance(about, dict) else None
-        offered = [str(text) for text in cast("list[Any]", versions)] if isinstance(versions, list) else []
+        offered_versions = [str(text) for text in cast("list[Any]", versions)] if isinstance(versions, list) else []
         for version in VERSIONS:
-            if any(text.startswith(version[:3]) for text in offered):
+            if any(text.startswith(version[:3]) for text in offered_versions):
                 self.version = version
                 return
         raise Conflict("The LRS speaks neither xAPI 2.0 nor 1.0; if you know better, name the version with --version.")

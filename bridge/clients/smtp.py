@@ -27,7 +27,7 @@ DATA_TIMEOUT: Final = 600.0
 
 START_TLS: Final = {"if_offered": None, "required": True, "never": False}
 
-_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |$)")  # RFC 3463
+_ENHANCED_CODE = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |$)")  # RFC 3463
 
 
 class MailRefused(Exception):
@@ -192,5 +192,5 @@ def recipient_for(address: str, *, international: bool) -> str:
 
 def _status(error: aiosmtplib.SMTPResponseException) -> str:
     """Return the code, and the enhanced one if there is: never the server's sentence, which may name the member."""
-    enhanced = _ENHANCED.match(error.message)
-    return f"{error.code} {enhanced.group()}" if enhanced else str(error.code)
+    status_code = _ENHANCED_CODE.match(error.message)
+    return f"{error.code} {status_code.group()}" if status_code else str(error.code)

@@ -153,4 +153,4 @@ def progress_bar(total: int | None) -> Generator[Told]:
     columns = (TextColumn("documents"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("documents", total=total)
-        yield lambda more: bar.advance(task, more)
+        yield lambda count: bar.advance(task, count)

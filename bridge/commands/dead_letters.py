@@ -140,10 +140,10 @@ def discard(
     _settle(lambda operations: operations.discard(letters))
 
 
-def _letter_filter(ids: list[str] | None, filtered: DeadLetterFilter, every: bool) -> DeadLetterFilter:
-    if not (ids or every or filtered != DeadLetterFilter()):
+def _letter_filter(ids: list[str] | None, letter_filter: DeadLetterFilter, every: bool) -> DeadLetterFilter:
+    if not (ids or every or letter_filter != DeadLetterFilter()):
         raise typer.BadParameter("name ids, or a filter, or --all")
-    return replace(filtered, ids=tuple(ids)) if ids else filtered
+    return replace(letter_filter, ids=tuple(ids)) if ids else letter_filter
 
 
 def _settle(act: Callable[[Operations], Awaitable[DeadLetterResult]]) -> None:
@@ -170,5 +170,5 @@ def _print_result(result: DeadLetterResult) -> None:
 
 def _facts(letter: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is shown of a letter beside its body."""
-    hidden = {"_id", "about", "owners", "named", "statements", "order", "copies", "mirrored_at", "body", "shown"}
-    return {"id": letter["_id"], **{name: value for name, value in letter.items() if name not in hidden}}
+    hidden_fields = {"_id", "about", "owners", "named", "statements", "order", "copies", "mirrored_at", "body", "shown"}
+    return {"id": letter["_id"], **{name: value for name, value in letter.items() if name not in hidden_fields}}

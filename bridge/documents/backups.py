@@ -198,8 +198,8 @@ def _checked(entries: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]
 
 
 def _compare(sums: Mapping[str, Sum], expected: Mapping[str, Any]) -> None:
-    counted = {name: total.told() for name, total in sums.items()}
-    if any(expected.get(name) != total for name, total in counted.items()) or any(
-        total["documents"] for name, total in expected.items() if name not in counted
+    counts = {name: total.told() for name, total in sums.items()}
+    if any(expected.get(name) != total for name, total in counts.items()) or any(
+        total["documents"] for name, total in expected.items() if name not in counts
     ):
         raise BadBackup("The backup is damaged: what it holds is not what its manifest says.")

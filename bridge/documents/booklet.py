@@ -273,9 +273,12 @@ class Composer:
         return [self._named(link) for link in links]
 
     def _evidence(self, file: Record) -> dict[str, Paragraph]:
-        added = formatting.format_time(file["uploaded_at"], self._language)
+        upload_time = formatting.format_time(file["uploaded_at"], self._language)
         description = Text(
-            "{name}, {size}, added on {time}", name=file["name"], size=formatting.format_size(file["size"]), time=added
+            "{name}, {size}, added on {time}",
+            name=file["name"],
+            size=formatting.format_size(file["size"]),
+            time=upload_time,
         )
         return {"reference": "", "title": self._text_runs.line(description.to(self._language))}
 

@@ -24,8 +24,8 @@ def format_value(field: FormField, value: Any, language: str) -> str:
     if field.name == "minutes":
         return f"{value} ({format_minutes(int(value)).to(language)})" if int(value) >= 60 else str(value)
     if field.type in {"choice", "choices", "tags"}:
-        several = cast("list[Any]", value) if isinstance(value, list) else [value]
-        labels = (texts.translate(field.label_of(item) or str(item), language) for item in several)
+        values = cast("list[Any]", value) if isinstance(value, list) else [value]
+        labels = (texts.translate(field.label_of(item) or str(item), language) for item in values)
         return ", ".join(labels)
     return str(value)
 

@@ -44,7 +44,7 @@ class Renderer:
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self._turns = asyncio.Semaphore(bounds.workers)
-        self._waiting = 0
+        self._queue_length = 0
         self._idle: list[_Worker] = []
         self._fonts: tempfile.TemporaryDirectory[str] | None = None
 
@@ -77,9 +77,9 @@ class Renderer:
 
     @asynccontextmanager
     async def _turn(self, *, patient: bool) -> AsyncGenerator[None]:
-        if self._turns.locked() and self._waiting >= self._bounds.waiting and not patient:
+        if self._turns.locked() and self._queue_length >= self._bounds.waiting and not patient:
             raise Unavailable(Text("Many PDFs are being made just now; try again shortly."), retry_after=RETRY_AFTER)
-        self._waiting += 1
+        self._queue_length += 1
         try:
             async with asyncio.timeout(None if patient else self._bounds.seconds):
                 await self._turns.acquire()
@@ -88,7 +88,7 @@ class Renderer:
                 Text("Many PDFs are being made just now; try again shortly."), retry_after=RETRY_AFTER
             ) from None
         finally:
-            self._waiting -= 1
+            self._queue_length -= 1
         try:
             yield
         finally:

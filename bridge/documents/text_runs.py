@@ -51,10 +51,10 @@ RIGHT_TO_LEFT = frozenset({"he", "ar"})
 
 
 class TextRuns:
-    """The maker of paragraphs, for fonts that have the code points of ``covered``; ``replaced`` counts the others."""
+    """The maker of paragraphs, for fonts that have the code points of ``coverage``; ``replaced`` counts the others."""
 
-    def __init__(self, covered: Container[int], marks: Iterable[str] = ()) -> None:
-        self._table = _Table(covered)
+    def __init__(self, coverage: Container[int], marks: Iterable[str] = ()) -> None:
+        self._table = _Table(coverage)
         joining = f"[{re.escape(''.join(marks))}{STEERING}]"
         self._heap = re.compile(f"({joining}{{{STACK}}})({joining}+)")
 
@@ -101,14 +101,14 @@ def is_blank(text: str) -> bool:
 class _Table(dict[int, str]):
     """The table of ``str.translate``, worked out once a character."""
 
-    def __init__(self, covered: Container[int]) -> None:
+    def __init__(self, coverage: Container[int]) -> None:
         super().__init__({ord("\t"): "    "})
-        self._covered = covered
+        self._coverage = coverage
         self.replaced = 0
 
     def __missing__(self, point: int) -> str:
         character = chr(point)
-        can = not unicodedata.category(character).startswith("C") and point in self._covered
+        can = not unicodedata.category(character).startswith("C") and point in self._coverage
         if not can and not INVISIBLE.match(character):
             self.replaced += 1
             self[point] = f"[U+{point:04X}]"

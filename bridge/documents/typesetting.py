@@ -44,8 +44,8 @@ class Typesetter:
 
     def __init__(self, directory: Path) -> None:
         fonts.install(directory)
-        self._shown = fonts.coverage(directory)
-        self._marks = marks_among(self._shown)
+        self._coverage = fonts.coverage(directory)
+        self._marks = marks_among(self._coverage)
         self._fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(directory)])
         missing = set(FAMILIES[""]) - set(self._fonts.families())
         if missing:  # text in a family that is not there would be left out without a word
@@ -75,7 +75,7 @@ class Typesetter:
         return [*self._not_showable(lines, numbers[:half]), *self._not_showable(lines, numbers[half:])]
 
     def _compiled(self, lines: Lines, plain: Set[int] = frozenset()) -> bytes:
-        composer = Composer(TextRuns(self._shown, self._marks), TextRuns(_OnlyPlain()))
+        composer = Composer(TextRuns(self._coverage, self._marks), TextRuns(_OnlyPlain()))
         for number, line in enumerate(lines):
             composer.take(line, plain=number in plain)
         data = composer.data()

@@ -43,7 +43,7 @@ WINDOW = 8
 
 _WORD = re.compile(r"[^\W_]+")
 # Thai and Lao, Myanmar, Khmer; ideographic numbers, Hiragana and Katakana; Han with its extensions.
-_UNSPACED = re.compile(
+_UNSPACED_SCRIPTS = re.compile(
     r"([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]+)"
 )
 
@@ -58,8 +58,8 @@ def tokens(texts: Iterable[str]) -> list[str]:
     if text.isascii() and len(text) < MAX_TOKENS:  # what the rest comes to, much sooner
         return sorted({word[:MAX_TOKEN] for word in _WORD.findall(text.lower())})
     words: dict[str, None] = {}
-    for run, unspaced in _runs(text):
-        words.update(dict.fromkeys(_windows(run)) if unspaced else {run[:MAX_TOKEN]: None})
+    for run, is_unspaced in _runs(text):
+        words.update(dict.fromkeys(_windows(run)) if is_unspaced else {run[:MAX_TOKEN]: None})
         if len(words) >= MAX_TOKENS:
             break
     return sorted(list(words)[:MAX_TOKENS])
@@ -71,8 +71,8 @@ def query_terms(q: str) -> list[str]:
     Empty when the query has neither letter nor digit.
     """
     terms: dict[str, None] = {}
-    for run, unspaced in _runs(q):
-        terms.update(dict.fromkeys(_chunks(run) if unspaced else (run[:MAX_TOKEN],)))
+    for run, is_unspaced in _runs(q):
+        terms.update(dict.fromkeys(_chunks(run) if is_unspaced else (run[:MAX_TOKEN],)))
     return list(terms)
 
 
@@ -82,7 +82,7 @@ def _runs(text: str) -> Iterator[tuple[str, bool]]:
         if word.isascii():
             yield word, False
             continue
-        for index, run in enumerate(_UNSPACED.split(word)):
+        for index, run in enumerate(_UNSPACED_SCRIPTS.split(word)):
             if run:
                 yield run, index % 2 == 1  # split puts what the group matched at the odd places
 
@@ -91,8 +91,8 @@ def _normal(text: str) -> str:
     if text.isascii():
         return text.lower()  # what the rest comes to, much sooner
     words = "".join(c if c.isalnum() or _is_mark(c) else " " for c in text)  # first, or a trade mark sign becomes "tm"
-    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", words).casefold())
-    return "".join(c for c in folded if not _is_mark(c))
+    folded_text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", words).casefold())
+    return "".join(c for c in folded_text if not _is_mark(c))
 
 
 def _is_mark(character: str) -> bool:

@@ -139,9 +139,13 @@ class AlternateForm:
             self._whole += piece
 
     def _headers(self, fields: Mapping[str, str]) -> CIMultiDict[str]:
-        moved = _distinct([(name.lower(), value) for name, value in fields.items() if name.lower() in _HEADER_FIELDS])
+        header_fields = _distinct(
+            [(name.lower(), value) for name, value in fields.items() if name.lower() in _HEADER_FIELDS]
+        )
         headers = CIMultiDict(self._request.headers)
-        headers.update({"Content-Type": "application/json", **{name.title(): value for name, value in moved.items()}})
+        headers.update(
+            {"Content-Type": "application/json", **{name.title(): value for name, value in header_fields.items()}}
+        )
         return headers
 
 

@@ -101,9 +101,11 @@ class DocumentResource:
             _check_json(new)
         return scope, call.params[self._id], new
 
-    def _scope(self, call: LrsCall, required: frozenset[str], optional: frozenset[str] = frozenset()) -> DocumentScope:
+    def _scope(
+        self, call: LrsCall, required_names: frozenset[str], optional: frozenset[str] = frozenset()
+    ) -> DocumentScope:
         call.credential.need(_SCOPES[self._kind])
-        parameters.check_names(call.params, self._optional | optional, self._owner | required)
+        parameters.check_names(call.params, self._optional | optional, self._owner | required_names)
         agent = parameters.read_agent(call.params)
         return DocumentScope(
             self._kind,

@@ -18,13 +18,15 @@ def wrong_parameter(name: str, expected: str) -> Malformed:
     return Malformed(f"The parameter {name} must be {expected}.", field_errors=[fault])
 
 
-def check_names(params: Mapping[str, str], allowed: frozenset[str], required: frozenset[str] = frozenset()) -> None:
+def check_names(
+    params: Mapping[str, str], known_names: frozenset[str], required_names: frozenset[str] = frozenset()
+) -> None:
     """Raise ``Malformed`` for a parameter unknown here, spelt in another case included, or one missing."""
-    unknown = sorted(params.keys() - allowed - required)
+    unknown = sorted(params.keys() - known_names - required_names)
     if unknown:
-        names = ", ".join(sorted(allowed | required)) or "none"
+        names = ", ".join(sorted(known_names | required_names)) or "none"
         raise Malformed(f"A parameter is not known here; there are: {names} (xAPI-Communication §3.2).")
-    missing = sorted(required - params.keys())
+    missing = sorted(required_names - params.keys())
     if missing:
         fault = FieldError(f"?{missing[0]}", missing[0], "This parameter is needed.")
         raise Malformed(f"The parameter {missing[0]} is needed here.", field_errors=[fault])

@@ -98,7 +98,7 @@ class StatementResource:
         is_voided = name == "voidedStatementId"
         statement = await self._reader.get(statement_id, call.credential, view, voided=is_voided)
         headers = {"Last-Modified": format_datetime(to_datetime(statement.at), usegmt=True)}
-        attached = statement.attached if parameters.read_flag(call.params, "attachments") else None
+        attached = statement.attachment_rows if parameters.read_flag(call.params, "attachments") else None
         return await self._answer(call, statement.text, attached, headers)
 
     async def _answer_page(self, call: LrsCall, request: PageRequest) -> web.StreamResponse:
@@ -116,7 +116,7 @@ class StatementResource:
                 page.more = request.link_after(last)
                 break
             page.texts.append(statement.text)
-            page.attached += statement.attached
+            page.attached += statement.attachment_rows
             size, last = size + len(statement.text), statement
         return page
 

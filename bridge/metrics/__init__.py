@@ -72,9 +72,9 @@ COMMANDS: Final = frozenset(
 OTHER: Final = "other"
 
 
-def bounded(value: str, allowed: Iterable[str]) -> str:
+def bounded(value: str, known_values: Iterable[str]) -> str:
     """Return ``value`` when it is known, else ``other``: a label never takes what a client or a message says."""
-    return value if value in allowed else OTHER
+    return value if value in known_values else OTHER
 
 
 def settled(counts: Mapping[tuple[str, str], int], published_at: float | None, now: float) -> None:

@@ -265,8 +265,8 @@ async def save(collection: Collection[D], pairs: Sequence[tuple[D, D]], session:
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Change:
     """Return the update that makes one of the other; every field that differs is written whole."""
     new = {name: value for name, value in after.items() if name not in before or before[name] != value}
-    gone = dict.fromkeys(before.keys() - after.keys(), "")
-    return {**({"$set": new} if new else {}), **({"$unset": gone} if gone else {})}
+    removed_fields = dict.fromkeys(before.keys() - after.keys(), "")
+    return {**({"$set": new} if new else {}), **({"$unset": removed_fields} if removed_fields else {})}
 
 
 def _key(document: Mapping[str, Any]) -> Query:

@@ -54,9 +54,9 @@ def dev(
     with failing_clearly():
         settings = load()
         _refuse_samples_that_cannot_be_loaded(settings, samples)
-        with stack(settings, samples=samples) as running:
-            _present(running, samples)
-            running.watch()
+        with stack(settings, samples=samples) as dev_stack:
+            _present(dev_stack, samples)
+            dev_stack.watch()
 
 
 def _refuse_samples_that_cannot_be_loaded(settings: Settings, samples: bool) -> None:
@@ -69,23 +69,23 @@ def _refuse_samples_that_cannot_be_loaded(settings: Settings, samples: bool) -> 
         sys.exit(_WRONG_USAGE)
 
 
-def _present(running: Stack, samples: bool) -> None:
+def _present(dev_stack: Stack, samples: bool) -> None:
     if samples:
-        running.load_members()
-        fill_records(running)
-    if not own_authentication(running.settings):
-        _print_tokens(running, samples)
+        dev_stack.load_members()
+        fill_records(dev_stack)
+    if not own_authentication(dev_stack.settings):
+        _print_tokens(dev_stack, samples)
     if samples:
-        print(f"Portal, where the sample members sign in: {running.http_url}/portal/")
-    print(f"Logs: {running.services.logs}")
-    services = running.services
-    ready = {"ready": True, "http": running.http_url, "amqp": services.amqp_url, "mongo": services.mongo_url}
+        print(f"Portal, where the sample members sign in: {dev_stack.http_url}/portal/")
+    print(f"Logs: {dev_stack.services.logs}")
+    services = dev_stack.services
+    ready = {"ready": True, "http": dev_stack.http_url, "amqp": services.amqp_url, "mongo": services.mongo_url}
     print(json.dumps(ready), flush=True)
 
 
-def _print_tokens(running: Stack, samples: bool) -> None:
+def _print_tokens(dev_stack: Stack, samples: bool) -> None:
     print("Tokens for development, good for twelve hours:")
     for member in sample_data.members() if samples else []:
-        print(f"  member {member.member_id} ({member.body['name']})\n    {running.token(member.member_id, 'member')}")
+        print(f"  member {member.member_id} ({member.body['name']})\n    {dev_stack.token(member.member_id, 'member')}")
     for role in STAFF_ROLES:
-        print(f"  {role}\n    {running.token(f'dev-{role}', role)}")
+        print(f"  {role}\n    {dev_stack.token(f'dev-{role}', role)}")

@@ -50,14 +50,14 @@ def main() -> int:
 def _demonstrate(console: Console, settings: Settings) -> int:
     started = datetime.now(UTC)
     console.print("Starting RabbitMQ, MongoDB, the API and the worker …")
-    with stack(settings, _own_names(started), own_broker=True) as running:
-        running.load_members()
-        published = _publish(running, samples.statements(started), settings.local_dir)
-        settled = _wait(running.worker.log, set(published))
-        wrong = _show_outcomes(console, published, settled)
-        if warning := running.catalogue_warning():
+    with stack(settings, _own_names(started), own_broker=True) as dev_stack:
+        dev_stack.load_members()
+        published = _publish(dev_stack, samples.statements(started), settings.local_dir)
+        settlements = _wait(dev_stack.worker.log, set(published))
+        wrong = _show_outcomes(console, published, settlements)
+        if warning := dev_stack.catalogue_warning():
             console.print(warning, style="red")
-        _show_log(console, running)
+        _show_log(console, dev_stack)
     return _verdict(console, len(published), wrong)
 
 
@@ -66,17 +66,17 @@ def _own_names(started: datetime) -> dict[str, str]:
     return {f"{PREFIX}{name}": value for name, value in names.items()}
 
 
-def _publish(running: Stack, chosen: list[SampleMessage], directory: Path) -> dict[str, SampleMessage]:
+def _publish(dev_stack: Stack, choice: list[SampleMessage], directory: Path) -> dict[str, SampleMessage]:
     """Publish each sample by ``cpd-bridge emit``; the samples by the correlation id of their message."""
-    statements = [sample for sample in chosen if sample.statement is not None]
+    statements = [sample for sample in choice if sample.statement is not None]
     file = directory / "statements.ndjson"
     file.write_text("".join(f"{json.dumps(sample.statement)}\n" for sample in statements), encoding="utf-8")
-    ids = _correlation_ids(running.cli("emit", "--json", file, watched=True))
-    raw = [sample for sample in chosen if sample.body is not None]
+    ids = _correlation_ids(dev_stack.cli("emit", "--json", file, watched=True))
+    raw = [sample for sample in choice if sample.body is not None]
     for number, sample in enumerate(raw):
         file = directory / f"raw-{number}.txt"
         file.write_text(sample.body or "", encoding="utf-8")
-        ids += _correlation_ids(running.cli("emit", "--json", "--raw", file))
+        ids += _correlation_ids(dev_stack.cli("emit", "--json", "--raw", file))
     return dict(zip(ids, statements + raw, strict=True))
 
 
@@ -87,11 +87,11 @@ def _correlation_ids(lines: str) -> list[str]:
 def _wait(log: Path, statement_ids: set[str]) -> Settled:
     """Follow the worker's log until every wanted correlation id is settled, or the time is up."""
     deadline = time.monotonic() + _SETTLED_WITHIN
-    settled: Settled = {}
-    while not statement_ids <= settled.keys() and time.monotonic() < deadline:
+    settlements: Settled = {}
+    while not statement_ids <= settlements.keys() and time.monotonic() < deadline:
         time.sleep(_POLL)  # a file gives no portable signal that it has grown
-        settled = {line["correlation_id"]: line for line in _settled_lines(log)}
-    return settled
+        settlements = {line["correlation_id"]: line for line in _settled_lines(log)}
+    return settlements
 
 
 def _settled_lines(log: Path) -> Iterator[dict[str, Any]]:
@@ -100,13 +100,13 @@ def _settled_lines(log: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-def _show_outcomes(console: Console, samples_by_id: dict[str, SampleMessage], settled: Settled) -> int:
+def _show_outcomes(console: Console, samples_by_id: dict[str, SampleMessage], settlements: Settled) -> int:
     """Print a row a sample; how many did not get what they should."""
     table = Table("What was sent", "Disposition and reason", title="What became of each statement")
     table.add_column("Log entry", no_wrap=True, min_width=_ID_WIDTH)
     wrong = 0
     for correlation_id, sample in samples_by_id.items():
-        line = settled.get(correlation_id, {})
+        line = settlements.get(correlation_id, {})
         outcome = " ".join(filter(None, (line.get("disposition", "not settled"), line.get("reason"))))
         right = outcome == sample.expect
         wrong += not right
@@ -116,9 +116,9 @@ def _show_outcomes(console: Console, samples_by_id: dict[str, SampleMessage], se
     return wrong
 
 
-def _show_log(console: Console, running: Stack) -> None:
-    token = running.token(_READER, "member")
-    page = call(running.http_url, "GET", "/v1/log?period=all", token)
+def _show_log(console: Console, dev_stack: Stack) -> None:
+    token = dev_stack.token(_READER, "member")
+    page = call(dev_stack.http_url, "GET", "/v1/log?period=all", token)
     table = Table("Date", "Title", "Type", "Draft", "Complete", title=f"GET /v1/log?period=all as member {_READER}")
     for entry in page["items"]:
         cells = (entry["date"], entry["title"], entry["type"], entry["draft"], entry["complete"])

@@ -122,7 +122,7 @@ def run(argv: Sequence[str | Path], environment: Mapping[str, str], within: floa
     """
     name = Path(argv[0]).name
     try:
-        done = subprocess.run(  # nosec B603 # our own argument list, no shell
+        result = subprocess.run(  # nosec B603 # our own argument list, no shell
             argv,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -133,7 +133,7 @@ def run(argv: Sequence[str | Path], environment: Mapping[str, str], within: floa
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ProcessFailed(f"{name}: {error}") from None
-    if done.returncode:
-        said = (done.stdout + (done.stderr or b""))[-_TAIL:].decode("utf-8", "replace").strip()
-        raise ProcessFailed(f"{name} ended with exit code {done.returncode}:\n{said}")
-    return done.stdout.decode("utf-8")
+    if result.returncode:
+        said = (result.stdout + (result.stderr or b""))[-_TAIL:].decode("utf-8", "replace").strip()
+        raise ProcessFailed(f"{name} ended with exit code {result.returncode}:\n{said}")
+    return result.stdout.decode("utf-8")

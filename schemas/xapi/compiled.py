@@ -93,16 +93,16 @@ def compiled_for(statement: object, spoken: str | None = None) -> Compiled:
 
 def is_long(value: object) -> bool:
     """Say whether decoded JSON is too long for ``slow``."""
-    remaining, waiting = LONG, [value]
-    while waiting and remaining >= 0:
-        item = waiting.pop()
+    remaining, queue = LONG, [value]
+    while queue and remaining >= 0:
+        item = queue.pop()
         remaining -= 1
         if isinstance(item, str):
             remaining -= len(item)
         elif isinstance(item, list):
-            waiting += cast("list[object]", item)
+            queue += cast("list[object]", item)
         elif isinstance(item, dict):
-            waiting += [*cast("dict[object, object]", item).keys(), *cast("dict[object, object]", item).values()]
+            queue += [*cast("dict[object, object]", item).keys(), *cast("dict[object, object]", item).values()]
     return remaining < 0
 
 

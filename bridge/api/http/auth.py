@@ -218,8 +218,8 @@ class RemoteKeys:
         self._url = url
         self._clock = clock
         self._keys: KeySet | None = None
-        self._tried = float("-inf")
-        self._fetched = float("-inf")
+        self._last_try = float("-inf")
+        self._last_fetch = float("-inf")
         self._fetching = asyncio.Lock()
 
     async def find(self, kid: str | None) -> KeySet:
@@ -235,19 +235,19 @@ class RemoteKeys:
         return self._keys
 
     def _is_due(self, kid: str | None) -> bool:
-        since_try = self._clock() - self._tried
+        since_try = self._clock() - self._last_try
         if self._keys is None:
             return since_try >= RETRY_AFTER
         unknown = kid is not None and all(key.kid != kid for key in self._keys)
-        aged = self._clock() - self._fetched >= MAX_AGE
+        aged = self._clock() - self._last_fetch >= MAX_AGE
         return (unknown or aged) and since_try >= REFETCH_AFTER
 
     async def _refresh(self) -> None:
-        self._tried = self._clock()
+        self._last_try = self._clock()
         try:
-            fetched = _from_jwk(orjson.loads(await self._fetch()))
-            self._keys = fetched if isinstance(fetched, KeySet) else KeySet([fetched])
-            self._fetched = self._clock()
+            new_keys = _from_jwk(orjson.loads(await self._fetch()))
+            self._keys = new_keys if isinstance(new_keys, KeySet) else KeySet([new_keys])
+            self._last_fetch = self._clock()
         except (aiohttp.ClientError, OSError, ValueError, KeyError, TypeError, JoseError) as error:
             log.warning("jwks_fetch_failed", has_old_set=self._keys is not None, **logs.failure(error))
 
@@ -258,8 +258,8 @@ class RemoteKeys:
             session.get(self._url, allow_redirects=False) as response,
         ):
             content = await response.content.read(MAX_BYTES)
-            while len(content) < MAX_BYTES and (more := await response.content.read(MAX_BYTES - len(content))):
-                content += more
+            while len(content) < MAX_BYTES and (chunk := await response.content.read(MAX_BYTES - len(content))):
+                content += chunk
             return content
 
 

@@ -158,7 +158,7 @@ class Listener(web.Server):
     """The maker of connections; when there are too many, an idle one is closed, or else the new one."""
 
     def __init__(self, handle: Handle, limits: ConnectionLimits, dress: Dress, **options: Any) -> None:
-        self._most = limits.connections
+        self._limit = limits.connections
         self._connection = partial(Connection, self, limits, dress)
         super().__init__(partial(_handle, handle), **options)
 
@@ -168,7 +168,7 @@ class Listener(web.Server):
 
     def make_room(self, newcomer: Connection) -> None:
         """Close the connection that was idle the longest, or refuse the newcomer, if there are too many."""
-        if len(self.connections) <= self._most:
+        if len(self.connections) <= self._limit:
             return
         idle = {
             connection: connection.idle_since

@@ -86,26 +86,26 @@ def read_query(request: web.Request, model: type[M]) -> M:
     """The query parameters as ``model``; raises ``ValidationFailed`` naming each that is wrong, unknown or repeated."""
     fields = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
     values: dict[str, Any] = {}
-    repeated: list[FieldError] = []
+    repetitions: list[FieldError] = []
     for name in dict.fromkeys(request.query):
         texts = request.query.getall(name)
         if is_many(fields.get(name)):
             values[name] = [_typed(text, fields[name]) for text in texts]
         else:
             values[name] = _typed(texts[0], fields.get(name))
-            repeated += [validation_errors.repeated(name, model)] if len(texts) > 1 else []
-    return _validated(values, model, repeated)
+            repetitions += [validation_errors.repeated(name, model)] if len(texts) > 1 else []
+    return _validated(values, model, repetitions)
 
 
-def _validated(values: Mapping[str, Any], model: type[M], repeated: Sequence[FieldError]) -> M:
+def _validated(values: Mapping[str, Any], model: type[M], repetitions: Sequence[FieldError]) -> M:
     try:
         query = model.model_validate_json(orjson.dumps(values), strict=True)
     except ValidationError as error:
-        parameter_errors = [*repeated, *validation_errors.of_query(error, model)]
+        parameter_errors = [*repetitions, *validation_errors.of_query(error, model)]
     else:
-        if not repeated:
+        if not repetitions:
             return query
-        parameter_errors = repeated
+        parameter_errors = repetitions
     raise ValidationFailed(Text("See errors for each parameter."), field_errors=parameter_errors)
 
 

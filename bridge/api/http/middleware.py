@@ -38,9 +38,9 @@ SECURITY_HEADERS: Final = {
 }
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_BEGUN: Final = web.RequestKey("begun", bool)  # the answer's first byte may have left
+_HAS_BEGUN: Final = web.RequestKey("begun", bool)  # the answer's first byte may have left
 _CORRELATION = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_UNTRACED: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
+_UNTRACED_PATHS: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
 """What is asked every few seconds begins no trace of its own."""
 
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -93,7 +93,7 @@ def identify(request: web.Request) -> None:
 def _parent(request: web.Request) -> str | None:
     """The trace that the request continues (None: a span of ours begins one)."""
     is_given = tracing.valid(request.headers.get(tracing.HEADER)) is not None
-    is_own = not is_given and route_template(request) not in _UNTRACED and tracing.spans() is not None
+    is_own = not is_given and route_template(request) not in _UNTRACED_PATHS and tracing.spans() is not None
     return None if is_own else request[TRACEPARENT]
 
 
@@ -159,7 +159,7 @@ def _answer_http(request: web.Request, error: web.HTTPException, language: str) 
 
 def _check_not_begun(request: web.Request) -> None:
     """Break the connection when the answer has begun, so that the client sees it is not whole."""
-    if not request.get(_BEGUN, False):
+    if not request.get(_HAS_BEGUN, False):
         return
     if request.transport is not None:
         request.transport.abort()
@@ -170,8 +170,8 @@ def _check_not_begun(request: web.Request) -> None:
 async def refuse_malformed(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse a request target that is not percent-encoded UTF-8, or hides a NUL."""
     target = request.raw_path
-    decoded = unquote_to_bytes(target.encode("utf-8", "surrogateescape"))
-    if _BAD_PERCENT.search(target) or b"\0" in decoded or not _is_utf8(decoded):
+    target_bytes = unquote_to_bytes(target.encode("utf-8", "surrogateescape"))
+    if _BAD_PERCENT.search(target) or b"\0" in target_bytes or not _is_utf8(target_bytes):
         raise Malformed(Text("The address is not percent-encoded UTF-8 (RFC 3986 §2.1)."))
     return await handler(request)
 
@@ -216,7 +216,7 @@ def finish(dress: Dress) -> Callable[[web.Request, web.StreamResponse], Awaitabl
     """The ``on_response_prepare`` signal: what every answer carries, streamed ones included."""
 
     async def prepare(request: web.Request, response: web.StreamResponse) -> None:
-        request[_BEGUN] = True
+        request[_HAS_BEGUN] = True
         dress(request, response)
 
     return prepare
@@ -235,7 +235,7 @@ _PREFLIGHT = {
     ),
     "Access-Control-Max-Age": "600",
 }
-_EXPOSED = (
+_EXPOSED_HEADERS = (
     "Content-Disposition, ETag, Last-Modified, Location, Retry-After, WWW-Authenticate, X-Correlation-Id, "
     "X-Experience-API-Consistent-Through, X-Experience-API-Version, traceparent"
 )
@@ -246,8 +246,8 @@ def headers(request: web.Request, origins: tuple[str, ...]) -> dict[str, str]:
     if not origins:
         return {}
     origin = request.headers.get("Origin", "")
-    allowed = {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": _EXPOSED}
-    return {"Vary": "Origin", **(allowed if origin in origins else {})}
+    cors_headers = {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": _EXPOSED_HEADERS}
+    return {"Vary": "Origin", **(cors_headers if origin in origins else {})}
 
 
 def preflight(origins: tuple[str, ...]) -> Middleware:
@@ -289,8 +289,8 @@ async def note_denials(request: web.Request, handler: Handler) -> web.StreamResp
 
 
 def _role(caller: Caller) -> str:
-    (role, *more) = sorted(caller.roles) or ["none"]
-    return "several" if more else role
+    (role, *more_roles) = sorted(caller.roles) or ["none"]
+    return "several" if more_roles else role
 
 
 async def _note(request: web.Request, error: BridgeError) -> None:

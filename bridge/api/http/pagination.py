@@ -59,19 +59,19 @@ class Page(BaseModel, Generic[T]):
     total: int = Field(ge=0, description="Rows on all pages.")
 
 
-def parse_sort(text: str, allowed: Collection[str]) -> list[tuple[str, bool]]:
+def parse_sort(text: str, sortable: Collection[str]) -> list[tuple[str, bool]]:
     """``-date,title`` as ``[("date", True), ("title", False)]`` (field, descending); no text gives an empty list.
 
-    Raises ``ValidationFailed`` for a field not in ``allowed`` or named twice.
+    Raises ``ValidationFailed`` for a field not in ``sortable`` or named twice.
     """
     parts = [part.strip() for part in text.split(",")] if text else []
     fields = [(part.removeprefix("-"), part.startswith("-")) for part in parts]
     names = [name for name, _ in fields]
-    if names and not allowed:
+    if names and not sortable:
         raise _fault("sort", Text("Sort"), Text("This list has one order: leave sort out."))
-    if not set(names) <= set(allowed) or len(set(names)) < len(names):
+    if not set(names) <= set(sortable) or len(set(names)) < len(names):
         message = Text("Sort by any of {fields}, each once; put - before one for descending.")
-        raise _fault("sort", Text("Sort"), message.filled(fields=", ".join(sorted(allowed))))
+        raise _fault("sort", Text("Sort"), message.filled(fields=", ".join(sorted(sortable))))
     return fields
 
 
@@ -80,8 +80,8 @@ def encode_cursor(values: Sequence[Scalar], scope: str, query: PageQuery) -> str
 
     ``scope`` names the list and whose it is, for example ``log:<member id>``.
     """
-    packed = orjson.dumps([_fingerprint(scope, query), *values], option=orjson.OPT_PASSTHROUGH_DATETIME)
-    return base64.urlsafe_b64encode(packed).rstrip(b"=").decode("ascii")
+    payload = orjson.dumps([_fingerprint(scope, query), *values], option=orjson.OPT_PASSTHROUGH_DATETIME)
+    return base64.urlsafe_b64encode(payload).rstrip(b"=").decode("ascii")
 
 
 class PageBody(TypedDict):
@@ -135,8 +135,8 @@ def _typed(value: Any, kind: type) -> Any:
 
 def _unpacked(cursor: str) -> list[object]:
     try:
-        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        values = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        base64_text = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        values = orjson.loads(base64.b64decode(base64_text, altchars=b"-_", validate=True))
     except ValueError:  # not ASCII, not base64url, or not JSON
         return []
     return cast("list[object]", values) if isinstance(values, list) else []

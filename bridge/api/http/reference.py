@@ -211,9 +211,9 @@ def _properties(schema: Json) -> str:
 
 
 def _fields(schema: Json) -> list[Sequence[str]]:
-    needed = schema.get("required", ())
+    required_names = schema.get("required", ())
     return [
-        (_name(name, required=name in needed), _type(part), _text(part.get("description", "")))
+        (_name(name, required=name in required_names), _type(part), _text(part.get("description", "")))
         for name, part in schema.get("properties", {}).items()
     ]
 

@@ -56,8 +56,8 @@ class Answer:
 
     def all_headers(self) -> dict[str, str]:
         """The headers, with ``ETag`` and ``Location``."""
-        derived = {"ETag": None if self.version is None else etag(self.version), "Location": self.location}
-        return {**{name: value for name, value in derived.items() if value is not None}, **self.headers}
+        own_headers = {"ETag": None if self.version is None else etag(self.version), "Location": self.location}
+        return {**{name: value for name, value in own_headers.items() if value is not None}, **self.headers}
 
 
 class Options(TypedDict, total=False):
@@ -186,8 +186,8 @@ class Routes:
         self, method: str, path: str, roles: Set[Role] | None, summary: str, options: Options
     ) -> Callable[[H], H]:
         def declare(handler: H) -> H:
-            allowed = None if roles is None else frozenset(roles)
-            route = Route(method, path, handler, allowed, self.tag, summary, **options)
+            role_set = None if roles is None else frozenset(roles)
+            route = Route(method, path, handler, role_set, self.tag, summary, **options)
             _check(route)
             self._table.append(route)
             return handler
@@ -272,6 +272,6 @@ def _respond(route: Route, request: web.Request, result: Any, language: str | No
         return web.Response(status=status, headers=headers)
     # Shaped by the declared type first: what is not in the document does not leave.
     context = {"language": language} if language else None
-    shaped = route.adapter.validate_python(answer.body, from_attributes=True, context=context)
-    body = route.adapter.dump_json(shaped, by_alias=True, warnings="error")
+    typed_body = route.adapter.validate_python(answer.body, from_attributes=True, context=context)
+    body = route.adapter.dump_json(typed_body, by_alias=True, warnings="error")
     return web.Response(status=status, body=body, content_type="application/json", charset="utf-8", headers=headers)

@@ -70,8 +70,11 @@ class Schemas:
     def parameters(self, model: type[BaseModel]) -> list[Json]:
         """The query parameters that the fields of ``model`` are."""
         schema = self._queries[_key(model)]
-        needed = schema.get("required", [])
-        return [_query_parameter(name, field, name in needed) for name, field in schema.get("properties", {}).items()]
+        required_names = schema.get("required", [])
+        return [
+            _query_parameter(name, field, name in required_names)
+            for name, field in schema.get("properties", {}).items()
+        ]
 
 
 def _key(model: Any) -> str:

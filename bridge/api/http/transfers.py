@@ -28,8 +28,8 @@ ENVELOPE: Final = 16 * 1024
 _AS_IT_IS: Final = {"7bit", "8bit", "binary"}
 # What aiohttp raises for a form that is not one: its own errors, Python's for what it did not expect, and the system's
 # when the client goes away in the middle.
-_BROKEN = (ValueError, AssertionError, RuntimeError, EOFError, OSError, HttpProcessingError)
-_GONE = (ConnectionError, ClientConnectionError)
+_BROKEN_ERRORS = (ValueError, AssertionError, RuntimeError, EOFError, OSError, HttpProcessingError)
+_GONE_ERRORS = (ConnectionError, ClientConnectionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ async def file_part(call: Call, max_bytes: int) -> FilePart:
 async def _form(call: Call) -> MultipartReader:
     try:
         return await call.request.multipart()
-    except _BROKEN:
+    except _BROKEN_ERRORS:
         raise Malformed(Text("The form has no boundary, or not one as in RFC 2046 §5.1.1.")) from None
 
 
@@ -91,7 +91,7 @@ async def _content(reader: MultipartReader, part: BodyPartReader) -> AsyncGenera
 async def _piece(part: BodyPartReader) -> bytes:
     try:
         return bytes(await part.read_chunk(PIECE))
-    except _BROKEN:
+    except _BROKEN_ERRORS:
         raise _broken() from None
 
 
@@ -100,7 +100,7 @@ async def _next_part(reader: MultipartReader, *, needed: bool) -> tuple[str, Bod
     try:
         part = await reader.next()
         name, file_name = (part.name, part.filename) if isinstance(part, BodyPartReader) else (None, None)
-    except _BROKEN:
+    except _BROKEN_ERRORS:
         raise _broken() from None
     if part is None and not needed:
         return None
@@ -136,7 +136,7 @@ async def send(call: Call, content: AsyncIterable[bytes], size: int, headers: Ma
         }
     )
     await response.prepare(call.request)
-    with suppress(*_GONE):  # the client has gone, and nobody is left to tell
+    with suppress(*_GONE_ERRORS):  # the client has gone, and nobody is left to tell
         if call.request.method != "HEAD":
             async for data in content:
                 await response.write(data)

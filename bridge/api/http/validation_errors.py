@@ -17,7 +17,7 @@ from bridge.domain.record.records import choose_one
 from bridge.errors import FieldError
 from bridge.texts import Text
 
-_OTHER = Text("This value does not fit here; the API description (/docs) says what does.")
+_OTHER_FAULT = Text("This value does not fit here; the API description (/docs) says what does.")
 _NAME_LENGTH = 100  # characters of an unknown field's name that are repeated
 
 # By pydantic's error type, or by its first word.
@@ -56,7 +56,7 @@ _WORDS: Mapping[str, Text] = {
     "json": Text("This is nested too deeply to be read."),
 }
 _READ_ONLY = Text("This is read-only: leave it out.")
-_REPEATED = Text("Give this parameter once.")
+_REPEATED_FAULT = Text("Give this parameter once.")
 _ADDRESS = Text("Give a full web address that begins with http:// or https://, without spaces.")
 
 
@@ -72,7 +72,7 @@ def of_query(error: ValidationError, model: type[BaseModel]) -> list[FieldError]
 
 def repeated(name: str, model: type[BaseModel]) -> FieldError:
     """The fault of a parameter that is given twice and taken once."""
-    return FieldError(f"?{name}", _label(_field_at(model, [name]), [name]), _REPEATED)
+    return FieldError(f"?{name}", _label(_field_at(model, [name]), [name]), _REPEATED_FAULT)
 
 
 def labels(model: type[BaseModel]) -> Iterator[str]:
@@ -133,7 +133,7 @@ def _message(detail: ErrorDetails, field: FieldInfo | None) -> str:
         return choose_one(form_field)
     if form_field is not None and kind == "string_pattern_mismatch" and form_field.type == "url":
         return _ADDRESS
-    template = _WORDS.get(kind) or _WORDS.get(kind.partition("_")[0], _OTHER)
+    template = _WORDS.get(kind) or _WORDS.get(kind.partition("_")[0], _OTHER_FAULT)
     return template.filled(**{name: value if isinstance(value, int) else str(value) for name, value in context.items()})
 
 
@@ -156,7 +156,7 @@ def _field_at(model: type[BaseModel], place: list[str] | list[str | int]) -> Fie
     field: FieldInfo | None = None
     models = [model]
     for name in (part for part in place if isinstance(part, str)):
-        field = next((match for each in models if (match := _field(each, name))), None)
+        field = next((match for candidate in models if (match := _field(candidate, name))), None)
         models = list(_models(field.annotation)) if field else []
     return field
 

@@ -203,21 +203,21 @@ def with_step(case: StoredCase, move: str, by: str, at: datetime) -> StoredCase:
 
 def submitted(case: StoredCase, receipt: str, declarations: list[StoredDeclaration], at: datetime) -> StoredCase:
     """Return a case once its member has submitted (R55)."""
-    changed: StoredCase = {**case, "submitted_at": at, "receipt": receipt, "declarations": declarations}
-    return {**with_step(changed, Move.SUBMIT, case["member_id"], at), "state": State.SUBMITTED.value}
+    case_after: StoredCase = {**case, "submitted_at": at, "receipt": receipt, "declarations": declarations}
+    return {**with_step(case_after, Move.SUBMIT, case["member_id"], at), "state": State.SUBMITTED.value}
 
 
 def returned(case: StoredCase, due_date: date, by: str, at: datetime, today: date) -> StoredCase:
     """Return a case once the Register team has given it back, to be submitted again by a day."""
-    changed: StoredCase = {**with_due_date(case, due_date, today), "returned_at": at}
-    return {**with_step(changed, Move.RETURN, by, at), "state": State.RETURNED.value}
+    case_after: StoredCase = {**with_due_date(case, due_date, today), "returned_at": at}
+    return {**with_step(case_after, Move.RETURN, by, at), "state": State.RETURNED.value}
 
 
 def ended(case: StoredCase, move: Move, outcome: str | None, by: str, at: datetime) -> StoredCase:
     """Return a case once it goes on no more."""
-    changed: StoredCase = {**with_step(case, move, by, at), "closed_at": at, "outcome": outcome}
-    changed.pop("open", None)
-    return {**changed, "state": after(case["state"], move).value}
+    case_after: StoredCase = {**with_step(case, move, by, at), "closed_at": at, "outcome": outcome}
+    case_after.pop("open", None)
+    return {**case_after, "state": after(case["state"], move).value}
 
 
 def event_data(case: StoredCase) -> CaseData:

@@ -261,13 +261,13 @@ def readiness(scope: Scope, forms: Forms, waiting: int, elsewhere: int) -> Readi
     ``waiting`` completions are not in the record yet; ``elsewhere`` plan items have no dates, so no period takes them.
     """
     missing = [*_gaps("log", scope.log, forms), *_gaps("plan", scope.plan, forms)]
-    linked = {link["plan_id"] for link in scope.links}
+    linked_ids = {link["plan_id"] for link in scope.links}
     gaps: ReadinessGaps = {
         "counts": scope.counts(),
         "by_type": _by_type(scope.log),
         "missing": missing,
         "drafts": [_name("log", entry) for entry in scope.log if entry["draft"]],
-        "planned_not_logged": [_name("plan", item) for item in scope.plan if _expected(item, linked)],
+        "planned_not_logged": [_name("plan", item) for item in scope.plan if _expected(item, linked_ids)],
         "logged_not_planned": [_name("log", entry) for entry in scope.log if not entry["plan_ids"]],
         "unexplained": [_name("plan", item) for item in scope.plan if _unexplained(item)],
         "unchecked_evidence": sum(file["state"] != "clean" for files in scope.files.values() for file in files),
@@ -294,8 +294,8 @@ def _name(kind: str, record: StoredRecord) -> RecordName:
     return {"kind": kind, "id": record["_id"], "reference": record.get("reference"), "title": record.get("title")}
 
 
-def _expected(item: StoredPlanItem, linked: set[str]) -> bool:
-    return item["_id"] not in linked and item.get("status") not in NOT_EXPECTED
+def _expected(item: StoredPlanItem, linked_ids: set[str]) -> bool:
+    return item["_id"] not in linked_ids and item.get("status") not in NOT_EXPECTED
 
 
 def _unexplained(item: StoredPlanItem) -> bool:
@@ -313,7 +313,7 @@ def _by_type(log: Iterable[StoredEntry]) -> dict[str, TypeTally]:
 def _advice(gaps: ReadinessGaps) -> list[Text]:
     """Say each gap in a sentence of its own, the most telling first."""
     counts, drafts, missing = gaps["counts"], len(gaps["drafts"]), len(gaps["missing"])
-    planned, logged = len(gaps["planned_not_logged"]), len(gaps["logged_not_planned"])
+    planned_count, logged_count = len(gaps["planned_not_logged"]), len(gaps["logged_not_planned"])
     unexplained_items, files = len(gaps["unexplained"]), gaps["unchecked_evidence"]
     dateless_items, completions = gaps["undated_plan_items"], gaps["waiting"]
     sentences = [
@@ -332,11 +332,14 @@ def _advice(gaps: ReadinessGaps) -> list[Text]:
             counted(
                 "{n} plan item without a log entry: link one, or explain in a comment.",
                 "{n} plan items without a log entry: link one, or explain in a comment.",
-                planned,
+                planned_count,
             ),
-            planned,
+            planned_count,
         ),
-        (counted("{n} log entry not linked to your plan.", "{n} log entries not linked to your plan.", logged), logged),
+        (
+            counted("{n} log entry not linked to your plan.", "{n} log entries not linked to your plan.", logged_count),
+            logged_count,
+        ),
         (
             counted(
                 "{n} plan item not pursued, without a reason.",

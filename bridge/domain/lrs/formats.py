@@ -35,9 +35,9 @@ def _identify(agent: NewPart) -> None:
         _identify(member)
 
 
-def _keep(thing: NewPart, names: Sequence[str]) -> None:
-    for name in thing.keys() - set(names):
-        del thing[name]
+def _keep(part: NewPart, names: Sequence[str]) -> None:
+    for name in part.keys() - set(names):
+        del part[name]
 
 
 def make_canonical(statement: NewPart, definitions: Mapping[str, Part], languages: Sequence[str]) -> NewPart:
@@ -87,7 +87,7 @@ def merge_definitions(definitions: Iterable[Part]) -> NewPart:
 
 def definitions_in(statement: Part) -> dict[str, Part]:
     """Return Activity id → definition for the Activities that a statement defines."""
-    return {thing["id"]: thing["definition"] for thing in activities(statement) if thing.get("definition")}
+    return {part["id"]: part["definition"] for part in activities(statement) if part.get("definition")}
 
 
 def names_of(statement: Part, agent_key: bytes) -> list[str]:

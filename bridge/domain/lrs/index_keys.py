@@ -114,18 +114,18 @@ def _definitions(statement: Part) -> Iterator[bytes]:
     return (definition_key(activity["id"]) for activity in activities(statement) if activity.get("definition"))
 
 
-def is_activity(thing: Part) -> bool:
+def is_activity(part: Part) -> bool:
     """Say whether a statement's object is an Activity."""
-    return thing.get("objectType", "Activity") == "Activity"
+    return part.get("objectType", "Activity") == "Activity"
 
 
 def activities(statement: Part) -> Iterator[NewPart]:
     """Yield every Activity in a statement and in its SubStatement."""
-    thing = statement["object"]
-    if is_activity(thing):
-        yield thing
-    elif thing["objectType"] == "SubStatement":
-        yield from activities(thing)
+    part = statement["object"]
+    if is_activity(part):
+        yield part
+    elif part["objectType"] == "SubStatement":
+        yield from activities(part)
     for related in statement.get("context", {}).get("contextActivities", {}).values():
         yield from as_list(related)
 

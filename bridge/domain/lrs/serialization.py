@@ -48,10 +48,10 @@ def with_id(raw: bytes, statement: Part, statement_id: str) -> bytes:
 
 def assigned_properties(statement: Part, at: int, authority: Part, version: str) -> bytes:
     """Return what the LRS adds to a statement, as the inside of a JSON object (xAPI-Data §2.3.1)."""
-    added: NewPart = {"stored": format_time(at), "authority": authority}
+    additions: NewPart = {"stored": format_time(at), "authority": authority}
     if "version" not in statement:
-        added["version"] = version
-    return orjson.dumps(added)[1:-1]
+        additions["version"] = version
+    return orjson.dumps(additions)[1:-1]
 
 
 def needs_reshaping(statement: Part) -> bool:
@@ -61,35 +61,35 @@ def needs_reshaping(statement: Part) -> bool:
     )
 
 
-def message_text(raw: bytes, statement: NewPart, added: bytes) -> bytes:
+def message_text(raw: bytes, statement: NewPart, additions: bytes) -> bytes:
     """Return the text for the broker: as received, with id, ``stored``, ``authority`` and ``version``.
 
     A ``timestamp`` that the LRS assigned is left out: it is no fact of the statement's sender.
     """
     if any(name in statement for name in _OVERRULED):
-        return orjson.dumps(statement | orjson.loads(b"{" + added + b"}"))
-    return with_properties(raw, added)
+        return orjson.dumps(statement | orjson.loads(b"{" + additions + b"}"))
+    return with_properties(raw, additions)
 
 
-def with_properties(raw: bytes, added: bytes) -> bytes:
+def with_properties(raw: bytes, additions: bytes) -> bytes:
     """Return the text of a JSON object with more properties at its end."""
-    return raw.rstrip()[:-1] + b"," + added + b"}"
+    return raw.rstrip()[:-1] + b"," + additions + b"}"
 
 
-def exact_text(raw: bytes, added: bytes, *, reshape: bool, reader: str) -> bytes:
+def exact_text(raw: bytes, additions: bytes, *, reshape: bool, reader: str) -> bytes:
     """Return the text of ``format=exact``: every byte as received where nothing had to be changed."""
-    speaks_2 = reader == "2.0.0" or _SPEAKS_2.search(added) or _SPEAKS_2.search(raw)
+    speaks_2 = reader == "2.0.0" or _SPEAKS_2.search(additions) or _SPEAKS_2.search(raw)
     if reshape or (speaks_2 and _LOCAL_TIME.search(raw)):
-        return orjson.dumps(complete_statement(raw, added, reader))
-    return with_properties(raw, added)
+        return orjson.dumps(complete_statement(raw, additions, reader))
+    return with_properties(raw, additions)
 
 
-def complete_statement(raw: bytes, added: bytes, reader: str) -> NewPart:
+def complete_statement(raw: bytes, additions: bytes, reader: str) -> NewPart:
     """Return a statement as a value, with what the LRS added and contextActivities as arrays.
 
     Times are in UTC for who speaks 2.0, and in what was sent as 2.0 (IEEE 9274.1.1 §4.2.7); 1.0.3 keeps the offset.
     """
-    statement: NewPart = orjson.loads(raw) | orjson.loads(b"{" + added + b"}")
+    statement: NewPart = orjson.loads(raw) | orjson.loads(b"{" + additions + b"}")
     is_utc = reader == "2.0.0" or str(statement["version"]).startswith("2.")
     for part in _with_substatement(statement):
         related = part.get("context", {}).get("contextActivities", {})

@@ -175,11 +175,11 @@ def schema() -> dict[str, Any]:
     """Return the JSON Schema of the feed's bodies, as ``schemas/messages/member.json`` holds it."""
     models = {"member.upserted": MemberUpserted, "member.left": MemberLeft}
     _, parts = models_json_schema([(model, "validation") for model in models.values()], ref_template="#/$defs/{model}")
-    keyed = {key: {"$ref": f"#/$defs/{model.__name__}"} for key, model in models.items()}
+    references = {key: {"$ref": f"#/$defs/{model.__name__}"} for key, model in models.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "The member feed",
         "description": "What comes on the exchange membership, by routing key.",
-        "anyOf": list(keyed.values()),
-        "$defs": {**keyed, **parts["$defs"]},
+        "anyOf": list(references.values()),
+        "$defs": {**references, **parts["$defs"]},
     }

@@ -199,11 +199,11 @@ def mirror_row(queued: QueuedDeadLetter) -> MirrorRow:
     }
     statements = _statements_in(letter.body, letter.origin.content_encoding, letter.origin.content_type)
     about = dict.fromkeys(key for part in statements for key in _owners(part))
-    mentioned = dict.fromkeys(
+    mentioned_keys = dict.fromkeys(
         key for part in statements for person in anybody_in(part) for key in keys_of(person.agent)
     )
     ids = [part["id"].lower() for part in statements if fits_part("uuid", part.get("id"))]
-    return MirrorRow(queued.id, letter.body, facts, list(about), list(mentioned), ids)
+    return MirrorRow(queued.id, letter.body, facts, list(about), list(mentioned_keys), ids)
 
 
 def redacted_body(letter: DeadLetter, subject: DataSubject) -> bytes | None:

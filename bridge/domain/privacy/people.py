@@ -98,16 +98,16 @@ def anybody_in(value: Any) -> Iterator[NamedPerson]:
 
     It may be nested more deeply than Python calls.
     """
-    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
-    while waiting:
-        place, part = waiting.pop()
+    queue: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
+    while queue:
+        place, part = queue.pop()
         if isinstance(part, dict):
             item = cast("dict[str, Any]", part)
             if any(name in item for name in IDENTIFIERS):
                 yield NamedPerson(place, item)
-            waiting += [((*place, name), inner) for name, inner in item.items()]
+            queue += [((*place, name), inner) for name, inner in item.items()]
         elif isinstance(part, list):
-            waiting += [((*place, number), inner) for number, inner in enumerate(cast("list[Any]", part))]
+            queue += [((*place, number), inner) for number, inner in enumerate(cast("list[Any]", part))]
 
 
 def without(value: Any, is_theirs: Naming) -> Any:

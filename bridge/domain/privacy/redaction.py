@@ -64,9 +64,9 @@ def received_at(row: LedgerRow) -> datetime:
 
 def _texts(row: LedgerRow) -> NewPart:
     """Return what a row says as decoded JSON: ``raw``, and ``added`` by the LRS."""
-    raw, added = row.get("raw"), row["lrs"]["added"] if "lrs" in row else None
+    raw, additions = row.get("raw"), row["lrs"]["added"] if "lrs" in row else None
     texts = {"raw": orjson.loads(raw)} if raw else {}
-    return {**texts, "added": orjson.loads(b"{" + added + b"}")} if added else texts
+    return {**texts, "added": orjson.loads(b"{" + additions + b"}")} if additions else texts
 
 
 def redacted(row: LedgerRow, keys: Collection[str]) -> dict[str, bytes]:

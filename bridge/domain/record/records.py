@@ -100,8 +100,8 @@ def values_of(form: Form, record: Values) -> dict[str, Any]:
 
 def patched(record: Values, changes: Values) -> dict[str, Any]:
     """Return the record after a merge patch (RFC 7396): None takes a field away, a list replaces a list."""
-    gone = {name for name, value in changes.items() if value is None}
-    return {name: value for name, value in {**record, **changes}.items() if name not in gone}
+    removed_names = {name for name, value in changes.items() if value is None}
+    return {name: value for name, value in {**record, **changes}.items() if name not in removed_names}
 
 
 def misfits(form: Form, changes: Values) -> list[FieldError]:
@@ -115,9 +115,9 @@ def _misfit(field: FormField | None, name: str, value: object) -> FieldError | N
         return fault(
             name, name, Text("This record was made with an earlier form, which has no such field: leave it out.")
         )
-    offered = [choice.value for choice in field.choices]
+    offered_values = [choice.value for choice in field.choices]
     values = cast("list[object]", value) if isinstance(value, list) else [value]
-    if value is None or not offered or all(choice in offered for choice in values):
+    if value is None or not offered_values or all(choice in offered_values for choice in values):
         return None
     return fault(name, field.label, choose_one(field))
 

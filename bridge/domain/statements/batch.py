@@ -58,7 +58,7 @@ class Batch:
     """
 
     def __init__(self, reads: BatchReads, form: Form) -> None:
-        self._members, self._owners, self._erased = reads.members, reads.owners, reads.erased
+        self._members, self._owners, self._erased_keys = reads.members, reads.owners, reads.erased
         self._secret = reads.secret
         self._form = form
         self.ledger = Changes(reads.rows)
@@ -128,7 +128,7 @@ class Batch:
     def _outcome(self, arrival: Arrival, *, is_voided: bool) -> Outcome:
         if isinstance(arrival.meaning, Voiding):  # a voiding is not voided (xAPI-Data 2.3.2)
             self.void(arrival.meaning.target, arrival.statement_id, arrival.at)
-        if arrival.actor_key in self._erased:  # whatever it is: nothing of it is kept
+        if arrival.actor_key in self._erased_keys:  # whatever it is: nothing of it is kept
             return Outcome.ignored(Reason.ERASED)
         if isinstance(arrival.meaning, Voiding):
             return Outcome(Disposition.WITHDRAWN)

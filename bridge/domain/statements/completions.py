@@ -205,12 +205,12 @@ def _unescaped(segment: str) -> str:
         return segment
 
 
-def pick(language_map: Mapping[str, str], preferred: Sequence[str]) -> str | None:
+def pick(language_map: Mapping[str, str], preferred_languages: Sequence[str]) -> str | None:
     """The text for a reader of the preferred languages (best first), or ``None`` when every text is blank."""
-    return next(ranked({tag: text for tag, text in language_map.items() if text.strip()}, preferred), None)
+    return next(ranked({tag: text for tag, text in language_map.items() if text.strip()}, preferred_languages), None)
 
 
-def ranked(language_map: Mapping[str, str], preferred: Sequence[str]) -> Iterator[str]:
+def ranked(language_map: Mapping[str, str], preferred_languages: Sequence[str]) -> Iterator[str]:
     """Every text, from the best for a reader of the preferred languages on.
 
     Per language: each tag, shortened from the right (RFC 4647 §3.4), then any other variety of that language. Then
@@ -219,19 +219,19 @@ def ranked(language_map: Mapping[str, str], preferred: Sequence[str]) -> Iterato
     texts: dict[str, list[str]] = {}
     for tag, text in language_map.items():
         texts.setdefault(_normal(tag), []).append(text)
-    return (text for tag in _ranking(tuple(texts), tuple(preferred)) for text in texts[tag])
+    return (text for tag in _ranking(tuple(texts), tuple(preferred_languages)) for text in texts[tag])
 
 
 @lru_cache(maxsize=1024)
-def _ranking(available: tuple[str, ...], preferred: tuple[str, ...]) -> tuple[str, ...]:
+def _ranking(available: tuple[str, ...], preferred_languages: tuple[str, ...]) -> tuple[str, ...]:
     """Rank tags: the maps of one catalogue have the same few."""
-    candidates = dict.fromkeys(_candidates([_normal(tag) for tag in preferred], available))
+    candidates = dict.fromkeys(_candidates([_normal(tag) for tag in preferred_languages], available))
     return tuple(tag for tag in candidates if tag in available)
 
 
-def _candidates(preferred: Sequence[str], available: Iterable[str]) -> Iterator[str]:
-    for language in dict.fromkeys(map(_language, preferred)):
-        for tag in preferred:
+def _candidates(preferred_languages: Sequence[str], available: Iterable[str]) -> Iterator[str]:
+    for language in dict.fromkeys(map(_language, preferred_languages)):
+        for tag in preferred_languages:
             if _language(tag) == language:
                 yield from _shortened(tag)
         yield from (tag for tag in available if _language(tag) == language)
@@ -284,9 +284,9 @@ def minutes(duration: str) -> int | None:
     if not _DURATION.match(duration):
         return None
     try:
-        spent = cast("object", isodate.parse_duration(duration))  # pyright: ignore[reportUnknownMemberType] - likewise
+        time_spent = cast("object", isodate.parse_duration(duration))  # pyright: ignore[reportUnknownMemberType] - likewise
     except OverflowError:  # too many days for a timedelta, so more than 366
         return None
-    if not isinstance(spent, timedelta) or not timedelta(0) < spent <= LONGEST:
+    if not isinstance(time_spent, timedelta) or not timedelta(0) < time_spent <= LONGEST:
         return None
-    return max(1, (spent + timedelta(seconds=30)) // timedelta(minutes=1))
+    return max(1, (time_spent + timedelta(seconds=30)) // timedelta(minutes=1))

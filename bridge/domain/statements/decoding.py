@@ -78,8 +78,8 @@ def is_balanced(body: bytes) -> bool:
         return False
 
 
-def elements(body: bytes, most: int | None = MOST_STATEMENTS) -> list[bytes]:
-    """Return the elements of an array; raises ``UnreadableBody``, and ``BodyTooLarge`` for more than ``most``.
+def elements(body: bytes, limit: int | None = MOST_STATEMENTS) -> list[bytes]:
+    """Return the elements of an array; raises ``UnreadableBody``, and ``BodyTooLarge`` for more than ``limit``.
 
     One that would fill the memory is split by its brackets, as far as they can be counted.
     """
@@ -87,8 +87,8 @@ def elements(body: bytes, most: int | None = MOST_STATEMENTS) -> list[bytes]:
     parts: list[bytes] = []
     try:
         for start, end in _parts(text, "[", "]", _end_by_brackets if heavy else _end):
-            if len(parts) == most:
-                raise BodyTooLarge(f"at most {most} statements in one message were expected")
+            if len(parts) == limit:
+                raise BodyTooLarge(f"at most {limit} statements in one message were expected")
             parts.append(_bytes(text[start:end]))
     except UnreadableBody:
         if heavy:
@@ -315,7 +315,7 @@ def _children(body: bytes) -> Iterator[tuple[str | int, bytes]]:
         if len(body) > _LENGTH:
             return
         if is_array(body):
-            yield from enumerate(elements(body, most=None))
+            yield from enumerate(elements(body, limit=None))
         elif is_object(body):
             yield from members(body).items()
     except UnreadableBody:  # its parts cannot be told apart

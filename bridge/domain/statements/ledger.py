@@ -237,7 +237,7 @@ def settled(row: LedgerRow, outcome: Outcome) -> LedgerRow:
 
 def erased(row: LedgerRow) -> LedgerRow:
     """Return what stays of an erased statement, so that a redelivery is known again; even a digest could be guessed."""
-    gone: LedgerRow = {
+    stub: LedgerRow = {
         "_id": row["_id"],
         "raw": b"",
         "digest": b"",
@@ -245,10 +245,10 @@ def erased(row: LedgerRow) -> LedgerRow:
         "reason": Reason.ERASED.value,
     }
     if "received_at" in row:
-        gone["received_at"] = row["received_at"]
+        stub["received_at"] = row["received_at"]
     if "voided_by" in row:
-        gone["voided_by"] = row["voided_by"]
-    return gone
+        stub["voided_by"] = row["voided_by"]
+    return stub
 
 
 def is_erased(row: LedgerRow) -> bool:

@@ -190,10 +190,10 @@ def _inflate(body: bytes, most: int) -> bytes:
 
 def _inflated(body: bytes, most: int, window: int) -> bytes:
     stream = zlib.decompressobj(window)
-    inflated = stream.decompress(body, most)
-    if len(inflated) < most and (not stream.eof or stream.unused_data):
+    content = stream.decompress(body, most)
+    if len(content) < most and (not stream.eof or stream.unused_data):
         raise zlib.error
-    return inflated
+    return content
 
 
 def _unzstd(body: bytes, most: int) -> bytes:

@@ -116,8 +116,8 @@ class AccessHistory:
         """Check every chain from end to end, against its head and against heads that were noted earlier."""
         verdict = ChainVerification()
         for chain in range(CHAINS):
-            noted = [(anchor["seq"], anchor["hash"]) for anchor in anchors if anchor["chain"] == chain]
-            await self._verify_chain(chain, noted, verdict)
+            noted_heads = [(anchor["seq"], anchor["hash"]) for anchor in anchors if anchor["chain"] == chain]
+            await self._verify_chain(chain, noted_heads, verdict)
         for stranger in sorted(await self._stores.access_log.chains() - set(range(CHAINS))):
             verdict.faults.append(f"chain {stranger}: there is no such chain, but rows that say so")
         return verdict
@@ -143,12 +143,12 @@ class AccessHistory:
         member = await self._stores.members.get(path_ids["member_id"]) if "member_id" in path_ids else None
         return member["_id"] if member else None
 
-    async def _verify_chain(self, chain: int, noted: list[tuple[int, str]], verdict: ChainVerification) -> None:
+    async def _verify_chain(self, chain: int, noted_heads: list[tuple[int, str]], verdict: ChainVerification) -> None:
         before = await self._stores.access_log.head(chain)
         if before is None:
             verdict.faults.append(f"chain {chain}: its head is missing")
             return
-        walk = _ChainWalk(chain, [*noted, (before["seq"], before["hash"])])
+        walk = _ChainWalk(chain, [*noted_heads, (before["seq"], before["hash"])])
         while rows := await self._stores.access_log.rows(chain, walk.seq, AT_ONCE):
             for row in rows:
                 walk.step(row)
@@ -185,9 +185,9 @@ class _ChainWalk:
 
     def end(self, head: ChainHead) -> None:
         """Check that the chain ends where its head says, or did say."""
-        removed = [seq for seq, _ in (*self._expected, (head["seq"], "")) if seq > self.seq]
-        if removed:
-            self._fault(f"rows {self.seq + 1} to {max(removed)}: removed from the end")
+        removed_seqs = [seq for seq, _ in (*self._expected, (head["seq"], "")) if seq > self.seq]
+        if removed_seqs:
+            self._fault(f"rows {self.seq + 1} to {max(removed_seqs)}: removed from the end")
         elif head["seq"] < self.seq or (head["seq"] == self.seq and self.seq and head["hash"] != self._hash):
             self._fault(f"row {self.seq}: its head says otherwise")
 

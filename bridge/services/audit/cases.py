@@ -115,10 +115,12 @@ class MemberAudit:
             raise NotSelected(Text("This audit case has ended; there is nothing more to do in it."))
         return case
 
-    async def _submit(self, unit: UnitOfWork, case: StoredCase, declared: list[StoredDeclaration]) -> StoredSubmission:
-        submission = await self._submissions.submit(unit, case, declared)
+    async def _submit(
+        self, unit: UnitOfWork, case: StoredCase, declarations: list[StoredDeclaration]
+    ) -> StoredSubmission:
+        submission = await self._submissions.submit(unit, case, declarations)
         receipt = submission["_id"]
-        submitted = rules.submitted(case, receipt, declared, unit.at)
+        submitted = rules.submitted(case, receipt, declarations, unit.at)
         await self._stores.cases.save(case, submitted, unit.session)
         await unit.announce(AUDIT_SUBMITTED, receipt, rules.event_data(submitted))
         return submission

@@ -92,9 +92,9 @@ class Register:
         if errors := [*errors_in(decision, self._settings.outcomes, self._today())]:
             raise ValidationFailed("See errors for each field.", field_errors=errors)
         work = partial(self._decide, case_id=case_id, decision=decision, by=by)
-        decided = await self._units.run(case["member_id"], work, attempt)
+        decided_case = await self._units.run(case["member_id"], work, attempt)
         await self._follow_ups.run_for_a_while(case["member_id"])
-        return await self._with_submission(decided)
+        return await self._with_submission(decided_case)
 
     async def _with_submission(self, case: StoredCase) -> CaseWithSubmission:
         return {**case, "submission": await self._submission(case) if case["receipt"] else None}
@@ -133,31 +133,33 @@ class Register:
         await self._submissions.thaw(unit, case)
         if state is State.RETURNED:
             due_date = decision.due_date or max(rules.due_of(case), today + timedelta(days=self._settings.return_days))
-            moved = rules.returned(case, due_date, by, unit.at, today)
+            moved_case = rules.returned(case, due_date, by, unit.at, today)
         else:
-            moved = rules.ended(case, move, decision.outcome, by, unit.at)
+            moved_case = rules.ended(case, move, decision.outcome, by, unit.at)
             await unit.set_audit_years(rules.years_without(unit.member, case))
         if decision.feedback:
-            moved["feedback"] = decision.feedback
-        saved = await self._stores.cases.save(case, moved, unit.session)
-        key = f"{saved['_id']}:{saved['version']}"
-        await unit.announce(ANNOUNCED.get(state, AUDIT_CLOSED), key, rules.event_data(saved))
-        return saved
+            moved_case["feedback"] = decision.feedback
+        saved_case = await self._stores.cases.save(case, moved_case, unit.session)
+        key = f"{saved_case['_id']}:{saved_case['version']}"
+        await unit.announce(ANNOUNCED.get(state, AUDIT_CLOSED), key, rules.event_data(saved_case))
+        return saved_case
 
     async def _decide_extension(self, unit: UnitOfWork, case: StoredCase, decision: Decision, by: str) -> StoredCase:
         request = rules.pending_extension(case)
         if request is None or case["state"] not in AWAITED:
             raise Conflict("There is no request for more time to decide on in this case.")
         answer = EXTENSIONS[decision.decision]
-        answered: StoredExtension = {
+        answered_request: StoredExtension = {
             **request, "decision": answer, "decided_at": unit.at, "feedback": decision.feedback
         }  # fmt: skip
-        decided = rules.with_step(case, decision.decision, by, unit.at)
-        decided["extensions"] = [answered if extension is request else extension for extension in case["extensions"]]
+        decided_case = rules.with_step(case, decision.decision, by, unit.at)
+        decided_case["extensions"] = [
+            answered_request if extension is request else extension for extension in case["extensions"]
+        ]
         if answer == "granted":
             due_date = decision.due_date or date.fromisoformat(request["until"])
             if due_date <= rules.due_of(case):
                 message = f"An extension has to be later than the due date ({case['due_date']})."
                 raise ValidationFailed(message, field_errors=[FieldError.of_field("due_date", "Due date", message)])
-            decided = rules.with_due_date(decided, due_date, self._today())
-        return await self._stores.cases.save(case, decided, unit.session)
+            decided_case = rules.with_due_date(decided_case, due_date, self._today())
+        return await self._stores.cases.save(case, decided_case, unit.session)

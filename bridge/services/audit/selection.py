@@ -93,11 +93,11 @@ class AuditSelection:
     async def _open(
         self, unit: UnitOfWork, case_id: str, period: MembershipYear, due_date: date, by: str, sample_id: str | None
     ) -> StoredCase:
-        reviewed = await self._stores.cases.of_member(unit.member_id, unit.session)
+        reviewed_cases = await self._stores.cases.of_member(unit.member_id, unit.session)
         days = rules.case_days(period)
-        if any(rules.overlap(days, case) and case["state"] != State.WITHDRAWN for case in reviewed):
+        if any(rules.overlap(days, case) and case["state"] != State.WITHDRAWN for case in reviewed_cases):
             raise Conflict("This membership year of the member is in an audit case already.")
-        if any(map(rules.is_open, reviewed)):
+        if any(map(rules.is_open, reviewed_cases)):
             raise Conflict("The member is in an audit case that goes on; a second one would have to wait for its end.")
         case = rules.new_case(
             case_id, unit.member_id, period, due_date, by=by, at=unit.at, sample_id=sample_id, today=self._today()
@@ -113,7 +113,7 @@ class AuditSelection:
     async def _draw(self, sample_id: str, seed: str, request: SampleRequest, by: str) -> StoredSample:
         population = await self._population(request.window, sample_id)
         size = sampling.size_of(len(population), request.rate_or(self._settings.rate), request.count)
-        selected = sampling.draw(seed, population, size)
+        selected_ids = sampling.draw(seed, population, size)
         window = request.window
         return {
             "_id": sample_id,
@@ -128,7 +128,7 @@ class AuditSelection:
             "population": sorted(population),
             "selected": [
                 {"member_id": member_id, "case_id": sampling.case_id(sample_id, member_id), **population[member_id]}
-                for member_id in selected
+                for member_id in selected_ids
             ],
             "drawn_at": now(),
             "drawn_by": by,
@@ -142,11 +142,12 @@ class AuditSelection:
             if period is not None:
                 years[member["_id"]] = rules.case_days(period)
         busy = await self._stores.cases.members_in(years, sample_id)
-        reviewed = await self._stores.cases.reviewed(sample_id)
+        reviewed_cases = await self._stores.cases.reviewed(sample_id)
         return {
             member_id: period
             for member_id, period in years.items()
-            if member_id not in busy and not any(rules.overlap(period, case) for case in reviewed.get(member_id, ()))
+            if member_id not in busy
+            and not any(rules.overlap(period, case) for case in reviewed_cases.get(member_id, ()))
         }
 
     async def _open_sampled(

@@ -43,12 +43,14 @@ class AuditSubmissions:
         self._stores = stores
         self._forms = forms
 
-    async def submit(self, unit: UnitOfWork, case: StoredCase, declared: list[StoredDeclaration]) -> StoredSubmission:
+    async def submit(
+        self, unit: UnitOfWork, case: StoredCase, declarations: list[StoredDeclaration]
+    ) -> StoredSubmission:
         """Take the snapshot of a case's period and freeze its scope; returns the submission: its id is the receipt."""
         member_id, session = unit.member_id, unit.session
         scope = await self._scope(unit, case)
         receipt = _receipt()
-        text = canonical(snapshot(_header(unit, case, receipt, declared), scope, self._forms))
+        text = canonical(snapshot(_header(unit, case, receipt, declarations), scope, self._forms))
         submission: StoredSubmission = {
             "_id": receipt,
             "member_id": member_id,
@@ -90,8 +92,8 @@ class AuditSubmissions:
         member_id = case["member_id"]
         scope = await self._stores.freezes.scope(member_id, case["start"], case["end"])
         counts = await self._stores.waiting.count_held(member_id)
-        waiting = sum(n for period_id, n in counts.items() if case["start"] <= period_id <= case["end"])
-        return readiness(scope, self._forms, waiting, await self._stores.freezes.undated(member_id))
+        waiting_count = sum(n for period_id, n in counts.items() if case["start"] <= period_id <= case["end"])
+        return readiness(scope, self._forms, waiting_count, await self._stores.freezes.undated(member_id))
 
 
 def _receipt() -> str:
@@ -113,7 +115,7 @@ def _period(case: StoredCase) -> MembershipYear:
     return MembershipYear(date.fromisoformat(case["start"]), date.fromisoformat(case["end"]))
 
 
-def _header(unit: UnitOfWork, case: StoredCase, receipt: str, declared: list[StoredDeclaration]) -> SnapshotHeader:
+def _header(unit: UnitOfWork, case: StoredCase, receipt: str, declarations: list[StoredDeclaration]) -> SnapshotHeader:
     return {
         "case_id": case["_id"],
         "receipt": receipt,
@@ -125,5 +127,5 @@ def _header(unit: UnitOfWork, case: StoredCase, receipt: str, declared: list[Sto
             "end": case["end"],
         },
         "member": {"id": unit.member_id, "name": unit.member["name"], "registered": unit.member["registered"]},
-        "declarations": declared,
+        "declarations": declarations,
     }

@@ -95,14 +95,14 @@ async def submission_lines(snapshot: Line, forms: Forms, made_at: datetime, lang
         yield line
     links = snapshot["links"]
     for item in snapshot["plan"]:
-        logged = [link["log_id"] for link in links if link["plan_id"] == item["id"]]
-        yield {"item": {**item, "log": linked_titles(log, logged), **_neighbours(plan, item)}}
+        log_ids = [link["log_id"] for link in links if link["plan_id"] == item["id"]]
+        yield {"item": {**item, "log": linked_titles(log, log_ids), **_neighbours(plan, item)}}
     files: dict[str, list[Line]] = {}
     for file in snapshot["evidence"]:
         files.setdefault(file["log_id"], []).append(file)
     for entry in snapshot["log"]:
-        own = {"plan": linked_titles(plan, entry["plan_ids"] or ()), "evidence": files.get(entry["id"], [])}
-        yield {"entry": {**entry, **own}}
+        own_fields = {"plan": linked_titles(plan, entry["plan_ids"] or ()), "evidence": files.get(entry["id"], [])}
+        yield {"entry": {**entry, **own_fields}}
     for comment in snapshot["comments"]:
         about = plan.get(comment["refers_to"]) or log.get(comment["refers_to"])
         author = _author(comment, member["id"], member["name"])

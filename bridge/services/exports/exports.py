@@ -214,13 +214,13 @@ class Exports:
 
     async def _everything(self, scope: _Scope) -> AsyncGenerator[ArchiveFile]:
         subject = await self._stores.subjects.of_member(scope.member["_id"], scope.member)
-        everything = SubjectAccessData(self._stores, self._access, scope.member, subject, self._settings.notice)
-        yield everything.first_page()
+        subject_data = SubjectAccessData(self._stores, self._access, scope.member, subject, self._settings.notice)
+        yield subject_data.first_page()
         lines = self._notice(scope)
         yield await self._files(scope, bom=True).pdf("read-me-first.pdf", self._renderer.pdf(lines, patient=True))
         async for member in self._record(scope, bom=True):
             yield replace(member, name=f"record/{member.name}")
-        async for member in everything.files():
+        async for member in subject_data.files():
             yield member
 
     def _archive(self, subject: str, name: str, members: AsyncGenerator[ArchiveFile]) -> FileStream:

@@ -18,24 +18,24 @@ class Batcher(Generic[T, R]):
 
     def __init__(self, work: Callable[[Sequence[T]], Awaitable[Sequence[R]]]) -> None:
         self._work = work
-        self._waiting: list[tuple[T, asyncio.Future[R]]] = []
-        self._running: asyncio.Task[None] | None = None
+        self._queue: list[tuple[T, asyncio.Future[R]]] = []
+        self._task: asyncio.Task[None] | None = None
 
     async def submit(self, item: T) -> R:
         """Return what ``work`` makes of the item; raises what it raises, for each of the batch."""
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
-        if self._running is None:
-            self._running = asyncio.create_task(self._run())
+        self._queue.append((item, future))
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
         return await future
 
     async def _run(self) -> None:
         try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:BATCH_SIZE], self._waiting[BATCH_SIZE:]
+            while self._queue:
+                batch, self._queue = self._queue[:BATCH_SIZE], self._queue[BATCH_SIZE:]
                 await self._run_batch(batch)
         finally:
-            self._running = None
+            self._task = None
 
     async def _run_batch(self, batch: Sequence[tuple[T, asyncio.Future[R]]]) -> None:
         futures = [future for _, future in batch]

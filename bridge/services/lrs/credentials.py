@@ -102,27 +102,27 @@ class Credentials:
         self._entries = {entry.key: entry for entry in entries}
         self._unknown_hash = hash_secret(secrets.token_hex())  # an unknown key costs what a known one does
         self._memory_key = secrets.token_bytes(32)
-        self._verified: OrderedDict[bytes, Credential] = OrderedDict()
+        self._verified_credentials: OrderedDict[bytes, Credential] = OrderedDict()
         self._lanes = asyncio.Semaphore(AT_ONCE)
 
     async def verify(self, key: str, secret: str) -> Credential:
         """Return the credential; raises ``Unauthenticated``."""
         proof = hmac.digest(self._memory_key, f"{key}:{secret}".encode(), "sha256")
-        credential = self._verified.get(proof)
+        credential = self._verified_credentials.get(proof)
         if credential is not None:
-            self._verified.move_to_end(proof)
+            self._verified_credentials.move_to_end(proof)
             return credential
         credential = await self._check(key, secret)
-        self._verified[proof] = credential
-        while len(self._verified) > REMEMBERED:
-            self._verified.popitem(last=False)
+        self._verified_credentials[proof] = credential
+        while len(self._verified_credentials) > REMEMBERED:
+            self._verified_credentials.popitem(last=False)
         return credential
 
     async def _check(self, key: str, secret: str) -> Credential:
         entry = self._entries.get(key)
         _, salt, expected = (entry.secret_hash if entry else self._unknown_hash).split("$")
         async with self._lanes:
-            hashed = await asyncio.to_thread(_scrypt, secret, base64.b64decode(salt))
-        if not hmac.compare_digest(hashed, base64.b64decode(expected)) or entry is None:
+            secret_digest = await asyncio.to_thread(_scrypt, secret, base64.b64decode(salt))
+        if not hmac.compare_digest(secret_digest, base64.b64decode(expected)) or entry is None:
             raise Unauthenticated("The key or the secret is not known here.")
         return Credential(entry.key, entry.authority, frozenset(entry.scopes))

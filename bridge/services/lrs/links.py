@@ -32,16 +32,18 @@ async def relink(ledger: LrsLedger, statements: Sequence[NewStatement]) -> None:
     linkable = {new.statement_id: _of_new(new) for new in statements if new.has_own_id or new.index_keys.target}
     if not linkable:
         return
-    rows = await ledger.find_linked(list(linkable), [linked.target for linked in linkable.values() if linked.target])
+    rows = await ledger.find_linked(
+        list(linkable), [linked_statement.target for linked_statement in linkable.values() if linked_statement.target]
+    )
     for _ in range(MAX_CHAIN):
         linkable |= {row["_id"]: _of_row(row) for row in rows}
-        changed = {key: links for key in linkable if (links := _missing_links(key, linkable))}
-        for statement_id, links in changed.items():
+        changed_links = {key: links for key in linkable if (links := _missing_links(key, linkable))}
+        for statement_id, links in changed_links.items():
             await ledger.add_chain(statement_id, links)
-        if not changed:
+        if not changed_links:
             return
         linkable = {}
-        rows = await ledger.find_linked(list(changed), list(changed))
+        rows = await ledger.find_linked(list(changed_links), list(changed_links))
 
 
 def _of_new(new: NewStatement) -> _Linked:
@@ -62,9 +64,9 @@ def _link(statement_id: str, keys: Iterable[bytes], roles: Iterable[bytes]) -> C
 
 def _missing_links(statement_id: str, linkable: Mapping[str, _Linked]) -> list[ChainRow]:
     """Return the links that a statement should have and has not: itself, its target, what that refers to."""
-    linked = linkable[statement_id]
-    target = linkable.get(linked.target) if linked.target else None
-    if target is None or linked.target is None:
+    linked_statement = linkable[statement_id]
+    target = linkable.get(linked_statement.target) if linked_statement.target else None
+    if target is None or linked_statement.target is None:
         return []
-    links = {statement_id: linked.link, linked.target: target.link, **target.chain}
-    return [link for key, link in links.items() if key not in linked.chain]
+    links = {statement_id: linked_statement.link, linked_statement.target: target.link, **target.chain}
+    return [link for key, link in links.items() if key not in linked_statement.chain]

@@ -51,7 +51,7 @@ class StatementText:
     statement_id: str
     at: int
     text: bytes
-    attached: list[StoredAttachment]
+    attachment_rows: list[StoredAttachment]
 
 
 class StatementReader:
@@ -62,9 +62,9 @@ class StatementReader:
 
     async def get(self, statement_id: str, by: Credential, view: StatementView, *, voided: bool) -> StatementText:
         """Return a statement that is, or is not, voided; raises ``NotFound``."""
-        required = _required_keys(by)
+        required_keys = _required_keys(by)
         row = await self._ledger.get(statement_id.lower())
-        if row is None or _is_voided(row) is not voided or not required <= set(row["lrs"]["held"]):
+        if row is None or _is_voided(row) is not voided or not required_keys <= set(row["lrs"]["held"]):
             raise NotFound("There is no such statement here.")
         return await self._show(row, view)
 
@@ -72,25 +72,25 @@ class StatementReader:
         self, query: StatementQuery, by: Credential, view: StatementView, limit: int
     ) -> AsyncGenerator[StatementText]:
         """Yield up to ``limit`` statements in order, as they are read."""
-        if required := _required_keys(by):
+        if required_keys := _required_keys(by):
             keys = (*(key for key in query.keys if key != EVERY), mention_of_agent(by.authority))
-            query = replace(query, keys=keys, held=tuple(required))
+            query = replace(query, keys=keys, held=tuple(required_keys))
         async for row in self._ledger.find(query, limit):
             yield await self._show(row, view)
 
     async def _show(self, row: LrsRow, view: StatementView) -> StatementText:
         fields = row["lrs"]
-        added = fields["added"]
+        additions = fields["added"]
         if fields.get("untimed"):
-            added += b',"timestamp":"' + format_time(fields["at"]).encode() + b'"'
-        text = await self._text(row["raw"], added, fields.get("reshape", False), view)
-        attached = [StoredAttachment(data["sha2"], data["type"]) for data in fields.get("attached", ())]
-        return StatementText(row["_id"], fields["at"], text, attached)
+            additions += b',"timestamp":"' + format_time(fields["at"]).encode() + b'"'
+        text = await self._text(row["raw"], additions, fields.get("reshape", False), view)
+        attachment_rows = [StoredAttachment(data["sha2"], data["type"]) for data in fields.get("attached", ())]
+        return StatementText(row["_id"], fields["at"], text, attachment_rows)
 
-    async def _text(self, raw: bytes, added: bytes, reshape: bool, view: StatementView) -> bytes:
+    async def _text(self, raw: bytes, additions: bytes, reshape: bool, view: StatementView) -> bytes:
         if view.format == "exact":
-            return exact_text(raw, added, reshape=reshape, reader=view.version)
-        statement = complete_statement(raw, added, view.version)
+            return exact_text(raw, additions, reshape=reshape, reader=view.version)
+        statement = complete_statement(raw, additions, view.version)
         if view.format == "ids":
             return orjson.dumps(formats.reduce_to_ids(statement))
         for activity in activities(statement):

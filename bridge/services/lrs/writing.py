@@ -59,11 +59,11 @@ class StatementWriter:
         credential's to make.
         """
         by.need("statements/write")
-        attached = await self._attachments.receive(parts, statements, version)
-        living = distinct(await self._without_erased(statements))
-        if living:
-            await self._store(living, _context(by, version, attached))
-        await self._attachments.check_present(attached)
+        received_attachments = await self._attachments.receive(parts, statements, version)
+        remaining = distinct(await self._without_erased(statements))
+        if remaining:
+            await self._store(remaining, _context(by, version, received_attachments))
+        await self._attachments.check_present(received_attachments)
 
     async def _store(self, statements: Mapping[str, IncomingStatement], context: StoreContext) -> None:
         for number in range(MAX_TRIES):
@@ -80,12 +80,12 @@ class StatementWriter:
     async def _without_erased(self, statements: Sequence[IncomingStatement]) -> list[IncomingStatement]:
         """Leave out what an erased person is the actor of: it is taken, and nothing of it is kept (invariant 8)."""
         actors = [actor_key(statement.statement["actor"]) for statement in statements]
-        erased = await self._erased_actors.submit({actor for actor in actors if actor})
-        return [statement for statement, actor in zip(statements, actors, strict=True) if actor not in erased]
+        erased_keys = await self._erased_actors.submit({actor for actor in actors if actor})
+        return [statement for statement, actor in zip(statements, actors, strict=True) if actor not in erased_keys]
 
     async def _find_erased(self, requests: Sequence[set[str]]) -> list[set[str]]:
-        erased = await self._erasures.among({key for keys in requests for key in keys})
-        return [erased & keys for keys in requests]
+        erased_keys = await self._erasures.among({key for keys in requests for key in keys})
+        return [erased_keys & keys for keys in requests]
 
     async def _add_unseen(self, new: list[NewStatement]) -> None:
         """Store statements in the hope that none is here yet; raises ``StatementRace`` when one is."""
@@ -152,13 +152,13 @@ class StatementWriter:
         self._relay.offer(note, sum(len(statement.raw) for statement in new))
 
 
-def _context(by: Credential, version: Version, attached: frozenset[str]) -> StoreContext:
+def _context(by: Credential, version: Version, received_attachments: frozenset[str]) -> StoreContext:
     return StoreContext(
         by.key,
         by.authority,
         may_void_any=by.may("all"),
         version=version,
-        attached=attached,
+        attached=received_attachments,
         traceparent=tracing.current(),
         correlation_id=correlation_id(),
     )

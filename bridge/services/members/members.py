@@ -94,10 +94,10 @@ class Membership:
                 await self._stores.identifiers.seek([identifiers.id_key(member_id)], session)
             if member is None or (revision is not None and member.get("revision", -1) >= revision):
                 return False
-            departed: StoredMember = {**member, "left_at": now()}
+            departed_member: StoredMember = {**member, "left_at": now()}
             if revision is not None:
-                departed["revision"] = revision
-            await self._stores.members.change(member, departed, session)
+                departed_member["revision"] = revision
+            await self._stores.members.change(member, departed_member, session)
             return True
 
         return await self._stores.database.transaction(work)

@@ -64,9 +64,9 @@ class Reminders:
         if task is None:
             return 0
         ends = {day + self._ending for day in _days_since(task.get("done"), today)}
-        announced = await self._announce(ends)
+        announcements = await self._announce(ends)
         await self._stores.schedules.done(TASK, today.isoformat())
-        return announced
+        return announcements
 
     def _reminder_due(self, case: StoredCase) -> int | None:
         return rules.reminder_due(rules.due_of(case), case["reminded"], self._today())
@@ -78,8 +78,8 @@ class Reminders:
             if current is None or days is None:
                 return False
             due_date = rules.due_of(current)
-            reminded: StoredCase = {**current, "reminded": rules.reminders_passed(due_date, self._today())}
-            await self._stores.cases.save(current, reminded, unit.session)
+            reminded_case: StoredCase = {**current, "reminded": rules.reminders_passed(due_date, self._today())}
+            await self._stores.cases.save(current, reminded_case, unit.session)
             days_left = (due_date - self._today()).days
             data: DueCaseData = {**rules.event_data(current), "days": days_left}
             await unit.announce(AUDIT_DUE, f"{case['_id']}:{due_date}:{days}", data)
@@ -88,13 +88,13 @@ class Reminders:
         return await self._units.run(case["member_id"], work)
 
     async def _announce(self, ends: set[date]) -> int:
-        last, announced = "", 0
+        last, announcements = "", 0
         while True:
             batch = partial(self._announce_batch, last, ends)
             members, events = await self._stores.database.transaction(batch)
             if not members:
-                return announced
-            last, announced = members[-1]["_id"], announced + events
+                return announcements
+            last, announcements = members[-1]["_id"], announcements + events
 
     async def _announce_batch(self, beyond: str, ends: set[date], session: Session) -> tuple[list[StoredMember], int]:
         """Announce the endings of the next members; returns these members and the number of events."""
@@ -107,17 +107,17 @@ class Reminders:
 
 def _days_since(last_day: str | None, today: date) -> list[date]:
     """Return the days not yet seen to, today the last; only today when nothing was ever done."""
-    missed = (today - date.fromisoformat(last_day)).days if last_day else 1
-    return [today - timedelta(days=back) for back in range(min(missed, MOST_DAYS))]
+    missed_days = (today - date.fromisoformat(last_day)).days if last_day else 1
+    return [today - timedelta(days=back) for back in range(min(missed_days, MOST_DAYS))]
 
 
 def _ending(member: StoredMember, ends: set[date]) -> MembershipYear | None:
     """Return the membership year of a member that ends on one of these days, unless that was announced before."""
     calendar = calendar_of(member)
     periods = [period for day in ends if (period := calendar.period_for(day)).end == day]
-    announced = member.get("ending_announced", "")
+    announcements = member.get("ending_announced", "")
     return max(
-        (period for period in periods if f"{period.end}" > announced), key=lambda period: period.end, default=None
+        (period for period in periods if f"{period.end}" > announcements), key=lambda period: period.end, default=None
     )
 
 

@@ -89,11 +89,11 @@ class MemberWriter:
         is_waited_for = bool(await self._stores.waiting.parked_for(keys, 1, session))
         for before, after in pairs:
             member_id = after["_id"]
-            moved = before is not None and calendar_of(before) != calendar_of({**before, **after})
-            if moved:  # each plan item shows the years that it touches (R1)
+            has_moved = before is not None and calendar_of(before) != calendar_of({**before, **after})
+            if has_moved:  # each plan item shows the years that it touches (R1)
                 await self._stores.plan.of(member_id, session).raise_versions()
-            if moved or (is_waited_for and await self._stores.waiting.parked_for(after["keys"], 1, session)):
-                await self._stores.follow_ups.add(member_id, now(), session, refile=moved)
+            if has_moved or (is_waited_for and await self._stores.waiting.parked_for(after["keys"], 1, session)):
+                await self._stores.follow_ups.add(member_id, now(), session, refile=has_moved)
 
 
 def _given_back(before: StoredMember | None, after: StoredMember) -> set[str]:

@@ -64,8 +64,8 @@ class Backups:
                 writer.collection(name)
                 async for batch in self._dump.batches(name, session, heads):
                     progress(writer.part(name, batch))
-        counted = writer.close()["collections"].values()
-        documents, size = (sum(collection[name] for collection in counted) for name in ("documents", "bytes"))
+        counts = writer.close()["collections"].values()
+        documents, size = (sum(collection[name] for collection in counts) for name in ("documents", "bytes"))
         return {"at": at, "consistency": consistency, "documents": documents, "bytes": size}
 
     async def record_backup(self, facts: BackupFacts) -> None:
@@ -92,10 +92,10 @@ class Backups:
             await self._dump.insert(name, documents)
             progress(len(documents))
         await self._migrations.run()
-        erased = await self._erasures.apply_again(_merged(self._stores.erasures.done(), newer))
+        erased_count = await self._erasures.apply_again(_merged(self._stores.erasures.done(), newer))
         await self._dump.unnote(RESTORING)
         documents = sum(collection["documents"] for collection in manifest["collections"].values())
-        return {"documents": documents, "erased_again": erased, "made_at": header["at"]}
+        return {"documents": documents, "erased_again": erased_count, "made_at": header["at"]}
 
     async def ledger(self) -> AsyncGenerator[StoredErasure]:
         """Yield the ledger of erasures, as a restore takes it."""

@@ -110,11 +110,11 @@ class Operations:
 
     async def erase(self, subject: DataSubject) -> None:
         """Discard a person's dead letters, and take the person out of everybody else's, in the queue and the mirror."""
-        settled = 1
-        while settled:
+        settled_count = 1
+        while settled_count:
             await self.refresh()
             copies = await self._letters.copies(LetterSelection(naming=subject), MOST_AT_ONCE)
-            settled = await self._erase(subject, copies) if copies else 0
+            settled_count = await self._erase(subject, copies) if copies else 0
 
     async def _erase(self, subject: DataSubject, copies: Mapping[str, int]) -> int:
         async def decide(letter: QueuedDeadLetter) -> LetterAction | Rewrite:
@@ -172,22 +172,22 @@ class Operations:
         await self._mirror()
 
     async def _mirror(self) -> None:
-        began = datetime.now(UTC)
+        start = datetime.now(UTC)
         copies: Counter[str] = Counter()
-        waiting: list[QueuedDeadLetter] = []
+        waiting_letters: list[QueuedDeadLetter] = []
 
         async def decide(letter: QueuedDeadLetter) -> LetterAction:
             copies[letter.id] += 1
-            waiting.append(letter)
-            if len(waiting) == AT_ONCE:
-                await self.add_to_mirror(waiting)
-                waiting.clear()
+            waiting_letters.append(letter)
+            if len(waiting_letters) == AT_ONCE:
+                await self.add_to_mirror(waiting_letters)
+                waiting_letters.clear()
             return LetterAction.KEEP
 
         await self._queue.scan(decide)
-        await self.add_to_mirror(waiting)
+        await self.add_to_mirror(waiting_letters)
         await self._letters.set_copies(copies)
-        await self._letters.forget(await self._letters.others(copies, began))
+        await self._letters.forget(await self._letters.others(copies, start))
         log.info("dead letters mirrored", letters=copies.total())
 
     async def backlogs(self) -> tuple[list[Backlog], dict[str, int]]:

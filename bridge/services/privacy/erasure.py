@@ -75,14 +75,14 @@ class MemberErasure:
 
         A row has tombstones alone, so each member's are compared with them.
         """
-        erased = {row["_id"]: row async for row in rows}
-        for row in erased.values():
+        erased_rows = {row["_id"]: row async for row in rows}
+        for row in erased_rows.values():
             if (stored_row := await self._ledger.get(row["_id"])) is None or stored_row["state"] != "erased":
                 await self._ledger.put({**row, "state": "erased"})
-        subjects = [subject async for subject in self._members() if subject.own_stone in erased]
+        subjects = [subject async for subject in self._members() if subject.own_stone in erased_rows]
         for subject in subjects:
             await self._remove(subject)
-        await self._remove_strangers({stone for row in erased.values() for stone in row.get("keys", ())})
+        await self._remove_strangers({stone for row in erased_rows.values() for stone in row.get("keys", ())})
         return len(subjects)
 
     async def _members(self) -> AsyncIterable[DataSubject]:
@@ -134,10 +134,10 @@ class MemberErasure:
             return held_row
         keys = await self._ledger.stones(member_id, member["keys"] if member else ())
         keys += [stone for stone in await self._former(member) if stone not in keys]
-        running: StoredErasure = {**row, "state": "running", "held": None, "begun_at": now(), "keys": keys}
+        running_erasure: StoredErasure = {**row, "state": "running", "held": None, "begun_at": now(), "keys": keys}
         await self._withhold(member_id, member, session)
-        await self._ledger.put(running, session)
-        return running
+        await self._ledger.put(running_erasure, session)
+        return running_erasure
 
     async def _former(self, member: StoredMember | None) -> list[str]:
         """Return the tombstones of what a member once had, and nobody has now: another's are kept out of the ledger."""
@@ -150,13 +150,13 @@ class MemberErasure:
 
         Whoever brings or parks something under one of them meets this transaction there.
         """
-        own = id_key(member_id)
-        await self._stores.identifiers.seek([own], session)
+        own_key = id_key(member_id)
+        await self._stores.identifiers.seek([own_key], session)
         if member is not None and "erasing" not in member:
-            keys = [key for key in member["keys"] if key != own]
+            keys = [key for key in member["keys"] if key != own_key]
             await self._stores.identifiers.forget(keys, [member_id], session)
             former = given_up(member, [], now())
-            withheld: StoredMember = {**member, "keys": [own], "erasing": keys, "stones": [], "former": former}
+            withheld: StoredMember = {**member, "keys": [own_key], "erasing": keys, "stones": [], "former": former}
             await self._stores.members.change(member, withheld, session)
 
     async def _carry_out(self, row: StoredErasure) -> StoredErasure:
@@ -166,9 +166,9 @@ class MemberErasure:
         subject = await self._stores.subjects.of_member(member_id, await self._stores.members.get(member_id))
         await self._operations.erase(subject)
         await self._remove(subject)
-        erased = await self._end(row, member_id)
+        erased_rows = await self._end(row, member_id)
         log.info("member erased", erasure_id=row["_id"])
-        return erased
+        return erased_rows
 
     async def _remove(self, subject: DataSubject) -> None:
         """Remove a person everywhere but in the ledger and the queue; each part is safe to do again."""
@@ -184,8 +184,8 @@ class MemberErasure:
     async def _remove_identified(self, subject: DataSubject) -> None:
         await self._stores.removal.statements(subject)
         await self._stores.lrs.documents.erase(subject)
-        own = [id_key(subject.member_id)] if subject.member_id else []
-        await self._stores.identifiers.forget([*own, *subject.keys], [subject.member_id])
+        own_key = [id_key(subject.member_id)] if subject.member_id else []
+        await self._stores.identifiers.forget([*own_key, *subject.keys], [subject.member_id])
 
     async def _end(self, row: StoredErasure, member_id: str) -> StoredErasure:
         """Take the member's id out of the ledger and tell of the erasure, in one transaction, once."""

@@ -122,30 +122,32 @@ class Retention:
             return (await self._operations.list(letters, [("failed_at", False)], 1, None)).total
 
         async def discard() -> int:
-            discarded, more = 0, True
-            while more:
+            discarded_count, has_more = 0, True
+            while has_more:
                 result = await self._operations.discard(letters)
-                discarded, more = discarded + result.discarded, result.more
-            return discarded
+                discarded_count, has_more = discarded_count + result.discarded, result.more
+            return discarded_count
 
         return [RetentionClass("dead letters", count, discard)]
 
     async def _erase_left(self, past_query: ExpiredQuery) -> int:
         """Erase members who left; one in an audit case waits for its end, and who has joined again stays."""
-        erased = 0
+        erased_count = 0
         for member_id in await self._expired.ids(past_query):
             with suppress(NotFound):
-                erased += (await self._erasures.request(member_id, RETENTION, cause=RETENTION))["state"] == "erased"
-        return erased
+                erased_count += (await self._erasures.request(member_id, RETENTION, cause=RETENTION))[
+                    "state"
+                ] == "erased"
+        return erased_count
 
     async def _strip(self, past_query: ExpiredQuery, at: datetime) -> int:
         """Remove deleted entries with their files, each in a unit of work: who restores one meanwhile keeps it."""
-        stripped = 0
+        stripped_count = 0
         for row in await self._expired.deleted_entries(past_query):
             with suppress(NotFound):  # being erased
 
                 async def work(unit: UnitOfWork, row: Document = row) -> int:
                     return await self._expired.strip_entry(row, at, unit.session)
 
-                stripped += await self._units.run(row["member_id"], work)
-        return stripped
+                stripped_count += await self._units.run(row["member_id"], work)
+        return stripped_count

@@ -105,8 +105,8 @@ class SubjectAccessData:
             return _sample_for_member(document, self._subject.member_id)
         if name != "audit_cases":
             return document
-        own = self._subject.member_id
-        steps = [{**step, "by": step["by"] if step["by"] == own else TEAM} for step in document.get("history") or ()]
+        own_id = self._subject.member_id
+        steps = [{**step, "by": step["by"] if step["by"] == own_id else TEAM} for step in document.get("history") or ()]
         return {**document, "history": steps}
 
     async def _history(self) -> AsyncGenerator[Document]:
@@ -121,9 +121,9 @@ class SubjectAccessData:
 
 def _sample_for_member(sample: Document, member_id: str) -> Document:
     """Return a draw as one of those who were in it may see it: nobody else's id, and who drew as the team."""
-    selected = next((row for row in sample["selected"] if row["member_id"] == member_id), None)
+    selection = next((row for row in sample["selected"] if row["member_id"] == member_id), None)
     rest = {name: value for name, value in sample.items() if name not in {"population", "selected"}}
-    return {**rest, "drawn_by": TEAM, "selected": selected}
+    return {**rest, "drawn_by": TEAM, "selected": selection}
 
 
 def _plain(value: Any) -> Any:

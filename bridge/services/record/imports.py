@@ -72,8 +72,8 @@ def _refuse_frozen(unit: UnitOfWork, form: Form, rows: Sequence[NewEntry]) -> No
         "This day lies in a period that was submitted for the Register Audit and is frozen: leave the row out."
     )
     fault = FieldError("/date", field.label if field else "", message)
-    dated = [(row.number, date.fromisoformat(row.values["date"])) for row in rows if row.values.get("date")]
-    frozen = [number for number, day in dated if frozen_on(unit.member, day)]
+    dated_rows = [(row.number, date.fromisoformat(row.values["date"])) for row in rows if row.values.get("date")]
+    frozen = [number for number, day in dated_rows if frozen_on(unit.member, day)]
     if frozen:
         faults = [in_row(number, fault) for number in frozen[:MAX_FAULTS]]
         raise RecordFrozen(

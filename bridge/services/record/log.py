@@ -55,12 +55,12 @@ class LogFilter:
     def criteria(self, period_ids: Sequence[str | None] | None) -> RecordCriteria:
         """Return what of it a record is chosen by: everything but the keywords, the period by ids."""
         equal = {name: getattr(self, name) for name in ("type", "source", "draft", "complete", "linked")}
-        chosen = [(name, value) for name, value in equal.items() if value is not None]
+        conditions = [(name, value) for name, value in equal.items() if value is not None]
         if self.needs_attention is not None:
-            chosen.append(("complete", not self.needs_attention))
+            conditions.append(("complete", not self.needs_attention))
         days = (str(self.date_from or date.min), str(self.date_to or date.max))
         is_dated = self.date_from is not None or self.date_to is not None
-        return RecordCriteria(chosen, period_ids=period_ids, days=days if is_dated else None)
+        return RecordCriteria(conditions, period_ids=period_ids, days=days if is_dated else None)
 
 
 class WholeEntry(StoredEntry):
@@ -123,9 +123,15 @@ class Log:
         for values, draft in drafts:
             raise_for_errors(entries.faults(form, values, values, self._periods.today()))
             raise_if_days_frozen(unit, values.get("date"))
-            numbered = values if values.get("reference") else {**values, "reference": f"L{next(numbers)}"}
+            numbered_values = values if values.get("reference") else {**values, "reference": f"L{next(numbers)}"}
             entry = entries.new_entry(
-                unit.member_id, numbered, draft=draft, source=source, form=form, calendar=unit.calendar, at=unit.at
+                unit.member_id,
+                numbered_values,
+                draft=draft,
+                source=source,
+                form=form,
+                calendar=unit.calendar,
+                at=unit.at,
             )
             created.append(entry)
         await unit.log.add(created)
@@ -155,9 +161,9 @@ class Log:
 
     async def _save(self, unit: UnitOfWork, before: StoredEntry, after: StoredEntry) -> StoredEntry:
         await save_entries(unit, [(before, after)])
-        saved = await get_or_404(unit.log, before["_id"], ENTRY)
-        await _announce_completed(unit, before, saved)
-        return saved
+        saved_entry = await get_or_404(unit.log, before["_id"], ENTRY)
+        await _announce_completed(unit, before, saved_entry)
+        return saved_entry
 
     async def delete(self, member_id: str, entry_id: str, check: Check) -> None:
         """Delete an entry, softly (decision 5); its links go out of sight with it."""
@@ -182,8 +188,8 @@ class Log:
             plan_ids = await relink_entry(unit, before)
             after = {name: value for name, value in before.items() if name != "deleted_at"}
             form = self._forms.form("log", before["form_version"])
-            restored = entries.listed({**after, "plan_ids": plan_ids, "touched_at": unit.at}, form, unit.calendar)
-            return await self._save(unit, before, restored)
+            restored_entry = entries.listed({**after, "plan_ids": plan_ids, "touched_at": unit.at}, form, unit.calendar)
+            return await self._save(unit, before, restored_entry)
 
         return await self._whole(await self._units.run(member_id, work))
 

@@ -107,17 +107,17 @@ class Periods:
         member = await self.get_member(member_id)
         period = self.resolve(calendar_of(member), period_id)
         groups = await self._groups(member_id, [period.id, None])
-        own = [group for group in groups if group.period_id is not None]
-        waiting = await self._stores.waiting.count_held(member_id)
-        period_row = self._row(period, member, own, waiting)
+        own_groups = [group for group in groups if group.period_id is not None]
+        waiting_counts = await self._stores.waiting.count_held(member_id)
+        period_row = self._row(period, member, own_groups, waiting_counts)
         plan = self._stores.plan.of(member_id)
         items = RecordCriteria(touching=period)
         return {
             **period_row,
             "elapsed": period.elapsed(self.today()),
-            "undated": counts.total(groups) - counts.total(own) if period_row["current"] else 0,
-            "minutes": counts.minutes(own),
-            "by_type": counts.by_type(own),
+            "undated": counts.total(groups) - counts.total(own_groups) if period_row["current"] else 0,
+            "minutes": counts.minutes(own_groups),
+            "by_type": counts.by_type(own_groups),
             "plan": {
                 "total": await plan.number(items),
                 "incomplete": await plan.number(replace(items, equal=[("complete", False)])),
@@ -126,9 +126,9 @@ class Periods:
                 "planned_not_logged": await plan.number(
                     replace(items, equal=[("log_ids", [])], unequal=[("status", status) for status in NOT_EXPECTED])
                 ),
-                "logged_not_planned": counts.unlinked(own),
+                "logged_not_planned": counts.unlinked(own_groups),
             },
-            "targets": progress(self._targets, own, period, member),
+            "targets": progress(self._targets, own_groups, period, member),
             "actions": actions(period, frozen=period_row["frozen"], cases=cases),
         }
 
@@ -165,7 +165,7 @@ class Periods:
         return min([day for day in days if day <= self.today()], default=self.today())
 
     def _row(
-        self, period: MembershipYear, member: StoredMember, groups: Iterable[Group], waiting: Mapping[str, int]
+        self, period: MembershipYear, member: StoredMember, groups: Iterable[Group], waiting_counts: Mapping[str, int]
     ) -> PeriodSummary:
         freeze = frozen_on(member, period.start)
         return {
@@ -176,5 +176,5 @@ class Periods:
             "current": period.contains(self.today()),
             "frozen": freeze is not None,
             "frozen_since": freeze["since"] if freeze else None,
-            "counts": counts.counts(groups, waiting.get(period.id, 0)),
+            "counts": counts.counts(groups, waiting_counts.get(period.id, 0)),
         }

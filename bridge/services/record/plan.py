@@ -52,11 +52,11 @@ class PlanFilter:
     def criteria(self, period: MembershipYear | None) -> RecordCriteria:
         """Return what of it an item is chosen by: everything but the keywords."""
         equal = {"status": self.status, "complete": self.complete, "themes": self.theme}
-        chosen: list[tuple[str, object]] = [(name, value) for name, value in equal.items() if value is not None]
-        unlinked: list[tuple[str, object]] = [("log_ids", [])]
+        conditions: list[tuple[str, object]] = [(name, value) for name, value in equal.items() if value is not None]
+        unlinked_conditions: list[tuple[str, object]] = [("log_ids", [])]
         return RecordCriteria(
-            [*chosen, *(unlinked if self.linked is False else [])],
-            unlinked if self.linked else [],
+            [*conditions, *(unlinked_conditions if self.linked is False else [])],
+            unlinked_conditions if self.linked else [],
             touching=period,
         )
 
@@ -110,8 +110,8 @@ class Plan:
         form = self._forms.current("plan")
         raise_for_errors(plan.faults(form, values, values))
         raise_if_span_frozen(unit, values)
-        numbered = values if values.get("reference") else {**values, "reference": await _number(unit)}
-        item = plan.new_item(unit.member_id, numbered, form, unit.at)
+        numbered_values = values if values.get("reference") else {**values, "reference": await _number(unit)}
+        item = plan.new_item(unit.member_id, numbered_values, form, unit.at)
         await unit.plan.add([item])
         return _item_with_periods(item, unit.member)
 

@@ -76,9 +76,9 @@ class LrsPull:
 
 def _through(page: RemotePage, before: str | None) -> str | None:
     """Return up to when everything is published: the last statement, or less when the LRS vouches for less."""
-    reached = page.result.last_stored or before
-    times = [time for text in (reached, page.consistent_through) if text and (time := moment(text))]
-    return min(times).isoformat() if reached and times else before
+    position = page.result.last_stored or before
+    times = [time for text in (position, page.consistent_through) if text and (time := moment(text))]
+    return min(times).isoformat() if position and times else before
 
 
 def _earlier(since: str | None) -> str | None:

@@ -94,8 +94,8 @@ class Recording:
     ) -> None:
         ids = [row.get("target", row["_id"]) for row in (*parked_rows, *held_rows)]
         rows = {row["_id"]: row for row in await self._stores.statements.rows(ids, session, raw=True)}
-        waiting = [row["_id"] for row in (*parked_rows, *held_rows) if "target" not in row]
-        arrivals = [self._stored_arrival(rows[key]) for key in waiting if key in rows and rows[key].get("raw")]
+        waiting_ids = [row["_id"] for row in (*parked_rows, *held_rows) if "target" not in row]
+        arrivals = [self._stored_arrival(rows[key]) for key in waiting_ids if key in rows and rows[key].get("raw")]
         owners = {str(key): str(member["_id"]) for key in member["keys"]}
         joinable = await self._joinable_entries(arrivals, owners, session)
         own_entries = await self._stores.entries.some(
@@ -123,7 +123,7 @@ class Recording:
         actors = {arrival.actor_key for arrival in arrivals if arrival.actor_key}
         targets = {arrival.meaning.target for arrival in arrivals if isinstance(arrival.meaning, Voiding)}
         owners = await stores.identifiers.owners(actors, session)
-        erased = await stores.erasures.among(actors - owners.keys(), session)
+        erased_keys = await stores.erasures.among(actors - owners.keys(), session)
         rows = await stores.statements.rows({arrival.statement_id for arrival in arrivals} | targets, session)
         voided = [row for row in rows if row["_id"] in targets]
         of_voided = {row["member_id"] for row in voided if "member_id" in row}
@@ -132,7 +132,7 @@ class Recording:
         entries = await stores.entries.some(entry_ids, session) if entry_ids else []
         if is_looking:
             entries = _distinct([*entries, *await self._joinable_entries(arrivals, owners, session)])
-        return BatchReads(await stores.erasures.key.get(), members, owners, erased, rows, entries)
+        return BatchReads(await stores.erasures.key.get(), members, owners, erased_keys, rows, entries)
 
     async def _joinable_entries(
         self, arrivals: Iterable[Arrival], owners: dict[str, str], session: Session
@@ -166,8 +166,8 @@ class Recording:
         pairs = zip(arrivals, outcomes, strict=True)
         keys = {key for arrival in arrivals for key in arrival.mentions}
         keys |= {arrival.actor_key for arrival, outcome in pairs if arrival.actor_key and outcome.member_id is None}
-        if keys and (erased := await self._stores.erasures.among(keys)):
-            await self._stores.removal.statements(await self._stores.subjects.of_identifiers(erased))
+        if keys and (erased_keys := await self._stores.erasures.among(keys)):
+            await self._stores.removal.statements(await self._stores.subjects.of_identifiers(erased_keys))
 
 
 def _distinct(entries: Iterable[StoredEntry]) -> list[StoredEntry]:

@@ -69,9 +69,9 @@ class Cases:
 
     async def save(self, before: StoredCase, after: StoredCase, session: Session) -> StoredCase:
         """Write what differs of a case that the transaction has read, and return it with its new version."""
-        saved: StoredCase = {**after, "version": before["version"] + 1}
-        await save(self._cases, [(before, saved)], session)
-        return saved
+        saved_case: StoredCase = {**after, "version": before["version"] + 1}
+        await save(self._cases, [(before, saved_case)], session)
+        return saved_case
 
     async def list(
         self, case_filter: CaseFilter, sort: Sort, limit: int, after: Position | None
@@ -120,9 +120,9 @@ class Samples:
         """Put an alias in the place of an erased member, wherever they were in the population or drawn."""
         async for sample in self._samples.find({"population": member_id}):
             population = [alias if drawn_id == member_id else drawn_id for drawn_id in sample["population"]]
-            nobody = {"member_id": alias, "case_id": alias}
-            drawn = [{**row, **nobody} if row["member_id"] == member_id else row for row in sample["selected"]]
-            change = {"$set": {"population": population, "selected": drawn}}
+            anonymous = {"member_id": alias, "case_id": alias}
+            selection = [{**row, **anonymous} if row["member_id"] == member_id else row for row in sample["selected"]]
+            change = {"$set": {"population": population, "selected": selection}}
             await self._samples.update_one({"_id": sample["_id"], "population": member_id}, change)
 
     async def get(self, sample_id: str) -> StoredSample | None:

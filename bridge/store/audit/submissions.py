@@ -71,12 +71,14 @@ class Freezes:
 
     async def scope(self, member_id: str, start: str, end: str, session: Session | None = None) -> Scope:
         """Return what lies in a period, by its first and last day: entries by their date, and what goes with them."""
-        listed: Query = {"member_id": member_id, **LISTED}
-        dated = {**listed, "order.date.empty": False, "order.date.key": up_to(end, start)}
-        log = await _rows(self._log, dated, "order.date.key", session)
-        linked = sorted({plan_id for entry in log for plan_id in entry["plan_ids"]})
+        listed_query: Query = {"member_id": member_id, **LISTED}
+        dated_query = {**listed_query, "order.date.empty": False, "order.date.key": up_to(end, start)}
+        log = await _rows(self._log, dated_query, "order.date.key", session)
+        linked_ids = sorted({plan_id for entry in log for plan_id in entry["plan_ids"]})
         in_period = {"span.first": {"$lte": end}, "span.last": {"$gte": start}}
-        plan = await _rows(self._plan, {**listed, "$or": [in_period, {"_id": {"$in": linked}}]}, "created_at", session)
+        plan = await _rows(
+            self._plan, {**listed_query, "$or": [in_period, {"_id": {"$in": linked_ids}}]}, "created_at", session
+        )
         of_period = {"member_id": member_id, "day": {"$gte": start, "$lte": end}}
         comments = await _rows(self._comments, of_period, "order.created_at.key", session)
         return Scope(log, plan, comments, await self._evidence(member_id, log, session))

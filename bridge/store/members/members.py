@@ -130,10 +130,10 @@ class Members:
 
     async def touch_all(self, touched: Mapping[str, Touch], session: Session) -> None:
         """Touch members that the transaction has read, and take the numbers of their new drafts."""
-        alike: dict[int, list[str]] = {}
+        members_by_drafts: dict[int, list[str]] = {}
         for member_id, touch in touched.items():
-            alike.setdefault(touch.drafts, []).append(member_id)
-        for drafts, member_ids in alike.items():
+            members_by_drafts.setdefault(touch.drafts, []).append(member_id)
+        for drafts, member_ids in members_by_drafts.items():
             numbers = {"numbers.log": drafts} if drafts else {}
             change: Change = {"$inc": {"acts": 1, **numbers}}
             await self._members.update_many({"_id": {"$in": sorted(member_ids)}}, change, session=session)

@@ -53,13 +53,13 @@ class Notices:
 
     async def record_outcome(self, notice: StoredNotice, change: NoticeChange) -> None:
         """Write down what became of a claimed notice, unless the claim has run out."""
-        claimed = {"_id": notice["_id"], "state": SENDING, "claimed_at": notice.get("claimed_at")}
-        await self._notices.update_one(claimed, {"$set": change})
+        claim_query = {"_id": notice["_id"], "state": SENDING, "claimed_at": notice.get("claimed_at")}
+        await self._notices.update_one(claim_query, {"$set": change})
 
     async def give_up_claims(self, at: datetime) -> int:
         """Mark notices whose sender died as uncertain; returns how many."""
-        lost = {"state": SENDING, "claimed_until": {"$lt": at}}
-        return (await self._notices.update_many(lost, {"$set": {"state": UNCERTAIN}})).modified_count
+        lost_query = {"state": SENDING, "claimed_until": {"$lt": at}}
+        return (await self._notices.update_many(lost_query, {"$set": {"state": UNCERTAIN}})).modified_count
 
     async def requeue(self, notice_id: str, at: datetime) -> StoredNotice | None:
         """Put a notice that ended without being sent back in line; None when there is none such."""

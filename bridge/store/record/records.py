@@ -120,10 +120,10 @@ class MemberRecords(Generic[R]):
         """
         seek, rest = _query(criteria)
         query = ListQuery(seek, rest, sort, limit, after, sorts=bool(seek), fields=fields)
-        narrowed = self._narrowed(query, terms)
+        narrowed_query = self._narrowed(query, terms)
         if not counts:
-            return Listing(*await rows_of(self._records, narrowed), 0)
-        return await page_of(self._records, narrowed, None if terms else self._counts)
+            return Listing(*await rows_of(self._records, narrowed_query), 0)
+        return await page_of(self._records, narrowed_query, None if terms else self._counts)
 
     async def groups(
         self, by: Sequence[str], total: str, period_ids: Iterable[str | None] | None = None
@@ -145,13 +145,13 @@ class MemberRecords(Generic[R]):
         return await number_of(self._records, {"member_id": self._member_id, **LISTED, **seek}, rest)
 
     def _narrowed(self, query: ListQuery, terms: Sequence[str]) -> ListQuery:
-        listed: Query = {"member_id": self._member_id, **LISTED}
+        listed_query: Query = {"member_id": self._member_id, **LISTED}
         if not terms:
-            return replace(query, seek={**listed, **query.seek})
+            return replace(query, seek={**listed_query, **query.seek})
         begins = {"$regex": f"^{max(terms, key=len)}"}
         every = [{"tokens": {"$regex": f"^{term}"}} for term in terms]
         rest = [*every, *(part for part in (query.seek, query.rest) if part)]
-        return replace(query, seek={**listed, "tokens": begins}, rest={"$and": rest}, sorts=True)
+        return replace(query, seek={**listed_query, "tokens": begins}, rest={"$and": rest}, sorts=True)
 
 
 def _query(criteria: RecordCriteria) -> tuple[Query, Query]:
