@@ -42,26 +42,26 @@ def _kind(error: BaseException) -> str:
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    found: list[BaseException] = []
+    errors: list[BaseException] = []
     cause = error.__cause__ or error.__context__
-    while cause is not None and cause not in found:
-        found.append(cause)
+    while cause is not None and cause not in errors:
+        errors.append(cause)
         cause = cause.__cause__ or cause.__context__
-    return found
+    return errors
 
 
 def _safe_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    given = event.pop("exc_info", None)
-    error = given if isinstance(given, BaseException) else sys.exc_info()[1] if given else None
+    exc_info = event.pop("exc_info", None)
+    error = exc_info if isinstance(exc_info, BaseException) else sys.exc_info()[1] if exc_info else None
     return {**event, **failure(error)} if error else event
 
 
 def _drop_personal(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Drop well-known personal keys: the last resort, after not logging them, and it says which were dropped."""
-    dropped = sorted(PERSONAL_KEYS.intersection(event))
-    for key in dropped:
+    dropped_keys = sorted(PERSONAL_KEYS.intersection(event))
+    for key in dropped_keys:
         del event[key]
-    return {**event, "dropped": dropped} if dropped else event
+    return {**event, "dropped": dropped_keys} if dropped_keys else event
 
 
 def _as_json(event: EventDict, **_: Any) -> bytes:
@@ -74,8 +74,8 @@ class _Foreign(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         template = record.msg.partition("\n")[0][:_LINE] if isinstance(record.msg, str) else type(record.msg).__name__
         error = record.exc_info[1] if record.exc_info else None
-        told = failure(error) if error else {}
-        structlog.get_logger().log(record.levelno, template, logger=record.name, **told)
+        error_fields = failure(error) if error else {}
+        structlog.get_logger().log(record.levelno, template, logger=record.name, **error_fields)
 
 
 def _show_warning(

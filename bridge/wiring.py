@@ -143,11 +143,11 @@ class Services:
 async def services(settings: Settings) -> AsyncGenerator[Services]:
     """Build the services over an open store, and close it at the end; nothing is asked of the store yet."""
     database = Database(settings)
-    built = Services(database, settings)
+    new_services = Services(database, settings)
     try:
-        yield built
+        yield new_services
     finally:
-        await built.exports.close()
+        await new_services.exports.close()
         database.close()
 
 
@@ -163,8 +163,8 @@ def _lrs(stores: Stores, settings: Settings) -> LrsServices | None:
     """Build the LRS's services; ``None`` when the settings name nobody who may use it."""
     if settings.lrs_credentials_file is None:
         return None
-    loaded = credentials.Credentials(credentials.load(settings.lrs_credentials_file))
-    return LrsServices.over(stores.lrs, stores.erasures, loaded, settings, topology(settings))
+    lrs_credentials = credentials.Credentials(credentials.load(settings.lrs_credentials_file))
+    return LrsServices.over(stores.lrs, stores.erasures, lrs_credentials, settings, topology(settings))
 
 
 def _renderer(settings: Settings) -> Renderer:

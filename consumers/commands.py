@@ -41,16 +41,16 @@ async def work(settings: Settings) -> None:
         log_rules(services.recording.rules)
         statements = Worker(settings, topology, services.recording)
         members = MemberConsumer(settings, topology, services.members)
-        others: list[Consumer] = [
+        other_consumers: list[Consumer] = [
             members,
             EventPublisher(settings, topology, services.stores.outbox),
             DeadLetterMirror(settings, topology, services.operations),
             SchedulerLoop(settings, services.reminders, services.scheduler),
         ]
-        consumers = [statements, *others, *_mail_consumers(settings, topology, services)]
+        consumers = [statements, *other_consumers, *_mail_consumers(settings, topology, services)]
         if settings.metrics_port is not None:
             pings = {"mongodb": services.migrations.ping, "rabbitmq": statements.ping}
-            pings |= {consumer.label: consumer.ping for consumer in others}
+            pings |= {consumer.label: consumer.ping for consumer in other_consumers}
             await stack.enter_async_context(health(settings.http_host, settings.metrics_port, pings))
             in_flight = {"completions": statements.in_flight, "members": members.in_flight}
             readers = metrics_consumers(settings, topology, services.stores, consumers, in_flight)

@@ -65,8 +65,8 @@ class Delivery:
         assert outcome.reason is not None
         if piece.part is None:
             return DeadLetter(self.message.body, outcome.reason, outcome.detail, self.origin, now, piece.attempts)
-        unpacked = replace(self.origin, content_type=None, content_encoding=None)
-        return DeadLetter(piece.part, outcome.reason, outcome.detail, unpacked, now, piece.attempts)
+        plain_origin = replace(self.origin, content_type=None, content_encoding=None)
+        return DeadLetter(piece.part, outcome.reason, outcome.detail, plain_origin, now, piece.attempts)
 
 
 def read_delivery(message: AbstractIncomingMessage, rules: Rules, limit: int) -> Delivery:

@@ -42,7 +42,7 @@ def pattern(path: str, paths: Iterable[str]) -> str:
     OpenAPI 3.1 matches concrete paths before templated ones; without this, ``Allow`` would name the methods of both.
     """
     parts = path.split("/")
-    same_length = [split for split in (each.split("/") for each in paths) if len(split) == len(parts)]
+    same_length = [split for split in (template.split("/") for template in paths) if len(split) == len(parts)]
     for at, part in enumerate(parts):
         same_shape = [
             split[at] for split in same_length if split[:at] == parts[:at] and split[at + 1 :] == parts[at + 1 :]

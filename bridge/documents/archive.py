@@ -45,11 +45,11 @@ async def archive(members: AsyncGenerator[ArchiveFile], at: datetime) -> AsyncGe
     """
     from stream_zip import ZIP_AUTO, async_stream_zip  # noqa: PLC0415 - with ciphers of its own, 0.1 s to load
 
-    listed = _Source(members)
-    sources: list[_Source[Any]] = [listed]
+    source_list = _Source(members)
+    sources: list[_Source[Any]] = [source_list]
 
     async def files() -> AsyncGenerator[AsyncMemberFile]:
-        async for member in listed:
+        async for member in source_list:
             method = ZIP_AUTO(member.size, level=0 if member.packed else COMPRESSION)
             content = _Source(member.content)
             sources[1:] = [content]

@@ -69,8 +69,8 @@ class BackupWriter:
     """Writes a backup to ``out``, which stays open; use it within ``writing``."""
 
     def __init__(self, out: BinaryIO) -> None:
-        self._packed: Any = zstandard.ZstdCompressor(level=3, write_checksum=True).stream_writer(out, closefd=False)
-        self._tar = tarfile.open(fileobj=self._packed, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - close() does
+        self._compressor: Any = zstandard.ZstdCompressor(level=3, write_checksum=True).stream_writer(out, closefd=False)
+        self._tar = tarfile.open(fileobj=self._compressor, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - close() does
         self._sums: dict[str, Sum] = {}
         self._parts = 0
 
@@ -95,7 +95,7 @@ class BackupWriter:
         manifest = {"collections": {name: total.told() for name, total in self._sums.items()}}
         self._entry(MANIFEST, orjson.dumps(manifest))
         self._tar.close()
-        self._packed.close()
+        self._compressor.close()
         return manifest
 
     def _entry(self, name: str, data: bytes) -> None:
@@ -173,13 +173,13 @@ def _collection(name: str) -> str:
 
 def _untarred(plain: BinaryIO) -> Iterator[tuple[str, bytes]]:
     unpacking = zstandard.ZstdDecompressor().stream_reader(plain, read_across_frames=False, closefd=False)
-    with unpacking as unpacked, tarfile.open(fileobj=cast("Any", unpacked), mode="r|") as tar:
+    with unpacking as tar_bytes, tarfile.open(fileobj=cast("Any", tar_bytes), mode="r|") as tar:
         for entry in tar:
             if entry.size > LARGEST_PART:
                 raise BadBackup("The backup is damaged.")
             content = tar.extractfile(entry)
             yield entry.name, content.read() if content else b""
-        while unpacked.read(2**20):
+        while tar_bytes.read(2**20):
             pass
 
 

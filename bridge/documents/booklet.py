@@ -100,16 +100,16 @@ class Tally:
         """Return the whole in a sentence."""
         if not self.entries:
             return Text("There are no entries.")
-        total, spent = formatting.format_entries(sum(self.entries.values())), sum(self.minutes.values())
-        if not spent:
+        total, minute_count = formatting.format_entries(sum(self.entries.values())), sum(self.minutes.values())
+        if not minute_count:
             return Text("{entries}, no time recorded.", entries=total)
-        return Text("{entries}, {time} recorded.", entries=total, time=formatting.format_minutes(spent))
+        return Text("{entries}, {time} recorded.", entries=total, time=formatting.format_minutes(minute_count))
 
     def _words(self, label: str) -> Text:
-        entries, spent = formatting.format_entries(self.entries[label]), self.minutes[label]
-        if not spent:
+        entries, minute_count = formatting.format_entries(self.entries[label]), self.minutes[label]
+        if not minute_count:
             return Text("{entries}, no time recorded", entries=entries)
-        return Text("{entries}, {time}", entries=entries, time=formatting.format_minutes(spent))
+        return Text("{entries}, {time}", entries=entries, time=formatting.format_minutes(minute_count))
 
 
 class Composer:
@@ -301,7 +301,7 @@ def in_parts(sections: Sections) -> Iterator[Sections]:
         for record in section["records"]:
             size = len(orjson.dumps(record))
             if size > room and (records or len(part) > 1):
-                yield [filled for filled in part if filled["records"]]
+                yield [section_part for section_part in part if section_part["records"]]
                 records, room = [], PART
                 part = [{**section, "records": records}]
             records.append(record)

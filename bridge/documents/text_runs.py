@@ -79,8 +79,8 @@ class TextRuns:
     def _paragraph(self, text: str) -> Paragraph:
         if PLAIN.fullmatch(text):
             return LONG_WORD.sub(_breakable, text)
-        drawn = self._heap.sub(_counted, text.translate(self._table))
-        runs = list(_runs(LONG_WORD.sub(_breakable, drawn)))
+        drawable = self._heap.sub(_counted, text.translate(self._table))
+        runs = list(_runs(LONG_WORD.sub(_breakable, drawable)))
         first = next((language for _, language in runs if language), "")
         rtl = first in RIGHT_TO_LEFT
         if rtl:  # an isolate, so that neither it nor what it stands among is turned round

@@ -43,21 +43,21 @@ class ByteBudget:
 
     def __init__(self, size: int) -> None:
         self._size = self._free = size
-        self._freed = asyncio.Condition()
+        self._room_freed = asyncio.Condition()
 
     @asynccontextmanager
     async def reserve(self, size: int) -> AsyncGenerator[None]:
         """Hold so many bytes, once they are free."""
         size = min(size, self._size)
-        async with self._freed:
-            await self._freed.wait_for(lambda: self._free >= size)
+        async with self._room_freed:
+            await self._room_freed.wait_for(lambda: self._free >= size)
             self._free -= size
         try:
             yield
         finally:
             self._free += size
-            async with self._freed:
-                self._freed.notify_all()
+            async with self._room_freed:
+                self._room_freed.notify_all()
 
 
 class Admission:
@@ -85,8 +85,8 @@ class Admission:
             form = AlternateForm(request)
             credential = await self._admit_sender(form)
             async with self._budget.reserve(size):
-                unfolded = await form.rest(self._largest_form)
-                yield LrsCall(unfolded, self._version(request, unfolded.headers), credential, more_time)
+                form_fields = await form.rest(self._largest_form)
+                yield LrsCall(form_fields, self._version(request, form_fields.headers), credential, more_time)
         else:
             plain = read_request(request)
             version = self._version(request, plain.headers)

@@ -114,9 +114,9 @@ def _extend(clock: asyncio.Timeout, seconds: float) -> None:
 
 def _check_offered(method: str, methods: Iterable[str]) -> None:
     """Raise ``MethodNotAllowed`` for a method that a resource does not offer; where there is GET, there is HEAD."""
-    offered = [name for verb in methods for name in ((verb, "HEAD") if verb == "GET" else (verb,))]
-    if method not in offered:
-        raise MethodNotAllowed(f"These methods are offered here: {', '.join(offered)}.", allow=offered)
+    offered_methods = [name for verb in methods for name in ((verb, "HEAD") if verb == "GET" else (verb,))]
+    if method not in offered_methods:
+        raise MethodNotAllowed(f"These methods are offered here: {', '.join(offered_methods)}.", allow=offered_methods)
 
 
 def _answering(timestamps: StoredTimestamps, correlation_id: web.RequestKey[str]) -> Middleware:

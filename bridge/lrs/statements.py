@@ -41,8 +41,8 @@ class AnswerPage:
     """Statements for one answer, and where the next begins."""
 
     texts: list[bytes] = field(default_factory=list[bytes])
-    attached: list[StoredAttachment] = field(default_factory=list[StoredAttachment])
-    more: str = ""
+    attachment_rows: list[StoredAttachment] = field(default_factory=list[StoredAttachment])
+    more_link: str = ""
 
 
 class StatementResource:
@@ -98,14 +98,14 @@ class StatementResource:
         is_voided = name == "voidedStatementId"
         statement = await self._reader.get(statement_id, call.credential, view, voided=is_voided)
         headers = {"Last-Modified": format_datetime(to_datetime(statement.at), usegmt=True)}
-        attached = statement.attachment_rows if parameters.read_flag(call.params, "attachments") else None
-        return await self._answer(call, statement.text, attached, headers)
+        attachment_rows = statement.attachment_rows if parameters.read_flag(call.params, "attachments") else None
+        return await self._answer(call, statement.text, attachment_rows, headers)
 
     async def _answer_page(self, call: LrsCall, request: PageRequest) -> web.StreamResponse:
         page = await self._read_page(call, request)
-        more = orjson.dumps(f"{self._path}?more={page.more}" if page.more else "")
-        body = b'{"statements":[' + b",".join(page.texts) + b'],"more":' + more + b"}"
-        return await self._answer(call, body, page.attached if request.attachments else None, {})
+        more_link = orjson.dumps(f"{self._path}?more={page.more_link}" if page.more_link else "")
+        body = b'{"statements":[' + b",".join(page.texts) + b'],"more":' + more_link + b"}"
+        return await self._answer(call, body, page.attachment_rows if request.attachments else None, {})
 
     async def _read_page(self, call: LrsCall, request: PageRequest) -> AnswerPage:
         limit = min(request.limit or PAGE_SIZE, PAGE_SIZE)
@@ -113,17 +113,17 @@ class StatementResource:
         page, size, last = AnswerPage(), 0, None
         async for statement in self._reader.find(request.query(), call.credential, view, limit + 1):
             if last and (len(page.texts) == limit or size > PAGE_BYTES):
-                page.more = request.link_after(last)
+                page.more_link = request.link_after(last)
                 break
             page.texts.append(statement.text)
-            page.attached += statement.attachment_rows
+            page.attachment_rows += statement.attachment_rows
             size, last = size + len(statement.text), statement
         return page
 
     async def _answer(
-        self, call: LrsCall, body: bytes, attached: Sequence[StoredAttachment] | None, headers: Mapping[str, str]
+        self, call: LrsCall, body: bytes, attachment_rows: Sequence[StoredAttachment] | None, headers: Mapping[str, str]
     ) -> web.StreamResponse:
         """Answer statements, with the data of attachments if those are asked for (None: they are not)."""
-        if attached is None:
+        if attachment_rows is None:
             return web.Response(body=body, content_type="application/json", headers=headers)
-        return await multipart.answer_with_attachments(call, body, attached, self._attachments, headers)
+        return await multipart.answer_with_attachments(call, body, attachment_rows, self._attachments, headers)

@@ -135,25 +135,25 @@ INVENTORY: Final[Mapping[str, Holding]] = {
 }  # fmt: skip
 """Collection → what it is for."""
 
-BY_MEMBER: Final = tuple(name for name, holding in INVENTORY.items() if holding.erasure is Effect.BY_MEMBER)
+BY_MEMBER: Final = tuple(name for name, entry in INVENTORY.items() if entry.erasure is Effect.BY_MEMBER)
 """What an erasure removes by member id."""
 
 
-def retention(holding: Holding) -> str:
+def retention(entry: Holding) -> str:
     """Return how long a collection's documents are kept, in words."""
-    if holding.days is None:
-        return holding.until
-    default = Settings.model_fields[holding.days].default
-    setting = f"`{PREFIX}{holding.days.upper()}`"
-    return f"{setting} days after {holding.until} ({'unset: kept' if default is None else f'default {default}'})"
+    if entry.days is None:
+        return entry.until
+    default = Settings.model_fields[entry.days].default
+    setting = f"`{PREFIX}{entry.days.upper()}`"
+    return f"{setting} days after {entry.until} ({'unset: kept' if default is None else f'default {default}'})"
 
 
 def in_words(settings: Settings) -> str:
     """Return the periods of these settings for the member's eyes, a sentence for each that is set."""
-    first = {holding.days: holding for holding in reversed(INVENTORY.values()) if holding.days}
-    periods = [(holding, getattr(settings, days)) for days, holding in first.items()]
+    first = {entry.days: entry for entry in reversed(INVENTORY.values()) if entry.days}
+    periods = [(entry, getattr(settings, days)) for days, entry in first.items()]
     sentences = [
-        f"{holding.holds}: {days} days after {holding.until}" for holding, days in reversed(periods) if days is not None
+        f"{entry.holds}: {days} days after {entry.until}" for entry, days in reversed(periods) if days is not None
     ]
     return f"These are kept for a time of their own: {'; '.join(sentences)}."
 

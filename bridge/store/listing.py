@@ -85,8 +85,12 @@ async def rows_of(collection: Collection[T], query: ListQuery) -> tuple[list[T],
 
 async def _by_one(collection: Collection[T], query: ListQuery) -> list[T]:
     """Read rows with a value in index order, then those without: so neither direction needs sorting."""
-    filled = [] if query.after is not None and query.after[0] else await _filled(collection, query)
-    return filled if len(filled) > query.limit else filled + await _unfilled(collection, query, len(filled))
+    filled_rows = [] if query.after is not None and query.after[0] else await _filled(collection, query)
+    return (
+        filled_rows
+        if len(filled_rows) > query.limit
+        else filled_rows + await _unfilled(collection, query, len(filled_rows))
+    )
 
 
 async def _filled(collection: Collection[T], query: ListQuery) -> list[T]:
@@ -133,11 +137,17 @@ async def _read(
     keys: list[tuple[str, int]],
     have: int = 0,
 ) -> list[T]:
-    narrowed = [{"$match": part} for part in rest if part]
+    narrowing_stages = [{"$match": part} for part in rest if part]
     projection = (
         {"$project": dict.fromkeys(("order", *query.fields), 1)} if query.fields else {"$project": {"tokens": 0}}
     )
-    stages = [{"$match": seek}, *narrowed, {"$sort": dict(keys)}, {"$limit": query.limit + 1 - have}, projection]
+    stages = [
+        {"$match": seek},
+        *narrowing_stages,
+        {"$sort": dict(keys)},
+        {"$limit": query.limit + 1 - have},
+        projection,
+    ]
     return [document async for document in collection.aggregate(stages)]
 
 

@@ -44,8 +44,8 @@ class Schema:
 
     async def version(self) -> int | None:
         """Return the database's version; None for one that nobody has written to."""
-        noted = await self._meta.find_one({"_id": "schema"})
-        return None if noted is None else int(noted["version"])
+        schema_row = await self._meta.find_one({"_id": "schema"})
+        return None if schema_row is None else int(schema_row["version"])
 
     async def reached(self, version: int) -> None:
         """Note that the database has this version, unless another has brought it further."""

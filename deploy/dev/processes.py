@@ -134,6 +134,6 @@ def run(argv: Sequence[str | Path], environment: Mapping[str, str], within: floa
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ProcessFailed(f"{name}: {error}") from None
     if result.returncode:
-        said = (result.stdout + (result.stderr or b""))[-_TAIL:].decode("utf-8", "replace").strip()
-        raise ProcessFailed(f"{name} ended with exit code {result.returncode}:\n{said}")
+        output_end = (result.stdout + (result.stderr or b""))[-_TAIL:].decode("utf-8", "replace").strip()
+        raise ProcessFailed(f"{name} ended with exit code {result.returncode}:\n{output_end}")
     return result.stdout.decode("utf-8")

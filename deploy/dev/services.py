@@ -77,14 +77,14 @@ def services(
     logs = local_dir / "log"
     with ExitStack() as stack:
         held = (stack.enter_context(locked(local_dir)),)
-        running = DevServices(
+        dev_services = DevServices(
             brokers.find(amqp_url, local_dir, logs, held, alone=private),
             stores.find(mongo_url, local_dir, logs, held, alone=private),
             logs,
         )
-        stack.callback(side_by_side, running.broker.stop, running.mongo.stop)
-        side_by_side(running.broker.start, running.mongo.start)
-        yield running
+        stack.callback(side_by_side, dev_services.broker.stop, dev_services.mongo.stop)
+        side_by_side(dev_services.broker.start, dev_services.mongo.start)
+        yield dev_services
 
 
 def side_by_side(*calls: Callable[[], None]) -> None:

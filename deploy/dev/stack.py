@@ -97,14 +97,14 @@ def stack(
     amqp, mongo = _named(settings, "amqp_url"), _named(settings, "mongo_url")
     private = own_broker and amqp is None
     with (
-        services(settings.local_dir, amqp_url=amqp, mongo_url=mongo, private=private) as reached,
-        ExitStack() as running,
+        services(settings.local_dir, amqp_url=amqp, mongo_url=mongo, private=private) as dev_services,
+        ExitStack() as processes,
     ):
-        prepared = _prepare(settings, reached, extra or {}, samples)
-        prepared.cli("migrate")
-        running.callback(side_by_side, prepared.api.stop, prepared.worker.stop)
-        _start(prepared)
-        yield prepared
+        new_stack = _prepare(settings, dev_services, extra or {}, samples)
+        new_stack.cli("migrate")
+        processes.callback(side_by_side, new_stack.api.stop, new_stack.worker.stop)
+        _start(new_stack)
+        yield new_stack
 
 
 def _note(_number: int, _frame: object) -> None:
@@ -115,16 +115,16 @@ def _named(settings: Settings, name: str) -> str | None:
     return getattr(settings, name).get_secret_value() if name in settings.model_fields_set else None
 
 
-def _prepare(settings: Settings, reached: DevServices, extra: Mapping[str, str], samples: bool) -> Stack:
+def _prepare(settings: Settings, dev_services: DevServices, extra: Mapping[str, str], samples: bool) -> Stack:
     port = _http_port(settings)
-    environment = {**_defaults(settings, samples), **os.environ, **_decided(settings, reached, port), **extra}
+    environment = {**_defaults(settings, samples), **os.environ, **_decided(settings, dev_services, port), **extra}
     grace = settings.shutdown_timeout + _STOP_WITHIN
     api_with_portal = [sys.executable, "-m", "deploy.dev.portal_api", *(["--samples"] if samples else [])]
     api, worker = (
-        Process(name, argv, reached.logs / f"{name}.log", environment, grace=grace)
+        Process(name, argv, dev_services.logs / f"{name}.log", environment, grace=grace)
         for name, argv in (("api", api_with_portal), ("worker", [_CLI, "worker"]))
     )
-    return Stack(settings, reached, environment, f"http://{settings.http_host}:{port}", api, worker)
+    return Stack(settings, dev_services, environment, f"http://{settings.http_host}:{port}", api, worker)
 
 
 def _http_port(settings: Settings) -> int:
@@ -153,10 +153,10 @@ def own_authentication(settings: Settings) -> bool:
     return settings.auth_jwks_url is not None or settings.auth_key_file is not None
 
 
-def _decided(settings: Settings, reached: DevServices, port: int) -> dict[str, str]:
+def _decided(settings: Settings, dev_services: DevServices, port: int) -> dict[str, str]:
     values = {
-        "mongo_url": reached.mongo_url,
-        "amqp_url": reached.amqp_url,
+        "mongo_url": dev_services.mongo_url,
+        "amqp_url": dev_services.amqp_url,
         "http_port": str(port),
         "metrics_port": str(settings.metrics_port or free_port()),
         "local_dir": str(settings.local_dir.resolve()),
@@ -164,9 +164,9 @@ def _decided(settings: Settings, reached: DevServices, port: int) -> dict[str, s
     return {f"{PREFIX}{name.upper()}": value for name, value in values.items()}
 
 
-def _start(prepared: Stack) -> None:
-    metrics = f"http://{prepared.settings.http_host}:{prepared.environment[f'{PREFIX}METRICS_PORT']}"
+def _start(new_stack: Stack) -> None:
+    metrics = f"http://{new_stack.settings.http_host}:{new_stack.environment[f'{PREFIX}METRICS_PORT']}"
     side_by_side(
-        lambda: prepared.api.start(lambda: is_ready(prepared.http_url), _START_WITHIN),
-        lambda: prepared.worker.start(lambda: is_ready(metrics), _START_WITHIN),
+        lambda: new_stack.api.start(lambda: is_ready(new_stack.http_url), _START_WITHIN),
+        lambda: new_stack.worker.start(lambda: is_ready(metrics), _START_WITHIN),
     )

@@ -78,12 +78,12 @@ def explain(statement: object, spoken: str | None = None) -> Fault:
     """
     if is_valid(statement, spoken):
         raise ValueError("the statement is valid: there is nothing to explain")
-    compiled = compiled_for(statement, spoken)
+    schema_pair = compiled_for(statement, spoken)
     try:
         fault = (
-            fault_of(first_error(compiled, statement))
+            fault_of(first_error(schema_pair, statement))
             if is_long(statement)
-            else first_fault(islice(compiled.slow.iter_errors(statement), MOST_FAULTS))
+            else first_fault(islice(schema_pair.slow.iter_errors(statement), MOST_FAULTS))
         )
     except ValueError:  # as in ``is_valid``
         return _NOT_JSON

@@ -83,12 +83,12 @@ def compiled_for(statement: object, spoken: str | None = None) -> Compiled:
     ``spoken`` is the version of the request that brought it: 1.0.x takes nothing newer, and 2.0 is what a statement
     without a version then is (IEEE 9274.1.1 §4.2.4.3).
     """
-    claimed = cast("dict[str, object]", statement).get("version") if isinstance(statement, dict) else None
+    claimed_version = cast("dict[str, object]", statement).get("version") if isinstance(statement, dict) else None
     if spoken is None:
-        return _V2_0 if isinstance(claimed, str) and claimed.startswith("2.") else _V1_0_3
+        return _V2_0 if isinstance(claimed_version, str) and claimed_version.startswith("2.") else _V1_0_3
     if spoken.startswith("1."):
         return _V1_0_3
-    return _V1_0_3 if isinstance(claimed, str) and claimed.startswith("1.") else _V2_0
+    return _V1_0_3 if isinstance(claimed_version, str) and claimed_version.startswith("1.") else _V2_0
 
 
 def is_long(value: object) -> bool:
@@ -106,7 +106,7 @@ def is_long(value: object) -> bool:
     return remaining < 0
 
 
-def first_error(compiled: Compiled, statement: object) -> ValidationError | None:
+def first_error(schema_pair: Compiled, statement: object) -> ValidationError | None:
     """Return the first error that ``fast`` comes upon, as ``slow`` tells it; raises ``ValueError`` for what is no JSON.
 
     ``fast`` says where the keyword is in the schema that its location names; that of a property's name is in the
@@ -115,11 +115,11 @@ def first_error(compiled: Compiled, statement: object) -> ValidationError | None
     from jsonschema.exceptions import ValidationError  # noqa: PLC0415 - see above
 
     try:
-        compiled.fast.validate(statement)
+        schema_pair.fast.validate(statement)
     except jsonschema_rs.ValidationError as error:
         base, _, place = (error.absolute_keyword_location or "").partition("#")
         *parents, keyword = error.schema_path
-        schema: Any = _DEFINITIONS if base == _DEFINITIONS["$id"] else compiled.schema
+        schema: Any = _DEFINITIONS if base == _DEFINITIONS["$id"] else schema_pair.schema
         for token in parents:
             schema = schema[token]
         return ValidationError(

@@ -38,7 +38,7 @@ def media_types(method: str) -> tuple[str, ...]:
     return (MERGE_PATCH, JSON) if method == "PATCH" else (JSON,)
 
 
-async def read_body(request: web.Request, model: type[M], answered: frozenset[str] = frozenset()) -> M:
+async def read_body(request: web.Request, model: type[M], answer_fields: frozenset[str] = frozenset()) -> M:
     """The JSON body as ``model``; ``shown`` are the fields an answer has, which are read-only when not in the model.
 
     Raises ``UnsupportedMediaType``, ``TooLarge``, ``Malformed`` (not strict JSON) or ``ValidationFailed``.
@@ -51,7 +51,8 @@ async def read_body(request: web.Request, model: type[M], answered: frozenset[st
         return model.model_validate_json(clean, strict=True)
     except ValidationError as error:
         raise ValidationFailed(
-            Text("See errors for each field."), field_errors=validation_errors.of_body(error, data, model, answered)
+            Text("See errors for each field."),
+            field_errors=validation_errors.of_body(error, data, model, answer_fields),
         ) from None
 
 

@@ -45,7 +45,9 @@ class Schemas:
         inputs: list[tuple[str, Mode, TypeAdapter[Any]]] = [
             (key, mode, adapter) for (key, mode), adapter in adapters.items()
         ]
-        self._found, rest = TypeAdapter.json_schemas(inputs, ref_template=REF + "{model}", schema_generator=_PlainNames)
+        self._input_schemas, rest = TypeAdapter.json_schemas(
+            inputs, ref_template=REF + "{model}", schema_generator=_PlainNames
+        )
         self.components: Json = rest.get("$defs", {})
         queries = {_key(route.query) for route in table if route.query is not None}
         self._queries = {key: self._take(key) for key in queries}
@@ -60,12 +62,12 @@ class Schemas:
 
     def _take(self, key: str) -> Json:
         """A query's schema leaves the components: its fields become parameters."""
-        schema = self._found[key, "validation"]
+        schema = self._input_schemas[key, "validation"]
         return self.components.pop(str(schema["$ref"]).removeprefix(REF)) if "$ref" in schema else schema
 
     def of(self, model: Any, mode: Mode) -> Json:
         """The schema of a body or an answer, as a reference where it is a component."""
-        return self._found[_key(model), mode]
+        return self._input_schemas[_key(model), mode]
 
     def parameters(self, model: type[BaseModel]) -> list[Json]:
         """The query parameters that the fields of ``model`` are."""

@@ -60,9 +60,11 @@ _REPEATED_FAULT = Text("Give this parameter once.")
 _ADDRESS = Text("Give a full web address that begins with http:// or https://, without spaces.")
 
 
-def of_body(error: ValidationError, data: Any, model: type[BaseModel], answered: frozenset[str]) -> list[FieldError]:
-    """Faults in a JSON body ``data``; ``answered`` are the fields that answers have and a body may lack."""
-    return list(_unique(_body_fault(detail, data, model, answered) for detail in _details(error)))
+def of_body(
+    error: ValidationError, data: Any, model: type[BaseModel], answer_fields: frozenset[str]
+) -> list[FieldError]:
+    """Faults in a JSON body ``data``; ``answer_fields`` are the fields that answers have and a body may lack."""
+    return list(_unique(_body_fault(detail, data, model, answer_fields) for detail in _details(error)))
 
 
 def of_query(error: ValidationError, model: type[BaseModel]) -> list[FieldError]:
@@ -92,9 +94,9 @@ def _unique(errors: Iterable[FieldError]) -> Iterator[FieldError]:
     return iter(dict.fromkeys(errors))
 
 
-def _body_fault(detail: ErrorDetails, data: Any, model: type[BaseModel], answered: frozenset[str]) -> FieldError:
+def _body_fault(detail: ErrorDetails, data: Any, model: type[BaseModel], answer_fields: frozenset[str]) -> FieldError:
     place = _place(detail, data)
-    read_only = detail["type"] == "extra_forbidden" and len(place) == 1 and place[0] in answered
+    read_only = detail["type"] == "extra_forbidden" and len(place) == 1 and place[0] in answer_fields
     pointer = "".join(f"/{_escaped(part)}" for part in place)
     field = _field_at(model, place)
     return FieldError(pointer, _label(field, place), _READ_ONLY if read_only else _message(detail, field))

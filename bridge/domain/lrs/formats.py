@@ -54,14 +54,14 @@ def make_canonical(statement: NewPart, definitions: Mapping[str, Part], language
 
 
 def _definition_in_language(definition: Part, languages: Sequence[str]) -> NewPart:
-    reduced = dict(definition)
+    definition_part = dict(definition)
     for name in ("name", "description"):
-        if name in reduced:
-            reduced[name] = _in_language(reduced[name], languages)
+        if name in definition_part:
+            definition_part[name] = _in_language(definition_part[name], languages)
     for name in _COMPONENTS:
-        if name in reduced:
-            reduced[name] = [_component(component, languages) for component in reduced[name]]
-    return reduced
+        if name in definition_part:
+            definition_part[name] = [_component(component, languages) for component in definition_part[name]]
+    return definition_part
 
 
 def _component(component: Part, languages: Sequence[str]) -> NewPart:

@@ -113,8 +113,8 @@ class MemberUpserted(MemberIn):
 
     def member(self) -> MemberIn:
         """Return the member alone."""
-        alone = self.model_dump_json(by_alias=True, exclude_unset=True, exclude={"member_id", "revision"})
-        return MemberIn.model_validate_json(alone)
+        own_fields = self.model_dump_json(by_alias=True, exclude_unset=True, exclude={"member_id", "revision"})
+        return MemberIn.model_validate_json(own_fields)
 
 
 class MemberLeft(Input):

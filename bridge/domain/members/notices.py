@@ -97,16 +97,16 @@ def template_of(kind: str, state: str) -> str:
 def is_stale(kind: str, facts: NoticeFacts, case: StoredCase) -> bool:
     """Whether a notice that waited asks for what is no longer asked: the case, or its due date, has moved on since."""
     asks = {"audit.selected": (State.SELECTED,), "audit.returned": (State.RETURNED,), "audit.due": tuple(AWAITED)}
-    moved = kind == "audit.due" and facts.get("due_date") != case["due_date"]
-    return moved or (kind in asks and case["state"] not in asks[kind])
+    has_moved = kind == "audit.due" and facts.get("due_date") != case["due_date"]
+    return has_moved or (kind in asks and case["state"] not in asks[kind])
 
 
 def letter(name: str, language: str, values: Mapping[str, object], link: str | None) -> NoticeLetter:
     """Write a notice; ``values`` are the names, dates and numbers that its template has places for."""
     title, *paragraphs = [Text(part).filled(**values).to(language) for part in TEMPLATES[name]]
     texts = [*paragraphs[:-1], *([link] if link else []), paragraphs[-1]]
-    marked = "\n".join(_marked(part, link) for part in texts)
-    whole = Template(FRAME).substitute(language=language, title=html.escape(title), paragraphs=marked)
+    markup_text = "\n".join(_marked(part, link) for part in texts)
+    whole = Template(FRAME).substitute(language=language, title=html.escape(title), paragraphs=markup_text)
     return NoticeLetter(title, "\n\n".join(texts) + "\n", whole, language)
 
 

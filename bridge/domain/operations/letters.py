@@ -183,9 +183,9 @@ def failed_before(age: str | None) -> datetime | None:
     return LONG_AGO
 
 
-def mirror_row(queued: QueuedDeadLetter) -> MirrorRow:
+def mirror_row(letter_in_queue: QueuedDeadLetter) -> MirrorRow:
     """Return the mirror's row of a letter."""
-    letter = queued.letter
+    letter = letter_in_queue.letter
     facts: LetterFacts = {
         "reason": letter.reason.value,
         "detail": letter.detail,
@@ -203,7 +203,7 @@ def mirror_row(queued: QueuedDeadLetter) -> MirrorRow:
         key for part in statements for person in anybody_in(part) for key in keys_of(person.agent)
     )
     ids = [part["id"].lower() for part in statements if fits_part("uuid", part.get("id"))]
-    return MirrorRow(queued.id, letter.body, facts, list(about), list(mentioned_keys), ids)
+    return MirrorRow(letter_in_queue.id, letter.body, facts, list(about), list(mentioned_keys), ids)
 
 
 def redacted_body(letter: DeadLetter, subject: DataSubject) -> bytes | None:

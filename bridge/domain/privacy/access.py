@@ -189,8 +189,8 @@ def order(row: AccessLogRow) -> dict[str, SortKey]:
 
 def row_hash(row: AccessLogRow) -> str:
     """Return the SHA-256, in hex, of a row's canonical JSON: its content and place, keys sorted, times in UTC."""
-    hashed = {name: row.get(name) for name in (*CONTENT, "chain", "seq", "prev")}
-    canonical = orjson.dumps(hashed, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z, default=str)
+    hashed_fields = {name: row.get(name) for name in (*CONTENT, "chain", "seq", "prev")}
+    canonical = orjson.dumps(hashed_fields, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z, default=str)
     return hashlib.sha256(canonical).hexdigest()
 
 

@@ -57,9 +57,9 @@ def _is_thing(value: Any) -> bool:
     """Say whether a statement's object is something else than a person, such as an Activity."""
     if not isinstance(value, dict):
         return False
-    thing = cast("dict[str, Any]", value)
-    kind = thing.get("objectType", "Activity" if "id" in thing else "Agent")
-    return kind in {"Activity", "StatementRef", "SubStatement"} and not any(name in thing for name in IDENTIFIERS)
+    json_object = cast("dict[str, Any]", value)
+    kind = json_object.get("objectType", "Activity" if "id" in json_object else "Agent")
+    return kind in {"Activity", "StatementRef", "SubStatement"} and not any(name in json_object for name in IDENTIFIERS)
 
 
 def _person(value: Any) -> Any:

@@ -85,5 +85,5 @@ def given_up(member: StoredMember | None, stones: Collection[str], at: datetime)
     """Return a member's former identifiers once they have these; each with the time that they had it until."""
     if member is None:
         return []
-    gone = [stone for stone in member["stones"] if stone not in stones]
-    return [*member["former"], *(FormerIdentifier(stone=stone, until=at) for stone in gone)]
+    former_stones = [stone for stone in member["stones"] if stone not in stones]
+    return [*member["former"], *(FormerIdentifier(stone=stone, until=at) for stone in former_stones)]

@@ -22,10 +22,10 @@ class PeriodAction(TypedDict):
 
 def actions(period: MembershipYear, *, frozen: bool, cases: Sequence[StoredCase]) -> list[PeriodAction]:
     """Return ``{name, enabled, reason}`` for each action; ``cases`` are the member's audit cases, newest first."""
-    closed: ActionReason | None = "record_frozen" if frozen else None
+    closing_reason: ActionReason | None = "record_frozen" if frozen else None
     refusals: dict[ActionName, ActionReason | None] = {
-        "log_activity": closed,
-        "add_comment": closed,
+        "log_activity": closing_reason,
+        "add_comment": closing_reason,
         "export_pdf": None,
         "export_zip": None,
         "submit_for_review": why_not_submit(period, cases),

@@ -40,8 +40,13 @@ def total(groups: Iterable[Group]) -> int:
 def counts(groups: Iterable[Group], waiting: int) -> dict[str, int]:
     """Return what a period shows: ``{total, draft, incomplete, complete, needs_attention, waiting}``."""
     of_state = _by_state(groups)
-    needing = of_state["draft"] + of_state["incomplete"]
-    return {**of_state, "total": needing + of_state["complete"], "needs_attention": needing, "waiting": waiting}
+    needs_attention = of_state["draft"] + of_state["incomplete"]
+    return {
+        **of_state,
+        "total": needs_attention + of_state["complete"],
+        "needs_attention": needs_attention,
+        "waiting": waiting,
+    }
 
 
 def by_type(groups: Sequence[Group]) -> dict[str, dict[str, int]]:

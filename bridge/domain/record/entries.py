@@ -204,8 +204,8 @@ def changed(
 ) -> StoredEntry:
     """Return an entry after a member's change; ``draft`` None leaves it as it is (R30, R37)."""
     now = entry["draft"] if draft is None else draft
-    finished = None if now else entry.get("finished_at") or at
-    values = {**patched(entry, changes), "draft": now, "finished_at": finished, "touched_at": at}
+    finish_time = None if now else entry.get("finished_at") or at
+    values = {**patched(entry, changes), "draft": now, "finished_at": finish_time, "touched_at": at}
     return listed(values, form, calendar)
 
 

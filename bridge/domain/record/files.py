@@ -229,10 +229,10 @@ class Inspector:
         if self._kind not in _READ:
             return []
         try:
-            listed = macros.parts(self._tail, self._size)
-            if self._kind is DOCX and not {part.name for part in listed} >= _DOCX_PARTS:
+            archive_parts = macros.parts(self._tail, self._size)
+            if self._kind is DOCX and not {part.name for part in archive_parts} >= _DOCX_PARTS:
                 raise self._not_as_named()
-            return _READ[self._kind](listed)
+            return _READ[self._kind](archive_parts)
         except NotAnArchive:
             raise self._not_as_named() from None
         except HasMacros:
@@ -249,10 +249,10 @@ class Inspector:
 
     def _check_head(self) -> None:
         signed = next((kind for kind, matcher in _SIGNED.items() if matcher.match(self._head)), None)
-        claimed = self._kind if self._kind in _SIGNED else None
+        signed_kind = self._kind if self._kind in _SIGNED else None
         is_archive = self._kind is not DOCX or self._head.startswith(_ZIP)
         is_open_document = self._kind is not ODT or _ODT_MARK.match(self._head) is not None
-        if signed is not claimed or not is_archive or not is_open_document:
+        if signed is not signed_kind or not is_archive or not is_open_document:
             raise self._not_as_named()
 
     def _look_on(self, data: bytes, *, final: bool = False) -> None:

@@ -51,7 +51,7 @@ class Part:
     name: str
     start: int
     length: int
-    packed: int
+    packed_size: int
     method: int
 
     def content(self, raw: bytes) -> Iterator[bytes]:
@@ -59,7 +59,7 @@ class Part:
         if raw[:4] != b"PK\x03\x04" or len(raw) < LOCAL_HEADER:
             raise NotAnArchive
         begin = LOCAL_HEADER + sum(struct.unpack_from("<HH", raw, 26))
-        data = raw[begin : begin + self.packed]
+        data = raw[begin : begin + self.packed_size]
         if self.method == zipfile.ZIP_STORED:
             yield data
         elif self.method == zipfile.ZIP_DEFLATED:
@@ -86,42 +86,44 @@ def _inflated(data: bytes) -> Iterator[bytes]:
 def parts(tail: bytes, size: int) -> list[Part]:
     """Return the parts of an archive of ``size`` bytes that ends in ``tail``; raises ``NotAnArchive``."""
     try:
-        listed = zipfile.ZipFile(io.BytesIO(tail)).infolist()
+        entries = zipfile.ZipFile(io.BytesIO(tail)).infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError, struct.error):
         raise NotAnArchive from None
-    described = [_part(entry, size - len(tail), size) for entry in listed]  # the list tells of places from the tail on
-    if not all(0 <= part.start < size for part in described):
+    parts_by_place = [
+        _part(entry, size - len(tail), size) for entry in entries
+    ]  # the list tells of places from the tail on
+    if not all(0 <= part.start < size for part in parts_by_place):
         raise NotAnArchive
-    return described
+    return parts_by_place
 
 
 def _part(entry: zipfile.ZipInfo, before: int, size: int) -> Part:
     name = unquote(entry.filename).replace("\\", "/").lstrip("/")
-    start, packed = entry.header_offset + before, entry.compress_size
-    return Part(name, start, min(LONGEST_HEADER + packed, size - start), packed, entry.compress_type)
+    start, packed_size = entry.header_offset + before, entry.compress_size
+    return Part(name, start, min(LONGEST_HEADER + packed_size, size - start), packed_size, entry.compress_type)
 
 
-def to_read_of_word(listed: list[Part]) -> list[Part]:
+def to_read_of_word(entries: list[Part]) -> list[Part]:
     """Return the parts of a Word document that say what the others are; raises ``HasMacros`` for a telling name.
 
     Names count without case (ECMA-376 part 2 §6.2.2), and a part may be there twice.
     """
-    if any(_VBA_NAME.search(part.name) for part in listed):
+    if any(_VBA_NAME.search(part.name) for part in entries):
         raise HasMacros
-    if any(part.name.endswith(".piece") for part in listed):  # in pieces (§7.2.3), as no word processor writes it
+    if any(part.name.endswith(".piece") for part in entries):  # in pieces (§7.2.3), as no word processor writes it
         raise NotAnArchive
-    return _bounded([part for part in listed if _ends(part, "[content_types].xml") or _ends(part, ".rels")])
+    return _bounded([part for part in entries if _ends(part, "[content_types].xml") or _ends(part, ".rels")])
 
 
-def to_read_of_open_document(listed: list[Part]) -> list[Part]:
+def to_read_of_open_document(entries: list[Part]) -> list[Part]:
     """Return the parts of an OpenDocument file that can call scripts; raises ``HasMacros`` for a folder of scripts."""
-    if any(_SCRIPT_FOLDERS & set(part.name.casefold().split("/")[:-1]) for part in listed):
+    if any(_SCRIPT_FOLDERS & set(part.name.casefold().split("/")[:-1]) for part in entries):
         raise HasMacros
-    return _bounded([part for part in listed if _ends(part, "content.xml") or _ends(part, "styles.xml")])
+    return _bounded([part for part in entries if _ends(part, "content.xml") or _ends(part, "styles.xml")])
 
 
 def _bounded(to_read: list[Part]) -> list[Part]:
-    if sum(LOCAL_HEADER + part.packed for part in to_read) > MOST_PACKED:
+    if sum(LOCAL_HEADER + part.packed_size for part in to_read) > MOST_PACKED:
         raise NotAnArchive
     return to_read
 

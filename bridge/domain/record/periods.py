@@ -158,11 +158,11 @@ class MembershipCalendar:
 
 def check_periods(periods: Sequence[MembershipYear]) -> None:
     """Raise ``ValueError`` that names the first period, counted from 1, that is backwards or overlaps another."""
-    numbered = sorted(enumerate(periods, start=1), key=lambda item: item[1].start)
-    for number, period in numbered:
+    numbered_periods = sorted(enumerate(periods, start=1), key=lambda item: item[1].start)
+    for number, period in numbered_periods:
         if period.end < period.start:
             raise ValueError(f"period {number} ({period.label}) ends before it starts: swap its dates")
-    for (n, earlier), (m, later) in pairwise(numbered):
+    for (n, earlier), (m, later) in pairwise(numbered_periods):
         if later.start <= earlier.end:
             raise ValueError(
                 f"period {m} ({later.label}) overlaps period {n} ({earlier.label}): let each day be in one"
@@ -195,8 +195,8 @@ def _year_around(day: date, anchor: date) -> MembershipYear:
 def calendar_of(member: StoredMember) -> MembershipCalendar:
     """Return the membership years of a member; the year of an audit case that goes on stands as it was (R82)."""
     renewal = member.get("renewal_date")
-    listed, in_audit = _periods(member.get("periods")), _periods(member.get("in_audit"))
-    return MembershipCalendar(date.fromisoformat(renewal) if renewal else None, listed, in_audit)
+    listed_years, in_audit = _periods(member.get("periods")), _periods(member.get("in_audit"))
+    return MembershipCalendar(date.fromisoformat(renewal) if renewal else None, listed_years, in_audit)
 
 
 def frozen_on(member: StoredMember, day: date) -> Freeze | None:

@@ -66,8 +66,8 @@ def digest(statement: Part) -> bytes:
     """
     facts = _statement(statement)
     instant: int | None = facts.pop("timestamp", None)
-    hashed = hashlib.sha256(_text(facts)).digest()
-    return hashed if instant is None else hashed + instant.to_bytes(_INSTANT_BYTES, "big", signed=True)
+    fact_digest = hashlib.sha256(_text(facts)).digest()
+    return fact_digest if instant is None else fact_digest + instant.to_bytes(_INSTANT_BYTES, "big", signed=True)
 
 
 def _statement(statement: Part) -> NewPart:
@@ -77,8 +77,8 @@ def _statement(statement: Part) -> NewPart:
 
 def _rewritten(part: Part, ways: Mapping[str, Way]) -> NewPart:
     """Return an object with its properties as ``ways`` write them, or as they are, and without what is empty."""
-    written = {name: ways[name](value) if name in ways else value for name, value in part.items()}
-    return {name: value for name, value in written.items() if value not in ({}, [])}
+    written_part = {name: ways[name](value) if name in ways else value for name, value in part.items()}
+    return {name: value for name, value in written_part.items() if value not in ({}, [])}
 
 
 def _left_out(_: Any) -> NewPart:
@@ -115,8 +115,8 @@ def _related(activities: Part) -> NewPart:
     return {name: sorted(item["id"] for item in as_list(value)) for name, value in activities.items() if value != []}
 
 
-def _involved(involved: Part) -> NewPart:
-    return _rewritten(involved, _OF_INVOLVED)
+def _involved(agents: Part) -> NewPart:
+    return _rewritten(agents, _OF_INVOLVED)
 
 
 def _duration(duration: str) -> str:

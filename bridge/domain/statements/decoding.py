@@ -260,10 +260,10 @@ _LENIENT: Final = json.JSONDecoder(strict=False, parse_int=_finite, parse_float=
 
 def _loaded(body: bytes, around: int = 0) -> object:
     """Return what can be read, and written again inside of so many levels; raises the errors of ``orjson``."""
-    value = wrapped = orjson.loads(body)
+    value = innermost = orjson.loads(body)
     for _ in range(around + 2):
-        wrapped = [wrapped]
-    orjson.dumps(wrapped)
+        innermost = [innermost]
+    orjson.dumps(innermost)
     return value
 
 

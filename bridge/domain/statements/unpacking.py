@@ -175,31 +175,31 @@ def _opened(body: bytes, codings: Iterable[str], limit: int) -> bytes:
     return body
 
 
-def _gunzip(body: bytes, most: int) -> bytes:
+def _gunzip(body: bytes, max_bytes: int) -> bytes:
     with gzip.GzipFile(fileobj=io.BytesIO(body)) as stream:
-        return stream.read(most)
+        return stream.read(max_bytes)
 
 
-def _inflate(body: bytes, most: int) -> bytes:
+def _inflate(body: bytes, max_bytes: int) -> bytes:
     """Undo ``deflate``: zlib's format (RFC 9110 §8.4.1.2), or the bare stream that some send."""
     try:
-        return _inflated(body, most, zlib.MAX_WBITS)
+        return _inflated(body, max_bytes, zlib.MAX_WBITS)
     except zlib.error:
-        return _inflated(body, most, -zlib.MAX_WBITS)
+        return _inflated(body, max_bytes, -zlib.MAX_WBITS)
 
 
-def _inflated(body: bytes, most: int, window: int) -> bytes:
+def _inflated(body: bytes, max_bytes: int, window: int) -> bytes:
     stream = zlib.decompressobj(window)
-    content = stream.decompress(body, most)
-    if len(content) < most and (not stream.eof or stream.unused_data):
+    content = stream.decompress(body, max_bytes)
+    if len(content) < max_bytes and (not stream.eof or stream.unused_data):
         raise zlib.error
     return content
 
 
-def _unzstd(body: bytes, most: int) -> bytes:
+def _unzstd(body: bytes, max_bytes: int) -> bytes:
     reader = zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(io.BytesIO(body), read_across_frames=True)
     with cast("BinaryIO", reader) as stream:
-        return stream.read(most)
+        return stream.read(max_bytes)
 
 
 _OPENERS: Final[dict[str, Callable[[bytes, int], bytes]]] = {"gzip": _gunzip, "deflate": _inflate, "zstd": _unzstd}

@@ -20,8 +20,8 @@ class SubjectLimit:
     """At most ``each`` turns of one subject at once; ``waiting`` more of its calls wait, up to ``seconds``."""
 
     def __init__(self, most: int, waiting: int = 0, seconds: float | None = None) -> None:
-        self._most = most
-        self._waiting = waiting
+        self._limit = most
+        self._queue_limit = waiting
         self._seconds = seconds
         self._turns: dict[str, asyncio.Semaphore] = {}
         self._callers: Counter[str] = Counter()
@@ -29,13 +29,13 @@ class SubjectLimit:
     @asynccontextmanager
     async def turn(self, subject: str) -> AsyncGenerator[None]:
         """Hold a turn; raises ``RateLimited`` when too many wait, and ``Unavailable`` when that takes too long."""
-        if self._callers[subject] >= self._most + self._waiting:
+        if self._callers[subject] >= self._limit + self._queue_limit:
             raise RateLimited(
-                Text("{n} of your exports are under way; let one end, then try again.", n=self._most),
+                Text("{n} of your exports are under way; let one end, then try again.", n=self._limit),
                 retry_after=RETRY_AFTER,
             )
         self._callers[subject] += 1
-        turns = self._turns.setdefault(subject, asyncio.Semaphore(self._most))
+        turns = self._turns.setdefault(subject, asyncio.Semaphore(self._limit))
         try:
             async with deadline(self._seconds, _TOO_LONG):
                 await turns.acquire()

@@ -18,8 +18,8 @@ SHOWN: Final = dict.fromkeys(("raw", "lrs.at", "lrs.added", "lrs.reshape", "lrs.
 
 def stages(query: StatementQuery, limit: int) -> list[Stage]:
     """Return the aggregation for up to ``limit`` statements."""
-    first, *more = query.keys
-    rest = [NOT_VOIDED, *_each("keys", more), *_each("roles", query.roles), *_each("held", query.held)]
+    first, *other_keys = query.keys
+    rest = [NOT_VOIDED, *_each("keys", other_keys), *_each("roles", query.roles), *_each("held", query.held)]
     return [
         {"$match": {"lrs.here": True, "lrs.keys": first, "lrs.at": between(*query.bounds())}},
         {"$match": {"$and": [*rest, *_in_chain(query), *_beyond(query)]}},

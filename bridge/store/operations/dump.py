@@ -44,14 +44,14 @@ class Dump:
 
     async def size(self) -> int:
         """Return about how many documents there are."""
-        counted = [await self._database.collection(name).estimated_document_count() for name in await self.names()]
-        return sum(counted)
+        counts = [await self._database.collection(name).estimated_document_count() for name in await self.names()]
+        return sum(counts)
 
     async def is_empty(self) -> bool:
         """Say whether there is not a single document."""
         for name in await self.names():
-            probed = _NO_PROBES if name == META else {}
-            if await self._database.collection(name).find_one(probed, {"_id": 1}) is not None:
+            probe_filter = _NO_PROBES if name == META else {}
+            if await self._database.collection(name).find_one(probe_filter, {"_id": 1}) is not None:
                 return False
         return True
 

@@ -106,31 +106,33 @@ class Removal:
         keys_in = {row["_id"]: named_keys(row, subject) for row in rows if row["_id"] not in ids}
         erased = [UpdateOne({"_id": statement_id}, GONE) for statement_id in ids]
         redactions = [_unnamed(row, keys_in[row["_id"]], subject) for row in rows if row["_id"] in keys_in]
-        attached = {part["sha2"] for row in own_rows if "lrs" in row for part in row["lrs"].get("attached", ())}
-        await self._attachments.release(attached, ids)  # first, while the rows still lead to them
+        attachment_hashes = {
+            part["sha2"] for row in own_rows if "lrs" in row for part in row["lrs"].get("attached", ())
+        }
+        await self._attachments.release(attachment_hashes, ids)  # first, while the rows still lead to them
         if changes := [*erased, *(change for change in redactions if change is not None)]:
             await bulk(self._statements, changes)
-        await self._attachments.release(attached)  # what another erasure left them for has gone meanwhile
+        await self._attachments.release(attachment_hashes)  # what another erasure left them for has gone meanwhile
         return {key for keys in keys_in.values() for key in keys} | {key for row in own_rows for key in actor_keys(row)}
 
 
 def _unnamed(row: LedgerRow, keys_in_row: Collection[str], subject: DataSubject) -> UpdateOne | None:
     """Return the change that takes a person out of another's statement, and out of what it is found by."""
     keys = {*keys_in_row, *subject.keys_at(subject.keys, received_at(row))} - settled_actor(row)
-    hidden, about = facts_of(keys), mentions(subject.secret, keys)
+    hidden_facts, about = facts_of(keys), mentions(subject.secret, keys)
     change: Change = {"$set": {}, "$pullAll": {"about": about} if "about" in row else {}}
     for name, text in (redacted(row, keys_in_row) if keys_in_row else {}).items():
         change["$set"]["raw" if name == "raw" else f"lrs.{name}"] = text
         if name == "raw":
             change["$addToSet"] = {"redacted": digest(orjson.loads(text))}  # one on its way to the worker is no other
     if "lrs" in row:
-        change["$pullAll"] |= {f"lrs.{name}": hidden for name in ("keys", "roles", "held")}
+        change["$pullAll"] |= {f"lrs.{name}": hidden_facts for name in ("keys", "roles", "held")}
         if chain := row["lrs"].get("chain"):
-            change["$set"]["lrs.chain"] = [_unchained(link, hidden) for link in chain]
+            change["$set"]["lrs.chain"] = [_unchained(link, hidden_facts) for link in chain]
     change = {operator: fields for operator, fields in change.items() if fields}
     return UpdateOne({"_id": row["_id"]}, change) if change else None
 
 
-def _unchained(link: ChainRow, hidden: Collection[bytes]) -> ChainRow:
-    keys, roles = ([key for key in link[name] if key not in hidden] for name in ("keys", "roles"))
+def _unchained(link: ChainRow, hidden_facts: Collection[bytes]) -> ChainRow:
+    keys, roles = ([key for key in link[name] if key not in hidden_facts] for name in ("keys", "roles"))
     return {**link, "keys": keys, "roles": roles}

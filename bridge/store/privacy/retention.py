@@ -81,8 +81,8 @@ def lrs(before: datetime) -> list[ExpiredQuery]:
 
 def ended_cases(before: datetime) -> ExpiredQuery:
     """Return audit cases that ended."""
-    ended = [State.CLOSED.value, State.WITHDRAWN.value, State.SATISFIED_ELSEWHERE.value]
-    return ExpiredQuery("audit_cases", {"state": {"$in": ended}, "closed_at": {"$lt": before}})
+    end_states = [State.CLOSED.value, State.WITHDRAWN.value, State.SATISFIED_ELSEWHERE.value]
+    return ExpiredQuery("audit_cases", {"state": {"$in": end_states}, "closed_at": {"$lt": before}})
 
 
 def samples(before: datetime) -> ExpiredQuery:
@@ -162,16 +162,16 @@ class Expired:
         parked = self._database.collection("parked")
         query = {"_id": {"$in": statement_ids}}
         actors = [row["actor_key"] async for row in parked.find(query, {"actor_key": 1}, session=session)]
-        unshared = {**query, "disposition": Disposition.PARKED.value, "lrs": None}
-        await self._database.collection("statements").delete_many(unshared, session=session)
+        unshared_query = {**query, "disposition": Disposition.PARKED.value, "lrs": None}
+        await self._database.collection("statements").delete_many(unshared_query, session=session)
         await parked.delete_many(query, session=session)
         await self._identifiers.forget(actors, session=session)
 
     async def close_lrs(self, past: ExpiredQuery) -> int:
         """Take statements out of the LRS; one that the worker has settled stays in the ledger."""
         query = await self._query(past)
-        settled = {**query, "disposition": {"$exists": True}}
-        rows = self._of(past).find(settled, {"raw": 1, "lrs.keys": 1}, batch_size=TEXTS_AT_ONCE)
+        settled_query = {**query, "disposition": {"$exists": True}}
+        rows = self._of(past).find(settled_query, {"raw": 1, "lrs.keys": 1}, batch_size=TEXTS_AT_ONCE)
         count = 0
         async for piece in _pieces(rows, TEXTS_AT_ONCE):
             secret = await self._key.get()

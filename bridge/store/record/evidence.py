@@ -151,15 +151,15 @@ class Evidence:
         The chunks of a rejected one are loose from then on, for ``discard`` to remove after the transaction.
         """
         file_id, member_id = file["_id"], file["member_id"]
-        judged = await self._files.find_one_and_update(
+        file_after = await self._files.find_one_and_update(
             {"_id": file_id, "member_id": member_id, "state": QUARANTINED},
             {"$set": {"state": state}, "$inc": {"version": 1}},
             return_document=ReturnDocument.AFTER,
             session=session,
         )
-        if judged and state == REJECTED:
+        if file_after and state == REJECTED:
             await self._loosen(file_id, member_id, at, session)
-        return judged
+        return file_after
 
     async def read(self, file: EvidenceFile) -> AsyncGenerator[bytes]:
         """Give a file's content chunk by chunk; raises ``Unavailable`` when it is not whole, as after a deletion."""

@@ -39,12 +39,12 @@ class Records(Generic[R]):
 
     async def prepare(self) -> None:
         """Create the indexes: one for each sort, for keywords, for counting, and for reading every record."""
-        keyed = {f"by_{name}": order_index("member_id", "listed", name=name) for name in self._sorts}
-        keyed["tokens"] = [("member_id", 1), ("listed", 1), ("tokens", 1)]
+        index_keys = {f"by_{name}": order_index("member_id", "listed", name=name) for name in self._sorts}
+        index_keys["tokens"] = [("member_id", 1), ("listed", 1), ("tokens", 1)]
         if self._counted:
-            keyed["counted"] = [("member_id", 1), ("listed", 1), *((name, 1) for name in self._counted)]
-        keyed["every"] = [("member_id", 1), ("_id", 1)]
-        for name, keys in keyed.items():
+            index_keys["counted"] = [("member_id", 1), ("listed", 1), *((name, 1) for name in self._counted)]
+        index_keys["every"] = [("member_id", 1), ("_id", 1)]
+        for name, keys in index_keys.items():
             await self._records.create_index(keys, name=name)
 
     def of(self, member_id: str, session: Session | None = None) -> MemberRecords[R]:
@@ -149,8 +149,8 @@ class MemberRecords(Generic[R]):
         if not terms:
             return replace(query, seek={**listed_query, **query.seek})
         begins = {"$regex": f"^{max(terms, key=len)}"}
-        every = [{"tokens": {"$regex": f"^{term}"}} for term in terms]
-        rest = [*every, *(part for part in (query.seek, query.rest) if part)]
+        term_filters = [{"tokens": {"$regex": f"^{term}"}} for term in terms]
+        rest = [*term_filters, *(part for part in (query.seek, query.rest) if part)]
         return replace(query, seek={**listed_query, "tokens": begins}, rest={"$and": rest}, sorts=True)
 
 

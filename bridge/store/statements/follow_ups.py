@@ -35,8 +35,8 @@ class FollowUps:
     async def go_on(self, member_id: str, at: datetime, refile_after: str | None, session: Session) -> None:
         """Note how far a piece has come; None says that no entry is left to be filed anew."""
         place: Change = {"$unset": {"refile_after": ""}} if refile_after is None else {}
-        reached = {} if refile_after is None else {"refile_after": refile_after}
-        change = {"$set": {"at": at, **reached}, **place}
+        progress = {} if refile_after is None else {"refile_after": refile_after}
+        change = {"$set": {"at": at, **progress}, **place}
         await self._follow_ups.update_one({"_id": member_id}, change, session=session)
 
     async def done(self, member_id: str, session: Session) -> None:

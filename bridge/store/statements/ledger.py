@@ -56,8 +56,8 @@ class Statements:
 
     async def counts(self) -> dict[str, int]:
         """Return disposition → number of statements; one that no worker has taken yet has none and is not counted."""
-        settled = {"$match": {"disposition": {"$exists": True}}}
-        groups = self._statements.aggregate([settled, {"$group": {"_id": "$disposition", "n": {"$sum": 1}}}])
+        settled_stage = {"$match": {"disposition": {"$exists": True}}}
+        groups = self._statements.aggregate([settled_stage, {"$group": {"_id": "$disposition", "n": {"$sum": 1}}}])
         return {group["_id"]: group["n"] async for group in groups}
 
 
@@ -108,8 +108,8 @@ class Waiting:
         query = {} if after is None else _beyond(after[0], after[1])
         rows = [row async for row in self._parked.find(query).sort([("at", 1), ("_id", 1)]).limit(limit + 1)]
         items = rows[:limit]
-        more = [items[-1]["at"].isoformat(), items[-1]["_id"]] if len(rows) > limit else None
-        return Listing(items, more, await self.count_parked())
+        next_place = [items[-1]["at"].isoformat(), items[-1]["_id"]] if len(rows) > limit else None
+        return Listing(items, next_place, await self.count_parked())
 
     async def parked_since(self) -> datetime | None:
         """Return since when the oldest is parked, or None when none is."""

@@ -40,8 +40,8 @@ def members() -> list[SampleMember]:
 
 def statements(now: datetime) -> list[SampleMessage]:
     """The sample messages, in the order they are to be sent; times are counted back from ``now``, ids are fixed."""
-    filled: dict[str, dict[str, Any]] = {}
-    return [_sample(entry, now, filled) for entry in _read("statements.json")]
+    samples_by_name: dict[str, dict[str, Any]] = {}
+    return [_sample(entry, now, samples_by_name) for entry in _read("statements.json")]
 
 
 def _sample(entry: dict[str, Any], now: datetime, earlier: dict[str, dict[str, Any]]) -> SampleMessage:
