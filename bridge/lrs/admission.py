@@ -85,8 +85,8 @@ class Admission:
             form = AlternateForm(request)
             credential = await self._admit_sender(form)
             async with self._budget.reserve(size):
-                form_fields = await form.rest(self._largest_form)
-                yield LrsCall(form_fields, self._version(request, form_fields.headers), credential, more_time)
+                inner_request = await form.rest(self._largest_form)
+                yield LrsCall(inner_request, self._version(request, inner_request.headers), credential, more_time)
         else:
             plain = read_request(request)
             version = self._version(request, plain.headers)

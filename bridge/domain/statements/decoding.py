@@ -260,10 +260,10 @@ _LENIENT: Final = json.JSONDecoder(strict=False, parse_int=_finite, parse_float=
 
 def _loaded(body: bytes, around: int = 0) -> object:
     """Return what can be read, and written again inside of so many levels; raises the errors of ``orjson``."""
-    value = innermost = orjson.loads(body)
+    value = outer = orjson.loads(body)
     for _ in range(around + 2):
-        innermost = [innermost]
-    orjson.dumps(innermost)
+        outer = [outer]
+    orjson.dumps(outer)
     return value
 
 
