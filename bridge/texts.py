@@ -100,8 +100,8 @@ def translate(text: str, language: str) -> str:
 def accepted(header: str) -> tuple[str, ...]:
     """Return the tags of ``Accept-Language`` (RFC 9110 §12.5.4), best first; what cannot be read is left out."""
     ranges = [(float(match[2] or 1), match[1]) for part in header.split(",")[:20] if (match := _RANGE.fullmatch(part))]
-    ranked_tags = sorted(ranges, key=lambda weights: -weights[0])
-    return tuple(tag for weight, tag in ranked_tags if weight > 0 and tag != "*")
+    best_first = sorted(ranges, key=lambda pair: -pair[0])
+    return tuple(tag for weight, tag in best_first if weight > 0 and tag != "*")
 
 
 def match(tags: Iterable[str]) -> str:

@@ -111,7 +111,7 @@ class DeadLetterQueue:
             return (await state(amqp, self._topology.dead_queue)).depth or 0
 
     async def scan(self, decide: Decide, limit: int | None = None) -> ScanResult:
-        """Pass over the letters, oldest first, and do with each what ``judge`` says; end early after ``limit``.
+        """Pass over the letters, oldest first, and do with each what ``decide`` says; end early after ``limit``.
 
         A replayed letter is taken off the queue once the broker has confirmed the message it became, so that it is
         never lost: a pass cut short leaves it in both places, and recording is idempotent. Raises ``Unavailable``.

@@ -39,7 +39,7 @@ def media_types(method: str) -> tuple[str, ...]:
 
 
 async def read_body(request: web.Request, model: type[M], answer_fields: frozenset[str] = frozenset()) -> M:
-    """The JSON body as ``model``; ``shown`` are the fields an answer has, which are read-only when not in the model.
+    """The JSON body as ``model``; ``answer_fields`` are read-only when the model has them not.
 
     Raises ``UnsupportedMediaType``, ``TooLarge``, ``Malformed`` (not strict JSON) or ``ValidationFailed``.
     """

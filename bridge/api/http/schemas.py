@@ -45,7 +45,7 @@ class Schemas:
         inputs: list[tuple[str, Mode, TypeAdapter[Any]]] = [
             (key, mode, adapter) for (key, mode), adapter in adapters.items()
         ]
-        self._input_schemas, rest = TypeAdapter.json_schemas(
+        self._schemas, rest = TypeAdapter.json_schemas(
             inputs, ref_template=REF + "{model}", schema_generator=_PlainNames
         )
         self.components: Json = rest.get("$defs", {})
@@ -62,12 +62,12 @@ class Schemas:
 
     def _take(self, key: str) -> Json:
         """A query's schema leaves the components: its fields become parameters."""
-        schema = self._input_schemas[key, "validation"]
+        schema = self._schemas[key, "validation"]
         return self.components.pop(str(schema["$ref"]).removeprefix(REF)) if "$ref" in schema else schema
 
     def of(self, model: Any, mode: Mode) -> Json:
         """The schema of a body or an answer, as a reference where it is a component."""
-        return self._input_schemas[_key(model), mode]
+        return self._schemas[_key(model), mode]
 
     def parameters(self, model: type[BaseModel]) -> list[Json]:
         """The query parameters that the fields of ``model`` are."""

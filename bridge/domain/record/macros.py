@@ -89,12 +89,11 @@ def parts(tail: bytes, size: int) -> list[Part]:
         entries = zipfile.ZipFile(io.BytesIO(tail)).infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError, struct.error):
         raise NotAnArchive from None
-    parts_by_place = [
-        _part(entry, size - len(tail), size) for entry in entries
-    ]  # the list tells of places from the tail on
-    if not all(0 <= part.start < size for part in parts_by_place):
+    # Their places are told from the tail on.
+    archive_parts = [_part(entry, size - len(tail), size) for entry in entries]
+    if not all(0 <= part.start < size for part in archive_parts):
         raise NotAnArchive
-    return parts_by_place
+    return archive_parts
 
 
 def _part(entry: zipfile.ZipInfo, before: int, size: int) -> Part:
@@ -103,23 +102,25 @@ def _part(entry: zipfile.ZipInfo, before: int, size: int) -> Part:
     return Part(name, start, min(LONGEST_HEADER + packed_size, size - start), packed_size, entry.compress_type)
 
 
-def to_read_of_word(entries: list[Part]) -> list[Part]:
+def to_read_of_word(archive_parts: list[Part]) -> list[Part]:
     """Return the parts of a Word document that say what the others are; raises ``HasMacros`` for a telling name.
 
     Names count without case (ECMA-376 part 2 §6.2.2), and a part may be there twice.
     """
-    if any(_VBA_NAME.search(part.name) for part in entries):
+    if any(_VBA_NAME.search(part.name) for part in archive_parts):
         raise HasMacros
-    if any(part.name.endswith(".piece") for part in entries):  # in pieces (§7.2.3), as no word processor writes it
+    if any(
+        part.name.endswith(".piece") for part in archive_parts
+    ):  # in pieces (§7.2.3), as no word processor writes it
         raise NotAnArchive
-    return _bounded([part for part in entries if _ends(part, "[content_types].xml") or _ends(part, ".rels")])
+    return _bounded([part for part in archive_parts if _ends(part, "[content_types].xml") or _ends(part, ".rels")])
 
 
-def to_read_of_open_document(entries: list[Part]) -> list[Part]:
+def to_read_of_open_document(archive_parts: list[Part]) -> list[Part]:
     """Return the parts of an OpenDocument file that can call scripts; raises ``HasMacros`` for a folder of scripts."""
-    if any(_SCRIPT_FOLDERS & set(part.name.casefold().split("/")[:-1]) for part in entries):
+    if any(_SCRIPT_FOLDERS & set(part.name.casefold().split("/")[:-1]) for part in archive_parts):
         raise HasMacros
-    return _bounded([part for part in entries if _ends(part, "content.xml") or _ends(part, "styles.xml")])
+    return _bounded([part for part in archive_parts if _ends(part, "content.xml") or _ends(part, "styles.xml")])
 
 
 def _bounded(to_read: list[Part]) -> list[Part]:

@@ -15,13 +15,6 @@ from bridge.domain.members.members import Freeze, PeriodDays, StoredMember
 from bridge.texts import Text, counted
 
 ONE_DAY = timedelta(days=1)
-MONTHS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
-"""English names, because ``strftime`` would follow the locale of the process."""
-
-
 NO_PERIOD = Text("You have no such period.")
 NO_MEMBER = Text("There is no record for you yet: the membership system has not told us of you.")
 """What a member is told who asks for what there is not."""
@@ -167,11 +160,6 @@ def check_periods(periods: Sequence[MembershipYear]) -> None:
             raise ValueError(
                 f"period {m} ({later.label}) overlaps period {n} ({earlier.label}): let each day be in one"
             )
-
-
-def day_in_words(day: date) -> str:
-    """A day as people write it here, such as "1 April 2025"."""
-    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
 def _start(period: MembershipYear) -> date:

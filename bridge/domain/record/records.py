@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NotRequired, TypedDict, cast
 
-from bridge.domain import list_keys as keywords
-from bridge.domain.list_keys import SortKey, order_key
+from bridge.domain.list_keys import SortKey, order_key, tokens
 from bridge.domain.members.members import FreezeMark
 from bridge.domain.record.forms import DEFAULTS, Form, FormField
 from bridge.domain.record.periods import MembershipYear
@@ -72,7 +71,7 @@ def findable(form: Form, values: Values, sorts: Sequence[str]) -> Findable:
     """Compute what a record is sorted and found by: ``order`` for each of ``sorts``, and its search ``tokens``."""
     return {
         "order": {name: order_key(values.get(name)) for name in sorts},
-        "tokens": keywords.tokens(_texts(form, values)),
+        "tokens": tokens(_texts(form, values)),
     }
 
 

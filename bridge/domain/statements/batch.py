@@ -100,7 +100,7 @@ class Batch:
         return outcome
 
     def reconsider(self, arrival: Arrival) -> Outcome:
-        """Decide anew on a statement that was ignored; one that is so no more stays as it is (issue 17)."""
+        """Decide anew on a statement that was ignored; one that is so no more stays as it is."""
         row = self.ledger.get(arrival.statement_id)
         if row is None or row.get("disposition") != Disposition.IGNORED or ledger.is_erased(row):
             return Outcome(Disposition.DUPLICATE)

@@ -13,7 +13,8 @@ from bridge.domain.operations.letters import MirroredLetter
 from bridge.domain.record.entries import StoredProvenance
 from bridge.domain.statements.dispositions import Disposition, Reason, Via
 from bridge.domain.statements.ledger import HeldStatement, LedgerRow
-from bridge.texts import Text, counted
+from bridge.texts import Text, counted, format_day
+from schemas.languages import SOURCE
 
 WaitsFor = Literal["actor", "freeze", "worker"]
 """What a statement waits for: its actor to be known, a freeze to end, or the worker to take it."""
@@ -128,7 +129,7 @@ def fate_in_words(fate: StatementFate) -> str:
     voided = f" The statement {fate['voided_by']} voids it." if fate["voided_by"] else ""
     if fate["received_at"] is None:
         return f"Not received.{voided}"
-    day = day_in_words(fate["received_at"])
+    day = format_day(fate["received_at"].date(), SOURCE)
     if fate["disposition"] is None:
         return f"Received on {day}, and not taken by the worker yet.{voided}"
     why = REASONS.get(fate["reason"] or "", "for a reason that is not known here")
@@ -153,8 +154,3 @@ def origin_in_words(provenance: StoredProvenance) -> Text:
             day=day,
         )
     return Text("From the Learning centre. Recorded on {day}: it became a draft in the log.", day=day)
-
-
-def day_in_words(at: datetime) -> str:
-    """Return a day as ``3 March 2026``."""
-    return f"{at.day} {at:%B %Y}"
