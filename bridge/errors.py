@@ -12,6 +12,9 @@ from typing import ClassVar
 
 from bridge.texts import Text
 
+NOTHING_HERE = Text("There is nothing at this address, or it is not yours.")
+"""What is said of what is not there, and of what is somebody else's: nobody can tell which."""
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:

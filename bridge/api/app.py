@@ -71,7 +71,7 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
     resources = everything(parts)
     app[SETTINGS] = settings
     app[middleware.DRESS] = middleware.Dress(settings.public_url, settings.cors_origins)
-    app[auth.GATE] = auth.gate(settings, auth.configured(settings))
+    app[auth.GATE] = auth.gate(settings, auth.configured_keys(settings))
     app[openapi.DOCUMENT] = cache(partial(openapi.document, resources, settings.public_url))
     app[asyncapi.MESSAGES] = cache(lambda: Document.of(asyncapi.describe(configured_topology(settings))))
     app[docs.PAGE] = cache(lambda: docs.docs_page_of(app[openapi.DOCUMENT](), app[asyncapi.MESSAGES]()))

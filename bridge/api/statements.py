@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing, suppress
 from dataclasses import asdict
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +17,7 @@ from bridge.api.http.pagination import Page, PageBody, PageQuery, decode_cursor,
 from bridge.api.http.routing import Body, Routes
 from bridge.api.http.schemas import literal_of
 from bridge.api.http.service_keys import RECONSIDERER, STATEMENT_LOOKUP
-from bridge.domain.fields import Day
+from bridge.domain.fields import Day, utc_bound
 from bridge.domain.members.identifiers import IDENTIFIER_FORMS, typed_keys
 from bridge.domain.members.messages import MEMBER_ID
 from bridge.domain.statements.dispositions import IGNORE_REASONS, LEDGER_DISPOSITIONS, Disposition, Reason, Via
@@ -64,7 +64,7 @@ class FateListQuery(PageQuery):
 
     def to_filter(self) -> FateFilter:
         """Return it as the service asks; raises ``ValidationFailed`` for what is no identifier."""
-        start, end = _bound(self.received_from, LONG_AGO), _bound(self.received_to, FAR_AHEAD, days=1)
+        start, end = utc_bound(self.received_from, LONG_AGO), utc_bound(self.received_to, FAR_AHEAD, days=1)
         keys = None if self.identifier is None else _keys(self.identifier)
         return FateFilter(self.member_id, keys, self.disposition, self.reason, start, end)
 
@@ -132,7 +132,7 @@ class ReconsiderIn(BaseModel):
 
     def to_query(self) -> FateQuery:
         """Return it as the service asks."""
-        start, end = _bound(self.received_from, LONG_AGO), _bound(self.received_to, FAR_AHEAD, days=1)
+        start, end = utc_bound(self.received_from, LONG_AGO), utc_bound(self.received_to, FAR_AHEAD, days=1)
         return FateQuery(reason=self.reason, start=start, end=end)
 
     def to_place(self) -> Place | None:
@@ -265,18 +265,6 @@ def _report(report: Reconsideration) -> Body:
 
 def _shown(fate: StatementFate) -> FateInWords:
     return {**fate, "text": fate_in_words(fate)}
-
-
-def _bound(moment: date | None, otherwise: datetime, days: int = 0) -> datetime:
-    """Return a time in UTC: of a day its beginning, so many days later; what is out of range is as far as it goes."""
-    if moment is None:
-        return otherwise
-    try:
-        if isinstance(moment, datetime):
-            return moment.astimezone(UTC)
-        return datetime.combine(moment, time(), UTC) + timedelta(days=days)
-    except OverflowError:
-        return otherwise
 
 
 def _keys(text: str) -> tuple[str, ...]:

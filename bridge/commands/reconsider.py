@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 import structlog
@@ -13,6 +13,7 @@ from rich.table import Table
 
 from bridge import wiring
 from bridge.commands.common import run_with_services
+from bridge.domain.fields import utc_bound
 from bridge.domain.statements.reconsideration import RECONSIDERABLE, Reconsideration
 from bridge.services.statements.reconsidering import Reconsiderer
 from bridge.store.statements.search import FAR_AHEAD, LONG_AGO, FateQuery
@@ -65,16 +66,16 @@ def reconsider(
 
 
 def _time(text: str | None, otherwise: datetime, days: int = 0) -> datetime:
-    """Return a time in UTC: of a day its beginning, so many days later."""
+    """Return a time in UTC: of a day its beginning, so many days later; a time without a zone is in UTC."""
     if text is None:
         return otherwise
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter("a day such as 2026-03-01, or a time such as 2026-03-01T08:00:00Z") from None
-    is_day = len(text) == len("2026-03-01")
-    time = time if time.tzinfo else time.replace(tzinfo=UTC)
-    return time.astimezone(UTC) + timedelta(days=days if is_day else 0)
+    if len(text) == len("2026-03-01"):
+        return utc_bound(time.date(), otherwise, days)
+    return utc_bound(time if time.tzinfo else time.replace(tzinfo=UTC), otherwise)
 
 
 def _run(query: FateQuery, *, dry_run: bool) -> Reconsideration:

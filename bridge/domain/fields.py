@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Final, cast
 
 from pydantic import BeforeValidator
@@ -37,6 +37,18 @@ def _read_day(value: object) -> object:
 
 def _no_day() -> date:
     raise PydanticCustomError("date_parsing", "not a date")
+
+
+def utc_bound(moment: date | None, otherwise: datetime, days: int = 0) -> datetime:
+    """Return a time in UTC: of a day its beginning, so many days later; what is out of range is as far as it goes."""
+    if moment is None:
+        return otherwise
+    try:
+        if isinstance(moment, datetime):
+            return moment.astimezone(UTC)
+        return datetime.combine(moment, time(), UTC) + timedelta(days=days)
+    except OverflowError:
+        return otherwise
 
 
 Day = Annotated[date, BeforeValidator(_read_day)]

@@ -41,7 +41,7 @@ def test_processes_agree(tmp_path: Path) -> None:
 def test_token_says_who(tmp_path: Path) -> None:
     """A token carries subject, roles, issuer, audience and its hours."""
     token = dev_token(tmp_path, "m1", ["member", "ops"], hours=2)
-    claims = jwt.decode(token, auth.from_file(tmp_path / PUBLIC_NAME), algorithms=["ES256"]).claims
+    claims = jwt.decode(token, auth.keys_from_file(tmp_path / PUBLIC_NAME), algorithms=["ES256"]).claims
     assert (claims["sub"], claims["roles"]) == ("m1", ["member", "ops"])
     assert (claims["iss"], claims["aud"]) == (DEV_ISSUER, "cpd-bridge")
     assert abs(claims["exp"] - time.time() - 7200) < 60
@@ -65,4 +65,4 @@ def test_bad_key_files(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         path.write_text(content)
     with pytest.raises(SettingsError, match="BRIDGE_AUTH_KEY_FILE"):
-        auth.from_file(path)
+        auth.keys_from_file(path)

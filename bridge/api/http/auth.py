@@ -29,6 +29,17 @@ from bridge.errors import Forbidden, RateLimited, SettingsError, Unauthenticated
 from bridge.settings import Settings
 from bridge.texts import Text
 
+log = structlog.get_logger()
+
+Keys = Callable[[str | None], Awaitable[Key | KeySet]]
+"""Gives the keys to check a token with, told the token's ``kid``; raises ``Unavailable`` when there are none yet."""
+
+FETCH_TIMEOUT = 5.0  # seconds
+REFETCH_AFTER = 60.0  # seconds between fetches for an unknown kid
+RETRY_AFTER = 5.0  # seconds between fetches while there is no set at all
+MAX_AGE = 3600.0  # seconds after which a set is fetched anew, so that a withdrawn key goes
+MAX_BYTES = 2**20
+
 Roles = frozenset[Role] | None
 PUBLIC: Final = None
 """The ``roles`` of a route that needs no token."""
@@ -147,22 +158,10 @@ def gate(settings: Settings, keys: Keys) -> Gate:
     return Gate(verifier, RateLimit(settings.rate_limit) if settings.rate_limit else None)
 
 
-log = structlog.get_logger()
-
-Keys = Callable[[str | None], Awaitable[Key | KeySet]]
-"""Gives the keys to check a token with, told the token's ``kid``; raises ``Unavailable`` when there are none yet."""
-
-FETCH_TIMEOUT = 5.0  # seconds
-REFETCH_AFTER = 60.0  # seconds between fetches for an unknown kid
-RETRY_AFTER = 5.0  # seconds between fetches while there is no set at all
-MAX_AGE = 3600.0  # seconds after which a set is fetched anew, so that a withdrawn key goes
-MAX_BYTES = 2**20
-
-
-def configured(settings: Settings) -> Keys:
+def configured_keys(settings: Settings) -> Keys:
     """The key source that the settings name; raises ``SettingsError`` when they name none or it cannot be read."""
     if settings.auth_key_file is not None:
-        return _fixed(from_file(settings.auth_key_file))
+        return _fixed(keys_from_file(settings.auth_key_file))
     if settings.auth_jwks_url is not None:
         return RemoteKeys(settings.auth_jwks_url).find
     raise SettingsError("No key to check tokens with: set BRIDGE_AUTH_JWKS_URL or BRIDGE_AUTH_KEY_FILE.")
@@ -175,7 +174,7 @@ def _fixed(keys: Key | KeySet) -> Keys:
     return find
 
 
-def from_file(path: Path) -> Key | KeySet:
+def keys_from_file(path: Path) -> Key | KeySet:
     """Read a PEM public key, a JWK or a JWK set; raises ``SettingsError`` naming the setting.
 
     A lone key is used whatever a token's ``kid``; in a set the ``kid`` chooses.

@@ -199,7 +199,7 @@ class Dress:
         for name, value in self._common.items():
             response.headers.setdefault(name, value)
         vary = response.headers.get("Vary")
-        response.headers.update(headers(request, self._origins))
+        response.headers.update(cors_headers(request, self._origins))
         if vary:  # both the origin and the language
             response.headers["Vary"] = ", ".join(
                 dict.fromkeys([*vary.split(", "), *response.headers["Vary"].split(", ")])
@@ -241,13 +241,13 @@ _EXPOSED_HEADERS = (
 )
 
 
-def headers(request: web.Request, origins: tuple[str, ...]) -> dict[str, str]:
-    """The headers that any answer to this request carries."""
+def cors_headers(request: web.Request, origins: tuple[str, ...]) -> dict[str, str]:
+    """The headers by which a portal's page may read any answer to this request (Fetch standard, CORS protocol)."""
     if not origins:
         return {}
     origin = request.headers.get("Origin", "")
-    cors_headers = {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": _EXPOSED_HEADERS}
-    return {"Vary": "Origin", **(cors_headers if origin in origins else {})}
+    rights = {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": _EXPOSED_HEADERS}
+    return {"Vary": "Origin", **(rights if origin in origins else {})}
 
 
 def preflight(origins: tuple[str, ...]) -> Middleware:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from bridge.api.http.context import CORRELATION_ID
 from bridge.api.http.languages import language_headers
 from bridge.errors import (
+    NOTHING_HERE,
     BridgeError,
     FieldError,
     Malformed,
@@ -31,7 +32,7 @@ _OF_STATUS: Mapping[int, type[BridgeError]] = {
     error.status: error for error in (Malformed, NotFound, MethodNotAllowed, TooLarge, UnsupportedMediaType)
 }
 _DETAILS: Mapping[type[BridgeError], str] = {
-    NotFound: Text("There is nothing at this address, or it is not yours."),
+    NotFound: NOTHING_HERE,
     MethodNotAllowed: Text("The Allow header names the methods that are offered here."),
     TooLarge: Text("Send less at once."),
 }

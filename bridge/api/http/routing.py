@@ -27,7 +27,7 @@ from bridge.api.http.context import ROLES, SETTINGS, Call, Role, etag, not_modif
 from bridge.api.http.inputs import NoQuery, read_body, read_query
 from bridge.api.http.languages import language_headers, language_of
 from bridge.deadlines import deadline
-from bridge.errors import BridgeError, NotFound
+from bridge.errors import NOTHING_HERE, BridgeError, NotFound
 from bridge.texts import Text
 
 Handler = Callable[..., Awaitable[Any]]
@@ -254,7 +254,7 @@ async def _read_arguments(route: Route, request: web.Request) -> dict[str, Any]:
 
 def _path(request: web.Request) -> dict[str, str]:
     if any(len(value) > MAX_PARAMETER for value in request.match_info.values()):
-        raise NotFound(Text("There is nothing at this address, or it is not yours."))
+        raise NotFound(NOTHING_HERE)
     return dict(request.match_info)
 
 

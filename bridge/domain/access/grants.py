@@ -23,5 +23,4 @@ class StoredGrant(TypedDict):
 
 
 NO_GRANT = Text("You have given no such permission.")
-NO_RECORD = Text("There is nothing at this address, or it is not yours.")
-"""What is said where there is none, to the member and to staff."""
+"""What a member is told who ends what is not there."""

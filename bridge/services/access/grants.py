@@ -6,9 +6,9 @@ import uuid
 from datetime import timedelta
 from typing import Literal
 
-from bridge.domain.access.grants import NO_GRANT, NO_RECORD, StoredGrant
+from bridge.domain.access.grants import NO_GRANT, StoredGrant
 from bridge.domain.privacy.access import Reader, Right
-from bridge.errors import NotFound
+from bridge.errors import NOTHING_HERE, NotFound
 from bridge.services.access.access_log import AccessHistory
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 from bridge.store.database import now
@@ -73,7 +73,7 @@ class SupportGrants:
     async def _live(self, member_id: str) -> StoredGrant:
         grant = await self._stores.grants.live(member_id, now())
         if grant is None:
-            raise NotFound(NO_RECORD)
+            raise NotFound(NOTHING_HERE)
         return grant
 
 

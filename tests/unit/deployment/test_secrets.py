@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bridge.api.http.auth import from_file
+from bridge.api.http.auth import keys_from_file
 from bridge.tokens import PRIVATE_NAME, PUBLIC_NAME
 from deploy.passwords import make
 
@@ -33,7 +33,7 @@ def test_everybody_gets_what_fits_and_nothing_of_others(tmp_path: Path) -> None:
     assert urlsplit(files["jobs/backup-mongo-url"]).password == files["store/backup"]
     assert len(base64.b64decode(files["store/keyfile"], validate=True)) == 512
     assert not (tmp_path / "api" / PRIVATE_NAME).exists()
-    from_file(tmp_path / "api" / PUBLIC_NAME)
+    keys_from_file(tmp_path / "api" / PUBLIC_NAME)
 
 
 def test_nobody_else_can_read_a_password(tmp_path: Path) -> None:
