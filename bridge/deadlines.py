@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from bridge.errors import Unavailable
 from bridge.texts import Text
 
+TOO_SLOW = Text("This took longer than {seconds} s; try again.")
+
 
 @asynccontextmanager
 async def deadline(seconds: float | None, message: Text) -> AsyncGenerator[asyncio.Timeout]:

@@ -192,5 +192,5 @@ def recipient_for(address: str, *, international: bool) -> str:
 
 def _status(error: aiosmtplib.SMTPResponseException) -> str:
     """Return the code, and the enhanced one if there is: never the server's sentence, which may name the member."""
-    status_code = _ENHANCED_CODE.match(error.message)
-    return f"{error.code} {status_code.group()}" if status_code else str(error.code)
+    enhanced_code = _ENHANCED_CODE.match(error.message)
+    return f"{error.code} {enhanced_code.group()}" if enhanced_code else str(error.code)

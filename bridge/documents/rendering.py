@@ -78,15 +78,13 @@ class Renderer:
     @asynccontextmanager
     async def _turn(self, *, patient: bool) -> AsyncGenerator[None]:
         if self._turns.locked() and self._queue_length >= self._bounds.waiting and not patient:
-            raise Unavailable(Text("Many PDFs are being made just now; try again shortly."), retry_after=RETRY_AFTER)
+            raise _busy()
         self._queue_length += 1
         try:
             async with asyncio.timeout(None if patient else self._bounds.seconds):
                 await self._turns.acquire()
         except TimeoutError:
-            raise Unavailable(
-                Text("Many PDFs are being made just now; try again shortly."), retry_after=RETRY_AFTER
-            ) from None
+            raise _busy() from None
         finally:
             self._queue_length -= 1
         try:
@@ -166,6 +164,10 @@ def _refused(fault: str) -> BridgeError:
         return _too_large()
     logger.error("booklet failed", fault=fault)
     return BridgeError(Text("The PDF could not be made. The ZIP has the same data."))
+
+
+def _busy() -> Unavailable:
+    return Unavailable(Text("Many PDFs are being made just now; try again shortly."), retry_after=RETRY_AFTER)
 
 
 def _too_large() -> TooLarge:

@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from bridge import logs, metrics
-from bridge.deadlines import deadline
+from bridge.deadlines import TOO_SLOW, deadline
 from bridge.domain.lrs.serialization import format_time
 from bridge.errors import BridgeError, Forbidden, Malformed, MethodNotAllowed, NotFound, Unauthenticated
 from bridge.lrs import answers
@@ -25,7 +25,6 @@ from bridge.lrs.statements import StatementLimits, StatementResource
 from bridge.services.lrs.services import LrsServices
 from bridge.services.lrs.timestamps import StoredTimestamps
 from bridge.settings import Settings
-from bridge.texts import Text
 
 log = structlog.get_logger(__name__)
 
@@ -100,7 +99,7 @@ def _dispatch(methods: Mapping[str, Operation], admission: Admission, times: Cal
         method = method_of(request)
         _check_offered(method, methods)
         async with (
-            deadline(times.call, Text("This took longer than {seconds} s; try again.")) as clock,
+            deadline(times.call, TOO_SLOW) as clock,
             admission.admit(request, partial(_extend, clock, times.files)) as call,
         ):
             return await methods["GET" if method == "HEAD" else method](call)

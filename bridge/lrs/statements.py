@@ -41,7 +41,7 @@ class AnswerPage:
     """Statements for one answer, and where the next begins."""
 
     texts: list[bytes] = field(default_factory=list[bytes])
-    attachment_rows: list[StoredAttachment] = field(default_factory=list[StoredAttachment])
+    stored_attachments: list[StoredAttachment] = field(default_factory=list[StoredAttachment])
     more_link: str = ""
 
 
@@ -98,14 +98,14 @@ class StatementResource:
         is_voided = name == "voidedStatementId"
         statement = await self._reader.get(statement_id, call.credential, view, voided=is_voided)
         headers = {"Last-Modified": format_datetime(to_datetime(statement.at), usegmt=True)}
-        attachment_rows = statement.attachment_rows if parameters.read_flag(call.params, "attachments") else None
-        return await self._answer(call, statement.text, attachment_rows, headers)
+        stored_attachments = statement.stored_attachments if parameters.read_flag(call.params, "attachments") else None
+        return await self._answer(call, statement.text, stored_attachments, headers)
 
     async def _answer_page(self, call: LrsCall, request: PageRequest) -> web.StreamResponse:
         page = await self._read_page(call, request)
         more_link = orjson.dumps(f"{self._path}?more={page.more_link}" if page.more_link else "")
         body = b'{"statements":[' + b",".join(page.texts) + b'],"more":' + more_link + b"}"
-        return await self._answer(call, body, page.attachment_rows if request.attachments else None, {})
+        return await self._answer(call, body, page.stored_attachments if request.attachments else None, {})
 
     async def _read_page(self, call: LrsCall, request: PageRequest) -> AnswerPage:
         limit = min(request.limit or PAGE_SIZE, PAGE_SIZE)
@@ -116,14 +116,18 @@ class StatementResource:
                 page.more_link = request.link_after(last)
                 break
             page.texts.append(statement.text)
-            page.attachment_rows += statement.attachment_rows
+            page.stored_attachments += statement.stored_attachments
             size, last = size + len(statement.text), statement
         return page
 
     async def _answer(
-        self, call: LrsCall, body: bytes, attachment_rows: Sequence[StoredAttachment] | None, headers: Mapping[str, str]
+        self,
+        call: LrsCall,
+        body: bytes,
+        stored_attachments: Sequence[StoredAttachment] | None,
+        headers: Mapping[str, str],
     ) -> web.StreamResponse:
         """Answer statements, with the data of attachments if those are asked for (None: they are not)."""
-        if attachment_rows is None:
+        if stored_attachments is None:
             return web.Response(body=body, content_type="application/json", headers=headers)
-        return await multipart.answer_with_attachments(call, body, attachment_rows, self._attachments, headers)
+        return await multipart.answer_with_attachments(call, body, stored_attachments, self._attachments, headers)

@@ -24,7 +24,7 @@ from bridge.domain.events import D, EventType, event
 from bridge.domain.members.members import AuditYear, FreezeMark, StoredMember
 from bridge.domain.operations.idempotency import IdempotentAnswer
 from bridge.domain.record.entries import StoredEntry
-from bridge.domain.record.periods import MembershipCalendar, calendar_of, frozen_on
+from bridge.domain.record.periods import NO_MEMBER, MembershipCalendar, calendar_of, frozen_on
 from bridge.domain.record.plan import StoredPlanItem
 from bridge.errors import Conflict, NotFound, RecordFrozen
 from bridge.store.database import Session, now
@@ -160,7 +160,7 @@ class UnitsOfWork:
         async def run(session: Session) -> R:
             member = await self._stores.members.touch(member_id, session)
             if member is None or "erasing" in member:
-                raise NotFound(Text("There is no record for you yet: the membership system has not told us of you."))
+                raise NotFound(NO_MEMBER)
             unit = UnitOfWork(self._stores, member, session, now())
             return await (work(unit) if attempt is None else _run_once(unit, attempt, work))
 

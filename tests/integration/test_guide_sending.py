@@ -21,7 +21,7 @@ from bridge.tokens import dev_token
 from deploy.dev.samples import members
 from tests.support.guide_programs import Block, blocks_of, run_block
 from tests.support.journey import Journey, journey
-from tests.support.maven import jars
+from tests.support.packages import jars
 from tests.support.portal import Server
 from tests.support.processes import CLI
 from tests.support.storage import storage

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bridge.tokens import dev_token
 from tests.support.guides import GuideRun, blocks, exchanges
-from tests.support.npm import npm_package
+from tests.support.packages import npm_package
 from tests.support.portal import Portal
 
 ROOT = Path(__file__).parents[2]

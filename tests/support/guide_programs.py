@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.npm import npm_package
+from tests.support.packages import npm_package
 
 GUIDES = Path(__file__).parents[2] / "docs" / "guides"
 BLOCK = re.compile(r"^( *)```(\w+) ?(\S*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)

@@ -12,7 +12,7 @@ from jsonschema import Draft7Validator
 from bridge.api.asyncapi import document
 from bridge.broker.topology import configured_topology
 from bridge.settings import Settings
-from tests.support.npm import npm_package
+from tests.support.packages import npm_package
 
 DOCUMENT_FILE = Path(__file__).parents[2] / "docs" / "asyncapi.json"
 DOCUMENT: dict[str, Any] = json.loads(DOCUMENT_FILE.read_bytes())

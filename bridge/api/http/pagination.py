@@ -135,8 +135,8 @@ def _typed(value: Any, kind: type) -> Any:
 
 def _unpacked(cursor: str) -> list[object]:
     try:
-        base64_text = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        values = orjson.loads(base64.b64decode(base64_text, altchars=b"-_", validate=True))
+        padded_bytes = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        values = orjson.loads(base64.b64decode(padded_bytes, altchars=b"-_", validate=True))
     except ValueError:  # not ASCII, not base64url, or not JSON
         return []
     return cast("list[object]", values) if isinstance(values, list) else []

@@ -26,9 +26,8 @@ from bridge.api.http.auth import GATE, Roles
 from bridge.api.http.context import ROLES, SETTINGS, Call, Role, etag, not_modified
 from bridge.api.http.inputs import NoQuery, read_body, read_query
 from bridge.api.http.languages import language_headers, language_of
-from bridge.deadlines import deadline
+from bridge.deadlines import TOO_SLOW, deadline
 from bridge.errors import NOTHING_HERE, BridgeError, NotFound
-from bridge.texts import Text
 
 Handler = Callable[..., Awaitable[Any]]
 H = TypeVar("H", bound=Handler)
@@ -213,8 +212,6 @@ def _check(route: Route) -> None:
     if route.body is not None and route.example is not None:
         route.body.model_validate_json(orjson.dumps(route.example), strict=True)
 
-
-TOO_SLOW = Text("This took longer than {seconds} s; try again.")
 
 MAX_PARAMETER = 200
 """Characters of a path parameter; nothing has a longer id."""

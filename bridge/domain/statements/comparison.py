@@ -115,8 +115,8 @@ def _related(activities: Part) -> NewPart:
     return {name: sorted(item["id"] for item in as_list(value)) for name, value in activities.items() if value != []}
 
 
-def _involved(agents: Part) -> NewPart:
-    return _rewritten(agents, _OF_INVOLVED)
+def _involved(context_agent: Part) -> NewPart:
+    return _rewritten(context_agent, _OF_INVOLVED)
 
 
 def _duration(duration: str) -> str:

@@ -33,7 +33,7 @@ async def relink(ledger: LrsLedger, statements: Sequence[NewStatement]) -> None:
     if not linkable:
         return
     rows = await ledger.find_linked(
-        list(linkable), [linked_statement.target for linked_statement in linkable.values() if linked_statement.target]
+        list(linkable), [statement.target for statement in linkable.values() if statement.target]
     )
     for _ in range(MAX_CHAIN):
         linkable |= {row["_id"]: _of_row(row) for row in rows}
@@ -64,9 +64,9 @@ def _link(statement_id: str, keys: Iterable[bytes], roles: Iterable[bytes]) -> C
 
 def _missing_links(statement_id: str, linkable: Mapping[str, _Linked]) -> list[ChainRow]:
     """Return the links that a statement should have and has not: itself, its target, what that refers to."""
-    linked_statement = linkable[statement_id]
-    target = linkable.get(linked_statement.target) if linked_statement.target else None
-    if target is None or linked_statement.target is None:
+    statement = linkable[statement_id]
+    target = linkable.get(statement.target) if statement.target else None
+    if target is None or statement.target is None:
         return []
-    links = {statement_id: linked_statement.link, linked_statement.target: target.link, **target.chain}
-    return [link for key, link in links.items() if key not in linked_statement.chain]
+    links = {statement_id: statement.link, statement.target: target.link, **target.chain}
+    return [link for key, link in links.items() if key not in statement.chain]

@@ -51,7 +51,7 @@ class StatementText:
     statement_id: str
     at: int
     text: bytes
-    attachment_rows: list[StoredAttachment]
+    stored_attachments: list[StoredAttachment]
 
 
 class StatementReader:
@@ -84,8 +84,8 @@ class StatementReader:
         if fields.get("untimed"):
             additions += b',"timestamp":"' + format_time(fields["at"]).encode() + b'"'
         text = await self._text(row["raw"], additions, fields.get("reshape", False), view)
-        attachment_rows = [StoredAttachment(data["sha2"], data["type"]) for data in fields.get("attached", ())]
-        return StatementText(row["_id"], fields["at"], text, attachment_rows)
+        stored_attachments = [StoredAttachment(data["sha2"], data["type"]) for data in fields.get("attached", ())]
+        return StatementText(row["_id"], fields["at"], text, stored_attachments)
 
     async def _text(self, raw: bytes, additions: bytes, reshape: bool, view: StatementView) -> bytes:
         if view.format == "exact":

@@ -166,9 +166,9 @@ class MemberErasure:
         subject = await self._stores.subjects.of_member(member_id, await self._stores.members.get(member_id))
         await self._operations.erase(subject)
         await self._remove(subject)
-        erased_rows = await self._end(row, member_id)
+        ended_erasure = await self._end(row, member_id)
         log.info("member erased", erasure_id=row["_id"])
-        return erased_rows
+        return ended_erasure
 
     async def _remove(self, subject: DataSubject) -> None:
         """Remove a person everywhere but in the ledger and the queue; each part is safe to do again."""
@@ -184,8 +184,8 @@ class MemberErasure:
     async def _remove_identified(self, subject: DataSubject) -> None:
         await self._stores.removal.statements(subject)
         await self._stores.lrs.documents.erase(subject)
-        own_key = [id_key(subject.member_id)] if subject.member_id else []
-        await self._stores.identifiers.forget([*own_key, *subject.keys], [subject.member_id])
+        own_keys = [id_key(subject.member_id)] if subject.member_id else []
+        await self._stores.identifiers.forget([*own_keys, *subject.keys], [subject.member_id])
 
     async def _end(self, row: StoredErasure, member_id: str) -> StoredErasure:
         """Take the member's id out of the ledger and tell of the erasure, in one transaction, once."""

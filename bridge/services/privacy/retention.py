@@ -135,9 +135,8 @@ class Retention:
         erased_count = 0
         for member_id in await self._expired.ids(past_query):
             with suppress(NotFound):
-                erased_count += (await self._erasures.request(member_id, RETENTION, cause=RETENTION))[
-                    "state"
-                ] == "erased"
+                erasure = await self._erasures.request(member_id, RETENTION, cause=RETENTION)
+                erased_count += erasure["state"] == "erased"
         return erased_count
 
     async def _strip(self, past_query: ExpiredQuery, at: datetime) -> int:

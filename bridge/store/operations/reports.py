@@ -10,7 +10,7 @@ from bridge.domain.operations.reports import Cell, state_of
 from bridge.domain.record.entries import StoredEntry
 from bridge.domain.record.plan import StoredPlanItem
 from bridge.domain.statements.ledger import LedgerRow
-from bridge.store.database import Collection, Database, Query, reaches_store
+from bridge.store.database import Collection, Database, Document, Query, Stage, reaches_store
 from bridge.store.statements.search import FateQuery
 
 ENTRY_FIELDS = ("type", "source", "draft", "complete")
@@ -82,11 +82,11 @@ def _completeness(state: str | None) -> Query:
     return {} if state == "draft" else {"complete": state == "complete"}
 
 
-def _sizes(row: Query) -> tuple[int, int]:
+def _sizes(row: Document) -> tuple[int, int]:
     return row["rows"], row["people"]
 
 
-async def _groups(collection: Collection[Any], match: Query, by: Sequence[str], person: Query | str) -> list[Query]:
+async def _groups(collection: Collection[Any], match: Query, by: Sequence[str], person: Query | str) -> list[Document]:
     """Return rows for each combination of the fields ``by``: the fields, ``rows`` and ``people``.
 
     ``person`` says whose a row is; what is nobody's counts as a row of no people.
@@ -94,7 +94,7 @@ async def _groups(collection: Collection[Any], match: Query, by: Sequence[str], 
     fields: Query = {name: {"$ifNull": [f"${name}", None]} for name in by}
     key = {name: f"$_id.{name}" for name in by}
     is_someone: Query = {"$cond": [{"$ifNull": ["$_id.person", False]}, 1, 0]}
-    stages: list[Query] = [
+    stages: list[Stage] = [
         {"$match": match},
         {"$group": {"_id": {**fields, "person": {"$ifNull": [person, None]}}, "rows": {"$sum": 1}}},
         {"$group": {"_id": key, "rows": {"$sum": "$rows"}, "people": {"$sum": is_someone}}},
