@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help install demo run test check quick-check hooks bench bench-lrs faults fuzz soak sbom licences audit image-check figures languages screenshots pins clean
+.PHONY: help install demo run test check quick-check hooks bench bench-lrs faults fuzz soak sbom licences audit image-check figures documents languages screenshots pins clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -96,6 +96,11 @@ figures: ## Print how the code reads, in figures with limits (FIGURES="--at COMM
 screenshots: install ## Take the pictures of docs/guides/images again, from a run of the example portal
 	@mkdir -p docs/guides/images
 	@PORTAL_PICTURES=docs/guides/images $(BIN)/python -m pytest -q tests/browser/test_portal.py -k story
+
+documents: install ## Make the documents of the API, the messages and the settings again from the code
+	@$(BIN)/python -m bridge.api.resources > docs/openapi.json
+	@$(BIN)/cpd-bridge asyncapi > docs/asyncapi.json
+	@$(BIN)/python -m bridge.settings > docs/settings.md
 
 languages: install ## Bring the catalogues of schemas/languages in line with what the code says to members
 	@$(BIN)/python -m tests.catalogues

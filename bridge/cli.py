@@ -25,8 +25,8 @@ GROUP: Final = "cpd_bridge.commands"
 
 OWN: Final[Mapping[str, str]] = {
     "api": "bridge.commands.serving:api",
-    "openapi": "bridge.commands.descriptions:openapi",
-    "asyncapi": "bridge.commands.descriptions:asyncapi",
+    "openapi": "bridge.commands.openapi:openapi",
+    "asyncapi": "bridge.commands.asyncapi:asyncapi",
     "migrate": "bridge.commands.migrate:migrate",
     "token": "bridge.commands.token:token",  # nosec B105 - the name of a command
     "emit": "bridge.commands.emit:emit",

@@ -301,7 +301,7 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "<!-- Made by: python -m bridge.settings > docs/settings.md; a test compares. -->",
+        "<!-- Made by `make documents`; a test compares. -->",
         "",
         "Environment variables, or a `.env` file. They are checked at start, and every fault is named at once.",
         "A value may be given as a file: `BRIDGE_MONGO_URL_FILE=/run/secrets/mongo`. Lists are comma-separated.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import orjson
 
 from bridge.api import (
@@ -29,7 +31,7 @@ from bridge.api import log as log_resource
 from bridge.api.app import Parts, everything
 from bridge.api.http import openapi
 from bridge.api.http.routing import Routes
-from bridge.domain.record.forms import Forms
+from bridge.domain.record.forms import STANDARD, Forms
 
 RESOURCES = (
     me.routes,
@@ -65,3 +67,7 @@ def reference(forms: Forms, public_url: str | None = None) -> bytes:
     """Return the OpenAPI document as a file: indented JSON, so that a change shows as lines in a review."""
     document = openapi.describe(everything(Parts(resources(forms))), public_url)
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(reference(STANDARD))

@@ -25,9 +25,9 @@ def faults(schema: dict[str, Any], instance: Any) -> list[str]:
 
 
 def test_the_committed_document_is_the_code_s() -> None:
-    """A changed message shows as changed lines in a review: ``cpd-bridge asyncapi > docs/asyncapi.json``."""
+    """A changed message shows as changed lines in a review: ``make documents`` writes them."""
     topology = configured_topology(Settings(_env_file=None))  # pyright: ignore[reportCallIssue] - pydantic-settings' own
-    assert DOCUMENT_FILE.read_bytes() == document(topology), "run: .venv/bin/cpd-bridge asyncapi > docs/asyncapi.json"
+    assert DOCUMENT_FILE.read_bytes() == document(topology), "run: make documents"
 
 
 def test_the_official_schema_takes_it() -> None:

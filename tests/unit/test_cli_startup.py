@@ -32,7 +32,7 @@ finally:
     [
         (["--help"], frozenset[str]()),
         (["token", "--sub", "m-1", "--role", "member"], {"joserfc", "pydantic"}),
-        (["openapi"], HEAVY - LATER - {"aiosmtplib"}),
+        (["openapi"], {"pydantic"}),
         (["api", "--help"], HEAVY - LATER - {"aiosmtplib"}),
         (["worker", "--help"], HEAVY - LATER),
     ],

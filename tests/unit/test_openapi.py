@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
+
+import pytest
 
 from bridge.api.app import pattern
 from bridge.api.resources import reference
 from bridge.domain.record.forms import STANDARD
+from bridge.settings import PREFIX
+from tests.support.processes import CLI
 
 DOCUMENT_FILE = Path(__file__).parents[2] / "docs" / "openapi.json"
 
 
 def test_the_committed_document_is_the_code_s() -> None:
-    """A changed API shows as changed lines in a review: ``cpd-bridge openapi > docs/openapi.json`` writes them."""
-    assert DOCUMENT_FILE.read_bytes() == reference(STANDARD), "run: .venv/bin/cpd-bridge openapi > docs/openapi.json"
+    """A changed API shows as changed lines in a review: ``make documents`` writes them."""
+    assert DOCUMENT_FILE.read_bytes() == reference(STANDARD), "run: make documents"
+
+
+@pytest.mark.parametrize("public_url", [None, "https://cpd.example.org"])
+def test_the_command_prints_the_document_of_the_settings(public_url: str | None) -> None:
+    """What comes with the package is printed for the standard settings; else the document is made."""
+    setting = {} if public_url is None else {f"{PREFIX}PUBLIC_URL": public_url}
+    ran = subprocess.run([CLI, "openapi"], env={**os.environ, **setting}, capture_output=True, check=True)
+    assert ran.stdout == reference(STANDARD, public_url)
 
 
 def test_schemas_have_plain_names() -> None:

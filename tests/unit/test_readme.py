@@ -17,7 +17,7 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 def test_the_settings_page_is_the_code_s() -> None:
     """The page of settings is the one that ``python -m bridge.settings`` prints."""
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-    assert page == settings_page() + "\n", "run: .venv/bin/python -m bridge.settings > docs/settings.md"
+    assert page == settings_page() + "\n", "run: make documents"
 
 
 def test_the_readme_is_short_and_leads_somewhere() -> None:
