@@ -52,7 +52,6 @@ from bridge.services.statements.recording import Recording
 from bridge.services.unit_of_work import UnitsOfWork
 from bridge.settings import Settings
 from bridge.store.database import Database
-from bridge.store.inventory import in_words
 from bridge.store.stores import Stores
 from schemas.targets import load as load_targets
 from schemas.xapi import VERBS
@@ -175,8 +174,7 @@ def _renderer(settings: Settings) -> Renderer:
 
 
 def _export_settings(settings: Settings) -> ExportSettings:
-    page = first_page(settings.privacy_url, in_words(settings))
-    share = settings.export_share
+    share, page = settings.export_share, first_page(settings)
     pdfs = SubjectLimit(share, settings.export_waiting, settings.export_timeout)
     return ExportSettings(settings.languages[0], page, settings.export_streams, SubjectLimit(share), pdfs)
 

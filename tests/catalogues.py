@@ -16,6 +16,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 from bridge.api.http import validation_errors
+from bridge.documents.notice import PARTS
 from bridge.domain.record.forms import STANDARD
 from bridge.serve import resources
 from schemas.audit import DECLARATIONS
@@ -71,10 +72,12 @@ def in_forms() -> Iterator[tuple[str, str]]:
 
 
 def in_data() -> Iterator[tuple[str, str]]:
-    """Give the paragraphs of the notices, and the declarations."""
+    """Give the paragraphs of the notices, the declarations, and the first page of a copy of everything."""
     for name, paragraphs in TEMPLATES.items():
         yield from ((f"schemas/notices/{name}.txt", paragraph) for paragraph in paragraphs)
     yield from (("schemas/audit/declarations.json", text) for text in DECLARATIONS.values() if isinstance(text, str))
+    lines = (line for part in PARTS for line in (part[0], *part[1]) if line != "{periods}")
+    yield from (("bridge/documents/notice.txt", line) for line in lines)
 
 
 def in_models() -> Iterator[tuple[str, str]]:

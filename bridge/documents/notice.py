@@ -2,25 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from string import Template
 from typing import Final
 
-TITLE: Final = "A copy of your personal data"
+from bridge.settings import Settings
+from bridge.texts import Text, translate
 
-_PARTS = [part.partition("\n") for part in Path(__file__).with_name("notice.txt").read_text("utf-8").split("# ")[1:]]
-Page = Sequence[tuple[str, str]]
-"""A title and a text for each part."""
+TITLE: Final = Text("A copy of your personal data")
+
+Page = Sequence[tuple[str, Sequence[str]]]
+"""A title and lines for each part."""
+
+PARTS: Final[Page] = [
+    (title, text.strip().splitlines())
+    for title, _, text in (
+        part.partition("\n") for part in Path(__file__).with_name("notice.txt").read_text("utf-8").split("# ")[1:]
+    )
+]
+"""The parts of ``notice.txt``; a line of ``{periods}`` is where the periods go."""
+
+PERIODS: Final[Mapping[str, Text]] = {
+    "retention_deleted_days": Text("What you deleted, and can restore until then: {days} days."),
+    "retention_left_days": Text("Your record, after you left: {days} days."),
+    "retention_statements_days": Text("The messages about completed learning, as they were received: {days} days."),
+    "retention_ignored_days": Text("Messages about learning that is not for your log: {days} days."),
+    "retention_parked_days": Text("Messages that wait until it is known who they are about: {days} days."),
+    "retention_dead_letters_days": Text("Messages that could not be read: {days} days."),
+    "retention_lrs_days": Text("What courses note about how far you are in them, after the last change: {days} days."),
+    "retention_audit_days": Text("Audit cases with what you submitted, after the case ended: {days} days."),
+    "retention_grants_days": Text("Permissions that you gave to the support team, after they ended: {days} days."),
+    "retention_notices_days": Text("Which e-mails were sent to you: {days} days."),
+}
+"""Setting → how long that is kept, for the member's eyes."""
 
 
-def first_page(privacy_url: str | None, periods: str) -> Page:
+def first_page(settings: Settings) -> Page:
     """Return the parts of the first page, with how long what is kept, and where the privacy notice is (R65)."""
-    page = [(title, Template(text.strip()).substitute(periods=periods)) for title, _, text in _PARTS]
-    return [*page, ("The privacy notice", privacy_url)] if privacy_url else page
+    page: Page = [(Text(title), [*_filled(lines, settings)]) for title, lines in PARTS]
+    return [*page, (Text("The privacy notice"), [settings.privacy_url])] if settings.privacy_url else page
 
 
-def as_text(member: str, made_at: str, page: Page) -> bytes:
-    """Return the first page as plain text, in UTF-8."""
-    parts = [(TITLE, f"{member}\nMade at {made_at}"), *page]
-    return "\n\n".join(f"{title}\n{'-' * len(title)}\n{text}" for title, text in parts).encode() + b"\n"
+def as_text(member: str, made_at: datetime, page: Page, language: str) -> bytes:
+    """Return the first page as plain text in a language, in UTF-8."""
+    cover = (TITLE, [member, Text("Made on {at}", at=made_at)])
+    return "\n\n".join(_part(title, lines, language) for title, lines in [cover, *page]).encode() + b"\n"
+
+
+def _filled(lines: Sequence[str], settings: Settings) -> Iterator[Text]:
+    for line in lines:
+        if line != "{periods}":
+            yield Text(line)
+            continue
+        for name, text in PERIODS.items():
+            if (days := getattr(settings, name)) is not None:
+                yield text.filled(days=days)
+
+
+def _part(title: str, lines: Sequence[str], language: str) -> str:
+    heading = translate(title, language)
+    return "\n".join([heading, "-" * len(heading), *(translate(line, language) for line in lines)])

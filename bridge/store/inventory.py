@@ -148,16 +148,6 @@ def retention(entry: Holding) -> str:
     return f"{setting} days after {entry.until} ({'unset: kept' if default is None else f'default {default}'})"
 
 
-def in_words(settings: Settings) -> str:
-    """Return the periods of these settings for the member's eyes, a sentence for each that is set."""
-    first = {entry.days: entry for entry in reversed(INVENTORY.values()) if entry.days}
-    periods = [(entry, getattr(settings, days)) for days, entry in first.items()]
-    sentences = [
-        f"{entry.holds}: {days} days after {entry.until}" for entry, days in reversed(periods) if days is not None
-    ]
-    return f"These are kept for a time of their own: {'; '.join(sentences)}."
-
-
 def page() -> str:
     """Return ``docs/data-inventory.md``."""
     rows = [

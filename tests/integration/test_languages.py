@@ -171,7 +171,7 @@ async def test_declarations_are_kept_as_they_were_read(portal: Portal) -> None:
 
 
 async def test_copies_are_in_welsh(portal: Portal) -> None:
-    """R71-R74: the booklet, its dates, states and choices, and the dictionary of the table; the columns keep names."""
+    """R71-R74: the booklet, its dates, states and choices, the dictionary of the table, and what to read first."""
     browser = await portal.member("m-cy", language="cy")
     await browser.post("/v1/log", full_entry(type="further_study", date="2019-05-04", minutes=62))
     pdf = await browser.call("GET", "/v1/exports/log.pdf?period=2019-04-01")
@@ -189,6 +189,10 @@ async def test_copies_are_in_welsh(portal: Portal) -> None:
         meanings = files.read("data-dictionary.csv").decode()
     assert '"Dyddiad cwblhau"' in meanings
     assert "further_study: Astudiaeth bellach" in meanings
+    archive = await browser.call("GET", "/v1/exports/subject-access.zip")
+    with ZipFile(BytesIO(archive.body)) as files:
+        assert "Eich hawliau" in files.read("read-me-first.txt").decode()
+        assert "Am ba hyd y cânt eu cadw" in text_of(files.read("read-me-first.pdf"))
 
 
 async def test_a_draft_has_the_activity_s_name_in_the_member_s_language(bridge: Journey) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from bridge.documents.notice import PERIODS
 from bridge.domain.members.identifiers import identifier_key
 from bridge.settings import Settings
 from bridge.store.database import now
@@ -45,12 +46,18 @@ async def test_everything_held_is_in_the_copy(me: MemberClient) -> None:
     files = await unpacked(me, "subject-access.zip")
     first = files["read-me-first.txt"].decode()
     assert all(part in first for part in ("used for", "receives", "How long", "come from", "Your rights"))
+    assert f"after they ended: {me.settings.retention_grants_days} days." in first
     assert faults(files["read-me-first.pdf"]) == []
     assert "Deleted later" not in files["record/log.json"].decode()
     assert "Deleted later" in files["everything/log_entries.json"].decode()
     assert "Help me" in files["everything/support_grants.json"].decode()
     assert "the support team" in files["access-history.json"].decode()
     assert not any(b"helper-9" in content for content in files.values())
+
+
+def test_every_period_is_told() -> None:
+    """Each setting of how long something is kept has a line on the first page."""
+    assert {name for name in Settings.model_fields if name.startswith("retention_")} == PERIODS.keys()
 
 
 async def test_nothing_of_another_member_is_in_it(me: MemberClient) -> None:

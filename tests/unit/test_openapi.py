@@ -27,8 +27,8 @@ def test_the_committed_document_is_the_code_s() -> None:
 def test_the_command_prints_the_document_of_the_settings(public_url: str | None) -> None:
     """What comes with the package is printed for the standard settings; else the document is made."""
     setting = {} if public_url is None else {f"{PREFIX}PUBLIC_URL": public_url}
-    ran = subprocess.run([CLI, "openapi"], env={**os.environ, **setting}, capture_output=True, check=True)
-    assert ran.stdout == reference(STANDARD, public_url)
+    process = subprocess.run([CLI, "openapi"], env={**os.environ, **setting}, capture_output=True, check=True)
+    assert process.stdout == reference(STANDARD, public_url)
 
 
 def test_schemas_have_plain_names() -> None:

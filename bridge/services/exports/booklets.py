@@ -109,9 +109,11 @@ async def submission_lines(snapshot: Line, forms: Forms, made_at: datetime, lang
         yield {"comment": {**comment, "author": author, "about": about and display_title(about)}}
 
 
-def note_lines(page: Page) -> Iterable[Line]:
-    """Return the first page of a copy of everything."""
-    return [{"note": {"title": title, "text": text}} for title, text in page]
+def note_lines(page: Page, language: str) -> Iterable[Line]:
+    """Return the first page of a copy of everything, in a language."""
+    for title, lines in page:
+        text = "\n".join(translate(line, language) for line in lines)
+        yield {"note": {"title": translate(title, language), "text": text}}
 
 
 def linked_titles(names: Names | Line, ids: Iterable[str | None]) -> list[Line]:

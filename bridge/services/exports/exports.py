@@ -215,7 +215,7 @@ class Exports:
     async def _everything(self, scope: _Scope) -> AsyncGenerator[ArchiveFile]:
         subject = await self._stores.subjects.of_member(scope.member["_id"], scope.member)
         subject_data = SubjectAccessData(self._stores, self._access, scope.member, subject, self._settings.notice)
-        yield subject_data.first_page()
+        yield subject_data.first_page(scope.language)
         lines = self._notice(scope)
         yield await self._files(scope, bom=True).pdf("read-me-first.pdf", self._renderer.pdf(lines, patient=True))
         async for member in self._record(scope, bom=True):
@@ -258,5 +258,5 @@ class Exports:
 
     async def _notice(self, scope: _Scope) -> Lines:
         yield self._cover(Text("Your personal data"), scope, [])
-        for line in booklets.note_lines(self._settings.notice):
+        for line in booklets.note_lines(self._settings.notice, scope.language):
             yield line

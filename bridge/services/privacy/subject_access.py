@@ -36,10 +36,9 @@ class SubjectAccessData:
         self._notice = notice
         self._subject = subject
 
-    def first_page(self) -> ArchiveFile:
-        """Return what is to be read first."""
-        made_at = f"{now():%Y-%m-%dT%H:%M:%SZ}"
-        return ArchiveFile("read-me-first.txt", whole(as_text(self._member["name"], made_at, self._notice)))
+    def first_page(self, language: str) -> ArchiveFile:
+        """Return what is to be read first, in a language."""
+        return ArchiveFile("read-me-first.txt", whole(as_text(self._member["name"], now(), self._notice, language)))
 
     async def files(self) -> AsyncGenerator[ArchiveFile]:
         """Give who looked at the record, what was submitted, and every collection that holds anything.
