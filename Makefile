@@ -45,7 +45,8 @@ run: install ## Run the service with its own RabbitMQ and MongoDB, sample member
 	@$(BIN)/cpd-bridge dev
 
 test: install ## Run the tests (PYTEST_ARGS="-k name" for some of them)
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@# Else each of the processes that tests start compiles the whole product for itself.
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: quick-check ## Lint, format, types, dependency rule, security
 	@$(BIN)/pyright

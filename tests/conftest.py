@@ -16,13 +16,13 @@ from pydantic import SecretStr
 from bridge import wiring
 from bridge.broker.connection import connection
 from bridge.settings import Settings, load
-from bridge.store.database import Database
 from bridge.tokens import DEV_ISSUER, PUBLIC_NAME, dev_key
 from deploy.dev import mongo
 from deploy.dev.service import External
 from deploy.dev.services import DevServices, services
 from tests.support.audit import SECRET
 from tests.support.containers import mongo_in_docker
+from tests.support.databases import Databases
 from tests.support.journey import Journey, journey
 from tests.support.life import MARK
 from tests.support.log_lines import collected_lines
@@ -74,24 +74,25 @@ def dev_services(tmp_path_factory: pytest.TempPathFactory) -> Generator[DevServi
 def embedded(directory: Path) -> Generator[str]:
     """Run an embedded store with its data and logs in ``directory`` meanwhile; gives its URL.
 
-    It waits for no disk: nobody kills it, and the tests of kills have stores of their own.
+    It waits for no disk, neither when it writes nor when it ends: nobody needs what it has afterwards, and the tests of
+    kills have stores of their own.
     """
     store = mongo.find(None, directory, directory, durable=False)
     store.start()
     try:
         yield store.url
     finally:
-        store.stop()
+        store.kill()
 
 
-@pytest.fixture(scope="module")
-def store_url(dev_services: DevServices, tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
-    """The store of a module's tests: an embedded one that all tests wrote to may stall (decision 18)."""
+@pytest.fixture(scope="package")
+def databases(dev_services: DevServices, tmp_path_factory: pytest.TempPathFactory) -> Generator[Databases]:
+    """The databases of a package's tests: an embedded store that all tests wrote to may stall (decision 18)."""
     if isinstance(dev_services.mongo, External):
-        yield dev_services.mongo_url
+        yield Databases(dev_services.mongo_url)
     else:
         with embedded(tmp_path_factory.mktemp("store")) as url:
-            yield url
+            yield Databases(url)
 
 
 @pytest.fixture(scope="session")
@@ -110,14 +111,16 @@ def lines() -> Generator[io.BytesIO]:
 
 
 @pytest.fixture
-async def settings(dev_services: DevServices, store_url: str, local_dir: Path) -> AsyncGenerator[Settings]:
-    """Settings with a database and a namespace of their own, emptied afterwards."""
-    name = uuid.uuid4().hex[:12]
+async def settings(
+    request: pytest.FixtureRequest, dev_services: DevServices, databases: Databases, local_dir: Path
+) -> AsyncGenerator[Settings]:
+    """Settings with an empty database and a namespace of their own; ``new_database`` marks who needs one never used."""
+    new = request.node.get_closest_marker("new_database") is not None
     test_settings = load(
-        mongo_url=store_url,
-        mongo_database=f"t_{name}",
+        mongo_url=databases.url,
+        mongo_database=databases.take(new=new),
         amqp_url=dev_services.amqp_url,
-        amqp_namespace=f"t-{name}.",
+        amqp_namespace=f"t-{uuid.uuid4().hex[:12]}.",
         auth_issuer=DEV_ISSUER,
         auth_key_file=local_dir / PUBLIC_NAME,
         local_dir=local_dir,
@@ -127,10 +130,10 @@ async def settings(dev_services: DevServices, store_url: str, local_dir: Path) -
     yield test_settings
     async with connection(test_settings, "cleaning up") as broker:
         await wiring.topology(test_settings).delete(await broker.channel())
-    if isinstance(dev_services.mongo, External):  # our own goes with the module, and is slow to forget
-        database = Database(test_settings)
-        await database.client.drop_database(test_settings.mongo_database)
-        database.close()
+    if isinstance(dev_services.mongo, External):
+        await databases.drop(test_settings)
+    elif not new:
+        await databases.give_back(test_settings)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from deploy.dev.ports import free_port
 from deploy.dev.services import DevServices
 from schemas.audit import DECLARATIONS
 from tests.support.browser import Window, browser, window
+from tests.support.databases import Databases
 from tests.support.journey import publish_raw
 from tests.support.processes import CLI, environment_of
 from tests.support.statements import activity_of, completed
@@ -71,14 +72,16 @@ class DevRun:
 
 
 @pytest.fixture(scope="module")
-def dev_run(dev_services: DevServices, store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[DevRun]:
-    """``cpd-bridge dev`` with its samples, on the broker of the test session and the store of this module."""
-    directory, name = tmp_path_factory.mktemp("dev"), uuid.uuid4().hex[:12]
+def dev_run(
+    dev_services: DevServices, databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[DevRun]:
+    """``cpd-bridge dev`` with its samples, on the broker and the store of the tests."""
+    directory = tmp_path_factory.mktemp("dev")
     settings = load(
-        mongo_url=store_url,
-        mongo_database=f"t_{name}",
+        mongo_url=databases.url,
+        mongo_database=databases.take(),
         amqp_url=dev_services.amqp_url,
-        amqp_namespace=f"t-{name}.",
+        amqp_namespace=f"t-{uuid.uuid4().hex[:12]}.",
         http_port=free_port(),
         local_dir=directory,
     )

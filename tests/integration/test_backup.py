@@ -30,6 +30,8 @@ from tests.support.storage import storage
 COMPARED_META_ROWS = {"_id": {"$nin": ["backup", "schema", "members", "backup_probe"]}}
 """What of ``meta`` a restore leaves as it was."""
 
+pytestmark = pytest.mark.new_database
+
 
 @pytest.fixture
 async def life(settings: Settings, tmp_path: Path) -> AsyncGenerator[Life]:

@@ -17,6 +17,8 @@ from tests.support.commands import run
 from tests.support.statements import member
 from tests.support.storage import storage
 
+pytestmark = pytest.mark.new_database
+
 
 @pytest.fixture
 async def services(settings: Settings) -> AsyncGenerator[wiring.Services]:

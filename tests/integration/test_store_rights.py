@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from pymongo import monitoring
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
@@ -40,6 +41,8 @@ ACTIONS = {
 
 FREE = {"ping", "hello", "endSessions", "commitTransaction", "abortTransaction", "killCursors"}
 """Commands that need no privilege on a collection; whose cursor or transaction it is may end it."""
+
+pytestmark = pytest.mark.new_database
 
 
 class Commands(CommandListener):

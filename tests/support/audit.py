@@ -18,6 +18,7 @@ from bridge.serve import parts
 from bridge.settings import Settings
 from bridge.tokens import DEV_ISSUER, dev_token
 from schemas.audit import DECLARATIONS
+from tests.support.databases import prepare
 from tests.support.portal import Server
 from tests.support.statements import member
 
@@ -158,6 +159,6 @@ async def office(settings: Settings, services: wiring.Services) -> AsyncGenerato
 async def open_office(settings: Settings) -> AsyncGenerator[Office]:
     """Serve the API over services of its own, with an empty store."""
     async with wiring.services(settings) as services:
-        await services.stores.prepare()
+        await prepare(services)
         async with office(settings, services) as desk:
             yield desk

@@ -22,6 +22,7 @@ from bridge.settings import Settings
 from consumers.completions import Delivery
 from consumers.dead_letter_mirror import DeadLetterMirror
 from consumers.worker import Worker
+from tests.support.databases import prepare
 from tests.support.storage import storage
 
 
@@ -97,7 +98,7 @@ class Journey:
 async def journey(settings: Settings) -> AsyncGenerator[Journey]:
     """Run a worker in this process meanwhile."""
     async with wiring.services(settings) as services, connection(settings, "test") as broker:
-        await services.stores.prepare()
+        await prepare(services)
         channel = await broker.channel(publisher_confirms=True, on_return_raises=True)
         live_journey = Journey(settings, services, channel)
         await live_journey.topology.declare(channel)

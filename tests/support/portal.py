@@ -21,6 +21,7 @@ from bridge.domain.members.messages import MemberIn
 from bridge.serve import parts
 from bridge.settings import Settings
 from bridge.tokens import dev_token
+from tests.support.databases import prepare
 from tests.support.statements import member as member_body
 from tests.support.storage import storage
 
@@ -187,6 +188,6 @@ def new_key() -> str:
 async def portal_over(settings: Settings) -> AsyncGenerator[Portal]:
     """Run the application over its own services meanwhile."""
     async with wiring.services(settings) as services:
-        await services.stores.prepare()
+        await prepare(services)
         async with TestClient(Server(create_app(settings, parts(services, settings)))) as client:
             yield Portal(client, settings, services)

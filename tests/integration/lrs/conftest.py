@@ -16,6 +16,7 @@ from bridge.serve import parts
 from bridge.services.lrs.credentials import hash_secret
 from bridge.settings import Settings, load
 from tests.integration.lrs.client import Lrs
+from tests.support.databases import prepare
 from tests.support.portal import Server
 
 SCOPES = {
@@ -49,7 +50,7 @@ async def lrs_settings(settings: Settings, tmp_path: Path) -> Settings:
 async def services(lrs_settings: Settings) -> AsyncGenerator[wiring.Services]:
     """The services over a prepared store."""
     async with wiring.services(lrs_settings) as live_services:
-        await live_services.stores.lrs.prepare()
+        await prepare(live_services)
         yield live_services
 
 
