@@ -17,7 +17,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from bridge.errors import BridgeError, SettingsError
+from bridge.errors import BridgeError, SettingsError, Unavailable
 
 HELP: Final = "From xAPI completed statements to draft CPD log entries, and the plan/log/audit API that portals call."
 
@@ -86,8 +86,15 @@ def main() -> None:
         sys.stderr.write(f"cpd-bridge: {error}\n")
         sys.exit(2)
     except BridgeError as error:
-        sys.stderr.write(f"cpd-bridge: {error.detail}\n")
+        sys.stderr.write(f"cpd-bridge: {error.detail}{_remedy(error)}\n")
         sys.exit(1)
+
+
+def _remedy(error: BridgeError) -> str:
+    """Return why a part cannot be reached, and the setting to look at."""
+    if isinstance(error, Unavailable) and error.setting:
+        return f" ({error.why}; is {error.setting} right?)"
+    return ""
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ Lines of other libraries keep their template and lose their values, for the same
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import traceback
 import warnings
@@ -23,6 +24,7 @@ PERSONAL_KEYS = frozenset(
     {"authorization", "body", "description", "email", "mbox", "name", "password", "subject", "text", "title", "token"}
 )
 _LINE = 200  # characters kept of a foreign template
+_PLACE = re.compile(r"%(\(\w+\))?[-#0 +.\d]*[a-zA-Z]")  # of a value in one (Python's printf-style formatting)
 
 
 def correlation_id() -> str | None:
@@ -72,7 +74,8 @@ class _Foreign(logging.Handler):
     """Passes a line of the standard library's logging on, as its template's first line and its frames."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        template = record.msg.partition("\n")[0][:_LINE] if isinstance(record.msg, str) else type(record.msg).__name__
+        words = record.msg.partition("\n")[0][:_LINE] if isinstance(record.msg, str) else type(record.msg).__name__
+        template = _PLACE.sub("…", words) if record.args else words
         error = record.exc_info[1] if record.exc_info else None
         error_fields = failure(error) if error else {}
         structlog.get_logger().log(record.levelno, template, logger=record.name, **error_fields)

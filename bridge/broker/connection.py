@@ -11,6 +11,7 @@ import structlog
 from aio_pika.abc import AbstractConnection
 from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
 from aiormq import spec
+from aiormq.exceptions import AuthenticationError, InvalidFrameError, ProbableAuthenticationError
 
 from bridge.errors import Unavailable
 from bridge.logs import failure
@@ -63,11 +64,20 @@ async def connection(settings: Settings, purpose: str) -> AsyncGenerator[Abstrac
             client_properties={"connection_name": f"cpd-bridge {purpose}"},
         )
     except AWAY as error:
-        raise Unavailable("The broker does not answer; try again shortly.") from error
+        text = "The broker cannot be reached just now; try again shortly."
+        raise Unavailable(text, why=_why(error), setting="BRIDGE_AMQP_URL") from error
     try:
         yield amqp
     finally:
         await amqp.close()
+
+
+def _why(error: BaseException) -> str:
+    """Return in a word or two why no connection can be had; the broker's own text may name a user."""
+    if isinstance(error, AuthenticationError | ProbableAuthenticationError):
+        return "login refused"
+    # What the client raises when the broker closes the connection in answer to the name of the virtual host.
+    return "virtual host refused" if isinstance(error, InvalidFrameError) else "no answer"
 
 
 async def ping(settings: Settings) -> None:

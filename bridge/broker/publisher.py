@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, cast
+from functools import partial
+from typing import Any, TypeVar, cast
 
 from aio_pika import DeliveryMode
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 from aiormq import Channel as RawChannel
 from aiormq import spec
+from aiormq.exceptions import PublishError
 
 from bridge import tracing
 from bridge.broker.connection import AWAY, connection
@@ -21,6 +23,8 @@ from bridge.errors import Unavailable
 from bridge.metrics import CONFIRM_FAILURES, CONFIRM_SECONDS
 from bridge.settings import Settings
 from bridge.tracing import Fact
+
+R = TypeVar("R")
 
 CONFIRM_TIMEOUT = 30.0
 """Seconds to wait for the broker's confirm."""
@@ -70,16 +74,27 @@ class Publisher:
 
         ``mandatory``: a message that no queue takes is an error.
         """
+        await self._confirmed(messages, partial(_publish, mandatory=mandatory))
+
+    async def offer(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
+        """Publish likewise, and return the messages that no queue takes."""
+        answers = await self._confirmed(messages, _is_taken)
+        return [message for message, is_taken in zip(messages, answers, strict=True) if not is_taken]
+
+    async def _confirmed(
+        self, messages: Sequence[Outgoing], publish: Callable[[RawChannel, Outgoing], Coroutine[Any, Any, R]]
+    ) -> list[R]:
         start = time.perf_counter()
         try:
             # The class, since its interface has no ``wait``.
             channel = cast("RawChannel", await self._channel.get_underlay_channel())
             async with asyncio.timeout(CONFIRM_TIMEOUT):
-                await asyncio.gather(*[_publish(channel, message, mandatory) for message in messages])
+                results = await asyncio.gather(*[publish(channel, message) for message in messages])
         except AWAY as error:
             CONFIRM_FAILURES.inc()
             raise Unavailable("The broker did not confirm the message; try again shortly.") from error
         CONFIRM_SECONDS.observe(time.perf_counter() - start)
+        return results
 
     async def declare(self, topology: Topology) -> None:
         """Declare the exchanges and queues that are published to."""
@@ -102,6 +117,15 @@ async def _publish(channel: RawChannel, message: Outgoing, mandatory: bool) -> N
             mandatory=mandatory,
             wait=False,
         )
+
+
+async def _is_taken(channel: RawChannel, message: Outgoing) -> bool:
+    """Publish a message; returns whether a queue takes it (AMQP 0-9-1 §1.8.3.7)."""
+    try:
+        await _publish(channel, message, mandatory=True)
+    except PublishError:
+        return False
+    return True
 
 
 def stamped(headers: Mapping[str, Any]) -> dict[str, Any]:

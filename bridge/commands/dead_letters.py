@@ -11,8 +11,6 @@ from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from bridge import wiring
 from bridge.commands.common import run_with_services
@@ -27,9 +25,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-SHOWN = ("_id", "reason", "failed_at", "routing_key", "detail")
-"""Columns of the list."""
 
 
 def _checked_reason(value: str | None) -> str | None:
@@ -73,10 +68,17 @@ def list_letters(
         for letter in page.items:
             typer.echo(orjson.dumps(_facts(letter)))
         return
-    table = Table(*("id", *SHOWN[1:]), title=f"{page.total} dead letters")
+    typer.echo(f"{page.total} dead letters")
     for letter in page.items:
-        table.add_row(*(str(letter[name]) for name in SHOWN))
-    Console().print(table)
+        typer.echo(_lines(letter))
+
+
+def _lines(letter: Mapping[str, Any]) -> str:
+    """Return a letter as lines that can be copied from, however narrow the screen is."""
+    return (
+        f"\n{letter['_id']}  {letter['reason']}  {letter['failed_at']}\n  {letter['detail']}\n"
+        f"  {letter['routing_key']}, correlation id {letter['correlation_id']}"
+    )
 
 
 def _reader() -> Reader:

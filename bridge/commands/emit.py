@@ -102,12 +102,13 @@ def _agent(actor: str) -> NewPart:
 
 
 async def _publish(settings: Settings, topology: Topology, messages: Sequence[Emitted]) -> None:
-    """Publish each statement as a message of its own; every one is confirmed on return."""
+    """Publish each statement as a message of its own; every one is confirmed on return, or said to be returned."""
     groups = [messages[start : start + AT_ONCE] for start in range(0, len(messages), AT_ONCE)]
     async with publisher(settings, "emit") as out:
         await out.declare(topology)
         for group in track(groups, "Publishing", console=Console(stderr=True), total=len(groups)):
-            await out.publish([message for message, _ in group], mandatory=False)
+            for message in await out.offer([message for message, _ in group]):
+                sys.stderr.write(f"No queue takes {message.routing_key}: is its verb one of BRIDGE_VERBS?\n")
 
 
 def _line(message: Outgoing, statement_id: str | None) -> bytes:

@@ -182,7 +182,8 @@ def _raise_unless_transient(error: Exception) -> NoReturn:
 
 def _raise(error: Exception) -> NoReturn:
     if is_outage(error):
-        raise Unavailable(Text("The store cannot do this just now; try again shortly."), why=why(error)) from error
+        text = Text("The store cannot do this just now; try again shortly.")
+        raise Unavailable(text, why=why(error), setting="BRIDGE_MONGO_URL") from error
     raise error
 
 

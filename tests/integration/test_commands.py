@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from pathlib import Path
 
 import orjson
 import pytest
+from pydantic import SecretStr
 
 from bridge import wiring
 from bridge.broker.publisher import Outgoing, publisher
@@ -47,6 +49,8 @@ async def test_the_dead_letter_commands(bridge: Journey) -> None:
     code, out, err = await run(bridge.settings, "dead-letters", "list", "--json")
     letter = orjson.loads(out)
     assert (code, letter["reason"]) == (0, "invalid_statement"), err
+    code, out, _ = await run(bridge.settings, "dead-letters", "list")
+    assert (code, f"\n{letter['id']}  invalid_statement  " in out) == (0, True)
     code, out, _ = await run(bridge.settings, "dead-letters", "show", letter["id"])
     assert (code, orjson.loads(out)["shown"], "sam@" in out) == (0, "masked", False)
     code, out, err = await run(bridge.settings, "dead-letters", "show", letter["id"], "--reveal")
@@ -66,6 +70,37 @@ async def test_emit_makes_a_statement_of_a_few_facts(bridge: Journey) -> None:
     assert code == 0, err
     ((outcome,),) = await bridge.settled([orjson.loads(out)["correlation_id"]])
     assert (outcome.disposition.value, outcome.member_id) == ("recorded", "m-1")
+
+
+async def test_emit_says_what_no_queue_takes(bridge: Journey, tmp_path: Path) -> None:
+    """A verb that is not wanted is named, and the other statement of the file is taken."""
+    verbs = (f"http://adlnet.gov/expapi/verbs/{name}" for name in ("launched", "completed"))
+    statements = [{**completed(), "id": str(uuid.uuid4()), "verb": {"id": verb}} for verb in verbs]
+    (tmp_path / "two.json").write_bytes(orjson.dumps(statements))
+    code, out, err = await run(bridge.settings, "emit", "--json", str(tmp_path / "two.json"))
+    assert (code, err.count("No queue takes"), "statement.launched: is its verb" in err) == (0, 1, True), err
+    await bridge.settled([orjson.loads(out.splitlines()[1])["correlation_id"]])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field", "url", "words"),
+    [
+        (["emit"], "amqp_url", "amqp://guest:wrong@{broker}/", "(login refused; is BRIDGE_AMQP_URL right?)"),
+        (["emit"], "amqp_url", "amqp://guest:guest@{broker}/none", "(virtual host refused; is BRIDGE_AMQP_URL right?)"),
+        (["emit"], "amqp_url", "amqp://guest:guest@127.0.0.1:9/", "(no answer; is BRIDGE_AMQP_URL right?)"),
+        (["dead-letters", "list"], "mongo_url", "mongodb://127.0.0.1:9", "(no answer; is BRIDGE_MONGO_URL right?)"),
+    ],
+)
+async def test_what_cannot_be_reached_is_said_with_its_setting(
+    settings: Settings, tmp_path: Path, arguments: list[str], field: str, url: str, words: str
+) -> None:
+    """A wrong password, a wrong virtual host and a wrong address can be told apart."""
+    broker = settings.amqp_url.get_secret_value().rpartition("@")[2].rstrip("/")
+    elsewhere = {field: SecretStr(url.format(broker=broker)), "mongo_timeout": 0.2}
+    (tmp_path / "one.json").write_bytes(orjson.dumps(completed()))
+    files = [str(tmp_path / "one.json")] if arguments == ["emit"] else []
+    code, _, err = await run(settings.model_copy(update=elsewhere), *arguments, *files)
+    assert (code, words in err) == (1, True), err
 
 
 async def test_the_worker_process_does_it_all(settings: Settings, tmp_path: Path) -> None:

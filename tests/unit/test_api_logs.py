@@ -75,7 +75,7 @@ def test_exception_without_its_words(stream: io.BytesIO) -> None:
     for line in told(stream):
         assert (line["error"], line["cause"]) == ("builtins.ValueError", ["builtins.KeyError"])
         assert any(frame.endswith(" raised") for frame in line["frames"])
-    assert told(stream)[1]["event"] == "Lost %r"
+    assert told(stream)[1]["event"] == "Lost …"
 
 
 async def test_lost_task_without_its_words(stream: io.BytesIO) -> None:
