@@ -30,7 +30,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.pins: deploy/requirements/dev.txt | $(BIN)/python
-	@echo "Installing the pinned dependencies …"
+	@echo "Installing the pinned dependencies … (some minutes, the first time)"
 	@$(PIP) install --require-hashes -r $<
 	@touch $@
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +21,9 @@ from deploy.dev.processes import ProcessFailed
 from deploy.dev.service import ServiceMissing
 from deploy.dev.stack import STAFF_ROLES, Stack, own_authentication, stack
 from deploy.dev.year import fill_records
+
+VARIABLES_NAME = "variables.sh"
+"""File in the local directory, for ``.`` of a shell."""
 
 _DONE, _FAILED, _WRONG_USAGE = 0, 1, 2
 
@@ -78,9 +83,31 @@ def _present(dev_stack: Stack, samples: bool) -> None:
     if samples:
         print(f"Portal, where the sample members sign in: {dev_stack.http_url}/portal/")
     print(f"Logs: {dev_stack.services.logs}")
+    print(f"For the guides, in another terminal: . {_write_variables(dev_stack, samples)}")
     services = dev_stack.services
     ready = {"ready": True, "http": dev_stack.http_url, "amqp": services.amqp_url, "mongo": services.mongo_url}
     print(json.dumps(ready), flush=True)
+
+
+def _write_variables(dev_stack: Stack, samples: bool) -> Path:
+    """Write the variables that the guides use, for a shell to read, and return the file."""
+    path = dev_stack.settings.local_dir / VARIABLES_NAME
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in _variables(dev_stack, samples).items()]
+    path.touch(mode=0o600)
+    path.write_text("".join([*lines, f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"\n']))
+    return path
+
+
+def _variables(dev_stack: Stack, samples: bool) -> dict[str, str]:
+    addresses = {
+        "API": dev_stack.http_url,
+        "AMQP": dev_stack.services.amqp_url.rstrip("/"),
+        "MONGO": dev_stack.services.mongo_url,
+    }
+    if own_authentication(dev_stack.settings):
+        return addresses
+    member = {"MEMBER": dev_stack.token(sample_data.members()[0].member_id, "member")} if samples else {}
+    return {**addresses, "TOKEN": dev_stack.token("dev-ops", "ops"), **member}
 
 
 def _print_tokens(dev_stack: Stack, samples: bool) -> None:

@@ -229,6 +229,10 @@ def dev(local_dir: Path, *options: str) -> Generator[tuple[subprocess.Popen[str]
             process.kill()
 
 
+def _in_shell(line: str) -> str:
+    return subprocess.run(["sh", "-euc", line], capture_output=True, text=True, check=True, timeout=30).stdout
+
+
 def test_dev_serves_its_sample_members_and_leaves_nothing(tmp_path: Path) -> None:
     """It says where it answers, its key's tokens open a record with a year in it, and SIGTERM ends all with code 0."""
     with dev(tmp_path) as (process, ready):
@@ -237,6 +241,10 @@ def test_dev_serves_its_sample_members_and_leaves_nothing(tmp_path: Path) -> Non
         me = call(ready["http"], "GET", "/v1/me", dev_token(tmp_path, "m-1004", ["member"]))
         assert (me["member_id"], me["registered"]) == ("m-1004", True)
         assert me["current_period"]["counts"]["total"] > 0
+        answer = _in_shell(f'. {tmp_path}/variables.sh; curl -s -H "Authorization: Bearer $MEMBER" "$API/v1/me"')
+        assert json.loads(answer)["member_id"] == "m-1001"
+        amqp, mongo = _in_shell(f'. {tmp_path}/variables.sh; echo "$AMQP" "$MONGO"').split()
+        assert (amqp, mongo) == (ready["amqp"].rstrip("/"), ready["mongo"])
         process.terminate()
         assert process.wait(60) == 0
     assert processes_naming(str(tmp_path)) == []

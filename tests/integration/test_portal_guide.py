@@ -36,7 +36,7 @@ async def test_each_request_is_answered_as_the_guide_says(portal: Portal) -> Non
     assert run.words["receipt"]
     address = str(portal.client.make_url("")).rstrip("/")
     shell = await asyncio.create_subprocess_exec(
-        "bash", "-ec", blocks(GUIDE, "sh")[0], env={**os.environ, "TOKEN": tokens["member"], "API": address},
+        "bash", "-ec", blocks(GUIDE, "sh")[0], env={**os.environ, "MEMBER": tokens["member"], "API": address},
         stdout=subprocess.PIPE,
     )  # fmt: skip
     output, _ = await shell.communicate()
