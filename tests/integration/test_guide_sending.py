@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -16,10 +17,11 @@ from aiohttp.test_utils import TestClient
 from bridge.api.app import create_app
 from bridge.serve import parts, relaying
 from bridge.services.lrs.credentials import hash_secret
+from bridge.services.lrs.credentials import load as load_credentials
 from bridge.settings import Settings, load
 from bridge.tokens import dev_token
 from deploy.dev.samples import members
-from tests.support.guide_programs import Block, blocks_of, run_block
+from tests.support.guide_programs import DEBIAN_AMQPLIB, Block, blocks_of, run_block
 from tests.support.journey import Journey, journey
 from tests.support.packages import jars
 from tests.support.portal import Server
@@ -73,6 +75,8 @@ async def reader(settings: Settings, tmp_path: Path) -> AsyncGenerator[Reader]:
                 "API": str(client.make_url("")).rstrip("/"),
                 "TOKEN": dev_token(guide_settings.local_dir, "dev-ops", ["ops"], audience=guide_settings.auth_audience),
                 "SECRET": "secret",
+                "MONGO": guide_settings.mongo_url.get_secret_value(),
+                "BRIDGE_MONGO_DATABASE": guide_settings.mongo_database,
                 "PATH": f"{CLI.parent}:{os.environ['PATH']}",
             }
             yield Reader(bridge, tmp_path, {**os.environ, **variables})
@@ -80,22 +84,27 @@ async def reader(settings: Settings, tmp_path: Path) -> AsyncGenerator[Reader]:
 
 
 async def test_each_command_and_request_works(reader: Reader) -> None:
-    """In the order of the guide; all that is sent is in the log, and the last call says so."""
-    *sending, reconciling = RUN
+    """In the order of the guide; all that is sent is in the log, and the last calls say so, and what was wrong."""
+    *sending, reconciling, single, letters = RUN
     for block in sending:
         await reader.run(block)
     assert await reader.dispositions(5) == {"recorded": 4, "merged": 1, "withdrawn": 2}
     answer = json.loads(await reader.run(reconciling))
     assert [item["disposition"] for item in answer["items"]] == ["recorded", "withdrawn"]
     assert await reader.bridge.dead_letters() == []
+    await reader.bridge.settled(await reader.bridge.publish([b'{"id": "0a6e2c1e-8a0b-4f3e-9a54-6d2f1c7b9e11"}']))
+    assert json.loads(await reader.run(single))["detail"] is None
+    assert "/actor: the property" in await reader.run(letters)
+    assert [entry.key for entry in load_credentials(reader.directory / "lrs.json")] == ["storyline"]
 
 
 @pytest.mark.parametrize("block", PROGRAMS, ids=lambda block: block.language)
 async def test_the_programs_in_other_languages_work(reader: Reader, block: Block) -> None:
-    """Each is run where its tools are; of PHP the syntax is checked."""
+    """Each is run where its tools are; where PHP has no amqplib, its syntax is checked."""
     if block.language == "csharp":
         pytest.skip("needs the .NET SDK, which is not here")
     await reader.run(next(block for block in BLOCKS if block.file == "completed.json"))
-    await reader.run(block)
-    if block.language != "php":
+    output = await reader.run(block)
+    if block.language != "php" or DEBIAN_AMQPLIB.exists():
+        assert re.search(r"^sent [0-9a-f-]{36}$", output, re.MULTILINE), output
         assert await reader.dispositions(1) == {"recorded": 1}
