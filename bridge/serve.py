@@ -16,7 +16,7 @@ from bridge import wiring
 from bridge.api.app import Parts, create_app
 from bridge.api.http import service_keys
 from bridge.api.http.auth import RateLimit
-from bridge.api.http.connections import Runner, limits_of
+from bridge.api.http.connections import Runner, limits_of, listen
 from bridge.api.http.context import CORRELATION_ID
 from bridge.api.http.routing import Routes
 from bridge.api.resources import resources
@@ -83,8 +83,7 @@ async def serve(settings: Settings, pages: Sequence[Routes] = ()) -> None:
         app = create_app(settings, parts(services, settings, pages))
         runner = Runner(app, limits_of(settings), shutdown_timeout=settings.shutdown_timeout)
         await runner.setup()
-        site = web.TCPSite(runner, settings.http_host, settings.http_port)
-        await site.start()
+        await listen(runner, settings.http_host, settings.http_port, "BRIDGE_HTTP_PORT")
         logger.info("api ready", addresses=[str(address) for address in runner.addresses])
         await stop_signal()
         await runner.cleanup()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AwareDatetime, Field, SecretStr, ValidationError, field_validator
+from pydantic import AwareDatetime, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bridge.errors import SettingsError
@@ -25,6 +25,11 @@ Names = Annotated[tuple[str, ...], NoDecode]
 
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?")
 _DEFAULT_PORTS = {("http", "80"), ("https", "443")}
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_SERVER_SCHEMES = {
+    "mongo_url": ("mongodb://", "mongodb+srv://"),
+    "amqp_url": ("amqp://", "amqps://"),
+}
 
 
 def _check_origin(origin: str) -> None:
@@ -250,6 +255,22 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(f"no such time zone: {value}; use an IANA name such as Europe/London") from error
+        return value
+
+    @field_validator(*_SERVER_SCHEMES)
+    @classmethod
+    def _server(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        schemes = _SERVER_SCHEMES[str(info.field_name)]
+        if not value.get_secret_value().startswith(schemes):
+            raise ValueError(f"it does not begin with {' or '.join(schemes)}")
+        return value
+
+    @field_validator("catalogue_prefixes", "catalogue_types")
+    @classmethod
+    def _iris(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for iri in value:
+            if not _SCHEME.match(iri):
+                raise ValueError(f"no activity begins with this: {iri!r}; name each with its scheme, as in https://…")
         return value
 
     @field_validator("cors_origins")

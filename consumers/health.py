@@ -8,7 +8,7 @@ from typing import Final
 
 from aiohttp import web
 
-from bridge.api.http.connections import ConnectionLimits, Runner
+from bridge.api.http.connections import ConnectionLimits, Runner, listen
 from bridge.api.http.health import Ping, readiness
 from bridge.api.http.middleware import DRESS, Dress, finish
 from bridge.metrics import exposition
@@ -42,7 +42,7 @@ async def health(host: str, port: int, pings: Mapping[str, Ping]) -> AsyncGenera
     runner = Runner(app, LIMITS)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        await listen(runner, host, port, "BRIDGE_METRICS_PORT")
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()

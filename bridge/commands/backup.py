@@ -20,7 +20,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bridge import wiring
 from bridge.commands.common import configured, run_with_services
 from bridge.documents.backups import BackupReader, writing
+from bridge.documents.encryption import WrongKey
 from bridge.domain.privacy.erasures import StoredErasure
+from bridge.errors import SettingsError
 from bridge.services.operations.backup import BackupFacts, RestoreFacts
 from bridge.services.operations.backup import Progress as Told
 from bridge.settings import Settings
@@ -54,7 +56,10 @@ def backup(target: Target, recipient: Recipients = None) -> None:
     recipients = [*settings.backup_recipients, *(recipient or [])]
     if not recipients:
         sys.stderr.write("cpd-bridge: no key is given, so the backup is not encrypted\n")
-    facts = asyncio.run(_backup(settings, target_file(target, encrypted=bool(recipients)), recipients))
+    try:
+        facts = asyncio.run(_backup(settings, target_file(target, encrypted=bool(recipients)), recipients))
+    except WrongKey as error:
+        raise SettingsError(f"BRIDGE_BACKUP_RECIPIENTS or --recipient: {error}") from None
     if facts["consistency"] == "none":
         sys.stderr.write(
             "cpd-bridge: not of one moment: this server has no snapshots; stop the writers to make it so\n"

@@ -7,6 +7,8 @@ quotes the sender: a token at the start of a header too long, for one. Here it i
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +21,7 @@ from aiohttp import web
 from bridge import logs
 from bridge.api.http import middleware, problems
 from bridge.api.http.middleware import DRESS, Dress
-from bridge.errors import BridgeError, Malformed
+from bridge.errors import BridgeError, Malformed, SettingsError
 from bridge.settings import Settings
 from schemas.languages import SOURCE
 
@@ -213,3 +215,13 @@ class Runner(web.AppRunner):
             loop=asyncio.get_running_loop(),
             **self._kwargs,
         )
+
+
+async def listen(runner: web.AppRunner, host: str, port: int, setting: str) -> None:
+    """Take the port that ``setting`` names; raises ``SettingsError`` when it cannot be had."""
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        number = error.errno or 0
+        reason = os.strerror(number) if number in errno.errorcode else error.strerror
+        raise SettingsError(f"Cannot listen at {host}, port {port}: {reason}. Set {setting} to another port.") from None
