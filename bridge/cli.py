@@ -28,6 +28,7 @@ OWN: Final[Mapping[str, str]] = {
     "openapi": "bridge.commands.openapi:openapi",
     "asyncapi": "bridge.commands.asyncapi:asyncapi",
     "migrate": "bridge.commands.migrate:migrate",
+    "version": "bridge.commands.migrate:version",
     "token": "bridge.commands.token:token",  # nosec B105 - the name of a command
     "emit": "bridge.commands.emit:emit",
     "pull": "bridge.commands.pull:pull",

@@ -106,7 +106,8 @@ class Consumer(ABC):
                 await self.session()
             except* (Unavailable, *AWAY) as group:
                 self.state = "broker"
-                log.warning("broker away", purpose=self.purpose, **failure(group.exceptions[0]))
+                error = group.exceptions[0]
+                log.warning("broker away", purpose=self.purpose, why=getattr(error, "why", "cut off"), **failure(error))
             except* Exception as group:  # what one consumer stumbles over must not end the others
                 self.state = "itself"
                 log.error("session failed", purpose=self.purpose, **failure(group.exceptions[0]))  # noqa: TRY400 - failure() has it

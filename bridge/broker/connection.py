@@ -11,7 +11,12 @@ import structlog
 from aio_pika.abc import AbstractConnection
 from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
 from aiormq import spec
-from aiormq.exceptions import AuthenticationError, InvalidFrameError, ProbableAuthenticationError
+from aiormq.exceptions import (
+    AuthenticationError,
+    ConnectionNotAllowed,
+    InvalidFrameError,
+    ProbableAuthenticationError,
+)
 
 from bridge.errors import Unavailable
 from bridge.logs import failure
@@ -76,8 +81,9 @@ def _why(error: BaseException) -> str:
     """Return in a word or two why no connection can be had; the broker's own text may name a user."""
     if isinstance(error, AuthenticationError | ProbableAuthenticationError):
         return "login refused"
-    # What the client raises when the broker closes the connection in answer to the name of the virtual host.
-    return "virtual host refused" if isinstance(error, InvalidFrameError) else "no answer"
+    # The client raises the latter when the broker closes the connection in answer to the name of the virtual host.
+    is_host = isinstance(error, ConnectionNotAllowed | InvalidFrameError)
+    return "virtual host refused" if is_host else "no answer"
 
 
 async def ping(settings: Settings) -> None:

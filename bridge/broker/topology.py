@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,13 +136,12 @@ class Topology:
 
     async def _look_for_all(self, channel: AbstractChannel) -> None:
         """Passive declarations need no right at all, and fail when the name is unknown."""
-        try:
-            for name, _ in self.exchanges:
+        for name, _ in self.exchanges:
+            with _missing(f"exchange {name}"):
                 await channel.declare_exchange(name, passive=True)
-            for queue in self.queues:
+        for queue in self.queues:
+            with _missing(f"queue {queue.name}"):
                 await channel.declare_queue(queue.name, passive=True)
-        except ChannelNotFoundEntity as error:
-            raise Unavailable("An exchange or queue is missing: import deploy/rabbitmq/definitions.json.") from error
 
     async def delete(self, channel: AbstractChannel) -> None:
         """Delete everything, with what is in it; for tests that share a broker."""
@@ -162,3 +163,13 @@ def routing_key(verb: str) -> str:
     """Return ``statement.<verb name>`` for a verb's name or IRI, cut to what a key may have: an IRI may be longer."""
     name = verb_name(verb) or verb.rstrip("/").rsplit("/", 1)[-1]
     return f"statement.{name}".encode()[:SHORT_STRING].decode(errors="ignore")
+
+
+@contextmanager
+def _missing(name: str) -> Generator[None]:
+    """Raise ``Unavailable`` that says what is not there."""
+    try:
+        yield
+    except ChannelNotFoundEntity as error:
+        why = f"no {name}"
+        raise Unavailable(f"RabbitMQ has {why}: import deploy/rabbitmq/definitions.json.", why=why) from error

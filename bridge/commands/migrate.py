@@ -1,10 +1,14 @@
-"""``cpd-bridge migrate``: the database brought to this release."""
+"""``cpd-bridge migrate`` and ``version``: the database brought to this release, and which release it is."""
 
 from __future__ import annotations
 
+from importlib.metadata import version as installed_version
+
 import structlog
+import typer
 
 from bridge.commands.common import run_with_services
+from bridge.services.operations.migrations import VERSION
 
 log = structlog.get_logger(__name__)
 
@@ -18,3 +22,13 @@ def migrate() -> None:
     """
     result = run_with_services(lambda services: services.migrations.run())
     log.info("database migrated", **result.log_fields())
+
+
+def version() -> None:
+    """Print the release that is installed here, and the version of the database that it makes.
+
+    Two releases with the same version of the database can be exchanged; from a newer one, going back is a restore.
+
+    Example: cpd-bridge version
+    """
+    typer.echo(f"cpd-bridge {installed_version('cpd-bridge')}, database version {VERSION}")

@@ -24,5 +24,5 @@ export async function loadParked(more = false) {
 }
 
 function row(item) {
-  return make("li", {}, make("span", { class: "when" }, ago(item.parked_at)), make("code", {}, item.statement_id), make("span", { class: "quiet" }, `by ${item.identifier}`));
+  return make("li", {}, make("span", { class: "when" }, ago(item.parked_at)), make("code", {}, item.statement_id), make("span", { class: "quiet" }, `named by ${item.identifier}`));
 }

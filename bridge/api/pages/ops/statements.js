@@ -5,6 +5,7 @@ import { ago, byId, make, number, setText, showEach } from "./dom.js";
 
 const PAGE = 10;
 const STATEMENT = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const WAYS = { amqp: "RabbitMQ", http: "HTTP", pull: "pull" };
 let sought = null, items = [], next = null, searches = 0;
 
 /** Make the form and the button work. */
@@ -28,13 +29,16 @@ export function forgetStatements() {
 /** What is asked for: an identifier has a sign in it that no member id has, or the length of a SHA-1. */
 const kind = (text) => (/[@|{:]/.test(text) || /^[0-9a-f]{40}$/i.test(text) ? "identifier" : "member_id");
 
+/** What is said when nothing was found; an account written as in a file of members is a usual cause. */
+const nothing = () => `No such statement was received.${/#/.test(sought) ? " An account is written with | between home page and name." : ""}`;
+
 async function load(more) {
   const search = (searches += 1);
   const page = STATEMENT.test(sought) ? await single(sought) : await call(withQuery("statements", { [kind(sought)]: sought, limit: PAGE, cursor: more ? next : null }));
   if (search !== searches) return; // another search, or none, is what is wanted by now
   const rows = more ? [...items, ...page.items] : page.items;
   const word = page.total === 1 ? "statement" : "statements, the newest first";
-  show(rows, page.next, page.total ? `${number(page.total)} ${word}.` : "No such statement was received.");
+  show(rows, page.next, page.total ? `${number(page.total)} ${word}.` : nothing());
 }
 
 /** A statement by its id, as a page. */
@@ -57,7 +61,7 @@ function show(rows, beyond, text) {
 }
 
 function row(item) {
-  const facts = [item.detail, item.member_id && `member ${item.member_id}`, item.entry_id && `entry ${item.entry_id}`, item.via && `by ${item.via}`];
+  const facts = [item.detail, item.member_id && `member ${item.member_id}`, item.entry_id && `entry ${item.entry_id}`, item.via && `came by ${WAYS[item.via] ?? item.via}`];
   return make(
     "li", {},
     make("p", {}, item.text),
