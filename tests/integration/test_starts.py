@@ -5,10 +5,14 @@ from __future__ import annotations
 import socket
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from pydantic import SecretStr
 
-from bridge.errors import SettingsError
+from bridge import wiring
+from bridge.broker.connection import connection, ping
+from bridge.errors import SettingsError, Unavailable
 from bridge.settings import Settings, load
 from tests.support.processes import CLI, environment_of
 
@@ -60,3 +64,18 @@ def test_a_recipient_that_is_no_key_is_named(settings: Settings, tmp_path: Path)
         False,
     )
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_what_keeps_the_broker_away_is_named(settings: Settings) -> None:
+    """A wrong user, and the first exchange that is not there, for logs and readiness."""
+    server = urlsplit(settings.amqp_url.get_secret_value())
+    wrong_url = server._replace(netloc=f"nobody:wrong@{server.hostname}:{server.port}").geturl()
+    with pytest.raises(Unavailable) as refusal:
+        await ping(settings.model_copy(update={"amqp_url": SecretStr(wrong_url)}))
+    assert refusal.value.why == "user refused"
+    topology = wiring.topology(settings.model_copy(update={"amqp_declare": False}))
+    async with connection(settings, "test") as broker:
+        channel = await broker.channel()
+        with pytest.raises(Unavailable) as refusal:
+            await topology.declare(channel)
+    assert refusal.value.why == f"no exchange {topology.exchanges[0][0]}"
