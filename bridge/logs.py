@@ -23,6 +23,9 @@ from structlog.typing import EventDict, WrappedLogger
 PERSONAL_KEYS = frozenset(
     {"authorization", "body", "description", "email", "mbox", "name", "password", "subject", "text", "title", "token"}
 )
+_SAID_BY_US = ("aiormq.connection",)
+"""Loggers of libraries whose lines, without their values, only come before ours that say the same (``broker away``)."""
+
 _LINE = 200  # characters kept of a foreign template
 _PLACE = re.compile(r"%(\(\w+\))?[-#0 +.\d]*[a-zA-Z]")  # of a value in one (Python's printf-style formatting)
 
@@ -123,4 +126,6 @@ def configure(level: str = "info", stream: BinaryIO | TextIO | None = None) -> N
     root = logging.getLogger()
     root.handlers = [_Foreign()]
     root.setLevel(max(least, logging.WARNING))
+    for name in _SAID_BY_US:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.showwarning = _show_warning

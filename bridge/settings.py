@@ -309,6 +309,13 @@ def load(**overrides: Any) -> Settings:
         raise SettingsError(f"A file that a setting names cannot be read: {error.filename}") from None
 
 
+def unknown_names() -> list[str]:
+    """Return the names in the environment that look like settings and are none."""
+    names = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    set_names = {name for name in os.environ if name.startswith(PREFIX)}
+    return sorted(name for name in set_names if not names & {name, name.removesuffix("_FILE")})
+
+
 def _shown(value: Any) -> str:
     if isinstance(value, tuple):
         return ",".join(map(str, value))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]

@@ -10,7 +10,7 @@ import structlog
 
 from bridge import logs, wiring
 from bridge.broker.topology import MESSAGE_BYTES
-from bridge.settings import Settings, load
+from bridge.settings import Settings, load, unknown_names
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +27,9 @@ def configured() -> Settings:
 
 
 def _warn(settings: Settings) -> None:
-    """Tell of settings that may stand and cannot work everywhere."""
+    """Tell of settings that may stand and cannot work everywhere, and of names that are no setting."""
+    if names := unknown_names():
+        log.warning("no such settings", names=names, remedy="check their spelling; docs/settings.md has all")
     if settings.max_statement_bytes > MESSAGE_BYTES:
         log.warning(
             "statements allowed that RabbitMQ 4 takes none of",

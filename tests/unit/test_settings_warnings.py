@@ -19,3 +19,16 @@ def test_statements_larger_than_the_broker_takes(
         configured()
     output = capfd.readouterr().err
     assert ("BRIDGE_MAX_STATEMENT_BYTES" in output and "max_message_size" in output) is warned
+
+
+def test_a_name_that_is_no_setting(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """A misspelt setting is named, without its value; those that are settings, and their files, are not."""
+    monkeypatch.setenv("BRIDGE_CATALOG_PREFIXES", "https://secret.example/")
+    monkeypatch.setenv("BRIDGE_LOG_LEVEL_FILE", "/dev/null")
+    monkeypatch.setenv("BRIDGE_LOG_LEVEL", "info")
+    with own_logging():
+        configured()
+    output = capfd.readouterr().err
+    assert "BRIDGE_CATALOG_PREFIXES" in output
+    assert "secret.example" not in output
+    assert "BRIDGE_LOG_LEVEL" not in output
