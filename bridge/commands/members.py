@@ -19,7 +19,7 @@ from bridge.commands.common import run_with_services
 from bridge.domain.members.files import COLUMNS, MemberRow, fault_of_row, is_unreadable, read_members
 from bridge.domain.members.messages import MemberIn
 from bridge.domain.record.csv_import import template
-from bridge.errors import BridgeError, FieldError, ValidationFailed
+from bridge.errors import FieldError, ValidationFailed
 from bridge.services.members.imports import AT_ONCE, FileIndex, ImportOutcome, MemberImports, NumberedMember
 
 R = TypeVar("R")
@@ -48,7 +48,7 @@ def import_members(
     raw = file.read_bytes()
     try:
         counts = run_with_services(lambda services: import_file(services.member_imports, raw))
-    except BridgeError as error:
+    except ValidationFailed as error:
         _print_faults(error, json=json)
         raise typer.Exit(1) from None
     _print_report(counts, json=json)
@@ -126,7 +126,7 @@ def _faults_of_body(row: MemberRow, error: ValidationError) -> Iterable[FieldErr
             yield in_file
 
 
-def _print_faults(error: BridgeError, *, json: bool) -> None:
+def _print_faults(error: ValidationFailed, *, json: bool) -> None:
     for fault in error.field_errors:
         if json:
             typer.echo(orjson.dumps({"pointer": fault.pointer, "label": fault.label, "message": fault.message}))

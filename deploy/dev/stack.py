@@ -19,6 +19,7 @@ from deploy.dev.client import call, is_ready
 from deploy.dev.ports import free_port, is_free
 from deploy.dev.processes import Process, run
 from deploy.dev.samples import CATALOGUE_PREFIX, TARGETS_FILE, members
+from deploy.dev.service import ServiceMissing
 from deploy.dev.services import DevServices, services, side_by_side
 
 STAFF_ROLES = ("platform", "register", "support", "privacy", "ops")
@@ -127,6 +128,14 @@ def _prepare(settings: Settings, dev_services: DevServices, extra: Mapping[str, 
     return Stack(settings, dev_services, environment, f"http://{settings.http_host}:{port}", api, worker)
 
 
+def _refuse_taken_port(host: str, port: int) -> None:
+    """Raise ``ServiceMissing``: whoever has the port would be taken for the API, and refuse its tokens."""
+    if not is_free(port, host):
+        raise ServiceMissing(
+            f"Another program listens at {host}:{port}. Set BRIDGE_HTTP_PORT to another port; 0 takes a free one."
+        )
+
+
 def _http_port(settings: Settings) -> int:
     if "http_port" in settings.model_fields_set and settings.http_port:
         return settings.http_port
@@ -165,6 +174,7 @@ def _decided(settings: Settings, dev_services: DevServices, port: int) -> dict[s
 
 
 def _start(new_stack: Stack) -> None:
+    _refuse_taken_port(new_stack.settings.http_host, int(new_stack.environment[f"{PREFIX}HTTP_PORT"]))
     metrics = f"http://{new_stack.settings.http_host}:{new_stack.environment[f'{PREFIX}METRICS_PORT']}"
     side_by_side(
         lambda: new_stack.api.start(lambda: is_ready(new_stack.http_url), _START_WITHIN),
