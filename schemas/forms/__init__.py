@@ -30,7 +30,7 @@ def load(path: Path) -> dict[str, Any]:
     for field in form.get("fields", ()):
         if isinstance(field.get("choices"), str):
             field["choices"] = _choices(path.parent, field["choices"])
-    faults = violations(_SCHEMA, form) or _repeated(form)
+    faults = violations(_SCHEMA, form) or [*_repeated(form), *_misnamed(path, form)]
     if faults:
         raise ValueError(f"{path.name} is not a form: " + "; ".join(faults))
     return form
@@ -51,6 +51,12 @@ def _repeated(form: dict[str, Any]) -> list[str]:
         "choice": Counter((field["name"], choice["value"]) for field in fields for choice in field.get("choices", ())),
     }
     return [f"$.fields: {kind} {value} is there twice" for kind, c in counts.items() for value, n in c.items() if n > 1]
+
+
+def _misnamed(path: Path, form: dict[str, Any]) -> list[str]:
+    """Two files that say the same version would be one form, and nobody would see which."""
+    name = f"{form['form']}-{form['version']}"
+    return [] if path.stem == name else [f"its form and version are those of {name}.json: change them, or its name"]
 
 
 def load_all(directory: Path) -> dict[tuple[str, str], dict[str, Any]]:

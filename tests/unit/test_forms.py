@@ -98,6 +98,7 @@ def test_an_unknown_name_has_no_current_form():
         ({"name": "type"}, "name type is there twice"),
         ({"order": 2}, "order 2 is there twice"),
         ({"colour": "red"}, "'colour' was unexpected"),
+        ({}, r"its form and version are those of log-1\.json: change them"),
     ],
 )
 def test_a_wrong_form_is_refused_with_its_place(tmp_path: Path, field: dict[str, Any], fault: str):

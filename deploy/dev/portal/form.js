@@ -8,11 +8,14 @@ import { doing, say, unsaved } from "./shell.js";
 const definitions = new Map();
 const idOf = (field) => `field-${field}`; // so that no field's name is the id of something else
 
-/** The definition of the form `log` or `plan`, with labels in the reader's language as far as the service has them. */
-export async function definition(name) {
-  const key = `${name} ${t.code}`;
+/**
+ * The definition of the form `log` or `plan`, with labels in the reader's language as far as the service has them. A
+ * record is shown by the `version` that it was made with; a new one by the newest.
+ */
+export async function definition(name, version) {
+  const key = `${name} ${version} ${t.code}`;
   if (!definitions.has(key)) {
-    const form = await api.get(`forms/${name}`);
+    const form = await api.get(`forms/${name}`, { version });
     definitions.set(key, { ...form, language: api.languageOf(form) });
   }
   return definitions.get(key);
@@ -32,7 +35,7 @@ export async function labelsOf(form, field) {
  * goes on from what the page itself changed beside it, such as a link.
  */
 export async function recordForm({ form, record, save, reload, after, extra = null }) {
-  const { fields, language } = await definition(form);
+  const { fields, language } = await definition(form, record.form_version);
   const controls = new Map(fields.map((field) => [field.name, control(field, record[field.name])]));
   if (extra) controls.set(extra.name, flag(extra, record[extra.name]));
   let base = record;
@@ -67,7 +70,7 @@ const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
 /** Show a record that cannot change, as terms and what they say. */
 export async function recordText(form, record) {
-  const { fields, language } = await definition(form);
+  const { fields, language } = await definition(form, record.form_version);
   const shown = (field) => {
     const value = record[field.name];
     if (value === null || value === undefined || value === "" || value.length === 0) return make("span", { class: "quiet" }, t.empty);
