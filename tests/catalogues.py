@@ -7,11 +7,12 @@ messages come without one, and those that are gone go.
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
@@ -89,6 +90,22 @@ def in_models() -> Iterator[tuple[str, str]]:
                     yield from (("bridge/api", label) for label in validation_errors.labels(model))
 
 
+def translations(path: Path) -> list[Message]:
+    """Return the messages of a file, without its header."""
+    with path.open(encoding="utf-8") as file:
+        return [message for message in read_po(file, locale=path.stem.replace("-", "_")) if message.id]
+
+
+def strings(message: Message) -> list[str]:
+    """Return each form of the translation."""
+    return [message.string] if isinstance(message.string, str) else [*(message.string or ())]
+
+
+def untranslated(path: Path) -> list[Message]:
+    """Return the messages that a language has no whole translation of, so that members read them in English."""
+    return [message for message in translations(path) if not all(strings(message))]
+
+
 def as_text(catalog: Catalog) -> str:
     """Return a catalogue as a file."""
     file = io.BytesIO()
@@ -115,11 +132,13 @@ def _is_idle(line: str) -> bool:
 
 
 def main() -> None:
-    """Write every file again."""
+    """Write every file again, and say how much of each is still to do."""
     messages = template()
     (HERE / "messages.pot").write_text(as_text(messages), encoding="utf-8")
     for path in languages():
         path.write_text(updated(path, messages), encoding="utf-8")
+        progress = f"{len(untranslated(path))} of {len(messages)} messages have no translation yet"
+        sys.stdout.write(f"{path.name}: {progress}.\n")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Message
-from babel.messages.pofile import read_po
 
 from bridge.api.http.problems import kinds
 from bridge.texts import Text, TextByLanguage, counted, match
@@ -51,15 +50,17 @@ def test_the_template_has_every_message(messages: catalogues.Catalog) -> None:
 def test_each_language_has_every_message(path: Path, messages: catalogues.Catalog) -> None:
     """A language's file is in line with the code, with nothing left to translate."""
     assert path.read_text(encoding="utf-8") == catalogues.updated(path, messages), "run: make languages"
-    assert [message.id for message in translations(path) if not all(strings(message))] == []
+    missing = [message.id for message in catalogues.untranslated(path)]
+    assert not missing, f"{path.name} has no translation of {len(missing)} messages; the first: {missing[:3]}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
 def test_each_translation_has_the_same_places(path: Path) -> None:
     """Values keep their places: as many of each, whatever their order, in each plural form."""
-    for message in translations(path):
-        places = {frozenset(Counter(PLACE.findall(text)).items()) for text in ids(message)[-1:]}
-        assert {frozenset(Counter(PLACE.findall(text)).items()) for text in strings(message)} == places, message.id
+    for message in catalogues.translations(path):
+        places = Counter(PLACE.findall(ids(message)[-1]))
+        for text in filter(None, catalogues.strings(message)):
+            assert Counter(PLACE.findall(text)) == places, f"{text!r} has other places than {message.id!r}"
 
 
 def test_nobody_is_refused_in_a_string_of_no_catalogue() -> None:
@@ -101,15 +102,15 @@ def test_the_guide_s_command_begins_a_language(tmp_path: Path, monkeypatch: pyte
     guide = (ROOT / "docs/guides/adding-a-language.md").read_text(encoding="utf-8")
     command = re.search(r"`\.venv/bin/pybabel (.*?)`", guide)
     assert command is not None
-    file = tmp_path / "ga.po"
-    arguments = command[1].replace("schemas/languages/ga.po", str(file)).split()
+    file = tmp_path / "gv.po"  # Manx: the Irish file may be there, of whoever follows the guide
+    arguments = re.sub(r"\bga\b", "gv", command[1].replace("schemas/languages/ga.po", str(file))).split()
     subprocess.run([sys.executable, "-m", "babel.messages.frontend", *arguments], cwd=ROOT, check=True)
     text = file.read_text(encoding="utf-8").replace(
         'msgid "Not found"\nmsgstr ""', 'msgid "Not found"\nmsgstr "Gan aimsiú"'
     )
     file.write_text(text, encoding="utf-8")
     monkeypatch.setattr("schemas.languages.HERE", tmp_path)
-    assert (Text("Not found").to("ga"), Text("Title").to("ga")) == ("Gan aimsiú", "Title")
+    assert (Text("Not found").to("gv"), Text("Title").to("gv")) == ("Gan aimsiú", "Title")
 
 
 def test_a_text_of_no_catalogue_stays_english() -> None:
@@ -129,17 +130,6 @@ def test_a_reader_s_language(tags: list[str], language: str) -> None:
     assert match(tags) == language
 
 
-def translations(path: Path) -> list[Message]:
-    """Return the messages of a file, without its header."""
-    with path.open(encoding="utf-8") as file:
-        return [message for message in read_po(file, locale=path.stem) if message.id]
-
-
 def ids(message: Message) -> list[str]:
     """Return singular and plural."""
     return [message.id] if isinstance(message.id, str) else [*message.id]
-
-
-def strings(message: Message) -> list[str]:
-    """Return each form of the translation."""
-    return [message.string] if isinstance(message.string, str) else [*(message.string or ())]
