@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 from zipfile import ZipFile
 
 import pytest
 
-import schemas.forms
 from bridge.settings import Settings
 from tests.support.audit import DECLARATION_BODY
+from tests.support.guides import address_of, blocks, run_shell
 from tests.support.journey import Journey
 from tests.support.pdf import text_of
 from tests.support.portal import Portal, full_entry, portal_over
@@ -21,6 +21,7 @@ from tests.support.storage import storage
 
 WELSH = {"accept_language": "cy, en;q=0.5"}
 ROOT = Path(__file__).parents[2]
+GUIDES = ROOT / "docs" / "guides"
 ADDRESS = "Rhowch gyfeiriad gwe llawn sy'n dechrau â http:// neu https://, heb fylchau."
 
 
@@ -79,25 +80,38 @@ async def test_each_language_of_a_form_has_its_own_tag(portal: Portal) -> None:
         assert (await browser.call("GET", "/v1/forms/log", if_none_match=tag, **WELSH)).status == status
 
 
-def guide_field() -> dict[str, Any]:
-    """Return the field of the guide."""
-    guide = (ROOT / "docs/guides/changing-a-form.md").read_text(encoding="utf-8")
-    return json.loads(guide.partition("```json")[2].partition("```")[0])
-
-
 async def test_a_body_s_own_form_brings_its_languages(settings: Settings, tmp_path: Path) -> None:
-    """The guide's field has its label in each language beside it, and its faults are told by that label."""
-    standard = Path(schemas.forms.__file__).parent
-    for name in ("log", "plan"):
-        form = json.loads((standard / f"{name}-1.json").read_text(encoding="utf-8"))
-        form["fields"].append(guide_field())
-        (tmp_path / f"{name}-1.json").write_text(json.dumps(form))
-    async with portal_over(settings.model_copy(update={"forms_dir": tmp_path})) as portal_of_forms:
+    """The guide's copy with its field has the label in each language, and its faults are told by that label."""
+    guide = GUIDES / "changing-a-form.md"
+    copy, call = blocks(guide, "sh")
+    (tmp_path / "schemas").symlink_to(ROOT / "schemas")
+    await run_shell(copy, tmp_path)
+    for path in (tmp_path / "my-forms").glob("*-1.json"):
+        form = json.loads(path.read_text(encoding="utf-8"))
+        form["fields"].append(json.loads(blocks(guide, "json")[0]))
+        path.write_text(json.dumps(form))
+    async with portal_over(settings.model_copy(update={"forms_dir": tmp_path / "my-forms"})) as portal_of_forms:
         browser = await portal_of_forms.member()
-        field = (await browser.get("/v1/forms/log", **WELSH))["fields"][-1]
-        assert (field["label"], field["help"]) == ("Lleoliad", "Dolen i'r lle, os oes ganddo dudalen.")
+        form = json.loads(await called(call, portal_of_forms, browser.headers))
+        assert (form["fields"][-1]["label"], form["fields"][-1]["help"]) == (
+            "Lleoliad",
+            "Dolen i'r lle, os oes ganddo dudalen.",
+        )
         refusal = await browser.call("POST", "/v1/log", {"venue": "here"}, **WELSH)
         assert [(fault["label"], fault["message"]) for fault in refusal.body["errors"]] == [("Lleoliad", ADDRESS)]
+
+
+async def test_the_guide_s_call_shows_a_language(portal: Portal) -> None:
+    """Whoever added one sees in the headers that it is there."""
+    browser = await portal.member()
+    (call,) = blocks(GUIDES / "adding-a-language.md", "sh")
+    assert "Content-Language: cy" in await called(call.replace("ga", "cy"), portal, browser.headers)
+
+
+async def called(script: str, portal: Portal, headers: Mapping[str, str]) -> str:
+    """Run a guide's call as the member."""
+    token = headers["Authorization"].removeprefix("Bearer ")
+    return await run_shell(script, ROOT, API=address_of(portal.client), MEMBER=token)
 
 
 @pytest.mark.parametrize("cell", ["online", "Online", "ar-lein"])

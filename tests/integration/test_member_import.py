@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import os
 import re
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
@@ -20,10 +21,16 @@ from bridge.domain.members.messages import MemberIn
 from bridge.errors import BridgeError, Conflict
 from bridge.services.members.imports import FileIndex, ImportOutcome, NumberedMember
 from bridge.settings import Settings
+from bridge.tokens import dev_token
 from tests.support.commands import run
+from tests.support.guides import address_of, blocks, run_shell
 from tests.support.journey import Journey
+from tests.support.portal import portal_over
+from tests.support.processes import CLI, environment_of
 from tests.support.statements import HOME, account, completed, member
 from tests.support.storage import storage
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "members.md"
 
 
 @pytest.fixture
@@ -105,7 +112,7 @@ async def test_a_table_says_what_the_put_says(services: wiring.Services) -> None
 
 def test_the_guide_has_every_column() -> None:
     """The published template and the guide name the same columns, in the same order."""
-    guide = (Path(__file__).parents[2] / "docs/guides/members.md").read_text(encoding="utf-8")
+    guide = GUIDE.read_text(encoding="utf-8")
     assert re.findall(r"^\| `(\w+)` \|", guide, re.MULTILINE) == [column.name for column in COLUMNS]
 
 
@@ -196,3 +203,20 @@ async def test_the_command_says_what_it_did(settings: Settings, services: wiring
     assert (code, orjson.loads(out)["pointer"], "1 fault was found" in err) == (1, "/rows/1/name", True)
     assert (await run(settings, "members", "import", str(tmp_path / "none.csv")))[0] == 2
     assert await services.stores.members.get("m-2") is None
+
+
+async def test_the_guide_s_commands_bring_a_member(settings: Settings, tmp_path: Path) -> None:
+    """From the header row over a row to the member, as the guide says it."""
+    commands, call = blocks(GUIDE, "sh")
+    make_file, import_it = commands.splitlines()
+    async with portal_over(settings) as portal:
+        environment = environment_of(settings, PATH=f"{CLI.parent}:{os.environ['PATH']}")
+        await run_shell(make_file, tmp_path, **environment)
+        with (tmp_path / "members.csv").open("a", encoding="utf-8") as file:
+            csv.DictWriter(file, [column.name for column in COLUMNS]).writerow(
+                {"member_id": "m-1001", "name": "Sam Example", "registered": "yes", "renewal_date": "2026-04-01"}
+            )
+        assert await run_shell(import_it, tmp_path, **environment) == "1 new, 0 changed, 0 the same.\n"
+        token = dev_token(settings.local_dir, "membership", ["platform"])
+        answer = await run_shell(call, tmp_path, API=address_of(portal.client), TOKEN=token)
+    assert orjson.loads(answer)["name"] == "Sam Example"

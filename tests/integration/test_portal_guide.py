@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import re
-import subprocess
 from pathlib import Path
 
 from bridge.tokens import dev_token
-from tests.support.guides import GuideRun, blocks, exchanges
+from tests.support.guides import GuideRun, address_of, blocks, exchanges, run_shell
 from tests.support.packages import npm_package
 from tests.support.portal import Portal
 
@@ -23,10 +20,10 @@ CHECKSUMS = {
 }
 """SHA-512 that npm has to have checked the packages by."""
 
-STRICTEST = ("--strict", "--noEmit", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler")
+CALL, MAKE_TYPES, COMPILE = blocks(GUIDE, "sh")
 
 
-async def test_each_request_is_answered_as_the_guide_says(portal: Portal) -> None:
+async def test_each_request_is_answered_as_the_guide_says(portal: Portal, tmp_path: Path) -> None:
     """From the overview to the frozen record, in the guide's order, with the ids that its answers bring."""
     await portal.member(MEMBER)
     tokens = {role: dev_token(portal.settings.local_dir, MEMBER, [role]) for role in ("member", "register")}
@@ -34,13 +31,8 @@ async def test_each_request_is_answered_as_the_guide_says(portal: Portal) -> Non
     for exchange in exchanges(GUIDE):
         await run.play(exchange)
     assert run.words["receipt"]
-    address = str(portal.client.make_url("")).rstrip("/")
-    shell = await asyncio.create_subprocess_exec(
-        "bash", "-ec", blocks(GUIDE, "sh")[0], env={**os.environ, "MEMBER": tokens["member"], "API": address},
-        stdout=subprocess.PIPE,
-    )  # fmt: skip
-    output, _ = await shell.communicate()
-    assert (shell.returncode, json.loads(output)["member_id"]) == (0, MEMBER)
+    output = await run_shell(CALL, tmp_path, API=address_of(portal.client), MEMBER=tokens["member"])
+    assert json.loads(output)["member_id"] == MEMBER
 
 
 def test_what_the_guide_names_is_there() -> None:
@@ -60,27 +52,24 @@ def blank(path: str) -> str:
     return re.sub(r"{\w+}|current|(?<=forms/)log", "{}", path)
 
 
-def test_the_typed_client_compiles(tmp_path: Path) -> None:
-    """openapi-typescript takes our document, and tsc the guide's client against it, both as the guide says."""
+async def test_the_typed_client_compiles(portal: Portal, tmp_path: Path) -> None:
+    """openapi-typescript takes the document of a service, and tsc the guide's client, both as the guide says."""
     generator, client = (package(name) for name in ("openapi-typescript", "openapi-fetch"))
     (tmp_path / "node_modules").symlink_to(client.parent)
-    (tmp_path / "docs").symlink_to(ROOT / "docs")
     (tmp_path / "client.ts").write_text("".join(blocks(GUIDE, "ts")), encoding="utf-8")
-    (command,) = re.findall(r"^npx openapi-typescript (.*)$", blocks(GUIDE, "sh")[1], re.MULTILINE)
-    run_node(tmp_path, generator / "bin" / "cli.js", *command.split())
-    run_node(tmp_path, generator.parent / "typescript" / "bin" / "tsc", *STRICTEST, "client.ts")
+    scripts = {
+        "openapi-typescript": generator / "bin" / "cli.js",
+        "tsc": generator.parent / "typescript" / "bin" / "tsc",
+    }
+    for program, options in re.findall(r"^npx (\S+) (.*)$", MAKE_TYPES + COMPILE, re.MULTILINE):
+        command = f"node {scripts[program]} {options}"
+        await run_shell(command, tmp_path, API=address_of(portal.client))
 
 
 def package(name: str) -> Path:
     """A package in the version that the guide installs, once its checksum is the one we know."""
-    (version,) = re.findall(rf"{name}@([\d.]+)", blocks(GUIDE, "sh")[1])
+    (version,) = re.findall(rf"{name}@([\d.]+)", MAKE_TYPES)
     folder = npm_package(name, version)
     lockfile = json.loads((folder.parent / ".package-lock.json").read_text(encoding="utf-8"))
     assert lockfile["packages"][f"node_modules/{name}"]["integrity"] == f"sha512-{CHECKSUMS[name]}"
     return folder
-
-
-def run_node(directory: Path, *command: str | Path) -> None:
-    """Run a script of Node.js in a folder, to its good end."""
-    ran = subprocess.run(["node", *command], cwd=directory, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -7,7 +7,9 @@ put where it stands in a later request; ``…`` stands for anything.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +60,21 @@ def _parts(text: str) -> tuple[str, dict[str, str], str]:
     head, _, body = text.partition("\n\n")
     first, *lines = head.strip().splitlines()
     return first, dict(line.split(": ", 1) for line in lines), body.strip()
+
+
+async def run_shell(script: str, directory: Path, **environment: str) -> str:
+    """Run commands of a guide in a folder, to their good end; returns what they print."""
+    shell = await asyncio.create_subprocess_exec(
+        "bash", "-ec", script, cwd=directory, env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await shell.communicate()
+    assert shell.returncode == 0, script
+    return output.decode()
+
+
+def address_of(client: Client) -> str:
+    """The address that a guide calls ``$API``."""
+    return str(client.make_url("")).rstrip("/")
 
 
 @dataclass
