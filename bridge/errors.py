@@ -102,7 +102,7 @@ class Conflict(BridgeError):
 
 
 class RecordFrozen(BridgeError):
-    """The scope was submitted for the Register Audit and is frozen (R56)."""
+    """It was submitted for the Register Audit, and cannot change until its case is returned or closed (R56)."""
 
     slug, status, title = "record-frozen", 409, Text("The record is frozen while it is reviewed")
 
@@ -114,7 +114,7 @@ class NotSelected(BridgeError):
 
 
 class StaleVersion(BridgeError):
-    """``If-Match`` names an older version than the one stored."""
+    """``If-Match`` names an older version than the one stored: read again, then send the new ``ETag``."""
 
     slug, status, title = "stale-version", 412, Text("Someone changed this since you read it")
 
@@ -132,7 +132,7 @@ class UnsupportedMediaType(BridgeError):
 
 
 class PreconditionRequired(BridgeError):
-    """A change needs ``If-Match`` (RFC 6585 §3)."""
+    """A change needs ``If-Match`` with the ``ETag`` that was read, such as ``"3"`` (RFC 6585 §3)."""
 
     slug, status, title = "precondition-required", 428, Text("Say which version you are changing, with If-Match")
 

@@ -59,6 +59,9 @@ def dev(
     with failing_clearly():
         settings = load()
         _refuse_samples_that_cannot_be_loaded(settings, samples)
+        print(
+            "Starting RabbitMQ, MongoDB, the API and the worker; this may take a minute …", file=sys.stderr, flush=True
+        )
         with stack(settings, samples=samples) as dev_stack:
             _present(dev_stack, samples)
             dev_stack.watch()
@@ -82,7 +85,7 @@ def _present(dev_stack: Stack, samples: bool) -> None:
         _print_tokens(dev_stack, samples)
     if samples:
         print(f"Portal, where the sample members sign in: {dev_stack.http_url}/portal/")
-    print(f"Logs: {dev_stack.services.logs}")
+    print(f"Logs: {dev_stack.services.logs}. Ctrl-C stops everything; records stay in {dev_stack.settings.local_dir}.")
     print(f"For the guides, in another terminal: . {_write_variables(dev_stack, samples)}")
     services = dev_stack.services
     ready = {"ready": True, "http": dev_stack.http_url, "amqp": services.amqp_url, "mongo": services.mongo_url}

@@ -15,7 +15,7 @@ from bridge.api.http import openapi
 from bridge.api.http.auth import PUBLIC
 from bridge.api.http.context import Call
 from bridge.api.http.problems import kinds
-from bridge.api.http.reference import page, reference
+from bridge.api.http.reference import page, prose, reference
 from bridge.api.http.routing import Routes
 from bridge.api.pages import PageFile, files_of
 from bridge.errors import NotFound
@@ -61,5 +61,5 @@ async def problem_page(call: Call) -> web.Response:
     kind = next((kind for kind in kinds() if kind.slug == call.path["slug"]), None)
     if kind is None:
         raise NotFound("There is no such problem type.")
-    text = f"<p>Status {kind.status}. {escape((kind.__doc__ or '').replace('``', ''))}</p>"
+    text = f"<p>Status {kind.status}. {prose((kind.__doc__ or '').replace('``', '`'))}</p>"
     return _page(page(kind.title, f'<main id="main"><h1>{escape(kind.title)}</h1>{text}</main>', "../")).answer(call)

@@ -18,6 +18,8 @@ from bridge.api.http.schemas import NO_NUL, REF
 Json = Mapping[str, Any]
 
 _CODE: Final = re.compile(r"`+([^`]+)`+")
+_RULES: Final = re.compile(r" \(R\d+(?:(?:, |-)R\d+)*\)")
+"""The numbers of the rules that a description keeps: they are for whoever changes the code."""
 _PAGE: Final = """<!doctype html>
 <html lang="en-GB">
 <head>
@@ -54,7 +56,7 @@ def reference(document: Json, messages: Json) -> str:
         f"<header><h1>{escape(info['title'])} <span>API {escape(info['version'])}</span></h1></header>"
         f'<div class="sides"><nav aria-label="Contents">{_contents(groups, messages, models)}</nav>'
         f'<main id="main" tabindex="-1">'
-        f"<p>{_text(info['summary'])} The same as data: <a href='openapi.json'>OpenAPI 3.1</a>, and the messages over "
+        f"<p>{prose(info['summary'])} The same as data: <a href='openapi.json'>OpenAPI 3.1</a>, and the messages over "
         "RabbitMQ as <a href='asyncapi.json'>AsyncAPI 3.0</a>.</p>"
         "<p>Send a token as <code>Authorization: Bearer …</code>; each operation names the roles that may call it.</p>"
         "<p>The lines for a shell work as they stand beside <code>make run</code>: set <code>API</code> to the address "
@@ -94,7 +96,7 @@ def _contents(groups: Mapping[str, tuple[Json, Sequence[tuple[str, str, Json]]]]
 
 def _group(tag: Json, operations: Sequence[tuple[str, str, Json]], document: Json) -> str:
     articles = "".join(_operation(*operation, document) for operation in operations)
-    return f"<section><h2>{escape(tag['name'])}</h2><p>{_text(tag.get('description', ''))}</p>{articles}</section>"
+    return f"<section><h2>{escape(tag['name'])}</h2><p>{prose(tag.get('description', ''))}</p>{articles}</section>"
 
 
 def _operation(method: str, path: str, operation: Json, document: Json) -> str:
@@ -104,7 +106,7 @@ def _operation(method: str, path: str, operation: Json, document: Json) -> str:
     return (
         f'<article class="card"><h3 id="{operation["operationId"]}" tabindex="-1">{escape(operation["summary"])}</h3>'
         f'<p class="call"><b class="{method.lower()}">{method}</b> <code>{escape(path)}</code></p>'
-        f"<p>{_text(operation.get('description', ''))} <span class='quiet'>{roles_text}</span></p>"
+        f"<p>{prose(operation.get('description', ''))} <span class='quiet'>{roles_text}</span></p>"
         f"{_parameters(operation, document)}{_body(operation)}{_responses(operation, document)}"
         f'<h4>In a shell</h4><pre class="curl">{escape(line)}</pre>'
         f"<p>{curl_note(path)}</p></article>"
@@ -119,7 +121,7 @@ def _parameters(operation: Json, document: Json) -> str:
 def _parameter(parameter: Json) -> Sequence[str]:
     name = _name(parameter["name"], required=parameter.get("required", False))
     where = f"{name} <span class=quiet>in the {escape(parameter['in'])}</span>"
-    return where, _type(parameter["schema"]), _text(parameter.get("description", ""))
+    return where, _type(parameter["schema"]), prose(parameter.get("description", ""))
 
 
 def _body(operation: Json) -> str:
@@ -143,7 +145,7 @@ def _json(value: Any) -> str:
 def _responses(operation: Json, document: Json) -> str:
     responses = {status: _resolved(response, document) for status, response in operation["responses"].items()}
     rows = [
-        (f"<code>{status}</code>", _text(response["description"]), " or ".join(_kinds(response.get("content", {}))))
+        (f"<code>{status}</code>", prose(response["description"]), " or ".join(_kinds(response.get("content", {}))))
         for status, response in sorted(responses.items())
     ]
     return _table("Answers", ("Status", "Meaning", "Content"), rows)
@@ -159,7 +161,7 @@ def _messages(document: Json) -> str:
     """What goes over RabbitMQ: where to send to and to take from, and each message."""
     operations = "".join(_channel(operation, document) for operation in document["operations"].values())
     articles = "".join(_message(name, message) for name, message in document["components"]["messages"].items())
-    text = f"<p>{_text(document['info']['description'])}</p>"
+    text = f"<p>{prose(document['info']['description'])}</p>"
     return f'<section><h2 id="messages">Messages</h2>{text}{operations}{_queues(document)}{articles}</section>'
 
 
@@ -175,7 +177,7 @@ def _channel(operation: Json, document: Json) -> str:
     return (
         f'<article class="card"><h3>{escape(operation["title"])}</h3>'
         f'<p class="call"><b class="get">{operation["action"]}</b> <code>{escape(channel["address"])}</code> {way}</p>'
-        f"<p>{_text(channel['description'])} {_text(operation['description'])}</p>"
+        f"<p>{prose(channel['description'])} {prose(operation['description'])}</p>"
         f"{_table('In the routing key', ('Name', 'One of'), rows)}<h4>Messages</h4><p>{links}</p></article>"
     )
 
@@ -183,7 +185,7 @@ def _channel(operation: Json, document: Json) -> str:
 def _queues(document: Json) -> str:
     channels = [channel for channel in document["channels"].values() if "x-arguments" in channel]
     rows = [
-        (f"<code>{escape(channel['address'])}</code>", _text(channel["description"]), _value(channel["x-arguments"]))
+        (f"<code>{escape(channel['address'])}</code>", prose(channel["description"]), _value(channel["x-arguments"]))
         for channel in channels
     ]
     return f'<article class="card"><h3>Queues</h3>{_table("Ours", ("Name", "Bound to", "Arguments"), rows)}</article>'
@@ -195,14 +197,14 @@ def _message(name: str, message: Json) -> str:
     (example,) = message["examples"]
     return (
         f'<article class="card"><h3 id="message-{name}" tabindex="-1">{escape(message["title"])}</h3>'
-        f"<p>{_text(message['summary'])} <code>{escape(message['contentType'])}</code></p>"
+        f"<p>{prose(message['summary'])} <code>{escape(message['contentType'])}</code></p>"
         f"{_table('Data', ('Name', 'Type'), [row[:2] for row in _fields(data)])}{headers}"
-        f"<p class='quiet'>{_text(example.get('summary', 'For example:'))}</p>{_json(example['payload'])}</article>"
+        f"<p class='quiet'>{prose(example.get('summary', 'For example:'))}</p>{_json(example['payload'])}</article>"
     )
 
 
 def _model(name: str, schema: Json) -> str:
-    text = f"<p>{_text(schema.get('description', ''))}</p>{_properties(schema)}"
+    text = f"<p>{prose(schema.get('description', ''))}</p>{_properties(schema)}"
     return f'<article class="card"><h3 id="model-{escape(name)}" tabindex="-1">{escape(name)}</h3>{text}</article>'
 
 
@@ -213,7 +215,7 @@ def _properties(schema: Json) -> str:
 def _fields(schema: Json) -> list[Sequence[str]]:
     required_names = schema.get("required", ())
     return [
-        (_name(name, required=name in required_names), _type(part), _text(part.get("description", "")))
+        (_name(name, required=name in required_names), _type(part), prose(part.get("description", "")))
         for name, part in schema.get("properties", {}).items()
     ]
 
@@ -274,6 +276,6 @@ def _resolved(part: Json, document: Json) -> Json:
     return target
 
 
-def _text(text: str) -> str:
+def prose(text: str) -> str:
     """Prose whose code is in backticks."""
-    return _CODE.sub(r"<code>\1</code>", escape(text))
+    return _CODE.sub(r"<code>\1</code>", escape(_RULES.sub("", text)))

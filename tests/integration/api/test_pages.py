@@ -146,6 +146,12 @@ def test_prose_of_a_reference_is_text() -> None:
     assert "&amp; <code>code</code>" in page
 
 
+@pytest.mark.parametrize("page", ["/docs", "/problems/record-frozen"])
+async def test_no_page_names_our_rules(client: Client, page: str) -> None:
+    """The numbers of the requirements say nothing to who builds on the API."""
+    assert re.findall(r"\(R\d+[^)]*\)", await (await client.get(page)).text()) == []
+
+
 async def test_problem_types_lead_somewhere(client: Client) -> None:
     """A problem's type can be read up on."""
     response = await client.get("/problems/stale-version")
