@@ -10,7 +10,8 @@ from typing import cast
 
 from aio_pika.abc import AbstractIncomingMessage
 
-from bridge.broker.dead_letters import REPLAYED, origin_of
+from bridge.broker.dead_letters import REPLAYED
+from bridge.broker.deliveries import origin_of
 from bridge.broker.publisher import VIA
 from bridge.domain.operations.letters import DeadLetter, Origin
 from bridge.domain.statements import decoding, unpacking

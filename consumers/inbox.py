@@ -18,7 +18,7 @@ from contextlib import suppress
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
-from bridge.broker.publisher import published_at
+from bridge.broker.deliveries import published_at
 
 log = structlog.get_logger(__name__)
 

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from bridge import tracing
 from bridge.api.http import validation_errors
-from bridge.broker.dead_letters import origin_of, outgoing_dead_letter
+from bridge.broker.dead_letters import outgoing_dead_letter
+from bridge.broker.deliveries import origin_of
 from bridge.broker.publisher import Publisher
 from bridge.broker.topology import Topology
 from bridge.domain.fields import whole_numbers

@@ -12,7 +12,7 @@ import structlog
 from aio_pika.abc import AbstractIncomingMessage
 
 from bridge import tracing
-from bridge.broker.dead_letters import origin_of
+from bridge.broker.deliveries import origin_of
 from bridge.broker.publisher import Publisher
 from bridge.broker.topology import Topology
 from bridge.clients.smtp import MailDeferred, Mailer, MailRefused

@@ -10,10 +10,10 @@ from typing import Any, TypeVar, cast
 
 from aio_pika.abc import AbstractIncomingMessage
 
-from bridge import tracing
+from bridge.broker.deliveries import origin_at
 from bridge.broker.publisher import Outgoing
-from bridge.broker.topology import SHORT_STRING, Topology
-from bridge.domain.operations.letters import DeadLetter, Origin, QueuedDeadLetter, with_id
+from bridge.broker.topology import Topology
+from bridge.domain.operations.letters import DeadLetter, QueuedDeadLetter, with_id
 from bridge.domain.record.entries import NAMESPACE
 from bridge.domain.statements.dispositions import DEAD_LETTER_REASONS, Reason
 
@@ -29,11 +29,6 @@ REPLAYED = "x-replayed"
 _BEGINNING = datetime.fromtimestamp(0, UTC)
 
 T = TypeVar("T")
-
-
-def origin_of(message: AbstractIncomingMessage) -> Origin:
-    """Return where a delivered message comes from; without a correlation id, its body determines one."""
-    return _origin(message, message.exchange, message.routing_key)
 
 
 def outgoing_dead_letter(letter: DeadLetter, topology: Topology) -> Outgoing:
@@ -79,7 +74,7 @@ def _reason(headers: Mapping[str, Any]) -> Reason | None:
 def _ours(message: AbstractIncomingMessage, headers: Mapping[str, Any]) -> DeadLetter:
     reason = _reason(headers)
     assert reason is not None
-    origin = _origin(message, headers.get("x-original-exchange"), headers.get("x-original-routing-key"))
+    origin = origin_at(message, headers.get("x-original-exchange"), headers.get("x-original-routing-key"))
     failed_at = _time(headers.get("x-failed-at"))
     return DeadLetter(
         message.body, reason, str(headers.get("x-detail", "")), origin, failed_at, _count(headers.get("x-attempts"))
@@ -90,7 +85,7 @@ def _brokers(message: AbstractIncomingMessage, headers: Mapping[str, Any]) -> De
     """Read a letter that RabbitMQ dead-lettered, by its ``x-death`` header, or one that says nothing of itself."""
     death = _first(headers.get("x-death"), dict[str, Any]())
     cause = str(death.get("reason", "nothing said"))
-    origin = _origin(message, death.get("exchange"), _first(death.get("routing-keys"), message.routing_key or ""))
+    origin = origin_at(message, death.get("exchange"), _first(death.get("routing-keys"), message.routing_key or ""))
     detail = f"a message that can be taken was expected; put aside by the broker ({cause})"
     attempts = _count(headers.get("x-delivery-count"))
     return DeadLetter(message.body, Reason.EXHAUSTED, detail, origin, _time(death.get("time")), attempts)
@@ -100,23 +95,6 @@ def _first(value: object, otherwise: T) -> T:
     """Return a list's first element, when that is of the other's type."""
     first = cast("list[object]", value)[0] if isinstance(value, list) and value else None
     return first if isinstance(first, type(otherwise)) else otherwise
-
-
-def _origin(message: AbstractIncomingMessage, exchange: object, key: object) -> Origin:
-    correlation_id = message.correlation_id or _short(message.headers.get("x-correlation-id"))
-    return Origin(
-        exchange=_short(exchange),
-        routing_key=_short(key),
-        correlation_id=correlation_id or uuid.uuid5(NAMESPACE, hashlib.sha256(message.body).hexdigest()).hex,
-        content_type=message.content_type,
-        content_encoding=message.content_encoding,
-        traceparent=tracing.valid(message.headers.get(tracing.HEADER)),
-    )
-
-
-def _short(value: object) -> str:
-    """Return a header's text, or none where it would not fit the property or the key that it is to be."""
-    return value if isinstance(value, str) and len(value.encode()) <= SHORT_STRING else ""
 
 
 def _time(value: object) -> datetime:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, TypeVar, cast
 
 from aio_pika import DeliveryMode
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq import Channel as RawChannel
 from aiormq import spec
 from aiormq.exceptions import PublishError
@@ -131,17 +131,6 @@ async def _is_taken(channel: RawChannel, message: Outgoing) -> bool:
 def stamped(headers: Mapping[str, Any]) -> dict[str, Any]:
     """Return headers that say that the message is published now."""
     return {**headers, PUBLISHED_AT: time.time_ns() // 1_000_000}
-
-
-def published_at(message: AbstractIncomingMessage) -> float | None:
-    """Return when a message was published, in seconds since 1970; None when neither publisher nor broker said so.
-
-    The header is to the millisecond; the property ``timestamp``, which others set, to the second (AMQP 0-9-1 §4.2.5.4).
-    """
-    stamp = message.headers.get(PUBLISHED_AT)
-    if isinstance(stamp, int):
-        return stamp / 1000
-    return message.timestamp.timestamp() if message.timestamp else None
 
 
 @asynccontextmanager
