@@ -1,19 +1,49 @@
-"""Field types that take only what the OpenAPI document says: pydantic alone would read ``"1700000000"`` as a date."""
+"""Values of JSON as our models take them: how deep they may be, whole numbers, days.
+
+They take only what the OpenAPI document says: pydantic alone would read ``"1700000000"`` as a date.
+"""
 
 from __future__ import annotations
 
+import base64
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Final, cast
 
+import orjson
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 ONE_LINE: Final[dict[str, Any]] = {"not": {"type": "string", "pattern": r"\n"}}
 """Goes with a pattern in a JSON Schema: ``$`` also matches before a last line feed in some engines, in ours not."""
 
+DEEPEST: Final = 252
+"""Objects and arrays within each other: ``orjson`` writes two more, for the arrays of an answer, and reads 1,024."""
+
 _EXACT = 2**53  # from there on, a float no longer says which whole number was meant
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def is_deep(value: object, levels: int = DEEPEST) -> bool:
+    """Say whether decoded JSON has more than ``levels`` objects and arrays within each other."""
+    level = _containers([value])
+    for _ in range(levels):
+        if not level:
+            return False
+        level = [inner for container in level for inner in _containers(container)]
+    return bool(level)
+
+
+def _containers(value: Any) -> list[Any]:
+    children = cast("dict[str, Any]", value).values() if isinstance(value, dict) else cast("list[Any]", value)
+    return [child for child in children if isinstance(child, dict | list)]
+
+
+def check_encoded(part: bytes) -> None:
+    """Raise ``ValueError`` unless a part of a JWS (RFC 7515 §7.1) is JSON in base64url, nested at most ``DEEPEST``."""
+    value: object = orjson.loads(base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4)))
+    if is_deep(value):
+        raise ValueError(f"JSON that is nested at most {DEEPEST} levels deep was expected")
 
 
 def whole_numbers(value: Any) -> Any:

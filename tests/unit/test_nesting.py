@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.domain.statements.decoding import DEEPEST, check_encoded, is_deep
+from bridge.domain.fields import DEEPEST, check_encoded, is_deep
 
 
 def nested(levels: int, kind: str) -> Any:

@@ -24,7 +24,7 @@ from limits.strategies import MovingWindowRateLimiter
 
 from bridge import logs
 from bridge.api.http.context import ANONYMOUS, CALLER, ROLES, Caller, Role
-from bridge.domain.statements.decoding import check_encoded
+from bridge.domain.fields import check_encoded
 from bridge.errors import Forbidden, RateLimited, SettingsError, Unauthenticated, Unavailable
 from bridge.settings import Settings
 from bridge.texts import Text

@@ -13,8 +13,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bridge.api.http import validation_errors
-from bridge.domain.fields import whole_numbers
-from bridge.domain.statements.decoding import is_deep
+from bridge.domain.fields import is_deep, whole_numbers
 from bridge.errors import FieldError, Malformed, TooLarge, UnsupportedMediaType, ValidationFailed
 from bridge.texts import Text
 

@@ -15,9 +15,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 from joserfc.jws import JWSRegistry
 
+from bridge.domain.fields import check_encoded
 from bridge.domain.statements import decoding
 from bridge.domain.statements.comparison import SIGNATURE, same
-from bridge.domain.statements.decoding import check_encoded
 from bridge.domain.statements.unpacking import UnreadableBody
 from schemas import xapi
 from schemas.xapi import Part

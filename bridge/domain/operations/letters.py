@@ -13,6 +13,7 @@ from typing import Any, TypedDict, cast
 
 import orjson
 
+from bridge.domain.fields import is_deep
 from bridge.domain.list_keys import SortKey
 from bridge.domain.members import identifiers
 from bridge.domain.privacy.masking import masked
@@ -21,7 +22,6 @@ from bridge.domain.privacy.redaction import alone
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.domain.record.entries import NAMESPACE
 from bridge.domain.statements import decoding, unpacking
-from bridge.domain.statements.decoding import is_deep
 from bridge.domain.statements.dispositions import Reason
 from bridge.errors import FieldError, ValidationFailed
 from schemas.xapi import NewPart, Part, fits_part

@@ -6,45 +6,19 @@ holds, some depth. What is JSON and more than that is told apart from what is no
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NoReturn
 
 import orjson
 
+from bridge.domain.fields import DEEPEST
 from bridge.domain.statements.dispositions import Reason
 from bridge.domain.statements.unpacking import FEWER, MOST_STATEMENTS, BadBody, BodyTooLarge, UnreadableBody, is_heavy
 from schemas import property_names, xapi
 from schemas.messages import MEMBER
-
-DEEPEST: Final = 252
-"""Objects and arrays within each other: ``orjson`` writes two more, for the arrays of an answer, and reads 1,024."""
-
-
-def is_deep(value: object, levels: int = DEEPEST) -> bool:
-    """Say whether decoded JSON has more than ``levels`` objects and arrays within each other."""
-    level = _containers([value])
-    for _ in range(levels):
-        if not level:
-            return False
-        level = [inner for container in level for inner in _containers(container)]
-    return bool(level)
-
-
-def _containers(value: Any) -> list[Any]:
-    children = cast("dict[str, Any]", value).values() if isinstance(value, dict) else cast("list[Any]", value)
-    return [child for child in children if isinstance(child, dict | list)]
-
-
-def check_encoded(part: bytes) -> None:
-    """Raise ``ValueError`` unless a part of a JWS (RFC 7515 §7.1) is JSON in base64url, nested at most ``DEEPEST``."""
-    value: object = orjson.loads(base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4)))
-    if is_deep(value):
-        raise ValueError(f"JSON that is nested at most {DEEPEST} levels deep was expected")
-
 
 MOST_BRACKETS: Final = 300_000
 """Brackets that are counted in a part which the scanner cannot read: a stranger's body takes no long time."""

@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
+from bridge.domain.fields import DEEPEST
 from bridge.domain.lrs import parsing
-from bridge.domain.statements.decoding import DEEPEST
 from bridge.errors import Malformed, TooLarge
 from tests.integration.lrs.client import JSON, Lrs, agent, attachment, new_id, statement
 
