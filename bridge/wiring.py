@@ -91,11 +91,13 @@ class Services:
     """Every use case family, over one set of stores, each under the name that others ask for it by."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
+        zone = settings.zone
+
         def today() -> date:
-            return datetime.now(settings.zone).date()
+            return datetime.now(zone).date()
 
         stores = Stores(database)
-        units = UnitsOfWork(stores)
+        units = UnitsOfWork(stores, zone)
         audit_rules = AuditRules(
             settings.audit_due_days, settings.audit_return_days, settings.audit_rate, settings.audit_outcomes
         )
@@ -113,7 +115,7 @@ class Services:
         self.log = Log(stores, units, self.forms, self.periods)
         self.links = RecordLinks(units)
         self.comments = MemberComments(stores, units, self.periods)
-        self.imports = LogImports(units, self.log, self.forms, self.periods)
+        self.imports = LogImports(units, self.log, self.forms)
         self.evidence = MemberEvidence(stores, units, _evidence_limits(settings), _scanner(settings))
         self.submissions = AuditSubmissions(stores, self.forms)
         self.audit = MemberAudit(stores, units, self.submissions, today)
@@ -129,7 +131,7 @@ class Services:
         self.operations = Operations(stores, DeadLetterQueue(settings, topology(settings)), self.access)
         self.reconsiderer = Reconsiderer(stores.search, self.recording)
         self.statement_lookup = StatementLookup(stores, self.access)
-        self.reports = Reports(stores.report_counts, settings.zone, today)
+        self.reports = Reports(stores.report_counts, zone, today)
         self.erasures = MemberErasure(stores, self.operations)
         self.retention = Retention(database, units, self.operations, self.erasures, settings)
         self.migrations = Migrations(stores)

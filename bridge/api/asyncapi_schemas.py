@@ -7,7 +7,7 @@ from typing import Any, Final, cast, get_args, get_type_hints
 
 from bridge.domain.events import EventType
 from schemas.messages import EVENT, MEMBER
-from schemas.xapi.compiled import read
+from schemas.xapi import read
 
 Json = dict[str, Any]
 

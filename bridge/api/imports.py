@@ -19,8 +19,7 @@ from bridge.api.http.transfers import FORM, attachment, file_part, in_time, piec
 from bridge.api.log import LogEntryIn
 from bridge.domain.record.csv_import import Row, columns, in_row, read, refuse, template
 from bridge.domain.record.files import in_words
-from bridge.domain.record.forms import Forms
-from bridge.domain.record.records import Values
+from bridge.domain.record.forms import Forms, Values
 from bridge.errors import Conflict, FieldError, RecordFrozen, TooLarge, UnsupportedMediaType
 from bridge.services.record.imports import NewEntry
 from bridge.texts import Text

@@ -11,9 +11,8 @@ from bridge.api.http.pagination import Page, PageBody, PageQuery, decode_cursor,
 from bridge.api.http.routing import Answer, Body, Routes
 from bridge.api.http.service_keys import PLAN
 from bridge.domain.fields import Day
-from bridge.domain.record.forms import PlanStatus
+from bridge.domain.record.forms import PlanStatus, Values
 from bridge.domain.record.plan import SORTABLE
-from bridge.domain.record.records import Values
 from bridge.errors import Conflict, NotFound, RecordFrozen
 from bridge.services.record.plan import ItemWithPeriods, PlanFilter
 

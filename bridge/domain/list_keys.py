@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
-from typing import TypedDict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypedDict, cast
+
+from bridge.domain.record.forms import DEFAULTS, Form, Values
 
 
 class SortKey(TypedDict):
@@ -63,6 +65,38 @@ def tokens(texts: Iterable[str]) -> list[str]:
         if len(words) >= MAX_TOKENS:
             break
     return sorted(list(words)[:MAX_TOKENS])
+
+
+class Findable(TypedDict):
+    """The keys that a record is sorted and found by."""
+
+    order: dict[str, SortKey]
+    tokens: list[str]
+
+
+def findable(form: Form, values: Values, sorts: Sequence[str]) -> Findable:
+    """Compute what a record is sorted and found by: ``order`` for each of ``sorts``, and its search ``tokens``."""
+    return {
+        "order": {name: order_key(values.get(name)) for name in sorts},
+        "tokens": tokens(_texts(form, values)),
+    }
+
+
+def _texts(form: Form, values: Values) -> Iterator[str]:
+    """What a keyword search looks through: words as people read them, so each label of a choice and no date (R20).
+
+    A choice that the service made by default is left out: it would find nearly every record.
+    """
+    for field in form.worded:
+        value = values.get(field.name)
+        if value is None:
+            continue
+        parts = cast("list[object]", value) if isinstance(value, list) else [value]
+        if field.choices:
+            default = DEFAULTS[form.name].get(field.name)
+            yield from (label for part in parts if part != default for label in field.labels_of(part))
+        else:
+            yield from (part for part in parts if isinstance(part, str))
 
 
 def query_terms(q: str) -> list[str]:

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, tzinfo
 from itertools import count
 from typing import Any, Literal, TypeVar
 from weakref import WeakValueDictionary
@@ -26,14 +26,22 @@ from bridge.domain.operations.idempotency import IdempotentAnswer
 from bridge.domain.record.entries import StoredEntry
 from bridge.domain.record.periods import NO_MEMBER, MembershipCalendar, calendar_of, frozen_on
 from bridge.domain.record.plan import StoredPlanItem
-from bridge.errors import Conflict, NotFound, RecordFrozen
+from bridge.domain.record.records import RESTORABLE_DAYS, StoredRecord
+from bridge.errors import Conflict, FieldError, NotFound, RecordFrozen, ValidationFailed
 from bridge.store.database import Session, now
-from bridge.store.idempotency import Answers
 from bridge.store.record.records import MemberRecords
 from bridge.store.stores import Stores
 from bridge.texts import Text
 
 R = TypeVar("R")
+K = TypeVar("K", bound=StoredRecord)
+Check = Callable[[int], None]
+"""Raises ``StaleVersion`` when the version it is given is not one that the client would change."""
+
+
+ENTRY = Text("There is no such log entry in your record.")
+ITEM = Text("There is no such plan item in your record.")
+"""What is said where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +83,18 @@ class UnitOfWork:
     member: StoredMember
     session: Session
     at: datetime
+    zone: tzinfo
     _events: Iterator[int] = field(default_factory=lambda: count(1))
 
     @property
     def member_id(self) -> str:
         """Whose record it is; every query starts with it."""
         return self.member["_id"]
+
+    @property
+    def today(self) -> date:
+        """The local day on which it is done (decision 9)."""
+        return self.at.astimezone(self.zone).date()
 
     @property
     def calendar(self) -> MembershipCalendar:
@@ -108,6 +122,24 @@ class UnitOfWork:
         """Raise ``RecordFrozen`` when a day lies in a period that was submitted for the Register Audit (R56)."""
         raise_if_frozen(frozen_on(self.member, day))
 
+    def raise_if_days_frozen(self, *days: str | None) -> None:
+        """Raise ``RecordFrozen`` when a record would leave or enter a frozen period (R56)."""
+        for day in days:
+            if day:
+                self.raise_if_day_frozen(date.fromisoformat(day))
+
+    async def save_entries(self, pairs: Iterable[tuple[StoredEntry, StoredEntry]]) -> None:
+        """Write log entries; each pair is an entry before and after, and the version goes up."""
+        await self.log.save(
+            [(before, {**after, "version": before["version"] + 1, "updated_at": self.at}) for before, after in pairs]
+        )
+
+    async def save_items(self, pairs: Iterable[tuple[StoredPlanItem, StoredPlanItem]]) -> None:
+        """Write plan items; each pair is an item before and after, and the version goes up."""
+        await self.plan.save(
+            [(before, {**after, "version": before["version"] + 1, "updated_at": self.at}) for before, after in pairs]
+        )
+
     async def set_audit_years(self, years: list[AuditYear]) -> None:
         """Write which years of audit cases stand, whatever calendar is brought; where that moves others, file anew."""
         member: StoredMember = {**self.member, "in_audit": years}
@@ -121,6 +153,45 @@ class UnitOfWork:
         place = (self.member["acts"], next(self._events))
         row = event(kind, key, self.member_id, place, self.at, data, tracing.current())
         await self.stores.outbox.add([row], self.session)
+
+
+async def get_or_404(records: MemberRecords[K], record_id: str, absent: Text) -> K:
+    """Return a live record; raises ``NotFound``."""
+    record = await records.get(record_id)
+    if record is None:
+        raise NotFound(absent)
+    return record
+
+
+async def get_for_update(records: MemberRecords[K], record_id: str, absent: Text, check: Check) -> K:
+    """Return a live record that may be changed; raises ``NotFound``, ``RecordFrozen`` or ``StaleVersion``."""
+    record = await get_or_404(records, record_id, absent)
+    raise_if_frozen(record.get("frozen"))
+    check(record["version"])
+    return record
+
+
+async def get_for_restore(records: MemberRecords[K], record_id: str, absent: Text, at: datetime) -> K:
+    """Return a record for restoring, deleted or live (then there is nothing to do).
+
+    Raises ``NotFound`` for one that never was, or was withdrawn; ``Conflict`` when it was deleted too long ago.
+    """
+    record = await records.get_any(record_id)
+    if record is None or record.get("withdrawn_at"):
+        raise NotFound(absent)
+    deleted_at = record.get("deleted_at")
+    if deleted_at and at - deleted_at > timedelta(days=RESTORABLE_DAYS):
+        raise Conflict(
+            Text("This was deleted more than {days} days ago and cannot be brought back.", days=RESTORABLE_DAYS)
+        )
+    return record
+
+
+def raise_for_errors(field_errors: Iterable[FieldError]) -> None:
+    """Raise ``ValidationFailed`` when there is any error."""
+    errors = list(field_errors)
+    if errors:
+        raise ValidationFailed(Text("See errors for each field."), field_errors=errors)
 
 
 def raise_if_frozen(freeze: FreezeMark | None) -> None:
@@ -143,8 +214,9 @@ class UnitsOfWork:
     one of them may not get through in time. Between processes the store decides.
     """
 
-    def __init__(self, stores: Stores) -> None:
+    def __init__(self, stores: Stores, zone: tzinfo) -> None:
         self._stores = stores
+        self._zone = zone
         self._lines: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def run(
@@ -161,11 +233,16 @@ class UnitsOfWork:
             member = await self._stores.members.touch(member_id, session)
             if member is None or "erasing" in member:
                 raise NotFound(NO_MEMBER)
-            unit = UnitOfWork(self._stores, member, session, now())
+            unit = UnitOfWork(self._stores, member, session, now(), self._zone)
             return await (work(unit) if attempt is None else _run_once(unit, attempt, work))
 
         async with self._lines.setdefault(member_id, asyncio.Lock()):
             return await self._stores.database.transaction(run)
+
+    async def claim_key(self, attempt: Attempt | None) -> None:
+        """Take a key for what is about nobody alone, and is the same however often it is done; raises ``Conflict``."""
+        if attempt is not None:
+            attempt.check(await self._stores.answers.put_if_new(attempt.row(now(), None)))
 
 
 async def _run_once(unit: UnitOfWork, attempt: Attempt, work: Callable[[UnitOfWork], Coroutine[Any, Any, R]]) -> R:
@@ -177,9 +254,3 @@ async def _run_once(unit: UnitOfWork, attempt: Attempt, work: Callable[[UnitOfWo
     answer = await work(unit)
     await answers.put({**attempt.row(unit.at, answer), "member_id": unit.member_id}, unit.session)
     return answer
-
-
-async def claim_key(answers: Answers, attempt: Attempt | None, at: datetime) -> None:
-    """Take a key for what is about nobody alone, and is the same however often it is done; raises ``Conflict``."""
-    if attempt is not None:
-        attempt.check(await answers.put_if_new(attempt.row(at, None)))

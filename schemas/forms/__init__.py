@@ -79,18 +79,8 @@ def load_all(directory: Path) -> dict[tuple[str, str], dict[str, Any]]:
 FORMS: Mapping[tuple[str, str], dict[str, Any]] = load_all(_HERE)
 """Every form by its name (``log``, ``plan``) and version; the fields are those that ``form.schema.json`` describes."""
 
-
-def _without_scheme(iri: str) -> str:
-    """``http`` and ``https``, and a slash at the end or none, are mixed up in the wild: the same type."""
-    return iri.partition("://")[2].rstrip("/") or iri
-
-
-_ACTIVITY_TYPES = _read(_HERE / "activity-types.json")
-DEFAULT_LOG_TYPE: str = _ACTIVITY_TYPES["default"]
+_TYPES = _read(_HERE / "activity-types.json")
+DEFAULT_LOG_TYPE: str = _TYPES["default"]
 """The log type of a completion whose activity type says nothing."""
-_LOG_TYPES: dict[str, str] = {_without_scheme(iri): log_type for iri, log_type in _ACTIVITY_TYPES["types"].items()}
-
-
-def log_type(activity_type_iri: str | None) -> str:
-    """The log type of an xAPI activity type; the default for a type that is not listed, or none."""
-    return _LOG_TYPES.get(_without_scheme(activity_type_iri or ""), DEFAULT_LOG_TYPE)
+ACTIVITY_TYPES: Mapping[str, str] = _TYPES["types"]
+"""The IRI of an xAPI activity type to the log type that it becomes."""

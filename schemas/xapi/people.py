@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
-from schemas.xapi.compiled import read
+from schemas.xapi import read
 
 Schema = Mapping[str, Any]
 Place = tuple[str, ...]

@@ -10,9 +10,9 @@ from tests.support.paths import traced
 from tests.support.portal import Portal, full_entry
 from tests.support.statements import completed, member
 
-STATEMENT = 33
+STATEMENT = 27
 """Files that a statement may enter, from the delivery to its acknowledgement: 50 before the corridors, 20 wanted."""
-PATCH = 27
+PATCH = 22
 """Files that a change of an entry may enter, from its route to the answer on the wire: 18 wanted."""
 
 

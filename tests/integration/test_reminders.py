@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 
 import pytest
 
@@ -25,7 +25,7 @@ async def office(settings: Settings) -> AsyncGenerator[Office]:
 def at(office: Office, day: date) -> Reminders:
     """The clock of a worker that was started on a day."""
     stores = office.services.stores
-    return Reminders(stores, UnitsOfWork(stores), office.services.follow_ups, 30, lambda: day)
+    return Reminders(stores, UnitsOfWork(stores, UTC), office.services.follow_ups, 30, lambda: day)
 
 
 async def events(office: Office, kind: str) -> list[OutboxEvent]:

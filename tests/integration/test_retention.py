@@ -32,9 +32,8 @@ def retention(life: Life) -> Retention:
     """The service with a period of 30 days for every class."""
     services = life.bridge.services
     settings = life.bridge.settings.model_copy(update=PERIODS)
-    return Retention(
-        services.stores.database, UnitsOfWork(services.stores), services.operations, services.erasures, settings
-    )
+    units = UnitsOfWork(services.stores, settings.zone)
+    return Retention(services.stores.database, units, services.operations, services.erasures, settings)
 
 
 async def age(life: Life) -> None:

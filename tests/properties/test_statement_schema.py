@@ -10,8 +10,7 @@ from typing import Any, cast
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from schemas.xapi import VERBS, explain, is_valid
-from schemas.xapi.compiled import compiled_for
+from schemas.xapi import VERBS, compiled_for, explain, is_valid
 
 Json = Any
 Strategy = st.SearchStrategy[Json]

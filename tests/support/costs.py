@@ -29,7 +29,7 @@ async def fill(portal: Portal, member_id: str, number: int, years: int = 1) -> L
     browser = await portal.member(member_id, renewal_date=(today - timedelta(days=SO_FAR)).isoformat())
     days = [today - timedelta(days=365 * (n % years) + 7 * n % SO_FAR) for n in range(number)]
     bodies = [(full_entry(title=f"Entry {n}", date=day.isoformat()), True) for n, day in enumerate(days)]
-    acts, log = UnitsOfWork(portal.services.stores), portal.services.log
+    acts, log = UnitsOfWork(portal.services.stores, UTC), portal.services.log
     entry_ids: list[str] = []
     for start in range(0, number, AT_ONCE):
 

@@ -18,9 +18,9 @@ from bridge.domain.audit.cases import StoredDeclaration
 from bridge.domain.record.comments import StoredComment
 from bridge.domain.record.entries import StoredEntry
 from bridge.domain.record.files import EvidenceSummary
-from bridge.domain.record.forms import Form, Forms
+from bridge.domain.record.forms import Form, Forms, Values, values_of
 from bridge.domain.record.plan import DROPPED, NOT_EXPECTED, StoredPlanItem
-from bridge.domain.record.records import StoredRecord, Values, values_of
+from bridge.domain.record.records import StoredRecord
 from bridge.texts import Text, counted
 
 BOTH = ("reference", "complete", "missing_fields", "form_version", "created_at", "updated_at")

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from bridge.domain.members.identifiers import identifier_key
 from bridge.domain.privacy.people import keys_of, named_in
-from schemas.xapi import VERBS, NewPart, Part
+from schemas.xapi import VERBS, NewPart, Part, is_activity
 
 
 def hash_key(kind: str, value: str = "") -> bytes:
@@ -112,11 +112,6 @@ def _roles(statement: Part) -> Iterator[bytes]:
 
 def _definitions(statement: Part) -> Iterator[bytes]:
     return (definition_key(activity["id"]) for activity in activities(statement) if activity.get("definition"))
-
-
-def is_activity(part: Part) -> bool:
-    """Say whether a statement's object is an Activity."""
-    return part.get("objectType", "Activity") == "Activity"
 
 
 def activities(statement: Part) -> Iterator[NewPart]:

@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, Literal, NotRequired, TypedDict, cast
 
+from bridge.domain.list_keys import findable
+from bridge.domain.members.members import FreezeMark, StoredMember
 from bridge.domain.record import forms
-from bridge.domain.record.periods import MembershipCalendar
-from bridge.domain.record.records import StoredRecord, Values, findable, in_future, out_of_order, patched
+from bridge.domain.record.forms import Values, in_future, out_of_order, patched
+from bridge.domain.record.periods import MembershipCalendar, frozen_on
+from bridge.domain.record.records import StoredRecord
 from bridge.domain.statements.completions import Completion
 from bridge.errors import FieldError
-from schemas.forms import log_type
+from schemas.forms import ACTIVITY_TYPES, DEFAULT_LOG_TYPE
 
 NAMESPACE = uuid.UUID("6d0c8a52-6f0b-5c39-9d53-0a4f6a1d1c53")
 """Root of the ids that are derived, so that writing twice is writing once (design.md, Data)."""
@@ -245,6 +248,19 @@ def copied(entry: Values, form: forms.Form) -> dict[str, Any]:
     return {f.name: entry[f.name] for f in form.fields if f.name in entry and f.name not in NOT_COPIED}
 
 
+def log_type(activity_type_iri: str | None) -> str:
+    """Return the log type of an xAPI activity type; the default for a type that is not listed, or none (R27)."""
+    return _LOG_TYPES.get(_without_scheme(activity_type_iri or ""), DEFAULT_LOG_TYPE)
+
+
+def _without_scheme(iri: str) -> str:
+    """``http`` and ``https``, and a slash at the end or none, are mixed up in the wild: the same type."""
+    return iri.partition("://")[2].rstrip("/") or iri
+
+
+_LOG_TYPES = {_without_scheme(iri): value for iri, value in ACTIVITY_TYPES.items()}
+
+
 def _fitting(form: forms.Form, values: Values) -> dict[str, Any]:
     """Keep what the form has room for, cut to what a member could save; the ledger keeps the whole."""
     fitting: dict[str, Any] = {}
@@ -253,6 +269,12 @@ def _fitting(form: forms.Form, values: Values) -> dict[str, Any]:
         if field is not None and value is not None and (not field.choices or field.label_of(value)):
             fitting[name] = value[: field.max_length] if isinstance(value, str) else value
     return fitting
+
+
+def freeze_of(entry: StoredEntry, member: StoredMember) -> FreezeMark | None:
+    """Return what freezes an entry: its own mark, or the freeze of the period that its day lies in (R56)."""
+    day = entry.get("date")
+    return entry.get("frozen") or (frozen_on(member, date.fromisoformat(day)) if day else None)
 
 
 def refiled(entry: StoredEntry, calendar: MembershipCalendar) -> StoredEntry:

@@ -1,17 +1,21 @@
-"""The forms of the record, and whether one is complete (R8-R11, R34-R41, R45, R46)."""
+"""The forms of the record, and whether values fit one and complete it (R8-R11, R33-R41, R45, R46)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, cast, get_args
 
-from bridge.errors import NotFound, SettingsError
+from bridge.errors import FieldError, NotFound, SettingsError
 from bridge.texts import Text, data_text
 from schemas.forms import DEFAULT_LOG_TYPE, FORMS, load_all
 from schemas.languages import LANGUAGES
+
+Values = Mapping[str, Any]
+"""Fields of a form by name: which there are, its definition says."""
 
 CORE: Mapping[str, Mapping[str, str]] = {
     "log": {"title": "text", "type": "choice", "date": "date", "description": "long_text"},
@@ -226,15 +230,88 @@ def current(name: str) -> Form:
     return STANDARD.current(name)
 
 
-def missing_fields(form: Form, values: Mapping[str, Any]) -> list[str]:
+def missing_fields(form: Form, values: Values) -> list[str]:
     """The names of the needed fields that are empty, in the form's order; 0 and ``False`` are values (R10, R38)."""
     return [field.name for field in form.required if _is_empty(values.get(field.name))]
 
 
-def is_complete(form: Form, values: Mapping[str, Any], draft: bool) -> bool:
+def is_complete(form: Form, values: Values, draft: bool) -> bool:
     """Whether the record is finished and nothing needed is missing (R38); a plan item is never a draft."""
     return not draft and not missing_fields(form, values)
 
 
 def _is_empty(value: object) -> bool:
     return value is None or value == [] or (isinstance(value, str) and not value.strip())
+
+
+def values_of(form: Form, record: Values) -> dict[str, Any]:
+    """Return the fields of the form that a record has."""
+    return {field.name: record[field.name] for field in form.fields if field.name in record}
+
+
+def patched(record: Values, changes: Values) -> dict[str, Any]:
+    """Return the record after a merge patch (RFC 7396): None takes a field away, a list replaces a list."""
+    removed_names = {name for name, value in changes.items() if value is None}
+    return {name: value for name, value in {**record, **changes}.items() if name not in removed_names}
+
+
+def misfits(form: Form, changes: Values) -> list[FieldError]:
+    """Return what the record's own version of the form does not take: newer fields, and newer choices."""
+    fields = {field.name: field for field in form.fields}
+    return [fault for name, value in changes.items() if (fault := _misfit(fields.get(name), name, value))]
+
+
+def _misfit(field: FormField | None, name: str, value: object) -> FieldError | None:
+    if field is None:
+        return fault(
+            name, name, Text("This record was made with an earlier form, which has no such field: leave it out.")
+        )
+    offered_values = [choice.value for choice in field.choices]
+    values = cast("list[object]", value) if isinstance(value, list) else [value]
+    if value is None or not offered_values or all(choice in offered_values for choice in values):
+        return None
+    return fault(name, field.label, choose_one(field))
+
+
+def choose_one(field: FormField) -> Text:
+    """Say which choices a field has, by their labels."""
+    return Text("Choose one of: {choices}.", choices=tuple(choice.label for choice in field.choices))
+
+
+def out_of_order(form: Form, values: Values, changes: Iterable[str], earlier: str, later: str) -> list[FieldError]:
+    """Return the fault of two dates that are the wrong way round, when a change has touched either."""
+    first, last = values.get(earlier), values.get(later)
+    if not {earlier, later} & set(changes) or not first or not last or first <= last:
+        return []
+    name = later if later in set(changes) else earlier
+    start, end = label(form, earlier), label(form, later)
+    message = Text(
+        "“{end}” cannot be before “{start}” ({day}): change one of the two.",
+        end=end,
+        start=start,
+        day=date.fromisoformat(first),
+    )
+    return [fault(name, label(form, name), message)]
+
+
+def in_future(form: Form, values: Values, name: str, today: date) -> list[FieldError]:
+    """Return the fault of a day that is still to come."""
+    day = values.get(name)
+    if not day or day <= today.isoformat():
+        return []
+    title = label(form, name)
+    message = Text(
+        "“{field}” cannot be in the future: give {day} or an earlier day, or leave it out.", field=title, day=today
+    )
+    return [fault(name, title, message)]
+
+
+def label(form: Form, name: str) -> str:
+    """Return what a person calls a field."""
+    field = form.field(name)
+    return field.label if field else name
+
+
+def fault(name: str, title: str, message: str) -> FieldError:
+    """Make the fault of one field of the body."""
+    return FieldError(f"/{name}", title, message)

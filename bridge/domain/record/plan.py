@@ -7,9 +7,12 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any, Final, NotRequired, TypedDict, cast
 
+from bridge.domain.list_keys import findable
+from bridge.domain.members.members import Freeze, StoredMember
 from bridge.domain.record import forms
-from bridge.domain.record.periods import ONE_DAY, MembershipCalendar, MembershipYear
-from bridge.domain.record.records import StoredRecord, Values, findable, out_of_order, patched
+from bridge.domain.record.forms import Values, out_of_order, patched
+from bridge.domain.record.periods import ONE_DAY, MembershipCalendar, MembershipYear, frozen_during
+from bridge.domain.record.records import StoredRecord
 from bridge.errors import FieldError
 from bridge.texts import Text
 
@@ -104,6 +107,12 @@ def days_of(item: Values) -> list[str]:
     """Return the days that place an item in years: its dates, or one of the year that it was carried into, or none."""
     dates = [day for day in (item.get("start_date"), item.get("completion_date")) if day]
     return dates or [day for day in (item.get("carried_into"),) if day]
+
+
+def freeze_of_days(item: Values, member: StoredMember) -> Freeze | None:
+    """Return the freeze of a period that the days of an item touch, or None (decision 1)."""
+    days = days_of(item)
+    return frozen_during(member, min(days), max(days)) if days else None
 
 
 NO_YEAR_AFTER = Text("No year comes after this item's last day: give it an earlier completion date first.")

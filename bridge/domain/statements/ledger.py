@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NotRequired, TypedDict, cast
 
-from bridge.domain.lrs.index_keys import is_activity
 from bridge.domain.members.identifiers import actor_key, tombstone
 from bridge.domain.privacy.people import people
 from bridge.domain.record.entries import NAMESPACE
@@ -17,6 +16,7 @@ from bridge.domain.statements import comparison
 from bridge.domain.statements.comparison import digest
 from bridge.domain.statements.completions import Completion, Meaning, Rules, Statement, meaning
 from bridge.domain.statements.dispositions import Disposition, Outcome, Reason, Via
+from schemas.xapi import is_activity
 
 
 class AttachmentRow(TypedDict):

@@ -15,7 +15,7 @@ from bridge.domain.audit.sampling import SampledMember, SampleRequest, StoredSam
 from bridge.domain.events import AUDIT_SELECTED
 from bridge.domain.record.periods import MembershipYear
 from bridge.errors import Conflict, FieldError, NotFound, ValidationFailed
-from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork, claim_key
+from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 from bridge.store.audit.cases import AlreadySelected
 from bridge.store.database import now
 from bridge.store.stores import Stores
@@ -77,7 +77,7 @@ class AuditSelection:
         sample = stored_sample or await self._draw(sample_id, seed, request, by)
         if dry_run:
             return {**sample, "dry_run": True, "cases": []}
-        await claim_key(self._stores.answers, attempt, now())
+        await self._units.claim_key(attempt)
         sample = await self._stores.samples.keep(sample)
         due_date = self._today() + timedelta(days=self._settings.due_days)
         cases = [await self._open_sampled(row, sample, due_date, by) for row in sample["selected"]]

@@ -25,7 +25,6 @@ from bridge.domain.members.members import Freeze
 from bridge.domain.record.forms import Forms
 from bridge.domain.record.periods import MembershipYear
 from bridge.errors import BridgeError
-from bridge.services.record.saving import save_entries
 from bridge.services.unit_of_work import UnitOfWork
 from bridge.store.stores import Stores
 
@@ -71,7 +70,7 @@ class AuditSubmissions:
         elsewhere = [entry for entry in scope.log if entry.get("period_id") != case["period_id"]]
         if not elsewhere:
             return scope
-        await save_entries(unit, [(entry, {**entry, "period_id": case["period_id"]}) for entry in elsewhere])
+        await unit.save_entries([(entry, {**entry, "period_id": case["period_id"]}) for entry in elsewhere])
         return await self._stores.freezes.scope(*days, unit.session)
 
     async def thaw(self, unit: UnitOfWork, case: StoredCase) -> None:

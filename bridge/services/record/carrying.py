@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Final, Literal, cast
 
 from bridge.domain.record.plan import StoredPlanItem
-from bridge.services.record.saving import save_items
 from bridge.services.unit_of_work import UnitOfWork, raise_if_frozen
 
 Side = Literal["carried_to", "carried_from"]
@@ -46,4 +45,4 @@ async def _save_side(unit: UnitOfWork, item: StoredPlanItem, side: Side, neighbo
     raise_if_frozen(item.get("frozen"))
     after = {name: value for name, value in item.items() if name != side}
     joined_item = {**after, side: neighbour_id} if neighbour_id else after
-    await save_items(unit, [(item, cast("StoredPlanItem", joined_item))])
+    await unit.save_items([(item, cast("StoredPlanItem", joined_item))])

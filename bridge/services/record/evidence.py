@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 
 from bridge.clients.clamd import Scanner
-from bridge.domain.record.entries import StoredEntry
+from bridge.domain.record.entries import StoredEntry, freeze_of
 from bridge.domain.record.files import (
     CHUNK,
     CLEAN,
@@ -33,8 +33,7 @@ from bridge.domain.record.files import (
 )
 from bridge.errors import Conflict, NotFound, Unavailable
 from bridge.logs import failure
-from bridge.services.record.saving import ENTRY, Check, get_or_404, raise_if_entry_frozen, save_entries
-from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
+from bridge.services.unit_of_work import ENTRY, Attempt, Check, UnitOfWork, UnitsOfWork, get_or_404, raise_if_frozen
 from bridge.store.database import Session
 from bridge.store.listing import Listing, Position, Sort
 from bridge.store.stores import Stores
@@ -112,7 +111,7 @@ class MemberEvidence:
         member = await self._stores.members.get(member_id)
         if member is None:
             raise NotFound(Text("There is no record of yours any more."))
-        raise_if_entry_frozen(entry, member)
+        raise_if_frozen(freeze_of(entry, member))
         check_room(1, await self._files.used(member_id), self._limits.member)
 
     async def add(self, member_id: str, entry_id: str, upload: Upload) -> EvidenceSummary:
@@ -240,8 +239,8 @@ class MemberEvidence:
 async def _changing(unit: UnitOfWork, entry_id: str) -> None:
     """Raise unless an entry is there and open to change, and give it a new version: it shows its evidence."""
     entry = await get_or_404(unit.log, entry_id, ENTRY)
-    raise_if_entry_frozen(entry, unit.member)
-    await save_entries(unit, [(entry, {**entry, "touched_at": unit.at})])
+    raise_if_frozen(freeze_of(entry, unit.member))
+    await unit.save_entries([(entry, {**entry, "touched_at": unit.at})])
 
 
 def _no_such_file() -> NotFound:

@@ -10,12 +10,10 @@ from typing import TypedDict
 
 from bridge.domain.record import entries
 from bridge.domain.record.csv_import import MAX_FAULTS, in_row, refuse
-from bridge.domain.record.forms import Form, Forms
+from bridge.domain.record.forms import Form, Forms, Values
 from bridge.domain.record.periods import frozen_on
-from bridge.domain.record.records import Values
 from bridge.errors import FieldError, RecordFrozen
 from bridge.services.record.log import Log
-from bridge.services.record.periods import Periods
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 from bridge.texts import Text, counted
 
@@ -39,11 +37,10 @@ class NewEntry:
 class LogImports:
     """Makes many entries in one transaction."""
 
-    def __init__(self, units: UnitsOfWork, log: Log, forms: Forms, periods: Periods) -> None:
+    def __init__(self, units: UnitsOfWork, log: Log, forms: Forms) -> None:
         self._units = units
         self._log = log
         self._forms = forms
-        self._periods = periods
 
     async def run(self, member_id: str, rows: Sequence[NewEntry], attempt: Attempt | None) -> ImportResult:
         """Make an entry of each row and return what was made.
@@ -54,7 +51,7 @@ class LogImports:
         return await self._units.run(member_id, work, attempt)
 
     async def _run(self, unit: UnitOfWork, rows: Sequence[NewEntry]) -> ImportResult:
-        form, today = self._forms.current("log"), self._periods.today()
+        form, today = self._forms.current("log"), unit.today
         refuse([in_row(row.number, fault) for row in rows for fault in _faults(form, row, today)])
         _refuse_frozen(unit, form, rows)
         created = await self._log.create_in(unit, [(row.values, row.draft) for row in rows], "import")

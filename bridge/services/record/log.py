@@ -11,22 +11,21 @@ from bridge.domain.list_keys import query_terms
 from bridge.domain.record import entries
 from bridge.domain.record.entries import Source, StoredEntry
 from bridge.domain.record.files import EvidenceSummary
-from bridge.domain.record.forms import Forms
-from bridge.domain.record.records import RecordCriteria, Values, misfits
+from bridge.domain.record.forms import Forms, Values, misfits
+from bridge.domain.record.records import RecordCriteria
+from bridge.services.record.links import relink_entry, save_deleted_entry
 from bridge.services.record.periods import Periods
-from bridge.services.record.saving import (
+from bridge.services.unit_of_work import (
     ENTRY,
+    Attempt,
     Check,
+    UnitOfWork,
+    UnitsOfWork,
     get_for_restore,
     get_for_update,
     get_or_404,
     raise_for_errors,
-    raise_if_days_frozen,
-    relink_entry,
-    save_deleted_entry,
-    save_entries,
 )
-from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 from bridge.store.listing import Listing, Position, Sort
 from bridge.store.stores import Stores
 
@@ -121,8 +120,8 @@ class Log:
         numbers = iter(await unit.numbers("log", len([1 for values, _ in drafts if not values.get("reference")])))
         created: list[StoredEntry] = []
         for values, draft in drafts:
-            raise_for_errors(entries.faults(form, values, values, self._periods.today()))
-            raise_if_days_frozen(unit, values.get("date"))
+            raise_for_errors(entries.faults(form, values, values, unit.today))
+            unit.raise_if_days_frozen(values.get("date"))
             numbered_values = values if values.get("reference") else {**values, "reference": f"L{next(numbers)}"}
             entry = entries.new_entry(
                 unit.member_id,
@@ -152,15 +151,15 @@ class Log:
             form = self._forms.form("log", before["form_version"])
             raise_for_errors(misfits(form, changes))
             after = entries.changed(before, changes, draft, form, unit.calendar, unit.at)
-            raise_for_errors(entries.faults(form, after, changes, self._periods.today()))
+            raise_for_errors(entries.faults(form, after, changes, unit.today))
             if after.get("date") != before.get("date"):
-                raise_if_days_frozen(unit, before.get("date"), after.get("date"))
+                unit.raise_if_days_frozen(before.get("date"), after.get("date"))
             return await self._save(unit, before, after)
 
         return await self._whole(await self._units.run(member_id, work))
 
     async def _save(self, unit: UnitOfWork, before: StoredEntry, after: StoredEntry) -> StoredEntry:
-        await save_entries(unit, [(before, after)])
+        await unit.save_entries([(before, after)])
         saved_entry = await get_or_404(unit.log, before["_id"], ENTRY)
         await _announce_completed(unit, before, saved_entry)
         return saved_entry
@@ -184,7 +183,7 @@ class Log:
             before = await get_for_restore(unit.log, entry_id, ENTRY, unit.at)
             if not before.get("deleted_at"):
                 return before
-            raise_if_days_frozen(unit, before.get("date"))
+            unit.raise_if_days_frozen(before.get("date"))
             plan_ids = await relink_entry(unit, before)
             after = {name: value for name, value in before.items() if name != "deleted_at"}
             form = self._forms.form("log", before["form_version"])

@@ -8,26 +8,26 @@ from typing import TypedDict
 from bridge.domain.list_keys import query_terms
 from bridge.domain.members.members import StoredMember
 from bridge.domain.record import plan
-from bridge.domain.record.forms import Forms
+from bridge.domain.record.forms import Forms, Values, misfits
 from bridge.domain.record.periods import MembershipYear, calendar_of
 from bridge.domain.record.plan import StoredPlanItem
-from bridge.domain.record.records import RecordCriteria, Values, misfits
+from bridge.domain.record.records import RecordCriteria
 from bridge.errors import Conflict
 from bridge.services.record.carrying import rejoin_neighbours, release_neighbours
+from bridge.services.record.links import relink_item, save_deleted_item
 from bridge.services.record.periods import Periods
-from bridge.services.record.saving import (
+from bridge.services.unit_of_work import (
     ITEM,
+    Attempt,
     Check,
+    UnitOfWork,
+    UnitsOfWork,
     get_for_restore,
     get_for_update,
     get_or_404,
     raise_for_errors,
-    raise_if_span_frozen,
-    relink_item,
-    save_deleted_item,
-    save_items,
+    raise_if_frozen,
 )
-from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 from bridge.store.listing import Listing, Position, Sort
 from bridge.store.stores import Stores
 
@@ -109,7 +109,7 @@ class Plan:
     async def _create(self, unit: UnitOfWork, values: Values) -> ItemWithPeriods:
         form = self._forms.current("plan")
         raise_for_errors(plan.faults(form, values, values))
-        raise_if_span_frozen(unit, values)
+        raise_if_frozen(plan.freeze_of_days(values, unit.member))
         numbered_values = values if values.get("reference") else {**values, "reference": await _number(unit)}
         item = plan.new_item(unit.member_id, numbered_values, form, unit.at)
         await unit.plan.add([item])
@@ -128,8 +128,8 @@ class Plan:
             after = plan.changed(before, changes, form)
             raise_for_errors(plan.faults(form, after, changes))
             if after["span"] != before["span"]:
-                raise_if_span_frozen(unit, after)
-            await save_items(unit, [(before, after)])
+                raise_if_frozen(plan.freeze_of_days(after, unit.member))
+            await unit.save_items([(before, after)])
             return _item_with_periods(await get_or_404(unit.plan, item_id, ITEM), unit.member)
 
         return await self._units.run(member_id, work)
@@ -151,11 +151,11 @@ class Plan:
             before = await get_for_restore(unit.plan, item_id, ITEM, unit.at)
             if not before.get("deleted_at"):
                 return _item_with_periods(before, unit.member)
-            raise_if_span_frozen(unit, before)
+            raise_if_frozen(plan.freeze_of_days(before, unit.member))
             log_ids, free_sides = await relink_item(unit, before), await rejoin_neighbours(unit, before)
             after = {name: value for name, value in before.items() if name not in {"deleted_at", *free_sides}}
             form = self._forms.form("plan", before["form_version"])
-            await save_items(unit, [(before, plan.listed({**after, "log_ids": log_ids}, form))])
+            await unit.save_items([(before, plan.listed({**after, "log_ids": log_ids}, form))])
             return _item_with_periods(await get_or_404(unit.plan, item_id, ITEM), unit.member)
 
         return await self._units.run(member_id, work)
@@ -177,14 +177,14 @@ class Plan:
             if new or before.get("status") != plan.CARRIED_FORWARD:
                 changes = {"status": plan.CARRIED_FORWARD, "carried_to": next_item["_id"]}
                 form = self._forms.form("plan", before["form_version"])
-                await save_items(unit, [(before, plan.changed(before, changes, form))])
+                await unit.save_items([(before, plan.changed(before, changes, form))])
             return {"item": _item_with_periods(next_item, unit.member), "new": new}
 
         answer = await self._units.run(member_id, work, attempt)
         return answer["item"], answer["new"]
 
     def _carried_values(self, unit: UnitOfWork, item: StoredPlanItem) -> Values:
-        year = plan.year_after(item, unit.calendar, self._periods.today())
+        year = plan.year_after(item, unit.calendar, unit.today)
         if year is None:
             raise Conflict(plan.NO_YEAR_AFTER)
         return plan.carried_values(item, self._forms.current("plan"), year)

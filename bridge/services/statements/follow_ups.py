@@ -14,10 +14,10 @@ from typing import Final
 import structlog
 
 from bridge.domain.members.members import StoredMember
+from bridge.domain.record.entries import refiled
 from bridge.domain.record.periods import calendar_of
 from bridge.errors import Unavailable
 from bridge.logs import failure
-from bridge.services.record.saving import refile_entries
 from bridge.services.statements.recording import Recording
 from bridge.store.database import AlreadyThere, Session, now
 from bridge.store.stores import Stores
@@ -88,7 +88,10 @@ class FollowUpRunner:
         return True
 
     async def _refile(self, member: StoredMember, beyond: str, session: Session) -> None:
-        """File the next entries under the periods that their dates lie in now; a frozen one stays where it is."""
+        """File the next entries under the periods that their dates lie in now (R82); a frozen one stays where it is."""
         records = self._stores.log.of(member["_id"], session)
-        last = await refile_entries(records, calendar_of(member), beyond, ENTRIES_AT_ONCE)
+        calendar = calendar_of(member)
+        entries = await records.in_order(beyond, ENTRIES_AT_ONCE)
+        await records.save([(entry, refiled(entry, calendar)) for entry in entries if not entry.get("frozen")])
+        last = entries[-1]["_id"] if len(entries) == ENTRIES_AT_ONCE else None
         await self._rows.go_on(member["_id"], now(), last, session)
