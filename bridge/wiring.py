@@ -11,7 +11,7 @@ from bridge.broker.topology import configured_topology as topology
 from bridge.clients.clamd import Scanner
 from bridge.documents.notice import first_page
 from bridge.documents.rendering import Bounds, Renderer
-from bridge.domain.audit.decisions import AuditRules
+from bridge.domain.audit.cases import AuditRules
 from bridge.domain.record.forms import Forms, configured_forms
 from bridge.domain.record.targets import Target, targets_from
 from bridge.domain.statements.completions import Rules, verb_iris
@@ -25,7 +25,13 @@ from bridge.services.audit.submissions import AuditSubmissions
 from bridge.services.exports.exports import Exports, ExportSettings
 from bridge.services.exports.limits import SubjectLimit
 from bridge.services.lrs import credentials
+from bridge.services.lrs.attachments import LrsAttachments
+from bridge.services.lrs.documents import LrsDocuments
+from bridge.services.lrs.reading import StatementReader
+from bridge.services.lrs.relay import StatementRelay
 from bridge.services.lrs.services import LrsServices
+from bridge.services.lrs.timestamps import StoredTimestamps
+from bridge.services.lrs.writing import StatementWriter
 from bridge.services.members.imports import MemberImports
 from bridge.services.members.members import Membership
 from bridge.services.members.notices import AuditNotices
@@ -165,7 +171,18 @@ def _lrs(stores: Stores, settings: Settings) -> LrsServices | None:
     if settings.lrs_credentials_file is None:
         return None
     lrs_credentials = credentials.Credentials(credentials.load(settings.lrs_credentials_file))
-    return LrsServices.over(stores.lrs, stores.erasures, lrs_credentials, settings, topology(settings))
+    timestamps = StoredTimestamps()
+    relay = StatementRelay(stores.lrs.ledger, stores.lrs.unsent, settings, topology(settings))
+    attachments = LrsAttachments(stores.lrs.attachments, settings.lrs_max_attachment_bytes)
+    return LrsServices(
+        writer=StatementWriter(stores.lrs.ledger, stores.erasures, attachments, timestamps, relay),
+        reader=StatementReader(stores.lrs.ledger),
+        documents=LrsDocuments(stores.lrs.documents, settings.lrs_max_document_bytes),
+        attachments=attachments,
+        credentials=lrs_credentials,
+        timestamps=timestamps,
+        relay=relay,
+    )
 
 
 def _renderer(settings: Settings) -> Renderer:

@@ -11,7 +11,7 @@ import orjson
 from pydantic import Field, TypeAdapter
 
 from bridge.domain.lrs import index_keys
-from bridge.domain.lrs.search import END_OF_TIME, StatementQuery
+from bridge.domain.lrs.index_keys import END_OF_TIME, StatementQuery
 from bridge.errors import Malformed
 from bridge.lrs import parameters
 from bridge.services.lrs.reading import StatementFormat, StatementText

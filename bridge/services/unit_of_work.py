@@ -21,10 +21,17 @@ from weakref import WeakValueDictionary
 
 from bridge import tracing
 from bridge.domain.events import D, EventType, event
-from bridge.domain.members.members import AuditYear, FreezeMark, StoredMember
+from bridge.domain.members.members import (
+    NO_MEMBER,
+    AuditYear,
+    FreezeMark,
+    MembershipCalendar,
+    StoredMember,
+    calendar_of,
+    frozen_on,
+)
 from bridge.domain.operations.idempotency import IdempotentAnswer
 from bridge.domain.record.entries import StoredEntry
-from bridge.domain.record.periods import NO_MEMBER, MembershipCalendar, calendar_of, frozen_on
 from bridge.domain.record.plan import StoredPlanItem
 from bridge.domain.record.records import RESTORABLE_DAYS, StoredRecord
 from bridge.errors import Conflict, FieldError, NotFound, RecordFrozen, ValidationFailed

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 
 from bridge.broker.publisher import Outgoing, publisher
 from bridge.broker.topology import Topology
-from bridge.domain.record.periods import ONE_DAY, MembershipCalendar, MembershipYear
+from bridge.domain.members.members import ONE_DAY, MembershipCalendar, MembershipYear
 from deploy.dev.client import call
 from deploy.dev.processes import ProcessFailed
 from deploy.dev.samples import CATALOGUE_PREFIX, SampleMember, members

@@ -22,7 +22,7 @@ import bridge.store
 from bridge import wiring
 from bridge.api.app import create_app
 from bridge.api.resources import resources
-from bridge.domain.lrs.search import StatementQuery
+from bridge.domain.lrs.index_keys import StatementQuery
 from bridge.errors import Unavailable
 from bridge.metrics import exposition
 from bridge.serve import parts

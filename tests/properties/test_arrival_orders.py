@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from bridge import wiring
+from bridge.domain.members.members import calendar_of
 from bridge.domain.members.messages import MemberIn
-from bridge.domain.record.periods import calendar_of
 from bridge.domain.statements.dispositions import Disposition
 from bridge.domain.statements.ledger import arrival
 from bridge.settings import Settings, load

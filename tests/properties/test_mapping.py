@@ -11,9 +11,9 @@ import orjson
 from hypothesis import given, strategies
 
 from bridge import wiring
+from bridge.domain.members.members import MembershipCalendar
 from bridge.domain.record import forms
 from bridge.domain.record.entries import automatic_draft
-from bridge.domain.record.periods import MembershipCalendar
 from bridge.domain.statements.completions import Completion
 from bridge.domain.statements.dispositions import Outcome, Reason
 from bridge.domain.statements.ledger import arrival

@@ -9,7 +9,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain.record.periods import MembershipCalendar, MembershipYear
+from bridge.domain.members.members import MembershipCalendar, MembershipYear
 
 DAY = timedelta(days=1)
 days = st.dates() | st.dates(date(2023, 2, 20), date(2025, 3, 10)) | st.sampled_from([date.min, date.max])

@@ -8,8 +8,7 @@ from math import ceil
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain.members.members import LeaveDays
-from bridge.domain.record.periods import MembershipYear
+from bridge.domain.members.members import LeaveDays, MembershipYear
 from bridge.domain.record.targets import days_away, pro_rata
 
 YEAR = MembershipYear(date(2026, 4, 1), date(2027, 3, 31))

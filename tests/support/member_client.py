@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import ClientResponse, FormData
 
 from bridge import wiring
-from bridge.domain.record.periods import MembershipCalendar
+from bridge.domain.members.members import MembershipCalendar
 from bridge.settings import Settings
 from tests.support.portal import Client, Portal, portal_over
 

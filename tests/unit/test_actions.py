@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from bridge.domain.audit.cases import StoredCase, new_case
+from bridge.domain.members.members import MembershipYear
 from bridge.domain.record.actions import actions, why_not_submit
-from bridge.domain.record.periods import MembershipYear
 
 PERIOD = MembershipYear(date(2026, 4, 1), date(2027, 3, 31))
 CASE = new_case(

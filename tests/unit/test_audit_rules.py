@@ -17,8 +17,8 @@ from bridge.domain.audit.cases import OPEN, Move, State
 from bridge.domain.audit.sampling import Window, audited_period, draw, population_digest, size_of
 from bridge.domain.audit.snapshots import canonical
 from bridge.domain.members import notices
+from bridge.domain.members.members import MembershipCalendar, MembershipYear
 from bridge.domain.privacy.access import TEAMS
-from bridge.domain.record.periods import MembershipCalendar, MembershipYear
 from bridge.errors import Conflict
 from schemas.languages import LANGUAGES
 from schemas.notices import TEMPLATES

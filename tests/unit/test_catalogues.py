@@ -26,7 +26,7 @@ NOT_FOR_MEMBERS = (
     *("bridge/lrs/", "bridge/domain/lrs/", "bridge/services/lrs/"),
     *("bridge/api/http/connections.py", "bridge/api/http/docs.py", "bridge/api/pages/"),
     *("bridge/api/members.py", "bridge/domain/members/messages.py", "bridge/services/members/"),
-    *("bridge/domain/audit/cases.py", "bridge/domain/audit/decisions.py"),
+    "bridge/domain/audit/cases.py",
     *("bridge/services/audit/register.py", "bridge/services/audit/selection.py"),
     *("bridge/services/operations/", "bridge/services/privacy/", "bridge/services/statements/"),
 )

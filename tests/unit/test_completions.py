@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bridge import wiring
-from bridge.domain.lrs import formats
+from bridge.domain.lrs.serialization import make_canonical
 from bridge.domain.statements.completions import Completion, last_segment, meaning
 from bridge.settings import load
 from tests.support.statements import completed
@@ -57,7 +57,7 @@ def test_the_lrs_shows_no_language_that_shows_nothing() -> None:
     completion = completed(
         object={"id": "https://x.example.org/1", "definition": {"name": {"en-GB": "<p></p>", "cy": "Cwrs"}}}
     )
-    canonical_form = formats.make_canonical(completion, {}, ("en-GB",))
+    canonical_form = make_canonical(completion, {}, ("en-GB",))
     assert canonical_form["object"]["definition"]["name"] == {"cy": "Cwrs"}
 
 

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from bridge.domain.record.periods import MembershipCalendar, MembershipYear, check_periods
+from bridge.domain.members.members import MembershipCalendar, MembershipYear, check_periods
 
 YEAR = MembershipYear(date(2025, 4, 1), date(2026, 3, 31))
 LEAP_DAY = MembershipCalendar(renewal=date(2024, 2, 29))

@@ -1,17 +1,17 @@
-"""A case of the Register Audit: the states it goes through and what may be done in each (decision 3)."""
+"""A case of the Register Audit: its states and moves (decision 3), and the decisions of the Register team (R57)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal, NotRequired, TypedDict
 
-from bridge.domain.events import CaseData
+from bridge.domain.events import AUDIT_RETURNED, CaseData
 from bridge.domain.list_keys import SortKey, order_key
-from bridge.domain.members.members import AuditYear, StoredMember
-from bridge.domain.record.periods import MembershipYear
-from bridge.errors import Conflict
+from bridge.domain.members.members import AuditYear, MembershipYear, StoredMember
+from bridge.errors import Conflict, FieldError
 
 
 class State(StrEnum):
@@ -98,13 +98,13 @@ SORTABLE: Final = ("due_date", "selected_at")
 """What a list of cases can be sorted by."""
 
 _ENDS: Final = {Move.WITHDRAW: State.WITHDRAWN, Move.SATISFIED_ELSEWHERE: State.SATISFIED_ELSEWHERE}
-_MOVES: Final[Mapping[State, Mapping[Move, State]]] = {
+_NEXT_STATES: Final[Mapping[State, Mapping[Move, State]]] = {
     State.SELECTED: {Move.SUBMIT: State.SUBMITTED, **_ENDS},
     State.SUBMITTED: {Move.RETURN: State.RETURNED, Move.CLOSE: State.CLOSED, **_ENDS},
     State.RETURNED: {Move.SUBMIT: State.SUBMITTED, **_ENDS},
 }
 
-OPEN: Final = frozenset(_MOVES)
+OPEN: Final = frozenset(_NEXT_STATES)
 """States of a case that goes on: a member has at most one such case."""
 
 AWAITED: Final = frozenset({State.SELECTED, State.RETURNED})
@@ -122,7 +122,7 @@ REMIND_AT: Final = (30, 7, 3)
 
 def after(state: str, move: Move) -> State:
     """Return the state that a move leads to; raises ``Conflict`` naming the moves there are instead."""
-    possible = _MOVES.get(State(state), {})
+    possible = _NEXT_STATES.get(State(state), {})
     if move not in possible:
         choices = ", ".join(possible) or "none: it has ended"
         raise Conflict(f"A case that is {state} cannot take the step {move}; possible now: {choices}.")
@@ -260,3 +260,55 @@ def years_with(member: StoredMember, case: StoredCase) -> list[AuditYear]:
 def years_without(member: StoredMember, case: StoredCase) -> list[AuditYear]:
     """Return a member's years that stand, without that of a case that ends."""
     return [year for year in member.get("in_audit") or () if year["case_id"] != case["_id"]]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRules:
+    """The rules that the body sets (R57): days to answer, and after a return, the rate of a sample, the outcomes."""
+
+    due_days: int
+    return_days: int
+    rate: float
+    outcomes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A decision of the Register team; which of the rest belongs to it depends on ``decision``."""
+
+    decision: str
+    outcome: str | None = None
+    feedback: str | None = None
+    due_date: date | None = None
+
+
+MOVES: Final = {
+    "return": Move.RETURN,
+    "close": Move.CLOSE,
+    "withdraw": Move.WITHDRAW,
+    "satisfied_elsewhere": Move.SATISFIED_ELSEWHERE,
+}
+EXTENSIONS: Final[Mapping[str, Literal["granted", "declined"]]] = {
+    "grant_extension": "granted",
+    "decline_extension": "declined",
+}
+DATED: Final = frozenset({"return", "grant_extension"})
+ANNOUNCED: Final = {State.RETURNED: AUDIT_RETURNED}
+"""Every other end of a submission is ``audit.closed``; the event's ``state`` says which."""
+
+
+def errors_in(decision: Decision, outcomes: tuple[str, ...], today: date) -> Iterator[FieldError]:
+    """Yield what a decision needs and lacks, or has and does not take."""
+    name, outcome, day = decision.decision, decision.outcome, decision.due_date
+    if name == "close" and outcome not in outcomes:
+        yield FieldError.of_field("outcome", "Outcome", f"Closing needs one of: {', '.join(outcomes)}.")
+    if name != "close" and outcome is not None:
+        yield FieldError.of_field("outcome", "Outcome", "Only closing has an outcome: leave it out.")
+    if name == "return" and not (decision.feedback or "").strip():
+        message = "Returning needs feedback: say what the member is to change."
+        yield FieldError.of_field("feedback", "Feedback", message)
+    if name not in DATED and day is not None:
+        message = "Only a return or an extension sets a due date: leave it out."
+        yield FieldError.of_field("due_date", "Due date", message)
+    if day is not None and day < today:
+        yield FieldError.of_field("due_date", "Due date", "Give today or a later day.")

@@ -20,9 +20,8 @@ from dateutil.relativedelta import relativedelta
 
 from bridge.domain.audit.cases import CaseDays
 from bridge.domain.members.identifiers import hashed
-from bridge.domain.members.members import StoredMember
+from bridge.domain.members.members import MembershipCalendar, MembershipYear, StoredMember, calendar_of
 from bridge.domain.record.entries import NAMESPACE
-from bridge.domain.record.periods import MembershipCalendar, MembershipYear, calendar_of
 
 ONE_DAY = timedelta(days=1)
 LONGEST_WINDOW = 366

@@ -1,4 +1,4 @@
-"""Index keys of a statement: each filter of ``GET /statements`` as short hashes (xAPI-Communication §2.1.3).
+"""Index keys of a statement, and the query by them: each filter of ``GET /statements`` (xAPI-Communication §2.1.3).
 
 A key is 12 bytes of a hash, so that one index serves every filter and holds nobody's address in clear.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from bridge.domain.members.identifiers import identifier_key
 from bridge.domain.privacy.people import keys_of, named_in
@@ -146,3 +146,32 @@ def _identities(agent: Part) -> Iterator[str]:
     yield from keys_of(agent)
     for member in agent.get("member", ()):
         yield from _identities(member)
+
+
+END_OF_TIME: Final = 2**62
+"""Microseconds since 1970, as far as the store can count."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatementQuery:
+    """Statements with all of ``keys`` and ``roles``, their own or of one they refer to, and all of ``held``.
+
+    ``since`` is exclusive, ``until`` inclusive; ``after`` is the last statement of the page before. The first key is
+    looked up: it should be the one that the fewest statements have.
+    """
+
+    keys: tuple[bytes, ...] = (EVERY,)
+    roles: tuple[bytes, ...] = ()
+    held: tuple[bytes, ...] = ()
+    since: int | None = None
+    until: int | None = None
+    ascending: bool = False
+    after: tuple[int, str] | None = None
+
+    def bounds(self) -> tuple[int, int]:
+        """Return the first time stored, and the first one beyond the last."""
+        low = 0 if self.since is None else self.since + 1
+        high = END_OF_TIME if self.until is None else self.until + 1
+        if self.after is not None:
+            low, high = (max(low, self.after[0]), high) if self.ascending else (low, min(high, self.after[0] + 1))
+        return low, high

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from bridge.domain.lrs import signatures
 from bridge.domain.lrs.index_keys import activities
@@ -137,3 +137,15 @@ def group_by_signature(statements: Sequence[IncomingStatement], version: Version
         except signatures.BadSignature as error:
             raise refusal("/attachments", str(error), cite_data("/attachments", version)) from None
     return by_hash
+
+
+HASH_HEADER: Final = "X-Experience-API-Hash"
+ATTACHMENTS_CLAUSE: Final = "xAPI-Communication §1.5.2"
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentPart:
+    """A part of a request: the hash that its header names, in lower case, and its data, to be read once."""
+
+    sha2: str
+    chunks: AsyncIterator[bytes]

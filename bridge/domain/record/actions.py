@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, TypedDict
 
 from bridge.domain.audit.cases import AWAITED, State, StoredCase
-from bridge.domain.record.periods import MembershipYear
+from bridge.domain.members.members import MembershipYear
 
 ActionName = Literal["log_activity", "add_comment", "export_pdf", "export_zip", "submit_for_review"]
 ActionReason = Literal["not_selected", "already_submitted", "record_frozen"]

@@ -8,10 +8,16 @@ from datetime import date, datetime
 from typing import Any, Final, NotRequired, TypedDict, cast
 
 from bridge.domain.list_keys import findable
-from bridge.domain.members.members import Freeze, StoredMember
+from bridge.domain.members.members import (
+    ONE_DAY,
+    Freeze,
+    MembershipCalendar,
+    MembershipYear,
+    StoredMember,
+    frozen_during,
+)
 from bridge.domain.record import forms
 from bridge.domain.record.forms import Values, out_of_order, patched
-from bridge.domain.record.periods import ONE_DAY, MembershipCalendar, MembershipYear, frozen_during
 from bridge.domain.record.records import StoredRecord
 from bridge.errors import FieldError
 from bridge.texts import Text

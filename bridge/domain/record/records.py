@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import NotRequired, TypedDict
 
 from bridge.domain.list_keys import SortKey
-from bridge.domain.members.members import FreezeMark
-from bridge.domain.record.periods import MembershipYear
+from bridge.domain.members.members import FreezeMark, MembershipYear
 
 LAST = "\U0010ffff"
 """Sorts after every id; put after a text, after everything that begins with it."""

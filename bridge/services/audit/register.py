@@ -7,8 +7,19 @@ from datetime import date, timedelta
 from functools import partial
 
 from bridge.domain.audit import cases as rules
-from bridge.domain.audit.cases import AWAITED, READABLE, State, StoredCase, StoredExtension
-from bridge.domain.audit.decisions import ANNOUNCED, EXTENSIONS, MOVES, AuditRules, Decision, errors_in
+from bridge.domain.audit.cases import (
+    ANNOUNCED,
+    AWAITED,
+    EXTENSIONS,
+    MOVES,
+    READABLE,
+    AuditRules,
+    Decision,
+    State,
+    StoredCase,
+    StoredExtension,
+    errors_in,
+)
 from bridge.domain.audit.snapshots import StoredSubmission
 from bridge.domain.events import AUDIT_CLOSED
 from bridge.domain.privacy.access import Reader, Right

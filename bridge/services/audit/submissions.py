@@ -21,9 +21,8 @@ from bridge.domain.audit.snapshots import (
     readiness,
     snapshot,
 )
-from bridge.domain.members.members import Freeze
+from bridge.domain.members.members import Freeze, MembershipYear
 from bridge.domain.record.forms import Forms
-from bridge.domain.record.periods import MembershipYear
 from bridge.errors import BridgeError
 from bridge.services.unit_of_work import UnitOfWork
 from bridge.store.stores import Stores

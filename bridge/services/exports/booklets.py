@@ -9,9 +9,8 @@ from typing import Any
 
 from bridge.documents import formatting
 from bridge.documents.notice import Page
-from bridge.domain.members.members import StoredMember
+from bridge.domain.members.members import ElapsedTime, MembershipYear, StoredMember
 from bridge.domain.record.forms import Forms
-from bridge.domain.record.periods import ElapsedTime, MembershipYear
 from bridge.services.exports.reading import Names, RecordFilter, RecordReader
 from bridge.texts import Text, translate
 

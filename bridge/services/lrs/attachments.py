@@ -5,8 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
 
-from bridge.domain.lrs.attachments import ATTACHMENTS_CLAUSE, HASH_HEADER, AttachmentPart
-from bridge.domain.lrs.parsing import IncomingStatement, group_by_signature, refusal
+from bridge.domain.lrs.parsing import (
+    ATTACHMENTS_CLAUSE,
+    HASH_HEADER,
+    AttachmentPart,
+    IncomingStatement,
+    group_by_signature,
+    refusal,
+)
 from bridge.domain.lrs.signatures import LARGEST, BadSignature, check_signature
 from bridge.domain.lrs.spec_refs import Version, cite_data
 from bridge.errors import Malformed, TooLarge, Unavailable

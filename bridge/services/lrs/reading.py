@@ -8,9 +8,9 @@ from typing import Literal
 
 import orjson
 
-from bridge.domain.lrs import formats
 from bridge.domain.lrs.index_keys import (
     EVERY,
+    StatementQuery,
     activities,
     authority_key,
     definition_key,
@@ -18,8 +18,16 @@ from bridge.domain.lrs.index_keys import (
     mention_of_agent,
 )
 from bridge.domain.lrs.rows import LrsRow, StoredAttachment
-from bridge.domain.lrs.search import StatementQuery
-from bridge.domain.lrs.serialization import complete_statement, exact_text, format_time
+from bridge.domain.lrs.serialization import (
+    complete_statement,
+    definitions_in,
+    exact_text,
+    format_time,
+    make_canonical,
+    merge_definitions,
+    names_of,
+    reduce_to_ids,
+)
 from bridge.errors import NotFound
 from bridge.services.lrs.credentials import Credential
 from bridge.store.lrs.ledger import LrsLedger
@@ -92,11 +100,11 @@ class StatementReader:
             return exact_text(raw, additions, reshape=reshape, reader=view.version)
         statement = complete_statement(raw, additions, view.version)
         if view.format == "ids":
-            return orjson.dumps(formats.reduce_to_ids(statement))
+            return orjson.dumps(reduce_to_ids(statement))
         for activity in activities(statement):
             if activity["id"] not in view.definitions:
                 view.definitions[activity["id"]] = await self.definition(activity["id"])
-        return orjson.dumps(formats.make_canonical(statement, view.definitions, view.languages))
+        return orjson.dumps(make_canonical(statement, view.definitions, view.languages))
 
     async def definition(self, iri: str) -> NewPart:
         """Return what is known of an Activity: the newest definitions, put together."""
@@ -104,15 +112,15 @@ class StatementReader:
         definitions = [
             definition
             async for row in self._ledger.find(query, DEFINITIONS_READ)
-            if (definition := formats.definitions_in(orjson.loads(row["raw"])).get(iri))
+            if (definition := definitions_in(orjson.loads(row["raw"])).get(iri))
         ]
-        return formats.merge_definitions(reversed(definitions))
+        return merge_definitions(reversed(definitions))
 
     async def known_names(self, agent_key: bytes) -> list[str]:
         """Return the names that the newest statements give to the Agent whose mentions have this key."""
         names: dict[str, None] = {}
         async for row in self._ledger.find(StatementQuery((agent_key,)), DEFINITIONS_READ):
-            names.update(dict.fromkeys(formats.names_of(orjson.loads(row["raw"]), agent_key)))
+            names.update(dict.fromkeys(names_of(orjson.loads(row["raw"]), agent_key)))
         return list(names)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Mapping, Sequence
 
 from bridge import tracing
-from bridge.domain.lrs.attachments import AttachmentPart
-from bridge.domain.lrs.parsing import IncomingStatement
+from bridge.domain.lrs.parsing import AttachmentPart, IncomingStatement
 from bridge.domain.lrs.rows import NewStatement
 from bridge.domain.lrs.spec_refs import Version
 from bridge.domain.lrs.storing import StoreContext, distinct, find_voidings, is_new

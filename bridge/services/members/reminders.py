@@ -14,8 +14,7 @@ from typing import Final
 from bridge.domain.audit import cases as rules
 from bridge.domain.audit.cases import AWAITED, REMIND_AT, StoredCase
 from bridge.domain.events import AUDIT_DUE, PERIOD_ENDING, DueCaseData, OutboxEvent, PeriodEndData, event
-from bridge.domain.members.members import StoredMember
-from bridge.domain.record.periods import MembershipYear, calendar_of
+from bridge.domain.members.members import MembershipYear, StoredMember, calendar_of
 from bridge.services.statements.follow_ups import FollowUpRunner
 from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.store.database import Session, now

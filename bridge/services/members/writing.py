@@ -6,9 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bridge.domain.members import identifiers
-from bridge.domain.members.members import StoredMember
+from bridge.domain.members.members import StoredMember, calendar_of
 from bridge.domain.members.messages import MemberIn, stored_member
-from bridge.domain.record.periods import calendar_of
 from bridge.errors import Conflict
 from bridge.store.database import Session, now
 from bridge.store.stores import Stores

@@ -7,8 +7,8 @@ from datetime import date
 from functools import partial
 
 from bridge.domain.list_keys import order_key
+from bridge.domain.members.members import MembershipYear, calendar_of
 from bridge.domain.record.comments import StoredComment, no_such_record
-from bridge.domain.record.periods import MembershipYear, calendar_of
 from bridge.services.record.periods import Periods
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 from bridge.store.listing import Listing, Position, Sort

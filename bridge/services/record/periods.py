@@ -9,19 +9,19 @@ from datetime import date, datetime
 from typing import TypedDict
 
 from bridge.domain.audit.cases import StoredCase
-from bridge.domain.members.members import StoredMember
-from bridge.domain.record import counts
-from bridge.domain.record.actions import PeriodAction, actions
-from bridge.domain.record.counts import COUNTED_BY, Group
-from bridge.domain.record.periods import (
+from bridge.domain.members.members import (
     NO_MEMBER,
     NO_PERIOD,
     ElapsedTime,
     MembershipCalendar,
     MembershipYear,
+    StoredMember,
     calendar_of,
     frozen_on,
 )
+from bridge.domain.record import counts
+from bridge.domain.record.actions import PeriodAction, actions
+from bridge.domain.record.counts import COUNTED_BY, Group
 from bridge.domain.record.plan import NOT_EXPECTED
 from bridge.domain.record.records import RecordCriteria
 from bridge.domain.record.targets import Target, TargetProgress, progress

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from bridge.domain.list_keys import query_terms
-from bridge.domain.members.members import StoredMember
+from bridge.domain.members.members import MembershipYear, StoredMember, calendar_of
 from bridge.domain.record import plan
 from bridge.domain.record.forms import Forms, Values, misfits
-from bridge.domain.record.periods import MembershipYear, calendar_of
 from bridge.domain.record.plan import StoredPlanItem
 from bridge.domain.record.records import RecordCriteria
 from bridge.errors import Conflict

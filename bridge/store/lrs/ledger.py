@@ -11,8 +11,8 @@ from typing import Any, Final, cast
 
 from pymongo import InsertOne, UpdateOne
 
+from bridge.domain.lrs.index_keys import StatementQuery
 from bridge.domain.lrs.rows import LrsRow, NewStatement
-from bridge.domain.lrs.search import StatementQuery
 from bridge.domain.statements.ledger import ChainRow, LedgerRow
 from bridge.store.database import AlreadyThere, Database, Session, bulk, reaches_store, rows_by_id
 from bridge.store.lrs.references import References

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from bridge.domain.lrs.index_keys import EVERY
-from bridge.domain.lrs.search import StatementQuery
+from bridge.domain.lrs.index_keys import EVERY, StatementQuery
 from bridge.store.database import Query, Stage
 from bridge.store.listing import between
 

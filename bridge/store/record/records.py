@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Final, Generic, TypeVar
 
 from bridge.domain.changes import Changes
+from bridge.domain.members.members import MembershipYear
 from bridge.domain.record.comments import StoredComment
 from bridge.domain.record.entries import StoredEntry
-from bridge.domain.record.periods import MembershipYear
 from bridge.domain.record.records import RecordCriteria, StoredRecord
 from bridge.store.database import Collection, Database, Document, Query, Session, reaches_store, save, write
 from bridge.store.listing import Listing, ListQuery, Position, Sort, number_of, order_index, page_of, rows_of
