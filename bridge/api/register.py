@@ -18,12 +18,11 @@ from bridge.api.http.pagination import Page, PageBody, PageQuery, decode_cursor,
 from bridge.api.http.routing import Answer, Body, Routes
 from bridge.api.http.schemas import literal_of
 from bridge.api.http.service_keys import REGISTER, SELECTION
-from bridge.domain.audit.cases import EXTENSIONS, MOVES, SORTABLE, Decision, StoredCase
+from bridge.domain.audit.cases import EXTENSIONS, MOVES, SORTABLE, CaseFilter, Decision, StoredCase
 from bridge.domain.fields import Day
 from bridge.domain.members.messages import MEMBER_ID
 from bridge.domain.record.files import KINDS
 from bridge.errors import Conflict
-from bridge.store.audit.cases import CaseFilter
 
 routes = Routes("Register", "The Register Audit, for the team that runs it.")
 

@@ -94,6 +94,19 @@ class StoredCase(CaseDays):
     order: dict[str, SortKey]  # ``selected_at`` and ``due_date``
 
 
+class AlreadySelected(Exception):
+    """The member is in a case that goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFilter:
+    """A filter of cases: all that is given has to hold; ``due_before`` is the first day that is too late."""
+
+    state: str | None = None
+    member_id: str | None = None
+    due_before: date | None = None
+
+
 SORTABLE: Final = ("due_date", "selected_at")
 """What a list of cases can be sorted by."""
 

@@ -85,6 +85,14 @@ KINDS: Final = ("account", "mbox", "mbox_sha1sum", "openid")
 """The four inverse functional identifiers (xAPI-Data §2.4.2.3)."""
 
 
+class IdentifierTaken(Exception):
+    """An identifier belongs to another member already; ``key`` says which."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__("identifier taken")
+        self.key = key
+
+
 class IdentifierOwner(TypedDict):
     """A document of ``identifiers``: whose an identifier is, or that a statement waits for it."""
 

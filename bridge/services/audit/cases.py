@@ -7,14 +7,13 @@ from datetime import date
 from typing import TypedDict
 
 from bridge.domain.audit import cases as rules
-from bridge.domain.audit.cases import AWAITED, Move, State, StoredCase, StoredDeclaration, StoredExtension
+from bridge.domain.audit.cases import AWAITED, CaseFilter, Move, State, StoredCase, StoredDeclaration, StoredExtension
 from bridge.domain.audit.declarations import MemberCase, accept_declarations, case_for_member
 from bridge.domain.audit.snapshots import ReadinessReport, StoredSubmission
 from bridge.domain.events import AUDIT_SUBMITTED
 from bridge.errors import Conflict, FieldError, NotFound, NotSelected, ValidationFailed
 from bridge.services.audit.submissions import AuditSubmissions
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
-from bridge.store.audit.cases import CaseFilter
 from bridge.store.database import Session
 from bridge.store.listing import Listing, Position, Sort
 from bridge.store.stores import Stores

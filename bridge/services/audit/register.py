@@ -14,6 +14,7 @@ from bridge.domain.audit.cases import (
     MOVES,
     READABLE,
     AuditRules,
+    CaseFilter,
     Decision,
     State,
     StoredCase,
@@ -30,7 +31,6 @@ from bridge.services.audit.submissions import AuditSubmissions
 from bridge.services.record.evidence import MemberEvidence
 from bridge.services.statements.follow_ups import FollowUpRunner
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
-from bridge.store.audit.cases import CaseFilter
 from bridge.store.listing import Listing, Position, Sort
 from bridge.store.stores import Stores
 

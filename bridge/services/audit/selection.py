@@ -9,13 +9,12 @@ from datetime import date, timedelta
 
 from bridge.domain.audit import cases as rules
 from bridge.domain.audit import sampling
-from bridge.domain.audit.cases import AuditRules, CaseDays, State, StoredCase
+from bridge.domain.audit.cases import AlreadySelected, AuditRules, CaseDays, State, StoredCase
 from bridge.domain.audit.sampling import SampledMember, SampleRequest, StoredSample, Window
 from bridge.domain.events import AUDIT_SELECTED
 from bridge.domain.members.members import MembershipYear
 from bridge.errors import Conflict, FieldError, NotFound, ValidationFailed
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
-from bridge.store.audit.cases import AlreadySelected
 from bridge.store.database import now
 from bridge.store.stores import Stores
 

@@ -10,12 +10,12 @@ from typing import Final
 
 from bridge.domain.members import identifiers
 from bridge.domain.members.files import fault_of_row
+from bridge.domain.members.identifiers import IdentifierTaken
 from bridge.domain.members.members import StoredMember
 from bridge.domain.members.messages import MemberIn, stored_member
 from bridge.errors import Conflict, FieldError
 from bridge.services.members.writing import ERASURE_STANDS, MemberWriter, Upsert
 from bridge.store.database import Session, now
-from bridge.store.members.members import IdentifierTaken
 from bridge.store.stores import Stores
 
 AT_ONCE: Final = 50

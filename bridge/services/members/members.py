@@ -6,13 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from bridge.domain.members import identifiers
+from bridge.domain.members.identifiers import IdentifierTaken
 from bridge.domain.members.members import StoredMember
 from bridge.domain.members.messages import MemberIn, MemberLeft, MemberUpserted, identifier_conflict
 from bridge.errors import NotFound
 from bridge.services.members.writing import MemberWriter, PutResult, Upsert
 from bridge.services.statements.follow_ups import FollowUpRunner
 from bridge.store.database import Session, now
-from bridge.store.members.members import IdentifierTaken
 from bridge.store.stores import Stores
 
 

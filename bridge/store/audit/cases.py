@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date
 
 from pymongo.errors import DuplicateKeyError
 
-from bridge.domain.audit.cases import AWAITED, SORTABLE, State, StoredCase
+from bridge.domain.audit.cases import AWAITED, SORTABLE, AlreadySelected, CaseFilter, State, StoredCase
 from bridge.domain.audit.sampling import StoredSample
 from bridge.domain.members.members import StoredMember
 from bridge.store.database import Database, Query, Session, insert_new, reaches_store, save
 from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
-
-
-class AlreadySelected(Exception):
-    """The member is in a case that goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class CaseFilter:
-    """A filter of cases: all that is given has to hold; ``due_before`` is the first day that is too late."""
-
-    state: str | None = None
-    member_id: str | None = None
-    due_before: date | None = None
-
-    def query(self) -> Query:
-        """Return the store's query."""
-        due_date = {"$lt": self.due_before.isoformat()} if self.due_before else None
-        conditions: Query = {"state": self.state, "member_id": self.member_id, "due_date": due_date}
-        return {name: value for name, value in conditions.items() if value is not None}
 
 
 @reaches_store
@@ -77,7 +56,7 @@ class Cases:
         self, case_filter: CaseFilter, sort: Sort, limit: int, after: Position | None
     ) -> Listing[StoredCase]:
         """Return a page of cases, for staff."""
-        return await page_of(self._cases, ListQuery({}, case_filter.query(), sort, limit, after))
+        return await page_of(self._cases, ListQuery({}, _query(case_filter), sort, limit, after))
 
     async def awaited(self, until: str) -> list[StoredCase]:
         """Return the cases in which the member has something to send by a day (YYYY-MM-DD) or before it."""
@@ -96,6 +75,12 @@ class Cases:
         async for case in self._cases.find(query, {"member_id": 1, "start": 1, "end": 1}):
             days.setdefault(case["member_id"], []).append(case)
         return days
+
+
+def _query(case_filter: CaseFilter) -> Query:
+    due_date = {"$lt": case_filter.due_before.isoformat()} if case_filter.due_before else None
+    conditions: Query = {"state": case_filter.state, "member_id": case_filter.member_id, "due_date": due_date}
+    return {name: value for name, value in conditions.items() if value is not None}
 
 
 @reaches_store

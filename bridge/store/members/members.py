@@ -7,19 +7,11 @@ from typing import Literal
 
 from pymongo import UpdateOne
 
-from bridge.domain.members.identifiers import IdentifierOwner
+from bridge.domain.members.identifiers import IdentifierOwner, IdentifierTaken
 from bridge.domain.members.members import Departure, StoredMember
 from bridge.domain.privacy.subjects import Tenure
 from bridge.domain.statements.batch import Touch
 from bridge.store.database import Change, Database, Session, bulk, reaches_store, save
-
-
-class IdentifierTaken(Exception):
-    """An identifier belongs to another member already; ``key`` says which."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__("identifier taken")
-        self.key = key
 
 
 @reaches_store
