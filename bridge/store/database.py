@@ -24,7 +24,6 @@ from pymongo.errors import BulkWriteError, CollectionInvalid, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.results import BulkWriteResult
 
-from bridge.domain.changes import Changes, Identified
 from bridge.errors import Unavailable
 from bridge.metrics import CONFLICTS
 from bridge.settings import Settings
@@ -241,19 +240,7 @@ async def bulk(
     return await write(list(operations), ordered=False, session=session)
 
 
-D = TypeVar("D", bound=Identified)
-
-
-async def write(collection: Collection[D], changes: Changes[D], session: Session) -> None:
-    """Change, insert and remove documents; the driver's error for the first that cannot be ends the transaction.
-
-    What changes comes first: it may give up a unique key that a new document has.
-    """
-    await save(collection, changes.changed, session)
-    if changes.new:
-        await collection.insert_many(changes.new, session=session)
-    if changes.removed:
-        await collection.delete_many({"_id": {"$in": sorted(changes.removed)}}, session=session)
+D = TypeVar("D", bound=Mapping[str, object])
 
 
 async def save(collection: Collection[D], pairs: Sequence[tuple[D, D]], session: Session | None) -> None:

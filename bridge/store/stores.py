@@ -25,9 +25,9 @@ from bridge.store.privacy.erasure import Removal
 from bridge.store.privacy.erasures import Erasures
 from bridge.store.privacy.subject_access import Holdings
 from bridge.store.record.evidence import Evidence
-from bridge.store.record.records import Comments, Entries, Records
+from bridge.store.record.records import Comments, Records
 from bridge.store.statements.follow_ups import FollowUps
-from bridge.store.statements.ledger import Outbox, Statements, Waiting
+from bridge.store.statements.ledger import Entries, Outbox, Statements, Waiting
 from bridge.store.statements.pulls import Pulls
 from bridge.store.statements.search import StatementSearch
 

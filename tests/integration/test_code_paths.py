@@ -10,7 +10,7 @@ from tests.support.paths import traced
 from tests.support.portal import Portal, full_entry
 from tests.support.statements import completed, member
 
-STATEMENT = 27
+STATEMENT = 25
 """Files that a statement may enter, from the delivery to its acknowledgement: 50 before the corridors, 20 wanted."""
 PATCH = 22
 """Files that a change of an entry may enter, from its route to the answer on the wire: 18 wanted."""

@@ -6,11 +6,11 @@ batch means the same as its statements one by one (invariant 2).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Generic, TypedDict, TypeVar
 
-from bridge.domain.changes import Changes
 from bridge.domain.events import LOG_DRAFTED, LOG_WITHDRAWN, D, DraftData, EntryData, EventType, OutboxEvent, event
 from bridge.domain.members.members import FreezeMark, StoredMember, calendar_of, frozen_on
 from bridge.domain.record import entries
@@ -20,6 +20,49 @@ from bridge.domain.statements import ledger
 from bridge.domain.statements.completions import Completion, Voiding
 from bridge.domain.statements.dispositions import Disposition, Outcome, Reason
 from bridge.domain.statements.ledger import Arrival, HeldStatement, LedgerRow, ParkedStatement
+
+
+class Identified(TypedDict):
+    """The field that every document has."""
+
+    _id: str
+
+
+T = TypeVar("T", bound=Identified)
+
+
+class Changes(Generic[T]):
+    """Documents of one collection by id, as read and as they are to be; what was read is never changed in place."""
+
+    def __init__(self, read: Iterable[T] = ()) -> None:
+        self._read = {document["_id"]: document for document in read}
+        self._now = dict(self._read)
+        self.removed: set[str] = set()
+
+    def get(self, document_id: str) -> T | None:
+        """Return a document as it is to be; None when it is neither read nor made."""
+        return self._now.get(document_id)
+
+    def put(self, document: T) -> None:
+        """Make a document, or change it."""
+        self._now[document["_id"]] = document
+        self.removed.discard(document["_id"])
+
+    def remove(self, document_id: str) -> None:
+        """Remove a document, read or not."""
+        self._now.pop(document_id, None)
+        self.removed.add(document_id)
+
+    @property
+    def new(self) -> list[T]:
+        """The documents that were not there."""
+        return [document for key, document in self._now.items() if key not in self._read]
+
+    @property
+    def changed(self) -> list[tuple[T, T]]:
+        """The documents that differ, each as read and as it is to be."""
+        pairs = [(self._read[key], document) for key, document in self._now.items() if key in self._read]
+        return [(before, after) for before, after in pairs if before != after]
 
 
 @dataclass(frozen=True, slots=True)

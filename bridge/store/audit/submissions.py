@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from bridge.domain.audit.snapshots import Scope, SnapshotPiece, StoredSubmission
-from bridge.domain.changes import Identified
 from bridge.domain.members.members import Freeze, StoredMember
 from bridge.domain.record.comments import StoredComment
 from bridge.domain.record.entries import StoredEntry
@@ -19,7 +18,7 @@ from bridge.store.record.records import LISTED
 PIECE = 2**20
 """Bytes of a piece of the snapshot: a record has no size limit (R43), a document has one."""
 
-D = TypeVar("D", bound=Identified)
+D = TypeVar("D", bound=Mapping[str, object])
 
 
 @reaches_store

@@ -6,16 +6,14 @@ Every query is made by ``of(member_id)``, so that it starts with the member, who
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from bridge.domain.changes import Changes
 from bridge.domain.members.members import MembershipYear
 from bridge.domain.record.comments import StoredComment
-from bridge.domain.record.entries import StoredEntry
 from bridge.domain.record.records import RecordCriteria, StoredRecord
-from bridge.store.database import Collection, Database, Document, Query, Session, reaches_store, save, write
+from bridge.store.database import Collection, Database, Document, Query, Session, reaches_store, save
 from bridge.store.listing import Listing, ListQuery, Position, Sort, number_of, order_index, page_of, rows_of
 
 LISTED: Query = {"listed": True}
@@ -165,51 +163,6 @@ def _query(criteria: RecordCriteria) -> tuple[Query, Query]:
     if year := criteria.touching:
         clauses.append({"span.first": {"$lte": year.end.isoformat()}, "span.last": {"$gte": year.start.isoformat()}})
     return seek, {"$and": clauses} if clauses else {}
-
-
-DECIDED_BY: Final = (
-    *("member_id", "merge_keys", "frozen", "listed", "deleted_at", "withdrawn_at", "touched_at", "updated_at"),
-    *("version", "provenance"),
-)
-"""What a batch is decided by, and may change, of an entry that is there."""
-
-
-@reaches_store
-class Entries:
-    """The ``log_entries`` collection; every member's query starts with ``member_id``."""
-
-    def __init__(self, database: Database) -> None:
-        self._entries = database.collection("log_entries", StoredEntry)
-
-    async def prepare(self) -> None:
-        """Create the index that lets one entry have a merge key; those of the member's lists are in ``records``."""
-        await self._entries.create_index(
-            [("member_id", 1), ("merge_keys", 1)],
-            unique=True,
-            partialFilterExpression={"merge_keys": {"$exists": True}},
-            name="merge",
-        )
-
-    async def some(self, entry_ids: Iterable[str], session: Session) -> list[StoredEntry]:
-        """Return those of the entries that are there, deleted ones too."""
-        return await self._found({"_id": {"$in": sorted(set(entry_ids))}}, session)
-
-    async def find_claimed(self, merge_keys: Mapping[str, Iterable[str]], session: Session) -> list[StoredEntry]:
-        """Return the entries that hold any of these merge keys (member id → keys), deleted ones too.
-
-        A read for each member: the embedded store reads every entry there is for all at once.
-        """
-        entries: list[StoredEntry] = []
-        for member_id, keys in merge_keys.items():
-            entries += await self._found({"member_id": member_id, "merge_keys": {"$in": sorted(set(keys))}}, session)
-        return entries
-
-    async def write(self, entries: Changes[StoredEntry], session: Session) -> None:
-        """Write new drafts, and what statements change of other entries."""
-        await write(self._entries, entries, session)
-
-    async def _found(self, query: Query, session: Session) -> list[StoredEntry]:
-        return [entry async for entry in self._entries.find(query, dict.fromkeys(DECIDED_BY, 1), session=session)]
 
 
 @reaches_store

@@ -1,17 +1,18 @@
-"""The ledger of statements: each kept as received, with its one disposition (invariant 1)."""
+"""What a batch of statements reads and writes: the ledger (invariant 1), what waits, entries of the log, events."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 
-from bridge.domain.changes import Changes
 from bridge.domain.events import OutboxEvent
+from bridge.domain.record.entries import StoredEntry
+from bridge.domain.statements.batch import Changes, Identified
 from bridge.domain.statements.dispositions import Disposition, Reason
 from bridge.domain.statements.ledger import HeldStatement, LedgerRow, ParkedStatement
-from bridge.store.database import Database, Document, Query, Session, reaches_store, write
+from bridge.store.database import Collection, Database, Document, Query, Session, reaches_store, save
 from bridge.store.listing import Listing, Position
 
 GONE: Final[Document] = {
@@ -25,11 +26,31 @@ GONE: Final[Document] = {
 }
 """The change that makes of a row what ``ledger.erased`` does, for rows that nobody has read."""
 
-DECIDED_BY: Final = (
+ROW_DECIDED_BY: Final = (
     *("digest", "redacted", "received_at", "disposition", "reason", "member_id", "entry_id", "voided_by"),
     *("about", "lrs.by"),
 )
 """What a batch is decided by; texts may be long, and what the LRS finds a statement by longer."""
+
+ENTRY_DECIDED_BY: Final = (
+    *("member_id", "merge_keys", "frozen", "listed", "deleted_at", "withdrawn_at", "touched_at", "updated_at"),
+    *("version", "provenance"),
+)
+"""What a batch is decided by, and may change, of an entry that is there."""
+
+D = TypeVar("D", bound=Identified)
+
+
+async def _write(collection: Collection[D], changes: Changes[D], session: Session) -> None:
+    """Change, insert and remove documents; the driver's error for the first that cannot be ends the transaction.
+
+    What changes comes first: it may give up a unique key that a new document has.
+    """
+    await save(collection, changes.changed, session)
+    if changes.new:
+        await collection.insert_many(changes.new, session=session)
+    if changes.removed:
+        await collection.delete_many({"_id": {"$in": sorted(changes.removed)}}, session=session)
 
 
 @reaches_store
@@ -46,13 +67,13 @@ class Statements:
 
     async def rows(self, statement_ids: Iterable[str], session: Session, *, raw: bool = False) -> list[LedgerRow]:
         """Return what a batch is decided by of the rows that are there, with the texts when ``raw`` is given."""
-        fields = dict.fromkeys((*DECIDED_BY, *(("raw",) if raw else ())), 1)
+        fields = dict.fromkeys((*ROW_DECIDED_BY, *(("raw",) if raw else ())), 1)
         rows = self._statements.find({"_id": {"$in": sorted(set(statement_ids))}}, fields, session=session)
         return [row async for row in rows]
 
     async def write(self, rows: Changes[LedgerRow], session: Session) -> None:
         """Write new rows, and what became of those that were there."""
-        await write(self._statements, rows, session)
+        await _write(self._statements, rows, session)
 
     async def counts(self) -> dict[str, int]:
         """Return disposition → number of statements; one that no worker has taken yet has none and is not counted."""
@@ -77,8 +98,8 @@ class Waiting:
 
     async def write(self, parked: Changes[ParkedStatement], held: Changes[HeldStatement], session: Session) -> None:
         """Write what waits from now on, and remove what does no more."""
-        await write(self._parked, parked, session)
-        await write(self._held, held, session)
+        await _write(self._parked, parked, session)
+        await _write(self._held, held, session)
 
     async def parked_for(
         self, actor_keys: Iterable[str], limit: int, session: Session | None = None
@@ -127,6 +148,44 @@ class Waiting:
 
 def _beyond(at: datetime, statement_id: str) -> Query:
     return {"$or": [{"at": {"$gt": at}}, {"at": at, "_id": {"$gt": statement_id}}]}
+
+
+@reaches_store
+class Entries:
+    """The ``log_entries`` collection; every member's query starts with ``member_id``."""
+
+    def __init__(self, database: Database) -> None:
+        self._entries = database.collection("log_entries", StoredEntry)
+
+    async def prepare(self) -> None:
+        """Create the index that lets one entry have a merge key; those of the member's lists are in ``records``."""
+        await self._entries.create_index(
+            [("member_id", 1), ("merge_keys", 1)],
+            unique=True,
+            partialFilterExpression={"merge_keys": {"$exists": True}},
+            name="merge",
+        )
+
+    async def some(self, entry_ids: Iterable[str], session: Session) -> list[StoredEntry]:
+        """Return those of the entries that are there, deleted ones too."""
+        return await self._found({"_id": {"$in": sorted(set(entry_ids))}}, session)
+
+    async def find_claimed(self, merge_keys: Mapping[str, Iterable[str]], session: Session) -> list[StoredEntry]:
+        """Return the entries that hold any of these merge keys (member id → keys), deleted ones too.
+
+        A read for each member: the embedded store reads every entry there is for all at once.
+        """
+        entries: list[StoredEntry] = []
+        for member_id, keys in merge_keys.items():
+            entries += await self._found({"member_id": member_id, "merge_keys": {"$in": sorted(set(keys))}}, session)
+        return entries
+
+    async def write(self, entries: Changes[StoredEntry], session: Session) -> None:
+        """Write new drafts, and what statements change of other entries."""
+        await _write(self._entries, entries, session)
+
+    async def _found(self, query: Query, session: Session) -> list[StoredEntry]:
+        return [entry async for entry in self._entries.find(query, dict.fromkeys(ENTRY_DECIDED_BY, 1), session=session)]
 
 
 @dataclass(frozen=True, slots=True)
