@@ -116,7 +116,7 @@ class Settings(BaseSettings):
         ("en-GB", "en"), description="Preferred languages, best first, for titles and descriptions."
     )
     auto_log_from: AwareDatetime | None = Field(
-        None, description="Completions before this RFC 3339 time are ignored (R31); unset takes all."
+        None, description="Completions before this RFC 3339 time are ignored; unset takes all."
     )
     clock_skew: int = Field(86_400, ge=0, description="How far ahead of now a timestamp may lie before it is rejected.")
 
@@ -182,7 +182,7 @@ class Settings(BaseSettings):
     audit_return_days: int = Field(14, ge=1, le=366, description="Days a member has at least after a return.")
     audit_rate: float = Field(0.026, gt=0, lt=1, description="Fraction of renewing members that a sample draws.")
     audit_outcomes: Names = Field(
-        ("met", "met_with_advice", "not_met"), min_length=1, description="Outcomes that a case may close with (R57)."
+        ("met", "met_with_advice", "not_met"), min_length=1, description="Outcomes that a case may close with."
     )
     period_ending_days: int = Field(30, ge=1, le=365, description="Days before its end that `period.ending` is sent.")
 
@@ -223,9 +223,9 @@ class Settings(BaseSettings):
     retention_grants_days: int | None = Field(730, ge=1, description="Days a support grant is kept after its end.")
     retention_notices_days: int | None = Field(365, ge=1, description="Days it is kept which notices were sent.")
 
-    help_url: str | None = Field(None, description="Help page, shown to the member (R12, R49).")
-    privacy_url: str | None = Field(None, description="Privacy notice (R65).")
-    survey_url: str | None = Field(None, description="Feedback survey (R88).")
+    help_url: str | None = Field(None, description="Help page, shown to the member.")
+    privacy_url: str | None = Field(None, description="Privacy notice.")
+    survey_url: str | None = Field(None, description="Feedback survey.")
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log line written."

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final, cast
 
 import orjson
 from aiohttp import web
@@ -35,6 +36,8 @@ from bridge.errors import (
 )
 
 routes = Routes("Service")
+
+_RULES: Final = re.compile(r" \(R\d+(?:(?:, |-)R\d+)*\)")
 
 
 def _header(name: str, description: str, pattern: str = "", *, required: bool = False) -> Json:
@@ -116,31 +119,47 @@ def describe(resources: Sequence[Routes], public_url: str | None = None) -> Json
     paths: Json = {}
     for route in table:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "CPD bridge",
-            "version": version("cpd-bridge"),
-            "summary": "The CPD plan, log and audit of a member, for portals, staff and operations.",
-        },
-        "servers": [{"url": (public_url or "/")}],
-        "tags": _tags(resources),
-        "paths": paths,
-        "components": {
-            "schemas": schemas.components,
-            "responses": {kind.slug: _problem_response([kind]) for kind in _kinds()},
-            "headers": _HEADERS,
-            "parameters": _PARAMETERS,
-            "securitySchemes": {
-                "bearer": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "bearerFormat": "JWT",
-                    "description": "`sub` and `roles`.",
-                }
+    return without_rule_numbers(
+        {
+            "openapi": "3.1.0",
+            "info": {
+                "title": "CPD bridge",
+                "version": version("cpd-bridge"),
+                "summary": "The CPD plan, log and audit of a member, for portals, staff and operations.",
             },
-        },
-    }
+            "servers": [{"url": (public_url or "/")}],
+            "tags": _tags(resources),
+            "paths": paths,
+            "components": {
+                "schemas": schemas.components,
+                "responses": {kind.slug: _problem_response([kind]) for kind in _kinds()},
+                "headers": _HEADERS,
+                "parameters": _PARAMETERS,
+                "securitySchemes": {
+                    "bearer": {
+                        "type": "http",
+                        "scheme": "bearer",
+                        "bearerFormat": "JWT",
+                        "description": "`sub` and `roles`.",
+                    }
+                },
+            },
+        }
+    )
+
+
+def without_rule_numbers(part: Any) -> Any:
+    """Return a part of the document without the numbers of our rules, such as (R31): they are for our own work."""
+    if isinstance(part, Mapping):
+        return {key: without_rule_numbers(value) for key, value in cast("Json", part).items()}
+    if isinstance(part, list):
+        return [without_rule_numbers(value) for value in cast("list[Any]", part)]
+    return for_users(part) if isinstance(part, str) else part
+
+
+def for_users(text: str) -> str:
+    """Return a text without the numbers of our rules."""
+    return _RULES.sub("", text)
 
 
 def _kinds() -> list[type[BridgeError]]:

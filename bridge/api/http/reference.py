@@ -13,13 +13,12 @@ from typing import Any, Final
 import orjson
 
 from bridge.api.http.curl import curl_line, curl_note
+from bridge.api.http.openapi import for_users
 from bridge.api.http.schemas import NO_NUL, REF
 
 Json = Mapping[str, Any]
 
 _CODE: Final = re.compile(r"`+([^`]+)`+")
-_RULES: Final = re.compile(r" \(R\d+(?:(?:, |-)R\d+)*\)")
-"""The numbers of the rules that a description keeps: they are for whoever changes the code."""
 _PAGE: Final = """<!doctype html>
 <html lang="en-GB">
 <head>
@@ -278,4 +277,4 @@ def _resolved(part: Json, document: Json) -> Json:
 
 def prose(text: str) -> str:
     """Prose whose code is in backticks."""
-    return _CODE.sub(r"<code>\1</code>", escape(_RULES.sub("", text)))
+    return _CODE.sub(r"<code>\1</code>", escape(for_users(text)))

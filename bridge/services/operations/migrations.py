@@ -90,7 +90,7 @@ class Migrations:
             raise NewerDatabase(version)
         if await self._schema.restoring():
             raise HalfRestored("A restore was broken off here: drop this database and restore the backup again.")
-        if version is not None and version < VERSION:
+        if version is None or version < VERSION:
             log.warning("database to be migrated", version=version, known=VERSION, remedy="run cpd-bridge migrate")
         await self._stores.erasures.key.get()
         self._checked = True
