@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
-from datetime import date
 from functools import partial
 
-from bridge.domain.list_keys import order_key
-from bridge.domain.members.members import MembershipYear, calendar_of
-from bridge.domain.record.comments import StoredComment, no_such_record
+from bridge.domain.members.members import calendar_of
+from bridge.domain.record.comments import StoredComment, filing_day, new_comment, no_such_record
 from bridge.services.record.periods import Periods
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 from bridge.store.listing import Listing, Position, Sort
@@ -43,27 +40,13 @@ class MemberComments:
         return await self._units.run(member_id, add, attempt)
 
     async def _add(self, unit: UnitOfWork, period_id: str, text: str, refers_to: str | None) -> StoredComment:
-        day = _middle(self._periods.resolve(unit.calendar, period_id))
+        day = filing_day(self._periods.resolve(unit.calendar, period_id))
         unit.raise_if_day_frozen(day)
         if refers_to is not None:
             await _check_reference(unit, refers_to)
-        comment: StoredComment = {
-            "_id": str(uuid.uuid4()),
-            "member_id": unit.member_id,
-            "day": day.isoformat(),
-            "text": text,
-            "refers_to": refers_to,
-            "author": unit.member_id,
-            "created_at": unit.at,
-            "order": {"created_at": order_key(f"{unit.member['acts']:012}")},  # the acts on a record are numbered
-        }
+        comment = new_comment(unit.member, day, text, refers_to, unit.at)
         await self._stores.comments.add(comment, unit.session)
         return comment
-
-
-def _middle(period: MembershipYear) -> date:
-    """The day a comment is filed under: when membership years move, it goes to the one that holds most of its own."""
-    return period.start + (period.end - period.start) // 2
 
 
 async def _check_reference(unit: UnitOfWork, item_id: str) -> None:

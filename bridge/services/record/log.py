@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date
 
 from bridge.domain.events import LOG_COMPLETED, CompletedEntryData
-from bridge.domain.list_keys import query_terms
 from bridge.domain.record import entries
 from bridge.domain.record.entries import Source, StoredEntry
 from bridge.domain.record.files import EvidenceSummary
@@ -86,11 +85,8 @@ class Log:
         """
         member = await self._periods.get_member(member_id)
         period_ids = self._periods.period_ids(member, log_filter.period)
-        terms = query_terms(log_filter.q)
-        if log_filter.q and not terms:
-            return Listing([], None, 0)
         records = self._stores.log.of(member_id)
-        return await records.page(log_filter.criteria(period_ids), sort, limit, after, terms=terms, fields=ROW)
+        return await records.page(log_filter.criteria(period_ids), sort, limit, after, q=log_filter.q, fields=ROW)
 
     async def get(self, member_id: str, entry_id: str) -> WholeEntry:
         """Return one entry of the member with its ``evidence``; raises ``NotFound``."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypedDict
 
-from bridge.domain.list_keys import query_terms
 from bridge.domain.members.members import MembershipYear, StoredMember, calendar_of
 from bridge.domain.record import plan
 from bridge.domain.record.forms import Forms, Values, misfits
@@ -87,13 +86,10 @@ class Plan:
     ) -> Listing[ItemWithPeriods]:
         """Return a page of the member's items; raises ``NotFound`` for an unknown period."""
         member = await self._periods.get_member(member_id)
-        terms = query_terms(plan_filter.q)
-        if plan_filter.q and not terms:
-            return Listing([], None, 0)
         is_one_period = plan_filter.period not in {None, "all"}
         period = self._periods.resolve(calendar_of(member), str(plan_filter.period)) if is_one_period else None
         criteria = plan_filter.criteria(period)
-        page = await self._stores.plan.of(member_id).page(criteria, sort, limit, after, terms=terms, fields=ROW)
+        page = await self._stores.plan.of(member_id).page(criteria, sort, limit, after, q=plan_filter.q, fields=ROW)
         return Listing([_item_with_periods(item, member) for item in page.items], page.next, page.total)
 
     async def get(self, member_id: str, item_id: str) -> ItemWithPeriods:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Generic, TypeVar
 
+from bridge.domain.list_keys import query_terms
 from bridge.domain.members.members import MembershipYear
 from bridge.domain.record.comments import StoredComment
 from bridge.domain.record.records import RecordCriteria, StoredRecord
@@ -108,14 +109,17 @@ class MemberRecords(Generic[R]):
         limit: int,
         after: Position | None = None,
         *,
-        terms: Sequence[str] = (),
+        q: str = "",
         fields: Sequence[str] = (),
         counts: bool = True,
     ) -> Listing[R]:
-        """Return a page of listed records; each of ``terms`` must begin a word of the record (R20).
+        """Return a page of listed records; each word of ``q`` must begin one of the record (R20).
 
         ``fields`` are those to read, all when empty. Without ``counts`` the total is left at 0.
         """
+        terms = query_terms(q)
+        if q and not terms:
+            return Listing([], None, 0)
         seek, rest = _query(criteria)
         query = ListQuery(seek, rest, sort, limit, after, sorts=bool(seek), fields=fields)
         narrowed_query = self._narrowed(query, terms)
