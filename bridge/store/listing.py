@@ -151,17 +151,16 @@ async def _read(
     return [document async for document in collection.aggregate(stages)]
 
 
-async def number_of(collection: Collection[Any], seek: Query, rest: Query, index: str | None = None) -> int:
-    """Return how many documents there are, read by an ``index`` when one is named."""
+async def number_of(collection: Collection[Any], seek: Query, rest: Query) -> int:
+    """Return how many documents there are."""
     stages: list[Stage] = [{"$match": seek}, *([{"$match": rest}] if rest else []), {"$count": "n"}]
-    hint = {} if index is None else {"hint": index}
-    return sum([row["n"] async for row in collection.aggregate(stages, **hint)])
+    return sum([row["n"] async for row in collection.aggregate(stages)])
 
 
-async def page_of(collection: Collection[T], query: ListQuery, index: str | None = None) -> Listing[T]:
-    """Return a page with the number over all pages, which is read by an ``index`` when one is named."""
+async def page_of(collection: Collection[T], query: ListQuery) -> Listing[T]:
+    """Return a page with the number over all pages."""
     items, after = await rows_of(collection, query)
-    return Listing(items, after, await number_of(collection, query.seek, query.rest, index))
+    return Listing(items, after, await number_of(collection, query.seek, query.rest))
 
 
 def _keys(sort: Sort) -> list[tuple[str, int]]:

@@ -48,18 +48,17 @@ class Records(Generic[R]):
 
     def of(self, member_id: str, session: Session | None = None) -> MemberRecords[R]:
         """Return the records of one member, read and written in ``session`` when one is given."""
-        return MemberRecords(self._records, member_id, session, "counted" if self._counted else None)
+        return MemberRecords(self._records, member_id, session)
 
 
 @reaches_store
 class MemberRecords(Generic[R]):
-    """A member's records in one collection; ``counts`` names the index that has all that they are counted by."""
+    """A member's records in one collection."""
 
-    def __init__(self, collection: Collection[R], member_id: str, session: Session | None, counts: str | None) -> None:
+    def __init__(self, collection: Collection[R], member_id: str, session: Session | None) -> None:
         self._records = collection
         self._member_id = member_id
         self._session = session
-        self._counts = counts
 
     def _one(self, record_id: str) -> Query:
         return {"_id": record_id, "member_id": self._member_id}
@@ -125,7 +124,7 @@ class MemberRecords(Generic[R]):
         narrowed_query = self._narrowed(query, terms)
         if not counts:
             return Listing(*await rows_of(self._records, narrowed_query), 0)
-        return await page_of(self._records, narrowed_query, None if terms else self._counts)
+        return await page_of(self._records, narrowed_query)
 
     async def groups(
         self, by: Sequence[str], total: str, period_ids: Iterable[str | None] | None = None
