@@ -14,12 +14,9 @@ import statistics
 import sys
 import time
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bridge.services.members.reminders import TASK
-from bridge.store.database import now
 from deploy.dev.services import services
 from tests.benchmarks.measured import Backlog, work_off
 from tests.benchmarks.pages import pages
@@ -47,13 +44,6 @@ async def add_entries(bench: World, members: int) -> None:
         )
 
 
-async def look_for_endings(bench: World) -> None:
-    """Note that the day's search for years that end is done: else the worker does it beside what is measured."""
-    schedules, day = bench.services.stores.schedules, f"{datetime.now(bench.settings.zone):%Y-%m-%d}"
-    await schedules.claim(TASK, day, now(), timedelta(0))
-    await schedules.done(TASK, day)
-
-
 async def look_at_members(bench: World, members: int) -> float:
     """Return the median of milliseconds that a look at some member takes."""
     chance, times = random.Random(members), list[float]()
@@ -71,7 +61,6 @@ async def measure(amqp_url: str, directory: Path, members: int) -> dict[str, flo
     start = time.perf_counter()
     async with world(amqp_url, directory, f"members_{members}", members) as bench:
         await add_entries(bench, members)
-        await look_for_endings(bench)
         say(f"{members:,} members with an entry each put into the store in {time.perf_counter() - start:.0f} s")
         times = await pages(bench, ENTRIES)
         chance = random.Random(members)
