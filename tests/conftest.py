@@ -85,9 +85,9 @@ def embedded(directory: Path) -> Generator[str]:
         store.kill()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def databases(dev_services: DevServices, tmp_path_factory: pytest.TempPathFactory) -> Generator[Databases]:
-    """The databases of a package's tests: an embedded store that all tests wrote to may stall (decision 18)."""
+    """The databases of a module's tests: an embedded store that all tests wrote to may stall (decision 18)."""
     if isinstance(dev_services.mongo, External):
         yield Databases(dev_services.mongo_url)
     else:

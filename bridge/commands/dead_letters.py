@@ -76,7 +76,7 @@ def list_letters(
 def _lines(letter: Mapping[str, Any]) -> str:
     """Return a letter as lines that can be copied from, however narrow the screen is."""
     return (
-        f"\n{letter['_id']}  {letter['reason']}  {letter['failed_at']:%Y-%m-%d %H:%M:%SZ}\n  {letter['detail']}\n"
+        f"\n{letter['_id']}  {letter['reason']}  {letter['failed_at']}\n  {letter['detail']}\n"
         f"  {letter['routing_key']}, correlation id {letter['correlation_id']}"
     )
 

@@ -233,7 +233,7 @@ async def test_nothing_is_overwritten_and_nothing_half_made_stays(settings: Sett
     target.write_text("mine")
     assert (await run(settings, "backup", str(target)))[0] == 2
     assert target.read_text() == "mine"
-    assert (await run(settings, "backup", str(tmp_path / "new"), "--recipient", "age1nobody"))[0] == 1
+    assert (await run(settings, "backup", str(tmp_path / "new"), "--recipient", "age1nobody"))[0] == 2
     assert not _there(tmp_path, "new")
 
 

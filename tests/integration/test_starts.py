@@ -35,8 +35,8 @@ def test_an_address_without_its_scheme_is_refused(name: str, value: str) -> None
 @pytest.mark.parametrize(("command", "setting"), [("api", "BRIDGE_HTTP_PORT"), ("worker", "BRIDGE_METRICS_PORT")])
 def test_a_port_that_is_taken_is_named_with_its_setting(command: str, setting: str, settings: Settings) -> None:
     """Not a traceback: the port, why, and which setting chooses another."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
         environment = {**environment_of(settings), setting: port}
         process = subprocess.run(
             [CLI, command], env=environment, capture_output=True, text=True, timeout=60, check=False
@@ -72,7 +72,7 @@ async def test_what_keeps_the_broker_away_is_named(settings: Settings) -> None:
     wrong_url = server._replace(netloc=f"nobody:wrong@{server.hostname}:{server.port}").geturl()
     with pytest.raises(Unavailable) as refusal:
         await ping(settings.model_copy(update={"amqp_url": SecretStr(wrong_url)}))
-    assert refusal.value.why == "user refused"
+    assert refusal.value.why == "login refused"
     topology = wiring.topology(settings.model_copy(update={"amqp_declare": False}))
     async with connection(settings, "test") as broker:
         channel = await broker.channel()

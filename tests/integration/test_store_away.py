@@ -153,6 +153,7 @@ def _conflicts() -> float:
     return read(exposition()[0].decode()).value("cpd_bridge_store_conflicts_total") or 0.0
 
 
+@pytest.mark.new_database
 async def test_a_connection_that_breaks_in_a_transaction_is_an_outage(settings: Settings) -> None:
     """It meets nobody: a batch is not cut into pieces for it, and no conflict is counted."""
     address = urlsplit(settings.mongo_url.get_secret_value())

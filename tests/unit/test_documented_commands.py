@@ -18,7 +18,7 @@ PAGES = (
     "docs/runbook.md",
     *(f"docs/guides/{name}.md" for name in ("running-it", "members")),
 )
-SHOWN = re.compile(r"`cpd-bridge ([a-z][^`…]*)[`…]|^ *cpd-bridge ([a-z][^#\n]*)", re.MULTILINE)
+EXAMPLES_OF_COMMANDS = re.compile(r"`cpd-bridge ([a-z][^`…]*)[`…]|^ *cpd-bridge ([a-z][^#\n]*)", re.MULTILINE)
 
 
 def loaded(name: str) -> Any:
@@ -35,7 +35,7 @@ def loaded(name: str) -> Any:
 @pytest.mark.parametrize("page", PAGES)
 def test_each_command_is_there_with_its_options(page: str) -> None:
     """Neither a command nor an option that was renamed stays on a page."""
-    lines = ["".join(match) for match in SHOWN.findall((ROOT / page).read_text(encoding="utf-8"))]
+    lines = ["".join(match) for match in EXAMPLES_OF_COMMANDS.findall((ROOT / page).read_text(encoding="utf-8"))]
     assert lines
     for line in lines:
         words = shlex.split(line)

@@ -36,6 +36,7 @@ async def test_looking_at_letters_leaves_the_queue_as_it_is(bridge: Journey, ops
     assert not any(letter.headers.get("x-delivery-count") for letter in letters)
 
 
+@pytest.mark.new_database
 async def test_a_replay_puts_the_message_back_as_it_was(bridge: Journey, ops: Operations) -> None:
     """A replayed letter has body, routing key, encoding and correlation id as before, and is recorded when possible."""
     await bridge.add_member("m-1", member())
@@ -100,6 +101,7 @@ async def test_letters_are_renewed_before_their_deliveries_are_spent(bridge: Jou
     assert all(int(str(letter.headers.get("x-delivery-count", 0))) < dead_queue.RENEW_AT for letter in letters)
 
 
+@pytest.mark.new_database
 async def test_the_mirror_follows_what_others_do_to_the_queue(bridge: Journey, ops: Operations) -> None:
     """Letters taken by plain AMQP disappear from the list; letters the mirror does not know appear in it."""
     bodies = await bad(bridge, 3)
