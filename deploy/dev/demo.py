@@ -36,6 +36,11 @@ _ID_WIDTH = 36  # characters of an entry's id, which is no use cut short
 Settled = dict[str, dict[str, Any]]
 """The worker's log lines about settled statements, by correlation id."""
 
+_NEXT = """What to try next:
+  make run           the service until Ctrl-C, with a portal at /portal/ and
+                     the API's reference at /docs of the address it prints
+  docs/guides/       a guide for each reader; README.md says which is yours"""
+
 
 def main() -> int:
     """Run the demo; 0 when every sample got the disposition that it should, 1 otherwise."""
@@ -130,7 +135,7 @@ def _verdict(console: Console, total: int, wrong: int) -> int:
     if wrong:
         console.print(f"{wrong} of {total} statements did not get what they should.", style="red")
         return 1
-    console.print(f"All {total} statements got what they should.")
+    console.print(f"All {total} statements got what they should.\n\n{_NEXT}", markup=False, highlight=False)
     return 0
 
 
