@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from bridge.domain.record.records import RESTORABLE_DAYS
 from bridge.settings import Settings
 from bridge.texts import Text, translate
 
@@ -24,7 +25,7 @@ PARTS: Final[Page] = [
 """The parts of ``notice.txt``; a line of ``{periods}`` is where the periods go."""
 
 PERIODS: Final[Mapping[str, Text]] = {
-    "retention_deleted_days": Text("What you deleted, and can restore until then: {days} days."),
+    "retention_deleted_days": Text("What you deleted: {days} days. You can restore it for the first {restorable}."),
     "retention_left_days": Text("Your record, after you left: {days} days."),
     "retention_statements_days": Text("The messages about completed learning, as they were received: {days} days."),
     "retention_ignored_days": Text("Messages about learning that is not for your log: {days} days."),
@@ -57,7 +58,7 @@ def _filled(lines: Sequence[str], settings: Settings) -> Iterator[Text]:
             continue
         for name, text in PERIODS.items():
             if (days := getattr(settings, name)) is not None:
-                yield text.filled(days=days)
+                yield text.filled(days=days, restorable=RESTORABLE_DAYS)
 
 
 def _part(title: str, lines: Sequence[str], language: str) -> str:
