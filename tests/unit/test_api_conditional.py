@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from bridge.api.http.context import check_version, etag, expected_versions, merge_patch, not_modified
+from bridge.api.http.context import check_version, etag, expected_versions, not_modified
 from bridge.errors import Malformed, PreconditionRequired, StaleVersion
 
 
@@ -55,31 +53,3 @@ def test_a_tag_is_read_back() -> None:
     assert not_modified("*", etag(7))
     assert not not_modified(etag(8), etag(7))
     assert not not_modified(None, etag(7))
-
-
-# RFC 7396, appendix A: the target, the patch and the result of each example.
-EXAMPLES: list[tuple[Any, Any, Any]] = [
-    ({"a": "b"}, {"a": "c"}, {"a": "c"}),
-    ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
-    ({"a": "b"}, {"a": None}, {}),
-    ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
-    ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
-    ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
-    ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
-    ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
-    (["a", "b"], ["c", "d"], ["c", "d"]),
-    ({"a": "b"}, ["c"], ["c"]),
-    ({"a": "foo"}, None, None),
-    ({"a": "foo"}, "bar", "bar"),
-    ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
-    ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
-    ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
-]
-
-
-@pytest.mark.parametrize(("target", "patch", "result"), EXAMPLES)
-def test_merge_patch(target: Any, patch: Any, result: Any) -> None:
-    """The examples of RFC 7396 come out as printed there, and the target stays as it was."""
-    before = repr(target)
-    assert merge_patch(target, patch) == result
-    assert repr(target) == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeVar, cast, get_args
+from typing import Final, Literal, TypeVar, get_args
 
 from aiohttp import web
 from pydantic import BaseModel
@@ -61,20 +61,6 @@ def not_modified(if_none_match: str | None, tag: str) -> bool:
         return if_none_match is not None and matches_weakly(read_tags(if_none_match), tag)
     except ValueError:
         return False
-
-
-def merge_patch(target: Any, patch: Any) -> Any:
-    """RFC 7396 §2: a new value; ``null`` removes a member, an object merges, anything else replaces."""
-    if not isinstance(patch, Mapping):
-        return patch
-    changes = cast("Mapping[str, Any]", patch)
-    merged: dict[str, Any] = dict(cast("Mapping[str, Any]", target)) if isinstance(target, Mapping) else {}
-    for name, value in changes.items():
-        if value is None:
-            merged.pop(name, None)
-        else:
-            merged[name] = merge_patch(merged.get(name), value)
-    return merged
 
 
 T = TypeVar("T")
