@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import textwrap
 from pathlib import Path
 
 from bridge.tokens import dev_token
+from tests.support.guides import address_of, run_shell
 from tests.support.portal import Portal
 from tests.support.processes import CLI, environment_of
 
@@ -25,7 +25,7 @@ async def test_each_command_does_what_the_guide_says(portal: Portal, tmp_path: P
     (tmp_path / ".curlrc").write_text("fail-with-body\n", encoding="ascii")
     environment = environment_of(
         portal.settings,
-        API=str(portal.client.make_url("")).rstrip("/"),
+        API=address_of(portal.client),
         OPS=tokens["ops"],
         PRIVACY=tokens["privacy"],
         MEMBER="m-1",
@@ -35,20 +35,9 @@ async def test_each_command_does_what_the_guide_says(portal: Portal, tmp_path: P
     environment["PATH"] = f"{Path(CLI).parent}:{environment['PATH']}"
     guide = GUIDE.read_text(encoding="utf-8").replace("cpd-restored", f"{portal.settings.mongo_database}_restored")
     scripts = [textwrap.dedent(script) for script in COMMANDS.findall(guide)]
-    outputs = [await shell(script, environment) for script in scripts]
+    outputs = [await run_shell(script, ROOT, **environment) for script in scripts]
     assert '"status":"ready"' in outputs[0]
     assert any('"state":"erased"' in output for output in outputs)
-
-
-async def shell(script: str, environment: dict[str, str]) -> str:
-    """Run a block of the guide to its end; returns what it printed, ``AssertionError`` names the block."""
-    process = await asyncio.create_subprocess_exec(
-        "bash", "-euo", "pipefail", "-c", script, env=environment,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    output, _ = await process.communicate()
-    assert process.returncode == 0, f"{script}\n{output.decode()}"
-    return output.decode()
 
 
 def test_each_link_leads_somewhere() -> None:

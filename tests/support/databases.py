@@ -23,7 +23,10 @@ class Databases:
         return f"t_{uuid.uuid4().hex[:12]}" if new or not self._free else self._free.pop()
 
     async def give_back(self, settings: Settings) -> None:
-        """Empty a test's database for the next; one that is not as ``prepare`` leaves it is left alone."""
+        """Empty a test's database for the next, unless it lacks a collection or has others.
+
+        Who drops a collection or adds validators asks for a ``new`` one: neither is seen here.
+        """
         database = Database(settings)
         if await _is_prepared(database):
             await asyncio.gather(*[database.raw[name].delete_many({}) for name in INVENTORY])

@@ -65,10 +65,14 @@ def _parts(text: str) -> tuple[str, dict[str, str], str]:
 async def run_shell(script: str, directory: Path, **environment: str) -> str:
     """Run commands of a guide in a folder, to their good end; returns what they print."""
     shell = await asyncio.create_subprocess_exec(
-        "bash", "-ec", script, cwd=directory, env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE
+        *("bash", "-euo", "pipefail", "-c", script),
+        cwd=directory,
+        env={**os.environ, **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
     )
-    output, _ = await shell.communicate()
-    assert shell.returncode == 0, script
+    output, errors = await shell.communicate()
+    assert shell.returncode == 0, f"{script}\n{output.decode()}{errors.decode()}"
     return output.decode()
 
 
