@@ -63,7 +63,7 @@ async def test_whoever_is_named_in_any_place_is_told_and_erased(life: Life) -> N
     names = {f"{MARK} {n}" for n, place in enumerate(PLACES) if place != ("actor",)}
     await life.bridge.send(*statements)
     bad = [{**statement, "id": completed()["id"], "surprise": 1} for statement in statements]
-    array = [{**statement, "surprise": 2} for statement in bad] + [{**completed("2002"), "surprise": 2}]
+    array = [{**statement, "surprise": 2} for statement in bad] + [{**completed("somebody-else"), "surprise": 2}]
     await life.bridge.settled(await life.bridge.publish([*bad, array]))
     over_http = naming(("context", "instructor"), {**FORMS[0], "name": f"{MARK} http"}, version="1.0.0")
     await life.lrs.post({**over_http, "authority": {**FORMS[1], "name": f"{MARK} sender"}})
@@ -78,7 +78,7 @@ async def test_whoever_is_named_in_any_place_is_told_and_erased(life: Life) -> N
         mention["named"]["name"] for row in copy["everything/dead_letters.json"] for mention in row.get("mentions", ())
     }
     assert in_letters == names
-    assert "2002" not in json.dumps([copy["everything/mentions.json"], copy["everything/dead_letters.json"]])
+    assert "somebody-else" not in json.dumps([copy["everything/mentions.json"], copy["everything/dead_letters.json"]])
 
     await erase(life)
     assert await life.holding(MARK) == {}
