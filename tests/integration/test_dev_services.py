@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from deploy.dev.ports import free_port, is_open, speaks_amqp
 from deploy.dev.processes import Process, ProcessFailed
 from deploy.dev.service import ServiceMissing
 from deploy.dev.services import DevServices, locked, services
+from tests.support.code import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
@@ -258,4 +260,27 @@ def test_dev_fails_when_a_child_dies(tmp_path: Path) -> None:
         os.kill(worker, signal.SIGKILL)
         assert process.wait(60) == 1
     assert "worker ended with exit code 137" in (tmp_path / "errors").read_text(encoding="utf-8")
+    assert processes_naming(str(tmp_path)) == []
+
+
+def test_the_demo_tells_what_became_of_each_and_what_to_try_next(dev_services: DevServices, tmp_path: Path) -> None:
+    """Every sample gets what it should, in 80 columns, and what is named to go on with is there."""
+    environment = {
+        **os.environ,
+        "COLUMNS": "80",
+        "BRIDGE_LOCAL_DIR": str(tmp_path),
+        "BRIDGE_MONGO_URL": dev_services.mongo_url,
+        "BRIDGE_AMQP_URL": dev_services.amqp_url,
+    }
+    command = [sys.executable, "-m", "deploy.dev.demo"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+    verdict, _, ending = done.stdout.partition("What to try next:")
+    assert re.search(r"All \d+ statements got what they should\.", verdict)
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(re.findall(r"make (\S+)", ending)) <= set(targets)
+    files = re.findall(r"(docs/\S+|[A-Z]+\.md)", ending)
+    assert len(files) == 2
+    assert all((ROOT / file).exists() for file in files)
     assert processes_naming(str(tmp_path)) == []
