@@ -10,7 +10,7 @@ from aiohttp import web
 
 from bridge.api.http.connections import ConnectionLimits, Runner, listen
 from bridge.api.http.health import Ping, readiness
-from bridge.api.http.middleware import DRESS, Dress, finish
+from bridge.api.http.middleware import DRESS, Dress
 from bridge.metrics import exposition
 
 LIMITS: Final = ConnectionLimits(connections=100, head=15.0, idle=75.0, answer=30.0)
@@ -38,7 +38,7 @@ async def health(host: str, port: int, pings: Mapping[str, Ping]) -> AsyncGenera
     app = web.Application()
     app.add_routes([web.get("/health/live", live), web.get("/health/ready", ready), web.get("/metrics", metrics)])
     app[DRESS] = Dress()
-    app.on_response_prepare.append(finish(app[DRESS]))
+    app.on_response_prepare.append(app[DRESS].on_prepare)
     runner = Runner(app, LIMITS)
     await runner.setup()
     try:

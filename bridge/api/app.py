@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
 
+import orjson
 from aiohttp import web
 
 from bridge.api import asyncapi, pages
 from bridge.api.http import auth, docs, health, middleware, openapi
 from bridge.api.http.context import SETTINGS
-from bridge.api.http.openapi import Document
 from bridge.api.http.routing import Routes, serve
+from bridge.api.http.schemas import Json
+from bridge.api.pages import PageFile
 from bridge.broker.topology import configured_topology
 from bridge.settings import Settings
 
@@ -63,7 +65,7 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
             middleware.trace,
             middleware.answer_problems,
             middleware.refuse_malformed,
-            middleware.preflight(settings.cors_origins),
+            middleware.preflight,
             middleware.note_denials,
         ],
         client_max_size=settings.max_body_bytes,
@@ -72,8 +74,8 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
     app[SETTINGS] = settings
     app[middleware.DRESS] = middleware.Dress(settings.public_url, settings.cors_origins)
     app[auth.GATE] = auth.gate(settings, auth.configured_keys(settings))
-    app[openapi.DOCUMENT] = cache(partial(openapi.document, resources, settings.public_url))
-    app[asyncapi.MESSAGES] = cache(lambda: Document.of(asyncapi.describe(configured_topology(settings))))
+    app[openapi.DOCUMENT] = cache(lambda: _document(openapi.describe(resources, settings.public_url)))
+    app[asyncapi.MESSAGES] = cache(lambda: _document(asyncapi.describe(configured_topology(settings))))
     app[docs.PAGE] = cache(lambda: docs.docs_page_of(app[openapi.DOCUMENT](), app[asyncapi.MESSAGES]()))
     for key, service in parts.services.items():
         app[key] = service
@@ -84,5 +86,9 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
         add(pattern(route.path, paths), serve(route))  # add_get takes HEAD too
     for prefix, application in parts.mounts.items():
         app.add_subapp(prefix, application)
-    app.on_response_prepare.append(middleware.finish(app[middleware.DRESS]))
+    app.on_response_prepare.append(app[middleware.DRESS].on_prepare)
     return app
+
+
+def _document(data: Json) -> PageFile:
+    return PageFile(orjson.dumps(data), "application/json")

@@ -13,8 +13,8 @@ from aiohttp import web
 from bridge.api.asyncapi_schemas import SCHEMA_REF, event_schema, schemas
 from bridge.api.http.auth import PUBLIC
 from bridge.api.http.context import Call
-from bridge.api.http.openapi import Document
 from bridge.api.http.routing import Routes
+from bridge.api.pages import PageFile
 from bridge.broker.dead_letters import outgoing_dead_letter
 from bridge.broker.publisher import PUBLISHED_AT
 from bridge.broker.topology import MEMBER_KEYS, BoundQueue, Topology, routing_key
@@ -53,15 +53,13 @@ _DEAD: Final[Json] = {
 
 routes = Routes("Service")
 
-MESSAGES: Final = web.AppKey[Callable[[], Document]]("messages")
+MESSAGES: Final = web.AppKey[Callable[[], PageFile]]("messages")
 """Makes the document when it is first asked for, and keeps it."""
 
 
-@routes.get(
-    "/asyncapi.json", roles=PUBLIC, gives={"application/json": {"type": "object"}}, summary="The messages as AsyncAPI"
-)
+@routes.get("/asyncapi.json", roles=PUBLIC, gives={"application/json": {"type": "object"}})
 async def asyncapi_json(call: Call) -> web.Response:
-    """The document; ``If-None-Match`` saves fetching it again."""
+    """The messages as AsyncAPI."""
     return call.service(MESSAGES)().answer(call)
 
 

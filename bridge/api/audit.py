@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from bridge.api.http.context import Call
+from bridge.api.http.inputs import InputModel
 from bridge.api.http.languages import Words, language_of
 from bridge.api.http.pagination import Page, PageBody, PageQuery, paged, position
 from bridge.api.http.routing import Answer, Routes
@@ -66,19 +67,15 @@ class AuditCase(BaseModel):
     extensions: list[Extension]
 
 
-class DeclarationIn(BaseModel):
+class DeclarationIn(InputModel):
     """A declaration, made or not."""
-
-    model_config = ConfigDict(extra="forbid")
 
     id: str = Field(max_length=100)
     accepted: bool
 
 
-class SubmissionIn(BaseModel):
+class SubmissionIn(InputModel):
     """The declarations that go with a submission."""
-
-    model_config = ConfigDict(extra="forbid")
 
     declarations: list[DeclarationIn] = Field(max_length=50, description="Each of the case's, accepted.")
 
@@ -102,10 +99,8 @@ class Receipt(BaseModel):
     counts: SubmittedCounts
 
 
-class ExtensionIn(BaseModel):
+class ExtensionIn(InputModel):
     """A request for more time; the reason is read by the Register team."""
-
-    model_config = ConfigDict(extra="forbid")
 
     until: Day
     reason: str = Field(min_length=1, max_length=5000)
@@ -158,11 +153,9 @@ class Readiness(BaseModel):
     advice: list[Words] = Field(description="The same in sentences; empty when nothing is missing.")
 
 
-@routes.get(
-    "/v1/audit", roles={"member"}, query=PageQuery, answer=Page[AuditCase], worded=True, summary="My audit cases"
-)
+@routes.get("/v1/audit", roles={"member"}, query=PageQuery, answer=Page[AuditCase], worded=True)
 async def list_audit(call: Call, query: PageQuery) -> PageBody:
-    """Return a page of the member's cases, newest first (R53)."""
+    """My audit cases (R53)."""
     scope = f"audit:{call.caller.subject}"
     page = await call.service(AUDIT).list(call.caller.subject, query.limit, position(scope, query))
     return paged(page, scope, query)
@@ -176,13 +169,12 @@ async def list_audit(call: Call, query: PageQuery) -> PageBody:
     status=(201, 200),
     idempotent=True,
     problems=(Conflict, NotSelected),
-    summary="Submit for review",
     description="Takes a snapshot of the period and freezes it until the case is returned or closed (R55, R56). "
     "Again gives the same receipt, with 200. " + _ENDED,
     example={"declarations": [{"id": name, "accepted": True} for name in DECLARATIONS]},
 )
 async def submit(call: Call, body: SubmissionIn) -> Answer:
-    """Send the period to the Register team (R55)."""
+    """Submit for review (R55)."""
     accepted = {declaration.id: declaration.accepted for declaration in body.declarations}
     service, case_id = call.service(AUDIT), call.path["case_id"]
     language = await language_of(call.request)
@@ -196,11 +188,10 @@ async def submit(call: Call, body: SubmissionIn) -> Answer:
     answer=Readiness,
     worded=True,
     problems=(Conflict, NotSelected),
-    summary="What an assessor will find missing",
     description="Advice, never a block: a record can be submitted as it is. " + _ENDED,
 )
 async def get_readiness(call: Call) -> CaseReadiness:
-    """Return needed fields that are empty, what is not linked, and other gaps (R45-R47)."""
+    """What an assessor will find missing (R45-R47)."""
     return await call.service(AUDIT).readiness(call.caller.subject, call.path["case_id"])
 
 
@@ -212,11 +203,10 @@ async def get_readiness(call: Call) -> CaseReadiness:
     status=201,
     idempotent=True,
     problems=(Conflict, NotSelected),
-    summary="Ask for more time",
     description="One request at a time; the Register team grants or declines it. " + _ENDED,
     example={"until": "2030-12-01", "reason": "I was away from work."},
 )
 async def ask_extension(call: Call, body: ExtensionIn) -> StoredExtension:
-    """Ask for a later due date (decision 3)."""
+    """Ask for more time (decision 3)."""
     service, case_id = call.service(AUDIT), call.path["case_id"]
     return await service.ask_extension(call.caller.subject, case_id, body.until, body.reason, call.attempt(body))

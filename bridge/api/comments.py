@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from bridge.api.http.context import Call
-from bridge.api.http.pagination import Page, PageBody, PageQuery, decode_cursor, paged, parse_sort, place
+from bridge.api.http.inputs import InputModel
+from bridge.api.http.pagination import Page, PageBody, PageQuery, Sort, ordered, paged
 from bridge.api.http.routing import Answer, Body, Routes
 from bridge.api.http.service_keys import COMMENTS
 from bridge.domain.record.comments import SORTABLE, StoredComment
@@ -21,15 +22,11 @@ EXAMPLE = {"text": "The course I had planned was cancelled; I read the two books
 class CommentQuery(PageQuery):
     """Which page of the comments, the oldest first unless told otherwise."""
 
-    sort: str = Field(
-        "created_at", max_length=200, pattern=r"^[a-z_, -]*$", description="`created_at`, or `-created_at`."
-    )
+    sort: Sort = Field("created_at", description="`created_at`, or `-created_at`.")
 
 
-class CommentIn(BaseModel):
+class CommentIn(InputModel):
     """A comment as the member posts it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     text: str = Field(min_length=1, max_length=100_000, description="Plain text, kept and shown as it is.")
     refers_to: str | None = Field(
@@ -50,19 +47,12 @@ class Comment(BaseModel):
     created_at: datetime
 
 
-@routes.get(
-    "/v1/periods/{period_id}/comments",
-    roles={"member"},
-    query=CommentQuery,
-    answer=Page[Comment],
-    summary="List the comments on a membership year",
-)
+@routes.get("/v1/periods/{period_id}/comments", roles={"member"}, query=CommentQuery, answer=Page[Comment])
 async def list_comments(call: Call, query: CommentQuery) -> PageBody:
-    """Return a page of the comments on a period, by id or ``current`` (R50)."""
+    """List the comments on a membership year (R50)."""
     member_id, period_id = call.caller.subject, call.path["period_id"]
-    sort = parse_sort(query.sort or "created_at", SORTABLE)
     scope = f"comments:{member_id}:{period_id}"
-    after = decode_cursor(scope, query, place(len(sort)))
+    sort, after = ordered(scope, query, SORTABLE)
     page = await call.service(COMMENTS).list(member_id, period_id, sort, query.limit, after)
     return paged(page, scope, query, _shown)
 
@@ -76,12 +66,11 @@ async def list_comments(call: Call, query: CommentQuery) -> PageBody:
     idempotent=True,
     problems=(Conflict, RecordFrozen),
     example=EXAMPLE,
-    summary="Comment on a membership year",
     description="For what explains the record, such as why something planned was not done. A comment cannot be "
     "changed or deleted; to correct one, post another. Closed while the year is frozen.",
 )
 async def add_comment(call: Call, body: CommentIn) -> Answer:
-    """Post a comment (R50-R52)."""
+    """Comment on a membership year (R50-R52)."""
     member_id, period_id = call.caller.subject, call.path["period_id"]
     attempt = call.attempt(body)
     return Answer(_shown(await call.service(COMMENTS).add(member_id, period_id, body.text, body.refers_to, attempt)))

@@ -39,7 +39,6 @@ class Erasure(BaseModel):
     roles={"privacy"},
     answer=Erasure,
     status=(200, 202),
-    summary="Erase a member",
     description="Removes the member everywhere and for good, and leaves tombstones, so that neither a replay nor a "
     "restored backup brings them back. 202 while an audit case goes on (`held`) or when it takes longer (`running`). "
     "Asking again is safe, and tells where it stands.",

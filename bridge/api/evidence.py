@@ -11,7 +11,7 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 
 from bridge.api.http.context import SETTINGS, Call, check_version, etag, not_modified
-from bridge.api.http.pagination import Page, PageBody, PageQuery, decode_cursor, paged, parse_sort, place
+from bridge.api.http.pagination import Page, PageBody, PageQuery, Sort, ordered, paged
 from bridge.api.http.routing import Answer, Routes, Schema
 from bridge.api.http.service_keys import EVIDENCE
 from bridge.api.http.transfers import FORM, attachment, file_part, in_time, send
@@ -54,9 +54,7 @@ class EvidenceItem(BaseModel):
 class EvidenceQuery(PageQuery):
     """Which page of an entry's evidence, the oldest first unless told otherwise."""
 
-    sort: str = Field(
-        "uploaded_at", max_length=200, pattern=r"^[a-z_, -]*$", description="`uploaded_at`, or `-uploaded_at`."
-    )
+    sort: Sort = Field("uploaded_at", description="`uploaded_at`, or `-uploaded_at`.")
 
 
 FORM_SCHEMA: Schema = {
@@ -73,19 +71,12 @@ FORM_SCHEMA: Schema = {
 }
 
 
-@routes.get(
-    "/v1/log/{entry_id}/evidence",
-    roles={"member"},
-    query=EvidenceQuery,
-    answer=Page[EvidenceItem],
-    summary="List the evidence of a log entry",
-)
+@routes.get("/v1/log/{entry_id}/evidence", roles={"member"}, query=EvidenceQuery, answer=Page[EvidenceItem])
 async def list_evidence(call: Call, query: EvidenceQuery) -> PageBody:
-    """Return a page of an entry's files (R66)."""
+    """List the evidence of a log entry (R66)."""
     member_id, entry_id = call.caller.subject, call.path["entry_id"]
     scope = f"evidence:{member_id}:{entry_id}"
-    sort = parse_sort(query.sort or "uploaded_at", SORTABLE)
-    after = decode_cursor(scope, query, place(len(sort)))
+    sort, after = ordered(scope, query, SORTABLE)
     page = await call.service(EVIDENCE).list(member_id, entry_id, sort, query.limit, after)
     return paged(page, scope, query, evidence_summary)
 
@@ -100,12 +91,11 @@ async def list_evidence(call: Call, query: EvidenceQuery) -> PageBody:
     idempotent=True,
     timed=False,
     problems=(Conflict, RecordFrozen),
-    summary="Add evidence to a log entry",
     description="One file in the part `file`. Its content has to be what the ending of its name says. "
     "When a virus scanner is at work, a file it has not cleared yet stays `quarantined` for a while.",
 )
 async def add_evidence(call: Call) -> Answer:
-    """Take one file in (R66, R68)."""
+    """Add evidence to a log entry (R66, R68)."""
     member_id, entry_id = call.caller.subject, call.path["entry_id"]
     service = call.service(EVIDENCE)
     if call.idempotency_key() is None:  # a repeat gets its answer even when nothing more may be added
@@ -123,11 +113,10 @@ async def add_evidence(call: Call) -> Answer:
     etag=True,
     timed=False,
     problems=(Conflict,),
-    summary="Download evidence",
     description="Always an attachment, under the name that the member's file had.",
 )
 async def get_evidence(call: Call) -> web.StreamResponse:
-    """Give one file back; 409 while it is being checked for viruses, and after one was found."""
+    """Download evidence."""
     return await send_file(call, *await call.service(EVIDENCE).content(call.caller.subject, call.path["evidence_id"]))
 
 
@@ -151,11 +140,10 @@ async def send_file(call: Call, document: EvidenceFile, content: AsyncGenerator[
     roles={"member"},
     if_match=True,
     problems=(RecordFrozen,),
-    summary="Delete evidence",
     description="For good: a deleted file cannot be restored.",
 )
 async def delete_evidence(call: Call) -> None:
-    """Delete one file; refused while its entry is frozen (R56)."""
+    """Delete evidence (R56)."""
     check = partial(check_version, call.if_match())
     await call.service(EVIDENCE).delete(call.caller.subject, call.path["evidence_id"], check)
 

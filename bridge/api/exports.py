@@ -8,9 +8,10 @@ from contextlib import aclosing, suppress
 from typing import Any, Final, Literal
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from bridge.api.http.context import SETTINGS, Call
+from bridge.api.http.inputs import InputModel
 from bridge.api.http.languages import language_headers, language_of
 from bridge.api.http.middleware import reader
 from bridge.api.http.routing import Routes
@@ -39,10 +40,8 @@ TOO_MUCH: Final = (
 )
 
 
-class ExportQuery(BaseModel):
+class ExportQuery(InputModel):
     """The choice of what to export: a period, or a range of days; never both."""
-
-    model_config = ConfigDict(extra="forbid")
 
     period: str | None = Field(None, max_length=40, description="A period id, `current` or `all`.")
     date_from: Day | None = Field(None, description="With `date_to`, both included, instead of a period.")
@@ -78,11 +77,10 @@ class ArchiveQuery(ExportQuery):
     gives=PDF,
     timed=False,
     problems=(NotFound, TooLarge),
-    summary="My log as a PDF booklet",
     description=f"Completed entries of the current period unless told otherwise. {TOO_MUCH}",
 )
 async def export_log_pdf(call: Call, query: ExportQuery) -> web.Response:
-    """Return the booklet of the log (R71, R72)."""
+    """My log as a PDF booklet (R71, R72)."""
     request = await _asked(call, query, "current", "completed")
     return await _pdf(call, await call.service(EXPORTS).log_pdf(call.caller.subject, request))
 
@@ -94,11 +92,10 @@ async def export_log_pdf(call: Call, query: ExportQuery) -> web.Response:
     gives=PDF,
     timed=False,
     problems=(NotFound, TooLarge),
-    summary="My plan as a PDF booklet",
     description=f"Every planned activity of all years unless told otherwise. {TOO_MUCH}",
 )
 async def export_plan_pdf(call: Call, query: ExportQuery) -> web.Response:
-    """Return the booklet of the plan (R74)."""
+    """My plan as a PDF booklet (R74)."""
     request = await _asked(call, query, "all", "all")
     return await _pdf(call, await call.service(EXPORTS).plan_pdf(call.caller.subject, request))
 
@@ -110,14 +107,13 @@ async def export_plan_pdf(call: Call, query: ExportQuery) -> web.Response:
     gives=CALENDAR,
     timed=False,
     problems=(NotFound,),
-    summary="My plan as a calendar",
     description="iCalendar (RFC 5545), every year unless told otherwise: an item is an event of whole days, from its "
     "start to its completion date, with its title and no other words. One with a single date is on that day; one "
     "without dates is left out. What is not pursued or was carried forward is `CANCELLED`. An event keeps its `UID`, "
     "so that bringing the file again changes events and makes no second ones.",
 )
 async def export_plan_calendar(call: Call, query: ExportQuery) -> web.StreamResponse:
-    """Stream the plan as a calendar (R74)."""
+    """My plan as a calendar (R74)."""
     request = await _asked(call, query, "all", "all")
     return await _stream(call, await call.service(EXPORTS).plan_calendar(call.caller.subject, request))
 
@@ -129,12 +125,11 @@ async def export_plan_calendar(call: Call, query: ExportQuery) -> web.StreamResp
     gives=ZIP,
     timed=False,
     problems=(NotFound,),
-    summary="My log as a data file",
     description="A table (CSV), and what its columns mean. Completed entries of the current period unless told "
     "otherwise. A cell that a spreadsheet would take for a formula begins with an apostrophe.",
 )
 async def export_log_zip(call: Call, query: ArchiveQuery) -> web.StreamResponse:
-    """Stream the log as a table (R73)."""
+    """My log as a data file (R73)."""
     request = await _asked(call, query, "current", "completed")
     return await _stream(call, await call.service(EXPORTS).log_zip(call.caller.subject, request, bom=query.bom))
 
@@ -146,12 +141,11 @@ async def export_log_zip(call: Call, query: ArchiveQuery) -> web.StreamResponse:
     gives=ZIP,
     timed=False,
     problems=(NotFound,),
-    summary="My whole record",
     description="Plan, log, links, comments and audit cases as CSV and JSON, the PDF booklets, and the evidence. "
     "All years and everything unless told otherwise.",
 )
 async def export_record_zip(call: Call, query: ArchiveQuery) -> web.StreamResponse:
-    """Stream the whole record (R75)."""
+    """My whole record (R75)."""
     request = await _asked(call, query, "all", "all")
     return await _stream(call, await call.service(EXPORTS).record_zip(call.caller.subject, request, bom=query.bom))
 
@@ -161,26 +155,20 @@ async def export_record_zip(call: Call, query: ArchiveQuery) -> web.StreamRespon
     roles={"member"},
     gives=ZIP,
     timed=False,
-    summary="All that is held about me",
     description="Reviewers' notes and the access history included, even while the record is frozen.",
 )
 async def export_subject_access(call: Call) -> web.StreamResponse:
-    """Stream everything that is held about the caller (UK GDPR art. 15)."""
+    """All that is held about me (UK GDPR art. 15)."""
     language = await language_of(call.request)
     return await _stream(call, await call.service(EXPORTS).subject_access_zip(call.caller.subject, language=language))
 
 
-@routes.get(
-    "/v1/members/{member_id}/subject-access.zip",
-    roles={"privacy"},
-    gives=ZIP,
-    timed=False,
-    summary="All that is held about a member",
-    description=READ,
-)
+@routes.get("/v1/members/{member_id}/subject-access.zip", roles={"privacy"}, gives=ZIP, timed=False, description=READ)
 async def export_subject_access_of_member(call: Call) -> web.StreamResponse:
-    """Stream everything that is held about a member, for the data protection team."""
-    return await _stream(call, await call.service(EXPORTS).subject_access_zip(call.path["member_id"], reader(call)))
+    """All that is held about a member."""
+    return await _stream(
+        call, await call.service(EXPORTS).subject_access_zip(call.path["member_id"], reader(call.request))
+    )
 
 
 @routes.get(
@@ -189,12 +177,11 @@ async def export_subject_access_of_member(call: Call) -> web.StreamResponse:
     gives=PDF,
     timed=False,
     problems=(TooLarge,),
-    summary="Read what was submitted, as a PDF booklet",
     description="404 unless the case is `submitted`. " + READ,
 )
 async def get_record_pdf(call: Call) -> web.Response:
-    """Return the booklet of a submission, from its snapshot alone (R60, R62, decision 2)."""
-    _, snapshot = await call.service(REGISTER).record(call.path["case_id"], reader(call))
+    """Read what was submitted, as a PDF booklet (R60, R62, decision 2)."""
+    _, snapshot = await call.service(REGISTER).record(call.path["case_id"], reader(call.request))
     language = await language_of(call.request)
     return await _pdf(call, await call.service(EXPORTS).submission_pdf(snapshot, call.caller.subject, language))
 

@@ -8,10 +8,11 @@ from datetime import date
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, Field, create_model
 
 from bridge.api import log, plan
 from bridge.api.http.context import ROLES, Call
+from bridge.api.http.inputs import InputModel
 from bridge.api.http.languages import Words, language_of
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.schemas import literal_of
@@ -62,10 +63,8 @@ class FormOut(BaseModel):
     fields: list[FormFieldOut]
 
 
-class FormQuery(BaseModel):
+class FormQuery(InputModel):
     """Which version of a form."""
-
-    model_config = ConfigDict(extra="forbid")
 
     version: str | None = Field(
         None, pattern=r"^[1-9][0-9]{0,5}$", description="The newest unless given; a record names its own."
@@ -79,12 +78,11 @@ class FormQuery(BaseModel):
     answer=FormOut,
     etag=True,
     worded=True,
-    summary="A form of the record",
     description="`form` is `plan` or `log`. A record is complete by the version of the form that it was made with. The "
     "`ETag` changes with the words, so that each language has its own.",
 )
 async def get_form(call: Call, query: FormQuery) -> Answer:
-    """Return a form with its labels, help and order (R8, R9, R34, R39-R41)."""
+    """A form of the record (R8, R9, R34, R39-R41)."""
     forms, name = call.service(FORMS), call.path["form"]
     form = forms.form(name, query.version) if query.version else forms.current(name)
     answer = {"form": form.name, "version": form.version, "title": form.title, "fields": form.fields}

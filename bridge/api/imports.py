@@ -57,14 +57,13 @@ class ImportedEntries(BaseModel):
     idempotent=True,
     timed=False,
     problems=(Conflict, RecordFrozen),
-    summary="Import log entries from CSV",
     description="CSV in UTF-8 (RFC 4180) by the template: a header row with any of its columns in any order, then a "
     "row for each entry. Dates are `YYYY-MM-DD`, truths `yes`, `no`, `true` or `false`, tags are separated by `;`. "
     "`draft` is `yes` unless the file says `no`. All rows are checked first, and then all are written or none. A "
     "fault's `pointer` is `/rows/<row>/<column>`, where the header is row 1; at most 200 are listed.",
 )
 async def import_log(call: Call) -> Answer:
-    """Make an entry of each row of a file (R33)."""
+    """Import log entries from CSV (R33)."""
     settings, forms = call.request.app[SETTINGS], call.service(FORMS)
     async with in_time(call):
         raw = await _whole(await _content(call, settings.import_max_bytes), settings.import_max_bytes)
@@ -76,11 +75,10 @@ async def import_log(call: Call) -> Answer:
     "/v1/imports/log/template.csv",
     roles={"member"},
     gives={CSV: {"type": "string"}},
-    summary="The template of a log import",
     description="The header row, with a column for each field of the current form (`/v1/forms/log`) and `draft`.",
 )
 async def get_log_template(call: Call) -> web.Response:
-    """Return the file that a member fills in."""
+    """The template of a log import."""
     content = template(columns(call.service(FORMS).current("log")))
     headers = {"Content-Disposition": attachment("cpd-log-template.csv")}
     return web.Response(text=content, content_type=CSV, charset="utf-8", headers=headers)

@@ -14,11 +14,10 @@ routes = Routes("Links", "Many to many, between log entries and plan items.")
     "/v1/log/{entry_id}/links/{plan_id}",
     roles={"member"},
     problems=(RecordFrozen,),
-    summary="Link a log entry with a plan item",
     description="Linking what is linked changes nothing. Both sides show the link, and both have a new version.",
 )
 async def link(call: Call) -> None:
-    """Link an entry with an item (R47, R48)."""
+    """Link a log entry with a plan item (R47, R48)."""
     await call.service(LINKS).link(call.caller.subject, call.path["entry_id"], call.path["plan_id"])
 
 
@@ -26,7 +25,6 @@ async def link(call: Call) -> None:
     "/v1/log/{entry_id}/links/{plan_id}",
     roles={"member"},
     problems=(RecordFrozen,),
-    summary="Take a link away",
     description="Taking away a link that is not there changes nothing.",
 )
 async def unlink(call: Call) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from bridge.api.evidence import EvidenceItem
 from bridge.api.http.context import Call, check_version
+from bridge.api.http.inputs import InputModel
 from bridge.api.http.languages import Words
-from bridge.api.http.pagination import Page, PageBody, PageQuery, decode_cursor, paged, parse_sort, place
+from bridge.api.http.pagination import Page, PageBody, PageQuery, Sort, ordered, paged
 from bridge.api.http.routing import Answer, Body, Routes
 from bridge.api.http.service_keys import LOG
 from bridge.domain.fields import Day
@@ -55,10 +56,8 @@ class LogQuery(PageQuery):
     complete: bool | None = Field(None, description="Whether it is complete.")
     needs_attention: bool | None = Field(None, description="Whether anything is left to do: all that is not complete.")
     linked: bool | None = Field(None, description="Whether it is linked with a plan item (R47).")
-    sort: str = Field(
+    sort: Sort = Field(
         "-date",
-        max_length=200,
-        pattern=r"^[a-z_, -]*$",
         description="Of `date`, `title`, `type` and `complete`; `-` for descending. What is empty comes last.",
     )
 
@@ -107,18 +106,14 @@ class LogEntry(LogRow):
     provenance: Provenance | None = None
 
 
-class LogEntryIn(BaseModel):
+class LogEntryIn(InputModel):
     """A new entry: the fields of the form, none of them needed for saving."""
-
-    model_config = ConfigDict(extra="forbid")
 
     draft: bool = Field(True, title="Draft", description="Off says: I have finished this (R37).")
 
 
-class LogEntryPatch(BaseModel):
+class LogEntryPatch(InputModel):
     """Changes of an entry: only what is named changes; null empties a field."""
-
-    model_config = ConfigDict(extra="forbid")
 
     draft: bool = Field(True, title="Draft", description="Off says: I have finished this (R37).")
 
@@ -129,14 +124,12 @@ class LogEntryPatch(BaseModel):
     query=LogQuery,
     answer=Page[LogRow],
     problems=(NotFound,),
-    summary="List my log",
     description="404 for a `period` that is none of mine.",
 )
 async def list_log(call: Call, query: LogQuery) -> PageBody:
-    """Return a page of the member's entries, of the current period unless told otherwise (R17, R20-R23, R30)."""
-    sort = parse_sort(query.sort or "-date", SORTABLE)
+    """List my log (R17, R20-R23, R30)."""
     scope = f"log:{call.caller.subject}"
-    after = decode_cursor(scope, query, place(len(sort)))
+    sort, after = ordered(scope, query, SORTABLE)
     entry_filter = LogFilter(**query.model_dump(exclude={"limit", "cursor", "sort"}))
     page = await call.service(LOG).list(call.caller.subject, entry_filter, sort, query.limit, after)
     return paged(page, scope, query, shown)
@@ -152,20 +145,19 @@ async def list_log(call: Call, query: LogQuery) -> PageBody:
     etag=True,
     idempotent=True,
     problems=(Conflict, RecordFrozen),
-    summary="Log an activity",
     description="For CPD done elsewhere, or before; any day up to today, unless its period is frozen. An entry may "
     "be saved with gaps: then it is not complete, and `missing_fields` says why.",
 )
 async def create_entry(call: Call, body: LogEntryIn) -> Answer:
-    """Add an entry by hand (R32, R33, R35)."""
+    """Log an activity (R32, R33, R35)."""
     values, draft = _given(body)
     entry = await call.service(LOG).create(call.caller.subject, values, draft is not False, call.attempt(body))
     return _answer(entry, created=True)
 
 
-@routes.get("/v1/log/{entry_id}", roles={"member"}, answer=LogEntry, worded=True, etag=True, summary="One log entry")
+@routes.get("/v1/log/{entry_id}", roles={"member"}, answer=LogEntry, worded=True, etag=True)
 async def get_entry(call: Call) -> Answer:
-    """Return one of the member's entries (R24)."""
+    """One log entry (R24)."""
     return _answer(await call.service(LOG).get(call.caller.subject, call.path["entry_id"]))
 
 
@@ -178,12 +170,11 @@ async def get_entry(call: Call) -> Answer:
     etag=True,
     if_match=True,
     problems=(RecordFrozen,),
-    summary="Change a log entry",
     description="Automatic entries too. Taking `draft` off with gaps is saved, and leaves the entry incomplete; "
     "emptying a needed field makes it incomplete again.",
 )
 async def edit_entry(call: Call, body: LogEntryPatch) -> Answer:
-    """Change fields of an entry (R30, R35-R38)."""
+    """Change a log entry (R30, R35-R38)."""
     changes, draft = _given(body)
     expected = call.if_match()
     return _answer(
@@ -198,12 +189,11 @@ async def edit_entry(call: Call, body: LogEntryPatch) -> Answer:
     roles={"member"},
     if_match=True,
     problems=(RecordFrozen,),
-    summary="Delete a log entry",
     description="It can be restored for 30 days, with its links. A deleted automatic entry does not come back by "
     "itself.",
 )
 async def delete_entry(call: Call) -> None:
-    """Delete an entry, softly (decision 5)."""
+    """Delete a log entry (decision 5)."""
     expected = call.if_match()
     await call.service(LOG).delete(call.caller.subject, call.path["entry_id"], lambda now: check_version(expected, now))
 
@@ -215,11 +205,10 @@ async def delete_entry(call: Call) -> None:
     worded=True,
     etag=True,
     problems=(Conflict, RecordFrozen),
-    summary="Restore a deleted log entry",
     description="Within 30 days of deleting it; its links come back. One that is not deleted stays as it is.",
 )
 async def restore_entry(call: Call) -> Answer:
-    """Bring an entry back (decision 5)."""
+    """Restore a deleted log entry (decision 5)."""
     return _answer(await call.service(LOG).restore(call.caller.subject, call.path["entry_id"]))
 
 
@@ -232,12 +221,11 @@ async def restore_entry(call: Call) -> Answer:
     etag=True,
     idempotent=True,
     problems=(Conflict,),
-    summary="Copy a log entry as a new draft",
     description="For what recurs, such as a group that meets every year: the texts are copied, the days, the number, "
     "the links, the evidence and the provenance are not.",
 )
 async def copy_entry(call: Call) -> Answer:
-    """Make a new draft from an entry (R77, R78)."""
+    """Copy a log entry as a new draft (R77, R78)."""
     entry = await call.service(LOG).copy(call.caller.subject, call.path["entry_id"], call.attempt())
     return _answer(entry, created=True)
 

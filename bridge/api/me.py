@@ -148,9 +148,9 @@ class Me(BaseModel):
     links: Links
 
 
-@routes.get("/v1/me", roles={"member"}, answer=Me, worded=True, summary="Who I am")
+@routes.get("/v1/me", roles={"member"}, answer=Me, worded=True)
 async def get_me(call: Call) -> Body:
-    """Return the caller with the current period (R17, R80)."""
+    """Who I am (R17, R80)."""
     periods, settings = call.service(PERIODS), call.request.app[SETTINGS]
     member = await periods.get_member(call.caller.subject)
     cases = await call.service(AUDIT).cases_of(member["_id"])
@@ -165,15 +165,15 @@ async def get_me(call: Call) -> Body:
     }
 
 
-@routes.get("/v1/periods", roles={"member"}, answer=PeriodList, worded=True, summary="My membership years")
+@routes.get("/v1/periods", roles={"member"}, answer=PeriodList, worded=True)
 async def list_periods(call: Call) -> Body:
-    """Return every membership year with anything in it, newest first (R19)."""
+    """My membership years (R19)."""
     cases = await call.service(AUDIT).cases_of(call.caller.subject)
     return {"items": await call.service(PERIODS).list_all(call.caller.subject, cases)}
 
 
-@routes.get("/v1/periods/{period_id}", roles={"member"}, answer=Period, worded=True, summary="One membership year")
+@routes.get("/v1/periods/{period_id}", roles={"member"}, answer=Period, worded=True)
 async def get_period(call: Call) -> PeriodOverview:
-    """Return one membership year, by id or ``current`` (R17, R18)."""
+    """One membership year (R17, R18)."""
     cases = await call.service(AUDIT).cases_of(call.caller.subject)
     return await call.service(PERIODS).overview(call.caller.subject, call.path["period_id"], cases)

@@ -51,7 +51,6 @@ class ErasedMember(BaseModel):
 @routes.put(
     "/v1/members/{member_id}",
     roles={"platform"},
-    summary="Create or change a member",
     description="The whole member each time. The log follows a changed renewal date or identifier.",
     body=MemberIn,
     answer=Member,
@@ -61,7 +60,7 @@ class ErasedMember(BaseModel):
     example=EXAMPLE,
 )
 async def put_member(call: Call, body: MemberIn) -> Answer:
-    """Store what the membership system knows of a member (R82)."""
+    """Create or change a member (R82)."""
     member_id = call.path["member_id"]
     if not is_member_id(member_id):
         message = f"A member id must match {MEMBER_ID}."
@@ -74,13 +73,12 @@ async def put_member(call: Call, body: MemberIn) -> Answer:
 @routes.get(
     "/v1/members/{member_id}",
     roles={"platform"},
-    summary="What the membership system has told of a member",
     description="As in the `PUT`, with the state; nothing of the member's record.",
     answer=Member | ErasedMember,
     etag=True,
 )
 async def get_member(call: Call) -> Answer:
-    """Return a member as stored (R82)."""
+    """What the membership system has told of a member (R82)."""
     members, member_id = call.service(MEMBERS), call.path["member_id"]
     erased_at = await members.erased_at(member_id)
     if erased_at is not None:

@@ -36,9 +36,9 @@ class Notice(BaseModel):
     next_at: datetime = Field(description="When it is tried next, while it is pending.")
 
 
-@routes.get("/v1/ops/notices", roles={"ops"}, query=NoticeQuery, answer=Page[Notice], summary="List notices")
+@routes.get("/v1/ops/notices", roles={"ops"}, query=NoticeQuery, answer=Page[Notice])
 async def list_notices(call: Call, query: NoticeQuery) -> PageBody:
-    """Return a page of notices, so that refusals and bounces are seen."""
+    """List notices."""
     page = await call.service(NOTICES).list(query.state, query.limit, position("notices", query))
     return paged(page, "notices", query, lambda notice: {**notice, "id": notice["_id"]})
 
@@ -47,10 +47,9 @@ async def list_notices(call: Call, query: NoticeQuery) -> PageBody:
     "/v1/ops/notices/{notice_id}/again",
     roles={"ops"},
     answer=Notice,
-    summary="Send a notice again",
     description="For one that was refused, failed, bounced or is uncertain.",
 )
 async def send_again(call: Call) -> Body:
-    """Put a notice back in line."""
+    """Send a notice again."""
     notice = await call.service(NOTICES).send_again(call.path["notice_id"])
     return {**notice, "id": notice["_id"]}

@@ -7,11 +7,12 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from bridge.api.http.context import Call
+from bridge.api.http.inputs import InputModel
 from bridge.api.http.middleware import reader
-from bridge.api.http.pagination import Page, PageBody, PageQuery, decode_cursor, paged, parse_sort, place
+from bridge.api.http.pagination import Page, PageBody, PageQuery, ordered, paged, position
 from bridge.api.http.routing import Body, Routes
 from bridge.api.http.schemas import literal_of
 from bridge.api.http.service_keys import OPERATIONS
@@ -41,18 +42,14 @@ class LetterQuery(PageQuery):
     sort: str = Field("-failed_at", max_length=200, description="Of failed_at and reason; `-` for descending.")
 
 
-class ShowQuery(BaseModel):
+class ShowQuery(InputModel):
     """Options of showing a dead letter."""
-
-    model_config = ConfigDict(extra="forbid")
 
     reveal: bool = Field(default=False, description="Show the body as it is, names and all; noted in the access log.")
 
 
-class DeadLetterSelection(BaseModel):
+class DeadLetterSelection(InputModel):
     """The dead letters to deal with: ids, or a filter whose conditions all hold, or ``all``."""
-
-    model_config = ConfigDict(extra="forbid")
 
     ids: list[str] | None = Field(None, min_length=1, max_length=MOST_AT_ONCE)
     reason: DeadLetterReason | None = None
@@ -133,57 +130,38 @@ class ParkedRow(BaseModel):
     parked_at: datetime
 
 
-@routes.get("/v1/ops/queues", roles={"ops"}, answer=QueuesOut, summary="What waits where")
+@routes.get("/v1/ops/queues", roles={"ops"}, answer=QueuesOut)
 async def queues(call: Call) -> Body:
-    """Return depth, consumers and age of each queue, of the outbox and of the parked statements."""
+    """What waits where."""
     backlogs, reasons = await call.service(OPERATIONS).backlogs()
     return {"items": [asdict(backlog) for backlog in backlogs], "dead_letters_by_reason": reasons}
 
 
-@routes.get(
-    "/v1/ops/dead-letters", roles={"ops"}, query=LetterQuery, answer=Page[LetterRow], summary="List dead letters"
-)
+@routes.get("/v1/ops/dead-letters", roles={"ops"}, query=LetterQuery, answer=Page[LetterRow])
 async def dead_letters(call: Call, query: LetterQuery) -> PageBody:
-    """Return a page of dead letters, the newest failure first unless told otherwise."""
-    sort = parse_sort(query.sort, SORTABLE)
-    after = decode_cursor("dead-letters", query, place(len(sort)))
+    """List dead letters."""
+    sort, after = ordered("dead-letters", query, SORTABLE)
     letter_filter = DeadLetterFilter(None, query.reason, query.older_than, query.younger_than, query.member)
     page = await call.service(OPERATIONS).list(letter_filter, sort, query.limit, after)
     return paged(page, "dead-letters", query, _shown)
 
 
-@routes.get(
-    "/v1/ops/dead-letters/{letter_id}",
-    roles={"ops"},
-    query=ShowQuery,
-    answer=LetterOut,
-    summary="Show a dead letter, its names masked",
-)
+@routes.get("/v1/ops/dead-letters/{letter_id}", roles={"ops"}, query=ShowQuery, answer=LetterOut)
 async def dead_letter(call: Call, query: ShowQuery) -> Body:
-    """Return a dead letter with its body."""
-    reveal_to = reader(call) if query.reveal else None
+    """Show a dead letter, its names masked."""
+    reveal_to = reader(call.request) if query.reveal else None
     return _shown(await call.service(OPERATIONS).show(call.path["letter_id"], reveal_to=reveal_to))
 
 
-@routes.post(
-    "/v1/ops/dead-letters/{letter_id}/replay",
-    roles={"ops"},
-    answer=DeadLetterReport,
-    summary="Put a dead letter back where it came from",
-)
+@routes.post("/v1/ops/dead-letters/{letter_id}/replay", roles={"ops"}, answer=DeadLetterReport)
 async def replay_one(call: Call) -> DeadLetterResult:
-    """Replay one letter; again is harmless, and then it is ``missing``."""
+    """Put a dead letter back where it came from."""
     return await call.service(OPERATIONS).replay(DeadLetterFilter(ids=(call.path["letter_id"],)))
 
 
-@routes.post(
-    "/v1/ops/dead-letters/{letter_id}/discard",
-    roles={"ops"},
-    answer=DeadLetterReport,
-    summary="Remove a dead letter for good",
-)
+@routes.post("/v1/ops/dead-letters/{letter_id}/discard", roles={"ops"}, answer=DeadLetterReport)
 async def discard_one(call: Call) -> DeadLetterResult:
-    """Discard one letter."""
+    """Remove a dead letter for good."""
     return await call.service(OPERATIONS).discard(DeadLetterFilter(ids=(call.path["letter_id"],)))
 
 
@@ -193,10 +171,9 @@ async def discard_one(call: Call) -> DeadLetterResult:
     body=DeadLetterSelection,
     answer=DeadLetterReport,
     example={"reason": "exhausted", "younger_than": "2h"},
-    summary="Put dead letters back where they came from",
 )
 async def replay(call: Call, body: DeadLetterSelection) -> DeadLetterResult:
-    """Replay the chosen letters, oldest first."""
+    """Put dead letters back where they came from."""
     return await call.service(OPERATIONS).replay(body.to_filter())
 
 
@@ -206,24 +183,16 @@ async def replay(call: Call, body: DeadLetterSelection) -> DeadLetterResult:
     body=DeadLetterSelection,
     answer=DeadLetterReport,
     example={"reason": "not_json", "older_than": "30d"},
-    summary="Remove dead letters for good",
 )
 async def discard(call: Call, body: DeadLetterSelection) -> DeadLetterResult:
-    """Discard the chosen letters."""
+    """Remove dead letters for good."""
     return await call.service(OPERATIONS).discard(body.to_filter())
 
 
-@routes.get(
-    "/v1/ops/parked",
-    roles={"ops"},
-    query=PageQuery,
-    answer=Page[ParkedRow],
-    summary="List statements that wait for their actor",
-)
+@routes.get("/v1/ops/parked", roles={"ops"}, query=PageQuery, answer=Page[ParkedRow])
 async def parked(call: Call, query: PageQuery) -> PageBody:
-    """Return a page of parked statements, those that have waited longest first."""
-    parse_sort(query.sort, ())
-    page = await call.service(OPERATIONS).parked(query.limit, decode_cursor("parked", query, (datetime, str)))
+    """List statements that wait for their actor."""
+    page = await call.service(OPERATIONS).parked(query.limit, position("parked", query, (datetime, str)))
     return paged(page, "parked", query, _parked)
 
 

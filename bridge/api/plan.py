@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from bridge.api.http.context import Call, check_version
-from bridge.api.http.pagination import Page, PageBody, PageQuery, decode_cursor, paged, parse_sort, place
+from bridge.api.http.inputs import InputModel
+from bridge.api.http.pagination import Page, PageBody, PageQuery, Sort, ordered, paged
 from bridge.api.http.routing import Answer, Body, Routes
 from bridge.api.http.service_keys import PLAN
 from bridge.domain.fields import Day
@@ -45,10 +46,8 @@ class PlanQuery(PageQuery):
     complete: bool | None = Field(None, description="Whether every needed field is filled (R11).")
     theme: str | None = Field(None, max_length=100, description="One of its themes, as it is written.")
     linked: bool | None = Field(None, description="Whether anything is logged for it (R47).")
-    sort: str = Field(
+    sort: Sort = Field(
         "start_date",
-        max_length=200,
-        pattern=r"^[a-z_, -]*$",
         description="Of `title`, `start_date` and `completion_date`; `-` for descending. What is empty comes last.",
     )
 
@@ -84,16 +83,12 @@ class PlanItem(PlanRow):
     updated_at: datetime
 
 
-class PlanItemIn(BaseModel):
+class PlanItemIn(InputModel):
     """A new item: the fields of the form, none of them needed for saving."""
 
-    model_config = ConfigDict(extra="forbid")
 
-
-class PlanItemPatch(BaseModel):
+class PlanItemPatch(InputModel):
     """Changes of an item: only what is named changes; null empties a field."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 @routes.get(
@@ -102,14 +97,12 @@ class PlanItemPatch(BaseModel):
     query=PlanQuery,
     answer=Page[PlanRow],
     problems=(NotFound,),
-    summary="List my plan",
     description="404 for a `period` that is none of mine.",
 )
 async def list_plan(call: Call, query: PlanQuery) -> PageBody:
-    """Return a page of the member's plan, all years unless told otherwise (R4, R5, R11)."""
-    sort = parse_sort(query.sort or "start_date", SORTABLE)
+    """List my plan (R4, R5, R11)."""
     scope = f"plan:{call.caller.subject}"
-    after = decode_cursor(scope, query, place(len(sort)))
+    sort, after = ordered(scope, query, SORTABLE)
     item_filter = PlanFilter(**query.model_dump(exclude={"limit", "cursor", "sort"}))
     page = await call.service(PLAN).list(call.caller.subject, item_filter, sort, query.limit, after)
     return paged(page, scope, query, shown)
@@ -124,18 +117,17 @@ async def list_plan(call: Call, query: PlanQuery) -> PageBody:
     etag=True,
     idempotent=True,
     problems=(Conflict, RecordFrozen),
-    summary="Plan an activity",
     description="One item for each area; it may be saved with gaps, and `missing_fields` says what is left.",
 )
 async def create_item(call: Call, body: PlanItemIn) -> Answer:
-    """Add an item to the plan (R2, R7, R10)."""
+    """Plan an activity (R2, R7, R10)."""
     item = await call.service(PLAN).create(call.caller.subject, _given(body), call.attempt(body))
     return _answer(item, created=True)
 
 
-@routes.get("/v1/plan/{item_id}", roles={"member"}, answer=PlanItem, etag=True, summary="One plan item")
+@routes.get("/v1/plan/{item_id}", roles={"member"}, answer=PlanItem, etag=True)
 async def get_item(call: Call) -> Answer:
-    """Return one of the member's plan items (R6)."""
+    """One plan item (R6)."""
     return _answer(await call.service(PLAN).get(call.caller.subject, call.path["item_id"]))
 
 
@@ -147,11 +139,10 @@ async def get_item(call: Call) -> Answer:
     etag=True,
     if_match=True,
     problems=(RecordFrozen,),
-    summary="Change a plan item",
     description="Any number of times: plans change. `status` and `status_reason` tell what became of it.",
 )
 async def edit_item(call: Call, body: PlanItemPatch) -> Answer:
-    """Change fields of an item (R3, R14, R15)."""
+    """Change a plan item (R3, R14, R15)."""
     expected = call.if_match()
     return _answer(
         await call.service(PLAN).edit(
@@ -165,12 +156,11 @@ async def edit_item(call: Call, body: PlanItemPatch) -> Answer:
     roles={"member"},
     if_match=True,
     problems=(RecordFrozen,),
-    summary="Delete a plan item",
     description="Keeping what was not done is better than deleting it: offer `status: not_pursued` with a "
     "`status_reason` first (R14). A deleted item can be restored for 30 days, with its links.",
 )
 async def delete_item(call: Call) -> None:
-    """Delete an item, softly (R13)."""
+    """Delete a plan item (R13)."""
     expected = call.if_match()
     await call.service(PLAN).delete(call.caller.subject, call.path["item_id"], lambda now: check_version(expected, now))
 
@@ -181,11 +171,10 @@ async def delete_item(call: Call) -> None:
     answer=PlanItem,
     etag=True,
     problems=(Conflict, RecordFrozen),
-    summary="Restore a deleted plan item",
     description="Within 30 days of deleting it; its links come back. One that is not deleted stays as it is.",
 )
 async def restore_item(call: Call) -> Answer:
-    """Bring an item back (decision 5)."""
+    """Restore a deleted plan item (decision 5)."""
     return _answer(await call.service(PLAN).restore(call.caller.subject, call.path["item_id"]))
 
 
@@ -197,13 +186,12 @@ async def restore_item(call: Call) -> Answer:
     etag=True,
     idempotent=True,
     problems=(Conflict, RecordFrozen),
-    summary="Carry a plan item forward",
     description="Makes the item that this one goes on as in the next year: what was written is copied, dates, number, "
     "status and links are not. This one becomes `carried_forward`, and they name each other. The next year is the one "
     "after this item's last day, or the current one if that is later. Again gives the same item, with 200.",
 )
 async def carry_item_forward(call: Call) -> Answer:
-    """Let an item go on in the next year (R1, R4, R14)."""
+    """Carry a plan item forward (R1, R4, R14)."""
     item, new = await call.service(PLAN).carry_forward(call.caller.subject, call.path["item_id"], call.attempt())
     return _answer(item, created=True) if new else Answer(shown(item), status=200, version=item["version"])
 

@@ -8,13 +8,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from bridge.api.audit import CaseState, Extension, SubmittedCounts
 from bridge.api.evidence import send_file
 from bridge.api.http.context import Call, not_modified
+from bridge.api.http.inputs import InputModel
 from bridge.api.http.middleware import reader
-from bridge.api.http.pagination import Page, PageBody, PageQuery, decode_cursor, paged, parse_sort, place
+from bridge.api.http.pagination import Page, PageBody, PageQuery, ordered, paged
 from bridge.api.http.routing import Answer, Body, Routes
 from bridge.api.http.schemas import literal_of
 from bridge.api.http.service_keys import REGISTER, SELECTION
@@ -29,10 +30,8 @@ routes = Routes("Register", "The Register Audit, for the team that runs it.")
 READ = "Each read is in the access log, which the member sees, before the answer leaves."
 
 
-class CaseIn(BaseModel):
+class CaseIn(InputModel):
     """Whom to select, and for which of their membership years."""
-
-    model_config = ConfigDict(extra="forbid")
 
     member_id: str = Field(pattern=MEMBER_ID)
     period_id: str = Field(max_length=40)
@@ -45,10 +44,8 @@ else:
     DecisionName = literal_of((*MOVES, *EXTENSIONS))
 
 
-class DecisionIn(BaseModel):
+class DecisionIn(InputModel):
     """A decision of the Register team in a case."""
-
-    model_config = ConfigDict(extra="forbid")
 
     decision: DecisionName
     outcome: str | None = Field(None, max_length=100, description="For `close`: one of those in the settings.")
@@ -119,30 +116,28 @@ class CaseQuery(PageQuery):
     status=201,
     idempotent=True,
     problems=(Conflict,),
-    summary="Select a member",
     description="Only a member on the Register, and only one who is in no case that goes on.",
     example={"member_id": "m-1001", "period_id": "2025-06-01"},
 )
 async def add_case(call: Call, body: CaseIn) -> Answer:
-    """Open one case (R53)."""
+    """Select a member (R53)."""
     service, by = call.service(SELECTION), call.caller.subject
     case = await service.select(body.member_id, body.period_id, body.due_date, by, call.attempt(body))
     return Answer(_whole(case), location=f"/v1/register/cases/{case['_id']}")
 
 
-@routes.get("/v1/register/cases", roles={"register"}, query=CaseQuery, answer=Page[CaseRow], summary="List cases")
+@routes.get("/v1/register/cases", roles={"register"}, query=CaseQuery, answer=Page[CaseRow])
 async def list_cases(call: Call, query: CaseQuery) -> PageBody:
-    """Return a page of cases; no detail of any record (R64)."""
+    """List cases (R64)."""
     case_filter = CaseFilter(query.state, query.member_id, query.due_before)
-    sort = parse_sort(query.sort, SORTABLE)
-    after = decode_cursor("cases", query, place(len(sort)))
+    sort, after = ordered("cases", query, SORTABLE)
     page = await call.service(REGISTER).list(case_filter, sort, query.limit, after)
     return paged(page, "cases", query, case_row)
 
 
-@routes.get("/v1/register/cases/{case_id}", roles={"register"}, answer=Case, etag=True, summary="One case")
+@routes.get("/v1/register/cases/{case_id}", roles={"register"}, answer=Case, etag=True)
 async def get_case(call: Call) -> Answer:
-    """Return a case with its history; no detail of the record (R64)."""
+    """One case (R64)."""
     case = await call.service(REGISTER).get(call.path["case_id"])
     return Answer(_whole(case), version=case["version"])
 
@@ -151,13 +146,12 @@ async def get_case(call: Call) -> Answer:
     "/v1/register/cases/{case_id}/record",
     roles={"register"},
     gives={"application/json": {"type": "object", "required": ["case_id", "log", "plan", "comments", "evidence"]}},
-    summary="Read what was submitted",
     description="The snapshot, byte for byte as its SHA-256 digest covers it (`Repr-Digest`, RFC 9530); never the live "
     "record. 404 unless the case is `submitted`. " + READ,
 )
 async def get_record(call: Call) -> web.Response:
-    """Return the snapshot (R60, R62, decision 2)."""
-    submission, text = await call.service(REGISTER).record(call.path["case_id"], reader(call))
+    """Read what was submitted (R60, R62, decision 2)."""
+    submission, text = await call.service(REGISTER).record(call.path["case_id"], reader(call.request))
     tag = f'"{submission["digest"]}"'
     if not_modified(call.request.headers.get("If-None-Match"), tag):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
@@ -171,13 +165,12 @@ async def get_record(call: Call) -> web.Response:
     gives={kind.media_type: {"type": "string", "contentMediaType": kind.media_type} for kind in KINDS},
     timed=False,
     problems=(Conflict,),
-    summary="Read a submitted file",
     description="404 unless the case is `submitted` and the file is part of it. " + READ,
 )
 async def get_submitted_evidence(call: Call) -> web.StreamResponse:
-    """Return one file of evidence as an attachment (R62)."""
+    """Read a submitted file (R62)."""
     service, path = call.service(REGISTER), call.path
-    document, content = await service.evidence(path["case_id"], path["evidence_id"], reader(call))
+    document, content = await service.evidence(path["case_id"], path["evidence_id"], reader(call.request))
     return await send_file(call, document, content)
 
 
@@ -189,14 +182,13 @@ async def get_submitted_evidence(call: Call) -> web.StreamResponse:
     etag=True,
     idempotent=True,
     problems=(Conflict,),
-    summary="Decide",
     description="`return` (with feedback) and `close` (with an outcome) follow a submission; `withdraw` and "
     "`satisfied_elsewhere` end a case in any state; an extension is decided when the member asked for one. Whatever "
     "ends a submission ends the freeze.",
     example={"decision": "return", "feedback": "Please say what you learned from the course in May."},
 )
 async def decide(call: Call, body: DecisionIn) -> Answer:
-    """Carry out a decision (decision 3)."""
+    """Decide (decision 3)."""
     decision = Decision(body.decision, body.outcome, body.feedback, body.due_date)
     by, attempt = call.caller.subject, call.attempt(body)
     case = await call.service(REGISTER).decide(call.path["case_id"], decision, by, attempt)

@@ -10,6 +10,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bridge.api.http.context import Call
+from bridge.api.http.inputs import InputModel
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.schemas import literal_of
 from bridge.api.http.service_keys import REPORTS
@@ -47,10 +48,8 @@ else:
 Month = Annotated[str, Field(pattern=r"^[1-9][0-9]{3}-(0[1-9]|1[0-2])$", json_schema_extra=ONE_LINE)]
 
 
-class ReportQuery(BaseModel):
+class ReportQuery(InputModel):
     """The months of a report, both included."""
-
-    model_config = ConfigDict(extra="forbid")
 
     first: Month | None = Field(None, alias="from", description="The first month, such as `2026-01`.")
     last: Month | None = Field(None, alias="to", description="The last month; one that is still to come is left out.")
@@ -142,11 +141,10 @@ class UseReport(BaseModel):
     query=ReportQuery,
     answer=CompletionReport,
     gives={CSV: {"type": "string"}},
-    summary="How completions ended",
     description=f"Statements by month, way, disposition and reason. {HOW}",
 )
 async def report_completions(call: Call, query: ReportQuery) -> Answer | web.Response:
-    """Return the statements of each month by how they ended."""
+    """How completions ended."""
     return _answer(call, COMPLETION_COLUMNS, await call.service(REPORTS).completions(*query.months()))
 
 
@@ -156,11 +154,10 @@ async def report_completions(call: Call, query: ReportQuery) -> Answer | web.Res
     query=ReportQuery,
     answer=UseReport,
     gives={CSV: {"type": "string"}},
-    summary="How the record is used",
     description=f"Entries, plan items and members by the month in which entries and items were made. {HOW}",
 )
 async def report_use(call: Call, query: ReportQuery) -> Answer | web.Response:
-    """Return what each month's entries and plan items are now."""
+    """How the record is used."""
     return _answer(call, USE_COLUMNS, await call.service(REPORTS).use(*query.months()))
 
 

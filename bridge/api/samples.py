@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from bridge.api.http.context import Call
+from bridge.api.http.inputs import InputModel
 from bridge.api.http.routing import Body, Routes
 from bridge.api.http.service_keys import SELECTION
 from bridge.api.register import CaseRow, case_row
@@ -16,10 +17,8 @@ from bridge.domain.fields import Day
 routes = Routes("Register")
 
 
-class SampleIn(BaseModel):
+class SampleIn(InputModel):
     """The parameters of a sample of renewing members."""
-
-    model_config = ConfigDict(extra="forbid")
 
     renewal_from: Day
     renewal_to: Day
@@ -91,26 +90,20 @@ class SampleWithPopulation(Sample):
     status=201,
     idempotent=True,
     timed=False,
-    summary="Draw a sample",
     description="From members on the Register who renew in the window, were registered long enough by then, and are "
     "in no case. Each member's id is put through HMAC-SHA-256 with the seed as key; the smallest digests are the "
     "sample, so that anyone can draw it again. The same seed and window give the recorded sample, and complete it.",
     example={"renewal_from": "2026-04-01", "renewal_to": "2026-04-30", "rate": 0.026, "dry_run": True},
 )
 async def add_sample(call: Call, body: SampleIn) -> Body:
-    """Draw a sample of renewing members and open their cases (R53)."""
+    """Draw a sample (R53)."""
     selection, subject = call.service(SELECTION), call.caller.subject
     sample = await selection.sample(body.to_request(), subject, call.attempt(body), dry_run=body.dry_run)
     return {**sample, "id": sample["_id"], "cases": [case_row(case) for case in sample["cases"]]}
 
 
-@routes.get(
-    "/v1/register/samples/{sample_id}",
-    roles={"register"},
-    answer=SampleWithPopulation,
-    summary="How a sample was drawn",
-)
+@routes.get("/v1/register/samples/{sample_id}", roles={"register"}, answer=SampleWithPopulation)
 async def get_sample(call: Call) -> Body:
-    """Return a sample with its population, so that it can be drawn again."""
+    """How a sample was drawn."""
     sample = await call.service(SELECTION).get_sample(call.path["sample_id"])
     return {**sample, "id": sample["_id"]}

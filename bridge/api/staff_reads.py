@@ -64,7 +64,7 @@ def _admitted(handler: Handler, part: str) -> Handler:
         await support.check(member_id)
         path = {name: value for name, value in call.path.items() if name != "member_id"}
         item = next(iter(path.values()), None)
-        admit = partial(support.admit, member_id, reader(call), (part,), item)
+        admit = partial(support.admit, member_id, reader(call.request), (part,), item)
         in_place = replace(call, caller=Caller(member_id, frozenset({"member"})), path=path, before_leaving=admit)
         answer = await handler(in_place, *args, **kwargs)
         if part != STREAMED:

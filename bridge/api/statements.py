@@ -9,11 +9,12 @@ from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
 import structlog
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from bridge.api.http.context import SETTINGS, Call
+from bridge.api.http.inputs import InputModel
 from bridge.api.http.middleware import reader
-from bridge.api.http.pagination import Page, PageBody, PageQuery, decode_cursor, paged, parse_sort
+from bridge.api.http.pagination import Page, PageBody, PageQuery, paged, position
 from bridge.api.http.routing import Body, Routes
 from bridge.api.http.schemas import literal_of
 from bridge.api.http.service_keys import RECONSIDERER, STATEMENT_LOOKUP
@@ -92,10 +93,8 @@ class FateInWords(StatementFate):
     text: str
 
 
-class LookupIn(BaseModel):
+class LookupIn(InputModel):
     """The statements to look up."""
-
-    model_config = ConfigDict(extra="forbid")
 
     ids: list[StatementId] = Field(
         min_length=1, max_length=MOST_IDS, description="Ids of statements, as they were sent."
@@ -117,10 +116,8 @@ class LookupOut(BaseModel):
     items: list[LookupRow]
 
 
-class ReconsiderIn(BaseModel):
+class ReconsiderIn(InputModel):
     """The ignored statements to judge again."""
-
-    model_config = ConfigDict(extra="forbid")
 
     reason: IgnoreReason | None = Field(None, description="Those that were ignored for this; all when left out.")
     received_from: Moment | None = Field(None, alias="from", description="A day in UTC, or a time; included.")
@@ -185,15 +182,13 @@ class ReconsiderOut(BaseModel):
     roles={"ops", "platform"},
     query=FateListQuery,
     answer=Page[StatementRow],
-    summary="List what became of statements",
     description="The newest first; it has one order. Dead letters have a list of their own (`/v1/ops/dead-letters`). "
     f"{ACCESS_NOTICE}",
 )
 async def list_statements(call: Call, query: FateListQuery) -> PageBody:
-    """Return a page of what became of statements (R64)."""
-    parse_sort(query.sort, ())
-    after = decode_cursor("statements", query, (datetime, str))
-    page = await call.service(STATEMENT_LOOKUP).list(query.to_filter(), reader(call), query.limit, after)
+    """List what became of statements (R64)."""
+    after = position("statements", query, (datetime, str))
+    page = await call.service(STATEMENT_LOOKUP).list(query.to_filter(), reader(call.request), query.limit, after)
     return paged(page, "statements", query, _shown)
 
 
@@ -201,12 +196,11 @@ async def list_statements(call: Call, query: FateListQuery) -> PageBody:
     "/v1/ops/statements/{statement_id}",
     roles={"ops", "platform"},
     answer=StatementRow,
-    summary="What became of a statement",
     description="404 for one that was not received. Whose statement it is has the look in their access history.",
 )
 async def get_statement(call: Call) -> FateInWords:
-    """Return what became of a statement (R64)."""
-    return _shown(await call.service(STATEMENT_LOOKUP).get(call.path["statement_id"], reader(call)))
+    """What became of a statement (R64)."""
+    return _shown(await call.service(STATEMENT_LOOKUP).get(call.path["statement_id"], reader(call.request)))
 
 
 @routes.post(
@@ -215,12 +209,11 @@ async def get_statement(call: Call) -> FateInWords:
     body=LookupIn,
     answer=LookupOut,
     example={"ids": ["0b1e9a52-6a63-4b39-9d0c-2f5d4d2f7c11", "7f7de2a1-6e0b-4f0e-8f0a-3c0f8f0f1b22"]},
-    summary="Look up many statements",
     description="For a sender that reconciles what it sent: each id, in the order asked. A `disposition` of null with "
     "`received_at` null says that it was not received; send it again.",
 )
 async def look_up_statements(call: Call, body: LookupIn) -> dict[str, list[StatementFate]]:
-    """Return what became of each of many statements."""
+    """Look up many statements."""
     return {"items": await call.service(STATEMENT_LOOKUP).fates(body.ids)}
 
 
@@ -230,13 +223,12 @@ async def look_up_statements(call: Call, body: LookupIn) -> dict[str, list[State
     body=ReconsiderIn,
     answer=ReconsiderOut,
     example={"reason": "not_catalogue", "from": "2026-03-01", "to": "2026-03-31", "dry_run": True},
-    summary="Judge ignored statements again",
     description="What counts by today's settings becomes a draft, once, and is told as if it had come now. Do a "
     "`dry_run` first. It is safe to stop and to repeat; a call that takes long answers with `next`. The command "
     "`cpd-bridge reconsider` does the same with progress.",
 )
 async def reconsider_statements(call: Call, body: ReconsiderIn) -> Body:
-    """Judge what was ignored by today's settings, for as long as a call may take."""
+    """Judge ignored statements again."""
     report, place = Reconsideration(), body.to_place()
     until = monotonic() + call.request.app[SETTINGS].request_timeout / 2
     pieces = call.service(RECONSIDERER).run(body.to_query(), report, dry_run=body.dry_run, after=place)

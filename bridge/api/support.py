@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from bridge.api.http.context import Call
+from bridge.api.http.inputs import InputModel
 from bridge.api.http.languages import Words
 from bridge.api.http.pagination import Page, PageBody, PageQuery, paged, position
 from bridge.api.http.routing import Answer, Routes
@@ -19,10 +20,8 @@ from bridge.errors import Conflict
 routes = Routes("Access", "Who may read the member's record besides the member, and who has.")
 
 
-class GrantIn(BaseModel):
+class GrantIn(InputModel):
     """Permission for the support team; the reason says what they are to help with."""
-
-    model_config = ConfigDict(extra="forbid")
 
     reason: str = Field(min_length=1, max_length=2000)
     hours: int = Field(ge=1, le=168, description="How long it holds.")
@@ -65,9 +64,9 @@ class AccessRow(BaseModel):
     text: Words = Field(description="The same in one sentence.")
 
 
-@routes.get("/v1/support-grants", roles={"member"}, query=PageQuery, answer=Page[Grant], summary="My support grants")
+@routes.get("/v1/support-grants", roles={"member"}, query=PageQuery, answer=Page[Grant])
 async def list_grants(call: Call, query: PageQuery) -> PageBody:
-    """Return a page of the member's grants, newest first (R63)."""
+    """My support grants (R63)."""
     scope = f"grants:{call.caller.subject}"
     page = await call.service(SUPPORT).list(call.caller.subject, query.limit, position(scope, query))
     return paged(page, scope, query)
@@ -81,12 +80,11 @@ async def list_grants(call: Call, query: PageQuery) -> PageBody:
     status=201,
     idempotent=True,
     problems=(Conflict,),
-    summary="Let the support team look",
     description="For 1 to 168 hours from now; each look is shown in the access history.",
     example={"reason": "My entry of 4 May cannot be saved.", "hours": 24},
 )
 async def add_grant(call: Call, body: GrantIn) -> Answer:
-    """Give the support team permission to read the record (R63)."""
+    """Let the support team look (R63)."""
     service = call.service(SUPPORT)
     grant = await service.grant(call.caller.subject, body.reason, body.hours, call.attempt(body))
     return Answer(grant, location=f"/v1/support-grants/{grant['id']}")
@@ -95,24 +93,16 @@ async def add_grant(call: Call, body: GrantIn) -> Answer:
 @routes.delete(
     "/v1/support-grants/{grant_id}",
     roles={"member"},
-    summary="Take permission back",
     description="Works at once. Needs no `If-Match`: nothing can have come between that would make it unwanted.",
 )
 async def revoke_grant(call: Call) -> None:
-    """End a grant (R63)."""
+    """Take permission back (R63)."""
     await call.service(SUPPORT).revoke(call.caller.subject, call.path["grant_id"])
 
 
-@routes.get(
-    "/v1/access-history",
-    roles={"member"},
-    query=PageQuery,
-    answer=Page[AccessRow],
-    worded=True,
-    summary="Who read my record",
-)
+@routes.get("/v1/access-history", roles={"member"}, query=PageQuery, answer=Page[AccessRow], worded=True)
 async def list_access(call: Call, query: PageQuery) -> PageBody:
-    """Return a page of who read, or tried to read, the member's record, newest first (R64)."""
+    """Who read my record (R64)."""
     scope = f"access:{call.caller.subject}"
     page = await call.service(ACCESS).history(call.caller.subject, query.limit, position(scope, query))
     return paged(page, scope, query)

@@ -33,20 +33,24 @@ def portal_routes(sample_members: list[SampleMember]) -> Routes:
     """Return the routes of the portal, where these members may sign in."""
     routes = Routes("Portal")
 
-    @routes.get("/portal", roles=PUBLIC, gives={"text/html": {}}, hidden=True, summary="The portal, by a short name")
+    @routes.get("/portal", roles=PUBLIC, gives={"text/html": {}}, hidden=True)
     async def portal_short(_call: Call) -> web.Response:
+        """The portal, by a short name."""
         return web.Response(status=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": "portal/"})
 
-    @routes.get("/portal/", roles=PUBLIC, gives={"text/html": {}}, hidden=True, etag=True, summary="The portal")
+    @routes.get("/portal/", roles=PUBLIC, gives={"text/html": {}}, hidden=True, etag=True)
     async def portal_page(call: Call) -> web.Response:
+        """The portal."""
         return FILES["index.html"].answer(call)
 
-    @routes.get("/portal/members.json", roles=PUBLIC, answer=Any, hidden=True, summary="Who may sign in")
+    @routes.get("/portal/members.json", roles=PUBLIC, answer=Any, hidden=True)
     async def portal_members(call: Call) -> list[dict[str, str]]:
+        """Who may sign in."""
         return [_signed_in(call.request.app[SETTINGS], member) for member in sample_members]
 
-    @routes.get("/portal/{file}", roles=PUBLIC, gives={"*/*": {}}, hidden=True, summary="A file of the portal")
+    @routes.get("/portal/{file}", roles=PUBLIC, gives={"*/*": {}}, hidden=True)
     async def portal_file(call: Call) -> web.Response:
+        """A file of the portal."""
         if (file := FILES.get(call.path["file"])) is None:
             raise NotFound("The portal has no such file.")
         return file.answer(call)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Final
 import orjson
 from aiohttp import web
 
-from bridge.api.http import openapi
 from bridge.api.http.auth import PUBLIC
 from bridge.api.http.context import Call
 from bridge.api.http.problems import kinds
@@ -26,40 +24,33 @@ FILES: Final = files_of(Path(__file__).parents[1] / "pages" / "docs")
 PAGE: Final = web.AppKey[Callable[[], PageFile]]("docs")
 
 
-def docs_page_of(document: openapi.Document, messages: openapi.Document) -> PageFile:
+def docs_page_of(document: PageFile, messages: PageFile) -> PageFile:
     """Make the page of the documents that the service gives: of the HTTP API, and of the messages."""
-    return _page(reference(orjson.loads(document.content), orjson.loads(messages.content)))
+    text = reference(orjson.loads(document.content), orjson.loads(messages.content))
+    return PageFile(text.encode(), "text/html")
 
 
-def _page(text: str) -> PageFile:
-    content = text.encode()
-    return PageFile(content, "text/html", f'"{hashlib.sha256(content).hexdigest()[:16]}"')
-
-
-@routes.get(
-    "/docs", roles=PUBLIC, gives={"text/html": {"type": "string"}}, etag=True, summary="This reference as a page"
-)
+@routes.get("/docs", roles=PUBLIC, gives={"text/html": {"type": "string"}}, etag=True)
 async def docs_page(call: Call) -> web.Response:
-    """The page; it has no script, and everything it loads comes from this service."""
+    """This reference as a page."""  # noqa: D404 - the reference shows it so
     return call.service(PAGE)().answer(call)
 
 
-@routes.get("/docs/{file}", roles=PUBLIC, gives={"*/*": {}}, hidden=True, summary="A file of the page")
+@routes.get("/docs/{file}", roles=PUBLIC, gives={"*/*": {}}, hidden=True)
 async def docs_file(call: Call) -> web.Response:
-    """One of the few files that the page loads; any other name is not found."""
+    """A file of the page."""
     file = FILES.get(call.path["file"])
     if file is None:
         raise NotFound("The documentation page has no such file.")
     return file.answer(call)
 
 
-@routes.get(
-    "/problems/{slug}", roles=PUBLIC, gives={"text/html": {"type": "string"}}, summary="What a problem type means"
-)
+@routes.get("/problems/{slug}", roles=PUBLIC, gives={"text/html": {"type": "string"}})
 async def problem_page(call: Call) -> web.Response:
-    """A line about one problem type, so that its ``type`` leads somewhere (RFC 9457 §3.1.1)."""
+    """What a problem type means."""
     kind = next((kind for kind in kinds() if kind.slug == call.path["slug"]), None)
     if kind is None:
         raise NotFound("There is no such problem type.")
     text = f"<p>Status {kind.status}. {prose((kind.__doc__ or '').replace('``', '`'))}</p>"
-    return _page(page(kind.title, f'<main id="main"><h1>{escape(kind.title)}</h1>{text}</main>', "../")).answer(call)
+    content = page(kind.title, f'<main id="main"><h1>{escape(kind.title)}</h1>{text}</main>', "../")
+    return PageFile(content.encode(), "text/html").answer(call)

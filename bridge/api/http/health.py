@@ -67,23 +67,20 @@ def health_routes(pings: Mapping[str, Ping]) -> Routes:
     """``/health/live``, ``/health/ready`` and ``/metrics``."""
     routes = Routes("Service", "Health, metrics and documentation; no token needed.")
 
-    @routes.get("/health/live", roles=PUBLIC, answer=Liveness, summary="Whether the process answers")
+    @routes.get("/health/live", roles=PUBLIC, answer=Liveness)
     async def live(_call: Call) -> Liveness:
+        """Whether the process answers."""
         return Liveness()
 
-    @routes.get(
-        "/health/ready",
-        roles=PUBLIC,
-        answer=ServiceReadiness,
-        status=(200, 503),
-        summary="Whether each dependency answers",
-    )
+    @routes.get("/health/ready", roles=PUBLIC, answer=ServiceReadiness, status=(200, 503))
     async def ready(_call: Call) -> Answer:
+        """Whether each dependency answers."""
         state = await readiness(pings)
         return Answer(state, status=200 if state.status == "ready" else 503)
 
-    @routes.get("/metrics", roles=PUBLIC, gives={"text/plain": {"type": "string"}}, summary="Metrics for Prometheus")
+    @routes.get("/metrics", roles=PUBLIC, gives={"text/plain": {"type": "string"}})
     async def metrics(_call: Call) -> web.Response:
+        """Metrics for Prometheus."""
         page, kind = exposition()
         return web.Response(body=page, headers={"Content-Type": kind})
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from datetime import date
-from types import NoneType
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, get_args
 
 import orjson
 from aiohttp import web
@@ -22,12 +20,12 @@ M = TypeVar("M", bound=BaseModel)
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?")
+_NUMBER = re.compile(rf"{_WHOLE.pattern}(\.[0-9]{{1,17}})?")
 _TRUTH = {"true": True, "false": False}
 
 
-class NoQuery(BaseModel):
-    """The query of a route that takes no parameters."""
+class InputModel(BaseModel):
+    """A body or a query, which takes no unknown fields; by itself, the query of a route without parameters."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -89,15 +87,9 @@ def read_query(request: web.Request, model: type[M]) -> M:
     repetitions: list[FieldError] = []
     for name in dict.fromkeys(request.query):
         texts = request.query.getall(name)
-        if is_many(fields.get(name)):
-            values[name] = [_typed(text, fields[name]) for text in texts]
-        else:
-            values[name] = _typed(texts[0], fields.get(name))
-            repetitions += [validation_errors.repeated(name, model)] if len(texts) > 1 else []
-    return _validated(values, model, repetitions)
-
-
-def _validated(values: Mapping[str, Any], model: type[M], repetitions: Sequence[FieldError]) -> M:
+        values[name] = _typed(texts[0], fields.get(name))
+        repetitions += [validation_errors.repeated(name, model)] if len(texts) > 1 else []
+    parameter_errors = repetitions
     try:
         query = model.model_validate_json(orjson.dumps(values), strict=True)
     except ValidationError as error:
@@ -105,7 +97,6 @@ def _validated(values: Mapping[str, Any], model: type[M], repetitions: Sequence[
     else:
         if not repetitions:
             return query
-        parameter_errors = repetitions
     raise ValidationFailed(Text("See errors for each parameter."), field_errors=parameter_errors)
 
 
@@ -116,21 +107,11 @@ def _typed(text: str, annotation: Any) -> Any:
         return _TRUTH[text]
     if int in leaves and _WHOLE.fullmatch(text):
         return int(text)
-    if float in leaves and _NUMBER.fullmatch(text):
-        return float(text)
     if _NUMBER.fullmatch(text) and any(isinstance(leaf, type) and issubclass(leaf, date) for leaf in leaves):
         return False  # pydantic would read the number as seconds since 1970
     return text
 
 
-def is_many(annotation: Any) -> bool:
-    """Whether a field takes its parameter more than once."""
-    origin = get_origin(annotation)
-    if origin in {list, tuple, set, frozenset}:
-        return True
-    return any(is_many(part) for part in get_args(annotation))
-
-
 def _leaves(annotation: Any) -> set[Any]:
     parts = get_args(annotation)
-    return set[Any]().union(*(_leaves(part) for part in parts)) if parts else {annotation} - {NoneType, Ellipsis}
+    return set[Any]().union(*(_leaves(part) for part in parts)) if parts else {annotation}

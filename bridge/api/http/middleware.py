@@ -6,19 +6,18 @@ import re
 import secrets
 import time
 import uuid
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
 import structlog
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Handler
 from structlog.contextvars import bound_contextvars
 
 from bridge import logs, metrics, tracing
 from bridge.api.http import problems
-from bridge.api.http.context import CALLER, CORRELATION_ID, TRACEPARENT, Call, Caller
+from bridge.api.http.context import CALLER, CORRELATION_ID, SETTINGS, TRACEPARENT, Caller
 from bridge.api.http.languages import asked_languages, language_of
 from bridge.api.http.service_keys import ACCESS
 from bridge.domain.privacy.access import Reader
@@ -189,8 +188,15 @@ class Dress:
 
     def __init__(self, public_url: str | None = None, origins: tuple[str, ...] = ()) -> None:
         """For a service that is reached at ``public_url``, and called by browsers from ``origins``."""
-        self._common = _security_headers(public_url)
+        is_secure = (public_url or "").startswith("https://")
+        transport = {"Strict-Transport-Security": "max-age=31536000"} if is_secure else {}
+        self._common = SECURITY_HEADERS | transport
         self._origins = origins
+
+    async def on_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Add them to an answer that is about to leave, streamed ones included (aiohttp's ``on_response_prepare``)."""
+        request[_HAS_BEGUN] = True
+        self(request, response)
 
     def __call__(self, request: web.Request, response: web.StreamResponse) -> None:
         """Add them."""
@@ -210,21 +216,6 @@ class Dress:
 
 
 DRESS: Final = web.AppKey("dress", Dress)
-
-
-def finish(dress: Dress) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """The ``on_response_prepare`` signal: what every answer carries, streamed ones included."""
-
-    async def prepare(request: web.Request, response: web.StreamResponse) -> None:
-        request[_HAS_BEGUN] = True
-        dress(request, response)
-
-    return prepare
-
-
-def _security_headers(public_url: str | None) -> dict[str, str]:
-    is_secure = (public_url or "").startswith("https://")
-    return SECURITY_HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if is_secure else {})
 
 
 _PREFLIGHT = {
@@ -250,17 +241,13 @@ def cors_headers(request: web.Request, origins: tuple[str, ...]) -> dict[str, st
     return {"Vary": "Origin", **(rights if origin in origins else {})}
 
 
-def preflight(origins: tuple[str, ...]) -> Middleware:
-    """The middleware that answers a preflight for a path that exists, from an origin that may call."""
-
-    @web.middleware
-    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        asks = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
-        if not asks or request.headers.get("Origin") not in origins or _is_nowhere(request):
-            return await handler(request)
-        return web.Response(status=HTTPStatus.NO_CONTENT, headers=_PREFLIGHT)
-
-    return middleware
+@web.middleware
+async def preflight(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer a preflight for a path that exists, from an origin that may call."""
+    asks = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+    if not asks or request.headers.get("Origin") not in request.app[SETTINGS].cors_origins or _is_nowhere(request):
+        return await handler(request)
+    return web.Response(status=HTTPStatus.NO_CONTENT, headers=_PREFLIGHT)
 
 
 def _is_nowhere(request: web.Request) -> bool:
@@ -268,9 +255,11 @@ def _is_nowhere(request: web.Request) -> bool:
     return error is not None and error.status == HTTPStatus.NOT_FOUND
 
 
-def reader(call: Call) -> Reader:
-    """Return the caller of a call, for the access log."""
-    return _reader(call.request)
+def reader(request: web.Request) -> Reader:
+    """Return the caller of a request, for the access log."""
+    caller = request[CALLER]
+    call = f"{request.method} {route_template(request)}"
+    return Reader(caller.subject, tuple(sorted(caller.roles)), call, request[CORRELATION_ID])
 
 
 @web.middleware
@@ -284,21 +273,11 @@ async def note_denials(request: web.Request, handler: Handler) -> web.StreamResp
     except (Forbidden, NotFound) as error:
         if CALLER in request:
             metrics.denied(error.slug, _role(request[CALLER]))
-            await _note(request, error)
+            if ACCESS in request.app:
+                await request.app[ACCESS].record_denial(reader(request), dict(request.match_info), error.status)
         raise
 
 
 def _role(caller: Caller) -> str:
     (role, *more_roles) = sorted(caller.roles) or ["none"]
     return "several" if more_roles else role
-
-
-async def _note(request: web.Request, error: BridgeError) -> None:
-    if ACCESS in request.app:
-        await request.app[ACCESS].record_denial(_reader(request), dict(request.match_info), error.status)
-
-
-def _reader(request: web.Request) -> Reader:
-    caller = request[CALLER]
-    call = f"{request.method} {route_template(request)}"
-    return Reader(caller.subject, tuple(sorted(caller.roles)), call, request[CORRELATION_ID])

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any, Final, cast
 
-import orjson
 from aiohttp import web
 
 from bridge.api.http import problems
 from bridge.api.http.auth import PUBLIC
-from bridge.api.http.context import Call, not_modified
+from bridge.api.http.context import Call
 from bridge.api.http.inputs import media_types
 from bridge.api.http.routing import MAX_PARAMETER, Route, Routes
 from bridge.api.http.schemas import NO_NUL, REF, Json, Schemas
+from bridge.api.pages import PageFile
 from bridge.domain.members.messages import MEMBER_ID
 from bridge.errors import (
     BridgeError,
@@ -37,7 +35,8 @@ from bridge.errors import (
 
 routes = Routes("Service")
 
-_RULES: Final = re.compile(r" \(R\d+(?:(?:, |-)R\d+)*\)")
+_RULE: Final = r"(?:R\d+|decision \d+|UK GDPR art\. \d+)"
+_RULES: Final = re.compile(rf" \({_RULE}(?:(?:, |-){_RULE})*\)")
 
 
 def _header(name: str, description: str, pattern: str = "", *, required: bool = False) -> Json:
@@ -73,46 +72,18 @@ _PATTERNS: Final = {"member_id": MEMBER_ID}
 """Path parameter → pattern; what has none may be any text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A document as it is served, with its entity tag."""
-
-    content: bytes
-    tag: str
-
-    @classmethod
-    def of(cls, data: Json) -> Document:
-        """Make it of JSON data."""
-        content = orjson.dumps(data)
-        return cls(content, f'"{hashlib.sha256(content).hexdigest()[:16]}"')
-
-    def answer(self, call: Call) -> web.Response:
-        """Return the document, or 304 to who has it."""
-        headers = {"ETag": self.tag, "Cache-Control": "no-cache"}
-        if not_modified(call.request.headers.get("If-None-Match"), self.tag):
-            return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
-        return web.Response(body=self.content, content_type="application/json", headers=headers)
-
-
-DOCUMENT: Final = web.AppKey[Callable[[], Document]]("document")
+DOCUMENT: Final = web.AppKey[Callable[[], PageFile]]("document")
 """Makes the document when it is first asked for, and keeps it: 0.07 s of CPU that few processes need."""
 
 
-@routes.get(
-    "/openapi.json", roles=PUBLIC, gives={"application/json": {"type": "object"}}, summary="This reference as OpenAPI"
-)
+@routes.get("/openapi.json", roles=PUBLIC, gives={"application/json": {"type": "object"}})
 async def openapi_json(call: Call) -> web.Response:
-    """The document; ``If-None-Match`` saves fetching it again."""
+    """This reference as OpenAPI."""  # noqa: D404 - the reference shows it so
     return call.service(DOCUMENT)().answer(call)
 
 
-def document(resources: Sequence[Routes], public_url: str | None) -> Document:
-    """Make the document of ``resources``; raises ``ValueError`` when two routes share an operation id."""
-    return Document.of(describe(resources, public_url))
-
-
 def describe(resources: Sequence[Routes], public_url: str | None = None) -> Json:
-    """The OpenAPI 3.1 document as JSON data."""
+    """The OpenAPI 3.1 document as JSON data; raises ``ValueError`` when two routes share an operation id."""
     table = [route for resource in resources for route in resource.table() if not route.hidden]
     _check_operation_ids(table)
     schemas = Schemas(table)

@@ -11,11 +11,12 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Generic, TypedDict, TypeVar, cast
+from typing import Annotated, Any, Generic, TypedDict, TypeVar, cast
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from bridge.api.http.inputs import InputModel
 from bridge.errors import FieldError, ValidationFailed
 from bridge.store.listing import Listing
 from bridge.texts import Text
@@ -30,11 +31,12 @@ Scalar = str | bool
 
 _NOT_FILTERS = {"limit", "cursor"}
 
+Sort = Annotated[str, Field(max_length=200, pattern=r"^[a-z_, -]*$")]
+"""The order of a list, as a query names it."""
 
-class PageQuery(BaseModel):
+
+class PageQuery(InputModel):
     """The query of any list; add filters in a subclass, so that a cursor is bound to them."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="Rows a page.")
     cursor: str | None = Field(
@@ -43,12 +45,7 @@ class PageQuery(BaseModel):
         pattern=r"^[A-Za-z0-9_-]+$",
         description="`next` of the page before, with the same query.",
     )
-    sort: str = Field(
-        default="",
-        max_length=200,
-        pattern=r"^[a-z_, -]*$",
-        description="Fields, best first, `-` for descending: `-date,title`.",
-    )
+    sort: Sort = Field(default="", description="Fields, best first, `-` for descending: `-date,title`.")
 
 
 class Page(BaseModel, Generic[T]):
@@ -98,15 +95,19 @@ def paged(page: Listing[R], scope: str, query: PageQuery, show: Callable[[R], An
     return {"items": [show(row) if show else row for row in page.items], "next": following, "total": page.total}
 
 
-def place(sorts: int = 1) -> tuple[type, ...]:
-    """Return what a cursor holds with so many sort fields: for each whether it is empty, and its key; then the id."""
-    return (*(bool, str) * sorts, str)
+def ordered(scope: str, query: PageQuery, sortable: Collection[str]) -> tuple[list[tuple[str, bool]], list[Any] | None]:
+    """The order of a list, as ``parse_sort`` gives it, and the last row's values in it, as ``decode_cursor`` does.
+
+    A cursor holds for each sort field whether it is empty, and its key; then the id.
+    """
+    sort = parse_sort(query.sort or type(query).model_fields["sort"].default, sortable)
+    return sort, decode_cursor(scope, query, (*(bool, str) * len(sort), str))
 
 
-def position(scope: str, query: PageQuery) -> list[Any] | None:
+def position(scope: str, query: PageQuery, shape: Sequence[type] = (bool, str, str)) -> list[Any] | None:
     """The last row's values in a list that has one order; raises ``ValidationFailed`` for a sort, or a cursor."""
     parse_sort(query.sort, ())
-    return decode_cursor(scope, query, place())
+    return decode_cursor(scope, query, shape)
 
 
 def decode_cursor(scope: str, query: PageQuery, shape: Sequence[type]) -> list[Any] | None:

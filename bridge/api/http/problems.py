@@ -89,7 +89,7 @@ def answer(
         title=translate(error.title, language),
         status=error.status,
         detail=translate(detail, language),
-        instance=_instance(request),
+        instance=request.rel_url.raw_path,
         correlation_id=request[CORRELATION_ID],
         errors=[_shown(fault, language) for fault in error.field_errors] or None,
     )
@@ -98,30 +98,15 @@ def answer(
 
 def answer_untyped(request: web.Request, status: int) -> web.Response:
     """The response for an HTTP error that has no slug of its own (RFC 9457 §4.2.1)."""
-    phrase = HTTPStatus(status)
-    problem = Problem(
-        type="about:blank",
-        title=phrase.phrase,
-        status=status,
-        detail=phrase.description or phrase.phrase,
-        instance=_instance(request),
-        correlation_id=request[CORRELATION_ID],
-    )
-    return _response(problem, {})
+    kind = HTTPStatus(status)
+    detail = kind.description or kind.phrase
+    return _response(_untyped(kind, detail, request.rel_url.raw_path, request[CORRELATION_ID]), {})
 
 
 def bare_answer(status: HTTPStatus, detail: str) -> bytes:
     """A whole answer for a connection that no request came on, after which it is closed."""
     correlation_id = uuid.uuid4().hex
-    problem = Problem(
-        type="about:blank",
-        title=status.phrase,
-        status=status,
-        detail=detail,
-        instance="/",
-        correlation_id=correlation_id,
-    )
-    body = problem.model_dump_json().encode()
+    body = _untyped(status, detail, "/", correlation_id).model_dump_json().encode()
     headers = {
         "Content-Type": CONTENT_TYPE,
         "Content-Length": str(len(body)),
@@ -140,8 +125,15 @@ def _response(problem: Problem, headers: Mapping[str, str]) -> web.Response:
     return web.Response(status=problem.status, body=body, content_type=CONTENT_TYPE, headers=headers)
 
 
-def _instance(request: web.Request) -> str:
-    return request.rel_url.raw_path
+def _untyped(kind: HTTPStatus, detail: str, instance: str, correlation_id: str) -> Problem:
+    return Problem(
+        type="about:blank",
+        title=kind.phrase,
+        status=kind,
+        detail=detail,
+        instance=instance,
+        correlation_id=correlation_id,
+    )
 
 
 def _headers(request: web.Request, error: BridgeError) -> dict[str, str]:

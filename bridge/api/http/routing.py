@@ -2,8 +2,11 @@
 
     routes = Routes("Log", "Activities done.")
 
-    @routes.get("/v1/log", roles={"member"}, query=LogQuery, answer=Page[LogRow], summary="List the log")
-    async def list_log(call: Call, query: LogQuery) -> Page[LogRow]: ...
+    @routes.get("/v1/log", roles={"member"}, query=LogQuery, answer=Page[LogRow])
+    async def list_log(call: Call, query: LogQuery) -> Page[LogRow]:
+        # docstring: List the log (R20).
+
+The first line of the docstring is the operation's summary, without rules and full stop.
 
 The same table serves the requests (``serve``) and makes the OpenAPI document (``openapi``).
 """
@@ -24,7 +27,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from bridge.api.http.auth import GATE, Roles
 from bridge.api.http.context import ROLES, SETTINGS, Call, Role, etag, not_modified
-from bridge.api.http.inputs import NoQuery, read_body, read_query
+from bridge.api.http.inputs import InputModel, read_body, read_query
 from bridge.api.http.languages import language_headers, language_of
 from bridge.deadlines import TOO_SLOW, deadline
 from bridge.errors import NOTHING_HERE, BridgeError, NotFound
@@ -60,7 +63,7 @@ class Answer:
 
 
 class Options(TypedDict, total=False):
-    """The options of a route besides its path, roles and summary; ``Route`` explains each."""
+    """The options of a route besides its path and roles; ``Route`` explains each."""
 
     description: str
     query: type[BaseModel] | None
@@ -157,35 +160,30 @@ class Routes:
             bound._table.append(replace(route, body=body, answer=models.get(route.answer, route.answer)))
         return bound
 
-    def get(self, path: str, *, roles: Set[Role] | None, summary: str, **options: Unpack[Options]) -> Callable[[H], H]:
+    def get(self, path: str, *, roles: Set[Role] | None, **options: Unpack[Options]) -> Callable[[H], H]:
         """Declare a handler of GET, and of HEAD with it."""
-        return self._declare("GET", path, roles, summary, options)
+        return self._declare("GET", path, roles, options)
 
-    def post(self, path: str, *, roles: Set[Role] | None, summary: str, **options: Unpack[Options]) -> Callable[[H], H]:
+    def post(self, path: str, *, roles: Set[Role] | None, **options: Unpack[Options]) -> Callable[[H], H]:
         """Declare a handler of POST."""
-        return self._declare("POST", path, roles, summary, options)
+        return self._declare("POST", path, roles, options)
 
-    def put(self, path: str, *, roles: Set[Role] | None, summary: str, **options: Unpack[Options]) -> Callable[[H], H]:
+    def put(self, path: str, *, roles: Set[Role] | None, **options: Unpack[Options]) -> Callable[[H], H]:
         """Declare a handler of PUT."""
-        return self._declare("PUT", path, roles, summary, options)
+        return self._declare("PUT", path, roles, options)
 
-    def patch(
-        self, path: str, *, roles: Set[Role] | None, summary: str, **options: Unpack[Options]
-    ) -> Callable[[H], H]:
+    def patch(self, path: str, *, roles: Set[Role] | None, **options: Unpack[Options]) -> Callable[[H], H]:
         """Declare a handler of PATCH, whose body is a merge patch (RFC 7396)."""
-        return self._declare("PATCH", path, roles, summary, options)
+        return self._declare("PATCH", path, roles, options)
 
-    def delete(
-        self, path: str, *, roles: Set[Role] | None, summary: str, **options: Unpack[Options]
-    ) -> Callable[[H], H]:
+    def delete(self, path: str, *, roles: Set[Role] | None, **options: Unpack[Options]) -> Callable[[H], H]:
         """Declare a handler of DELETE."""
-        return self._declare("DELETE", path, roles, summary, options)
+        return self._declare("DELETE", path, roles, options)
 
-    def _declare(
-        self, method: str, path: str, roles: Set[Role] | None, summary: str, options: Options
-    ) -> Callable[[H], H]:
+    def _declare(self, method: str, path: str, roles: Set[Role] | None, options: Options) -> Callable[[H], H]:
         def declare(handler: H) -> H:
             role_set = None if roles is None else frozenset(roles)
+            summary = (handler.__doc__ or "").partition("\n")[0].removesuffix(".")
             route = Route(method, path, handler, role_set, self.tag, summary, **options)
             _check(route)
             self._table.append(route)
@@ -242,7 +240,7 @@ async def _serve(route: Route, request: web.Request) -> web.StreamResponse:
 
 
 async def _read_arguments(route: Route, request: web.Request) -> dict[str, Any]:
-    query = read_query(request, route.query or NoQuery)
+    query = read_query(request, route.query or InputModel)
     arguments: dict[str, Any] = {"query": query} if route.query is not None else {}
     if route.body is not None:
         arguments["body"] = await read_body(request, route.body, route.shown)

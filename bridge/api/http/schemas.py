@@ -97,8 +97,6 @@ def _query_parameter(name: str, schema: Mapping[str, Any], required: bool) -> Js
 
 def _without_nul(schema: Json) -> Json:
     """An address holds no NUL, so that free text in it cannot either."""
-    if "items" in schema:
-        return {**schema, "items": _without_nul(schema["items"])}
     is_free = schema.get("type") == "string" and not {"enum", "format", "pattern"} & schema.keys()
     return {**schema, "pattern": NO_NUL} if is_free else schema
 

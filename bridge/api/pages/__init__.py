@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -26,17 +25,18 @@ POLICY: Final = (
 _TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
-@dataclass(frozen=True, slots=True)
 class PageFile:
-    """A file of a page, with its media type and entity tag."""
+    """A file of a page, or a document, with its media type and entity tag."""
 
-    content: bytes
-    media_type: str
-    tag: str
+    def __init__(self, content: bytes, media_type: str) -> None:
+        self.content = content
+        self.media_type = media_type
+        self.tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
 
     def answer(self, call: Call) -> web.Response:
         """Return the file, or 304 to who has it."""
-        headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache", "ETag": self.tag}
+        headers = {"Cache-Control": "no-cache", "ETag": self.tag}
+        headers |= {} if self.media_type == "application/json" else {"Content-Security-Policy": POLICY}
         if not_modified(call.request.headers.get("If-None-Match"), self.tag):
             return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
         return web.Response(body=self.content, content_type=self.media_type, charset="utf-8", headers=headers)
@@ -44,12 +44,8 @@ class PageFile:
 
 def files_of(directory: Path) -> dict[str, PageFile]:
     """Read the files of a page, by name."""
-    return {path.name: _read(path) for path in directory.iterdir() if path.suffix in _TYPES}
-
-
-def _read(path: Path) -> PageFile:
-    content = path.read_bytes()
-    return PageFile(content, _TYPES[path.suffix], f'"{hashlib.sha256(content).hexdigest()[:16]}"')
+    paths = (path for path in directory.iterdir() if path.suffix in _TYPES)
+    return {path.name: PageFile(path.read_bytes(), _TYPES[path.suffix]) for path in paths}
 
 
 OPS: Final = files_of(Path(__file__).parent / "ops")
@@ -60,23 +56,23 @@ OPS: Final = files_of(Path(__file__).parent / "ops")
     roles=PUBLIC,
     gives={"text/html": {"type": "string"}},
     etag=True,
-    summary="The operations page",
     description="It holds no data: it asks for a token with the role `ops`, and fetches what it shows from `/v1/ops/`.",
 )
 async def ops_page(call: Call) -> web.Response:
-    """The page itself, which anybody may load."""
+    """The operations page."""
     return OPS["index.html"].answer(call)
 
 
-@routes.get("/ops", roles=PUBLIC, gives={"text/html": {}}, hidden=True, summary="The operations page, by a short name")
+@routes.get("/ops", roles=PUBLIC, gives={"text/html": {}}, hidden=True)
 async def ops_short(_call: Call) -> web.Response:
-    """Where the page is; relative, so that it holds behind a proxy's prefix."""
+    """The operations page, by a short name."""
+    # Relative, so that it holds behind a proxy's prefix.
     return web.Response(status=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": "ops/"})
 
 
-@routes.get("/ops/{file}", roles=PUBLIC, gives={"*/*": {}}, hidden=True, summary="A file of the operations page")
+@routes.get("/ops/{file}", roles=PUBLIC, gives={"*/*": {}}, hidden=True)
 async def ops_file(call: Call) -> web.Response:
-    """One of the page's files; any other name is not found."""
+    """A file of the operations page."""
     file = OPS.get(call.path["file"])
     if file is None:
         raise NotFound("The operations page has no such file.")

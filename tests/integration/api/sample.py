@@ -12,11 +12,12 @@ from typing import Any
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient
 from joserfc import jwt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from bridge import tokens
 from bridge.api.http.auth import PUBLIC
 from bridge.api.http.context import Call, check_version
+from bridge.api.http.inputs import InputModel
 from bridge.api.http.pagination import Page, PageQuery, decode_cursor, encode_cursor, parse_sort
 from bridge.api.http.routing import Answer, Routes
 from bridge.domain.fields import Day
@@ -36,21 +37,16 @@ class NoteQuery(PageQuery):
 
     day: Day | None = None
     draft: bool | None = None
-    tags: list[str] = Field(default_factory=list[str])
 
 
-class Author(BaseModel):
+class Author(InputModel):
     """Who wrote it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     mail: str = Field(title="E-mail address", min_length=3)
 
 
-class NoteIn(BaseModel):
+class NoteIn(InputModel):
     """What a note is made of."""
-
-    model_config = ConfigDict(extra="forbid")
 
     title: str = Field(max_length=40)
     minutes: int | None = Field(None, ge=0, le=10_000)
@@ -88,9 +84,9 @@ class Notes:
 NOTES = web.AppKey("notes", Notes)
 
 
-@routes.get("/v1/notes", roles={"member"}, query=NoteQuery, answer=Page[Note], summary="List notes")
+@routes.get("/v1/notes", roles={"member"}, query=NoteQuery, answer=Page[Note])
 async def list_notes(call: Call, query: NoteQuery) -> Page[Row]:
-    """A page of notes by id."""
+    """List notes."""
     parse_sort(query.sort, {"title", "day"})
     scope = f"notes:{call.caller.subject}"
     after = decode_cursor(scope, query, (str,))
@@ -110,27 +106,24 @@ async def list_notes(call: Call, query: NoteQuery) -> Page[Row]:
     idempotent=True,
     problems=(Conflict, RecordFrozen),
     example={"title": "Read a paper", "minutes": 30},
-    summary="Make a note",
 )
 async def make_note(call: Call, body: NoteIn) -> Answer:
-    """Make one."""
+    """Make a note."""
     return Answer(Row("n9", body.title, body.minutes, 1), location="/v1/notes/n9", version=1)
 
 
-@routes.get("/v1/notes/{note_id}", roles={"member"}, answer=Note, etag=True, summary="Read a note")
+@routes.get("/v1/notes/{note_id}", roles={"member"}, answer=Note, etag=True)
 async def read_note(call: Call) -> Answer:
-    """Read one."""
+    """Read a note."""
     row = call.service(NOTES).rows.get(call.path["note_id"])
     if row is None:
         raise NotFound("There is no such note.")
     return Answer(row, version=row.version)
 
 
-@routes.patch(
-    "/v1/notes/{note_id}", roles={"member"}, body=NoteIn, answer=Note, etag=True, if_match=True, summary="Change a note"
-)
+@routes.patch("/v1/notes/{note_id}", roles={"member"}, body=NoteIn, answer=Note, etag=True, if_match=True)
 async def change_note(call: Call, body: NoteIn) -> Answer:
-    """Change one."""
+    """Change a note."""
     row = call.service(NOTES).rows.get(call.path["note_id"])
     if row is None:
         raise NotFound("There is no such note.")
@@ -138,35 +131,33 @@ async def change_note(call: Call, body: NoteIn) -> Answer:
     return Answer(Row(row.id, body.title, body.minutes, 2), version=2)
 
 
-@routes.delete("/v1/notes/{note_id}", roles={"member"}, if_match=True, summary="Delete a note")
+@routes.delete("/v1/notes/{note_id}", roles={"member"}, if_match=True)
 async def delete_note(call: Call) -> None:
-    """Delete one."""
+    """Delete a note."""
     call.if_match()
 
 
-@routes.get("/v1/ids", roles=PUBLIC, answer=dict[str, str], summary="Show the correlation id")
+@routes.get("/v1/ids", roles=PUBLIC, answer=dict[str, str])
 async def show_ids(call: Call) -> dict[str, str]:
-    """Show what would go through the broker."""
+    """Show the correlation id."""
     return {"correlation": call.correlation_id, "traceparent": call.traceparent, "subject": call.caller.subject}
 
 
-@routes.get("/v1/crash", roles=PUBLIC, hidden=True, summary="Fail")
+@routes.get("/v1/crash", roles=PUBLIC, hidden=True)
 async def crash(_call: Call) -> None:
-    """Fail with a member's words in the exception."""
+    """Fail."""
     raise RuntimeError(SECRET)
 
 
-@routes.get("/v1/slow", roles=PUBLIC, hidden=True, summary="Never end")
+@routes.get("/v1/slow", roles=PUBLIC, hidden=True)
 async def slow(_call: Call) -> None:
-    """Wait for what does not come."""
+    """Never end."""
     await asyncio.Event().wait()
 
 
-@routes.get(
-    "/v1/stream", roles=PUBLIC, gives={"text/plain": {"type": "string"}}, timed=False, hidden=True, summary="Break off"
-)
+@routes.get("/v1/stream", roles=PUBLIC, gives={"text/plain": {"type": "string"}}, timed=False, hidden=True)
 async def stream(call: Call) -> web.StreamResponse:
-    """Begin an answer and fail."""
+    """Break off."""
     response = web.StreamResponse(headers={"Content-Length": "100"})
     await response.prepare(call.request)
     await response.write(b"some")

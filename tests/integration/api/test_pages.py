@@ -66,7 +66,7 @@ async def test_openapi_operations(client: Client) -> None:
     assert make["security"] == [{"bearer": ["member"]}, {"bearer": ["support"]}]
     assert document["paths"]["/v1/ids"]["get"]["security"] == []
     parameters = {parameter.get("name"): parameter for parameter in listing["parameters"]}
-    assert {"limit", "cursor", "sort", "day", "draft", "tags"} <= set(parameters)
+    assert {"limit", "cursor", "sort", "day", "draft"} <= set(parameters)
     assert parameters["day"]["schema"] == {"title": "Day", "type": "string", "format": "date"}
     assert set(make["responses"]) == {"201", "400", "401", "403", "409", "413", "415", "422", "429", "503"}
     assert set(change["responses"]) >= {"404", "412", "428"}
