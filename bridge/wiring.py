@@ -57,8 +57,7 @@ from bridge.services.statements.reconsidering import Reconsiderer
 from bridge.services.statements.recording import Recording
 from bridge.services.unit_of_work import UnitsOfWork
 from bridge.settings import Settings
-from bridge.store.database import Database
-from bridge.store.stores import Stores
+from bridge.store import Database, Stores
 from schemas.targets import load as load_targets
 from schemas.xapi import VERBS
 

@@ -30,7 +30,7 @@ from bridge.broker.topology import Topology
 from bridge.domain.events import EVENT_MEDIA_TYPE, OutboxEvent, cloud_event
 from bridge.metrics import EVENTS
 from bridge.settings import Settings
-from bridge.store.statements.ledger import Outbox
+from bridge.store import Outbox
 from consumers.consumer import Consumer, watch_connection
 
 log = structlog.get_logger(__name__)

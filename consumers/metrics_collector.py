@@ -21,7 +21,7 @@ from bridge.domain.statements.dispositions import DEAD_LETTER_REASONS, Reason, p
 from bridge.metrics.readings import STATES, QueueReading, Readings, StoreReading
 from bridge.services.members.members import FeedResult
 from bridge.settings import Settings
-from bridge.store.stores import Stores
+from bridge.store import Stores
 from consumers.consumer import Consumer, watch_connection
 from consumers.inbox import InFlight
 

@@ -32,7 +32,7 @@ from bridge.domain.statements.ledger import Arrival
 from bridge.logs import failure
 from bridge.services.statements.recording import Recording
 from bridge.settings import Settings
-from bridge.store.database import Busy
+from bridge.store import Busy
 from bridge.tracing import RABBITMQ, Fact
 from consumers.completions import Delivery, Piece, read_delivery
 from consumers.consumer import Backoff, Consumer, QueueConsumer, Work

@@ -26,7 +26,7 @@ from bridge.domain.statements.fates import StatementFate, WaitsFor, fate_in_word
 from bridge.domain.statements.reconsideration import RECONSIDERABLE, Reconsideration
 from bridge.errors import FieldError, ValidationFailed
 from bridge.services.statements.lookup import FateFilter
-from bridge.store.statements.search import FAR_AHEAD, LONG_AGO, FateQuery, Place
+from bridge.store import FAR_AHEAD, LONG_AGO, FateQuery, Place
 
 log = structlog.get_logger(__name__)
 

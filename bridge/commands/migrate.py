@@ -8,7 +8,7 @@ import structlog
 import typer
 
 from bridge.commands.common import run_with_services
-from bridge.services.operations.migrations import VERSION
+from bridge.store import SCHEMA_VERSION
 
 log = structlog.get_logger(__name__)
 
@@ -31,4 +31,4 @@ def version() -> None:
 
     Example: cpd-bridge version
     """
-    typer.echo(f"cpd-bridge {installed_version('cpd-bridge')}, database version {VERSION}")
+    typer.echo(f"cpd-bridge {installed_version('cpd-bridge')}, database version {SCHEMA_VERSION}")

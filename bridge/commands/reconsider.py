@@ -16,7 +16,7 @@ from bridge.commands.common import run_with_services
 from bridge.domain.fields import utc_bound
 from bridge.domain.statements.reconsideration import RECONSIDERABLE, Reconsideration
 from bridge.services.statements.reconsidering import Reconsiderer
-from bridge.store.statements.search import FAR_AHEAD, LONG_AGO, FateQuery
+from bridge.store import FAR_AHEAD, LONG_AGO, FateQuery
 
 log = structlog.get_logger(__name__)
 

@@ -36,9 +36,7 @@ from bridge.domain.record.entries import StoredEntry
 from bridge.domain.record.plan import StoredPlanItem
 from bridge.domain.record.records import RESTORABLE_DAYS, StoredRecord
 from bridge.errors import Conflict, FieldError, NotFound, RecordFrozen, ValidationFailed
-from bridge.store.database import Session, now
-from bridge.store.record.records import MemberRecords
-from bridge.store.stores import Stores
+from bridge.store import MemberRecords, Session, Stores, now
 from bridge.texts import Text
 
 R = TypeVar("R")

@@ -1,1 +1,67 @@
-"""MongoDB: one collection family a file, the only importer of the driver."""
+"""The store: MongoDB behind ``Stores``, what its stores take and answer with, and what may go wrong in a transaction.
+
+Whoever is above imports from here alone, but for the queries of ``store.privacy.retention``.
+"""
+
+from __future__ import annotations
+
+from bridge.store.database import AlreadyThere, Busy, Database, Document, Session, now
+from bridge.store.listing import Listing, Position, Sort
+from bridge.store.lrs.attachments import Attachments
+from bridge.store.lrs.documents import Documents
+from bridge.store.lrs.ledger import NO_ROWS, NO_VOIDINGS, LrsLedger, StatementRace
+from bridge.store.lrs.unsent import Note, Unsent
+from bridge.store.operations.dead_letters import LetterSelection
+from bridge.store.operations.dump import META, Dump
+from bridge.store.operations.reports import ReportCounts
+from bridge.store.operations.schedules import Schedules
+from bridge.store.privacy.erasures import Erasures, WrongErasureKey
+from bridge.store.privacy.retention import Expired, ExpiredQuery
+from bridge.store.record.records import MemberRecords
+from bridge.store.schema import SCHEMA_VERSION, Schema
+from bridge.store.statements.ledger import Outbox
+from bridge.store.statements.pulls import Cursor, Pulls
+from bridge.store.statements.search import FAR_AHEAD, LONG_AGO, FateQuery, Place, StatementSearch, place_of
+from bridge.store.stores import Stores
+
+__all__ = [
+    "FAR_AHEAD",
+    "LONG_AGO",
+    "META",
+    "NO_ROWS",
+    "NO_VOIDINGS",
+    "SCHEMA_VERSION",
+    "AlreadyThere",
+    "Attachments",
+    "Busy",
+    "Cursor",
+    "Database",
+    "Document",
+    "Documents",
+    "Dump",
+    "Erasures",
+    "Expired",
+    "ExpiredQuery",
+    "FateQuery",
+    "LetterSelection",
+    "Listing",
+    "LrsLedger",
+    "MemberRecords",
+    "Note",
+    "Outbox",
+    "Place",
+    "Position",
+    "Pulls",
+    "ReportCounts",
+    "Schedules",
+    "Schema",
+    "Session",
+    "Sort",
+    "StatementRace",
+    "StatementSearch",
+    "Stores",
+    "Unsent",
+    "WrongErasureKey",
+    "now",
+    "place_of",
+]

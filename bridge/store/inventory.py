@@ -1,6 +1,6 @@
 """The inventory of data: every collection, what it holds of whom, why, how long, and what an erasure does to it.
 
-``docs/data-inventory.md`` is written from here (``python -m bridge.store.inventory``), and so is what an erasure
+``docs/data-inventory.md`` is written from here (``python -m bridge.store``), and so is what an erasure
 removes by member id; a test finds a collection that is not here.
 """
 
@@ -161,7 +161,7 @@ def page() -> str:
 _HEAD = (
     "# What is kept, of whom, why and how long",
     "",
-    "Written by `python -m bridge.store.inventory` from `bridge/store/inventory.py`; do not change it by hand.",
+    "Written by `python -m bridge.store` from `bridge/store/inventory.py`; do not change it by hand.",
     "The legal bases are those of UK GDPR as we read them: the professional body, as controller, confirms or",
     "corrects them.",
     "",
@@ -178,6 +178,3 @@ _HEAD = (
     "| Collection | Holds | Personal | Purpose | Basis | Kept until | An erasure |",
     "|---|---|---|---|---|---|---|",
 )
-
-if __name__ == "__main__":
-    print(page(), end="")  # noqa: T201 - for docs/data-inventory.md

@@ -10,7 +10,7 @@ from bridge.domain.audit.cases import State
 from bridge.domain.privacy.erasures import ERASURE_STATES
 from bridge.store.database import Database, Document, reaches_store
 
-VERSION: Final = 1
+SCHEMA_VERSION: Final = 1
 
 NO_VALIDATORS: Final = frozenset({2, 9, 20, 26, 59, 72, 115, 238, 40415})
 """Error codes of a server that knows no validators, or not these: anything else is an outage."""

@@ -16,7 +16,7 @@ from bridge.domain.members.identifiers import id_key, member_keys, tombstone
 from bridge.domain.members.messages import MemberIn
 from bridge.services.members.reminders import TASK
 from bridge.settings import Settings, load
-from bridge.store.database import now
+from bridge.store import now
 from bridge.tokens import DEV_ISSUER, PUBLIC_NAME, dev_key
 from deploy.dev import mongo
 from tests.support.statements import account, member

@@ -22,7 +22,7 @@ from bridge import wiring
 from bridge.broker.publisher import Outgoing, publisher
 from bridge.domain.members.messages import MemberIn
 from bridge.settings import Settings
-from bridge.store.database import Database
+from bridge.store import Database
 from deploy.dev import mongo
 from deploy.dev.services import DevServices
 from tests.support.processes import Running, worker_process

@@ -19,8 +19,8 @@ from bridge.documents.backups import BackupReader, BackupWriter, BadBackup, writ
 from bridge.documents.encryption import pyrage
 from bridge.errors import Conflict
 from bridge.settings import Settings, load
-from bridge.store.operations.dump import NONE, Dump
-from bridge.store.privacy.erasures import WrongErasureKey
+from bridge.store import Dump, WrongErasureKey
+from bridge.store.operations.dump import NONE
 from tests.support.calls import calls
 from tests.support.commands import run
 from tests.support.life import MARK, MEMBER, Life, open_life

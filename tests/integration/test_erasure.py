@@ -19,10 +19,8 @@ from bridge.domain.statements.dispositions import Disposition, Outcome, Reason
 from bridge.errors import Conflict, SettingsError, Unavailable
 from bridge.services.members.members import FeedResult
 from bridge.settings import Settings
-from bridge.store.database import Database
+from bridge.store import Database, Erasures, Expired, WrongErasureKey
 from bridge.store.privacy import retention as past
-from bridge.store.privacy.erasures import Erasures, WrongErasureKey
-from bridge.store.privacy.retention import Expired
 from bridge.store.record.evidence import Evidence
 from bridge.tokens import dev_token
 from tests.support.life import ACTOR, MAIL, MARK, MEMBER, SECOND_MEMBER, Life, account_of, open_life, word

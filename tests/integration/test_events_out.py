@@ -21,7 +21,7 @@ from bridge.domain.events import EVENT_MEDIA_TYPE, EventType, OutboxEvent, event
 from bridge.domain.members.messages import MemberUpserted
 from bridge.domain.statements.ledger import arrival
 from bridge.settings import Settings
-from bridge.store.statements.ledger import Outbox
+from bridge.store import Outbox
 from consumers.events import EventPublisher
 from schemas.messages import EVENT
 from tests.support.calls import calls

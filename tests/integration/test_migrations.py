@@ -12,7 +12,8 @@ from bridge import wiring
 from bridge.domain.members.messages import MemberIn
 from bridge.services.operations.migrations import NewerDatabase
 from bridge.settings import Settings
-from bridge.store.schema import VALIDATORS, VERSION
+from bridge.store import SCHEMA_VERSION
+from bridge.store.schema import VALIDATORS
 from tests.support.commands import run
 from tests.support.statements import member
 from tests.support.storage import storage
@@ -36,7 +37,7 @@ async def test_again_and_at_once_it_changes_nothing(services: wiring.Services, s
     once = await storage(services).everything()
     indexes = {name: await storage(services).rows(name).indexes() for name in once}
     report = await services.migrations.run()
-    assert (report.since, report.changed) == (VERSION, 0)
+    assert (report.since, report.changed) == (SCHEMA_VERSION, 0)
     assert await storage(services).everything() == once
     assert {name: await storage(services).rows(name).indexes() for name in once} == indexes
 
@@ -44,14 +45,14 @@ async def test_again_and_at_once_it_changes_nothing(services: wiring.Services, s
 async def test_a_newer_database_is_refused(services: wiring.Services, settings: Settings) -> None:
     """By migrate, the API and the worker: exit code 1 with both versions, and the database stays as it was."""
     await services.migrations.run()
-    await storage(services).meta.set({"_id": "schema"}, version=VERSION + 1)
+    await storage(services).meta.set({"_id": "schema"}, version=SCHEMA_VERSION + 1)
     before = await storage(services).everything()
-    with pytest.raises(NewerDatabase, match=f"version {VERSION + 1}"):
+    with pytest.raises(NewerDatabase, match=f"version {SCHEMA_VERSION + 1}"):
         await services.migrations.run()
     with pytest.raises(NewerDatabase):
         await services.migrations.ping()
     results = await asyncio.gather(*[run(settings, name) for name in ("migrate", "api", "worker")])
-    assert [(code, f"version {VERSION + 1}" in err, "Traceback" in err) for code, _, err in results] == [
+    assert [(code, f"version {SCHEMA_VERSION + 1}" in err, "Traceback" in err) for code, _, err in results] == [
         (1, True, False)
     ] * 3
     assert await storage(services).everything() == before
@@ -71,4 +72,4 @@ async def test_an_empty_database_is_prepared(settings: Settings) -> None:
         await services.migrations.check()
         assert (await services.migrations.run()).since is None
         await services.migrations.check()
-        assert await services.migrations.version() == VERSION
+        assert await services.migrations.version() == SCHEMA_VERSION

@@ -16,7 +16,8 @@ from bridge.domain.members.messages import MemberIn
 from bridge.domain.statements.ledger import arrival
 from bridge.domain.statements.reconsideration import Reconsideration
 from bridge.settings import Settings
-from bridge.store.statements.search import PIECE, FateQuery, Place
+from bridge.store import FateQuery, Place
+from bridge.store.statements.search import PIECE
 from tests.support.calls import calls
 from tests.support.statements import HOME, completed, member, voided
 from tests.support.storage import storage

@@ -179,7 +179,7 @@ def named_by_the_code() -> set[str]:
 
 
 def test_the_page_of_the_inventory_is_current() -> None:
-    """``docs/data-inventory.md`` is what ``python -m bridge.store.inventory`` prints."""
+    """``docs/data-inventory.md`` is what ``python -m bridge.store`` prints."""
     assert (ROOT / "docs" / "data-inventory.md").read_text() == page()
 
 

@@ -27,10 +27,8 @@ from bridge.errors import Unavailable
 from bridge.metrics import exposition
 from bridge.serve import parts
 from bridge.settings import Settings
+from bridge.store import Database, Erasures, FateQuery, Session
 from bridge.store.access.access_log import AccessLog
-from bridge.store.database import Database, Session
-from bridge.store.privacy.erasures import Erasures
-from bridge.store.statements.search import FateQuery
 from bridge.tokens import dev_token
 from deploy.dev.ports import free_port
 from tests.integration.lrs.client import Lrs, agent, new_id

@@ -15,7 +15,7 @@ import pytest
 from bridge.documents.notice import PERIODS
 from bridge.domain.members.identifiers import identifier_key
 from bridge.settings import Settings
-from bridge.store.database import now
+from bridge.store import now
 from bridge.tokens import dev_token
 from tests.integration.lrs.client import Lrs, attachment, part
 from tests.support.audit import Office, office, open_office

@@ -7,7 +7,7 @@ import uuid
 
 from bridge import wiring
 from bridge.settings import Settings
-from bridge.store.database import Database
+from bridge.store import Database
 from bridge.store.inventory import INVENTORY
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bridge import wiring
-from bridge.store.database import Database
+from bridge.store import Database
 
 Row = dict[str, Any]
 Fields = Mapping[str, Any]

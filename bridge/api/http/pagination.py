@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 
 from bridge.api.http.inputs import InputModel
 from bridge.errors import FieldError, ValidationFailed
-from bridge.store.listing import Listing
+from bridge.store import Listing
 from bridge.texts import Text
 
 T = TypeVar("T")

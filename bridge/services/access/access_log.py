@@ -26,8 +26,7 @@ from bridge.domain.privacy.access import (
     row_hash,
     team,
 )
-from bridge.store.listing import Listing, Position
-from bridge.store.stores import Stores
+from bridge.store import Listing, Position, Stores
 
 log = structlog.get_logger(__name__)
 

@@ -11,9 +11,7 @@ from bridge.domain.privacy.access import Reader, Right
 from bridge.errors import NOTHING_HERE, NotFound
 from bridge.services.access.access_log import AccessHistory
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
-from bridge.store.database import now
-from bridge.store.listing import Listing, Position
-from bridge.store.stores import Stores
+from bridge.store import Listing, Position, Stores, now
 
 
 class GrantForMember(StoredGrant):

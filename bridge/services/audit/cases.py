@@ -14,9 +14,7 @@ from bridge.domain.events import AUDIT_SUBMITTED
 from bridge.errors import Conflict, FieldError, NotFound, NotSelected, ValidationFailed
 from bridge.services.audit.submissions import AuditSubmissions
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
-from bridge.store.database import Session
-from bridge.store.listing import Listing, Position, Sort
-from bridge.store.stores import Stores
+from bridge.store import Listing, Position, Session, Sort, Stores
 from bridge.texts import Text
 
 _NEWEST_FIRST: Sort = [("selected_at", True)]

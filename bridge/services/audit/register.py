@@ -31,8 +31,7 @@ from bridge.services.audit.submissions import AuditSubmissions
 from bridge.services.record.evidence import MemberEvidence
 from bridge.services.statements.follow_ups import FollowUpRunner
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
-from bridge.store.listing import Listing, Position, Sort
-from bridge.store.stores import Stores
+from bridge.store import Listing, Position, Sort, Stores
 
 
 class CaseWithSubmission(StoredCase):

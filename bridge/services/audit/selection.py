@@ -15,8 +15,7 @@ from bridge.domain.events import AUDIT_SELECTED
 from bridge.domain.members.members import MembershipYear
 from bridge.errors import Conflict, FieldError, NotFound, ValidationFailed
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
-from bridge.store.database import now
-from bridge.store.stores import Stores
+from bridge.store import Stores, now
 
 
 class SampleResult(StoredSample):

@@ -25,7 +25,7 @@ from bridge.domain.members.members import Freeze, MembershipYear
 from bridge.domain.record.forms import Forms
 from bridge.errors import BridgeError
 from bridge.services.unit_of_work import UnitOfWork
-from bridge.store.stores import Stores
+from bridge.store import Stores
 
 
 class Tampered(BridgeError):

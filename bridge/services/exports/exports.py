@@ -23,8 +23,7 @@ from bridge.services.exports.limits import SubjectLimit
 from bridge.services.exports.reading import RecordFilter, RecordReader
 from bridge.services.privacy.subject_access import SubjectAccessData
 from bridge.services.record.periods import Periods
-from bridge.store.database import now
-from bridge.store.stores import Stores
+from bridge.store import Stores, now
 from bridge.texts import Text, match
 
 COMPLETED, EVERY = Text("Completed entries only"), Text("All entries, drafts included")

@@ -13,7 +13,7 @@ from bridge.domain.record.files import CLEAN, EvidenceFile, evidence_summary
 from bridge.domain.record.forms import Forms
 from bridge.errors import BridgeError
 from bridge.services.exports.reading import Names, RecordFilter, RecordReader
-from bridge.store.stores import Stores
+from bridge.store import Stores
 from bridge.texts import Text, translate
 
 Row = dict[str, Any]

@@ -11,9 +11,7 @@ from bridge.domain.audit.snapshots import OF_LOG, OF_PLAN
 from bridge.domain.members.members import MembershipYear
 from bridge.domain.record.forms import Forms, values_of
 from bridge.domain.record.records import RecordCriteria, StoredRecord
-from bridge.store.listing import Position
-from bridge.store.record.records import MemberRecords
-from bridge.store.stores import Stores
+from bridge.store import MemberRecords, Position, Stores
 
 Row = dict[str, Any]
 Names = Mapping[str, Mapping[str, str | None]]

@@ -16,7 +16,7 @@ from bridge.domain.lrs.parsing import (
 from bridge.domain.lrs.signatures import LARGEST, BadSignature, check_signature
 from bridge.domain.lrs.spec_refs import Version, cite_data
 from bridge.errors import Malformed, TooLarge, Unavailable
-from bridge.store.lrs.attachments import Attachments
+from bridge.store import Attachments
 
 _ALGORITHMS = {56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
 

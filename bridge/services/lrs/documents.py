@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bridge.domain.lrs.documents import DocumentScope, Precondition, WriteGuard, XapiDocument, merge_documents
 from bridge.errors import Conflict, NotFound, StaleVersion, TooLarge
-from bridge.store.lrs.documents import Documents
+from bridge.store import Documents
 
 MAX_IDS = 10_000
 """Ids that one answer lists."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bridge.domain.lrs.index_keys import EVERY
 from bridge.domain.lrs.rows import LrsRow, NewStatement
 from bridge.domain.statements.ledger import ChainRow
-from bridge.store.lrs.ledger import LrsLedger
+from bridge.store import LrsLedger
 
 MAX_CHAIN = 20
 """References followed, one after another: a ring of statements must not turn for ever."""

@@ -30,7 +30,7 @@ from bridge.domain.lrs.serialization import (
 )
 from bridge.errors import NotFound
 from bridge.services.lrs.credentials import Credential
-from bridge.store.lrs.ledger import LrsLedger
+from bridge.store import LrsLedger
 from schemas.xapi import NewPart
 
 DEFINITIONS_READ = 50

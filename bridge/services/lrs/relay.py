@@ -18,8 +18,7 @@ from bridge.errors import Unavailable
 from bridge.logs import failure
 from bridge.services.lrs.messages import messages
 from bridge.settings import Settings
-from bridge.store.lrs.ledger import LrsLedger
-from bridge.store.lrs.unsent import Note, Unsent
+from bridge.store import LrsLedger, Note, Unsent
 
 log = structlog.get_logger(__name__)
 

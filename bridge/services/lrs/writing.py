@@ -19,8 +19,7 @@ from bridge.services.lrs.credentials import Credential
 from bridge.services.lrs.links import relink
 from bridge.services.lrs.relay import StatementRelay
 from bridge.services.lrs.timestamps import StoredTimestamps
-from bridge.store.lrs.ledger import NO_ROWS, NO_VOIDINGS, LrsLedger, StatementRace
-from bridge.store.privacy.erasures import Erasures
+from bridge.store import NO_ROWS, NO_VOIDINGS, Erasures, LrsLedger, StatementRace
 
 MAX_TRIES = 5
 """How often a batch is decided anew when others store the same statements meanwhile."""

@@ -15,8 +15,7 @@ from bridge.domain.members.members import StoredMember
 from bridge.domain.members.messages import MemberIn, stored_member
 from bridge.errors import Conflict, FieldError
 from bridge.services.members.writing import ERASURE_STANDS, MemberWriter, Upsert
-from bridge.store.database import Session, now
-from bridge.store.stores import Stores
+from bridge.store import Session, Stores, now
 
 AT_ONCE: Final = 50
 """Members that one transaction writes; the embedded store takes the square of it to look their identifiers up."""

@@ -12,8 +12,7 @@ from bridge.domain.members.messages import MemberIn, MemberLeft, MemberUpserted,
 from bridge.errors import NotFound
 from bridge.services.members.writing import MemberWriter, PutResult, Upsert
 from bridge.services.statements.follow_ups import FollowUpRunner
-from bridge.store.database import Session, now
-from bridge.store.stores import Stores
+from bridge.store import Session, Stores, now
 
 
 class FeedResult(StrEnum):

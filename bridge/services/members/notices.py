@@ -26,9 +26,7 @@ from bridge.domain.members.notices import (
     StoredNotice,
 )
 from bridge.errors import NotFound
-from bridge.store.database import now
-from bridge.store.listing import Listing, Position
-from bridge.store.stores import Stores
+from bridge.store import Listing, Position, Stores, now
 from bridge.texts import match
 
 LEASE: Final = timedelta(minutes=20)

@@ -17,8 +17,7 @@ from bridge.domain.events import AUDIT_DUE, PERIOD_ENDING, DueCaseData, OutboxEv
 from bridge.domain.members.members import MembershipYear, StoredMember, calendar_of
 from bridge.services.statements.follow_ups import FollowUpRunner
 from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
-from bridge.store.database import Session, now
-from bridge.store.stores import Stores
+from bridge.store import Session, Stores, now
 
 TASK: Final = PERIOD_ENDING.name
 LEASE: Final = timedelta(minutes=10)

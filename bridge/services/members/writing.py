@@ -9,8 +9,7 @@ from bridge.domain.members import identifiers
 from bridge.domain.members.members import StoredMember, calendar_of
 from bridge.domain.members.messages import MemberIn, stored_member
 from bridge.errors import Conflict
-from bridge.store.database import Session, now
-from bridge.store.stores import Stores
+from bridge.store import Session, Stores, now
 
 ERASURE_STANDS = "This member was erased and cannot be brought back under this id."
 

@@ -11,10 +11,7 @@ from bridge.domain.privacy.erasures import StoredErasure
 from bridge.errors import Conflict
 from bridge.services.operations.migrations import Migrations
 from bridge.services.privacy.erasure import MemberErasure
-from bridge.store.database import now
-from bridge.store.operations.dump import META, Dump
-from bridge.store.schema import VERSION
-from bridge.store.stores import Stores
+from bridge.store import META, SCHEMA_VERSION, Dump, Stores, now
 
 
 class BackupFacts(TypedDict):
@@ -58,7 +55,7 @@ class Backups:
         """Write everything; returns the facts of the backup, ``consistency`` among them. ``note`` is to follow."""
         at = now()
         async with self._dump.together() as (consistency, session):
-            writer.header({"at": at.isoformat(), "schema": VERSION, "consistency": consistency})
+            writer.header({"at": at.isoformat(), "schema": SCHEMA_VERSION, "consistency": consistency})
             heads = [] if session else await self._dump.heads()
             for name in await self._dump.names():
                 writer.collection(name)
@@ -81,7 +78,7 @@ class Backups:
         when the database is not empty, or ``WrongErasureKey`` when the erased of the backup would come back.
         """
         header, manifest, meta = reader.verify(META)
-        if header["schema"] > VERSION:
+        if header["schema"] > SCHEMA_VERSION:
             raise BadBackup("The backup was made by a later release; restore it with that one.")
         if not await self._dump.is_empty():
             raise Conflict("The database is not empty: set BRIDGE_MONGO_DATABASE to a new name.")

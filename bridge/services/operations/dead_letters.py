@@ -26,9 +26,7 @@ from bridge.domain.privacy.subjects import DataSubject
 from bridge.domain.statements.ledger import ParkedStatement
 from bridge.errors import NotFound
 from bridge.services.access.access_log import AccessHistory
-from bridge.store.listing import Listing, Sort
-from bridge.store.operations.dead_letters import LetterSelection
-from bridge.store.stores import Stores
+from bridge.store import LetterSelection, Listing, Sort, Stores
 
 log = structlog.get_logger(__name__)
 

@@ -11,8 +11,7 @@ import structlog
 
 from bridge.errors import BridgeError, Unavailable
 from bridge.logs import failure
-from bridge.store.schema import VERSION, Schema
-from bridge.store.stores import Stores
+from bridge.store import SCHEMA_VERSION, Schema, Stores
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +26,7 @@ class NewerDatabase(BridgeError):
 
     def __init__(self, version: int) -> None:
         super().__init__(
-            f"The database has version {version}, this release knows {VERSION} at most: "
+            f"The database has version {version}, this release knows {SCHEMA_VERSION} at most: "
             "run the release that migrated it, or restore a backup from before."
         )
 
@@ -48,7 +47,12 @@ class MigrationResult:
 
     def log_fields(self) -> dict[str, Any]:
         """Return it for a log line."""
-        return {"since": self.since, "version": VERSION, "changed": self.changed, "unvalidated": self.without_validator}
+        return {
+            "since": self.since,
+            "version": SCHEMA_VERSION,
+            "changed": self.changed,
+            "unvalidated": self.without_validator,
+        }
 
 
 class Migrations:
@@ -86,12 +90,13 @@ class Migrations:
         An older one is served: every step is made so that the release before and after it can work meanwhile.
         """
         version = await self._schema.version()
-        if version is not None and version > VERSION:
+        if version is not None and version > SCHEMA_VERSION:
             raise NewerDatabase(version)
         if await self._schema.restoring():
             raise HalfRestored("A restore was broken off here: drop this database and restore the backup again.")
-        if version is None or version < VERSION:
-            log.warning("database to be migrated", version=version, known=VERSION, remedy="run cpd-bridge migrate")
+        if version is None or version < SCHEMA_VERSION:
+            remedy = "run cpd-bridge migrate"
+            log.warning("database to be migrated", version=version, known=SCHEMA_VERSION, remedy=remedy)
         await self._stores.erasures.key.get()
         self._checked = True
 
@@ -106,9 +111,9 @@ class Migrations:
         version below its own; ``changed`` counts the documents that it changed.
         """
         version = await self._schema.version()
-        if version is not None and version > VERSION:
+        if version is not None and version > SCHEMA_VERSION:
             raise NewerDatabase(version)
         await self._stores.prepare()
         result = MigrationResult(version, without_validator=await self._schema.validate())
-        await self._schema.reached(VERSION)
+        await self._schema.reached(SCHEMA_VERSION)
         return result

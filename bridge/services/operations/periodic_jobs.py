@@ -15,8 +15,7 @@ import structlog
 
 from bridge.errors import Unavailable
 from bridge.logs import failure
-from bridge.store.database import now
-from bridge.store.operations.schedules import Schedules
+from bridge.store import Schedules, now
 
 log = structlog.get_logger(__name__)
 

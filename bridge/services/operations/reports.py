@@ -15,7 +15,7 @@ from bridge.domain.operations.reports import (
     months_to_report,
     span_of,
 )
-from bridge.store.operations.reports import ReportCounts
+from bridge.store import ReportCounts
 
 
 class CompletionCell(TypedDict):

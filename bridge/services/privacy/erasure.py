@@ -25,8 +25,7 @@ from bridge.domain.privacy.subjects import DataSubject, given_up
 from bridge.errors import NotFound, Unavailable
 from bridge.logs import failure
 from bridge.services.operations.dead_letters import Operations
-from bridge.store.database import Session, now
-from bridge.store.stores import Stores
+from bridge.store import Session, Stores, now
 
 log = structlog.get_logger(__name__)
 

@@ -14,9 +14,8 @@ from bridge.services.operations.dead_letters import Operations
 from bridge.services.privacy.erasure import RETENTION, MemberErasure
 from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.settings import Settings
-from bridge.store.database import Database, Document, now
+from bridge.store import Database, Document, Expired, ExpiredQuery, now
 from bridge.store.privacy import retention as past
-from bridge.store.privacy.retention import Expired, ExpiredQuery
 
 ORPHANED_AFTER: Final = timedelta(days=1)
 """Attachments that no statement has by then never will have: longer than any request takes."""

@@ -15,9 +15,7 @@ from bridge.domain.privacy.redaction import told_of as mentions_in
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.domain.statements.ledger import LedgerRow
 from bridge.services.access.access_log import AccessHistory
-from bridge.store.database import Document, now
-from bridge.store.listing import Position
-from bridge.store.stores import Stores
+from bridge.store import Document, Position, Stores, now
 
 HISTORY = ("at", "reader", "allowed", "right", "parts", "text")
 TEAM = "the Register team"

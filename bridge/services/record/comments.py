@@ -8,8 +8,7 @@ from bridge.domain.members.members import calendar_of
 from bridge.domain.record.comments import StoredComment, filing_day, new_comment, no_such_record
 from bridge.services.record.periods import Periods
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
-from bridge.store.listing import Listing, Position, Sort
-from bridge.store.stores import Stores
+from bridge.store import Listing, Position, Sort, Stores
 
 
 class MemberComments:

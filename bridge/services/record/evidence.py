@@ -34,9 +34,7 @@ from bridge.domain.record.files import (
 from bridge.errors import Conflict, NotFound, Unavailable
 from bridge.logs import failure
 from bridge.services.unit_of_work import ENTRY, Attempt, Check, UnitOfWork, UnitsOfWork, get_or_404, raise_if_frozen
-from bridge.store.database import Session
-from bridge.store.listing import Listing, Position, Sort
-from bridge.store.stores import Stores
+from bridge.store import Listing, Position, Session, Sort, Stores
 from bridge.texts import Text
 
 log = structlog.get_logger(__name__)

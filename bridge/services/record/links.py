@@ -13,7 +13,7 @@ from bridge.domain.record.entries import StoredEntry, with_plan_ids
 from bridge.domain.record.plan import StoredPlanItem
 from bridge.domain.record.records import StoredRecord
 from bridge.services.unit_of_work import ENTRY, ITEM, UnitOfWork, UnitsOfWork, get_or_404, raise_if_frozen
-from bridge.store.record.records import MemberRecords
+from bridge.store import MemberRecords
 
 R = TypeVar("R", bound=StoredRecord)
 

@@ -25,8 +25,7 @@ from bridge.services.unit_of_work import (
     get_or_404,
     raise_for_errors,
 )
-from bridge.store.listing import Listing, Position, Sort
-from bridge.store.stores import Stores
+from bridge.store import Listing, Position, Sort, Stores
 
 ROW = ("title", "type", "date", "draft", "complete", "source", "reference", "frozen", "version", "plan_ids")
 """What is read of an entry for a list: texts may be long, and are not shown there (R23)."""

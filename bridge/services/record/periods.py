@@ -26,7 +26,7 @@ from bridge.domain.record.plan import NOT_EXPECTED
 from bridge.domain.record.records import RecordCriteria
 from bridge.domain.record.targets import Target, TargetProgress, progress
 from bridge.errors import NotFound
-from bridge.store.stores import Stores
+from bridge.store import Stores
 
 
 class PeriodSummary(TypedDict):

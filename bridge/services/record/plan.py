@@ -26,8 +26,7 @@ from bridge.services.unit_of_work import (
     raise_for_errors,
     raise_if_frozen,
 )
-from bridge.store.listing import Listing, Position, Sort
-from bridge.store.stores import Stores
+from bridge.store import Listing, Position, Sort, Stores
 
 ROW = (
     *("title", "start_date", "completion_date", "status", "themes", "reference"),

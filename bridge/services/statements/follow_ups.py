@@ -18,8 +18,7 @@ from bridge.domain.record.entries import refiled
 from bridge.errors import Unavailable
 from bridge.logs import failure
 from bridge.services.statements.recording import Recording
-from bridge.store.database import AlreadyThere, Session, now
-from bridge.store.stores import Stores
+from bridge.store import AlreadyThere, Session, Stores, now
 
 log = structlog.get_logger(__name__)
 

@@ -16,9 +16,7 @@ from bridge.domain.statements.fates import StatementFate, fate_of, fate_of_row
 from bridge.domain.statements.ledger import mentions
 from bridge.errors import NotFound
 from bridge.services.access.access_log import AccessHistory
-from bridge.store.listing import Listing, Position
-from bridge.store.statements.search import FAR_AHEAD, LONG_AGO, FateQuery
-from bridge.store.stores import Stores
+from bridge.store import FAR_AHEAD, LONG_AGO, FateQuery, Listing, Position, Stores
 
 LOOKUP: Final = Right("lookup")
 PARTS: Final = ("statements",)

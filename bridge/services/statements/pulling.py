@@ -15,7 +15,7 @@ from bridge.broker.topology import Topology, routing_key
 from bridge.clients.lrs import RemoteLrs, RemotePage
 from bridge.domain.statements.results import moment
 from bridge.errors import NotFound
-from bridge.store.statements.pulls import Cursor, Pulls
+from bridge.store import Cursor, Pulls
 
 OVERLAP = timedelta(seconds=1)
 """A later pull begins this much before the last statement: ``since`` leaves out what was stored at that very time."""

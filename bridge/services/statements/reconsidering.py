@@ -16,8 +16,7 @@ from bridge.domain.statements.reconsideration import RECONSIDERABLE, Reconsidera
 from bridge.errors import Unavailable
 from bridge.logs import failure
 from bridge.services.statements.recording import Recording
-from bridge.store.database import now
-from bridge.store.statements.search import FateQuery, Place, StatementSearch, place_of
+from bridge.store import FateQuery, Place, StatementSearch, now, place_of
 
 log = structlog.get_logger(__name__)
 

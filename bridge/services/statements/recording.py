@@ -20,8 +20,7 @@ from bridge.domain.statements.batch import Batch, BatchReads
 from bridge.domain.statements.completions import Completion, Rules, Voiding
 from bridge.domain.statements.dispositions import Outcome
 from bridge.domain.statements.ledger import Arrival, HeldStatement, LedgerRow, ParkedStatement
-from bridge.store.database import AlreadyThere, Session
-from bridge.store.stores import Stores
+from bridge.store import AlreadyThere, Session, Stores
 
 Decision = Callable[[Batch, Arrival], Outcome]
 """What decides on a statement of a batch."""

@@ -13,7 +13,7 @@ from bridge.domain.members.members import StoredMember
 from bridge.domain.statements.batch import Touch
 from bridge.services.statements.recording import Recording
 from bridge.services.unit_of_work import UnitsOfWork
-from bridge.store.database import Session
+from bridge.store import Session
 from bridge.store.members.members import Identifiers, Members
 
 Plant = Callable[[pytest.MonkeyPatch], None]

@@ -11,7 +11,8 @@ from typing import Any
 
 from bridge import wiring
 from bridge.settings import load
-from bridge.store.database import Collection, Database
+from bridge.store import Database
+from bridge.store.database import Collection
 from deploy.passwords import STORE_USERS
 from tests.support.manifests import DEPLOY
 
