@@ -12,7 +12,7 @@ from bridge.clients.clamd import Scanner
 from bridge.documents.notice import first_page
 from bridge.documents.rendering import Bounds, Renderer
 from bridge.domain.audit.cases import AuditRules
-from bridge.domain.record.forms import Forms, configured_forms
+from bridge.domain.forms import Forms, configured_forms
 from bridge.domain.record.targets import Target, targets_from
 from bridge.domain.statements.completions import Rules, verb_iris
 from bridge.errors import SettingsError

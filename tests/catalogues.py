@@ -18,7 +18,7 @@ from babel.messages.pofile import read_po, write_po
 
 from bridge.api.http import validation_errors
 from bridge.documents.notice import PARTS
-from bridge.domain.record.forms import STANDARD
+from bridge.domain.forms import STANDARD
 from bridge.serve import resources
 from schemas.audit import DECLARATIONS
 from schemas.forms import FORMS

@@ -18,7 +18,7 @@ from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.schemas import literal_of
 from bridge.api.http.service_keys import FORMS
 from bridge.domain.fields import Day
-from bridge.domain.record.forms import Form, FormField, Forms
+from bridge.domain.forms import Form, FormField, Forms
 
 routes = Routes("Forms", "The fields of the plan and of the log, as versioned data.")
 

@@ -14,8 +14,8 @@ from bridge.api.http.pagination import Page, PageBody, PageQuery, Sort, ordered,
 from bridge.api.http.routing import Answer, Body, Routes
 from bridge.api.http.service_keys import LOG
 from bridge.domain.fields import Day
+from bridge.domain.forms import Values
 from bridge.domain.record.entries import SORTABLE, Source, StoredEntry
-from bridge.domain.record.forms import Values
 from bridge.domain.statements.fates import origin_in_words
 from bridge.errors import Conflict, NotFound, RecordFrozen
 from bridge.services.record.log import LogFilter

@@ -12,7 +12,7 @@ from bridge.api.http.pagination import Page, PageBody, PageQuery, Sort, ordered,
 from bridge.api.http.routing import Answer, Body, Routes
 from bridge.api.http.service_keys import PLAN
 from bridge.domain.fields import Day
-from bridge.domain.record.forms import PlanStatus, Values
+from bridge.domain.forms import PlanStatus, Values
 from bridge.domain.record.plan import SORTABLE
 from bridge.errors import Conflict, NotFound, RecordFrozen
 from bridge.services.record.plan import ItemWithPeriods, PlanFilter

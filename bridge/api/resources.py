@@ -31,7 +31,7 @@ from bridge.api import log as log_resource
 from bridge.api.app import Parts, everything
 from bridge.api.http import openapi
 from bridge.api.http.routing import Routes
-from bridge.domain.record.forms import STANDARD, Forms
+from bridge.domain.forms import STANDARD, Forms
 
 RESOURCES = (
     me.routes,

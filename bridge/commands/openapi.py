@@ -26,6 +26,6 @@ def _shipped() -> bytes:
 def _made(settings: Settings) -> bytes:
     """Return the document as the settings have it."""
     from bridge.api.resources import reference  # noqa: PLC0415 - the whole API takes a second to load
-    from bridge.domain.record.forms import configured_forms  # noqa: PLC0415 - and the forms
+    from bridge.domain.forms import configured_forms  # noqa: PLC0415 - and the forms
 
     return reference(configured_forms(settings.forms_dir), settings.public_url)

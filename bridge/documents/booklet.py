@@ -3,7 +3,7 @@
 What goes in, one object a line (``Header`` first, then any number of the others, in the order they are to appear):
 
     {"header": {...}}    see ``Header``
-    {"form": {...}}      a version of a form (``bridge.domain.record.forms.Form``), before the first record made with it
+    {"form": {...}}      a version of a form (``bridge.domain.forms.Form``), before the first record made with it
     {"note": {...}}      ``title`` and ``text``: what is said about the booklet itself
     {"entry": {...}}     a log entry as stored, with ``plan`` (linked items: reference, title) and ``evidence``
     {"item": {...}}      a plan item as stored, with ``log``, ``carried_to`` and ``carried_from`` (reference, title)
@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from bridge.documents import formatting
 from bridge.documents.text_runs import Paragraph, TextRuns, is_blank
-from bridge.domain.record.forms import Form
+from bridge.domain.forms import Form
 from bridge.texts import Text, counted, translate
 from schemas.languages import SOURCE
 

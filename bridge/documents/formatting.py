@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, cast
 
 from bridge import texts
-from bridge.domain.record.forms import FormField
+from bridge.domain.forms import FormField
 from bridge.texts import Text, counted
 
 UNITS = ("bytes", "KB", "MB", "GB")

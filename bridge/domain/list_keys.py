@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypedDict, cast
 
-from bridge.domain.record.forms import DEFAULTS, Form, Values
+from bridge.domain.forms import DEFAULTS, Form, Values
 
 
 class SortKey(TypedDict):

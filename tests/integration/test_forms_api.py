@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import schemas.forms
-from bridge.domain.record.forms import configured_forms
+from bridge.domain.forms import configured_forms
 from bridge.errors import SettingsError
 from bridge.settings import Settings
 from tests.support.journey import journey

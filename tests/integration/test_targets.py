@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bridge import wiring
+from bridge.domain.forms import STANDARD
 from bridge.domain.members.messages import MemberIn
-from bridge.domain.record.forms import STANDARD
 from bridge.errors import SettingsError
 from bridge.settings import Settings
 from deploy.dev.samples import TARGETS_FILE

@@ -11,8 +11,8 @@ import orjson
 from hypothesis import given, strategies
 
 from bridge import wiring
+from bridge.domain import forms
 from bridge.domain.members.members import MembershipCalendar
-from bridge.domain.record import forms
 from bridge.domain.record.entries import automatic_draft
 from bridge.domain.statements.completions import Completion
 from bridge.domain.statements.dispositions import Outcome, Reason

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from bridge.domain.record.forms import STANDARD
+from bridge.domain.forms import STANDARD
 
 LOREM = (
     "I worked through the material in two sittings and talked it over with my supervisor afterwards. It made me look "

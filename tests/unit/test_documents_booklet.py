@@ -13,7 +13,7 @@ import pytest
 from pypdf import PdfReader
 
 from bridge.documents.typesetting import Typesetter
-from bridge.domain.record.forms import STANDARD
+from bridge.domain.forms import STANDARD
 from bridge.services.exports.booklets import form_lines
 from tests.support.pdf import faults, languages, tags, text_of
 from tests.support.records import HOSTILE, LOREM, comment, entry, forms, header, item

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import schemas.forms
+from bridge.domain.forms import current, form, is_complete, missing_fields
 from bridge.domain.record import entries
-from bridge.domain.record.forms import current, form, is_complete, missing_fields
 from bridge.errors import NotFound
 
 LOG, PLAN = current("log"), current("plan")

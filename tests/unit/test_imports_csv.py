@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain.record import forms
+from bridge.domain import forms
 from bridge.domain.record.csv_import import MAX_FAULTS, Row, columns, read, refuse, template
 from bridge.errors import BridgeError, FieldError, Malformed, TooLarge, ValidationFailed
 

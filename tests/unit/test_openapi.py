@@ -11,7 +11,7 @@ import pytest
 
 from bridge.api.app import pattern
 from bridge.api.resources import reference
-from bridge.domain.record.forms import STANDARD
+from bridge.domain.forms import STANDARD
 from bridge.settings import PREFIX
 from tests.support.processes import CLI
 

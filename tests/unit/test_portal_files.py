@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bridge.api.app import Parts, everything
-from bridge.domain.record.forms import STANDARD
+from bridge.domain.forms import STANDARD
 from bridge.serve import resources
 from deploy.dev.portal_api import FILES
 

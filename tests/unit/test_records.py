@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bridge.domain.forms import FieldChoice, FormField, current
 from bridge.domain.list_keys import findable, query_terms
 from bridge.domain.members.members import MembershipCalendar
 from bridge.domain.record import entries, plan
-from bridge.domain.record.forms import FieldChoice, FormField, current
 from bridge.domain.record.records import StoredRecord
 from bridge.domain.statements.completions import Completion
 from bridge.texts import Text

@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from bridge.domain.record.forms import Forms
+from bridge.domain.forms import Forms
 from bridge.services.access.access_log import AccessHistory
 from bridge.services.access.grants import SupportGrants
 from bridge.services.audit.cases import MemberAudit

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from bridge.domain.record.forms import FormField, choose_one
+from bridge.domain.forms import FormField, choose_one
 from bridge.errors import FieldError
 from bridge.texts import Text
 

@@ -15,10 +15,10 @@ from typing import Any, TypedDict
 import orjson
 
 from bridge.domain.audit.cases import StoredDeclaration
+from bridge.domain.forms import Form, Forms, Values, values_of
 from bridge.domain.record.comments import StoredComment
 from bridge.domain.record.entries import StoredEntry
 from bridge.domain.record.files import EvidenceSummary
-from bridge.domain.record.forms import Form, Forms, Values, values_of
 from bridge.domain.record.plan import DROPPED, NOT_EXPECTED, StoredPlanItem
 from bridge.domain.record.records import StoredRecord
 from bridge.texts import Text, counted

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
+from bridge.domain.forms import Form, FormField
 from bridge.domain.record.cells import row, unguarded
-from bridge.domain.record.forms import Form, FormField
 from bridge.errors import FieldError, Malformed, TooLarge, ValidationFailed
 from bridge.texts import Text, counted
 

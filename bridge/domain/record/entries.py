@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, Literal, NotRequired, TypedDict, cast
 
+from bridge.domain import forms
+from bridge.domain.forms import Values, in_future, out_of_order, patched
 from bridge.domain.list_keys import findable
 from bridge.domain.members.members import FreezeMark, MembershipCalendar, StoredMember, frozen_on
-from bridge.domain.record import forms
-from bridge.domain.record.forms import Values, in_future, out_of_order, patched
 from bridge.domain.record.records import StoredRecord
 from bridge.domain.statements.completions import Completion
 from bridge.errors import FieldError

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any, Final, NotRequired, TypedDict, cast
 
+from bridge.domain import forms
+from bridge.domain.forms import Values, out_of_order, patched
 from bridge.domain.list_keys import findable
 from bridge.domain.members.members import (
     ONE_DAY,
@@ -16,8 +18,6 @@ from bridge.domain.members.members import (
     StoredMember,
     frozen_during,
 )
-from bridge.domain.record import forms
-from bridge.domain.record.forms import Values, out_of_order, patched
 from bridge.domain.record.records import StoredRecord
 from bridge.errors import FieldError
 from bridge.texts import Text

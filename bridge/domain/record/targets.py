@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal, TypedDict, cast
 
+from bridge.domain.forms import Form, FormField, Forms
 from bridge.domain.members.members import ONE_DAY, LeaveDays, MembershipYear, StoredMember
 from bridge.domain.record.counts import Group
-from bridge.domain.record.forms import Form, FormField, Forms
 from bridge.texts import Text, TextByLanguage, counted
 from schemas.targets import TargetDefinition
 

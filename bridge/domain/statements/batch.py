@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Generic, TypedDict, TypeVar
 
 from bridge.domain.events import LOG_DRAFTED, LOG_WITHDRAWN, D, DraftData, EntryData, EventType, OutboxEvent, event
+from bridge.domain.forms import Form
 from bridge.domain.members.members import FreezeMark, StoredMember, calendar_of, frozen_on
 from bridge.domain.record import entries
 from bridge.domain.record.entries import StoredEntry, statements_of
-from bridge.domain.record.forms import Form
 from bridge.domain.statements import ledger
 from bridge.domain.statements.completions import Completion, Voiding
 from bridge.domain.statements.dispositions import Disposition, Outcome, Reason

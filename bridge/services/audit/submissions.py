@@ -21,8 +21,8 @@ from bridge.domain.audit.snapshots import (
     readiness,
     snapshot,
 )
+from bridge.domain.forms import Forms
 from bridge.domain.members.members import Freeze, MembershipYear
-from bridge.domain.record.forms import Forms
 from bridge.errors import BridgeError
 from bridge.services.unit_of_work import UnitOfWork
 from bridge.store import Stores

@@ -8,8 +8,8 @@ from datetime import date
 from typing import Any, TypeVar
 
 from bridge.domain.audit.snapshots import OF_LOG, OF_PLAN
+from bridge.domain.forms import Forms, values_of
 from bridge.domain.members.members import MembershipYear
-from bridge.domain.record.forms import Forms, values_of
 from bridge.domain.record.records import RecordCriteria, StoredRecord
 from bridge.store import MemberRecords, Position, Stores
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from bridge.domain.events import LOG_COMPLETED, CompletedEntryData
+from bridge.domain.forms import Forms, Values, misfits
 from bridge.domain.record import entries
 from bridge.domain.record.entries import Source, StoredEntry
 from bridge.domain.record.files import EvidenceSummary
-from bridge.domain.record.forms import Forms, Values, misfits
 from bridge.domain.record.records import RecordCriteria
 from bridge.services.record.links import relink_entry, save_deleted_entry
 from bridge.services.record.periods import Periods

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypedDict
 
+from bridge.domain.forms import Forms, Values, misfits
 from bridge.domain.members.members import MembershipYear, StoredMember, calendar_of
 from bridge.domain.record import plan
-from bridge.domain.record.forms import Forms, Values, misfits
 from bridge.domain.record.plan import StoredPlanItem
 from bridge.domain.record.records import RecordCriteria
 from bridge.errors import Conflict

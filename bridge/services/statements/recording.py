@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 import orjson
 
+from bridge.domain.forms import Form
 from bridge.domain.members.members import StoredMember, frozen_period_ids
 from bridge.domain.privacy.redaction import received_at
 from bridge.domain.record.entries import StoredEntry, entry_id
-from bridge.domain.record.forms import Form
 from bridge.domain.statements import ledger as arriving
 from bridge.domain.statements.batch import Batch, BatchReads
 from bridge.domain.statements.completions import Completion, Rules, Voiding

@@ -14,8 +14,8 @@ from typing import Final
 import orjson
 
 from bridge.domain.audit.snapshots import Scope, canonical, digest, snapshot
+from bridge.domain.forms import STANDARD
 from bridge.domain.members.members import calendar_of, frozen_on
-from bridge.domain.record.forms import STANDARD
 from tests.properties.interleavings.cluster import Contents, Document
 
 NO_HEADER: Final[Document] = {}
