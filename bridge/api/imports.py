@@ -17,8 +17,9 @@ from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.service_keys import FORMS, IMPORTS
 from bridge.api.http.transfers import FORM, attachment, file_part, in_time, pieces
 from bridge.api.log import LogEntryIn
+from bridge.domain.csv_rows import Row, in_row, refuse, template
 from bridge.domain.forms import Forms, Values
-from bridge.domain.record.csv_import import Row, columns, in_row, read, refuse, template
+from bridge.domain.record.csv_import import columns, read
 from bridge.domain.record.files import in_words
 from bridge.errors import Conflict, FieldError, RecordFrozen, TooLarge, UnsupportedMediaType
 from bridge.services.record.imports import NewEntry

@@ -14,9 +14,9 @@ from bridge.api.http.inputs import InputModel
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.schemas import literal_of
 from bridge.api.http.service_keys import REPORTS
+from bridge.domain.cells import guarded, row
 from bridge.domain.fields import ONE_LINE
 from bridge.domain.operations.reports import LONGEST_RANGE, Measure, MonthNumber, RecordState, month_number
-from bridge.domain.record.cells import guarded, row
 from bridge.domain.record.entries import Source
 from bridge.domain.statements.dispositions import Disposition, Reason, Via
 

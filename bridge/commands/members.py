@@ -16,9 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bridge.api.http import validation_errors
 from bridge.commands.common import run_with_services
+from bridge.domain.csv_rows import template
 from bridge.domain.members.files import COLUMNS, MemberRow, fault_of_row, is_unreadable, read_members
 from bridge.domain.members.messages import MemberIn
-from bridge.domain.record.csv_import import template
 from bridge.errors import FieldError, ValidationFailed
 from bridge.services.members.imports import AT_ONCE, FileIndex, ImportOutcome, MemberImports, NumberedMember
 

@@ -8,8 +8,8 @@ from typing import Any, Final, cast
 
 import orjson
 
+from bridge.domain import cells
 from bridge.domain.forms import Form
-from bridge.domain.record import cells
 from bridge.texts import Text
 
 Row = Mapping[str, Any]

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.documents import tables
+from bridge.domain import cells
 from bridge.domain.forms import STANDARD
-from bridge.domain.record import cells
 
 
 async def rows_of(rows: Iterable[Any]) -> AsyncGenerator[Any]:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.domain import forms
-from bridge.domain.record.csv_import import MAX_FAULTS, Row, columns, read, refuse, template
+from bridge.domain.csv_rows import MAX_FAULTS, Row, refuse, template
+from bridge.domain.record.csv_import import columns, read
 from bridge.errors import BridgeError, FieldError, Malformed, TooLarge, ValidationFailed
 
 FORM = forms.current("log")

@@ -12,11 +12,11 @@ from typing import Any, Final, cast
 
 import orjson
 
+from bridge.domain.csv_rows import Row, read_rows, whole_row
 from bridge.domain.fields import is_deep, whole_numbers
 from bridge.domain.forms import FormField
 from bridge.domain.members.identifiers import KINDS
 from bridge.domain.members.messages import is_member_id
-from bridge.domain.record.csv_import import Row, read_rows, whole_row
 from bridge.errors import FieldError
 from bridge.texts import Text
 

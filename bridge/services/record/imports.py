@@ -8,10 +8,10 @@ from datetime import date
 from functools import partial
 from typing import TypedDict
 
+from bridge.domain.csv_rows import MAX_FAULTS, in_row, refuse
 from bridge.domain.forms import Form, Forms, Values
 from bridge.domain.members.members import frozen_on
 from bridge.domain.record import entries
-from bridge.domain.record.csv_import import MAX_FAULTS, in_row, refuse
 from bridge.errors import FieldError, RecordFrozen
 from bridge.services.record.log import Log
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
