@@ -19,6 +19,7 @@ from bridge.errors import SettingsError
 from bridge.services.access.access_log import AccessHistory
 from bridge.services.access.grants import SupportGrants
 from bridge.services.audit.cases import MemberAudit
+from bridge.services.audit.notices import AuditNotices
 from bridge.services.audit.register import Register
 from bridge.services.audit.selection import AuditSelection
 from bridge.services.audit.submissions import AuditSubmissions
@@ -34,7 +35,6 @@ from bridge.services.lrs.timestamps import StoredTimestamps
 from bridge.services.lrs.writing import StatementWriter
 from bridge.services.members.imports import MemberImports
 from bridge.services.members.members import Membership
-from bridge.services.members.notices import AuditNotices
 from bridge.services.members.reminders import Reminders
 from bridge.services.members.writing import MemberWriter
 from bridge.services.operations.backup import Backups

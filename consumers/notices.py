@@ -16,9 +16,9 @@ from bridge.broker.deliveries import origin_of
 from bridge.broker.publisher import Publisher
 from bridge.broker.topology import Topology
 from bridge.clients.smtp import MailDeferred, Mailer, MailRefused
-from bridge.domain.members.notices import ClaimedNotice
+from bridge.domain.audit.notices import ClaimedNotice
 from bridge.metrics import NOTICES
-from bridge.services.members.notices import AuditNotices
+from bridge.services.audit.notices import AuditNotices
 from bridge.settings import Settings
 from consumers.consumer import Consumer, QueueConsumer, Work
 from consumers.inbox import Inbox

@@ -17,8 +17,8 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 from aiosmtplib import SMTP
 
+from bridge.domain.audit.notices import ClaimedNotice, NoticeLetter, message_id
 from bridge.domain.members.mailboxes import mailbox
-from bridge.domain.members.notices import ClaimedNotice, NoticeLetter, message_id
 from bridge.errors import SettingsError
 from bridge.settings import Settings
 

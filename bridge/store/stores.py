@@ -9,13 +9,13 @@ from bridge.domain.record.plan import StoredPlanItem
 from bridge.store.access.access_log import AccessLog
 from bridge.store.access.grants import Grants
 from bridge.store.audit.cases import Cases, Samples
+from bridge.store.audit.notices import Notices
 from bridge.store.audit.submissions import Freezes, Submissions
 from bridge.store.database import Database
 from bridge.store.idempotency import Answers
 from bridge.store.inventory import INVENTORY
 from bridge.store.lrs.stores import LrsStores
 from bridge.store.members.members import Departures, Identifiers, Members
-from bridge.store.members.notices import Notices
 from bridge.store.operations.dead_letters import DeadLetters
 from bridge.store.operations.reports import ReportCounts
 from bridge.store.operations.schedules import Schedules

@@ -12,11 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain.audit import cases
+from bridge.domain.audit import cases, notices
 from bridge.domain.audit.cases import OPEN, Move, State
 from bridge.domain.audit.sampling import Window, audited_period, draw, population_digest, size_of
 from bridge.domain.audit.snapshots import canonical
-from bridge.domain.members import notices
 from bridge.domain.members.members import MembershipCalendar, MembershipYear
 from bridge.domain.privacy.access import TEAMS
 from bridge.errors import Conflict

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bridge.clients.smtp import Mailer, MailRefused, recipient_for, sender
+from bridge.domain.audit.notices import NoticeLetter
 from bridge.domain.members.mailboxes import normal_form
 from bridge.domain.members.messages import MemberIn
-from bridge.domain.members.notices import NoticeLetter
 from bridge.errors import SettingsError
 from bridge.settings import load
 from tests.support.statements import member

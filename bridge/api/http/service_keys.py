@@ -10,11 +10,11 @@ from bridge.domain.forms import Forms
 from bridge.services.access.access_log import AccessHistory
 from bridge.services.access.grants import SupportGrants
 from bridge.services.audit.cases import MemberAudit
+from bridge.services.audit.notices import AuditNotices
 from bridge.services.audit.register import Register
 from bridge.services.audit.selection import AuditSelection
 from bridge.services.exports.exports import Exports
 from bridge.services.members.members import Membership
-from bridge.services.members.notices import AuditNotices
 from bridge.services.operations.dead_letters import Operations
 from bridge.services.operations.reports import Reports
 from bridge.services.privacy.erasure import MemberErasure

@@ -12,7 +12,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from bridge.domain.audit.cases import State
-from bridge.domain.members.notices import PENDING, SENDING
+from bridge.domain.audit.notices import PENDING, SENDING
 from bridge.domain.privacy.people import people
 from bridge.domain.statements.dispositions import Disposition, Reason
 from bridge.domain.statements.ledger import mentions

@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final, cast
 
+from bridge.domain.audit import notices as words
 from bridge.domain.audit.cases import StoredCase
-from bridge.domain.members import notices as words
-from bridge.domain.members.members import StoredMember
-from bridge.domain.members.notices import (
+from bridge.domain.audit.notices import (
     NOTICE_FACTS,
     PENDING,
     SENT,
@@ -25,6 +24,7 @@ from bridge.domain.members.notices import (
     NoticeState,
     StoredNotice,
 )
+from bridge.domain.members.members import StoredMember
 from bridge.errors import NotFound
 from bridge.store import Listing, Position, Stores, now
 from bridge.texts import match

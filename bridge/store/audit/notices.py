@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from pymongo import ReturnDocument
 
-from bridge.domain.members.notices import FINAL, PENDING, SENDING, UNCERTAIN, NoticeState, StoredNotice
+from bridge.domain.audit.notices import FINAL, PENDING, SENDING, UNCERTAIN, NoticeState, StoredNotice
 from bridge.store.database import Database, insert_new, reaches_store
 from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
 
