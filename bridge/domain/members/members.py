@@ -6,7 +6,7 @@ Which period a day belongs to, and how far through it a member is (R1, R17-R19, 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -287,3 +287,11 @@ def frozen_period_ids(member: StoredMember) -> list[str]:
 
 def _periods(rows: Iterable[PeriodDays] | None) -> tuple[MembershipYear, ...]:
     return tuple(MembershipYear(date.fromisoformat(row["start"]), date.fromisoformat(row["end"])) for row in rows or ())
+
+
+def given_up(member: StoredMember | None, stones: Collection[str], at: datetime) -> list[FormerIdentifier]:
+    """Return a member's former identifiers once they have these; each with the time that they had it until."""
+    if member is None:
+        return []
+    former_stones = [stone for stone in member["stones"] if stone not in stones]
+    return [*member["former"], *(FormerIdentifier(stone=stone, until=at) for stone in former_stones)]

@@ -13,8 +13,7 @@ from pydantic.json_schema import models_json_schema
 from bridge.domain.fields import ONE_LINE, Day
 from bridge.domain.members.identifiers import Identifier, Input, id_key, member_keys, tombstone
 from bridge.domain.members.mailboxes import EmailAddress
-from bridge.domain.members.members import LeaveDays, MembershipYear, PeriodDays, StoredMember, check_periods
-from bridge.domain.privacy.subjects import given_up
+from bridge.domain.members.members import LeaveDays, MembershipYear, PeriodDays, StoredMember, check_periods, given_up
 from bridge.errors import Conflict, FieldError
 
 MEMBER_ID = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$"

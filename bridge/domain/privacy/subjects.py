@@ -6,12 +6,11 @@ from then on; what nobody has any more stays with whoever had it last.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from bridge.domain.members.identifiers import id_key, tombstone
-from bridge.domain.members.members import FormerIdentifier, StoredMember
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +78,3 @@ class DataSubject:
     def keys_at(self, keys: Iterable[str], at: datetime) -> frozenset[str]:
         """Return those of identifier keys that were this person's at a time."""
         return frozenset(key for key in keys if self.is_key(key, at))
-
-
-def given_up(member: StoredMember | None, stones: Collection[str], at: datetime) -> list[FormerIdentifier]:
-    """Return a member's former identifiers once they have these; each with the time that they had it until."""
-    if member is None:
-        return []
-    former_stones = [stone for stone in member["stones"] if stone not in stones]
-    return [*member["former"], *(FormerIdentifier(stone=stone, until=at) for stone in former_stones)]

@@ -19,9 +19,9 @@ from bridge import tracing
 from bridge.domain.audit.cases import is_open
 from bridge.domain.events import MEMBER_ERASED, ErasureData, event
 from bridge.domain.members.identifiers import id_key
-from bridge.domain.members.members import StoredMember
+from bridge.domain.members.members import StoredMember, given_up
 from bridge.domain.privacy.erasures import ErasureHold, StoredErasure
-from bridge.domain.privacy.subjects import DataSubject, given_up
+from bridge.domain.privacy.subjects import DataSubject
 from bridge.errors import NotFound, Unavailable
 from bridge.logs import failure
 from bridge.services.operations.dead_letters import Operations
