@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from bridge.domain.audit.actions import period_actions, why_not_submit
 from bridge.domain.audit.cases import StoredCase, new_case
 from bridge.domain.members.members import MembershipYear
-from bridge.domain.record.actions import actions, why_not_submit
 
 PERIOD = MembershipYear(date(2026, 4, 1), date(2027, 3, 31))
 CASE = new_case(
@@ -47,7 +47,7 @@ def test_a_case_is_of_days_whatever_the_years_are_now():
 
 def test_a_frozen_period_takes_nothing_more_and_gives_everything():
     """R56, R75: a frozen year is closed to entries and comments, and open to exports."""
-    enabled = {action["name"]: action["enabled"] for action in actions(PERIOD, frozen=True, cases=[])}
+    enabled = {action["name"]: action["enabled"] for action in period_actions(PERIOD, frozen=True, cases=[])}
     assert enabled == {
         "log_activity": False,
         "add_comment": False,

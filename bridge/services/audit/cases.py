@@ -46,7 +46,7 @@ class MemberAudit:
         self._today = today
 
     async def cases_of(self, member_id: str) -> list[StoredCase]:
-        """Return a member's cases as stored, newest first: what ``domain.record.actions`` decides by."""
+        """Return a member's cases as stored, newest first: what ``domain.audit.actions`` decides by."""
         return await self._stores.cases.of_member(member_id)
 
     async def list(self, member_id: str, limit: int, after: Position | None) -> Listing[MemberCase]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import TypedDict
 
+from bridge.domain.audit.actions import PeriodAction, period_actions
 from bridge.domain.audit.cases import StoredCase
 from bridge.domain.members.members import (
     NO_MEMBER,
@@ -20,7 +21,6 @@ from bridge.domain.members.members import (
     frozen_on,
 )
 from bridge.domain.record import counts
-from bridge.domain.record.actions import PeriodAction, actions
 from bridge.domain.record.counts import COUNTED_BY, Group
 from bridge.domain.record.plan import NOT_EXPECTED
 from bridge.domain.record.records import RecordCriteria
@@ -129,7 +129,7 @@ class Periods:
                 "logged_not_planned": counts.unlinked(own_groups),
             },
             "targets": progress(self._targets, own_groups, period, member),
-            "actions": actions(period, frozen=period_row["frozen"], cases=cases),
+            "actions": period_actions(period, frozen=period_row["frozen"], cases=cases),
         }
 
     def resolve(self, calendar: MembershipCalendar, period_id: str) -> MembershipYear:

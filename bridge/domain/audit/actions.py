@@ -20,7 +20,7 @@ class PeriodAction(TypedDict):
     reason: ActionReason | None
 
 
-def actions(period: MembershipYear, *, frozen: bool, cases: Sequence[StoredCase]) -> list[PeriodAction]:
+def period_actions(period: MembershipYear, *, frozen: bool, cases: Sequence[StoredCase]) -> list[PeriodAction]:
     """Return ``{name, enabled, reason}`` for each action; ``cases`` are the member's audit cases, newest first."""
     closing_reason: ActionReason | None = "record_frozen" if frozen else None
     refusals: dict[ActionName, ActionReason | None] = {
