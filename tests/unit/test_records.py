@@ -13,6 +13,7 @@ from bridge.domain.members.members import MembershipCalendar
 from bridge.domain.record import entries, plan
 from bridge.domain.record.records import StoredRecord
 from bridge.domain.statements.completions import Completion
+from bridge.domain.statements.drafts import automatic_draft
 from bridge.texts import Text
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -27,7 +28,7 @@ def finds(q: str, record: StoredRecord) -> bool:
 def automatic(title: str, activity_type: str | None = None) -> entries.StoredEntry:
     """An entry that a completion made, as lists hold it."""
     completion = Completion("k", "https://learn.example.org/1", activity_type, title, "", NOON.date(), 90, None)
-    return entries.automatic_draft(completion, "m-1", CALENDAR, "s-1", NOON, current("log"), 1)
+    return automatic_draft(completion, "m-1", CALENDAR, "s-1", NOON, current("log"), 1)
 
 
 @pytest.mark.parametrize("title", ["apple", "Banana", "2 things"])

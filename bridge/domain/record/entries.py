@@ -13,9 +13,7 @@ from bridge.domain.forms import Values, in_future, out_of_order, patched
 from bridge.domain.list_keys import findable
 from bridge.domain.members.members import FreezeMark, MembershipCalendar, StoredMember, frozen_on
 from bridge.domain.record.records import StoredRecord
-from bridge.domain.statements.completions import Completion
 from bridge.errors import FieldError
-from schemas.forms import ACTIVITY_TYPES, DEFAULT_LOG_TYPE
 
 NAMESPACE = uuid.UUID("6d0c8a52-6f0b-5c39-9d53-0a4f6a1d1c53")
 """Root of the ids that are derived, so that writing twice is writing once (design.md, Data)."""
@@ -71,56 +69,6 @@ def entry_id(member_id: str, statement_id: str) -> str:
     name = f"{member_id}/{statement_id}".encode()
     digest = hashlib.sha1(NAMESPACE.bytes + name, usedforsecurity=False).digest()  # as ``uuid.uuid5``, in half the time
     return str(uuid.UUID(bytes=digest[:16], version=5))
-
-
-def automatic_draft(
-    completion: Completion,
-    member_id: str,
-    calendar: MembershipCalendar,
-    statement_id: str,
-    received_at: datetime,
-    form: forms.Form,
-    number: int,
-) -> StoredEntry:
-    """Make the draft entry of a completion (R27-R30): pre-filled facts, the reflections left to the member.
-
-    ``number`` is the next of the member's log (R48).
-    """
-    values = _fitting(
-        form,
-        {
-            "title": completion.title,
-            "description": completion.description,
-            "type": log_type(completion.activity_type),
-            "date": completion.day.isoformat(),
-            "minutes": completion.minutes,
-        },
-    )
-    provenance = {
-        "statement_ids": [statement_id],
-        "activity_id": completion.activity_id,
-        "registration": completion.registration,
-        "actor_key": completion.actor_key,
-        "received_at": received_at,
-        "original_title": values["title"],
-        "original_description": values["description"],
-    }
-    draft = {
-        "_id": entry_id(member_id, statement_id),
-        "member_id": member_id,
-        "reference": f"L{number}",
-        **values,
-        "source": "learning_centre",
-        "draft": True,
-        "form_version": form.version,
-        "plan_ids": [],
-        "provenance": provenance,
-        "merge_keys": completion.merge_keys,
-        "version": 1,
-        "created_at": received_at,
-        "updated_at": received_at,
-    }
-    return listed(draft, form, calendar)
 
 
 def joined(entry: StoredEntry, statement_id: str, merge_keys: Sequence[str]) -> StoredEntry:
@@ -245,29 +193,6 @@ def faults(form: forms.Form, values: Values, changes: Values, today: date) -> li
 def copied(entry: Values, form: forms.Form) -> dict[str, Any]:
     """Return the fields of a copy: all that the member wrote, without days and number (R77)."""
     return {f.name: entry[f.name] for f in form.fields if f.name in entry and f.name not in NOT_COPIED}
-
-
-def log_type(activity_type_iri: str | None) -> str:
-    """Return the log type of an xAPI activity type; the default for a type that is not listed, or none (R27)."""
-    return _LOG_TYPES.get(_without_scheme(activity_type_iri or ""), DEFAULT_LOG_TYPE)
-
-
-def _without_scheme(iri: str) -> str:
-    """``http`` and ``https``, and a slash at the end or none, are mixed up in the wild: the same type."""
-    return iri.partition("://")[2].rstrip("/") or iri
-
-
-_LOG_TYPES = {_without_scheme(iri): value for iri, value in ACTIVITY_TYPES.items()}
-
-
-def _fitting(form: forms.Form, values: Values) -> dict[str, Any]:
-    """Keep what the form has room for, cut to what a member could save; the ledger keeps the whole."""
-    fitting: dict[str, Any] = {}
-    for name, value in values.items():
-        field = form.field(name)
-        if field is not None and value is not None and (not field.choices or field.label_of(value)):
-            fitting[name] = value[: field.max_length] if isinstance(value, str) else value
-    return fitting
 
 
 def freeze_of(entry: StoredEntry, member: StoredMember) -> FreezeMark | None:

@@ -19,6 +19,7 @@ from bridge.domain.record.entries import StoredEntry, statements_of
 from bridge.domain.statements import ledger
 from bridge.domain.statements.completions import Completion, Voiding
 from bridge.domain.statements.dispositions import Disposition, Outcome, Reason
+from bridge.domain.statements.drafts import automatic_draft
 from bridge.domain.statements.ledger import Arrival, HeldStatement, LedgerRow, ParkedStatement
 
 
@@ -218,7 +219,7 @@ class Batch:
         number = member.get("numbers", {}).get("log", 0) + touch.drafts
         facts = completion.in_language(member.get("language"))
         calendar = calendar_of(member)
-        fresh_draft = entries.automatic_draft(
+        fresh_draft = automatic_draft(
             facts, member_id, calendar, arrival.statement_id, arrival.received_at, self._form, number
         )
         draft: StoredEntry = {**fresh_draft, "created_at": arrival.at, "updated_at": arrival.at}
