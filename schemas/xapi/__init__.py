@@ -67,6 +67,11 @@ def is_activity(part: Part) -> bool:
     return part.get("objectType", "Activity") == "Activity"
 
 
+def as_list(related: Any) -> list[NewPart]:
+    """Return contextActivities as the array that 1.0.0 made of them (xAPI-Data §2.4.6.2)."""
+    return cast("list[NewPart]", related if isinstance(related, list) else [related])
+
+
 class Explaining(Protocol):
     """The part of a ``jsonschema`` validator that is used here; the library leaves its arguments untyped."""
 

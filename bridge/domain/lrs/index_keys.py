@@ -6,13 +6,13 @@ A key is 12 bytes of a hash, so that one index serves every filter and holds nob
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Final
 
 from bridge.domain.members.identifiers import identifier_key
 from bridge.domain.privacy.people import keys_of, named_in
-from schemas.xapi import VERBS, NewPart, Part, is_activity
+from schemas.xapi import VERBS, NewPart, Part, as_list, is_activity
 
 
 def hash_key(kind: str, value: str = "") -> bytes:
@@ -62,6 +62,17 @@ def authority_key(authority: Part) -> bytes:
 def definition_key(iri: str) -> bytes:
     """Return the key of what brings a definition of an Activity."""
     return hash_key("definition", iri)
+
+
+def agent_mentions(keys: Iterable[str]) -> list[bytes]:
+    """Return what the LRS finds statements by that mention somebody with these identifier keys."""
+    return [hash_key("agent", key) for key in keys]
+
+
+def agent_facts(keys: Collection[str]) -> list[bytes]:
+    """Return every fact of the LRS that tells of somebody with these identifier keys."""
+    kinds = ("agent", "role of agent", "authority")
+    return [hash_key(kind, key) for kind in kinds for key in keys]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +134,6 @@ def activities(statement: Part) -> Iterator[NewPart]:
         yield from activities(part)
     for related in statement.get("context", {}).get("contextActivities", {}).values():
         yield from as_list(related)
-
-
-def as_list(related: Any) -> list[NewPart]:
-    """Return contextActivities as the array that 1.0.0 made of them (xAPI-Data §2.4.6.2)."""
-    return cast("list[dict[str, Any]]", related if isinstance(related, list) else [related])
 
 
 def _agents_of(statement: Part) -> Iterator[NewPart]:

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 import orjson
 
-from bridge.domain.lrs.index_keys import activities, as_list, mention_of_agent, related_agents
+from bridge.domain.lrs.index_keys import activities, mention_of_agent, related_agents
 from bridge.domain.privacy.people import named_in
 from bridge.domain.record import markup
 from bridge.domain.statements.completions import ranked
-from schemas.xapi import NewPart, Part
+from schemas.xapi import NewPart, Part, as_list
 from schemas.xapi.people import IDENTIFIERS
 
 P = TypeVar("P", Mapping[str, Any], dict[str, Any])

@@ -13,7 +13,7 @@ from bridge.domain.lrs.parsing import IncomingStatement
 from bridge.domain.lrs.rows import NewStatement, StoredAttachment
 from bridge.domain.lrs.serialization import assigned_properties, needs_reshaping, to_datetime, with_id
 from bridge.domain.members.identifiers import actor_key
-from bridge.domain.privacy.redaction import everybody
+from bridge.domain.privacy.people import everybody
 from bridge.domain.statements.comparison import digest, same
 from bridge.domain.statements.ledger import LedgerRow, is_same
 from bridge.errors import Conflict, Forbidden

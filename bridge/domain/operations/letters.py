@@ -17,8 +17,7 @@ from bridge.domain.fields import is_deep
 from bridge.domain.list_keys import SortKey
 from bridge.domain.members import identifiers
 from bridge.domain.privacy.masking import masked
-from bridge.domain.privacy.people import anybody_in, keys_of, without
-from bridge.domain.privacy.redaction import alone
+from bridge.domain.privacy.people import alone, anybody_in, keys_of, without
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.domain.record.entries import NAMESPACE
 from bridge.domain.statements import decoding, unpacking

@@ -1,1 +1,1 @@
-"""Privacy: people named in statements, redaction, masking and the access log."""
+"""Privacy: people named in statements, data subjects, masking and the access log."""

@@ -110,6 +110,17 @@ def anybody_in(value: Any) -> Iterator[NamedPerson]:
             queue += [((*place, number), inner) for number, inner in enumerate(cast("list[Any]", part))]
 
 
+def alone(agent: Part) -> NewPart:
+    """Return an Agent or a Group without its members, who are others."""
+    return {name: value for name, value in agent.items() if name != "member"}
+
+
+def everybody(statement: Part, *also: Part) -> set[str]:
+    """Return the identifier keys of whomever a valid statement names, and of further Agents and Groups."""
+    keys = (key for agent in also for person in anybody_in(agent) for key in keys_of(person.agent))
+    return {*people(statement), *keys}
+
+
 def without(value: Any, is_theirs: Naming) -> Any:
     """Return decoded JSON with ``NOBODY`` wherever it names a person; a Group stays a Group, with its other members."""
     if isinstance(value, dict):

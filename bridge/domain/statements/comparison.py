@@ -29,8 +29,7 @@ from typing import Any, Final, cast
 
 import orjson
 
-from bridge.domain.lrs.index_keys import as_list
-from schemas.xapi import NewPart, Part
+from schemas.xapi import NewPart, Part, as_list
 
 Way = Callable[[Any], Any]
 """How a part of a statement is written in the canonical form."""

@@ -256,6 +256,12 @@ def is_erased(row: LedgerRow) -> bool:
     return row.get("reason") == Reason.ERASED.value
 
 
+def received_at(row: LedgerRow) -> datetime:
+    """Return when a row's statement was received."""
+    assert "received_at" in row, "a row that names anybody has its statement"
+    return row["received_at"]
+
+
 def is_same(row: LedgerRow, digest: bytes) -> bool:
     """Say whether a digest is of the statement that a row holds: as it came, or as erasures left it."""
     return any(comparison.is_same(digest, stored) for stored in (row.get("digest", b""), *row.get("redacted", ())))

@@ -10,10 +10,9 @@ from bridge.documents.archive import ArchiveFile, whole
 from bridge.documents.notice import Page, as_text
 from bridge.domain.members.members import StoredMember
 from bridge.domain.operations.letters import mentions_of, own_part
-from bridge.domain.privacy.redaction import is_own, received_at
-from bridge.domain.privacy.redaction import told_of as mentions_in
 from bridge.domain.privacy.subjects import DataSubject
-from bridge.domain.statements.ledger import LedgerRow
+from bridge.domain.statements.ledger import LedgerRow, received_at
+from bridge.domain.statements.redaction import is_own, mentions_in
 from bridge.services.access.access_log import AccessHistory
 from bridge.store import Document, Position, Stores, now
 

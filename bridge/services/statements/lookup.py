@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Final
 
 from bridge.domain.privacy.access import Reader, Right
-from bridge.domain.privacy.redaction import actor_keys
 from bridge.domain.statements.fates import StatementFate, fate_of, fate_of_row
 from bridge.domain.statements.ledger import mentions
+from bridge.domain.statements.redaction import actor_keys
 from bridge.errors import NotFound
 from bridge.services.access.access_log import AccessHistory
 from bridge.store import FAR_AHEAD, LONG_AGO, FateQuery, Listing, Position, Stores

@@ -13,13 +13,12 @@ import orjson
 
 from bridge.domain.forms import Form
 from bridge.domain.members.members import StoredMember, frozen_period_ids
-from bridge.domain.privacy.redaction import received_at
 from bridge.domain.record.entries import StoredEntry, entry_id
 from bridge.domain.statements import ledger as arriving
 from bridge.domain.statements.batch import Batch, BatchReads
 from bridge.domain.statements.completions import Completion, Rules, Voiding
 from bridge.domain.statements.dispositions import Outcome
-from bridge.domain.statements.ledger import Arrival, HeldStatement, LedgerRow, ParkedStatement
+from bridge.domain.statements.ledger import Arrival, HeldStatement, LedgerRow, ParkedStatement, received_at
 from bridge.store import AlreadyThere, Session, Stores
 
 Decision = Callable[[Batch, Arrival], Outcome]

@@ -8,21 +8,13 @@ from typing import Final
 import orjson
 from pymongo import UpdateOne
 
+from bridge.domain.lrs.index_keys import agent_facts, agent_mentions
 from bridge.domain.members.identifiers import tombstone
 from bridge.domain.privacy.people import people
-from bridge.domain.privacy.redaction import (
-    actor_keys,
-    facts_of,
-    found_by,
-    is_own,
-    named_keys,
-    received_at,
-    redacted,
-    settled_actor,
-)
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.domain.statements.comparison import digest
-from bridge.domain.statements.ledger import ChainRow, LedgerRow, ParkedStatement, mention, mentions
+from bridge.domain.statements.ledger import ChainRow, LedgerRow, ParkedStatement, mention, mentions, received_at
+from bridge.domain.statements.redaction import actor_keys, is_own, named_keys, redacted, settled_actor
 from bridge.store.database import Change, Database, Query, bulk, reaches_store
 from bridge.store.inventory import BY_MEMBER
 from bridge.store.lrs.attachments import Attachments
@@ -62,7 +54,7 @@ class Removal:
         if subject.member_id:
             await self._erase({"member_id": subject.member_id}, subject)
         keys = await self._erase({"about": {"$in": [mention(stone) for stone in subject.spans]}}, subject)
-        for fact in found_by({*keys, *subject.keys}):  # what refers to theirs, too
+        for fact in agent_mentions({*keys, *subject.keys}):  # what refers to theirs, too
             # The embedded store looks a single key up, not a list, and with a range behind it.
             await self._erase({"lrs.here": True, "lrs.keys": fact, "lrs.at": {"$gte": 0}}, subject)
         await self._forget_parked({*keys, *subject.keys}, subject)
@@ -119,7 +111,7 @@ class Removal:
 def _unnamed(row: LedgerRow, keys_in_row: Collection[str], subject: DataSubject) -> UpdateOne | None:
     """Return the change that takes a person out of another's statement, and out of what it is found by."""
     keys = {*keys_in_row, *subject.keys_at(subject.keys, received_at(row))} - settled_actor(row)
-    hidden_facts, about = facts_of(keys), mentions(subject.secret, keys)
+    hidden_facts, about = agent_facts(keys), mentions(subject.secret, keys)
     change: Change = {"$set": {}, "$pullAll": {"about": about} if "about" in row else {}}
     for name, text in (redacted(row, keys_in_row) if keys_in_row else {}).items():
         change["$set"]["raw" if name == "raw" else f"lrs.{name}"] = text

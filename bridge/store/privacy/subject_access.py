@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from bridge.domain.privacy.redaction import is_own, named_keys
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.domain.record.files import EvidenceFile
 from bridge.domain.statements.ledger import mention
+from bridge.domain.statements.redaction import is_own, named_keys
 from bridge.store.database import Database, Document, Query, reaches_store
 
 NOT_THE_MEMBERS: Final = frozenset(

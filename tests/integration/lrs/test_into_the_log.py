@@ -12,7 +12,7 @@ import pytest
 from bridge import wiring
 from bridge.broker.publisher import publisher
 from bridge.domain.members.identifiers import identifier_key
-from bridge.domain.privacy.redaction import NOBODY
+from bridge.domain.privacy.people import NOBODY
 from bridge.domain.statements.ledger import LedgerRow
 from bridge.serve import relaying
 from bridge.services.lrs.relay import microseconds_ago

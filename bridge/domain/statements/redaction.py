@@ -5,30 +5,15 @@ What is kept of an erased statement is its id and that it was erased, so that a 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from datetime import datetime
+from collections.abc import Collection
 from typing import Any
 
 import orjson
 
-from bridge.domain.lrs.index_keys import hash_key
-from bridge.domain.privacy.people import NOBODY, anybody_in, keys_of, people, without
+from bridge.domain.privacy.people import alone, anybody_in, keys_of, without
 from bridge.domain.privacy.subjects import DataSubject
-from bridge.domain.statements.ledger import LedgerRow
-from schemas.xapi import NewPart, Part
-
-__all__ = ["NOBODY"]
-
-
-def found_by(keys: Iterable[str]) -> list[bytes]:
-    """Return what the LRS finds statements by that mention somebody with these identifier keys."""
-    return [hash_key("agent", key) for key in keys]
-
-
-def facts_of(keys: Collection[str]) -> list[bytes]:
-    """Return every fact of the LRS that tells of somebody with these identifier keys."""
-    kinds = ("agent", "role of agent", "authority")
-    return [hash_key(kind, key) for kind in kinds for key in keys]
+from bridge.domain.statements.ledger import LedgerRow, received_at
+from schemas.xapi import NewPart
 
 
 def is_own(row: LedgerRow, subject: DataSubject) -> bool:
@@ -56,12 +41,6 @@ def named_keys(row: LedgerRow, subject: DataSubject) -> frozenset[str]:
     return subject.keys_at(keys - settled_actor(row), received_at(row))
 
 
-def received_at(row: LedgerRow) -> datetime:
-    """Return when a row's statement was received."""
-    assert "received_at" in row, "a row that names anybody has its statement"
-    return row["received_at"]
-
-
 def _texts(row: LedgerRow) -> NewPart:
     """Return what a row says as decoded JSON: ``raw``, and ``added`` by the LRS."""
     raw, additions = row.get("raw"), row["lrs"]["added"] if "lrs" in row else None
@@ -75,7 +54,7 @@ def redacted(row: LedgerRow, keys: Collection[str]) -> dict[str, bytes]:
     return {name: text[1:-1] if name == "added" else text for name, text in texts.items()}
 
 
-def told_of(row: LedgerRow, subject: DataSubject) -> list[dict[str, Any]]:
+def mentions_in(row: LedgerRow, subject: DataSubject) -> list[dict[str, Any]]:
     """Return where another's row names the person, and how: nothing else of it is theirs."""
     keys = named_keys(row, subject)
     people_named = [person for text in _texts(row).values() for person in anybody_in(text)]
@@ -84,14 +63,3 @@ def told_of(row: LedgerRow, subject: DataSubject) -> list[dict[str, Any]]:
         for person in people_named
         if any(key in keys for key in keys_of(person.agent))
     ]
-
-
-def alone(agent: Part) -> NewPart:
-    """Return an Agent or a Group without its members, who are others."""
-    return {name: value for name, value in agent.items() if name != "member"}
-
-
-def everybody(statement: Part, *also: Part) -> set[str]:
-    """Return the identifier keys of whomever a valid statement names, and of further Agents and Groups."""
-    keys = (key for agent in also for person in anybody_in(agent) for key in keys_of(person.agent))
-    return {*people(statement), *keys}
