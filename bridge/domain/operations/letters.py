@@ -22,6 +22,7 @@ from bridge.domain.privacy.subjects import DataSubject
 from bridge.domain.record.entries import NAMESPACE
 from bridge.domain.statements import decoding, unpacking
 from bridge.domain.statements.dispositions import Reason
+from bridge.domain.statements.fates import FailureFacts
 from bridge.errors import FieldError, ValidationFailed
 from schemas.xapi import NewPart, Part, fits_part
 
@@ -77,17 +78,14 @@ class QueuedDeadLetter:
     letter: DeadLetter
 
 
-class LetterFacts(TypedDict):
+class LetterFacts(FailureFacts):
     """The facts of a dead letter beside its body."""
 
-    reason: str  # a ``Reason``
-    detail: str  # what was expected; quotes nothing of the body
     exchange: str  # where it came from
     routing_key: str
     correlation_id: str | None
     content_type: str | None
     content_encoding: str | None
-    failed_at: str  # ISO 8601, UTC
     attempts: int
 
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, Literal, TypedDict
 
-from bridge.domain.operations.letters import MirroredLetter
 from bridge.domain.record.entries import StoredProvenance
 from bridge.domain.statements.dispositions import Disposition, Reason, Via
 from bridge.domain.statements.ledger import HeldStatement, LedgerRow
@@ -18,6 +17,14 @@ from schemas.languages import SOURCE
 
 WaitsFor = Literal["actor", "freeze", "worker"]
 """What a statement waits for: its actor to be known, a freeze to end, or the worker to take it."""
+
+
+class FailureFacts(TypedDict):
+    """The facts of a statement that failed, as its dead letter has them."""
+
+    reason: str  # a ``Reason``
+    detail: str  # what was expected; quotes nothing of the body
+    failed_at: str  # ISO 8601, UTC
 
 
 class StatementFate(TypedDict):
@@ -70,7 +77,7 @@ _WAITS: Final[Mapping[str | None, WaitsFor]] = {Disposition.PARKED: "actor", Dis
 
 
 def fate_of(
-    statement_id: str, row: LedgerRow | None, letter: MirroredLetter | None, held: HeldStatement | None = None
+    statement_id: str, row: LedgerRow | None, letter: FailureFacts | None, held: HeldStatement | None = None
 ) -> StatementFate:
     """Return the fate of a statement: of its row, unless it never came to one and lies among the dead letters."""
     if letter is not None and (row is None or "received_at" not in row):
@@ -96,7 +103,7 @@ def fate_of_row(row: LedgerRow, held: HeldStatement | None = None) -> StatementF
     }
 
 
-def fate_of_letter(statement_id: str, letter: MirroredLetter) -> StatementFate:
+def fate_of_letter(statement_id: str, letter: FailureFacts) -> StatementFate:
     """Return the fate of a statement that lies among the dead letters."""
     return {
         **not_received(statement_id),
