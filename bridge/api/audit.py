@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
@@ -12,7 +12,7 @@ from bridge.api.http.inputs import InputModel
 from bridge.api.http.languages import Words, language_of
 from bridge.api.http.pagination import Page, PageBody, PageQuery, paged, position
 from bridge.api.http.routing import Answer, Routes
-from bridge.api.http.schemas import literal_of
+from bridge.api.http.schemas import Id, OneOf
 from bridge.api.http.service_keys import AUDIT
 from bridge.domain.audit.cases import State, StoredExtension
 from bridge.domain.fields import Day
@@ -22,10 +22,7 @@ from schemas.audit import DECLARATIONS
 
 routes = Routes("Audit", "The Register Audit: what is asked of the member, and what the member sends.")
 
-if TYPE_CHECKING:
-    CaseState = State
-else:
-    CaseState = literal_of(State)
+CaseState = Annotated[State, OneOf(State)]
 
 _ENDED = "Only for a case that goes on; 409 `not-selected` when there is none."
 
@@ -52,7 +49,7 @@ class Extension(BaseModel):
 class AuditCase(BaseModel):
     """One case of the member's."""
 
-    id: str
+    id: Id
     period_id: str
     state: CaseState
     due_date: date

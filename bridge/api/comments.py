@@ -9,9 +9,10 @@ from pydantic import BaseModel, Field
 from bridge.api.http.context import Call
 from bridge.api.http.inputs import InputModel
 from bridge.api.http.pagination import Page, PageBody, PageQuery, Sort, ordered, paged
-from bridge.api.http.routing import Answer, Body, Routes
+from bridge.api.http.routing import Answer, Routes
+from bridge.api.http.schemas import Id
 from bridge.api.http.service_keys import COMMENTS
-from bridge.domain.record.comments import SORTABLE, StoredComment
+from bridge.domain.record.comments import SORTABLE
 from bridge.errors import Conflict, RecordFrozen
 
 routes = Routes("Comments", "Notes about a membership year. Posted, they stay: nothing changes or deletes one (R51).")
@@ -40,7 +41,7 @@ class CommentIn(InputModel):
 class Comment(BaseModel):
     """A comment."""
 
-    id: str
+    id: Id
     text: str
     refers_to: str | None
     author: str = Field(description="The id of the member who posted it.")
@@ -54,7 +55,7 @@ async def list_comments(call: Call, query: CommentQuery) -> PageBody:
     scope = f"comments:{member_id}:{period_id}"
     sort, after = ordered(scope, query, SORTABLE)
     page = await call.service(COMMENTS).list(member_id, period_id, sort, query.limit, after)
-    return paged(page, scope, query, _shown)
+    return paged(page, scope, query)
 
 
 @routes.post(
@@ -73,8 +74,4 @@ async def add_comment(call: Call, body: CommentIn) -> Answer:
     """Comment on a membership year (R50-R52)."""
     member_id, period_id = call.caller.subject, call.path["period_id"]
     attempt = call.attempt(body)
-    return Answer(_shown(await call.service(COMMENTS).add(member_id, period_id, body.text, body.refers_to, attempt)))
-
-
-def _shown(comment: StoredComment) -> Body:
-    return {**comment, "id": comment["_id"]}
+    return Answer(await call.service(COMMENTS).add(member_id, period_id, body.text, body.refers_to, attempt))

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from bridge.api.http.context import Call
 from bridge.api.http.routing import Answer, Routes
+from bridge.api.http.schemas import Id
 from bridge.api.http.service_keys import ERASURES
 from bridge.domain.privacy.erasures import ErasureState
 
@@ -25,7 +26,7 @@ class ErasureDelay(BaseModel):
 class Erasure(BaseModel):
     """An erasure: where it stands."""
 
-    erasure_id: str = Field(description="Of the ledger; it says nothing of whom it is.")
+    erasure_id: Id = Field(description="Of the ledger; it says nothing of whom it is.")
     state: ErasureState = Field(
         description="`held`: carried out by itself when the audit case ends. `running`: the worker finishes it."
     )
@@ -46,4 +47,4 @@ class Erasure(BaseModel):
 async def erase_member(call: Call) -> Answer:
     """Erase a member (UK GDPR art. 17)."""
     row = await call.service(ERASURES).request(call.path["member_id"], call.caller.subject)
-    return Answer({**row, "erasure_id": row["_id"]}, status=200 if row["state"] == "erased" else 202)
+    return Answer(row, status=200 if row["state"] == "erased" else 202)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from datetime import datetime
-from functools import partial
 from http import HTTPStatus
 
 from aiohttp import web
 from pydantic import BaseModel, Field
 
-from bridge.api.http.context import SETTINGS, Call, check_version, etag, not_modified
+from bridge.api.http.context import SETTINGS, Call, etag, not_modified
 from bridge.api.http.pagination import Page, PageBody, PageQuery, Sort, ordered, paged
 from bridge.api.http.routing import Answer, Routes, Schema
 from bridge.api.http.service_keys import EVIDENCE
@@ -128,11 +127,13 @@ async def send_file(call: Call, document: EvidenceFile, content: AsyncGenerator[
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
     headers = {
         "Content-Disposition": attachment(document["name"]),
+        "Content-Length": str(document["length"]),
+        "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",  # harmless if it is shown
         "Content-Type": _content_type(document),
         "ETag": tag,
     }
     async with in_time(call):
-        return await send(call, content, document["length"], headers)
+        return await send(call, content, headers)
 
 
 @routes.delete(
@@ -144,8 +145,7 @@ async def send_file(call: Call, document: EvidenceFile, content: AsyncGenerator[
 )
 async def delete_evidence(call: Call) -> None:
     """Delete evidence (R56)."""
-    check = partial(check_version, call.if_match())
-    await call.service(EVIDENCE).delete(call.caller.subject, call.path["evidence_id"], check)
+    await call.service(EVIDENCE).delete(call.caller.subject, call.path["evidence_id"], call.check_version)
 
 
 def _content_type(document: EvidenceFile) -> str:

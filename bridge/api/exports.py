@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from aiohttp import web
 from pydantic import Field, model_validator
@@ -16,11 +13,11 @@ from bridge.api.http.languages import language_headers, language_of
 from bridge.api.http.middleware import reader
 from bridge.api.http.routing import Routes
 from bridge.api.http.service_keys import EXPORTS, REGISTER
-from bridge.api.http.transfers import attachment
+from bridge.api.http.transfers import PRIVATE, attachment, send
 from bridge.api.register import READ
 from bridge.deadlines import deadline
 from bridge.domain.fields import Day
-from bridge.errors import NotFound, TooLarge, Unavailable
+from bridge.errors import NotFound, TooLarge
 from bridge.services.exports.exports import ExportRequest, FileStream, PdfFile
 from bridge.texts import Text
 
@@ -29,11 +26,6 @@ routes = Routes("Exports", "Copies to keep: PDF booklets and data files. They wo
 PDF: Final = {"application/pdf": {"type": "string", "contentMediaType": "application/pdf"}}
 CALENDAR: Final = {"text/calendar": {"type": "string", "contentMediaType": "text/calendar"}}
 ZIP: Final = {"application/zip": {"type": "string", "contentMediaType": "application/zip"}}
-
-STALLED: Final = 60.0
-"""Seconds that a client may take for one piece of a file."""
-
-PRIVATE: Final = {"Cache-Control": "private, no-store"}
 
 TOO_MUCH: Final = (
     "413 for more than one PDF can hold, 503 with `Retry-After` when many are being made, 429 when many are yours."
@@ -191,40 +183,14 @@ async def _asked(call: Call, query: ExportQuery, period: str, include: str) -> E
 
 
 async def _pdf(call: Call, pdf: PdfFile) -> web.Response:
-    headers = {**_headers(pdf.name), **language_headers(await language_of(call.request))}
+    language = language_headers(await language_of(call.request))
+    headers = {**PRIVATE, "Content-Disposition": attachment(pdf.name), **language}
     return web.Response(body=pdf.content, content_type="application/pdf", headers=headers)
-
-
-def _headers(name: str) -> dict[str, str]:
-    return {**PRIVATE, "Content-Disposition": attachment(name)}
 
 
 async def _stream(call: Call, file: FileStream) -> web.StreamResponse:
     """Send a file piece by piece; what fails before the first one is answered as a problem."""
-    response = web.StreamResponse(headers={**_headers(file.name), "Content-Type": file.media_type})
+    headers = {"Content-Disposition": attachment(file.name), "Content-Type": file.media_type}
     limit = call.request.app[SETTINGS].export_stream_timeout
-    async with (
-        deadline(limit, Text("This export took longer than {seconds} s; try again on a faster line.")),
-        aclosing(file.pieces) as pieces,
-    ):
-        first = await anext(pieces)
-        await response.prepare(call.request)
-        with suppress(ConnectionResetError):  # the client has gone, and nobody is left to tell
-            if call.request.method != "HEAD":
-                await _write(response, first, pieces)
-            await response.write_eof()
-    return response
-
-
-async def _write(response: web.StreamResponse, first: bytes, rest: AsyncGenerator[bytes, Any]) -> None:
-    await _written(response, first)
-    async for piece in rest:
-        await _written(response, piece)
-
-
-async def _written(response: web.StreamResponse, piece: bytes) -> None:
-    try:
-        async with asyncio.timeout(STALLED):
-            await response.write(piece)
-    except TimeoutError:
-        raise Unavailable(Text("The client stopped reading.")) from None
+    async with deadline(limit, Text("This export took longer than {seconds} s; try again on a faster line.")):
+        return await send(call, file.pieces, headers)

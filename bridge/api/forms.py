@@ -15,7 +15,7 @@ from bridge.api.http.context import ROLES, Call
 from bridge.api.http.inputs import InputModel
 from bridge.api.http.languages import Words, language_of
 from bridge.api.http.routing import Answer, Routes
-from bridge.api.http.schemas import literal_of
+from bridge.api.http.schemas import OneOf
 from bridge.api.http.service_keys import FORMS
 from bridge.domain.fields import Day
 from bridge.domain.forms import Form, FormField, Forms
@@ -57,7 +57,7 @@ class FormFieldOut(BaseModel):
 class FormOut(BaseModel):
     """A version of a form."""
 
-    form: str
+    form: str = Field(validation_alias="name")
     version: str
     title: Words
     fields: list[FormFieldOut]
@@ -85,8 +85,7 @@ async def get_form(call: Call, query: FormQuery) -> Answer:
     """A form of the record (R8, R9, R34, R39-R41)."""
     forms, name = call.service(FORMS), call.path["form"]
     form = forms.form(name, query.version) if query.version else forms.current(name)
-    answer = {"form": form.name, "version": form.version, "title": form.title, "fields": form.fields}
-    return Answer(answer, headers={"ETag": _tag(form, await language_of(call.request))})
+    return Answer(form, headers={"ETag": _tag(form, await language_of(call.request))})
 
 
 def _tag(form: Form, language: str) -> str:
@@ -147,7 +146,7 @@ def _make_model(
 def _body_type(field: FormField) -> Any:
     """The type of a field in a body."""
     text = Annotated[str, Field(max_length=field.max_length)]
-    choice_type: Any = literal_of(choice.value for choice in field.choices) if field.choices else str
+    choice_type: Any = Annotated[str, OneOf(choice.value for choice in field.choices)] if field.choices else str
     types: dict[str, Any] = {
         "url": Annotated[str, Field(max_length=field.max_length, pattern=r"^(https?://\S+)?$")],
         "tags": Annotated[

@@ -7,11 +7,12 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from bridge.api.evidence import EvidenceItem
-from bridge.api.http.context import Call, check_version
+from bridge.api.http.context import Call
 from bridge.api.http.inputs import InputModel
 from bridge.api.http.languages import Words
 from bridge.api.http.pagination import Page, PageBody, PageQuery, Sort, ordered, paged
 from bridge.api.http.routing import Answer, Body, Routes
+from bridge.api.http.schemas import Id
 from bridge.api.http.service_keys import LOG
 from bridge.domain.fields import Day
 from bridge.domain.forms import Values
@@ -65,7 +66,7 @@ class LogQuery(PageQuery):
 class LogRow(BaseModel):
     """An entry in the list (R23)."""
 
-    id: str
+    id: Id
     reference: str | None = Field(None, description="The number that people use, such as L3.")
     title: str | None = None
     type: str | None = None
@@ -176,12 +177,8 @@ async def get_entry(call: Call) -> Answer:
 async def edit_entry(call: Call, body: LogEntryPatch) -> Answer:
     """Change a log entry (R30, R35-R38)."""
     changes, draft = _given(body)
-    expected = call.if_match()
-    return _answer(
-        await call.service(LOG).edit(
-            call.caller.subject, call.path["entry_id"], changes, draft, lambda now: check_version(expected, now)
-        )
-    )
+    service, entry_id = call.service(LOG), call.path["entry_id"]
+    return _answer(await service.edit(call.caller.subject, entry_id, changes, draft, call.check_version))
 
 
 @routes.delete(
@@ -194,8 +191,7 @@ async def edit_entry(call: Call, body: LogEntryPatch) -> Answer:
 )
 async def delete_entry(call: Call) -> None:
     """Delete a log entry (decision 5)."""
-    expected = call.if_match()
-    await call.service(LOG).delete(call.caller.subject, call.path["entry_id"], lambda now: check_version(expected, now))
+    await call.service(LOG).delete(call.caller.subject, call.path["entry_id"], call.check_version)
 
 
 @routes.post(
@@ -247,4 +243,4 @@ def shown(entry: StoredEntry) -> Body:
     since = freeze["since"] if freeze else None
     provenance = entry.get("provenance")
     origin = None if provenance is None else {**provenance, "text": origin_in_words(provenance)}
-    return {**entry, "id": entry["_id"], "frozen": freeze is not None, "frozen_since": since, "provenance": origin}
+    return {**entry, "frozen": freeze is not None, "frozen_since": since, "provenance": origin}

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from bridge.api.http.context import Call
 from bridge.api.http.pagination import Page, PageBody, PageQuery, paged, position
 from bridge.api.http.routing import Body, Routes
+from bridge.api.http.schemas import Id
 from bridge.api.http.service_keys import NOTICES
 from bridge.domain.audit.notices import NoticeState
 
@@ -24,7 +25,7 @@ class NoticeQuery(PageQuery):
 class Notice(BaseModel):
     """A notice."""
 
-    id: str
+    id: Id
     kind: str = Field(description="The event that it tells of.")
     member_id: str
     state: NoticeState = Field(
@@ -40,7 +41,7 @@ class Notice(BaseModel):
 async def list_notices(call: Call, query: NoticeQuery) -> PageBody:
     """List notices."""
     page = await call.service(NOTICES).list(query.state, query.limit, position("notices", query))
-    return paged(page, "notices", query, lambda notice: {**notice, "id": notice["_id"]})
+    return paged(page, "notices", query)
 
 
 @routes.post(
@@ -51,5 +52,4 @@ async def list_notices(call: Call, query: NoticeQuery) -> PageBody:
 )
 async def send_again(call: Call) -> Body:
     """Send a notice again."""
-    notice = await call.service(NOTICES).send_again(call.path["notice_id"])
-    return {**notice, "id": notice["_id"]}
+    return await call.service(NOTICES).send_again(call.path["notice_id"])

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -14,7 +13,7 @@ from bridge.api.http.inputs import InputModel
 from bridge.api.http.middleware import reader
 from bridge.api.http.pagination import Page, PageBody, PageQuery, ordered, paged, position
 from bridge.api.http.routing import Body, Routes
-from bridge.api.http.schemas import literal_of
+from bridge.api.http.schemas import Id, OneOf
 from bridge.api.http.service_keys import OPERATIONS
 from bridge.domain.members.messages import MEMBER_ID
 from bridge.domain.operations.letters import AGE, SORTABLE, DeadLetterFilter
@@ -23,11 +22,7 @@ from bridge.services.operations.dead_letters import MOST_AT_ONCE, DeadLetterResu
 
 routes = Routes("Operations", "What waits, what got stuck, and how to set it going again.")
 
-if TYPE_CHECKING:
-    DeadLetterReason = Reason
-else:
-    DeadLetterReason = literal_of(reason for reason in Reason if reason in DEAD_LETTER_REASONS)
-
+DeadLetterReason = Annotated[Reason, OneOf(reason for reason in Reason if reason in DEAD_LETTER_REASONS)]
 Age = Annotated[str, Field(pattern=AGE, description="A number with s, m, h or d, for example 90m or 7d.")]
 MemberId = Annotated[str, Field(pattern=MEMBER_ID)]
 
@@ -73,7 +68,7 @@ class DeadLetterSelection(InputModel):
 class LetterRow(BaseModel):
     """A dead letter in the list."""
 
-    id: str
+    id: Id
     reason: DeadLetterReason
     detail: str = Field(description="Where it is wrong (a JSON Pointer) and what was expected; never the value.")
     exchange: str = Field(description="Where it came from, and a replay puts it.")
@@ -134,7 +129,7 @@ class ParkedRow(BaseModel):
 async def queues(call: Call) -> Body:
     """What waits where."""
     backlogs, reasons = await call.service(OPERATIONS).backlogs()
-    return {"items": [asdict(backlog) for backlog in backlogs], "dead_letters_by_reason": reasons}
+    return {"items": backlogs, "dead_letters_by_reason": reasons}
 
 
 @routes.get("/v1/ops/dead-letters", roles={"ops"}, query=LetterQuery, answer=Page[LetterRow])
@@ -143,14 +138,14 @@ async def dead_letters(call: Call, query: LetterQuery) -> PageBody:
     sort, after = ordered("dead-letters", query, SORTABLE)
     letter_filter = DeadLetterFilter(None, query.reason, query.older_than, query.younger_than, query.member)
     page = await call.service(OPERATIONS).list(letter_filter, sort, query.limit, after)
-    return paged(page, "dead-letters", query, _shown)
+    return paged(page, "dead-letters", query)
 
 
 @routes.get("/v1/ops/dead-letters/{letter_id}", roles={"ops"}, query=ShowQuery, answer=LetterOut)
 async def dead_letter(call: Call, query: ShowQuery) -> Body:
     """Show a dead letter, its names masked."""
     reveal_to = reader(call.request) if query.reveal else None
-    return _shown(await call.service(OPERATIONS).show(call.path["letter_id"], reveal_to=reveal_to))
+    return await call.service(OPERATIONS).show(call.path["letter_id"], reveal_to=reveal_to)
 
 
 @routes.post("/v1/ops/dead-letters/{letter_id}/replay", roles={"ops"}, answer=DeadLetterReport)
@@ -194,10 +189,6 @@ async def parked(call: Call, query: PageQuery) -> PageBody:
     """List statements that wait for their actor."""
     page = await call.service(OPERATIONS).parked(query.limit, position("parked", query, (datetime, str)))
     return paged(page, "parked", query, _parked)
-
-
-def _shown(letter: Mapping[str, Any]) -> Body:
-    return {**letter, "id": letter["_id"]}
 
 
 def _parked(item: Mapping[str, Any]) -> Body:

@@ -6,10 +6,11 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from bridge.api.http.context import Call, check_version
+from bridge.api.http.context import Call
 from bridge.api.http.inputs import InputModel
 from bridge.api.http.pagination import Page, PageBody, PageQuery, Sort, ordered, paged
 from bridge.api.http.routing import Answer, Body, Routes
+from bridge.api.http.schemas import Id
 from bridge.api.http.service_keys import PLAN
 from bridge.domain.fields import Day
 from bridge.domain.forms import PlanStatus, Values
@@ -55,7 +56,7 @@ class PlanQuery(PageQuery):
 class PlanRow(BaseModel):
     """An item in the list."""
 
-    id: str
+    id: Id
     reference: str | None = Field(None, description="The number that people use, such as P3.")
     title: str | None = None
     start_date: Day | None = None
@@ -143,12 +144,8 @@ async def get_item(call: Call) -> Answer:
 )
 async def edit_item(call: Call, body: PlanItemPatch) -> Answer:
     """Change a plan item (R3, R14, R15)."""
-    expected = call.if_match()
-    return _answer(
-        await call.service(PLAN).edit(
-            call.caller.subject, call.path["item_id"], _given(body), lambda now: check_version(expected, now)
-        )
-    )
+    service, item_id = call.service(PLAN), call.path["item_id"]
+    return _answer(await service.edit(call.caller.subject, item_id, _given(body), call.check_version))
 
 
 @routes.delete(
@@ -161,8 +158,7 @@ async def edit_item(call: Call, body: PlanItemPatch) -> Answer:
 )
 async def delete_item(call: Call) -> None:
     """Delete a plan item (R13)."""
-    expected = call.if_match()
-    await call.service(PLAN).delete(call.caller.subject, call.path["item_id"], lambda now: check_version(expected, now))
+    await call.service(PLAN).delete(call.caller.subject, call.path["item_id"], call.check_version)
 
 
 @routes.post(
@@ -210,4 +206,4 @@ def shown(item: ItemWithPeriods) -> Body:
     """Return an item as it is shown."""
     freeze = item.get("frozen")
     since = freeze["since"] if freeze else None
-    return {**item, "id": item["_id"], "frozen": freeze is not None, "frozen_since": since}
+    return {**item, "frozen": freeze is not None, "frozen_since": since}

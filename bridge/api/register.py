@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from datetime import date, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 from aiohttp import web
 from pydantic import BaseModel, Field
@@ -17,7 +17,7 @@ from bridge.api.http.inputs import InputModel
 from bridge.api.http.middleware import reader
 from bridge.api.http.pagination import Page, PageBody, PageQuery, ordered, paged
 from bridge.api.http.routing import Answer, Body, Routes
-from bridge.api.http.schemas import literal_of
+from bridge.api.http.schemas import Id, OneOf
 from bridge.api.http.service_keys import REGISTER, SELECTION
 from bridge.domain.audit.cases import EXTENSIONS, MOVES, SORTABLE, CaseFilter, Decision, StoredCase
 from bridge.domain.fields import Day
@@ -38,16 +38,10 @@ class CaseIn(InputModel):
     due_date: Day | None = None
 
 
-if TYPE_CHECKING:
-    DecisionName = str
-else:
-    DecisionName = literal_of((*MOVES, *EXTENSIONS))
-
-
 class DecisionIn(InputModel):
     """A decision of the Register team in a case."""
 
-    decision: DecisionName
+    decision: Annotated[str, OneOf((*MOVES, *EXTENSIONS))]
     outcome: str | None = Field(None, max_length=100, description="For `close`: one of those in the settings.")
     feedback: str | None = Field(None, max_length=20_000, description="Shown to the member; needed for `return`.")
     due_date: Day | None = Field(None, description="For `return` and `grant_extension`.")
@@ -72,7 +66,7 @@ class CaseEvent(BaseModel):
 class CaseRow(BaseModel):
     """A case in the list; it has no detail of the record."""
 
-    id: str
+    id: Id
     member_id: str
     period_id: str
     state: CaseState
@@ -198,7 +192,7 @@ async def decide(call: Call, body: DecisionIn) -> Answer:
 def case_row(case: StoredCase) -> Body:
     """Return a case as ``CaseRow`` has it."""
     pending = any(extension["decision"] is None for extension in case["extensions"])
-    return {**case, "id": case["_id"], "extension_pending": pending}
+    return {**case, "extension_pending": pending}
 
 
 def _whole(case: StoredCase) -> Body:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bridge.api.http.context import Call
 from bridge.api.http.inputs import InputModel
-from bridge.api.http.routing import Answer, Routes
-from bridge.api.http.schemas import literal_of
+from bridge.api.http.routing import Answer, Routes, Schema
+from bridge.api.http.schemas import OneOf
 from bridge.api.http.service_keys import REPORTS
 from bridge.domain.cells import guarded, row
 from bridge.domain.fields import ONE_LINE
@@ -40,11 +40,6 @@ HOW: Final = (
     "gives the same as CSV."
 )
 
-if TYPE_CHECKING:
-    DispositionName = ReasonName = str
-else:
-    DispositionName, ReasonName = literal_of(Disposition), literal_of(Reason)
-
 Month = Annotated[str, Field(pattern=r"^[1-9][0-9]{3}-(0[1-9]|1[0-2])$", json_schema_extra=ONE_LINE)]
 
 
@@ -67,6 +62,18 @@ class ReportQuery(InputModel):
         return first, last
 
 
+_CELL: Schema = {"month": "2026-10", "count": 1240, "suppressed": False}
+COMPLETION_EXAMPLE: Schema = {**_CELL, "source": "amqp", "disposition": "recorded", "reason": None}
+USE_EXAMPLE: Schema = {
+    **_CELL,
+    "count": 310,
+    "measure": "entries",
+    "type": "course",
+    "source": "learning_centre",
+    "state": "draft",
+}
+
+
 class ReportCell(BaseModel):
     """A cell: what its rows have in common, and how many there are."""
 
@@ -78,44 +85,17 @@ class ReportCell(BaseModel):
 class CompletionReportRow(ReportCell):
     """Statements that came in a month and ended alike."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "month": "2026-10",
-                    "count": 1240,
-                    "suppressed": False,
-                    "source": "amqp",
-                    "disposition": "recorded",
-                    "reason": None,
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [COMPLETION_EXAMPLE]})
 
     source: Via | None = Field(description="How they came; null for those of before this was noted.")
-    disposition: DispositionName
-    reason: ReasonName | None
+    disposition: Annotated[str, OneOf(Disposition)]
+    reason: Annotated[str, OneOf(Reason)] | None
 
 
 class UseReportRow(ReportCell):
     """Entries or plan items that were made in a month and are alike now, or the members who have entries of it."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "month": "2026-10",
-                    "count": 310,
-                    "suppressed": False,
-                    "measure": "entries",
-                    "type": "course",
-                    "source": "learning_centre",
-                    "state": "draft",
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [USE_EXAMPLE]})
 
     measure: Measure = Field(description="`members` counts those with an entry in the cells that are told.")
     type: str | None = Field(description="Of entries; null where the member chose none.")

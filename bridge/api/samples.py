@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 from bridge.api.http.context import Call
 from bridge.api.http.inputs import InputModel
 from bridge.api.http.routing import Body, Routes
+from bridge.api.http.schemas import Id
 from bridge.api.http.service_keys import SELECTION
 from bridge.api.register import CaseRow, case_row
 from bridge.domain.audit.sampling import LONGEST_WINDOW, SampleRequest, Window
@@ -55,7 +56,7 @@ class SelectedMember(BaseModel):
 class Sample(BaseModel):
     """A sample, with all that is needed to draw it again."""
 
-    id: str
+    id: Id
     seed: str
     renewal_from: date
     renewal_to: date
@@ -99,11 +100,10 @@ async def add_sample(call: Call, body: SampleIn) -> Body:
     """Draw a sample (R53)."""
     selection, subject = call.service(SELECTION), call.caller.subject
     sample = await selection.sample(body.to_request(), subject, call.attempt(body), dry_run=body.dry_run)
-    return {**sample, "id": sample["_id"], "cases": [case_row(case) for case in sample["cases"]]}
+    return {**sample, "cases": [case_row(case) for case in sample["cases"]]}
 
 
 @routes.get("/v1/register/samples/{sample_id}", roles={"register"}, answer=SampleWithPopulation)
 async def get_sample(call: Call) -> Body:
     """How a sample was drawn."""
-    sample = await call.service(SELECTION).get_sample(call.path["sample_id"])
-    return {**sample, "id": sample["_id"]}
+    return await call.service(SELECTION).get_sample(call.path["sample_id"])

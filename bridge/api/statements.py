@@ -6,7 +6,7 @@ from contextlib import aclosing, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import structlog
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
@@ -16,7 +16,7 @@ from bridge.api.http.inputs import InputModel
 from bridge.api.http.middleware import reader
 from bridge.api.http.pagination import Page, PageBody, PageQuery, paged, position
 from bridge.api.http.routing import Body, Routes
-from bridge.api.http.schemas import literal_of
+from bridge.api.http.schemas import OneOf
 from bridge.api.http.service_keys import RECONSIDERER, STATEMENT_LOOKUP
 from bridge.domain.fields import Day, utc_bound
 from bridge.domain.members.identifiers import IDENTIFIER_FORMS, typed_keys
@@ -35,12 +35,9 @@ routes = Routes("Statements", "What became of each statement, for operations and
 MOST_IDS = 500
 """Statements of one lookup: as many as a message may hold."""
 
-if TYPE_CHECKING:
-    DispositionName = ReasonName = LedgerDisposition = LedgerReason = IgnoreReason = str
-else:
-    DispositionName, ReasonName, IgnoreReason = map(literal_of, (Disposition, Reason, RECONSIDERABLE))
-    LedgerDisposition, LedgerReason = literal_of(LEDGER_DISPOSITIONS), literal_of(sorted(IGNORE_REASONS))
-
+DispositionName = Annotated[str, OneOf(Disposition)]
+ReasonName = Annotated[str, OneOf(Reason)]
+IgnoreReason = Annotated[str, OneOf(RECONSIDERABLE)]
 StatementId = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Moment = Day | AwareDatetime
 
@@ -56,8 +53,8 @@ class FateListQuery(PageQuery):
     identifier: str | None = Field(
         None, max_length=1000, description=f"Those whose actor has this identifier: {IDENTIFIER_FORMS}."
     )
-    disposition: LedgerDisposition | None = Field(None, description="How they ended.")
-    reason: LedgerReason | None = Field(None, description="Why they were ignored.")
+    disposition: Annotated[str, OneOf(LEDGER_DISPOSITIONS)] | None = Field(None, description="How they ended.")
+    reason: Annotated[str, OneOf(sorted(IGNORE_REASONS))] | None = Field(None, description="Why they were ignored.")
     received_from: Moment | None = Field(None, alias="from", description="A day in UTC, or a time; included.")
     received_to: Moment | None = Field(
         None, alias="to", description="A day in UTC, which is included, or a time, which is not."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
@@ -12,7 +12,7 @@ from bridge.api.http.inputs import InputModel
 from bridge.api.http.languages import Words
 from bridge.api.http.pagination import Page, PageBody, PageQuery, paged, position
 from bridge.api.http.routing import Answer, Routes
-from bridge.api.http.schemas import literal_of
+from bridge.api.http.schemas import OneOf
 from bridge.api.http.service_keys import ACCESS, SUPPORT
 from bridge.domain.privacy.access import RIGHTS
 from bridge.errors import Conflict
@@ -38,16 +38,10 @@ class Grant(BaseModel):
     revoked_at: datetime | None
 
 
-if TYPE_CHECKING:
-    RightKind = str
-else:
-    RightKind = literal_of(kind.replace("_", " ") for kind in RIGHTS)
-
-
 class RightOut(BaseModel):
     """The right that let the reader in; ``none`` when nothing did, and nothing was shown."""
 
-    kind: RightKind
+    kind: Annotated[str, OneOf(kind.replace("_", " ") for kind in RIGHTS)]
     id: str | None
 
 

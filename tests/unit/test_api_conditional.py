@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.api.http.context import check_version, etag, expected_versions, not_modified
+from bridge.api.http.context import etag, expected_versions, not_modified
 from bridge.errors import Malformed, PreconditionRequired, StaleVersion
 
 
@@ -35,14 +35,6 @@ def test_versions_are_refused(header: str | None, error: type[Exception]) -> Non
     """No header, tags that never match, and what is no list of tags each have their own error."""
     with pytest.raises(error):
         expected_versions(header)
-
-
-def test_version_is_checked() -> None:
-    """A version that is not among those expected is stale; any version passes for ``*``."""
-    check_version(frozenset({2, 3}), 3)
-    check_version(None, 9)
-    with pytest.raises(StaleVersion):
-        check_version(frozenset({2}), 3)
 
 
 def test_a_tag_is_read_back() -> None:

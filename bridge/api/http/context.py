@@ -47,14 +47,6 @@ def expected_versions(if_match: str | None) -> Expected:
     return versions
 
 
-def check_version(expected: Expected, current: int) -> None:
-    """Raise ``StaleVersion`` unless ``current`` is a version the client would accept to change."""
-    if expected is not None and current not in expected:
-        raise StaleVersion(
-            Text("Someone changed this since you read it; read it again, then send your change once more.")
-        )
-
-
 def not_modified(if_none_match: str | None, tag: str) -> bool:
     """Whether the client has it already: ``If-None-Match`` is ``*`` or names ``tag``; what is no list is ignored."""
     try:
@@ -123,6 +115,14 @@ class Call:
         """The versions ``If-Match`` accepts; raises as ``expected_versions`` does."""
         values = self.request.headers.getall("If-Match", ())
         return expected_versions(", ".join(values) if values else None)
+
+    def check_version(self, current: int) -> None:
+        """Raise ``StaleVersion`` unless ``current`` is a version the client would accept to change."""
+        expected = self.if_match()
+        if expected is not None and current not in expected:
+            raise StaleVersion(
+                Text("Someone changed this since you read it; read it again, then send your change once more.")
+            )
 
     def idempotency_key(self) -> str | None:
         """``Idempotency-Key``, or ``None``; raises ``Malformed`` unless it is 1 to 255 visible ASCII characters."""

@@ -17,7 +17,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from http import HTTPStatus
 from typing import Any, TypedDict, TypeVar, Unpack, get_args, get_type_hints
 
@@ -142,6 +142,9 @@ class Routes:
         self.tag = tag
         self.description = description
         self._table: list[Route] = []
+        self.get, self.post = partial(self.declare, "GET"), partial(self.declare, "POST")
+        self.put, self.patch = partial(self.declare, "PUT"), partial(self.declare, "PATCH")
+        self.delete = partial(self.declare, "DELETE")
 
     def table(self) -> tuple[Route, ...]:
         """The routes, in the order they were declared."""
@@ -160,28 +163,12 @@ class Routes:
             bound._table.append(replace(route, body=body, answer=models.get(route.answer, route.answer)))
         return bound
 
-    def get(self, path: str, *, roles: Set[Role] | None, **options: Unpack[Options]) -> Callable[[H], H]:
-        """Declare a handler of GET, and of HEAD with it."""
-        return self._declare("GET", path, roles, options)
+    def declare(
+        self, method: str, path: str, *, roles: Set[Role] | None, **options: Unpack[Options]
+    ) -> Callable[[H], H]:
+        """Declare a handler; that of GET is HEAD's too, and that of PATCH takes a merge patch (RFC 7396)."""
 
-    def post(self, path: str, *, roles: Set[Role] | None, **options: Unpack[Options]) -> Callable[[H], H]:
-        """Declare a handler of POST."""
-        return self._declare("POST", path, roles, options)
-
-    def put(self, path: str, *, roles: Set[Role] | None, **options: Unpack[Options]) -> Callable[[H], H]:
-        """Declare a handler of PUT."""
-        return self._declare("PUT", path, roles, options)
-
-    def patch(self, path: str, *, roles: Set[Role] | None, **options: Unpack[Options]) -> Callable[[H], H]:
-        """Declare a handler of PATCH, whose body is a merge patch (RFC 7396)."""
-        return self._declare("PATCH", path, roles, options)
-
-    def delete(self, path: str, *, roles: Set[Role] | None, **options: Unpack[Options]) -> Callable[[H], H]:
-        """Declare a handler of DELETE."""
-        return self._declare("DELETE", path, roles, options)
-
-    def _declare(self, method: str, path: str, roles: Set[Role] | None, options: Options) -> Callable[[H], H]:
-        def declare(handler: H) -> H:
+        def register(handler: H) -> H:
             role_set = None if roles is None else frozenset(roles)
             summary = (handler.__doc__ or "").partition("\n")[0].removesuffix(".")
             route = Route(method, path, handler, role_set, self.tag, summary, **options)
@@ -189,7 +176,7 @@ class Routes:
             self._table.append(route)
             return handler
 
-        return declare
+        return register
 
 
 def _check(route: Route) -> None:

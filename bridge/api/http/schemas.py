@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import AliasChoices, BaseModel, Field, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import literal_schema
 
 from bridge.api.http import problems
 from bridge.api.http.routing import Route
@@ -18,9 +20,19 @@ REF = "#/components/schemas/"
 NO_NUL = r"^[^\u0000]*$"
 
 
-def literal_of(values: Iterable[str]) -> Any:
-    """The ``Literal`` of a closed list that the domain has, so that a schema has its values where it is used."""
-    return cast("Any", Literal)[tuple(str(value) for value in values)]
+class OneOf:
+    """The annotation of a text that is of a closed list of the domain's: its schema has the values."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        self._values = [str(value) for value in values]
+
+    def __get_pydantic_core_schema__(self, _source: object, _handler: object) -> CoreSchema:
+        """Take these values alone."""
+        return literal_schema(self._values)
+
+
+Id = Annotated[str, Field(validation_alias=AliasChoices("_id", "id"))]
+"""The id of an answer, under the name that the store or the service has for it."""
 
 
 class _PlainNames(GenerateJsonSchema):

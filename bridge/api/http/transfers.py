@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -14,13 +15,18 @@ from aiohttp.multipart import MultipartReader
 
 from bridge.api.http.context import SETTINGS, Call
 from bridge.deadlines import deadline
-from bridge.errors import FieldError, Malformed, TooLarge, UnsupportedMediaType, ValidationFailed
+from bridge.errors import FieldError, Malformed, TooLarge, Unavailable, UnsupportedMediaType, ValidationFailed
 from bridge.texts import Text
 
 FORM: Final = "multipart/form-data"
 PART: Final = "file"
 PIECE: Final = 64 * 1024
 """Bytes read at once."""
+
+STALLED: Final = 60.0
+"""Seconds that a client may take for one piece of a file."""
+
+PRIVATE: Final = {"Cache-Control": "private, no-store"}
 
 ENVELOPE: Final = 16 * 1024
 """Bytes that the form around a file may take: boundaries, and the headers of its part."""
@@ -40,12 +46,10 @@ class FilePart:
     content: AsyncIterable[bytes]
 
 
-@asynccontextmanager
-async def in_time(call: Call) -> AsyncGenerator[None]:
+def in_time(call: Call) -> AbstractAsyncContextManager[object]:
     """Raise ``Unavailable`` when a transfer takes longer than ``transfer_timeout``."""
     limit = call.request.app[SETTINGS].transfer_timeout
-    async with deadline(limit, Text("This transfer took longer than {seconds} s; try again on a faster line.")):
-        yield
+    return deadline(limit, Text("This transfer took longer than {seconds} s; try again on a faster line."))
 
 
 async def pieces(call: Call) -> AsyncGenerator[bytes]:
@@ -125,20 +129,24 @@ def attachment(name: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='!#$&+^`|')}"
 
 
-async def send(call: Call, content: AsyncIterable[bytes], size: int, headers: Mapping[str, str]) -> web.StreamResponse:
-    """Stream an attachment of ``size`` bytes; private, never stored on the way, and harmless if it is shown."""
-    response = web.StreamResponse(
-        headers={
-            "Cache-Control": "private, no-store",
-            "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
-            "Content-Length": str(size),
-            **headers,
-        }
-    )
-    await response.prepare(call.request)
-    with suppress(*_GONE_ERRORS):  # the client has gone, and nobody is left to tell
-        if call.request.method != "HEAD":
-            async for data in content:
-                await response.write(data)
-        await response.write_eof()
+async def send(call: Call, content: AsyncGenerator[bytes], headers: Mapping[str, str]) -> web.StreamResponse:
+    """Stream an attachment, private and never stored on the way; what fails before its first piece is a problem."""
+    response = web.StreamResponse(headers={**PRIVATE, **headers})
+    async with aclosing(content) as pieces:
+        first = await anext(pieces, b"")
+        await response.prepare(call.request)
+        with suppress(*_GONE_ERRORS):  # the client has gone, and nobody is left to tell
+            if call.request.method != "HEAD":
+                await _write(response, first)
+                async for piece in pieces:
+                    await _write(response, piece)
+            await response.write_eof()
     return response
+
+
+async def _write(response: web.StreamResponse, piece: bytes) -> None:
+    try:
+        async with asyncio.timeout(STALLED):
+            await response.write(piece)
+    except TimeoutError:
+        raise Unavailable(Text("The client stopped reading.")) from None

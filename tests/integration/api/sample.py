@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 
 from bridge import tokens
 from bridge.api.http.auth import PUBLIC
-from bridge.api.http.context import Call, check_version
+from bridge.api.http.context import Call
 from bridge.api.http.inputs import InputModel
 from bridge.api.http.pagination import Page, PageQuery, decode_cursor, encode_cursor, parse_sort
 from bridge.api.http.routing import Answer, Routes
@@ -127,7 +127,7 @@ async def change_note(call: Call, body: NoteIn) -> Answer:
     row = call.service(NOTES).rows.get(call.path["note_id"])
     if row is None:
         raise NotFound("There is no such note.")
-    check_version(call.if_match(), row.version)
+    call.check_version(row.version)
     return Answer(Row(row.id, body.title, body.minutes, 2), version=2)
 
 
