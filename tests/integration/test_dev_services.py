@@ -273,10 +273,10 @@ def test_the_demo_tells_what_became_of_each_and_what_to_try_next(dev_services: D
         "BRIDGE_AMQP_URL": dev_services.amqp_url,
     }
     command = [sys.executable, "-m", "deploy.dev.demo"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert max(len(line) for line in done.stdout.splitlines()) <= 80
-    verdict, _, ending = done.stdout.partition("What to try next:")
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert max(len(line) for line in run.stdout.splitlines()) <= 80
+    verdict, _, ending = run.stdout.partition("What to try next:")
     assert re.search(r"All \d+ statements got what they should\.", verdict)
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert set(re.findall(r"make (\S+)", ending)) <= set(targets)
