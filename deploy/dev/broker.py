@@ -1,66 +1,48 @@
-"""A RabbitMQ for development and tests: one that answers, a private node, or a container."""
+"""A RabbitMQ for development and tests: one that answers, or a private node."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.dev import apt
 from deploy.dev.ports import LOOPBACK, free_port, is_open, speaks_amqp
-from deploy.dev.processes import Process, ProcessFailed, run
+from deploy.dev.processes import Process, run
 from deploy.dev.service import External, Service, ServiceMissing
 
 DEFAULT_URL = "amqp://guest:guest@127.0.0.1:5672/"
-IMAGE = "rabbitmq:4"
 # Not the wrapper in /usr/sbin, which changes to the rabbitmq user and its system-wide directories.
 _DEBIAN_SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 _START_WITHIN = 60.0  # seconds; two seconds when the machine is idle
-_PULL_WITHIN = 600.0  # seconds; the first start of a container fetches its image
 _NODE = "cpd@localhost"
 _HASHING = "rabbitmq_consistent_hash_exchange"  # so that a queue can be split by member (docs/deployment.md)
 _REGISTERED_WITHIN = 5.0  # seconds; one as a rule
 
-_NO_BROKER = f"""There is no RabbitMQ to use. Any one of these is enough:
+_NO_BROKER = """There is no RabbitMQ to use. Any one of these is enough:
   - install it (Debian, Ubuntu: apt-get install rabbitmq-server); a private node is started from it, never the system's
   - run this as root on Debian, and it is installed
-  - start a Docker engine; the image {IMAGE} is used
-  - set BRIDGE_AMQP_URL to a broker that runs"""
+  - set BRIDGE_AMQP_URL to a broker that runs, such as one of docker run -p 5672:5672 rabbitmq:4"""
 
 
-def _local_url(port: int) -> str:
-    return f"amqp://guest:guest@{LOOPBACK}:{port}/"
-
-
-@dataclass
-class PrivateNode:
+class PrivateNode(Service):
     """A node of our own from the installed rabbitmq-server, bound to 127.0.0.1, its data under ``directory``.
 
     It keeps its ports and data over ``kill`` and ``start``, so that clients find it again with its durable queues.
     """
 
-    server: Path
-    directory: Path
-    logs: Path
-    held: tuple[int, ...] = ()
-    port: int = field(default_factory=free_port)
-    _epmd_port: int = field(default_factory=free_port, init=False)
-
-    def __post_init__(self) -> None:
+    def __init__(self, server: Path, directory: Path, logs: Path, held: tuple[int, ...] = ()) -> None:
+        self._server = server
+        self._directory = directory
+        self._port, self._epmd_port = free_port(), free_port()
         environment = self._environment()
         epmd = shutil.which("epmd") or "epmd"
         # A port mapper of our own in the foreground: the one that Erlang starts by itself is a daemon and would stay.
         argv = [epmd, "-port", str(self._epmd_port), "-address", LOOPBACK]
-        self._epmd = Process("epmd", argv, self.logs / "epmd.log", environment, self.held)
-        self._node = Process("RabbitMQ", [self.server], self.logs / "rabbitmq.log", environment, self.held)
-
-    @property
-    def url(self) -> str:
-        """Where it answers."""
-        return _local_url(self.port)
+        self._epmd = Process("epmd", argv, logs / "epmd.log", environment, held)
+        self._node = Process("RabbitMQ", [server], logs / "rabbitmq.log", environment, held)
+        super().__init__(f"amqp://guest:guest@{LOOPBACK}:{self._port}/", self._epmd, self._node)
 
     def start(self) -> None:
         """Start it and return when it speaks AMQP; raises ``ProcessFailed``."""
@@ -68,16 +50,6 @@ class PrivateNode:
         if not self._epmd.running:
             self._epmd.start(lambda: is_open(self._epmd_port), _START_WITHIN)
         self._node.start(lambda: speaks_amqp(self.url), _START_WITHIN)
-
-    def check(self) -> None:
-        """Raise ``ProcessFailed`` when it has ended by itself."""
-        self._epmd.check()
-        self._node.check()
-
-    def stop(self) -> None:
-        """Shut it down in order."""
-        self._node.stop()
-        self._epmd.stop()
 
     def kill(self) -> None:
         """SIGKILL the node; its port mapper stays, as it would on a real host.
@@ -88,28 +60,28 @@ class PrivateNode:
         deadline = time.monotonic() + _REGISTERED_WITHIN
         while not self._queues_are_registered() and time.monotonic() < deadline:
             time.sleep(0.05)  # RabbitMQ has no event for it
-        self._node.kill()
+        super().kill()
 
     def control(self, *arguments: str | Path) -> str:
         """Run ``rabbitmqctl`` on this node and return what it says; raises ``ProcessFailed``."""
-        return run([self.server.with_name("rabbitmqctl"), *arguments], self._environment(), _START_WITHIN)
+        return run([self._server.with_name("rabbitmqctl"), *arguments], self._environment(), _START_WITHIN)
 
     def _queues_are_registered(self) -> bool:
-        queues = self.directory / "mnesia" / _NODE / "quorum" / _NODE
+        queues = self._directory / "mnesia" / _NODE / "quorum" / _NODE
         registry = queues / "names.dets"
         entries = registry.read_bytes() if registry.exists() else b""
         return all(queue.name.encode() in entries for queue in queues.glob("*/"))
 
     def _configure(self) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True)
-        (self.directory / "enabled_plugins").write_text(f"[{_HASHING}].\n", encoding="ascii")
-        (self.directory / "rabbitmq.conf").write_text(
-            f"listeners.tcp.1 = {LOOPBACK}:{self.port}\ndisk_free_limit.absolute = 50MB\n", encoding="ascii"
+        self._directory.mkdir(parents=True, exist_ok=True)
+        (self._directory / "enabled_plugins").write_text(f"[{_HASHING}].\n", encoding="ascii")
+        (self._directory / "rabbitmq.conf").write_text(
+            f"listeners.tcp.1 = {LOOPBACK}:{self._port}\ndisk_free_limit.absolute = 50MB\n", encoding="ascii"
         )
 
     def _environment(self) -> dict[str, str]:
         """The whole of the node's surroundings: nothing of a system-wide RabbitMQ is read or written."""
-        at = self.directory.resolve()
+        at = self._directory.resolve()
         return {
             "PATH": os.environ.get("PATH", os.defpath),
             "LANG": "C.UTF-8",
@@ -118,7 +90,7 @@ class PrivateNode:
             "ERL_EPMD_ADDRESS": LOOPBACK,
             "RABBITMQ_NODENAME": _NODE,
             "RABBITMQ_NODE_IP_ADDRESS": LOOPBACK,
-            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_NODE_PORT": str(self._port),
             "RABBITMQ_DIST_PORT": str(free_port()),
             "RABBITMQ_CONF_ENV_FILE": os.devnull,
             "RABBITMQ_CONFIG_FILE": str(at / "rabbitmq.conf"),
@@ -133,51 +105,6 @@ class PrivateNode:
         }
 
 
-@dataclass
-class Container:
-    """RabbitMQ in a container in the foreground; its data are a directory of ours, owned by the caller."""
-
-    directory: Path
-    logs: Path
-    held: tuple[int, ...] = ()
-    port: int = field(default_factory=free_port)
-
-    def __post_init__(self) -> None:
-        at = str(self.directory.resolve())
-        self._name = f"cpd-rabbitmq-{hashlib.sha256(at.encode()).hexdigest()[:12]}"
-        self._client = Process("RabbitMQ in Docker", self._argv(at), self.logs / "rabbitmq.log", os.environ, self.held)
-
-    def _argv(self, at: str) -> list[str]:
-        return [
-            *("docker", "run", "--rm", "--name", self._name, "--hostname", "cpd"),  # the node's data go by its name
-            *("--user", f"{os.getuid()}:{os.getgid()}", "--volume", f"{at}:/var/lib/rabbitmq"),
-            *("--publish", f"{LOOPBACK}:{self.port}:5672", IMAGE),
-        ]
-
-    @property
-    def url(self) -> str:
-        """Where it answers."""
-        return _local_url(self.port)
-
-    def start(self) -> None:
-        """Start it, fetching the image when it is not there yet; raises ``ProcessFailed``."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        self._client.start(lambda: speaks_amqp(self.url), _PULL_WITHIN)
-
-    def check(self) -> None:
-        """Raise ``ProcessFailed`` when it has ended by itself."""
-        self._client.check()
-
-    def stop(self) -> None:
-        """Shut it down in order: the client hands SIGTERM on to the container."""
-        self._client.stop()
-
-    def kill(self) -> None:
-        """SIGKILL what runs in the container."""
-        run(["docker", "kill", self._name], os.environ, 60)
-        self._client.stop()
-
-
 def _installed() -> Path | None:
     if _DEBIAN_SERVER.exists():
         return _DEBIAN_SERVER
@@ -185,28 +112,12 @@ def _installed() -> Path | None:
     return Path(elsewhere) if elsewhere else None
 
 
-def _docker_answers() -> bool:
-    try:
-        run(["docker", "info"], os.environ, 10)
-    except ProcessFailed:
-        return False
-    return True
-
-
 def private(directory: Path, logs: Path, held: tuple[int, ...] = ()) -> Service | None:
-    """A broker of our own, not yet started: the installed server, else by apt, else in Docker; else None."""
+    """A broker of our own, not yet started: the installed server, else one that apt installs; else None."""
     if _installed() is None and apt.available():
         apt.install("rabbitmq-server", _DEBIAN_SERVER)
-    if server := _installed():
-        return PrivateNode(server, directory / "rabbitmq", logs, held)
-    return Container(directory / "rabbitmq-container", logs, held) if _docker_answers() else None
-
-
-def given(url: str) -> Service:
-    """The broker that the caller names; raises ``ServiceMissing`` when it does not answer, and starts no other."""
-    if not speaks_amqp(url):
-        raise ServiceMissing("BRIDGE_AMQP_URL is set, but no broker answers there. Start that broker, or unset it.")
-    return External(url)
+    server = _installed()
+    return PrivateNode(server, directory / "rabbitmq", logs, held) if server else None
 
 
 def find(url: str | None, directory: Path, logs: Path, held: tuple[int, ...] = (), *, alone: bool = False) -> Service:
@@ -216,8 +127,10 @@ def find(url: str | None, directory: Path, logs: Path, held: tuple[int, ...] = (
     """
     if alone and (started := private(directory, logs, held)):
         return started
+    if url is not None and not speaks_amqp(url):
+        raise ServiceMissing("BRIDGE_AMQP_URL is set, but no broker answers there. Start that broker, or unset it.")
     if url is not None:
-        return given(url)
+        return External(url)
     if not alone and speaks_amqp(DEFAULT_URL):
         return External(DEFAULT_URL)
     if not alone and (started := private(directory, logs, held)):

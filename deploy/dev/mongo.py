@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.dev.ports import LOOPBACK, free_port, is_open
@@ -17,48 +16,28 @@ _NO_STORE = """There is no MongoDB to use. Either of these is enough:
   - set BRIDGE_MONGO_URL to a replica set that runs"""
 
 
-@dataclass
-class Embedded:
+class Embedded(Service):
     """SecantusDB on a port of 127.0.0.1, its data under ``directory``; it reports a replica set of one member.
 
     ``durable``: what it acknowledges is on the disk, as in production. Without it writing is many times faster.
     """
 
-    server: Path
-    directory: Path
-    logs: Path
-    held: tuple[int, ...] = ()
-    durable: bool = True
-    port: int = field(default_factory=free_port)
-
-    def __post_init__(self) -> None:
-        argv: list[str | Path] = [self.server, "--host", LOOPBACK, "--port", str(self.port)]
-        argv += ["--storage-path", self.directory, "--config", self.directory.with_suffix(".toml")]
-        argv += ["--log-level", "WARNING", *(["--sync-on-commit"] if self.durable else [])]
-        self._server = Process("SecantusDB", argv, self.logs / "mongo.log", os.environ, self.held)
-
-    @property
-    def url(self) -> str:
-        """Where it answers; it sorts all it knows of retryable writes at each one, so it is asked for none."""
-        return f"mongodb://{LOOPBACK}:{self.port}/?retryWrites=false"
+    def __init__(self, server: Path, directory: Path, logs: Path, held: tuple[int, ...], durable: bool) -> None:
+        self.port = free_port()
+        self._directory = directory
+        self._config = directory.with_suffix(".toml")  # named, so that it looks for none in the caller's directories
+        argv: list[str | Path] = [server, "--host", LOOPBACK, "--port", str(self.port)]
+        argv += ["--storage-path", directory, "--config", self._config]
+        argv += ["--log-level", "WARNING", *(["--sync-on-commit"] if durable else [])]
+        # It sorts all it knows of retryable writes at each one, so it is asked for none.
+        url = f"mongodb://{LOOPBACK}:{self.port}/?retryWrites=false"
+        super().__init__(url, Process("SecantusDB", argv, logs / "mongo.log", os.environ, held))
 
     def start(self) -> None:
         """Start it and return when it takes connections; raises ``ProcessFailed``."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        self.directory.with_suffix(".toml").touch()  # named, so that it looks for none in the caller's directories
-        self._server.start(lambda: is_open(self.port), _START_WITHIN)
-
-    def check(self) -> None:
-        """Raise ``ProcessFailed`` when it has ended by itself."""
-        self._server.check()
-
-    def stop(self) -> None:
-        """Shut it down in order."""
-        self._server.stop()
-
-    def kill(self) -> None:
-        """SIGKILL it."""
-        self._server.kill()
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._config.touch()
+        self.processes[0].start(lambda: is_open(self.port), _START_WITHIN)
 
 
 def find(

@@ -2,53 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from deploy.dev.processes import Process
 
 
 class ServiceMissing(Exception):
     """A service that is needed can be neither found nor started; the text names the ways out."""
 
 
-class Service(Protocol):
-    """A broker or a store: where it answers, and the handles that fault tests pull."""
+class Service:
+    """A broker or a store: where it answers, before and after a restart, and the handles that fault tests pull.
 
-    @property
-    def url(self) -> str:
-        """Where it answers; the same before and after a restart."""
-        ...
+    ``processes`` run it, the one that serves last.
+    """
+
+    def __init__(self, url: str, *processes: Process) -> None:
+        self.url = url
+        self.processes = processes
 
     def start(self) -> None:
         """Start it and return when it answers; raises ``ProcessFailed``."""
-        ...
 
     def check(self) -> None:
         """Raise ``ProcessFailed`` when it has ended by itself."""
-        ...
+        for process in self.processes:
+            process.check()
 
     def stop(self) -> None:
         """Shut it down in order."""
-        ...
+        for process in reversed(self.processes):
+            process.stop()
 
     def kill(self) -> None:
-        """SIGKILL it."""
-        ...
+        """SIGKILL what serves."""
+        self.processes[-1].kill()
 
 
-@dataclass(frozen=True)
-class External:
+class External(Service):
     """A service that somebody else runs: used, never started, stopped or watched."""
-
-    url: str
-
-    def start(self) -> None:
-        """Nothing to do: it runs."""
-
-    def check(self) -> None:
-        """Not ours to watch."""
-
-    def stop(self) -> None:
-        """Not ours to stop."""
 
     def kill(self) -> None:
         """Refuse: a fault test needs a service of its own."""
