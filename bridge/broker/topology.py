@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +28,9 @@ SHORT_STRING = 255
 """Bytes of a short string, as properties and routing keys are (AMQP 0-9-1 §4.2.5.3)."""
 
 
+COMPLETIONS = "cpd.completions"
+"""The queue of statements, unless it is split by member."""
+
 MEMBER_KEYS = ("member.upserted", "member.left")
 """Routing keys of the member feed."""
 
@@ -50,81 +53,46 @@ class BoundQueue:
         return arguments
 
 
-@dataclass(frozen=True, slots=True)
 class Topology:
-    """The names, each behind an optional namespace, and the verbs whose statements are wanted."""
+    """The names, each behind an optional namespace, and the verbs whose statements are wanted.
 
-    namespace: str
-    verbs: tuple[str, ...]
-    mails: bool = False  # whether anybody takes the queue of notices; else it would only grow
-    queue: str = "cpd.completions"
-    declares: bool = True  # else they are there already (deploy/rabbitmq), and the user may not change them
+    ``mails`` says whether anybody takes the queue of notices, which else would only grow; ``declares`` whether the user
+    may declare, else all is there already (deploy/rabbitmq).
+    """
 
-    @property
-    def statements(self) -> str:
-        """Topic exchange that the Learning centre publishes to."""
-        return f"{self.namespace}xapi.statements"
-
-    @property
-    def completions(self) -> str:
-        """Quorum queue that the worker takes statements from."""
-        return f"{self.namespace}{self.queue}"
-
-    @property
-    def dead_letters(self) -> str:
-        """Exchange and queue of what needs a person; see ``dead_queue``."""
-        return f"{self.namespace}cpd.dead-letters"
-
-    @property
-    def dead_queue(self) -> str:
-        """Quorum queue that keeps the dead letters until they are replayed or discarded."""
-        return f"{self.namespace}cpd.completions.dead"
-
-    @property
-    def membership(self) -> str:
-        """Topic exchange that the membership system publishes to."""
-        return f"{self.namespace}membership"
-
-    @property
-    def members(self) -> str:
-        """Quorum queue of the member feed."""
-        return f"{self.namespace}cpd.members"
-
-    @property
-    def events(self) -> str:
-        """Topic exchange of our own CloudEvents."""
-        return f"{self.namespace}cpd.events"
-
-    @property
-    def notices(self) -> str:
-        """Quorum queue of the events that members get an e-mail about."""
-        return f"{self.namespace}cpd.notices"
-
-    @property
-    def statement_keys(self) -> list[str]:
-        """Routing keys of the statements that are wanted."""
-        return [routing_key(verb) for verb in self.verbs]
-
-    @property
-    def exchanges(self) -> tuple[tuple[str, ExchangeType], ...]:
-        """Every exchange, all durable, with its type."""
-        topics = ((name, ExchangeType.TOPIC) for name in (self.statements, self.membership, self.events))
-        return (*topics, (self.dead_letters, ExchangeType.FANOUT))
-
-    @property
-    def queues(self) -> tuple[BoundQueue, ...]:
-        """Every queue of ours, all durable; that of the notices only where somebody takes from it."""
+    def __init__(
+        self,
+        namespace: str,
+        verbs: Sequence[str],
+        queue: str = COMPLETIONS,
+        *,
+        mails: bool = False,
+        declares: bool = True,
+    ) -> None:
+        self.mails = mails
+        self._declares = declares
+        self.statements = f"{namespace}xapi.statements"  # topic exchange that the Learning centre publishes to
+        self.completions = f"{namespace}{queue}"  # queue that the worker takes statements from
+        self.dead_letters = f"{namespace}cpd.dead-letters"  # exchange of what needs a person
+        self.dead_queue = f"{namespace}cpd.completions.dead"  # keeps them until they are replayed or discarded
+        self.membership = f"{namespace}membership"  # topic exchange that the membership system publishes to
+        self.members = f"{namespace}cpd.members"  # queue of the member feed
+        self.events = f"{namespace}cpd.events"  # topic exchange of our own CloudEvents
+        self.notices = f"{namespace}cpd.notices"  # queue of the events that members get an e-mail about
+        self.statement_keys = tuple(routing_key(verb) for verb in verbs)
+        topics = (self.statements, self.membership, self.events)
+        self.exchanges = (*((name, ExchangeType.TOPIC) for name in topics), (self.dead_letters, ExchangeType.FANOUT))
         notices = BoundQueue(self.notices, self.events, ("audit.*",), self.dead_letters)
-        return (
+        self.queues = (
             BoundQueue(self.dead_queue, self.dead_letters, (self.dead_queue,)),
-            BoundQueue(self.completions, self.statements, tuple(self.statement_keys), self.dead_letters),
+            BoundQueue(self.completions, self.statements, self.statement_keys, self.dead_letters),
             BoundQueue(self.members, self.membership, MEMBER_KEYS, self.dead_letters),
-            *([notices] if self.mails else []),
+            *([notices] if mails else []),
         )
 
     async def declare(self, channel: AbstractChannel) -> None:
         """Declare everything; repeating it changes nothing. Raises ``Unavailable`` for what should be there already."""
-        if not self.declares:
+        if not self._declares:
             await self._look_for_all(channel)
             return
         for name, kind in self.exchanges:
@@ -153,9 +121,12 @@ class Topology:
 
 def configured_topology(settings: Settings) -> Topology:
     """Return the names that the settings give."""
-    mails = settings.smtp_url is not None
     return Topology(
-        settings.amqp_namespace, settings.verbs, mails, settings.completions_queue, declares=settings.amqp_declare
+        settings.amqp_namespace,
+        settings.verbs,
+        settings.completions_queue,
+        mails=settings.smtp_url is not None,
+        declares=settings.amqp_declare,
     )
 
 

@@ -130,11 +130,7 @@ def _check(status: int) -> None:
         raise Forbidden(f"The LRS does not take the user and password ({status}).")
     if status in {400, 404, 410}:
         raise NotFound(f"The LRS does not know this address ({status}); check the endpoint.")
-    raise _Unexpected(f"The LRS answered with status {status}, which is not expected.")
-
-
-class _Unexpected(BridgeError):
-    """The LRS answers in a way that cannot be worked with."""
+    raise BridgeError(f"The LRS answered with status {status}, which is not expected.")
 
 
 async def _read_body(answer: aiohttp.ClientResponse) -> bytes:

@@ -30,20 +30,20 @@ START_TLS: Final = {"if_offered": None, "required": True, "never": False}
 _ENHANCED_CODE = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |$)")  # RFC 3463
 
 
-class MailRefused(Exception):
-    """The server will not take this message to this address; ``status`` is its code."""
+class MailFailed(Exception):
+    """A message was not sent; ``status`` is the server's code, or a word."""
 
     def __init__(self, status: str) -> None:
         super().__init__(status)
         self.status = status
 
 
-class MailDeferred(Exception):
-    """Not now: the server is away, or busy, or not set up; ``status`` is its code, or a word."""
+class MailRefused(MailFailed):
+    """The server will not take this message to this address."""
 
-    def __init__(self, status: str) -> None:
-        super().__init__(status)
-        self.status = status
+
+class MailDeferred(MailFailed):
+    """Not now: the server is away, or busy, or not set up."""
 
 
 @dataclass(frozen=True, slots=True)

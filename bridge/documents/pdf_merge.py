@@ -11,8 +11,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
 HEAD: Final = b"%PDF-1.7\n%\x80\x80\x80\x80\n\n"
@@ -27,56 +25,19 @@ _ROLE = re.compile(rb"/(\w+)/(\w+)")
 Numbers = Mapping[int, int]
 
 
-@dataclass(frozen=True)
 class _PdfPart:
     """One PDF, taken to pieces; ``keys`` is where its keys of the parent tree begin."""
 
-    pdf: bytes
-    keys: int
-
-    @cached_property
-    def objects(self) -> dict[int, bytes]:
-        """Number → object, without the lines around it."""
-        table = self.pdf.rindex(b"xref\n0 ", 0, self.pdf.rindex(b"startxref"))
-        lines = self.pdf.index(b"\n", table + 5) + 1
-        count = int(self.pdf[table + 7 : lines])
-        starts = {n: int(self.pdf[lines + n * ENTRY :][:10]) for n in range(1, count)}
-        order = sorted(starts, key=starts.__getitem__)
-        ends = [*(starts[number] for number in order[1:]), table]
-        return {n: _object_text(self.pdf[starts[n] : end], n) for n, end in zip(order, ends, strict=True)}
-
-    @cached_property
-    def trailer(self) -> bytes:
-        return self.pdf[self.pdf.rindex(b"trailer") :]
-
-    @cached_property
-    def catalog(self) -> bytes:
-        return self.objects[self.root]
-
-    @property
-    def root(self) -> int:
-        return _ref(self.trailer, b"Root")
-
-    @property
-    def info(self) -> int:
-        return _ref(self.trailer, b"Info")
-
-    @property
-    def pages(self) -> int:
-        return _ref(self.catalog, b"Pages")
-
-    @property
-    def structure(self) -> int:
-        return _ref(self.catalog, b"StructTreeRoot")
-
-    @property
-    def outline(self) -> int:
-        return _ref(self.catalog, b"Outlines")
-
-    @property
-    def dropped(self) -> set[int]:
-        """What the whole has one of, made anew."""
-        return {self.root, self.info, self.structure, self.outline, _ref(self.catalog, b"Metadata")}
+    def __init__(self, pdf: bytes, keys: int) -> None:
+        self.keys = keys
+        self.objects = _objects(pdf)
+        trailer = pdf[pdf.rindex(b"trailer") :]
+        self.root, self.info = _ref(trailer, b"Root"), _ref(trailer, b"Info")
+        self.catalog = self.objects[self.root]
+        names = (b"Pages", b"StructTreeRoot", b"Outlines", b"Metadata")
+        self.pages, self.structure, self.outline, self.metadata = (_ref(self.catalog, name) for name in names)
+        self.dropped = {self.root, self.info, self.structure, self.outline, self.metadata}  # the whole has one of each
+        self.page_count = int(_after(self.objects[self.pages], b"/Count "))
 
     @property
     def tags(self) -> list[tuple[int, int]]:
@@ -84,9 +45,16 @@ class _PdfPart:
         tree = self.objects[self.structure].partition(b"/Nums[")[2].partition(b"]")[0]
         return [(int(key), int(number)) for key, number in _PAIR.findall(tree)]
 
-    @property
-    def page_count(self) -> int:
-        return int(_after(self.objects[self.pages], b"/Count "))
+
+def _objects(pdf: bytes) -> dict[int, bytes]:
+    """Number → object, without the lines around it."""
+    table = pdf.rindex(b"xref\n0 ", 0, pdf.rindex(b"startxref"))
+    lines = pdf.index(b"\n", table + 5) + 1
+    count = int(pdf[table + 7 : lines])
+    starts = {n: int(pdf[lines + n * ENTRY :][:10]) for n in range(1, count)}
+    order = sorted(starts, key=starts.__getitem__)
+    ends = [*(starts[number] for number in order[1:]), table]
+    return {n: _object_text(pdf[starts[n] : end], n) for n, end in zip(order, ends, strict=True)}
 
 
 def page_count(pdf: bytes) -> int:
@@ -115,7 +83,7 @@ class _PdfMerge:
     def _assign_numbers(self, part: _PdfPart, *, first: bool) -> Numbers:
         staying = [n for n in part.objects if n not in part.dropped]
         if first:
-            staying += [part.info, _ref(part.catalog, b"Metadata")]
+            staying += [part.info, part.metadata]
         numbers = {number: self._next + place for place, number in enumerate(staying)}
         self._next += len(staying)
         return {**numbers, part.structure: self._structure, part.outline: self._outline}

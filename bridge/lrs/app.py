@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -21,7 +20,7 @@ from bridge.lrs.admission import ANSWERED_VERSION, Admission, answered_version
 from bridge.lrs.calls import LATEST, VERSION_HEADER, LrsCall, method_of, version_of
 from bridge.lrs.documents import DocumentResource
 from bridge.lrs.objects import ObjectResource, answer_about
-from bridge.lrs.statements import StatementLimits, StatementResource
+from bridge.lrs.statements import StatementResource
 from bridge.services.lrs.services import LrsServices
 from bridge.services.lrs.timestamps import StoredTimestamps
 from bridge.settings import Settings
@@ -30,19 +29,8 @@ log = structlog.get_logger(__name__)
 
 MOUNT: Final = "/xapi"
 THROUGH_HEADER: Final = "X-Experience-API-Consistent-Through"
-OVERHEAD: Final = 4096
-"""Bytes that a statement may grow by what the LRS adds, on its way to the broker."""
-
 _THROUGH: Final = web.RequestKey("lrs_consistent_through", str)
 _BEGUN: Final = web.RequestKey("lrs_begun", bool)
-
-
-@dataclass(frozen=True, slots=True)
-class CallTimes:
-    """Seconds that a call may take, and from when it moves files on."""
-
-    call: float
-    files: float
 
 
 Operation = Callable[[LrsCall], Awaitable[web.StreamResponse]]
@@ -57,18 +45,16 @@ def create_lrs(
     ``count`` counts a credential's call, and raises ``RateLimited`` when it is one too many.
     """
     admission = Admission(lrs.credentials, count, max(settings.lrs_max_body_bytes, settings.lrs_max_document_bytes))
-    times = CallTimes(settings.request_timeout, settings.transfer_timeout)
     app = web.Application(middlewares=[_answering(lrs.timestamps, correlation_id)])
     app.router.add_route("*", "/about", _about)
     for place, methods in _resources(settings, lrs, path).items():
-        app.router.add_route("*", place, _dispatch(methods, admission, times))
+        app.router.add_route("*", place, _dispatch(methods, admission, settings))
     app.on_response_prepare.append(_finishing(lrs.timestamps))
     return app
 
 
 def _resources(settings: Settings, lrs: LrsServices, path: str) -> Mapping[str, Mapping[str, Operation]]:
-    limits = StatementLimits(settings.lrs_max_body_bytes, settings.max_statement_bytes - OVERHEAD)
-    statements = StatementResource(lrs, limits, f"{path}/statements")
+    statements = StatementResource(lrs, settings, f"{path}/statements")
     objects = ObjectResource(lrs.reader)
     documents, largest = lrs.documents, settings.lrs_max_document_bytes
     return {
@@ -94,13 +80,13 @@ async def _about(request: web.Request) -> web.StreamResponse:
     return answer_about(request[ANSWERED_VERSION] != LATEST)
 
 
-def _dispatch(methods: Mapping[str, Operation], admission: Admission, times: CallTimes) -> Handler:
+def _dispatch(methods: Mapping[str, Operation], admission: Admission, settings: Settings) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         method = method_of(request)
         _check_offered(method, methods)
         async with (
-            deadline(times.call, TOO_SLOW) as clock,
-            admission.admit(request, partial(_extend, clock, times.files)) as call,
+            deadline(settings.request_timeout, TOO_SLOW) as clock,
+            admission.admit(request, partial(_extend, clock, settings.transfer_timeout)) as call,
         ):
             return await methods["GET" if method == "HEAD" else method](call)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from email.utils import format_datetime
 from typing import Final
 
@@ -17,8 +16,9 @@ from bridge.lrs import multipart, parameters
 from bridge.lrs.calls import LrsCall
 from bridge.lrs.multipart import StatementsBody
 from bridge.lrs.queries import FILTERS, SHOWING, PageRequest, parse_link, parse_query, read_format
-from bridge.services.lrs.reading import StatementView
+from bridge.services.lrs.reading import StatementText, StatementView
 from bridge.services.lrs.services import LrsServices
+from bridge.settings import Settings
 from bridge.texts import accepted
 
 PAGE_SIZE: Final = 500
@@ -28,31 +28,19 @@ PAGE_BYTES: Final = 4 * 2**20
 """An answer ends after the statement that passes this, so that large statements do not grow the process."""
 
 
-@dataclass(frozen=True, slots=True)
-class StatementLimits:
-    """Bytes that are taken: of all statements of a request together, and of one."""
-
-    body: int
-    statement: int
-
-
-@dataclass(slots=True)
-class AnswerPage:
-    """Statements for one answer, and where the next begins."""
-
-    texts: list[bytes] = field(default_factory=list[bytes])
-    stored_attachments: list[StoredAttachment] = field(default_factory=list[StoredAttachment])
-    more_link: str = ""
+OVERHEAD: Final = 4096
+"""Bytes that a statement may grow by what the LRS adds, on its way to the broker."""
 
 
 class StatementResource:
     """Handlers of the resource; ``path`` is where it is mounted, for the ``more`` links."""
 
-    def __init__(self, services: LrsServices, limits: StatementLimits, path: str) -> None:
+    def __init__(self, services: LrsServices, settings: Settings, path: str) -> None:
         self._writer = services.writer
         self._reader = services.reader
         self._attachments = services.attachments
-        self._limits = limits
+        self._largest_body = settings.lrs_max_body_bytes
+        self._largest_statement = settings.max_statement_bytes - OVERHEAD
         self._path = path
 
     async def put(self, call: LrsCall) -> web.StreamResponse:
@@ -60,7 +48,7 @@ class StatementResource:
         parameters.check_names(call.params, frozenset(), frozenset({"statementId"}))
         statement_id = parameters.read_uuid(call.params, "statementId") or ""
         body = await self._read_body(call)
-        statements = parse_single(body.text, call.version, self._limits.statement, statement_id)
+        statements = parse_single(body.text, call.version, self._largest_statement, statement_id)
         await self._store(call, statements, body)
         return web.Response(status=204)
 
@@ -68,14 +56,14 @@ class StatementResource:
         """Store statements, all or none; answers their ids in order."""
         parameters.check_names(call.params, frozenset())
         body = await self._read_body(call)
-        statements = parse_batch(body.text, call.version, self._limits.statement)
+        statements = parse_batch(body.text, call.version, self._largest_statement)
         await self._store(call, statements, body)
         ids = [statement.statement.get("id", statement.statement_id) for statement in statements]
         return web.Response(body=orjson.dumps(ids), content_type="application/json")
 
     async def _read_body(self, call: LrsCall) -> StatementsBody:
         call.credential.need("statements/write")
-        return await multipart.read_body(call, self._limits.body)
+        return await multipart.read_body(call, self._largest_body)
 
     async def _store(self, call: LrsCall, statements: Sequence[IncomingStatement], body: StatementsBody) -> None:
         await self._writer.store(statements, call.credential, call.version, body.parts)
@@ -102,23 +90,20 @@ class StatementResource:
         return await self._answer(call, statement.text, stored_attachments, headers)
 
     async def _answer_page(self, call: LrsCall, request: PageRequest) -> web.StreamResponse:
-        page = await self._read_page(call, request)
-        more_link = orjson.dumps(f"{self._path}?more={page.more_link}" if page.more_link else "")
-        body = b'{"statements":[' + b",".join(page.texts) + b'],"more":' + more_link + b"}"
-        return await self._answer(call, body, page.stored_attachments if request.attachments else None, {})
-
-    async def _read_page(self, call: LrsCall, request: PageRequest) -> AnswerPage:
         limit = min(request.limit or PAGE_SIZE, PAGE_SIZE)
         view = StatementView(call.version, request.format, accepted(call.headers.get("Accept-Language", "")))
-        page, size, last = AnswerPage(), 0, None
+        statements: list[StatementText] = []
+        size, more_link = 0, ""
         async for statement in self._reader.find(request.query(), call.credential, view, limit + 1):
-            if last and (len(page.texts) == limit or size > PAGE_BYTES):
-                page.more_link = request.link_after(last)
+            if statements and (len(statements) == limit or size > PAGE_BYTES):
+                more_link = f"{self._path}?more={request.link_after(statements[-1])}"
                 break
-            page.texts.append(statement.text)
-            page.stored_attachments += statement.stored_attachments
-            size, last = size + len(statement.text), statement
-        return page
+            statements.append(statement)
+            size += len(statement.text)
+        texts = b",".join(statement.text for statement in statements)
+        body = b'{"statements":[' + texts + b'],"more":' + orjson.dumps(more_link) + b"}"
+        attached = [attachment for statement in statements for attachment in statement.stored_attachments]
+        return await self._answer(call, body, attached if request.attachments else None, {})
 
     async def _answer(
         self,
