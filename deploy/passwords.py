@@ -46,13 +46,10 @@ def make(directory: Path) -> bool:
     _write(directory / "broker" / "definitions.json", json.dumps(definitions(broker)), SERVERS)
     for name, password in {**store, "root": secrets.token_urlsafe(24)}.items():
         _write(directory / "store" / name, password, SERVERS)
-    _write(directory / "store" / "keyfile", _keyfile(), SERVERS)  # last: its presence says all is made
+    # What the members of the replica set know each other by: base64, at most 1,024 characters (MongoDB). It comes last,
+    # since its presence says that all is made.
+    _write(directory / "store" / "keyfile", base64.b64encode(secrets.token_bytes(512)).decode(), SERVERS)
     return True
-
-
-def _keyfile() -> str:
-    """Make what the members of the replica set know each other by: base64, at most 1,024 characters (MongoDB)."""
-    return base64.b64encode(secrets.token_bytes(512)).decode()
 
 
 def _signing_key(directory: Path) -> None:
@@ -76,9 +73,7 @@ def _amqp_url(user: str, password: str) -> str:
 
 def _write(path: Path, text: str, owner: int = SERVICE) -> None:
     path.parent.mkdir(exist_ok=True)
-    path.unlink(
-        missing_ok=True
-    )  # of a run that was broken off: another's file by now, which even root may not open here
+    path.unlink(missing_ok=True)  # of a run broken off: another's file by now, which even root may not open here
     path.write_text(text, encoding="ascii")
     path.chmod(0o400)
     _own(path, owner)

@@ -149,7 +149,8 @@ async def get_record(call: Call) -> web.Response:
     tag = f'"{submission["digest"]}"'
     if not_modified(call.request.headers.get("If-None-Match"), tag):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
-    headers = {"ETag": tag, "Repr-Digest": f"sha-256=:{_base64(submission['digest'])}:"}
+    digest = base64.b64encode(bytes.fromhex(submission["digest"])).decode()
+    headers = {"ETag": tag, "Repr-Digest": f"sha-256=:{digest}:"}
     return web.Response(body=text, content_type="application/json", charset="utf-8", headers=headers)
 
 
@@ -197,7 +198,3 @@ def case_row(case: StoredCase) -> Body:
 
 def _whole(case: StoredCase) -> Body:
     return {"submission": None, **case_row(case)}
-
-
-def _base64(digest: str) -> str:
-    return base64.b64encode(bytes.fromhex(digest)).decode()

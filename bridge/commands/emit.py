@@ -67,7 +67,9 @@ def emit(
         messages = [_statement_message(topology, part) for file in files or () for part in _statements(file)]
     asyncio.run(_publish(settings, topology, messages))
     if json:
-        sys.stdout.buffer.writelines(_line(message, statement_id) for message, statement_id in messages)
+        for message, statement_id in messages:
+            line = {"statement_id": statement_id, "correlation_id": message.correlation_id}
+            sys.stdout.buffer.write(orjson.dumps(line) + b"\n")
         sys.stdout.buffer.flush()
 
 
@@ -109,10 +111,6 @@ async def _publish(settings: Settings, topology: Topology, messages: Sequence[Em
         for group in track(groups, "Publishing", console=Console(stderr=True), total=len(groups)):
             for message in await out.offer([message for message, _ in group]):
                 sys.stderr.write(f"No queue takes {message.routing_key}: is its verb one of BRIDGE_VERBS?\n")
-
-
-def _line(message: Outgoing, statement_id: str | None) -> bytes:
-    return orjson.dumps({"statement_id": statement_id, "correlation_id": message.correlation_id}) + b"\n"
 
 
 def _statement_message(topology: Topology, statement: NewPart) -> Emitted:

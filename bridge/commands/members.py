@@ -92,7 +92,8 @@ async def _write(imports: MemberImports, raw: bytes, progress: Progress, number:
     """Write the rows of a file that was checked, batch by batch; returns what became of how many."""
     task = progress.add_task("Writing", total=number)
     counts: Counter[ImportOutcome] = Counter()
-    for rows in _batches(_checked(raw)):
+    members = (member for row in read_members(raw) if isinstance(member := _member_of(row), NumberedMember))
+    for rows in _batches(members):
         counts += await imports.write(rows)
         progress.advance(task, len(rows))
     return counts
@@ -100,10 +101,6 @@ async def _write(imports: MemberImports, raw: bytes, progress: Progress, number:
 
 def _batches(rows: Iterator[R]) -> Iterator[list[R]]:
     return iter(lambda: list(islice(rows, AT_ONCE)), [])
-
-
-def _checked(raw: bytes) -> Iterator[NumberedMember]:
-    return (member for row in read_members(raw) if isinstance(member := _member_of(row), NumberedMember))
 
 
 def _member_of(row: MemberRow) -> NumberedMember | Sequence[FieldError]:

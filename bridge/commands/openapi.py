@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib.resources import files
 
-from bridge.settings import Settings, load
+from bridge.settings import load
 
 
 def openapi() -> None:
@@ -14,18 +14,11 @@ def openapi() -> None:
     Example: cpd-bridge openapi > openapi.json
     """
     settings = load()
-    standard = settings.forms_dir is None and settings.public_url is None
-    sys.stdout.buffer.write(_shipped() if standard else _made(settings))
-
-
-def _shipped() -> bytes:
-    """Return the document that comes with the package: ``make documents`` writes it, a test compares it."""
-    return files("bridge.api").joinpath("openapi.json").read_bytes()
-
-
-def _made(settings: Settings) -> bytes:
-    """Return the document as the settings have it."""
+    if settings.forms_dir is None and settings.public_url is None:
+        # The document that comes with the package: ``make documents`` writes it, a test compares it.
+        sys.stdout.buffer.write(files("bridge.api").joinpath("openapi.json").read_bytes())
+        return
     from bridge.api.resources import reference  # noqa: PLC0415 - the whole API takes a second to load
     from bridge.domain.forms import configured_forms  # noqa: PLC0415 - and the forms
 
-    return reference(configured_forms(settings.forms_dir), settings.public_url)
+    sys.stdout.buffer.write(reference(configured_forms(settings.forms_dir), settings.public_url))

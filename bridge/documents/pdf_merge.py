@@ -54,7 +54,8 @@ def _objects(pdf: bytes) -> dict[int, bytes]:
     starts = {n: int(pdf[lines + n * ENTRY :][:10]) for n in range(1, count)}
     order = sorted(starts, key=starts.__getitem__)
     ends = [*(starts[number] for number in order[1:]), table]
-    return {n: _object_text(pdf[starts[n] : end], n) for n, end in zip(order, ends, strict=True)}
+    texts = {n: pdf[starts[n] : end].strip(b"\n") for n, end in zip(order, ends, strict=True)}
+    return {n: text.removeprefix(b"%d 0 obj\n" % n).removesuffix(b"\nendobj") for n, text in texts.items()}
 
 
 def page_count(pdf: bytes) -> int:
@@ -167,10 +168,6 @@ class _PdfMerge:
             b"".join(b"(%b)%d 0 R" % name for name in names),
             _renumber(entries, self._numbers[0], 0)[2:],
         )
-
-
-def _object_text(text: bytes, number: int) -> bytes:
-    return text.strip(b"\n").removeprefix(b"%d 0 obj\n" % number).removesuffix(b"\nendobj")
 
 
 def _ref(content: bytes, name: bytes) -> int:

@@ -41,11 +41,7 @@ def curl_note(path: str) -> str:
 
 def _filled(path: str) -> str:
     parts = path.split("/")
-    return "/".join(_value(part[1:-1]) if part.startswith("{") else part for part in parts)
-
-
-def _value(name: str) -> str:
-    return SAMPLES.get(name, f"${name.upper()}")
+    return "/".join(SAMPLES.get(part[1:-1], f"${part[1:-1].upper()}") if part[:1] == "{" else part for part in parts)
 
 
 def _headers(operation: Json) -> Iterable[str]:

@@ -86,7 +86,9 @@ def identify(request: web.Request) -> None:
     """Give the request its correlation id and its trace context: as sent, if they are well-formed."""
     correlation = request.headers.get("X-Correlation-Id", "")
     request[CORRELATION_ID] = correlation if _CORRELATION.fullmatch(correlation) else uuid.uuid4().hex
-    request[TRACEPARENT] = tracing.valid(request.headers.get(tracing.HEADER)) or _new_traceparent()
+    request[TRACEPARENT] = (
+        tracing.valid(request.headers.get(tracing.HEADER)) or f"00-{uuid.uuid4().hex}-{secrets.token_hex(8)}-00"
+    )
 
 
 def _parent(request: web.Request) -> str | None:
@@ -94,10 +96,6 @@ def _parent(request: web.Request) -> str | None:
     is_given = tracing.valid(request.headers.get(tracing.HEADER)) is not None
     is_own = not is_given and route_template(request) not in _UNTRACED_PATHS and tracing.spans() is not None
     return None if is_own else request[TRACEPARENT]
-
-
-def _new_traceparent() -> str:
-    return f"00-{uuid.uuid4().hex}-{secrets.token_hex(8)}-00"
 
 
 def refuse(request: web.Request, error: web.HTTPException) -> web.Response:

@@ -203,12 +203,9 @@ def _message(name: str, message: Json) -> str:
 
 
 def _model(name: str, schema: Json) -> str:
-    text = f"<p>{prose(schema.get('description', ''))}</p>{_properties(schema)}"
+    fields = _table("Fields", ("Name", "Type", "What it is"), _fields(schema))
+    text = f"<p>{prose(schema.get('description', ''))}</p>{fields}"
     return f'<article class="card"><h3 id="model-{escape(name)}" tabindex="-1">{escape(name)}</h3>{text}</article>'
-
-
-def _properties(schema: Json) -> str:
-    return _table("Fields", ("Name", "Type", "What it is"), _fields(schema))
 
 
 def _fields(schema: Json) -> list[Sequence[str]]:
