@@ -1,6 +1,6 @@
 """The worker: takes statements in batches, records them and settles them.
 
-Two tasks share the work, so that the next batch is decoded and validated while the store works on this one; both
+Two tasks share the work, so that messages are decoded and validated while the store works on those before them; both
 together are bounded by what they take in memory, unpacked. Nothing is acknowledged before its outcome is durable. While
 the store is away a batch is held in hand and tried again; the broker stops delivering once as much is in hand as was
 asked for, so no delivery is spent on an outage (invariant 7).
@@ -18,14 +18,12 @@ from datetime import UTC, datetime
 from typing import Final
 
 import structlog
-from aio_pika.abc import AbstractIncomingMessage
 
 from bridge import metrics, tracing
 from bridge.broker.dead_letters import outgoing_dead_letter
 from bridge.broker.deliveries import published_at
 from bridge.broker.publisher import Publisher
 from bridge.broker.topology import Topology
-from bridge.domain.statements import unpacking
 from bridge.domain.statements.completions import Rules
 from bridge.domain.statements.dispositions import Disposition, Outcome, Reason
 from bridge.domain.statements.ledger import Arrival
@@ -209,55 +207,50 @@ class Worker(QueueConsumer):
         self._recorder = Recorder(recording, self, settings.batch_size, settings.max_attempts)
 
     def work(self, inbox: Inbox, publisher: Publisher) -> Sequence[Work]:
-        """Prepare batches, and record them."""
+        """Read messages, and record what was read meanwhile."""
         self._inbox = inbox
-        self._ready: asyncio.Queue[list[Delivery]] = asyncio.Queue(maxsize=1)
-        return [self._prepare(), self._record(publisher)]
+        self._ready: asyncio.Queue[Delivery] = asyncio.Queue()  # bounded by what is in flight
+        return [self._read(), self._record(publisher)]
 
     async def settle(self) -> None:
         """Record what is in hand."""
         await self._inbox.close()
         await self._ready.join()
 
-    async def _prepare(self) -> None:
-        surplus: Delivery | None = None
+    async def _read(self) -> None:
+        """Decode and validate messages ahead of the store, as many as fit; a suspect alone, when nothing is in hand."""
         while True:
-            message = surplus.message if surplus else await self._inbox.next()
+            message = await self._inbox.next()
             suspect = is_suspect(message)
             await self.in_flight.wait_for_room(0, 0 if suspect else IN_HAND)
-            first = surplus or self._read_delivery(message)
-            await self.in_flight.wait_for_room(first.weight, IN_HAND)
-            batch, surplus = ([first], None) if suspect else self._fill_batch(first)
-            self.in_flight.add(message, sum(delivery.weight for delivery in batch))
-            await self._ready.put(batch)
+            delivery = read_delivery(message, self._recording.rules, self._settings.max_statement_bytes)
+            await self.in_flight.wait_for_room(delivery.weight, IN_HAND)
+            self.in_flight.add(message, delivery.weight)
+            self._ready.put_nowait(delivery)
             if suspect:
                 await self._ready.join()
 
-    def _fill_batch(self, first: Delivery) -> tuple[list[Delivery], Delivery | None]:
-        """Return a batch of what has come by now, and the one message that was taken and is too much for it."""
-        batch, weight, statements = [first], self.in_flight.weight + first.weight, len(first.pieces)
-        while len(batch) < self._settings.batch_size and (message := self._inbox.next_waiting()) is not None:
-            delivery = self._read_delivery(message)
-            weight, statements = weight + delivery.weight, statements + len(delivery.pieces)
-            if weight > IN_HAND or statements > unpacking.MOST_STATEMENTS:
-                return batch, delivery
-            batch.append(delivery)
-        return batch, None
-
-    def _read_delivery(self, message: AbstractIncomingMessage) -> Delivery:
-        return read_delivery(message, self._recording.rules, self._settings.max_statement_bytes)
+    async def _batch(self) -> list[Delivery]:
+        """Wait for a delivery, then take what is ready by now: statements for one transaction, or a whole message."""
+        deliveries = [await self._ready.get()]
+        count = len(deliveries[0].pieces)
+        while count < self._settings.batch_size and not self._ready.empty():
+            deliveries.append(self._ready.get_nowait())
+            count += len(deliveries[-1].pieces)
+        return deliveries
 
     async def _record(self, publisher: Publisher) -> None:
         while True:
-            deliveries = await self._ready.get()
+            deliveries = await self._batch()
             with _traced(deliveries, self._queue):
                 pieces = [piece for delivery in deliveries for piece in delivery.pieces if piece.arrival]
                 await self._recorder.record(pieces)
                 await self._acknowledge(deliveries, publisher)
-            self.in_flight.remove_oldest()
             self._report(deliveries)
             self._watch.note(deliveries)
-            self._ready.task_done()
+            for _ in deliveries:
+                self.in_flight.remove_oldest()
+                self._ready.task_done()
 
     async def _acknowledge(self, deliveries: Sequence[Delivery], publisher: Publisher) -> None:
         """Settle deliveries whose outcomes are durable: first the dead letters, confirmed, then the acknowledgement.
