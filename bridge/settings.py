@@ -12,14 +12,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AwareDatetime, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bridge.errors import SettingsError
 
 PREFIX = "BRIDGE_"
 
-Names = Annotated[tuple[str, ...], NoDecode]
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 """A comma-separated list; blanks around a name and empty names are dropped."""
 
 
@@ -231,22 +236,6 @@ class Settings(BaseSettings):
         "info", description="Least severe log line written."
     )
     local_dir: Path = Field(Path(".local"), description="Where `cpd-bridge dev` keeps its data and development key.")
-
-    @field_validator(
-        "catalogue_prefixes",
-        "catalogue_types",
-        "verbs",
-        "languages",
-        "cors_origins",
-        "audit_outcomes",
-        "backup_recipients",
-        mode="before",
-    )
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        return tuple(part.strip() for part in value.split(",") if part.strip())
 
     @field_validator("time_zone")
     @classmethod

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import resource
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -78,11 +77,5 @@ def _made(typesetter: Typesetter, lines: list[Any]) -> tuple[dict[str, Any], byt
     return {"bytes": len(pdf)}, pdf
 
 
-def arguments() -> Iterator[Any]:
-    """Read the command line: the directory of the fonts, memory and length in bytes."""
-    yield Path(sys.argv[1])
-    yield from map(int, sys.argv[2:4])
-
-
 if __name__ == "__main__":
-    main(*arguments())
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:4]))

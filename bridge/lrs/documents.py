@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Final
 
 import orjson
 from aiohttp import web
+from multidict import CIMultiDict
 
-from bridge.domain.lrs.documents import DocumentKind, DocumentScope, WriteGuard, XapiDocument
+from bridge.domain.entity_tags import read_tags
+from bridge.domain.lrs.documents import DocumentKind, DocumentScope, Precondition, WriteGuard, XapiDocument
 from bridge.domain.lrs.serialization import to_datetime
 from bridge.domain.members.identifiers import identifier_key
 from bridge.errors import Malformed
 from bridge.lrs import parameters
 from bridge.lrs.calls import VERSION_HEADER, LrsCall
-from bridge.lrs.headers import read_precondition
 from bridge.services.lrs.credentials import Scope
 from bridge.services.lrs.documents import LrsDocuments
 
@@ -27,6 +28,8 @@ _SCOPES: Final[Mapping[DocumentKind, Scope]] = {
     "agent profile": "profile",
 }
 _HEADER: Final = re.compile(r"[\t -~]*")
+_BARE: Final = re.compile(r"\s*([0-9A-Za-z]+)\s*")
+"""A tag without the quotes that the grammar asks for, which some clients send."""
 
 
 class DocumentResource:
@@ -113,6 +116,23 @@ class DocumentResource:
             identifier_key(agent) if agent else None,
             parameters.read_uuid(call.params, "registration"),
         )
+
+
+def read_precondition(headers: CIMultiDict[str]) -> Precondition:
+    """Return what the headers expect; raises ``Malformed``."""
+    return Precondition(_tags(headers, "If-Match"), _tags(headers, "If-None-Match"))
+
+
+def _tags(headers: CIMultiDict[str], name: str) -> Sequence[str] | None:
+    if name not in headers:
+        return None
+    header = ", ".join(headers.getall(name))
+    if bare := _BARE.fullmatch(header):
+        return [f'"{bare[1]}"']
+    try:
+        return read_tags(header)
+    except ValueError:
+        raise Malformed(f'{name} must hold entity tags such as "abc", or * (RFC 9110 §13.1).') from None
 
 
 def _check_json(new: XapiDocument) -> None:

@@ -5,7 +5,7 @@ The words are ours. Pydantic's may quote the input, and what a member wrote is n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -63,12 +63,12 @@ def of_body(
     error: ValidationError, data: Any, model: type[BaseModel], answer_fields: frozenset[str]
 ) -> list[FieldError]:
     """Faults in a JSON body ``data``; ``answer_fields`` are the fields that answers have and a body may lack."""
-    return list(_unique(_body_fault(detail, data, model, answer_fields) for detail in _details(error)))
+    return list(dict.fromkeys(_body_fault(detail, data, model, answer_fields) for detail in _details(error)))
 
 
 def of_query(error: ValidationError, model: type[BaseModel]) -> list[FieldError]:
     """Faults in query parameters; each is named ``?name``."""
-    return list(_unique(_query_fault(detail, model) for detail in _details(error)))
+    return list(dict.fromkeys(_query_fault(detail, model) for detail in _details(error)))
 
 
 def repeated(name: str, model: type[BaseModel]) -> FieldError:
@@ -87,10 +87,6 @@ def labels(model: type[BaseModel]) -> Iterator[str]:
 
 def _details(error: ValidationError) -> list[ErrorDetails]:
     return error.errors(include_url=False, include_input=False)
-
-
-def _unique(errors: Iterable[FieldError]) -> Iterator[FieldError]:
-    return iter(dict.fromkeys(errors))
 
 
 def _body_fault(detail: ErrorDetails, data: Any, model: type[BaseModel], answer_fields: frozenset[str]) -> FieldError:

@@ -11,7 +11,7 @@ from multidict import CIMultiDict
 from bridge.domain.lrs import serialization
 from bridge.domain.lrs.spec_refs import cite_data
 from bridge.errors import Malformed
-from bridge.lrs.headers import read_precondition
+from bridge.lrs.documents import read_precondition
 from bridge.texts import accepted
 
 AUTHORITY = {"mbox": "mailto:lrs@example.org"}
