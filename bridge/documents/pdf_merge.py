@@ -36,7 +36,7 @@ class _PdfPart:
         self.catalog = self.objects[self.root]
         names = (b"Pages", b"StructTreeRoot", b"Outlines", b"Metadata")
         self.pages, self.structure, self.outline, self.metadata = (_ref(self.catalog, name) for name in names)
-        self.dropped = {self.root, self.info, self.structure, self.outline, self.metadata}  # the whole has one of each
+        self.common = {self.root, self.info, self.structure, self.outline, self.metadata}  # the whole has one of each
         self.page_count = int(_after(self.objects[self.pages], b"/Count "))
 
     @property
@@ -82,7 +82,7 @@ class _PdfMerge:
         self._numbers = [self._assign_numbers(part, first=part is parts[0]) for part in parts]
 
     def _assign_numbers(self, part: _PdfPart, *, first: bool) -> Numbers:
-        staying = [n for n in part.objects if n not in part.dropped]
+        staying = [n for n in part.objects if n not in part.common]
         if first:
             staying += [part.info, part.metadata]
         numbers = {number: self._next + place for place, number in enumerate(staying)}

@@ -102,8 +102,8 @@ class StatementResource:
             size += len(statement.text)
         texts = b",".join(statement.text for statement in statements)
         body = b'{"statements":[' + texts + b'],"more":' + orjson.dumps(more_link) + b"}"
-        attached = [attachment for statement in statements for attachment in statement.stored_attachments]
-        return await self._answer(call, body, attached if request.attachments else None, {})
+        stored_attachments = [attachment for statement in statements for attachment in statement.stored_attachments]
+        return await self._answer(call, body, stored_attachments if request.attachments else None, {})
 
     async def _answer(
         self,
