@@ -115,7 +115,7 @@ def _keys(params: Params) -> tuple[list[bytes], list[bytes]]:
         *([index_keys.agent_role(agent)] if agent and not any_agent else []),
         *([index_keys.activity_role(activity)] if activity and not any_activity else []),
     ]
-    return keys or [index_keys.EVERY], roles
+    return keys or [index_keys.EVERY_STATEMENT], roles
 
 
 def read_format(params: Params) -> StatementFormat:

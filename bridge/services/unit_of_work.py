@@ -22,7 +22,7 @@ from weakref import WeakValueDictionary
 
 from bridge import tracing
 from bridge.domain.events import D, EventType, event
-from bridge.domain.members.members import (
+from bridge.domain.members import (
     NO_MEMBER,
     AuditYear,
     FreezeMark,
@@ -31,10 +31,8 @@ from bridge.domain.members.members import (
     calendar_of,
     frozen_on,
 )
-from bridge.domain.operations.idempotency import IdempotentAnswer
-from bridge.domain.record.entries import StoredEntry
-from bridge.domain.record.plan import StoredPlanItem
-from bridge.domain.record.records import RESTORABLE_DAYS, StoredRecord
+from bridge.domain.operations import IdempotentAnswer
+from bridge.domain.record import RESTORABLE_DAYS, StoredEntry, StoredPlanItem, StoredRecord
 from bridge.errors import Conflict, FieldError, NotFound, RecordFrozen, ValidationFailed
 from bridge.store import MemberRecords, Session, Stores, now
 from bridge.texts import Text
@@ -124,9 +122,13 @@ class UnitOfWork:
         last = await self.stores.members.number(self.member_id, kind, count, self.session)
         return range(last - count + 1, last + 1)
 
+    def freeze_on(self, day: date) -> FreezeMark | None:
+        """Return the freeze of the period that a day lies in, when it was submitted for the Register Audit (R56)."""
+        return frozen_on(self.member, day)
+
     def raise_if_day_frozen(self, day: date) -> None:
         """Raise ``RecordFrozen`` when a day lies in a period that was submitted for the Register Audit (R56)."""
-        raise_if_frozen(frozen_on(self.member, day))
+        raise_if_frozen(self.freeze_on(day))
 
     def raise_if_days_frozen(self, *days: str | None) -> None:
         """Raise ``RecordFrozen`` when a record would leave or enter a frozen period (R56)."""

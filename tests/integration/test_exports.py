@@ -13,7 +13,7 @@ import pytest
 from aiohttp import ClientError
 
 from bridge.settings import Settings
-from bridge.store.record.evidence import CHUNK
+from bridge.store.record.evidence import EVIDENCE_CHUNK
 from tests.support.documents import PDF, PNG
 from tests.support.exports import complete, fetched, pdf, unpacked
 from tests.support.member_client import BEFORE, IN_YEAR, YEAR, MemberClient, serving
@@ -260,9 +260,9 @@ async def big_file(me: MemberClient, entry_id: str, size: int) -> None:
     files = await me.services.stores.holdings.files(me.member_id)
     rows = storage(me.services)
     await rows.evidence_chunks.delete({"files_id": files[-1]["_id"]})
-    count, data = -(-size // CHUNK), bytes(CHUNK)
+    count, data = -(-size // EVIDENCE_CHUNK), bytes(EVIDENCE_CHUNK)
     for start in range(0, count, 20):
         numbers = range(start, min(start + 20, count))
         chunks = [{"files_id": files[-1]["_id"], "n": number, "data": data} for number in numbers]
         await rows.evidence_chunks.insert(chunks)
-    await rows.evidence_files.set({"_id": files[-1]["_id"]}, length=count * CHUNK)
+    await rows.evidence_files.set({"_id": files[-1]["_id"]}, length=count * EVIDENCE_CHUNK)

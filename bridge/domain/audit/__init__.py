@@ -1,1 +1,88 @@
-"""The Register Audit: cases, samples and snapshots."""
+"""The Register Audit: cases and their states, samples, what is submitted, what a member can do, and notices."""
+
+from __future__ import annotations
+
+from bridge.domain.audit.actions import ActionName, ActionReason, PeriodAction, period_actions
+from bridge.domain.audit.cases import (
+    AWAITED,
+    EXTENSIONS,
+    FROZEN,
+    MOVES,
+    READABLE,
+    REMIND_AT,
+    AlreadySelected,
+    AuditRules,
+    CaseDays,
+    CaseFilter,
+    Decision,
+    Move,
+    State,
+    StoredCase,
+    StoredDeclaration,
+    StoredExtension,
+    is_open,
+)
+from bridge.domain.audit.declarations import MemberCase, accept_declarations, case_for_member
+from bridge.domain.audit.notices import (
+    NOTICE_FACTS,
+    ClaimedNotice,
+    NoticeFacts,
+    NoticeLetter,
+    NoticeState,
+    StoredNotice,
+)
+from bridge.domain.audit.sampling import LONGEST_WINDOW, SampledMember, SampleRequest, StoredSample, Window
+from bridge.domain.audit.snapshots import (
+    OF_LOG,
+    OF_PLAN,
+    ReadinessReport,
+    Scope,
+    SnapshotHeader,
+    SnapshotPiece,
+    StoredSubmission,
+)
+
+__all__ = [
+    "AWAITED",
+    "EXTENSIONS",
+    "FROZEN",
+    "LONGEST_WINDOW",
+    "MOVES",
+    "NOTICE_FACTS",
+    "OF_LOG",
+    "OF_PLAN",
+    "READABLE",
+    "REMIND_AT",
+    "ActionName",
+    "ActionReason",
+    "AlreadySelected",
+    "AuditRules",
+    "CaseDays",
+    "CaseFilter",
+    "ClaimedNotice",
+    "Decision",
+    "MemberCase",
+    "Move",
+    "NoticeFacts",
+    "NoticeLetter",
+    "NoticeState",
+    "PeriodAction",
+    "ReadinessReport",
+    "SampleRequest",
+    "SampledMember",
+    "Scope",
+    "SnapshotHeader",
+    "SnapshotPiece",
+    "State",
+    "StoredCase",
+    "StoredDeclaration",
+    "StoredExtension",
+    "StoredNotice",
+    "StoredSample",
+    "StoredSubmission",
+    "Window",
+    "accept_declarations",
+    "case_for_member",
+    "is_open",
+    "period_actions",
+]

@@ -1,1 +1,110 @@
-"""The rules of a Learning Record Store, pure: what a statement is found by, how it is shown, when two are the same."""
+"""The rules of a Learning Record Store: what a statement is found by, how it is stored and shown, its attachments."""
+
+from __future__ import annotations
+
+from bridge.domain.lrs.documents import (
+    DocumentKind,
+    DocumentScope,
+    Precondition,
+    WriteGuard,
+    XapiDocument,
+    XapiDocumentRow,
+    merge_documents,
+)
+from bridge.domain.lrs.index_keys import (
+    EVERY_STATEMENT,
+    StatementQuery,
+    activities,
+    authority_key,
+    definition_key,
+    mention_of_activity,
+    mention_of_agent,
+)
+from bridge.domain.lrs.parsing import (
+    ATTACHMENTS_CLAUSE,
+    HASH_HEADER,
+    AttachmentPart,
+    IncomingStatement,
+    group_by_signature,
+    malformed_part,
+    parse_batch,
+    parse_single,
+)
+from bridge.domain.lrs.rows import (
+    AttachmentChunkRow,
+    AttachmentFileRow,
+    LrsRow,
+    NewStatement,
+    ReferenceRow,
+    StoredAttachment,
+    UnsentRow,
+)
+from bridge.domain.lrs.serialization import (
+    complete_statement,
+    definitions_in,
+    exact_text,
+    format_time,
+    make_canonical,
+    merge_definitions,
+    message_text,
+    names_of,
+    parse_time,
+    reduce_to_ids,
+    to_datetime,
+)
+from bridge.domain.lrs.signatures import LARGEST_SIGNATURE, BadSignature, check_signature
+from bridge.domain.lrs.spec_refs import Version, cite_communication, cite_data
+from bridge.domain.lrs.storing import StoreContext, distinct_statements, find_voidings, is_new_statement
+
+__all__ = [
+    "ATTACHMENTS_CLAUSE",
+    "EVERY_STATEMENT",
+    "HASH_HEADER",
+    "LARGEST_SIGNATURE",
+    "AttachmentChunkRow",
+    "AttachmentFileRow",
+    "AttachmentPart",
+    "BadSignature",
+    "DocumentKind",
+    "DocumentScope",
+    "IncomingStatement",
+    "LrsRow",
+    "NewStatement",
+    "Precondition",
+    "ReferenceRow",
+    "StatementQuery",
+    "StoreContext",
+    "StoredAttachment",
+    "UnsentRow",
+    "Version",
+    "WriteGuard",
+    "XapiDocument",
+    "XapiDocumentRow",
+    "activities",
+    "authority_key",
+    "check_signature",
+    "cite_communication",
+    "cite_data",
+    "complete_statement",
+    "definition_key",
+    "definitions_in",
+    "distinct_statements",
+    "exact_text",
+    "find_voidings",
+    "format_time",
+    "group_by_signature",
+    "is_new_statement",
+    "make_canonical",
+    "malformed_part",
+    "mention_of_activity",
+    "mention_of_agent",
+    "merge_definitions",
+    "merge_documents",
+    "message_text",
+    "names_of",
+    "parse_batch",
+    "parse_single",
+    "parse_time",
+    "reduce_to_ids",
+    "to_datetime",
+]

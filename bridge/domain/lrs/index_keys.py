@@ -20,7 +20,7 @@ def hash_key(kind: str, value: str = "") -> bytes:
     return hashlib.blake2b(f"{kind}\0{value}".encode(), digest_size=12).digest()
 
 
-EVERY = hash_key("every")
+EVERY_STATEMENT = hash_key("every")
 """The key that every statement has."""
 
 
@@ -166,7 +166,7 @@ class StatementQuery:
     looked up: it should be the one that the fewest statements have.
     """
 
-    keys: tuple[bytes, ...] = (EVERY,)
+    keys: tuple[bytes, ...] = (EVERY_STATEMENT,)
     roles: tuple[bytes, ...] = ()
     held: tuple[bytes, ...] = ()
     since: int | None = None

@@ -12,6 +12,7 @@ from bridge.domain.lrs import signatures
 from bridge.domain.lrs.index_keys import activities
 from bridge.domain.lrs.serialization import with_id
 from bridge.domain.lrs.spec_refs import Version, cite_data
+from bridge.domain.members.identifiers import actor_key
 from bridge.domain.privacy.people import people
 from bridge.domain.statements import decoding, unpacking
 from bridge.errors import FieldError, Malformed, TooLarge
@@ -33,6 +34,11 @@ class IncomingStatement:
     raw: bytes
     statement: Part
     has_own_id: bool
+
+    @property
+    def actor_key(self) -> str | None:
+        """The identifier key of its actor; None for a Group."""
+        return actor_key(self.statement["actor"])
 
     def attachments(self) -> list[Part]:
         """Return the attachment objects, those of the SubStatement included."""
@@ -74,7 +80,7 @@ def _parse(
     statement = _check_valid(_decode(raw, version, at), version, at)
     sent_id = statement.get("id")
     if expected_id and sent_id and sent_id.lower() != expected_id:
-        raise refusal(f"{at}/id", "the id that the parameter statementId names", cite_data("/id", version))
+        raise malformed_part(f"{at}/id", "the id that the parameter statementId names", cite_data("/id", version))
     statement_id = expected_id or (sent_id or str(uuid.uuid4())).lower()
     text = with_id(raw, statement, statement_id)
     return IncomingStatement(statement_id, text, statement, has_own_id=bool(expected_id or sent_id))
@@ -84,7 +90,7 @@ def _decode(raw: bytes, version: Version, at: str) -> object:
     try:
         return decoding.decoded(raw)
     except decoding.Unkeepable as error:
-        raise refusal(f"{at}{error.pointer}", error.expected, cite_data(error.pointer, version)) from None
+        raise malformed_part(f"{at}{error.pointer}", error.expected, cite_data(error.pointer, version)) from None
     except unpacking.UnreadableBody as error:
         raise _not_json(error, at) from None
     except unpacking.BodyTooLarge as error:
@@ -99,7 +105,7 @@ def _not_json(error: unpacking.UnreadableBody, at: str) -> Malformed:
 def _check_valid(value: object, version: Version, at: str) -> Part:
     if not xapi.is_valid(value, version):
         fault = xapi.explain(value, version)
-        raise refusal(f"{at}{fault.pointer}", fault.expected, cite_data(fault.pointer, version))
+        raise malformed_part(f"{at}{fault.pointer}", fault.expected, cite_data(fault.pointer, version))
     statement = cast("Mapping[str, Any]", value)
     names = chain(activities(statement), people(statement))
     if sum(1 for _ in islice(names, MAX_NAMES + 1)) > MAX_NAMES:
@@ -117,11 +123,11 @@ def _check_distinct(statements: Sequence[IncomingStatement], version: Version) -
     for number, statement in enumerate(statements):
         if statement.statement_id in ids:
             clause = cite_data("/id", version)
-            raise refusal(f"/{number}/id", "an id that no other statement of the batch has", clause)
+            raise malformed_part(f"/{number}/id", "an id that no other statement of the batch has", clause)
         ids.add(statement.statement_id)
 
 
-def refusal(pointer: str, expected: str, clause: str) -> Malformed:
+def malformed_part(pointer: str, expected: str, clause: str) -> Malformed:
     """Return the error for one fault; ``pointer`` leads into the body."""
     fault = FieldError(pointer, pointer.rsplit("/", 1)[-1], f"Expected {expected}.")
     return Malformed(f"{pointer or '/'}: expected {expected} ({clause}).", field_errors=[fault])
@@ -135,7 +141,7 @@ def group_by_signature(statements: Sequence[IncomingStatement], version: Version
             for sha2 in signatures.signature_hashes(statement.statement):
                 by_hash.setdefault(sha2, []).append(statement)
         except signatures.BadSignature as error:
-            raise refusal("/attachments", str(error), cite_data("/attachments", version)) from None
+            raise malformed_part("/attachments", str(error), cite_data("/attachments", version)) from None
     return by_hash
 
 

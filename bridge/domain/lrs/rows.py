@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NotRequired, TypedDict, cast
 
-from bridge.domain.lrs.index_keys import EVERY, IndexKeys
+from bridge.domain.lrs.index_keys import EVERY_STATEMENT, IndexKeys
 from bridge.domain.statements.dispositions import Via
 from bridge.domain.statements.ledger import LrsFields, actor_mention, mentions
 
@@ -100,7 +100,7 @@ class NewStatement:
             "added": self.added,
             "reshape": self.reshape or None,
             "untimed": self.untimed or None,
-            "keys": sorted(self.index_keys.mentioned | {EVERY}),
+            "keys": sorted(self.index_keys.mentioned | {EVERY_STATEMENT}),
             "roles": sorted(self.index_keys.roles),
             "held": sorted(self.index_keys.held),
             "by": self.by,

@@ -24,7 +24,7 @@ from schemas.xapi import Part
 
 ALGORITHMS = ("RS256", "RS384", "RS512")
 CONTENT_TYPE = "application/octet-stream"
-LARGEST = 4 * 2**20
+LARGEST_SIGNATURE = 4 * 2**20
 """Bytes of a signature: it is read into memory, since it holds the statement once more."""
 
 _UNREADABLE = (
@@ -44,11 +44,11 @@ _UNREADABLE = (
 
 
 class SignatureRegistry(JWSRegistry):
-    """The limits of a JWS: a statement as payload, certificates in the header, each within ``LARGEST``."""
+    """The limits of a JWS: a statement as payload, certificates in the header, each within ``LARGEST_SIGNATURE``."""
 
-    max_header_length = LARGEST
-    max_payload_length = 2 * LARGEST
-    max_signature_length = LARGEST
+    max_header_length = LARGEST_SIGNATURE
+    max_payload_length = 2 * LARGEST_SIGNATURE
+    max_signature_length = LARGEST_SIGNATURE
 
 
 _REGISTRY = SignatureRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)

@@ -12,7 +12,6 @@ from bridge.domain.lrs.index_keys import extract_keys
 from bridge.domain.lrs.parsing import IncomingStatement
 from bridge.domain.lrs.rows import NewStatement, StoredAttachment
 from bridge.domain.lrs.serialization import assigned_properties, needs_reshaping, to_datetime, with_id
-from bridge.domain.members.identifiers import actor_key
 from bridge.domain.privacy.people import everybody
 from bridge.domain.statements.comparison import digest, same
 from bridge.domain.statements.ledger import LedgerRow, is_same
@@ -49,7 +48,7 @@ class StoreContext:
             reshape=needs_reshaping(statement),
             untimed="timestamp" not in statement,
             index_keys=extract_keys(statement, self.authority),
-            actor_key=actor_key(statement["actor"]),
+            actor_key=incoming.actor_key,
             people=frozenset(everybody(statement, self.authority)),
             by=self.key,
             has_own_id=incoming.has_own_id,
@@ -69,7 +68,7 @@ class StoreContext:
         return replace(self.new_statement(received, new.at), **cast("dict[str, Any]", dates))
 
 
-def distinct(incoming: Sequence[IncomingStatement]) -> dict[str, IncomingStatement]:
+def distinct_statements(incoming: Sequence[IncomingStatement]) -> dict[str, IncomingStatement]:
     """Return the statements by id; an identical repeat within a batch is one statement (xAPI-Data §2.3.1)."""
     by_id: dict[str, IncomingStatement] = {}
     for statement in incoming:
@@ -84,7 +83,7 @@ def _attached(incoming: IncomingStatement, hashes: frozenset[str]) -> tuple[Stor
     return tuple(StoredAttachment(sha2, content_type) for sha2, content_type in types.items() if sha2 in hashes)
 
 
-def is_new(statement: NewStatement, row: LedgerRow | None) -> bool:
+def is_new_statement(statement: NewStatement, row: LedgerRow | None) -> bool:
     """Say whether there is something to store; raises ``Conflict`` for another statement under the same id."""
     if row is None or "digest" not in row:
         return True

@@ -1,1 +1,81 @@
-"""Members: identifiers, e-mail addresses and notices."""
+"""Members: who they are to the membership system, what identifies them, and their membership years."""
+
+from __future__ import annotations
+
+from bridge.domain.members.files import MemberRow, fault_of_row, read_members
+from bridge.domain.members.identifiers import (
+    IDENTIFIER_FORMS,
+    IdentifierOwner,
+    IdentifierTaken,
+    actor_key,
+    id_key,
+    identifier_key,
+    tombstone,
+    typed_keys,
+)
+from bridge.domain.members.mailboxes import mailbox
+from bridge.domain.members.members import (
+    NO_MEMBER,
+    NO_PERIOD,
+    AuditYear,
+    Departure,
+    ElapsedTime,
+    Freeze,
+    FreezeMark,
+    MembershipCalendar,
+    MembershipYear,
+    StoredMember,
+    calendar_of,
+    frozen_on,
+    frozen_period_ids,
+    given_up,
+)
+from bridge.domain.members.messages import (
+    MEMBER_ID,
+    LeaveIn,
+    MemberIn,
+    MemberLeft,
+    MemberUpserted,
+    PeriodIn,
+    identifier_conflict,
+    is_member_id,
+    stored_member,
+)
+
+__all__ = [
+    "IDENTIFIER_FORMS",
+    "MEMBER_ID",
+    "NO_MEMBER",
+    "NO_PERIOD",
+    "AuditYear",
+    "Departure",
+    "ElapsedTime",
+    "Freeze",
+    "FreezeMark",
+    "IdentifierOwner",
+    "IdentifierTaken",
+    "LeaveIn",
+    "MemberIn",
+    "MemberLeft",
+    "MemberRow",
+    "MemberUpserted",
+    "MembershipCalendar",
+    "MembershipYear",
+    "PeriodIn",
+    "StoredMember",
+    "actor_key",
+    "calendar_of",
+    "fault_of_row",
+    "frozen_on",
+    "frozen_period_ids",
+    "given_up",
+    "id_key",
+    "identifier_conflict",
+    "identifier_key",
+    "is_member_id",
+    "mailbox",
+    "read_members",
+    "stored_member",
+    "tombstone",
+    "typed_keys",
+]

@@ -1,1 +1,39 @@
-"""Operations: dead letters, schedules and repeated requests."""
+"""Operations: dead letters, reports, schedules and repeated requests."""
+
+from __future__ import annotations
+
+from bridge.domain.operations.idempotency import IdempotentAnswer
+from bridge.domain.operations.letters import (
+    AGE,
+    DeadLetter,
+    DeadLetterFilter,
+    LetterBody,
+    MirroredLetter,
+    MirrorRow,
+    Origin,
+    QueuedDeadLetter,
+    WholeLetter,
+    failed_before,
+    mirror_row,
+    redacted_body,
+    visible_body,
+)
+from bridge.domain.operations.schedules import Schedule
+
+__all__ = [
+    "AGE",
+    "DeadLetter",
+    "DeadLetterFilter",
+    "IdempotentAnswer",
+    "LetterBody",
+    "MirrorRow",
+    "MirroredLetter",
+    "Origin",
+    "QueuedDeadLetter",
+    "Schedule",
+    "WholeLetter",
+    "failed_before",
+    "mirror_row",
+    "redacted_body",
+    "visible_body",
+]

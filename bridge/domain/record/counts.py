@@ -14,7 +14,7 @@ COUNTED_BY = ("period_id", "type", "draft", "complete", "linked", "participatory
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class EntryGroup:
     """Entries that are counted alike: how many, and their minutes."""
 
     period_id: str | None
@@ -32,12 +32,12 @@ class Group:
         return "draft" if self.draft else "complete" if self.complete else "incomplete"
 
 
-def total(groups: Iterable[Group]) -> int:
+def total(groups: Iterable[EntryGroup]) -> int:
     """Return the number of entries."""
     return sum(group.entries for group in groups)
 
 
-def counts(groups: Iterable[Group], waiting: int) -> dict[str, int]:
+def counts(groups: Iterable[EntryGroup], waiting: int) -> dict[str, int]:
     """Return what a period shows: ``{total, draft, incomplete, complete, needs_attention, waiting}``."""
     of_state = _by_state(groups)
     needs_attention = of_state["draft"] + of_state["incomplete"]
@@ -49,27 +49,27 @@ def counts(groups: Iterable[Group], waiting: int) -> dict[str, int]:
     }
 
 
-def by_type(groups: Sequence[Group]) -> dict[str, dict[str, int]]:
+def by_type(groups: Sequence[EntryGroup]) -> dict[str, dict[str, int]]:
     """Return type → ``{total, draft, incomplete, complete}``, for types that have entries (R45)."""
     names = sorted({group.type or "none" for group in groups})
     return {name: _of_type([group for group in groups if (group.type or "none") == name]) for name in names}
 
 
-def minutes(groups: Iterable[Group]) -> int:
+def minutes(groups: Iterable[EntryGroup]) -> int:
     """Return the minutes of all entries."""
     return sum(group.minutes for group in groups)
 
 
-def unlinked(groups: Iterable[Group]) -> int:
+def unlinked(groups: Iterable[EntryGroup]) -> int:
     """Return the number of entries without a link to the plan (R47)."""
     return total(group for group in groups if not group.linked)
 
 
-def _of_type(groups: Sequence[Group]) -> dict[str, int]:
+def _of_type(groups: Sequence[EntryGroup]) -> dict[str, int]:
     return {"total": total(groups), **_by_state(groups)}
 
 
-def _by_state(groups: Iterable[Group]) -> dict[str, int]:
+def _by_state(groups: Iterable[EntryGroup]) -> dict[str, int]:
     states: Counter[str] = Counter()
     for group in groups:
         states[group.state] += group.entries

@@ -95,7 +95,7 @@ QUARANTINED: Final = "quarantined"
 REJECTED: Final = "rejected"
 """What the virus scanner said of a file; without a scanner every file is clean."""
 
-CHUNK: Final = 255 * 1024
+EVIDENCE_CHUNK: Final = 255 * 1024
 """Bytes of a chunk, GridFS's default: a chunk document then fits in 256 kB."""
 
 
@@ -137,7 +137,7 @@ class FileChunk(TypedDict):
 
     files_id: str
     n: int  # its number in the file, from 0
-    data: bytes  # ``CHUNK`` of them, fewer in the last
+    data: bytes  # ``EVIDENCE_CHUNK`` of them, fewer in the last
 
 
 class LooseFile(TypedDict):
@@ -159,7 +159,7 @@ def evidence_file(
         "entry_id": entry_id,
         "filename": file_id,
         "length": facts.size,
-        "chunkSize": CHUNK,
+        "chunkSize": EVIDENCE_CHUNK,
         "uploadDate": at,
         "name": facts.name,
         "media_type": facts.media_type,

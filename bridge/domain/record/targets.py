@@ -9,7 +9,7 @@ from typing import Final, Literal, TypedDict, cast
 
 from bridge.domain.forms import Form, FormField, Forms
 from bridge.domain.members.members import ONE_DAY, LeaveDays, MembershipYear, StoredMember
-from bridge.domain.record.counts import Group
+from bridge.domain.record.counts import EntryGroup
 from bridge.texts import Text, TextByLanguage, counted
 from schemas.targets import TargetDefinition
 
@@ -32,7 +32,7 @@ class Target:
     participatory: bool
     pro_rata: bool
 
-    def counts(self, group: Group) -> bool:
+    def counts(self, group: EntryGroup) -> bool:
         """Say whether entries count: complete ones, of the types and the kind that the target names."""
         fits_type = not self.types or group.type in self.types
         return group.state == "complete" and fits_type and (group.participatory is True or not self.participatory)
@@ -58,8 +58,8 @@ def targets_from(definitions: Iterable[TargetDefinition], forms: Forms) -> tuple
     return targets
 
 
-def progress(
-    targets: Iterable[Target], groups: Sequence[Group], year: MembershipYear, member: StoredMember
+def target_progress(
+    targets: Iterable[Target], groups: Sequence[EntryGroup], year: MembershipYear, member: StoredMember
 ) -> list[TargetProgress]:
     """Return how far a member is in a year with each target; ``groups`` are the year's entries."""
     away = days_away(year, member["registered_since"], member.get("leave") or ())
@@ -85,7 +85,7 @@ def pro_rata(amount: int, days_total: int, days_away: int) -> int:
     return -(-amount * (days_total - days_away) // days_total)
 
 
-def _progress(target: Target, groups: Iterable[Group], year: MembershipYear, away: int) -> TargetProgress:
+def _progress(target: Target, groups: Iterable[EntryGroup], year: MembershipYear, away: int) -> TargetProgress:
     days_total = (year.end - year.start).days + 1
     amount = pro_rata(target.amount, days_total, away) if target.pro_rata else target.amount
     amount_done = sum(getattr(group, target.unit) for group in groups if target.counts(group))

@@ -16,7 +16,7 @@ from bridge.domain.statements.ledger import LedgerRow, received_at
 from schemas.xapi import NewPart
 
 
-def is_own(row: LedgerRow, subject: DataSubject) -> bool:
+def is_own_statement(row: LedgerRow, subject: DataSubject) -> bool:
     """Say whether a row is of the person's own statement: the member's whom it was settled for; else its actor's."""
     if "member_id" in row:
         return row["member_id"] == subject.member_id

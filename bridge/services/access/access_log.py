@@ -10,7 +10,7 @@ from typing import Final, TypedDict
 
 import structlog
 
-from bridge.domain.members.identifiers import id_key
+from bridge.domain.members import id_key
 from bridge.domain.privacy.access import (
     BEGINNING,
     CHAINS,

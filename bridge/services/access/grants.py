@@ -6,8 +6,8 @@ import uuid
 from datetime import timedelta
 from typing import Literal
 
-from bridge.domain.access.grants import NO_GRANT, StoredGrant
-from bridge.domain.privacy.access import Reader, Right
+from bridge.domain.access import NO_GRANT, StoredGrant
+from bridge.domain.privacy import Reader, Right
 from bridge.errors import NOTHING_HERE, NotFound
 from bridge.services.access.access_log import AccessHistory
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork

@@ -11,20 +11,17 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final, cast
 
-from bridge.domain.audit import notices as words
-from bridge.domain.audit.cases import StoredCase
-from bridge.domain.audit.notices import (
+from bridge.domain.audit import (
     NOTICE_FACTS,
-    PENDING,
-    SENT,
-    TOLD,
     ClaimedNotice,
     NoticeFacts,
     NoticeLetter,
     NoticeState,
+    StoredCase,
     StoredNotice,
+    notices,
 )
-from bridge.domain.members.members import StoredMember
+from bridge.domain.members import StoredMember
 from bridge.errors import NotFound
 from bridge.store import Listing, Position, Stores, now
 from bridge.texts import match
@@ -44,7 +41,7 @@ class AuditNotices:
 
     async def create_from_event(self, event_id: str, kind: str, member_id: str, data: Mapping[str, Any]) -> None:
         """Make the notice of an event, if its member is to be told; an event that comes again makes none."""
-        if kind not in TOLD:
+        if kind not in notices.TOLD:
             return
         at = now()
         await self._stores.notices.add(
@@ -52,7 +49,7 @@ class AuditNotices:
                 "_id": event_id,
                 "kind": kind,
                 "member_id": member_id,
-                "state": PENDING,
+                "state": notices.PENDING,
                 "attempts": 0,
                 "told": cast("NoticeFacts", {name: data[name] for name in NOTICE_FACTS if name in data}),
                 "created_at": at,
@@ -67,7 +64,7 @@ class AuditNotices:
         while notice := await self._stores.notices.claim(now(), LEASE):
             case = await self._stores.cases.get(notice["told"]["case_id"])
             member = await self._stores.members.get(notice["member_id"])
-            if case is None or member is None or words.is_stale(notice["kind"], notice["told"], case):
+            if case is None or member is None or notices.is_stale(notice["kind"], notice["told"], case):
                 await self.record_outcome(notice, "superseded")
             elif not member["email"]:
                 await self.record_outcome(notice, "no_address")
@@ -77,15 +74,19 @@ class AuditNotices:
 
     async def record_sent(self, notice: StoredNotice, message_id: str) -> None:
         """Note that the mail server has taken a notice."""
-        await self._stores.notices.record_outcome(notice, {"state": SENT, "sent_at": now(), "message_id": message_id})
+        await self._stores.notices.record_outcome(
+            notice, {"state": notices.SENT, "sent_at": now(), "message_id": message_id}
+        )
 
     async def retry_later(self, notice: StoredNotice, status: str) -> None:
         """Put a notice back in line after a fault that may pass; give up after some days."""
-        again = words.next_try(notice["attempts"], notice["created_at"], now())
+        again = notices.next_try(notice["attempts"], notice["created_at"], now())
         if again is None:
             await self.record_outcome(notice, "failed", status)
         else:
-            await self._stores.notices.record_outcome(notice, {"state": PENDING, "next_at": again, "status": status})
+            await self._stores.notices.record_outcome(
+                notice, {"state": notices.PENDING, "next_at": again, "status": status}
+            )
 
     async def record_outcome(self, notice: StoredNotice, state: NoticeState, status: str | None = None) -> None:
         """Write down how a notice ended; ``status`` is an SMTP code or a word, never a server's sentence."""
@@ -124,6 +125,6 @@ class AuditNotices:
             "days": details.get("days", 0),
             "receipt": details.get("receipt") or "",
         }
-        return words.letter(
-            words.template_of(notice["kind"], details.get("state", "")), language, values, self._portal_url
+        return notices.letter(
+            notices.template_of(notice["kind"], details.get("state", "")), language, values, self._portal_url
         )

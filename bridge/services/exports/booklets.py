@@ -10,7 +10,7 @@ from typing import Any
 from bridge.documents import formatting
 from bridge.documents.notice import Page
 from bridge.domain.forms import Forms
-from bridge.domain.members.members import ElapsedTime, MembershipYear, StoredMember
+from bridge.domain.members import ElapsedTime, MembershipYear, StoredMember
 from bridge.services.exports.reading import Names, RecordFilter, RecordReader
 from bridge.texts import Text, translate
 

@@ -12,8 +12,8 @@ from bridge.documents.archive import ArchiveFile, archive
 from bridge.documents.notice import Page
 from bridge.documents.rendering import Renderer
 from bridge.domain.forms import Forms
-from bridge.domain.members.members import ElapsedTime, MembershipYear, StoredMember, calendar_of
-from bridge.domain.privacy.access import Reader, Right
+from bridge.domain.members import ElapsedTime, MembershipYear, StoredMember, calendar_of
+from bridge.domain.privacy import Reader, Right
 from bridge.errors import NotFound, Unavailable
 from bridge.services.access.access_log import AccessHistory
 from bridge.services.exports import booklets

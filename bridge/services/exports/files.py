@@ -9,8 +9,8 @@ from bridge.documents import tables
 from bridge.documents.archive import ArchiveFile, safe_name, whole
 from bridge.documents.tables import DICTIONARY, LOG_FACTS, PLAN_FACTS
 from bridge.domain.forms import Forms
-from bridge.domain.members.members import StoredMember
-from bridge.domain.record.files import CLEAN, EvidenceFile, evidence_summary
+from bridge.domain.members import StoredMember
+from bridge.domain.record import CLEAN, EvidenceFile, evidence_summary
 from bridge.errors import BridgeError
 from bridge.services.exports.reading import Names, RecordFilter, RecordReader
 from bridge.store import Stores

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
 
-from bridge.domain.audit.snapshots import OF_LOG, OF_PLAN
+from bridge.domain.audit import OF_LOG, OF_PLAN
 from bridge.domain.forms import Forms, values_of
-from bridge.domain.members.members import MembershipYear
-from bridge.domain.record.records import RecordCriteria, StoredRecord
+from bridge.domain.members import MembershipYear
+from bridge.domain.record import RecordCriteria, StoredRecord
 from bridge.store import MemberRecords, Position, Stores
 
 Row = dict[str, Any]

@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
 
-from bridge.domain.lrs.parsing import (
+from bridge.domain.lrs import (
     ATTACHMENTS_CLAUSE,
     HASH_HEADER,
+    LARGEST_SIGNATURE,
     AttachmentPart,
+    BadSignature,
     IncomingStatement,
+    Version,
+    check_signature,
+    cite_data,
     group_by_signature,
-    refusal,
+    malformed_part,
 )
-from bridge.domain.lrs.signatures import LARGEST, BadSignature, check_signature
-from bridge.domain.lrs.spec_refs import Version, cite_data
 from bridge.errors import Malformed, TooLarge, Unavailable
 from bridge.store import Attachments
 
@@ -97,15 +100,15 @@ def _check_complete(
         sha2 = attachment["sha2"].lower()
         if sha2 not in received and ("fileUrl" not in attachment or sha2 in signatures):
             clause = cite_data("/attachments", version)
-            raise refusal("/attachments", "a part of the request with the data of each attachment", clause)
+            raise malformed_part("/attachments", "a part of the request with the data of each attachment", clause)
 
 
 async def _read_signature(chunks: AsyncIterator[bytes]) -> bytes:
     signature = bytearray()
     async for chunk in chunks:
         signature += chunk
-        if len(signature) > LARGEST:
-            raise TooLarge(f"At most {LARGEST} bytes are taken here.")
+        if len(signature) > LARGEST_SIGNATURE:
+            raise TooLarge(f"At most {LARGEST_SIGNATURE} bytes are taken here.")
     return bytes(signature)
 
 
@@ -113,7 +116,7 @@ def _check_signature(signature: bytes, statement: IncomingStatement) -> None:
     try:
         check_signature(signature, statement.statement)
     except BadSignature as error:
-        raise refusal("/attachments", str(error), "xAPI-Data §2.6") from None
+        raise malformed_part("/attachments", str(error), "xAPI-Data §2.6") from None
 
 
 async def _as_chunk(data: bytes) -> AsyncGenerator[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from bridge.domain.lrs.documents import DocumentScope, Precondition, WriteGuard, XapiDocument, merge_documents
+from bridge.domain.lrs import DocumentScope, Precondition, WriteGuard, XapiDocument, merge_documents
 from bridge.errors import Conflict, NotFound, StaleVersion, TooLarge
 from bridge.store import Documents
 

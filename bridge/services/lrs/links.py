@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bridge.domain.lrs.index_keys import EVERY
-from bridge.domain.lrs.rows import LrsRow, NewStatement
-from bridge.domain.statements.ledger import ChainRow
+from bridge.domain.lrs import EVERY_STATEMENT, LrsRow, NewStatement
+from bridge.domain.statements import ChainRow
 from bridge.store import LrsLedger
 
 MAX_CHAIN = 20
@@ -59,7 +58,7 @@ def _of_row(row: LrsRow) -> _Linked:
 
 
 def _link(statement_id: str, keys: Iterable[bytes], roles: Iterable[bytes]) -> ChainRow:
-    return {"id": statement_id, "keys": sorted({*keys} - {EVERY}), "roles": sorted(roles)}
+    return {"id": statement_id, "keys": sorted({*keys} - {EVERY_STATEMENT}), "roles": sorted(roles)}
 
 
 def _missing_links(statement_id: str, linkable: Mapping[str, _Linked]) -> list[ChainRow]:

@@ -8,22 +8,21 @@ from typing import Literal
 
 import orjson
 
-from bridge.domain.lrs.index_keys import (
-    EVERY,
+from bridge.domain.lrs import (
+    EVERY_STATEMENT,
+    LrsRow,
     StatementQuery,
+    StoredAttachment,
     activities,
     authority_key,
-    definition_key,
-    mention_of_activity,
-    mention_of_agent,
-)
-from bridge.domain.lrs.rows import LrsRow, StoredAttachment
-from bridge.domain.lrs.serialization import (
     complete_statement,
+    definition_key,
     definitions_in,
     exact_text,
     format_time,
     make_canonical,
+    mention_of_activity,
+    mention_of_agent,
     merge_definitions,
     names_of,
     reduce_to_ids,
@@ -81,7 +80,7 @@ class StatementReader:
     ) -> AsyncGenerator[StatementText]:
         """Yield up to ``limit`` statements in order, as they are read."""
         if required_keys := _required_keys(by):
-            keys = (*(key for key in query.keys if key != EVERY), mention_of_agent(by.authority))
+            keys = (*(key for key in query.keys if key != EVERY_STATEMENT), mention_of_agent(by.authority))
             query = replace(query, keys=keys, held=tuple(required_keys))
         async for row in self._ledger.find(query, limit):
             yield await self._show(row, view)

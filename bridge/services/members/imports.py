@@ -8,11 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from bridge.domain.members import identifiers
-from bridge.domain.members.files import fault_of_row
-from bridge.domain.members.identifiers import IdentifierTaken
-from bridge.domain.members.members import StoredMember
-from bridge.domain.members.messages import MemberIn, stored_member
+from bridge.domain.members import IdentifierTaken, MemberIn, StoredMember, fault_of_row, identifiers, stored_member
 from bridge.errors import Conflict, FieldError
 from bridge.services.members.writing import ERASURE_STANDS, MemberWriter, Upsert
 from bridge.store import Session, Stores, now

@@ -5,10 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from bridge.domain.members import identifiers
-from bridge.domain.members.identifiers import IdentifierTaken
-from bridge.domain.members.members import StoredMember
-from bridge.domain.members.messages import MemberIn, MemberLeft, MemberUpserted, identifier_conflict
+from bridge.domain.members import (
+    IdentifierTaken,
+    MemberIn,
+    MemberLeft,
+    MemberUpserted,
+    StoredMember,
+    identifier_conflict,
+    identifiers,
+)
 from bridge.errors import NotFound
 from bridge.services.members.writing import MemberWriter, PutResult, Upsert
 from bridge.services.statements.follow_ups import FollowUpRunner

@@ -11,10 +11,9 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Final
 
-from bridge.domain.audit import cases as rules
-from bridge.domain.audit.cases import AWAITED, REMIND_AT, StoredCase
+from bridge.domain.audit import AWAITED, REMIND_AT, StoredCase, cases
 from bridge.domain.events import AUDIT_DUE, PERIOD_ENDING, DueCaseData, OutboxEvent, PeriodEndData, event
-from bridge.domain.members.members import MembershipYear, StoredMember, calendar_of
+from bridge.domain.members import MembershipYear, StoredMember, calendar_of
 from bridge.services.statements.follow_ups import FollowUpRunner
 from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.store import Session, Stores, now
@@ -52,8 +51,8 @@ class Reminders:
     async def remind(self) -> int:
         """Announce the audit's due dates, 30, 7 and 3 days before; returns how many."""
         until = self._today() + timedelta(days=max(REMIND_AT))
-        cases = await self._stores.cases.awaited(until.isoformat())
-        return sum([await self._remind(case) for case in cases if self._reminder_due(case) is not None])
+        awaited_cases = await self._stores.cases.awaited(until.isoformat())
+        return sum([await self._remind(case) for case in awaited_cases if self._reminder_due(case) is not None])
 
     async def announce_endings(self) -> int:
         """Announce the membership years that end in so many days, for each day not yet seen to; returns how many."""
@@ -67,7 +66,7 @@ class Reminders:
         return announcements
 
     def _reminder_due(self, case: StoredCase) -> int | None:
-        return rules.reminder_due(rules.due_of(case), case["reminded"], self._today())
+        return cases.reminder_due(cases.due_of(case), case["reminded"], self._today())
 
     async def _remind(self, case: StoredCase) -> bool:
         async def work(unit: UnitOfWork) -> bool:
@@ -75,11 +74,11 @@ class Reminders:
             days = self._reminder_due(current) if current and current["state"] in AWAITED else None
             if current is None or days is None:
                 return False
-            due_date = rules.due_of(current)
-            reminded_case: StoredCase = {**current, "reminded": rules.reminders_passed(due_date, self._today())}
+            due_date = cases.due_of(current)
+            reminded_case: StoredCase = {**current, "reminded": cases.reminders_passed(due_date, self._today())}
             await self._stores.cases.save(current, reminded_case, unit.session)
             days_left = (due_date - self._today()).days
-            data: DueCaseData = {**rules.event_data(current), "days": days_left}
+            data: DueCaseData = {**cases.event_data(current), "days": days_left}
             await unit.announce(AUDIT_DUE, f"{case['_id']}:{due_date}:{days}", data)
             return True
 

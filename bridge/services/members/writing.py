@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from bridge.domain.members import identifiers
-from bridge.domain.members.members import StoredMember, calendar_of
-from bridge.domain.members.messages import MemberIn, stored_member
+from bridge.domain.members import MemberIn, StoredMember, calendar_of, identifiers, stored_member
 from bridge.errors import Conflict
 from bridge.store import Session, Stores, now
 

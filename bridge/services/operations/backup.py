@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, TypedDict
 
 from bridge.documents.backups import BackupReader, BackupWriter, BadBackup, split
-from bridge.domain.privacy.erasures import StoredErasure
+from bridge.domain.privacy import StoredErasure
 from bridge.errors import Conflict
 from bridge.services.operations.migrations import Migrations
 from bridge.services.privacy.erasure import MemberErasure

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from bridge.broker.dead_letter_queue import AT_ONCE, DeadLetterQueue, LetterAction, QueueState, Rewrite
-from bridge.domain.operations.letters import (
+from bridge.domain.operations import (
     DeadLetterFilter,
     MirroredLetter,
     QueuedDeadLetter,
@@ -21,9 +21,8 @@ from bridge.domain.operations.letters import (
     redacted_body,
     visible_body,
 )
-from bridge.domain.privacy.access import Reader, Right
-from bridge.domain.privacy.subjects import DataSubject
-from bridge.domain.statements.ledger import ParkedStatement
+from bridge.domain.privacy import DataSubject, Reader, Right
+from bridge.domain.statements import ParkedStatement
 from bridge.errors import NotFound
 from bridge.services.access.access_log import AccessHistory
 from bridge.store import LetterSelection, Listing, Sort, Stores

@@ -16,12 +16,10 @@ from typing import Final
 import structlog
 
 from bridge import tracing
-from bridge.domain.audit.cases import is_open
+from bridge.domain.audit import is_open
 from bridge.domain.events import MEMBER_ERASED, ErasureData, event
-from bridge.domain.members.identifiers import id_key
-from bridge.domain.members.members import StoredMember, given_up
-from bridge.domain.privacy.erasures import ErasureHold, StoredErasure
-from bridge.domain.privacy.subjects import DataSubject
+from bridge.domain.members import StoredMember, given_up, id_key
+from bridge.domain.privacy import DataSubject, ErasureHold, StoredErasure
 from bridge.errors import NotFound, Unavailable
 from bridge.logs import failure
 from bridge.services.operations.dead_letters import Operations

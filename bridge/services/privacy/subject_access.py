@@ -8,11 +8,10 @@ from typing import Any, cast
 from bridge.documents import tables
 from bridge.documents.archive import ArchiveFile, whole
 from bridge.documents.notice import Page, as_text
-from bridge.domain.members.members import StoredMember
+from bridge.domain.members import StoredMember
 from bridge.domain.operations.letters import mentions_of, own_part
-from bridge.domain.privacy.subjects import DataSubject
-from bridge.domain.statements.ledger import LedgerRow, received_at
-from bridge.domain.statements.redaction import is_own, mentions_in
+from bridge.domain.privacy import DataSubject
+from bridge.domain.statements import LedgerRow, is_own_statement, mentions_in, received_at
 from bridge.services.access.access_log import AccessHistory
 from bridge.store import Document, Position, Stores, now
 
@@ -54,7 +53,7 @@ class SubjectAccessData:
         yield ArchiveFile("everything/mentions.json", tables.json_list(self._mentions()))
         attachments, seen_hashes = self._stores.lrs.attachments, set[str]()
         async for statement in self._statements():
-            lrs = statement.get("lrs") if is_own(statement, self._subject) else None
+            lrs = statement.get("lrs") if is_own_statement(statement, self._subject) else None
             for sha2 in {part["sha2"] for part in (lrs or {}).get("attached", ())} - seen_hashes:
                 seen_hashes.add(sha2)
                 if await attachments.has(sha2):
@@ -67,13 +66,13 @@ class SubjectAccessData:
 
     async def _all(self, name: str) -> AsyncGenerator[Document]:
         async for document in self._documents(name):
-            if name != "statements" or is_own(cast("LedgerRow", document), self._subject):
+            if name != "statements" or is_own_statement(cast("LedgerRow", document), self._subject):
                 yield await self._as_shown(name, document)
 
     async def _mentions(self) -> AsyncGenerator[Document]:
         """Give where others' statements name the member, and how: the rest of each is its actor's."""
         async for row in self._statements():
-            if not is_own(row, self._subject):
+            if not is_own_statement(row, self._subject):
                 places = mentions_in(row, self._subject)
                 yield {"statement_id": row["_id"], "received_at": received_at(row), "mentions": places}
 

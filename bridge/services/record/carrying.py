@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, cast
 
-from bridge.domain.record.plan import StoredPlanItem
+from bridge.domain.record import StoredPlanItem
 from bridge.services.unit_of_work import UnitOfWork, raise_if_frozen
 
 Side = Literal["carried_to", "carried_from"]

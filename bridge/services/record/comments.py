@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from bridge.domain.members.members import calendar_of
-from bridge.domain.record.comments import StoredComment, filing_day, new_comment, no_such_record
+from bridge.domain.members import calendar_of
+from bridge.domain.record import StoredComment, filing_day, new_comment, no_such_record
 from bridge.services.record.periods import Periods
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 from bridge.store import Listing, Position, Sort, Stores

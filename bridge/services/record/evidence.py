@@ -16,10 +16,9 @@ from typing import Final
 import structlog
 
 from bridge.clients.clamd import Scanner
-from bridge.domain.record.entries import StoredEntry, freeze_of
-from bridge.domain.record.files import (
-    CHUNK,
+from bridge.domain.record import (
     CLEAN,
+    EVIDENCE_CHUNK,
     QUARANTINED,
     REJECTED,
     EvidenceFile,
@@ -27,9 +26,11 @@ from bridge.domain.record.files import (
     EvidenceSummary,
     FileFacts,
     Inspector,
+    StoredEntry,
     check_room,
     evidence_file,
     evidence_summary,
+    freeze_of,
 )
 from bridge.errors import Conflict, NotFound, Unavailable
 from bridge.logs import failure
@@ -174,9 +175,9 @@ class MemberEvidence:
         async for data in upload.content:
             inspector.take(data)
             buffer += data
-            while len(buffer) >= CHUNK:
-                await self._files.write(file_id, number, bytes(buffer[:CHUNK]))
-                del buffer[:CHUNK]
+            while len(buffer) >= EVIDENCE_CHUNK:
+                await self._files.write(file_id, number, bytes(buffer[:EVIDENCE_CHUNK]))
+                del buffer[:EVIDENCE_CHUNK]
                 number += 1
         if buffer:
             await self._files.write(file_id, number, bytes(buffer))

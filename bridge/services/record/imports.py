@@ -10,7 +10,6 @@ from typing import TypedDict
 
 from bridge.domain.csv_rows import MAX_FAULTS, in_row, refuse
 from bridge.domain.forms import Form, Forms, Values
-from bridge.domain.members.members import frozen_on
 from bridge.domain.record import entries
 from bridge.errors import FieldError, RecordFrozen
 from bridge.services.record.log import Log
@@ -70,7 +69,7 @@ def _refuse_frozen(unit: UnitOfWork, form: Form, rows: Sequence[NewEntry]) -> No
     )
     fault = FieldError("/date", field.label if field else "", message)
     dated_rows = [(row.number, date.fromisoformat(row.values["date"])) for row in rows if row.values.get("date")]
-    frozen = [number for number, day in dated_rows if frozen_on(unit.member, day)]
+    frozen = [number for number, day in dated_rows if unit.freeze_on(day)]
     if frozen:
         faults = [in_row(number, fault) for number in frozen[:MAX_FAULTS]]
         raise RecordFrozen(

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from bridge.domain.record.entries import StoredEntry, with_plan_ids
-from bridge.domain.record.plan import StoredPlanItem
-from bridge.domain.record.records import StoredRecord
+from bridge.domain.record import StoredEntry, StoredPlanItem, StoredRecord, with_plan_ids
 from bridge.services.unit_of_work import ENTRY, ITEM, UnitOfWork, UnitsOfWork, get_or_404, raise_if_frozen
 from bridge.store import MemberRecords
 

@@ -8,10 +8,7 @@ from datetime import date
 
 from bridge.domain.events import LOG_COMPLETED, CompletedEntryData
 from bridge.domain.forms import Forms, Values, misfits
-from bridge.domain.record import entries
-from bridge.domain.record.entries import Source, StoredEntry
-from bridge.domain.record.files import EvidenceSummary
-from bridge.domain.record.records import RecordCriteria
+from bridge.domain.record import EvidenceSummary, RecordCriteria, Source, StoredEntry, entries
 from bridge.services.record.links import relink_entry, save_deleted_entry
 from bridge.services.record.periods import Periods
 from bridge.services.unit_of_work import (

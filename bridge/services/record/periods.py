@@ -8,9 +8,8 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import TypedDict
 
-from bridge.domain.audit.actions import PeriodAction, period_actions
-from bridge.domain.audit.cases import StoredCase
-from bridge.domain.members.members import (
+from bridge.domain.audit import PeriodAction, StoredCase, period_actions
+from bridge.domain.members import (
     NO_MEMBER,
     NO_PERIOD,
     ElapsedTime,
@@ -20,11 +19,16 @@ from bridge.domain.members.members import (
     calendar_of,
     frozen_on,
 )
-from bridge.domain.record import counts
-from bridge.domain.record.counts import COUNTED_BY, Group
-from bridge.domain.record.plan import NOT_EXPECTED
-from bridge.domain.record.records import RecordCriteria
-from bridge.domain.record.targets import Target, TargetProgress, progress
+from bridge.domain.record import (
+    COUNTED_BY,
+    NOT_EXPECTED,
+    EntryGroup,
+    RecordCriteria,
+    Target,
+    TargetProgress,
+    counts,
+    target_progress,
+)
 from bridge.errors import NotFound
 from bridge.store import Stores
 
@@ -90,7 +94,7 @@ class Periods:
         One of the member's audit cases, ``cases``, is something too: an empty year can be submitted.
         """
         member = await self.get_member(member_id)
-        of_period: defaultdict[str | None, list[Group]] = defaultdict(list)
+        of_period: defaultdict[str | None, list[EntryGroup]] = defaultdict(list)
         for group in await self._groups(member_id):
             of_period[group.period_id].append(group)
         counts = await self._stores.waiting.count_held(member_id)
@@ -128,7 +132,7 @@ class Periods:
                 ),
                 "logged_not_planned": counts.unlinked(own_groups),
             },
-            "targets": progress(self._targets, own_groups, period, member),
+            "targets": target_progress(self._targets, own_groups, period, member),
             "actions": period_actions(period, frozen=period_row["frozen"], cases=cases),
         }
 
@@ -150,10 +154,11 @@ class Periods:
         period = self.resolve(calendar_of(member), period_id)
         return [period.id, None] if period_id == "current" else [period.id]
 
-    async def _groups(self, member_id: str, period_ids: Iterable[str | None] | None = None) -> list[Group]:
+    async def _groups(self, member_id: str, period_ids: Iterable[str | None] | None = None) -> list[EntryGroup]:
         rows = await self._stores.log.of(member_id).groups(COUNTED_BY, "minutes", period_ids)
         return [
-            Group(**{name: row[name] for name in COUNTED_BY}, entries=row["n"], minutes=row["total"]) for row in rows
+            EntryGroup(**{name: row[name] for name in COUNTED_BY}, entries=row["n"], minutes=row["total"])
+            for row in rows
         ]
 
     def _first_day(self, member: StoredMember, starts: Iterable[date]) -> date:
@@ -165,7 +170,11 @@ class Periods:
         return min([day for day in days if day <= self.today()], default=self.today())
 
     def _row(
-        self, period: MembershipYear, member: StoredMember, groups: Iterable[Group], waiting_counts: Mapping[str, int]
+        self,
+        period: MembershipYear,
+        member: StoredMember,
+        groups: Iterable[EntryGroup],
+        waiting_counts: Mapping[str, int],
     ) -> PeriodSummary:
         freeze = frozen_on(member, period.start)
         return {

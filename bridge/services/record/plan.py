@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from bridge.domain.forms import Forms, Values, misfits
-from bridge.domain.members.members import MembershipYear, StoredMember, calendar_of
-from bridge.domain.record import plan
-from bridge.domain.record.plan import StoredPlanItem
-from bridge.domain.record.records import RecordCriteria
+from bridge.domain.members import MembershipYear, StoredMember, calendar_of
+from bridge.domain.record import RecordCriteria, StoredPlanItem, plan
 from bridge.errors import Conflict
 from bridge.services.record.carrying import rejoin_neighbours, release_neighbours
 from bridge.services.record.links import relink_item, save_deleted_item

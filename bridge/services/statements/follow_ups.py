@@ -13,8 +13,8 @@ from typing import Final
 
 import structlog
 
-from bridge.domain.members.members import StoredMember, calendar_of
-from bridge.domain.record.entries import refiled
+from bridge.domain.members import StoredMember, calendar_of
+from bridge.domain.record import refiled
 from bridge.errors import Unavailable
 from bridge.logs import failure
 from bridge.services.statements.recording import Recording

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bridge.domain.privacy.access import Reader, Right
-from bridge.domain.statements.fates import StatementFate, fate_of, fate_of_row
-from bridge.domain.statements.ledger import mentions
-from bridge.domain.statements.redaction import actor_keys
+from bridge.domain.privacy import Reader, Right
+from bridge.domain.statements import StatementFate, actor_keys, fate_of, fate_of_row, mentions
 from bridge.errors import NotFound
 from bridge.services.access.access_log import AccessHistory
 from bridge.store import FAR_AHEAD, LONG_AGO, FateQuery, Listing, Position, Stores

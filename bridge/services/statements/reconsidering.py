@@ -10,9 +10,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 import structlog
 
-from bridge.domain.statements.dispositions import Outcome
-from bridge.domain.statements.ledger import Arrival, LedgerRow
-from bridge.domain.statements.reconsideration import RECONSIDERABLE, Reconsideration, judge
+from bridge.domain.statements import RECONSIDERABLE, Arrival, LedgerRow, Outcome, Reconsideration, judge
 from bridge.errors import Unavailable
 from bridge.logs import failure
 from bridge.services.statements.recording import Recording

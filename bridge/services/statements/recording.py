@@ -12,13 +12,22 @@ from collections.abc import Callable, Iterable, Sequence
 import orjson
 
 from bridge.domain.forms import Form
-from bridge.domain.members.members import StoredMember, frozen_period_ids
-from bridge.domain.record.entries import StoredEntry, entry_id
-from bridge.domain.statements import ledger as arriving
-from bridge.domain.statements.batch import Batch, BatchReads
-from bridge.domain.statements.completions import Completion, Rules, Voiding
-from bridge.domain.statements.dispositions import Outcome
-from bridge.domain.statements.ledger import Arrival, HeldStatement, LedgerRow, ParkedStatement, received_at
+from bridge.domain.members import StoredMember, frozen_period_ids
+from bridge.domain.record import StoredEntry, entry_id
+from bridge.domain.statements import (
+    Arrival,
+    Batch,
+    BatchReads,
+    Completion,
+    HeldStatement,
+    LedgerRow,
+    Outcome,
+    ParkedStatement,
+    Rules,
+    Voiding,
+    ledger,
+    received_at,
+)
 from bridge.store import AlreadyThere, Session, Stores
 
 Decision = Callable[[Batch, Arrival], Outcome]
@@ -113,7 +122,7 @@ class Recording:
 
     def _stored_arrival(self, row: LedgerRow) -> Arrival:
         raw = row.get("raw", b"")
-        return arriving.arrival(orjson.loads(raw), raw, received_at(row), self.rules)
+        return ledger.arrival(orjson.loads(raw), raw, received_at(row), self.rules)
 
     async def _read_facts(self, arrivals: Sequence[Arrival], session: Session, *, is_looking: bool) -> BatchReads:
         stores = self._stores

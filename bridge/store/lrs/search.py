@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from bridge.domain.lrs.index_keys import EVERY, StatementQuery
+from bridge.domain.lrs.index_keys import EVERY_STATEMENT, StatementQuery
 from bridge.store.database import Query, Stage
 from bridge.store.listing import between
 
@@ -34,7 +34,7 @@ def _each(name: str, keys: Iterable[bytes]) -> list[Query]:
 
 def _in_chain(query: StatementQuery) -> list[Query]:
     """One statement must match every filter: this one, or one that it refers to."""
-    keys = [key for key in query.keys if key != EVERY]
+    keys = [key for key in query.keys if key != EVERY_STATEMENT]
     if len(keys) + len(query.roles) < 2:
         return []
     filters = (("keys", keys), ("roles", query.roles))

@@ -14,7 +14,7 @@ from bridge.domain.privacy.people import people
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.domain.statements.comparison import digest
 from bridge.domain.statements.ledger import ChainRow, LedgerRow, ParkedStatement, mention, mentions, received_at
-from bridge.domain.statements.redaction import actor_keys, is_own, named_keys, redacted, settled_actor
+from bridge.domain.statements.redaction import actor_keys, is_own_statement, named_keys, redacted, settled_actor
 from bridge.store.database import Change, Database, Query, bulk, reaches_store
 from bridge.store.inventory import BY_MEMBER
 from bridge.store.lrs.attachments import Attachments
@@ -93,7 +93,7 @@ class Removal:
         return keys
 
     async def _erase_rows(self, rows: Sequence[LedgerRow], subject: DataSubject) -> set[str]:
-        own_rows = [row for row in rows if is_own(row, subject)]
+        own_rows = [row for row in rows if is_own_statement(row, subject)]
         ids = {row["_id"] for row in own_rows}
         keys_in = {row["_id"]: named_keys(row, subject) for row in rows if row["_id"] not in ids}
         erased = [UpdateOne({"_id": statement_id}, GONE) for statement_id in ids]

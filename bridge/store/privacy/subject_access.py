@@ -8,7 +8,7 @@ from typing import Any, Final
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.domain.record.files import EvidenceFile
 from bridge.domain.statements.ledger import mention
-from bridge.domain.statements.redaction import is_own, named_keys
+from bridge.domain.statements.redaction import is_own_statement, named_keys
 from bridge.store.database import Database, Document, Query, reaches_store
 
 NOT_THE_MEMBERS: Final = frozenset(
@@ -104,7 +104,7 @@ def _is_theirs(name: str, document: Any, subject: DataSubject) -> bool:
     """Say whether what was found is a person's: an identifier may have been another's at the time."""
     match name:
         case "statements":
-            return is_own(document, subject) or bool(named_keys(document, subject))
+            return is_own_statement(document, subject) or bool(named_keys(document, subject))
         case "lrs_documents":
             return subject.is_key(document["agent"], document["updated_at"])
         case "parked":

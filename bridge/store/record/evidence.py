@@ -16,7 +16,7 @@ from datetime import datetime
 from pymongo import ReturnDocument
 
 from bridge.domain.record.files import (
-    CHUNK,
+    EVIDENCE_CHUNK,
     QUARANTINED,
     REJECTED,
     EvidenceFile,
@@ -53,14 +53,14 @@ class Evidence:
         await self._loose.insert_one({"_id": file_id, "member_id": member_id, "at": at})
 
     async def write(self, file_id: str, number: int, data: bytes) -> None:
-        """Write one chunk: each of ``CHUNK`` bytes but the last."""
+        """Write one chunk: each of ``EVIDENCE_CHUNK`` bytes but the last."""
         await self._chunks.insert_one({"files_id": file_id, "n": number, "data": data})
 
     async def piece(self, file_id: str, start: int, length: int) -> bytes:
         """Return ``length`` bytes of what was written from ``start`` on; fewer where it ends."""
-        first, last = start // CHUNK, (start + length - 1) // CHUNK
+        first, last = start // EVIDENCE_CHUNK, (start + length - 1) // EVIDENCE_CHUNK
         chunks = [await self._chunk(file_id, number) for number in range(first, last + 1)]
-        return b"".join(chunks)[start - first * CHUNK :][:length]
+        return b"".join(chunks)[start - first * EVIDENCE_CHUNK :][:length]
 
     async def keep(self, file: EvidenceFile, session: Session) -> None:
         """Make announced chunks evidence; raises ``Unavailable`` when they were given up meanwhile."""
