@@ -1,6 +1,6 @@
 """The store: MongoDB behind ``Stores``, what its stores take and answer with, and what may go wrong in a transaction.
 
-Whoever is above imports from here alone, but for the queries of ``store.privacy.retention``.
+Whoever is above imports from here alone. ``retention`` has the queries of what is past its time.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from bridge.store.operations.dead_letters import LetterSelection
 from bridge.store.operations.dump import META, Dump
 from bridge.store.operations.reports import ReportCounts
 from bridge.store.operations.schedules import Schedules
+from bridge.store.privacy import retention
 from bridge.store.privacy.erasures import Erasures, WrongErasureKey
 from bridge.store.privacy.retention import Expired, ExpiredQuery
 from bridge.store.record.records import MemberRecords
@@ -64,4 +65,5 @@ __all__ = [
     "WrongErasureKey",
     "now",
     "place_of",
+    "retention",
 ]

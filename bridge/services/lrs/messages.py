@@ -11,11 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import orjson
 
-from bridge.broker.publisher import Outgoing
-from bridge.broker.topology import routing_key
-from bridge.domain.lrs.rows import LrsRow
-from bridge.domain.lrs.serialization import message_text
-from bridge.domain.statements.unpacking import MOST_STATEMENTS
+from bridge.broker import Outgoing, routing_key
+from bridge.domain.lrs import LrsRow, message_text
+from bridge.domain.statements import MOST_STATEMENTS
 
 MAX_BYTES = 256 * 2**10
 """Bytes of an array, so that what a message holds is soon worked on; a statement that is longer goes alone."""

@@ -7,13 +7,11 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import cast
 
 import structlog
 
+from bridge.broker import Topology
 from bridge.broker.publisher import Publisher, publisher
-from bridge.broker.topology import Topology
-from bridge.domain.lrs.rows import LrsRow
 from bridge.errors import Unavailable
 from bridge.logs import failure
 from bridge.services.lrs.messages import messages
@@ -120,8 +118,7 @@ class StatementRelay:
         Their notes stay, so each is tried alone from then on, and the oldest note tells of it (``Unsent.oldest``).
         """
         ids = [statement_id for note in notes for statement_id in note.statement_ids]
-        rows = await self._ledger.rows_of(ids) if ids else {}
-        unsent = [cast("LrsRow", rows[i]) for i in ids if "lrs" in rows.get(i, ())]  # the others are erased or purged
+        unsent = await self._ledger.stored(ids)  # the others are erased or purged
         try:
             batch = messages(self._topology.statements, unsent, self._settings.max_statement_bytes)
             await out.publish(batch, mandatory=False)

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Mapping, Sequence
 
 from bridge import tracing
-from bridge.domain.lrs.parsing import AttachmentPart, IncomingStatement
-from bridge.domain.lrs.rows import NewStatement
-from bridge.domain.lrs.spec_refs import Version
-from bridge.domain.lrs.storing import StoreContext, distinct, find_voidings, is_new
-from bridge.domain.members.identifiers import actor_key
-from bridge.domain.statements.ledger import LedgerRow
+from bridge.domain.lrs import (
+    AttachmentPart,
+    IncomingStatement,
+    NewStatement,
+    StoreContext,
+    Version,
+    distinct_statements,
+    find_voidings,
+    is_new_statement,
+)
+from bridge.domain.statements import LedgerRow
 from bridge.errors import Conflict, Unavailable
 from bridge.logs import correlation_id
 from bridge.services.lrs.attachments import LrsAttachments
@@ -58,7 +63,7 @@ class StatementWriter:
         """
         by.need("statements/write")
         received_attachments = await self._attachments.receive(parts, statements, version)
-        remaining = distinct(await self._without_erased(statements))
+        remaining = distinct_statements(await self._without_erased(statements))
         if remaining:
             await self._store(remaining, _context(by, version, received_attachments))
         await self._attachments.check_present(received_attachments)
@@ -77,7 +82,7 @@ class StatementWriter:
 
     async def _without_erased(self, statements: Sequence[IncomingStatement]) -> list[IncomingStatement]:
         """Leave out what an erased person is the actor of: it is taken, and nothing of it is kept (invariant 8)."""
-        actors = [actor_key(statement.statement["actor"]) for statement in statements]
+        actors = [statement.actor_key for statement in statements]
         erased_keys = await self._erased_actors.submit({actor for actor in actors if actor})
         return [statement for statement, actor in zip(statements, actors, strict=True) if actor not in erased_keys]
 
@@ -133,7 +138,7 @@ class StatementWriter:
         fresh = [
             context.complete(statement, rows.get(statement.statement_id), incoming[statement.statement_id])
             for statement in new
-            if is_new(statement, rows.get(statement.statement_id))
+            if is_new_statement(statement, rows.get(statement.statement_id))
         ]
         voidings = find_voidings(new, rows, context)
         if fresh:

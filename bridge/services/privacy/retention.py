@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from bridge.domain.operations.letters import DeadLetterFilter
+from bridge.domain.operations import DeadLetterFilter
 from bridge.errors import NotFound
 from bridge.services.operations.dead_letters import Operations
 from bridge.services.privacy.erasure import RETENTION, MemberErasure
 from bridge.services.unit_of_work import UnitOfWork, UnitsOfWork
 from bridge.settings import Settings
 from bridge.store import Database, Document, Expired, ExpiredQuery, now
-from bridge.store.privacy import retention as past
+from bridge.store import retention as past
 
 ORPHANED_AFTER: Final = timedelta(days=1)
 """Attachments that no statement has by then never will have: longer than any request takes."""

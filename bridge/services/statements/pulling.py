@@ -10,8 +10,7 @@ import uuid
 from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime, timedelta
 
-from bridge.broker.publisher import VIA, Outgoing, Publisher
-from bridge.broker.topology import Topology, routing_key
+from bridge.broker import VIA, Outgoing, Publisher, Topology, routing_key
 from bridge.clients.lrs import RemoteLrs, RemotePage
 from bridge.domain.statements.results import moment
 from bridge.errors import NotFound

@@ -53,6 +53,12 @@ class LrsLedger:
         """Return id → row of the statements that are there, those included that only a voiding has named."""
         return cast("dict[str, LedgerRow]", await rows_by_id(self._statements, statement_ids))
 
+    async def stored(self, statement_ids: Iterable[str]) -> list[LrsRow]:
+        """Return the rows of the statements whose text is here, in the order of the ids."""
+        ids = list(statement_ids)
+        rows = await self.rows_of(ids) if ids else {}
+        return [cast("LrsRow", rows[i]) for i in ids if "lrs" in rows.get(i, ())]
+
     async def add(
         self,
         statements: Sequence[NewStatement],
