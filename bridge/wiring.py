@@ -11,16 +11,17 @@ from bridge.broker.topology import configured_topology as topology
 from bridge.clients.clamd import Scanner
 from bridge.documents.notice import first_page
 from bridge.documents.rendering import Bounds, Renderer
-from bridge.domain.audit.cases import AuditRules
+from bridge.domain.audit import AuditRules
 from bridge.domain.forms import Forms, configured_forms
-from bridge.domain.record.targets import Target, targets_from
-from bridge.domain.statements.completions import Rules, verb_iris
+from bridge.domain.record import Target, targets_from
+from bridge.domain.statements import Rules, verb_iris
 from bridge.errors import SettingsError
 from bridge.services.access.access_log import AccessHistory
 from bridge.services.access.grants import SupportGrants
 from bridge.services.audit.cases import MemberAudit
 from bridge.services.audit.notices import AuditNotices
 from bridge.services.audit.register import Register
+from bridge.services.audit.review import SubmissionReview
 from bridge.services.audit.selection import AuditSelection
 from bridge.services.audit.submissions import AuditSubmissions
 from bridge.services.exports.exports import Exports, ExportSettings
@@ -125,9 +126,8 @@ class Services:
         self.submissions = AuditSubmissions(stores, self.forms)
         self.audit = MemberAudit(stores, units, self.submissions, today)
         self.selection = AuditSelection(stores, units, audit_rules, today)
-        self.register = Register(
-            stores, units, self.submissions, self.follow_ups, self.access, self.evidence, audit_rules, today
-        )
+        self.register = Register(stores, units, self.submissions, self.follow_ups, audit_rules, today)
+        self.review = SubmissionReview(stores, self.submissions, self.access, self.evidence)
         self.reminders = Reminders(stores, units, self.follow_ups, settings.period_ending_days, today)
         self.notices = AuditNotices(stores, settings.portal_url, settings.languages)
         self.exports = Exports(

@@ -12,7 +12,7 @@ from bridge.api.http.inputs import InputModel
 from bridge.api.http.languages import language_headers, language_of
 from bridge.api.http.middleware import reader
 from bridge.api.http.routing import Routes
-from bridge.api.http.service_keys import EXPORTS, REGISTER
+from bridge.api.http.service_keys import EXPORTS, REVIEW
 from bridge.api.http.transfers import PRIVATE, attachment, send
 from bridge.api.register import READ
 from bridge.deadlines import deadline
@@ -173,7 +173,7 @@ async def export_subject_access_of_member(call: Call) -> web.StreamResponse:
 )
 async def get_record_pdf(call: Call) -> web.Response:
     """Read what was submitted, as a PDF booklet (R60, R62, decision 2)."""
-    _, snapshot = await call.service(REGISTER).record(call.path["case_id"], reader(call.request))
+    _, snapshot = await call.service(REVIEW).record(call.path["case_id"], reader(call.request))
     language = await language_of(call.request)
     return await _pdf(call, await call.service(EXPORTS).submission_pdf(snapshot, call.caller.subject, language))
 

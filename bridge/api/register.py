@@ -18,7 +18,7 @@ from bridge.api.http.middleware import reader
 from bridge.api.http.pagination import Page, PageBody, PageQuery, ordered, paged
 from bridge.api.http.routing import Answer, Body, Routes
 from bridge.api.http.schemas import Id, OneOf
-from bridge.api.http.service_keys import REGISTER, SELECTION
+from bridge.api.http.service_keys import REGISTER, REVIEW, SELECTION
 from bridge.domain.audit.cases import EXTENSIONS, MOVES, SORTABLE, CaseFilter, Decision, StoredCase
 from bridge.domain.fields import Day
 from bridge.domain.members.messages import MEMBER_ID
@@ -145,7 +145,7 @@ async def get_case(call: Call) -> Answer:
 )
 async def get_record(call: Call) -> web.Response:
     """Read what was submitted (R60, R62, decision 2)."""
-    submission, text = await call.service(REGISTER).record(call.path["case_id"], reader(call.request))
+    submission, text = await call.service(REVIEW).record(call.path["case_id"], reader(call.request))
     tag = f'"{submission["digest"]}"'
     if not_modified(call.request.headers.get("If-None-Match"), tag):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
@@ -164,7 +164,7 @@ async def get_record(call: Call) -> web.Response:
 )
 async def get_submitted_evidence(call: Call) -> web.StreamResponse:
     """Read a submitted file (R62)."""
-    service, path = call.service(REGISTER), call.path
+    service, path = call.service(REVIEW), call.path
     document, content = await service.evidence(path["case_id"], path["evidence_id"], reader(call.request))
     return await send_file(call, document, content)
 

@@ -27,7 +27,7 @@ NOT_FOR_MEMBERS = (
     *("bridge/api/http/connections.py", "bridge/api/http/docs.py", "bridge/api/pages/"),
     *("bridge/api/members.py", "bridge/domain/members/messages.py", "bridge/services/members/"),
     "bridge/domain/audit/cases.py",
-    *(f"bridge/services/audit/{name}.py" for name in ("notices", "register", "selection")),
+    *(f"bridge/services/audit/{name}.py" for name in ("notices", "register", "review", "selection")),
     *("bridge/services/operations/", "bridge/services/privacy/", "bridge/services/statements/"),
 )
 """Code whose words no member is shown: staff's, operations', the LRS's, the command line's, those of start-up."""

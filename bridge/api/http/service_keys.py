@@ -12,6 +12,7 @@ from bridge.services.access.grants import SupportGrants
 from bridge.services.audit.cases import MemberAudit
 from bridge.services.audit.notices import AuditNotices
 from bridge.services.audit.register import Register
+from bridge.services.audit.review import SubmissionReview
 from bridge.services.audit.selection import AuditSelection
 from bridge.services.exports.exports import Exports
 from bridge.services.members.members import Membership
@@ -40,6 +41,7 @@ IMPORTS: Final = web.AppKey("imports", LogImports)
 AUDIT: Final = web.AppKey("audit", MemberAudit)
 SELECTION: Final = web.AppKey("selection", AuditSelection)
 REGISTER: Final = web.AppKey("register", Register)
+REVIEW: Final = web.AppKey("review", SubmissionReview)
 SUPPORT: Final = web.AppKey("support", SupportGrants)
 ACCESS: Final = web.AppKey("access", AccessHistory)
 NOTICES: Final = web.AppKey("notices", AuditNotices)

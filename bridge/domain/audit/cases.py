@@ -8,9 +8,9 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal, NotRequired, TypedDict
 
-from bridge.domain.events import AUDIT_RETURNED, CaseData
+from bridge.domain.events import AUDIT_CLOSED, AUDIT_RETURNED, AUDIT_SELECTED, AUDIT_SUBMITTED, CaseData, EventType
 from bridge.domain.list_keys import SortKey, order_key
-from bridge.domain.members.members import AuditYear, MembershipYear, StoredMember
+from bridge.domain.members.members import AuditYear, Freeze, MembershipYear, StoredMember
 from bridge.errors import Conflict, FieldError
 
 
@@ -260,6 +260,22 @@ def case_days(period: MembershipYear) -> CaseDays:
     return {"period_id": period.id, "start": period.start.isoformat(), "end": period.end.isoformat()}
 
 
+def year_of(case: CaseDays) -> MembershipYear:
+    """Return the days of a case as a membership year."""
+    return MembershipYear(date.fromisoformat(case["start"]), date.fromisoformat(case["end"]))
+
+
+def case_freeze(case: StoredCase, at: datetime) -> Freeze:
+    """Return the freeze of a case's days, from a time on."""
+    return {
+        "case_id": case["_id"],
+        "period_id": case["period_id"],
+        "start": case["start"],
+        "end": case["end"],
+        "since": at,
+    }
+
+
 def overlap(days: CaseDays, case: CaseDays) -> bool:
     """Say whether a case is of some of these days: years may have moved since it was opened."""
     return case["start"] <= days["end"] and case["end"] >= days["start"]
@@ -306,8 +322,16 @@ EXTENSIONS: Final[Mapping[str, Literal["granted", "declined"]]] = {
     "decline_extension": "declined",
 }
 DATED: Final = frozenset({"return", "grant_extension"})
-ANNOUNCED: Final = {State.RETURNED: AUDIT_RETURNED}
-"""Every other end of a submission is ``audit.closed``; the event's ``state`` says which."""
+_ANNOUNCEMENTS: Final = {
+    State.SELECTED: AUDIT_SELECTED,
+    State.SUBMITTED: AUDIT_SUBMITTED,
+    State.RETURNED: AUDIT_RETURNED,
+}
+
+
+def announcement(state: State) -> EventType[CaseData]:
+    """Return the event that tells of a case in a state; each end is ``audit.closed``, and its data says which."""
+    return _ANNOUNCEMENTS.get(state, AUDIT_CLOSED)
 
 
 def errors_in(decision: Decision, outcomes: tuple[str, ...], today: date) -> Iterator[FieldError]:

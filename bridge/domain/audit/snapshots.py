@@ -14,8 +14,9 @@ from typing import Any, TypedDict
 
 import orjson
 
-from bridge.domain.audit.cases import StoredDeclaration
+from bridge.domain.audit.cases import StoredCase, StoredDeclaration, year_of
 from bridge.domain.forms import Form, Forms, Values, values_of
+from bridge.domain.members.members import StoredMember
 from bridge.domain.record.comments import StoredComment
 from bridge.domain.record.entries import StoredEntry
 from bridge.domain.record.files import EvidenceSummary
@@ -155,6 +156,25 @@ class Scope:
             "comments": len(self.comments),
             "evidence": files,
         }
+
+
+def header(
+    case: StoredCase, receipt: str, member: StoredMember, declarations: list[StoredDeclaration], at: datetime
+) -> SnapshotHeader:
+    """Return what a snapshot says of the case, the member and the declarations."""
+    return {
+        "case_id": case["_id"],
+        "receipt": receipt,
+        "submitted_at": at,
+        "period": {
+            "id": case["period_id"],
+            "label": str(year_of(case).label),
+            "start": case["start"],
+            "end": case["end"],
+        },
+        "member": {"id": member["_id"], "name": member["name"], "registered": member["registered"]},
+        "declarations": declarations,
+    }
 
 
 def snapshot(about: SnapshotHeader, scope: Scope, forms: Forms) -> Snapshot:

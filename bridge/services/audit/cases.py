@@ -6,11 +6,21 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import TypedDict
 
-from bridge.domain.audit import cases as rules
-from bridge.domain.audit.cases import AWAITED, CaseFilter, Move, State, StoredCase, StoredDeclaration, StoredExtension
-from bridge.domain.audit.declarations import MemberCase, accept_declarations, case_for_member
-from bridge.domain.audit.snapshots import ReadinessReport, StoredSubmission
-from bridge.domain.events import AUDIT_SUBMITTED
+from bridge.domain.audit import (
+    AWAITED,
+    CaseFilter,
+    MemberCase,
+    Move,
+    ReadinessReport,
+    State,
+    StoredCase,
+    StoredDeclaration,
+    StoredExtension,
+    StoredSubmission,
+    accept_declarations,
+    case_for_member,
+    cases,
+)
 from bridge.errors import Conflict, FieldError, NotFound, NotSelected, ValidationFailed
 from bridge.services.audit.submissions import AuditSubmissions
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
@@ -67,8 +77,8 @@ class MemberAudit:
         async def work(unit: UnitOfWork) -> SubmissionResult:
             case = await self._own(member_id, case_id, unit.session)
             if case["state"] == State.SUBMITTED:
-                return {"submission": await self._receipt(case, unit.session), "new": False}
-            rules.after(case["state"], Move.SUBMIT)
+                return {"submission": await self._submissions.last_of(case, unit.session), "new": False}
+            cases.after(case["state"], Move.SUBMIT)
             return {
                 "submission": await self._submit(unit, case, accept_declarations(accepted, language, unit.at)),
                 "new": True,
@@ -88,7 +98,7 @@ class MemberAudit:
             extension: StoredExtension = {
                 "until": until.isoformat(), "reason": reason, "asked_at": unit.at, "decision": None
             }  # fmt: skip
-            request = rules.with_step(case, "ask_extension", member_id, unit.at)
+            request = cases.with_step(case, "ask_extension", member_id, unit.at)
             request["extensions"] = [*case["extensions"], extension]
             await self._stores.cases.save(case, request, unit.session)
             return extension
@@ -101,14 +111,14 @@ class MemberAudit:
         return {"case_id": case_id, "period_id": case["period_id"], **await self._submissions.readiness(case)}
 
     async def _own(self, member_id: str, case_id: str, session: Session | None = None) -> StoredCase:
-        cases = await self._stores.cases.of_member(member_id, session)
-        case = next((case for case in cases if case["_id"] == case_id), None)
-        going_on = any(map(rules.is_open, cases))
+        own_cases = await self._stores.cases.of_member(member_id, session)
+        case = next((case for case in own_cases if case["_id"] == case_id), None)
+        going_on = any(map(cases.is_open, own_cases))
         if case is None and going_on:
             raise NotFound(Text("You have no such audit case."))
         if case is None:
             raise NotSelected(Text("You are not selected for the Register Audit, so there is nothing to submit."))
-        if not rules.is_open(case):
+        if not cases.is_open(case):
             raise NotSelected(Text("This audit case has ended; there is nothing more to do in it."))
         return case
 
@@ -117,21 +127,16 @@ class MemberAudit:
     ) -> StoredSubmission:
         submission = await self._submissions.submit(unit, case, declarations)
         receipt = submission["_id"]
-        submitted = rules.submitted(case, receipt, declarations, unit.at)
+        submitted = cases.submitted(case, receipt, declarations, unit.at)
         await self._stores.cases.save(case, submitted, unit.session)
-        await unit.announce(AUDIT_SUBMITTED, receipt, rules.event_data(submitted))
-        return submission
-
-    async def _receipt(self, case: StoredCase, session: Session) -> StoredSubmission:
-        submission = await self._stores.submissions.get(case["member_id"], case["receipt"] or "", session)
-        assert submission is not None, "a submitted case has a submission: both are written in one transaction"
+        await unit.announce(cases.announcement(State.SUBMITTED), receipt, cases.event_data(submitted))
         return submission
 
     def _check_extension(self, case: StoredCase, until: date) -> None:
         if case["state"] not in AWAITED:
             raise Conflict(Text("You have submitted already: nothing is due from you, so there is nothing to extend."))
-        if rules.pending_extension(case):
+        if cases.pending_extension(case):
             raise Conflict(Text("You have asked for more time already, and the Register team has not decided yet."))
-        if until <= max(rules.due_of(case), self._today()):
-            message = Text("Give a day after the due date ({day}) and after today.", day=rules.due_of(case))
+        if until <= max(cases.due_of(case), self._today()):
+            message = Text("Give a day after the due date ({day}) and after today.", day=cases.due_of(case))
             raise ValidationFailed(message, field_errors=[FieldError.of_field("until", Text("Until"), message)])

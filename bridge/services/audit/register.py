@@ -1,34 +1,26 @@
-"""The Register team's side of a case: reading what was submitted, and deciding (R57, R62)."""
+"""The Register team's side of a case: the register, and deciding (R57)."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from datetime import date, timedelta
 from functools import partial
 
-from bridge.domain.audit import cases as rules
-from bridge.domain.audit.cases import (
-    ANNOUNCED,
+from bridge.domain.audit import (
     AWAITED,
     EXTENSIONS,
     MOVES,
-    READABLE,
     AuditRules,
     CaseFilter,
     Decision,
     State,
     StoredCase,
     StoredExtension,
-    errors_in,
+    StoredSubmission,
+    cases,
 )
-from bridge.domain.audit.snapshots import StoredSubmission
-from bridge.domain.events import AUDIT_CLOSED
-from bridge.domain.privacy.access import Reader, Right
-from bridge.domain.record.files import EvidenceFile
 from bridge.errors import Conflict, FieldError, NotFound, ValidationFailed
-from bridge.services.access.access_log import AccessHistory
 from bridge.services.audit.submissions import AuditSubmissions
-from bridge.services.record.evidence import MemberEvidence
 from bridge.services.statements.follow_ups import FollowUpRunner
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 from bridge.store import Listing, Position, Sort, Stores
@@ -49,8 +41,6 @@ class Register:
         units: UnitsOfWork,
         submissions: AuditSubmissions,
         follow_ups: FollowUpRunner,
-        access: AccessHistory,
-        evidence: MemberEvidence,
         settings: AuditRules,
         today: Callable[[], date],
     ) -> None:
@@ -58,8 +48,6 @@ class Register:
         self._units = units
         self._submissions = submissions
         self._follow_ups = follow_ups
-        self._access = access
-        self._evidence = evidence
         self._settings = settings
         self._today = today
 
@@ -76,30 +64,13 @@ class Register:
             raise NotFound("There is no such audit case.")
         return await self._with_submission(case)
 
-    async def record(self, case_id: str, reader: Reader) -> tuple[StoredSubmission, bytes]:
-        """Return a case's submission and its canonical text, once the read is noted; raises ``NotFound``."""
-        submission = await self._readable(case_id)
-        await self._record_read(reader, submission, ("submission",))
-        return submission, await self._submissions.text(submission)
-
-    async def evidence(
-        self, case_id: str, evidence_id: str, reader: Reader
-    ) -> tuple[EvidenceFile, AsyncGenerator[bytes]]:
-        """Return a submitted file and its content, once the read is noted; raises ``NotFound``, or ``Conflict``."""
-        submission = await self._readable(case_id)
-        if evidence_id not in submission["evidence"]:
-            raise NotFound("There is no such file in this submission.")
-        file = await self._evidence.content(submission["member_id"], evidence_id)
-        await self._record_read(reader, submission, ("evidence",), evidence_id)
-        return file
-
     async def decide(self, case_id: str, decision: Decision, by: str, attempt: Attempt | None) -> CaseWithSubmission:
         """Carry out a decision and return the case as it was then.
 
         Raises ``NotFound``, ``ValidationFailed`` or ``Conflict``.
         """
         case = await self.get(case_id)
-        if errors := [*errors_in(decision, self._settings.outcomes, self._today())]:
+        if errors := [*cases.errors_in(decision, self._settings.outcomes, self._today())]:
             raise ValidationFailed("See errors for each field.", field_errors=errors)
         work = partial(self._decide, case_id=case_id, decision=decision, by=by)
         decided_case = await self._units.run(case["member_id"], work, attempt)
@@ -107,28 +78,7 @@ class Register:
         return await self._with_submission(decided_case)
 
     async def _with_submission(self, case: StoredCase) -> CaseWithSubmission:
-        return {**case, "submission": await self._submission(case) if case["receipt"] else None}
-
-    async def _submission(self, case: StoredCase) -> StoredSubmission:
-        submission = await self._stores.submissions.get(case["member_id"], case["receipt"] or "")
-        assert submission is not None, "a receipt is a submission's id: both are written in one transaction"
-        return submission
-
-    async def _readable(self, case_id: str) -> StoredSubmission:
-        """Return the submission that the case gives a right to at this moment; raises ``NotFound``."""
-        case = await self._stores.cases.get(case_id)
-        if case is None or case["state"] not in READABLE:
-            raise NotFound("There is nothing to read in this case: a record is shown while it is submitted.")
-        return await self._submission(case)
-
-    async def _record_read(
-        self, reader: Reader, submission: StoredSubmission, parts: tuple[str, ...], item: str | None = None
-    ) -> None:
-        """Note a read; raises ``NotFound`` when the right to this submission ended meanwhile."""
-        right = Right("audit_case", submission["case_id"])
-        await self._access.record_read(reader, submission["member_id"], right, parts, item)
-        if (await self._readable(submission["case_id"]))["_id"] != submission["_id"]:
-            raise NotFound("This was taken back while the read was noted, and something else submitted: read that.")
+        return {**case, "submission": await self._submissions.last_of(case) if case["receipt"] else None}
 
     async def _decide(self, unit: UnitOfWork, case_id: str, decision: Decision, by: str) -> StoredCase:
         case = await self._stores.cases.get(case_id, unit.session)
@@ -139,37 +89,37 @@ class Register:
 
     async def _move(self, unit: UnitOfWork, case: StoredCase, decision: Decision, by: str) -> StoredCase:
         move, today = MOVES[decision.decision], self._today()
-        state = rules.after(case["state"], move)
+        state = cases.after(case["state"], move)
         await self._submissions.thaw(unit, case)
         if state is State.RETURNED:
-            due_date = decision.due_date or max(rules.due_of(case), today + timedelta(days=self._settings.return_days))
-            moved_case = rules.returned(case, due_date, by, unit.at, today)
+            due_date = decision.due_date or max(cases.due_of(case), today + timedelta(days=self._settings.return_days))
+            moved_case = cases.returned(case, due_date, by, unit.at, today)
         else:
-            moved_case = rules.ended(case, move, decision.outcome, by, unit.at)
-            await unit.set_audit_years(rules.years_without(unit.member, case))
+            moved_case = cases.ended(case, move, decision.outcome, by, unit.at)
+            await unit.set_audit_years(cases.years_without(unit.member, case))
         if decision.feedback:
             moved_case["feedback"] = decision.feedback
         saved_case = await self._stores.cases.save(case, moved_case, unit.session)
         key = f"{saved_case['_id']}:{saved_case['version']}"
-        await unit.announce(ANNOUNCED.get(state, AUDIT_CLOSED), key, rules.event_data(saved_case))
+        await unit.announce(cases.announcement(state), key, cases.event_data(saved_case))
         return saved_case
 
     async def _decide_extension(self, unit: UnitOfWork, case: StoredCase, decision: Decision, by: str) -> StoredCase:
-        request = rules.pending_extension(case)
+        request = cases.pending_extension(case)
         if request is None or case["state"] not in AWAITED:
             raise Conflict("There is no request for more time to decide on in this case.")
         answer = EXTENSIONS[decision.decision]
         answered_request: StoredExtension = {
             **request, "decision": answer, "decided_at": unit.at, "feedback": decision.feedback
         }  # fmt: skip
-        decided_case = rules.with_step(case, decision.decision, by, unit.at)
+        decided_case = cases.with_step(case, decision.decision, by, unit.at)
         decided_case["extensions"] = [
             answered_request if extension is request else extension for extension in case["extensions"]
         ]
         if answer == "granted":
             due_date = decision.due_date or date.fromisoformat(request["until"])
-            if due_date <= rules.due_of(case):
+            if due_date <= cases.due_of(case):
                 message = f"An extension has to be later than the due date ({case['due_date']})."
                 raise ValidationFailed(message, field_errors=[FieldError.of_field("due_date", "Due date", message)])
-            decided_case = rules.with_due_date(decided_case, due_date, self._today())
+            decided_case = cases.with_due_date(decided_case, due_date, self._today())
         return await self._stores.cases.save(case, decided_case, unit.session)

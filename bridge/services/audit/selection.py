@@ -7,12 +7,20 @@ import uuid
 from collections.abc import Callable
 from datetime import date, timedelta
 
-from bridge.domain.audit import cases as rules
-from bridge.domain.audit import sampling
-from bridge.domain.audit.cases import AlreadySelected, AuditRules, CaseDays, State, StoredCase
-from bridge.domain.audit.sampling import SampledMember, SampleRequest, StoredSample, Window
-from bridge.domain.events import AUDIT_SELECTED
-from bridge.domain.members.members import MembershipYear
+from bridge.domain.audit import (
+    AlreadySelected,
+    AuditRules,
+    CaseDays,
+    SampledMember,
+    SampleRequest,
+    State,
+    StoredCase,
+    StoredSample,
+    Window,
+    cases,
+    sampling,
+)
+from bridge.domain.members import MembershipYear
 from bridge.errors import Conflict, FieldError, NotFound, ValidationFailed
 from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
 from bridge.store import Stores, now
@@ -77,8 +85,8 @@ class AuditSelection:
         await self._units.claim_key(attempt)
         sample = await self._stores.samples.keep(sample)
         due_date = self._today() + timedelta(days=self._settings.due_days)
-        cases = [await self._open_sampled(row, sample, due_date, by) for row in sample["selected"]]
-        return {**sample, "dry_run": False, "cases": [case for case in cases if case]}
+        opened_cases = [await self._open_sampled(row, sample, due_date, by) for row in sample["selected"]]
+        return {**sample, "dry_run": False, "cases": [case for case in opened_cases if case]}
 
     async def get_sample(self, sample_id: str) -> StoredSample:
         """Return how a sample was drawn, with its population; raises ``NotFound``."""
@@ -91,20 +99,20 @@ class AuditSelection:
         self, unit: UnitOfWork, case_id: str, period: MembershipYear, due_date: date, by: str, sample_id: str | None
     ) -> StoredCase:
         reviewed_cases = await self._stores.cases.of_member(unit.member_id, unit.session)
-        days = rules.case_days(period)
-        if any(rules.overlap(days, case) and case["state"] != State.WITHDRAWN for case in reviewed_cases):
+        days = cases.case_days(period)
+        if any(cases.overlap(days, case) and case["state"] != State.WITHDRAWN for case in reviewed_cases):
             raise Conflict("This membership year of the member is in an audit case already.")
-        if any(map(rules.is_open, reviewed_cases)):
+        if any(map(cases.is_open, reviewed_cases)):
             raise Conflict("The member is in an audit case that goes on; a second one would have to wait for its end.")
-        case = rules.new_case(
+        case = cases.new_case(
             case_id, unit.member_id, period, due_date, by=by, at=unit.at, sample_id=sample_id, today=self._today()
         )
         try:
             await self._stores.cases.add(case, unit.session)
         except AlreadySelected:
             raise Conflict("The member is in an audit case that goes on.") from None
-        await unit.set_audit_years(rules.years_with(unit.member, case))
-        await unit.announce(AUDIT_SELECTED, case_id, rules.event_data(case))
+        await unit.set_audit_years(cases.years_with(unit.member, case))
+        await unit.announce(cases.announcement(State.SELECTED), case_id, cases.event_data(case))
         return case
 
     async def _draw(self, sample_id: str, seed: str, request: SampleRequest, by: str) -> StoredSample:
@@ -137,14 +145,14 @@ class AuditSelection:
         for member in await self._stores.samples.registered():
             period = sampling.drawable_period(member, window, self._today())
             if period is not None:
-                years[member["_id"]] = rules.case_days(period)
+                years[member["_id"]] = cases.case_days(period)
         busy = await self._stores.cases.members_in(years, sample_id)
         reviewed_cases = await self._stores.cases.reviewed(sample_id)
         return {
             member_id: period
             for member_id, period in years.items()
             if member_id not in busy
-            and not any(rules.overlap(period, case) for case in reviewed_cases.get(member_id, ()))
+            and not any(cases.overlap(period, case) for case in reviewed_cases.get(member_id, ()))
         }
 
     async def _open_sampled(
@@ -154,7 +162,7 @@ class AuditSelection:
         case = await self._stores.cases.get(row["case_id"])
         if case is not None:
             return case
-        period = MembershipYear(date.fromisoformat(row["start"]), date.fromisoformat(row["end"]))
+        period = cases.year_of(row)
 
         async def work(unit: UnitOfWork) -> StoredCase | None:
             if not unit.member["registered"] or unit.member.get("left_at"):

@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import base64
 import uuid
-from datetime import date, datetime
 
-from bridge.domain.audit.cases import FROZEN, StoredCase, StoredDeclaration
-from bridge.domain.audit.snapshots import (
+from bridge.domain.audit import (
+    FROZEN,
     ReadinessReport,
     Scope,
-    SnapshotHeader,
+    StoredCase,
+    StoredDeclaration,
     StoredSubmission,
-    canonical,
-    digest,
-    readiness,
-    snapshot,
+    cases,
+    snapshots,
 )
 from bridge.domain.forms import Forms
-from bridge.domain.members.members import Freeze, MembershipYear
 from bridge.errors import BridgeError
 from bridge.services.unit_of_work import UnitOfWork
-from bridge.store import Stores
+from bridge.store import Session, Stores
 
 
 class Tampered(BridgeError):
@@ -48,18 +45,19 @@ class AuditSubmissions:
         member_id, session = unit.member_id, unit.session
         scope = await self._scope(unit, case)
         receipt = _receipt()
-        text = canonical(snapshot(_header(unit, case, receipt, declarations), scope, self._forms))
+        about = snapshots.header(case, receipt, unit.member, declarations, unit.at)
+        text = snapshots.canonical(snapshots.snapshot(about, scope, self._forms))
         submission: StoredSubmission = {
             "_id": receipt,
             "member_id": member_id,
             "case_id": case["_id"],
             "submitted_at": unit.at,
-            "digest": digest(text),
+            "digest": snapshots.digest(text),
             "counts": scope.counts(),
             "evidence": {file["id"]: file["sha256"] for files in scope.files.values() for file in files},
         }
         await self._stores.submissions.add(submission, text, session)
-        await self._stores.freezes.freeze(member_id, scope, _mark(case, unit.at), session)
+        await self._stores.freezes.freeze(member_id, scope, cases.case_freeze(case, unit.at), session)
         return submission
 
     async def _scope(self, unit: UnitOfWork, case: StoredCase) -> Scope:
@@ -78,10 +76,16 @@ class AuditSubmissions:
             await self._stores.freezes.thaw(unit.member_id, case["_id"], unit.session)
             await self._stores.follow_ups.add(unit.member_id, unit.at, unit.session)
 
+    async def last_of(self, case: StoredCase, session: Session | None = None) -> StoredSubmission:
+        """Return the last submission of a case that has one."""
+        submission = await self._stores.submissions.get(case["member_id"], case["receipt"] or "", session)
+        assert submission is not None, "a receipt is a submission's id: both are written in one transaction"
+        return submission
+
     async def text(self, submission: StoredSubmission) -> bytes:
         """Return the canonical text of a submission; raises ``Tampered`` when it does not match its digest."""
         text = await self._stores.submissions.text(submission["member_id"], submission["_id"])
-        if digest(text) != submission["digest"]:
+        if snapshots.digest(text) != submission["digest"]:
             raise Tampered
         return text
 
@@ -91,39 +95,9 @@ class AuditSubmissions:
         scope = await self._stores.freezes.scope(member_id, case["start"], case["end"])
         counts = await self._stores.waiting.count_held(member_id)
         waiting_count = sum(n for period_id, n in counts.items() if case["start"] <= period_id <= case["end"])
-        return readiness(scope, self._forms, waiting_count, await self._stores.freezes.undated(member_id))
+        return snapshots.readiness(scope, self._forms, waiting_count, await self._stores.freezes.undated(member_id))
 
 
 def _receipt() -> str:
     """Return a receipt number that can be read out: 26 letters and digits without those that look alike."""
     return base64.b32encode(uuid.uuid4().bytes).decode().rstrip("=")
-
-
-def _mark(case: StoredCase, at: datetime) -> Freeze:
-    return {
-        "case_id": case["_id"],
-        "period_id": case["period_id"],
-        "start": case["start"],
-        "end": case["end"],
-        "since": at,
-    }
-
-
-def _period(case: StoredCase) -> MembershipYear:
-    return MembershipYear(date.fromisoformat(case["start"]), date.fromisoformat(case["end"]))
-
-
-def _header(unit: UnitOfWork, case: StoredCase, receipt: str, declarations: list[StoredDeclaration]) -> SnapshotHeader:
-    return {
-        "case_id": case["_id"],
-        "receipt": receipt,
-        "submitted_at": unit.at,
-        "period": {
-            "id": case["period_id"],
-            "label": str(_period(case).label),
-            "start": case["start"],
-            "end": case["end"],
-        },
-        "member": {"id": unit.member_id, "name": unit.member["name"], "registered": unit.member["registered"]},
-        "declarations": declarations,
-    }
