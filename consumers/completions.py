@@ -13,7 +13,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from bridge.broker.dead_letters import REPLAYED
 from bridge.broker.deliveries import origin_of
 from bridge.broker.publisher import VIA
-from bridge.domain.operations.letters import DeadLetter, Origin
+from bridge.domain.operations import DeadLetter, Origin
 from bridge.domain.statements import decoding, unpacking
 from bridge.domain.statements.completions import Rules, Statement
 from bridge.domain.statements.dispositions import Disposition, Outcome, Reason

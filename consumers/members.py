@@ -19,10 +19,9 @@ from bridge.broker.deliveries import origin_of
 from bridge.broker.publisher import Publisher
 from bridge.broker.topology import Topology
 from bridge.domain.fields import whole_numbers
-from bridge.domain.members.messages import MemberLeft, MemberUpserted
-from bridge.domain.operations.letters import DeadLetter
-from bridge.domain.statements import decoding, unpacking
-from bridge.domain.statements.dispositions import Reason
+from bridge.domain.members import MemberLeft, MemberUpserted
+from bridge.domain.operations import DeadLetter
+from bridge.domain.statements import Reason, decoding, unpacking
 from bridge.errors import Conflict
 from bridge.logs import failure
 from bridge.metrics import MEMBER_CHANGES

@@ -16,7 +16,7 @@ from bridge.broker.deliveries import origin_of
 from bridge.broker.publisher import Publisher
 from bridge.broker.topology import Topology
 from bridge.clients.smtp import MailDeferred, Mailer, MailRefused
-from bridge.domain.audit.notices import ClaimedNotice
+from bridge.domain.audit import ClaimedNotice
 from bridge.metrics import NOTICES
 from bridge.services.audit.notices import AuditNotices
 from bridge.settings import Settings

@@ -24,9 +24,7 @@ from bridge.broker.dead_letters import outgoing_dead_letter
 from bridge.broker.deliveries import published_at
 from bridge.broker.publisher import Publisher
 from bridge.broker.topology import Topology
-from bridge.domain.statements.completions import Rules
-from bridge.domain.statements.dispositions import Disposition, Outcome, Reason
-from bridge.domain.statements.ledger import Arrival
+from bridge.domain.statements import Arrival, Disposition, Outcome, Reason, Rules
 from bridge.logs import failure
 from bridge.services.statements.recording import Recording
 from bridge.settings import Settings

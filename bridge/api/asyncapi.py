@@ -19,9 +19,8 @@ from bridge.broker.dead_letters import outgoing_dead_letter
 from bridge.broker.publisher import PUBLISHED_AT
 from bridge.broker.topology import MEMBER_KEYS, BoundQueue, Topology, routing_key
 from bridge.domain.events import EVENT_MEDIA_TYPE, EVENT_TYPES, EventType, cloud_event, event
-from bridge.domain.operations.letters import DeadLetter, Origin
-from bridge.domain.statements.dispositions import DEAD_LETTER_REASONS, Reason
-from bridge.domain.statements.unpacking import MOST_STATEMENTS
+from bridge.domain.operations import DeadLetter, Origin
+from bridge.domain.statements import DEAD_LETTER_REASONS, MOST_STATEMENTS, Reason
 from bridge.tracing import HEADER
 from schemas.messages import EXAMPLES
 

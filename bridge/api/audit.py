@@ -14,7 +14,7 @@ from bridge.api.http.pagination import Page, PageBody, PageQuery, paged, positio
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.schemas import Id, OneOf
 from bridge.api.http.service_keys import AUDIT
-from bridge.domain.audit.cases import State, StoredExtension
+from bridge.domain.audit import State, StoredExtension
 from bridge.domain.fields import Day
 from bridge.errors import Conflict, NotSelected
 from bridge.services.audit.cases import CaseReadiness

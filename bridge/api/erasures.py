@@ -11,7 +11,7 @@ from bridge.api.http.context import Call
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.schemas import Id
 from bridge.api.http.service_keys import ERASURES
-from bridge.domain.privacy.erasures import ErasureState
+from bridge.domain.privacy import ErasureState
 
 routes = Routes("Privacy", "What the data protection team does.")
 

@@ -17,7 +17,7 @@ from bridge.api.http.service_keys import LOG
 from bridge.domain.fields import Day
 from bridge.domain.forms import Values
 from bridge.domain.record.entries import SORTABLE, Source, StoredEntry
-from bridge.domain.statements.fates import origin_in_words
+from bridge.domain.statements import origin_in_words
 from bridge.errors import Conflict, NotFound, RecordFrozen
 from bridge.services.record.log import LogFilter
 

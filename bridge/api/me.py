@@ -11,9 +11,8 @@ from bridge.api.http.context import SETTINGS, Call
 from bridge.api.http.languages import Words
 from bridge.api.http.routing import Body, Routes, Schema
 from bridge.api.http.service_keys import AUDIT, PERIODS
-from bridge.domain.audit.actions import ActionName, ActionReason
-from bridge.domain.audit.declarations import case_for_member
-from bridge.domain.record.targets import Unit
+from bridge.domain.audit import ActionName, ActionReason, case_for_member
+from bridge.domain.record import Unit
 from bridge.services.record.periods import PeriodOverview
 
 routes = Routes("Member", "The member's own membership years.")

@@ -10,8 +10,7 @@ from pydantic import BaseModel, Field
 from bridge.api.http.context import Call
 from bridge.api.http.routing import Answer, Body, Routes, Schema
 from bridge.api.http.service_keys import MEMBERS
-from bridge.domain.members.members import StoredMember
-from bridge.domain.members.messages import MEMBER_ID, LeaveIn, MemberIn, PeriodIn, is_member_id
+from bridge.domain.members import MEMBER_ID, LeaveIn, MemberIn, PeriodIn, StoredMember, is_member_id
 from bridge.errors import Conflict, FieldError, ValidationFailed
 from schemas.messages import EXAMPLES
 

@@ -11,7 +11,7 @@ from bridge.api.http.pagination import Page, PageBody, PageQuery, paged, positio
 from bridge.api.http.routing import Body, Routes
 from bridge.api.http.schemas import Id
 from bridge.api.http.service_keys import NOTICES
-from bridge.domain.audit.notices import NoticeState
+from bridge.domain.audit import NoticeState
 
 routes = Routes("Notices", "E-mail to members about the audit: ids, states and codes, never an address or a word.")
 

@@ -15,9 +15,9 @@ from bridge.api.http.pagination import Page, PageBody, PageQuery, ordered, paged
 from bridge.api.http.routing import Body, Routes
 from bridge.api.http.schemas import Id, OneOf
 from bridge.api.http.service_keys import OPERATIONS
-from bridge.domain.members.messages import MEMBER_ID
+from bridge.domain.members import MEMBER_ID
 from bridge.domain.operations.letters import AGE, SORTABLE, DeadLetterFilter
-from bridge.domain.statements.dispositions import DEAD_LETTER_REASONS, Reason
+from bridge.domain.statements import DEAD_LETTER_REASONS, Reason
 from bridge.services.operations.dead_letters import MOST_AT_ONCE, DeadLetterResult
 
 routes = Routes("Operations", "What waits, what got stuck, and how to set it going again.")

@@ -21,7 +21,7 @@ from bridge.api.http.schemas import Id, OneOf
 from bridge.api.http.service_keys import REGISTER, REVIEW, SELECTION
 from bridge.domain.audit.cases import EXTENSIONS, MOVES, SORTABLE, CaseFilter, Decision, StoredCase
 from bridge.domain.fields import Day
-from bridge.domain.members.messages import MEMBER_ID
+from bridge.domain.members import MEMBER_ID
 from bridge.domain.record.files import KINDS
 from bridge.errors import Conflict
 

@@ -17,8 +17,8 @@ from bridge.api.http.service_keys import REPORTS
 from bridge.domain.cells import guarded, row
 from bridge.domain.fields import ONE_LINE
 from bridge.domain.operations.reports import LONGEST_RANGE, Measure, MonthNumber, RecordState, month_number
-from bridge.domain.record.entries import Source
-from bridge.domain.statements.dispositions import Disposition, Reason, Via
+from bridge.domain.record import Source
+from bridge.domain.statements import Disposition, Reason, Via
 
 routes = Routes("Reports", "Numbers that tell of no group of fewer than ten people.")
 

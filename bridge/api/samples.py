@@ -12,7 +12,7 @@ from bridge.api.http.routing import Body, Routes
 from bridge.api.http.schemas import Id
 from bridge.api.http.service_keys import SELECTION
 from bridge.api.register import CaseRow, case_row
-from bridge.domain.audit.sampling import LONGEST_WINDOW, SampleRequest, Window
+from bridge.domain.audit import LONGEST_WINDOW, SampleRequest, Window
 from bridge.domain.fields import Day
 
 routes = Routes("Register")

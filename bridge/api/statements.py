@@ -19,11 +19,19 @@ from bridge.api.http.routing import Body, Routes
 from bridge.api.http.schemas import OneOf
 from bridge.api.http.service_keys import RECONSIDERER, STATEMENT_LOOKUP
 from bridge.domain.fields import Day, utc_bound
-from bridge.domain.members.identifiers import IDENTIFIER_FORMS, typed_keys
-from bridge.domain.members.messages import MEMBER_ID
-from bridge.domain.statements.dispositions import IGNORE_REASONS, LEDGER_DISPOSITIONS, Disposition, Reason, Via
-from bridge.domain.statements.fates import StatementFate, WaitsFor, fate_in_words
-from bridge.domain.statements.reconsideration import RECONSIDERABLE, Reconsideration
+from bridge.domain.members import IDENTIFIER_FORMS, MEMBER_ID, typed_keys
+from bridge.domain.statements import (
+    IGNORE_REASONS,
+    LEDGER_DISPOSITIONS,
+    RECONSIDERABLE,
+    Disposition,
+    Reason,
+    Reconsideration,
+    StatementFate,
+    Via,
+    WaitsFor,
+    fate_in_words,
+)
 from bridge.errors import FieldError, ValidationFailed
 from bridge.services.statements.lookup import FateFilter
 from bridge.store import FAR_AHEAD, LONG_AGO, FateQuery, Place

@@ -14,7 +14,7 @@ from bridge.api.http.pagination import Page, PageBody, PageQuery, paged, positio
 from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.schemas import OneOf
 from bridge.api.http.service_keys import ACCESS, SUPPORT
-from bridge.domain.privacy.access import RIGHTS
+from bridge.domain.privacy import RIGHTS
 from bridge.errors import Conflict
 
 routes = Routes("Access", "Who may read the member's record besides the member, and who has.")

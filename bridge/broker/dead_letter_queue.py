@@ -26,7 +26,7 @@ from bridge.broker.locks import acquire_within
 from bridge.broker.publisher import CONFIRM_TIMEOUT, stamped
 from bridge.broker.topology import Topology
 from bridge.domain.operations.letters import QueuedDeadLetter, with_id
-from bridge.domain.statements.dispositions import Reason
+from bridge.domain.statements import Reason
 from bridge.errors import Unavailable
 from bridge.settings import Settings
 

@@ -14,8 +14,8 @@ from bridge.broker.deliveries import origin_at
 from bridge.broker.publisher import Outgoing
 from bridge.broker.topology import Topology
 from bridge.domain.operations.letters import DeadLetter, QueuedDeadLetter, with_id
-from bridge.domain.record.entries import NAMESPACE
-from bridge.domain.statements.dispositions import DEAD_LETTER_REASONS, Reason
+from bridge.domain.record import NAMESPACE
+from bridge.domain.statements import DEAD_LETTER_REASONS, Reason
 
 OURS = ("x-reason", "x-detail", "x-original-", "x-correlation-id", "x-failed-at", "x-attempts")
 """How the headers begin that make a message a dead letter; a replay leaves them out."""

@@ -10,8 +10,8 @@ from aio_pika.abc import AbstractIncomingMessage
 from bridge import tracing
 from bridge.broker.publisher import PUBLISHED_AT
 from bridge.broker.topology import SHORT_STRING
-from bridge.domain.operations.letters import Origin
-from bridge.domain.record.entries import NAMESPACE
+from bridge.domain.operations import Origin
+from bridge.domain.record import NAMESPACE
 
 
 def origin_of(message: AbstractIncomingMessage) -> Origin:

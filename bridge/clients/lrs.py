@@ -18,8 +18,7 @@ import orjson
 import stamina
 from yarl import URL
 
-from bridge.domain.statements import unpacking
-from bridge.domain.statements.results import Result, statement_result
+from bridge.domain.statements import Result, statement_result, unpacking
 from bridge.errors import BridgeError, Conflict, Forbidden, Malformed, NotFound, TooLarge, Unavailable
 
 VERSIONS: Mapping[str, str] = {"2.0": "2.0.0", "1.0.3": "1.0.3"}

@@ -18,7 +18,7 @@ import aiosmtplib
 from aiosmtplib import SMTP
 
 from bridge.domain.audit.notices import ClaimedNotice, NoticeLetter, message_id
-from bridge.domain.members.mailboxes import mailbox
+from bridge.domain.members import mailbox
 from bridge.errors import SettingsError
 from bridge.settings import Settings
 

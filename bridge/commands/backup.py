@@ -21,7 +21,7 @@ from bridge import wiring
 from bridge.commands.common import configured, run_with_services
 from bridge.documents.backups import BackupReader, writing
 from bridge.documents.encryption import WrongKey
-from bridge.domain.privacy.erasures import StoredErasure
+from bridge.domain.privacy import StoredErasure
 from bridge.errors import SettingsError
 from bridge.services.operations.backup import BackupFacts, RestoreFacts
 from bridge.services.operations.backup import Progress as Told

@@ -14,9 +14,9 @@ import typer
 
 from bridge import wiring
 from bridge.commands.common import run_with_services
-from bridge.domain.operations.letters import AGE, DeadLetterFilter
-from bridge.domain.privacy.access import Reader
-from bridge.domain.statements.dispositions import DEAD_LETTER_REASONS
+from bridge.domain.operations import AGE, DeadLetterFilter
+from bridge.domain.privacy import Reader
+from bridge.domain.statements import DEAD_LETTER_REASONS
 from bridge.services.operations.dead_letters import DeadLetterResult, Operations
 
 app = typer.Typer(

@@ -15,7 +15,7 @@ from bridge import wiring
 from bridge.broker.publisher import publisher
 from bridge.clients.lrs import RemoteLrs, remote_lrs
 from bridge.commands.common import configured
-from bridge.domain.statements.completions import verb_iris
+from bridge.domain.statements import verb_iris
 from bridge.services.statements.pulling import LrsPull
 from bridge.settings import Settings
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from bridge import wiring
 from bridge.commands.common import run_with_services
 from bridge.domain.fields import utc_bound
-from bridge.domain.statements.reconsideration import RECONSIDERABLE, Reconsideration
+from bridge.domain.statements import RECONSIDERABLE, Reconsideration
 from bridge.services.statements.reconsidering import Reconsiderer
 from bridge.store import FAR_AHEAD, LONG_AGO, FateQuery
 

@@ -11,7 +11,7 @@ from typing import Final
 from aiohttp import web
 from multidict import CIMultiDict
 
-from bridge.domain.lrs.spec_refs import Version
+from bridge.domain.lrs import Version
 from bridge.errors import Unauthenticated
 from bridge.lrs.calls import (
     FIRST_PART,

@@ -13,7 +13,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from bridge import logs, metrics
 from bridge.deadlines import TOO_SLOW, deadline
-from bridge.domain.lrs.serialization import format_time
+from bridge.domain.lrs import format_time
 from bridge.errors import BridgeError, Forbidden, Malformed, MethodNotAllowed, NotFound, Unauthenticated
 from bridge.lrs import answers
 from bridge.lrs.admission import ANSWERED_VERSION, Admission, answered_version

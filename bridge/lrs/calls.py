@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 from aiohttp import web
 from multidict import CIMultiDict
 
-from bridge.domain.lrs.spec_refs import Version, cite_communication
+from bridge.domain.lrs import Version, cite_communication
 from bridge.errors import Malformed, TooLarge
 from bridge.services.lrs.credentials import Credential
 

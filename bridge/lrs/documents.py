@@ -13,9 +13,8 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from bridge.domain.entity_tags import read_tags
-from bridge.domain.lrs.documents import DocumentKind, DocumentScope, Precondition, WriteGuard, XapiDocument
-from bridge.domain.lrs.serialization import to_datetime
-from bridge.domain.members.identifiers import identifier_key
+from bridge.domain.lrs import DocumentKind, DocumentScope, Precondition, WriteGuard, XapiDocument, to_datetime
+from bridge.domain.members import identifier_key
 from bridge.errors import Malformed
 from bridge.lrs import parameters
 from bridge.lrs.calls import VERSION_HEADER, LrsCall

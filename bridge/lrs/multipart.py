@@ -11,8 +11,7 @@ from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict
 
-from bridge.domain.lrs.parsing import ATTACHMENTS_CLAUSE, HASH_HEADER, AttachmentPart
-from bridge.domain.lrs.rows import StoredAttachment
+from bridge.domain.lrs import ATTACHMENTS_CLAUSE, HASH_HEADER, AttachmentPart, StoredAttachment
 from bridge.errors import Malformed
 from bridge.lrs.calls import LrsCall, read_all
 from bridge.services.lrs.attachments import LrsAttachments

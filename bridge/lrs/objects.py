@@ -7,7 +7,7 @@ from typing import Final
 import orjson
 from aiohttp import web
 
-from bridge.domain.lrs.index_keys import mention_of_agent
+from bridge.domain.lrs import mention_of_agent
 from bridge.lrs import parameters
 from bridge.lrs.calls import LATEST, LrsCall
 from bridge.services.lrs.reading import StatementReader

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import orjson
 
-from bridge.domain.lrs.serialization import parse_time
+from bridge.domain.lrs import parse_time
 from bridge.errors import FieldError, Malformed
 from schemas.xapi import NewPart, fits_part
 from schemas.xapi.people import IDENTIFIERS

@@ -9,9 +9,7 @@ from typing import Final
 import orjson
 from aiohttp import web
 
-from bridge.domain.lrs.parsing import IncomingStatement, parse_batch, parse_single
-from bridge.domain.lrs.rows import StoredAttachment
-from bridge.domain.lrs.serialization import to_datetime
+from bridge.domain.lrs import IncomingStatement, StoredAttachment, parse_batch, parse_single, to_datetime
 from bridge.lrs import multipart, parameters
 from bridge.lrs.calls import LrsCall
 from bridge.lrs.multipart import StatementsBody

@@ -20,7 +20,7 @@ from bridge.api.http import problems
 from bridge.api.http.context import CALLER, CORRELATION_ID, SETTINGS, TRACEPARENT, Caller
 from bridge.api.http.languages import asked_languages, language_of
 from bridge.api.http.service_keys import ACCESS
-from bridge.domain.privacy.access import Reader
+from bridge.domain.privacy import Reader
 from bridge.errors import BridgeError, Forbidden, Malformed, NotFound, Unauthenticated
 from bridge.metrics import REQUEST_SECONDS, REQUESTS, bounded
 from bridge.texts import Text, match

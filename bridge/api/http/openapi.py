@@ -17,7 +17,7 @@ from bridge.api.http.inputs import media_types
 from bridge.api.http.routing import MAX_PARAMETER, Route, Routes
 from bridge.api.http.schemas import NO_NUL, REF, Json, Schemas
 from bridge.api.pages import PageFile
-from bridge.domain.members.messages import MEMBER_ID
+from bridge.domain.members import MEMBER_ID
 from bridge.errors import (
     BridgeError,
     Forbidden,
