@@ -33,7 +33,7 @@ async def split(settings: Settings, queues: Sequence[str]) -> None:
                 "x-dead-letter-exchange": names.dead_letters,
                 "x-delivery-limit": 20,
             }
-            share = await channel.declare_queue(f"{names.namespace}{queue}", durable=True, arguments=arguments)
+            share = await channel.declare_queue(f"{settings.amqp_namespace}{queue}", durable=True, arguments=arguments)
             await share.bind(hashing, "1")
 
 
