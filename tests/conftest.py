@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import uuid
-from collections.abc import AsyncGenerator, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from aio_pika.exceptions import ChannelNotFoundEntity
 from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
 
@@ -17,12 +19,11 @@ from bridge import wiring
 from bridge.broker.connection import connection
 from bridge.settings import Settings, load
 from bridge.tokens import DEV_ISSUER, PUBLIC_NAME, dev_key
-from deploy.dev import mongo
 from deploy.dev.service import External
 from deploy.dev.services import DevServices, services
 from tests.support.audit import SECRET
 from tests.support.containers import mongo_in_docker
-from tests.support.databases import Databases
+from tests.support.databases import Databases, Stores, embedded
 from tests.support.journey import Journey, journey
 from tests.support.life import MARK
 from tests.support.log_lines import collected_lines
@@ -35,9 +36,13 @@ hypothesis_settings.load_profile("any machine")
 SHARED_STATEMENTS = Path(__file__).parents[2] / "shared" / "statements"
 
 
+LONGEST_FIRST = ("faults", "interleavings", "fuzz", "browser", "properties", "integration", "unit")
+"""Folders in the order in which their files are begun, so that no worker is alone with a long one in the end."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, so that no worker is alone with one in the end."""
-    items.sort(key=lambda item: "faults" not in item.path.parts)
+    """Begin with the files that take longest."""
+    items.sort(key=lambda item: [name not in item.path.parts for name in LONGEST_FIRST])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -70,29 +75,18 @@ def dev_services(tmp_path_factory: pytest.TempPathFactory) -> Generator[DevServi
             yield started
 
 
-@contextmanager
-def embedded(directory: Path) -> Generator[str]:
-    """Run an embedded store with its data and logs in ``directory`` meanwhile; gives its URL.
-
-    It waits for no disk, neither when it writes nor when it ends: nobody needs what it has afterwards, and the tests of
-    kills have stores of their own.
-    """
-    store = mongo.find(None, directory, directory, durable=False)
-    store.start()
-    try:
-        yield store.url
-    finally:
-        store.kill()
+@pytest.fixture(scope="session")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Generator[Stores]:
+    """The embedded stores of this test session."""
+    test_stores = Stores(tmp_path_factory.mktemp("stores"))
+    yield test_stores
+    test_stores.close()
 
 
 @pytest.fixture(scope="module")
-def databases(dev_services: DevServices, tmp_path_factory: pytest.TempPathFactory) -> Generator[Databases]:
-    """The databases of a module's tests: an embedded store that all tests wrote to may stall (decision 18)."""
-    if isinstance(dev_services.mongo, External):
-        yield Databases(dev_services.mongo_url)
-    else:
-        with embedded(tmp_path_factory.mktemp("store")) as url:
-            yield Databases(url)
+def databases(dev_services: DevServices, stores: Stores) -> Databases:
+    """The databases of a module's tests."""
+    return Databases(dev_services.mongo_url) if isinstance(dev_services.mongo, External) else stores.databases()
 
 
 @pytest.fixture(scope="session")
@@ -110,10 +104,32 @@ def lines() -> Generator[io.BytesIO]:
         yield stream
 
 
+@pytest.fixture(scope="module")
+def left_behind() -> Generator[list[Settings]]:
+    """Settings whose names on the broker go once the module's tests have ended."""
+    left_settings: list[Settings] = []
+    yield left_settings
+    if left_settings:
+        asyncio.run(_forget(left_settings))
+
+
+async def _forget(left_settings: Sequence[Settings]) -> None:
+    async with connection(left_settings[0], "cleaning up") as broker:
+        for topology in map(wiring.topology, left_settings):
+            channel = await broker.channel()
+            with suppress(ChannelNotFoundEntity):  # most tests need no broker
+                await channel.declare_exchange(topology.statements, passive=True)
+                await topology.delete(channel)
+
+
 @pytest.fixture
-async def settings(
-    request: pytest.FixtureRequest, dev_services: DevServices, databases: Databases, local_dir: Path
-) -> AsyncGenerator[Settings]:
+def settings(
+    request: pytest.FixtureRequest,
+    dev_services: DevServices,
+    databases: Databases,
+    left_behind: list[Settings],
+    local_dir: Path,
+) -> Generator[Settings]:
     """Settings with an empty database and a namespace of their own; ``new_database`` marks who needs one never used."""
     new = request.node.get_closest_marker("new_database") is not None
     test_settings = load(
@@ -128,12 +144,9 @@ async def settings(
         http_port=0,
     )
     yield test_settings
-    async with connection(test_settings, "cleaning up") as broker:
-        await wiring.topology(test_settings).delete(await broker.channel())
-    if isinstance(dev_services.mongo, External):
-        await databases.drop(test_settings)
-    elif not new:
-        await databases.give_back(test_settings)
+    left_behind.append(test_settings)
+    name, is_ours = test_settings.mongo_database, not isinstance(dev_services.mongo, External)
+    databases.give_back(name, reuse=is_ours and not new)
 
 
 @pytest.fixture
