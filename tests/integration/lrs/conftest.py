@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestClient
 from bridge import wiring
 from bridge.api.app import create_app
 from bridge.serve import parts
-from bridge.services.lrs.credentials import hash_secret
+from bridge.services.lrs import credentials
 from bridge.settings import Settings, load
 from tests.integration.lrs.client import Lrs
 from tests.support.databases import prepare
@@ -28,10 +28,16 @@ SCOPES = {
 
 
 @pytest.fixture
-async def lrs_settings(settings: Settings, tmp_path: Path) -> Settings:
+def secrets_are_cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret is hashed in no time, where no process of its own checks it (RFC 7914: the cost is a power of two)."""
+    monkeypatch.setattr(credentials, "COST", 2)
+
+
+@pytest.fixture
+async def lrs_settings(settings: Settings, secrets_are_cheap: None, tmp_path: Path) -> Settings:
     """Settings with a credentials file: for each name in ``SCOPES`` a key of that name, its secret ``secret``."""
     file = tmp_path / "credentials.json"
-    secret_hash = hash_secret("secret")
+    secret_hash = credentials.hash_secret("secret")
     entries: list[dict[str, Any]] = [
         {
             "key": name,
