@@ -7,7 +7,7 @@ import json
 import secrets
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -22,6 +22,7 @@ from bridge import wiring
 from bridge.broker.connection import connection
 from bridge.broker.dead_letter_queue import RENEW_AT, DeadLetterQueue, LetterAction
 from bridge.broker.publisher import Outgoing, publisher
+from bridge.broker.topology import Topology
 from bridge.errors import Unavailable
 from bridge.settings import Settings
 from deploy.dev.broker import PrivateNode
@@ -34,6 +35,7 @@ from tests.support.storage import storage
 
 BROKER_NAMES = ("xapi.statements", "membership", "cpd.dead-letters", "cpd.events")
 QUEUES = ("cpd.completions", "cpd.completions.dead", "cpd.members", "cpd.notices")
+CHIEF = "chief"
 KEYS = {"xapi.statements": "statement.completed", "membership": "member.upserted"}
 
 
@@ -52,6 +54,12 @@ class Imported:
         changes = {"amqp_url": SecretStr(url), "amqp_namespace": "", "amqp_declare": False}
         return self.settings.model_copy(update=changes)
 
+    @property
+    def declared(self) -> Topology:
+        """What the code declares, where it may."""
+        smtp = SecretStr("smtp://127.0.0.1")
+        return wiring.topology(self.of(CHIEF).model_copy(update={"amqp_declare": True, "smtp_url": smtp}))
+
     async def can(self, user: str, act: Callable[[AbstractChannel], Awaitable[object]]) -> bool:
         """Whether the broker lets this user do it."""
         async with connection(self.of(user), "trial") as broker:
@@ -65,17 +73,38 @@ class Imported:
             return True
 
 
-@pytest.fixture
-async def broker_users(dev_services: DevServices, settings: Settings, tmp_path: Path) -> AsyncGenerator[Imported]:
-    """The definitions on the session's own broker, with new passwords; the virtual host goes afterwards."""
+@pytest.fixture(scope="module")
+def imported_users(
+    dev_services: DevServices, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[tuple[PrivateNode, dict[str, str]]]:
+    """The definitions on the session's own broker, with new passwords; the virtual host goes afterwards.
+
+    ``CHIEF`` is an administrator of it.
+    """
     if not isinstance(dev_services.broker, PrivateNode):
         pytest.skip("definitions are imported into a broker of the tests' own only")
     passwords = {user: secrets.token_urlsafe(12) for user in users()}
-    file = tmp_path / "definitions.json"
-    file.write_text(json.dumps(definitions(passwords, mails=True)))
-    await asyncio.to_thread(dev_services.broker.control, "import_definitions", file)
-    yield Imported(dev_services.broker, passwords, settings)
-    await asyncio.to_thread(dev_services.broker.control, "delete_vhost", "cpd")
+    document = definitions(passwords, mails=True)
+    document["users"].append({**document["users"][0], "name": CHIEF})
+    passwords[CHIEF] = passwords[document["users"][0]["name"]]
+    document["permissions"].append({"user": CHIEF, "vhost": "cpd", "configure": ".*", "write": ".*", "read": ".*"})
+    file = tmp_path_factory.mktemp("definitions") / "definitions.json"
+    file.write_text(json.dumps(document))
+    node = dev_services.broker
+    node.control("import_definitions", file)
+    yield node, passwords
+    node.control("delete_vhost", "cpd")
+
+
+@pytest.fixture
+async def broker_users(imported_users: tuple[PrivateNode, dict[str, str]], settings: Settings) -> Imported:
+    """The users over queues with nothing in them."""
+    users_of_node = Imported(*imported_users, settings)
+    async with connection(users_of_node.of(CHIEF), "emptying") as broker:
+        channel = await broker.channel()
+        for name in QUEUES:
+            await (await channel.get_queue(name)).purge()
+    return users_of_node
 
 
 def publish(exchange: str, key: str) -> Callable[[AbstractChannel], Awaitable[object]]:
@@ -158,25 +187,16 @@ async def test_publishers_are_held_to_their_routing_keys(broker_users: Imported)
 
 async def test_definitions_are_what_the_service_declares(broker_users: Imported) -> None:
     """Declared by the code, as an administrator, the imported names fit, and nothing new appears."""
-    broker_users.node.control("add_user", "chief", "secret")
-    try:
-        broker_users.node.control("set_permissions", "-p", "cpd", "chief", ".*", ".*", ".*")
-        before = _listed(broker_users.node)
-        chief = Imported(broker_users.node, {"chief": "secret"}, broker_users.settings).of("chief")
-        smtp = SecretStr("smtp://127.0.0.1")
-        declaring = wiring.topology(chief.model_copy(update={"amqp_declare": True, "smtp_url": smtp}))
-        async with connection(chief, "declaring") as broker:
-            await declaring.declare(await broker.channel())
-        assert _listed(broker_users.node) == before
-    finally:
-        broker_users.node.control("delete_user", "chief")
+    before = _listed(broker_users.node)
+    async with connection(broker_users.of(CHIEF), "declaring") as broker:
+        await broker_users.declared.declare(await broker.channel())
+    assert _listed(broker_users.node) == before
 
 
 def _listed(node: PrivateNode) -> list[str]:
-    queues = node.control("-q", "list_queues", "-p", "cpd", "name", "durable", "arguments")
-    exchanges = node.control("-q", "list_exchanges", "-p", "cpd", "name", "type", "durable", "arguments")
-    bindings = node.control("-q", "list_bindings", "-p", "cpd", "source_name", "destination_name", "routing_key")
-    return sorted((queues + exchanges + bindings).splitlines())
+    exported = json.loads(node.control("-q", "export_definitions", "-"))
+    parts = ("queues", "exchanges", "bindings")
+    return sorted(json.dumps(row, sort_keys=True) for part in parts for row in exported[part] if row["vhost"] == "cpd")
 
 
 async def test_the_whole_service_works_with_these_rights(broker_users: Imported, tmp_path: Path) -> None:
@@ -224,10 +244,13 @@ async def test_letters_are_renewed_with_the_right_to_the_exchange_alone(broker_u
 
 async def test_a_missing_queue_is_said_so(broker_users: Imported) -> None:
     """Without the right to declare, what is not there is told with its remedy, and nothing is made."""
-    broker_users.node.control("delete_queue", "cpd.members", "-p", "cpd")
-    with pytest.raises(Unavailable, match=r"deploy/rabbitmq/definitions\.json"):
-        async with publisher(broker_users.of("cpd-worker"), "trial") as out:
-            await out.declare(wiring.topology(broker_users.of("cpd-worker")))
+    async with connection(broker_users.of(CHIEF), "deleting") as broker:
+        channel = await broker.channel()
+        await channel.queue_delete("cpd.members")
+        with pytest.raises(Unavailable, match=r"deploy/rabbitmq/definitions\.json"):
+            async with publisher(broker_users.of("cpd-worker"), "trial") as out:
+                await out.declare(wiring.topology(broker_users.of("cpd-worker")))
+        await broker_users.declared.declare(channel)
 
 
 def test_the_command_prints_definitions_without_passwords(tmp_path: Path) -> None:
