@@ -67,8 +67,8 @@ bench: install ## Measure the worker beside the bare loop, and the latency to a 
 bench-lrs: install ## Measure statements over HTTP (BENCH_PEER=URL BENCH_PEER_LOGIN=key:secret: beside another LRS)
 	@$(BIN)/python -m tests.benchmarks.lrs
 
-faults: install ## Kill worker, broker and store at random under load, 60 times, and prove the ledger
-	@FAULT_ROUNDS=60 $(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
+faults: install ## Kill worker, broker and store at random under load, 60 times, prove the ledger, and search long
+	@FAULT_ROUNDS=60 $(BIN)/python -m pytest tests/faults tests/properties $(PYTEST_ARGS)
 
 fuzz: install ## Call every operation as each role with drawn requests, by schemathesis, and check each answer
 	@FUZZ_EXAMPLES=10 $(BIN)/python -m pytest tests/fuzz $(PYTEST_ARGS)

@@ -156,7 +156,7 @@ async def test_a_stop_settles_what_is_in_hand(faulty: Settings, tmp_path: Path, 
     """SIGTERM in the middle of the work: the worker ends in order, and another one does the rest, nothing twice."""
     settings = Settings.model_validate({**faulty.model_dump(exclude_unset=True), "batch_size": batch})
     stream = Stream(seed=5)
-    stream.grow(300)
+    stream.grow(150)
     await publish(settings, stream.bodies)
     first = worker_process(settings, tmp_path, "first")
     await asyncio.to_thread(first.start)

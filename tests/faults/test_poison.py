@@ -40,7 +40,7 @@ async def test_a_message_that_kills_cannot_stop_the_rest(faulty: Settings, tmp_p
     settings = Settings.model_validate({**faulty.model_dump(exclude_unset=True), "batch_size": 4})
     worker = worker_process(settings, tmp_path)
     worker.process.argv = [sys.executable, "-c", FRAGILE]
-    good = [orjson.dumps(completed("1", f"course/{number}")) for number in range(20)]
+    good = [orjson.dumps(completed("1", f"course/{number}")) for number in range(10)]
     later = [orjson.dumps(completed("1", f"later/{number}")) for number in range(5)]
     await publish(settings, [*good[:2], b"poison", *good[2:]])
     async with wiring.services(patient(settings)) as services:

@@ -22,6 +22,7 @@ from bridge.domain.statements.dispositions import Disposition
 from bridge.domain.statements.ledger import arrival
 from bridge.settings import Settings, load
 from deploy.dev.services import DevServices
+from tests.support.searches import examples
 from tests.support.statements import completed, member, voided
 from tests.support.storage import storage
 
@@ -239,7 +240,10 @@ def test_the_record_is_right_in_any_order(dev_services: DevServices) -> None:
             run_state_machine_as_test(  # pyright: ignore[reportUnknownMemberType] - untyped in hypothesis
                 Arrivals,
                 settings=settings(
-                    max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+                    max_examples=examples(15, 40),
+                    stateful_step_count=25,
+                    deadline=None,
+                    suppress_health_check=[HealthCheck.too_slow],
                 ),
             )
         finally:

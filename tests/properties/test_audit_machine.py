@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bridge.settings import Settings
 from tests.support.audit import DECLARATION_BODY, IN_PERIOD, PERIOD, Office, Person, Reply, open_office
+from tests.support.searches import examples
 
 R = TypeVar("R")
 
@@ -195,7 +196,10 @@ def test_the_audit_machine(settings: Settings, loop: asyncio.AbstractEventLoop) 
         run_state_machine_as_test(  # pyright: ignore[reportUnknownMemberType] - hypothesis leaves its type open
             AuditMachine,
             settings=profile(
-                max_examples=15, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+                max_examples=examples(6, 15),
+                stateful_step_count=30,
+                deadline=None,
+                suppress_health_check=[HealthCheck.too_slow],
             ),
         )
     finally:

@@ -55,5 +55,5 @@ async def scraped_until(port: int, condition: Callable[[Page], bool], within: fl
     """Scrape again and again until a page is enough."""
     async with asyncio.timeout(within):
         while not condition(page := await scrape(port)):
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.5)  # the process reads every ten seconds, and a page costs it much
     return page
