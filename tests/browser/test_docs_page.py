@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.conftest import Desk
-from tests.support.browser import PHONE, WIDE
+from tests.support.browser import PHONE, WIDE, Window
 
 pytestmark = pytest.mark.timeout(300)  # seconds as a rule, but minutes on a machine that does much else
 
@@ -22,21 +22,31 @@ KEEP_KINDS = """() => {
 }"""
 """Leaves one article of each kind, by the elements in it: what is the same a hundred times is looked at once."""
 
+LOOKS = ((False, False), (False, True), (True, False))
+"""Whether on a phone, and whether dark."""
+
 
 async def test_accessible(desk: Desk) -> None:
     """axe-core finds nothing in the reference nor in the page of a problem; nothing is too wide, nothing foreign."""
     async with desk.window() as window:
-        for phone, dark in ((False, False), (False, True), (True, False)):
-            await window.page.set_viewport_size({**(PHONE if phone else WIDE)})  # pyright: ignore[reportArgumentType]
-            await window.page.emulate_media(color_scheme="dark" if dark else "light")
-            for path in ("/docs", "/problems/stale-version"):
-                await window.page.goto(f"{desk.origin}{path}")
+        for path in ("/docs", "/problems/stale-version"):
+            await window.page.goto(f"{desk.origin}{path}")
+            for phone, dark in LOOKS:
+                await look(window, phone=phone, dark=dark)
                 overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
                 assert await window.page.evaluate(overflow) == 0
-                kinds = await window.page.evaluate(KEEP_KINDS)
-                assert kinds > 10 or path != "/docs"
+            kinds = await window.page.evaluate(KEEP_KINDS)
+            assert kinds > 10 or path != "/docs"
+            for phone, dark in LOOKS:
+                await look(window, phone=phone, dark=dark)
                 assert await window.violations() == []
         assert (window.faults, window.foreign()) == ([], [])
+
+
+async def look(window: Window, *, phone: bool, dark: bool) -> None:
+    """Give the page another size and colour scheme."""
+    await window.page.set_viewport_size({**(PHONE if phone else WIDE)})  # pyright: ignore[reportArgumentType]
+    await window.page.emulate_media(color_scheme="dark" if dark else "light")
 
 
 async def test_by_keyboard(desk: Desk) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import product
 from typing import Any
 
 import pytest
@@ -40,29 +41,29 @@ def quiet(window: Window) -> None:
     assert (window.faults, window.foreign()) == ([], [])
 
 
-@pytest.mark.parametrize("phone", [False, True], ids=["wide", "phone"])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-async def test_accessible(desk: Desk, *, phone: bool, dark: bool) -> None:
+async def test_accessible(desk: Desk, subtests: pytest.Subtests) -> None:
     """axe-core finds nothing: signing in, with everything to show, and with either dialog open."""
     await desk.bridge.send(completed("nobody"))
     await desk.refuse(
         {"no": "statement"}, detail="/context: no other properties than those of the standard " * 5, minutes=33
     )
-    async with desk.window(phone=phone, dark=dark) as window:
-        page = window.page
-        await page.goto(f"{desk.origin}/ops/")
-        await page.locator("#token").wait_for()
-        assert await window.violations() == []
-        await desk.sign_in(window)
-        assert await window.violations() == []
-        await page.get_by_role("button", name="Show the letter").click()
-        await page.get_by_role("dialog", name="Dead letter").wait_for()
-        assert await window.violations() == []
-        await page.locator("#letter-discard").click()
-        await page.get_by_role("alertdialog").wait_for()
-        assert await window.violations() == []
-        assert await page.evaluate(TOO_WIDE) == []
-        quiet(window)
+    for phone, dark in product((False, True), (False, True)):
+        with subtests.test(phone=phone, dark=dark):
+            async with desk.window(phone=phone, dark=dark) as window:
+                page = window.page
+                await page.goto(f"{desk.origin}/ops/")
+                await page.locator("#token").wait_for()
+                assert await window.violations() == []
+                await desk.sign_in(window)
+                assert await window.violations() == []
+                await page.get_by_role("button", name="Show the letter").click()
+                await page.get_by_role("dialog", name="Dead letter").wait_for()
+                assert await window.violations() == []
+                await page.locator("#letter-discard").click()
+                await page.get_by_role("alertdialog").wait_for()
+                assert await window.violations() == []
+                assert await page.evaluate(TOO_WIDE) == []
+                quiet(window)
 
 
 async def test_what_is_shown(desk: Desk) -> None:
