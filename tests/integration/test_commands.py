@@ -14,8 +14,8 @@ from bridge import wiring
 from bridge.broker.publisher import Outgoing, publisher
 from bridge.services.lrs.credentials import Credentials
 from bridge.services.lrs.credentials import load as load_credentials
-from bridge.settings import Settings
-from tests.support.commands import run
+from bridge.settings import Settings, load
+from tests.support.commands import run, run_here
 from tests.support.journey import Journey
 from tests.support.processes import worker_process
 from tests.support.statements import completed, member
@@ -36,9 +36,9 @@ from tests.support.storage import storage
         ["dead-letters", "list", "--older-than", "soon"],
     ],
 )
-async def test_wrong_usage_exits_with_two(bridge: Journey, arguments: list[str]) -> None:
+def test_wrong_usage_exits_with_two(arguments: list[str]) -> None:
     """What cannot be meant is refused before anything is done."""
-    code, out, err = await run(bridge.settings, *arguments)
+    code, out, err = run_here(load(), *arguments)
     assert (code, out, "Error" in err) == (2, "", True)
 
 
@@ -91,7 +91,7 @@ async def test_emit_says_what_no_queue_takes(bridge: Journey, tmp_path: Path) ->
         (["dead-letters", "list"], "mongo_url", "mongodb://127.0.0.1:9", "(no answer; is BRIDGE_MONGO_URL right?)"),
     ],
 )
-async def test_what_cannot_be_reached_is_said_with_its_setting(
+def test_what_cannot_be_reached_is_said_with_its_setting(
     settings: Settings, tmp_path: Path, arguments: list[str], field: str, url: str, words: str
 ) -> None:
     """A wrong password, a wrong virtual host and a wrong address can be told apart."""
@@ -99,7 +99,7 @@ async def test_what_cannot_be_reached_is_said_with_its_setting(
     elsewhere = {field: SecretStr(url.format(broker=broker)), "mongo_timeout": 0.2}
     (tmp_path / "one.json").write_bytes(orjson.dumps(completed()))
     files = [str(tmp_path / "one.json")] if arguments == ["emit"] else []
-    code, _, err = await run(settings.model_copy(update=elsewhere), *arguments, *files)
+    code, _, err = run_here(settings.model_copy(update=elsewhere), *arguments, *files)
     assert (code, words in err) == (1, True), err
 
 
