@@ -68,24 +68,22 @@ async def test_the_same_key_gives_the_same_answer(portal: Portal) -> None:
     assert (first.status, second.status, first.body) == (201, 201, second.body)
 
 
-@pytest.mark.parametrize(
-    ("dates", "year"),
-    [
-        (("2026-05-01", "2026-11-30"), NEXT_YEAR),
-        (("2024-05-01", "2024-11-30"), THIS_YEAR),
-        (("2026-05-01", "2027-05-01"), "2028-04-01"),
-        ((None, None), NEXT_YEAR),
-    ],
-    ids=["of this year", "of a year that is over", "across two years", "without dates"],
-)
-async def test_the_next_year_is_after_the_item_and_not_over(
-    portal: Portal, dates: tuple[str | None, str | None], year: str
-) -> None:
+NEXT_YEARS: list[tuple[tuple[str | None, str | None], str]] = [
+    (("2026-05-01", "2026-11-30"), NEXT_YEAR),
+    (("2024-05-01", "2024-11-30"), THIS_YEAR),
+    (("2026-05-01", "2027-05-01"), "2028-04-01"),
+    ((None, None), NEXT_YEAR),
+]
+
+
+async def test_the_next_year_is_after_the_item_and_not_over(portal: Portal, subtests: pytest.Subtests) -> None:
     """The year after the item's last day, or the current one if that is later."""
-    browser = await portal.member()
-    start, end = dates
-    item = await browser.post("/v1/plan", full_item(start_date=start, completion_date=end))
-    assert (await carry(browser, item))["period_ids"] == [year]
+    for dates, year in NEXT_YEARS:
+        with subtests.test(dates=dates):
+            browser = await portal.member()
+            start, end = dates
+            item = await browser.post("/v1/plan", full_item(start_date=start, completion_date=end))
+            assert (await carry(browser, item))["period_ids"] == [year]
 
 
 async def test_there_is_no_year_after_the_last(portal: Portal) -> None:

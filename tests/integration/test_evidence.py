@@ -106,24 +106,25 @@ async def test_stored_as_gridfs(me: MemberClient) -> None:
 VBA = documents.relationship("http://schemas.microsoft.com/office/2006/relationships/vbaProject", "x")
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "detail"),
-    [
-        ("a.exe", b"MZ", "ending"),
-        ("a.pdf", b"hello", "content"),
-        ("a.png", PDF, "content"),
-        ("a.txt", b"\xff\xfe", "content"),
-        ("a.docx", documents.odt(), "content"),
-        ("a.docx", documents.docx({"_rels/.rels": VBA, "word/a.png": bytes(400_000)}), "macros"),
-        ("a.docx", documents.docx({"word/a.png": bytes(250_000), "_rels/.rels": VBA, "b": bytes(300_000)}), "macros"),
-    ],
-)
-async def test_kinds(me: MemberClient, name: str, content: bytes, detail: str) -> None:
+KINDS_REFUSED: list[tuple[str, bytes, str]] = [
+    ("a.exe", b"MZ", "ending"),
+    ("a.pdf", b"hello", "content"),
+    ("a.png", PDF, "content"),
+    ("a.txt", b"\xff\xfe", "content"),
+    ("a.docx", documents.odt(), "content"),
+    ("a.docx", documents.docx({"_rels/.rels": VBA, "word/a.png": bytes(400_000)}), "macros"),
+    ("a.docx", documents.docx({"word/a.png": bytes(250_000), "_rels/.rels": VBA, "b": bytes(300_000)}), "macros"),
+]
+
+
+async def test_kinds(me: MemberClient, subtests: pytest.Subtests) -> None:
     """What is not on the list, or is not what its ending says, is 415 and tells what is taken."""
-    problem = await refused(await me.upload(await me.entry(), name, content), 415, "unsupported-media-type")
-    assert detail in problem["detail"]
-    assert "PDF (.pdf)" in problem["errors"][0]["message"]
-    assert await left_over(me) == [0, 0, 0]
+    for name, content, detail in KINDS_REFUSED:
+        with subtests.test(name):
+            problem = await refused(await me.upload(await me.entry(), name, content), 415, "unsupported-media-type")
+            assert detail in problem["detail"]
+            assert "PDF (.pdf)" in problem["errors"][0]["message"]
+            assert await left_over(me) == [0, 0, 0]
 
 
 async def test_a_document_of_several_chunks_is_read_again_and_kept(me: MemberClient) -> None:
@@ -272,68 +273,67 @@ def form(*parts: tuple[str, str | None]) -> FormData:
     return multipart
 
 
-@pytest.mark.parametrize(
-    ("body", "content_type", "status", "slug"),
-    [
-        (form(("other", "a.txt")), None, 422, "validation"),
-        (form(("file", None)), None, 422, "validation"),
-        (form(("file", "a.txt"), ("file", "b.txt")), None, 422, "validation"),
-        (form(("file", "a.txt"), ("note", None)), None, 422, "validation"),
-        (
-            b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n\r\n--b--\r\n',
-            "multipart/form-data; boundary=b",
-            422,
-            "validation",
-        ),
-        (b"{}", "application/json", 415, "unsupported-media-type"),
-        (b"x", "multipart/form-data", 400, "malformed"),
-        (b"x", "multipart/form-data; boundary=b", 400, "malformed"),
-        (b"", "multipart/form-data; boundary=b", 400, "malformed"),
-        (b"--b--\r\n", "multipart/form-data; boundary=b", 422, "validation"),
-        (b"--b\r\nbad\r\n", "multipart/form-data; boundary=b", 400, "malformed"),
-        (b"--b\r\n\xff: \xff\r\n\r\n", "multipart/form-data; boundary=b", 400, "malformed"),
-        (b"--b\r\n" + b"x" * 20_000, "multipart/form-data; boundary=b", 400, "malformed"),
-        (b"--b\r\n" + b"X: y\r\n" * 2000, "multipart/form-data; boundary=b", 400, "malformed"),
-        (
-            b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nbroken off',
-            "multipart/form-data; boundary=b",
-            400,
-            "malformed",
-        ),
-        (
-            b'--b\r\nContent-Disposition: form-data; name="file"; filename*0="it\'s.txt"\r\n\r\nx\r\n--b--\r\n',
-            "multipart/form-data; boundary=b",
-            400,
-            "malformed",
-        ),
-        (
-            ENCODED_NAMES,
-            "multipart/form-data; boundary=b",
-            415,
-            "unsupported-media-type",
-        ),
-        (
-            b"--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\nx\r\n--c--\r\n--b--\r\n",
-            "multipart/form-data; boundary=b",
-            422,
-            "validation",
-        ),
-        (
-            b"--b\r\nContent-Type: multipart/mixed\r\n\r\nx\r\n--b--\r\n",
-            "multipart/form-data; boundary=b",
-            400,
-            "malformed",
-        ),
-    ],
-)
-async def test_bodies_that_are_no_form(
-    me: MemberClient, body: Any, content_type: str | None, status: int, slug: str
-) -> None:
+NO_FORMS: list[tuple[Any, str | None, int, str]] = [
+    (form(("other", "a.txt")), None, 422, "validation"),
+    (form(("file", None)), None, 422, "validation"),
+    (form(("file", "a.txt"), ("file", "b.txt")), None, 422, "validation"),
+    (form(("file", "a.txt"), ("note", None)), None, 422, "validation"),
+    (
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n\r\n--b--\r\n',
+        "multipart/form-data; boundary=b",
+        422,
+        "validation",
+    ),
+    (b"{}", "application/json", 415, "unsupported-media-type"),
+    (b"x", "multipart/form-data", 400, "malformed"),
+    (b"x", "multipart/form-data; boundary=b", 400, "malformed"),
+    (b"", "multipart/form-data; boundary=b", 400, "malformed"),
+    (b"--b--\r\n", "multipart/form-data; boundary=b", 422, "validation"),
+    (b"--b\r\nbad\r\n", "multipart/form-data; boundary=b", 400, "malformed"),
+    (b"--b\r\n\xff: \xff\r\n\r\n", "multipart/form-data; boundary=b", 400, "malformed"),
+    (b"--b\r\n" + b"x" * 20_000, "multipart/form-data; boundary=b", 400, "malformed"),
+    (b"--b\r\n" + b"X: y\r\n" * 2000, "multipart/form-data; boundary=b", 400, "malformed"),
+    (
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nbroken off',
+        "multipart/form-data; boundary=b",
+        400,
+        "malformed",
+    ),
+    (
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename*0="it\'s.txt"\r\n\r\nx\r\n--b--\r\n',
+        "multipart/form-data; boundary=b",
+        400,
+        "malformed",
+    ),
+    (
+        ENCODED_NAMES,
+        "multipart/form-data; boundary=b",
+        415,
+        "unsupported-media-type",
+    ),
+    (
+        b"--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\nx\r\n--c--\r\n--b--\r\n",
+        "multipart/form-data; boundary=b",
+        422,
+        "validation",
+    ),
+    (
+        b"--b\r\nContent-Type: multipart/mixed\r\n\r\nx\r\n--b--\r\n",
+        "multipart/form-data; boundary=b",
+        400,
+        "malformed",
+    ),
+]
+
+
+async def test_bodies_that_are_no_form(me: MemberClient, subtests: pytest.Subtests) -> None:
     """A body that is not one form with one file is told what it lacks, and leaves nothing behind."""
-    headers = {"Content-Type": content_type} if content_type else {}
-    response = await me.call("POST", f"/v1/log/{await me.entry()}/evidence", headers, data=body)
-    await refused(response, status, slug)
-    assert await left_over(me) == [0, 0, 0]
+    for body, content_type, status, slug in NO_FORMS:
+        with subtests.test(type=content_type, status=status):
+            headers = {"Content-Type": content_type} if content_type else {}
+            response = await me.call("POST", f"/v1/log/{await me.entry()}/evidence", headers, data=body)
+            await refused(response, status, slug)
+            assert await left_over(me) == [0, 0, 0]
 
 
 async def test_broken_off(me: MemberClient, lines: io.BytesIO) -> None:

@@ -20,18 +20,24 @@ STANDARD = Path(schemas.forms.__file__).parent
 Form = dict[str, Any]
 
 
-@pytest.mark.parametrize("name", ["log", "plan"])
-async def test_a_form_tells_all_that_a_portal_draws(portal: Portal, name: str) -> None:
+FORM_NAMES: list[str] = ["log", "plan"]
+
+
+async def test_a_form_tells_all_that_a_portal_draws(portal: Portal, subtests: pytest.Subtests) -> None:
     """R9, R34, R39-R41: label, help, group, type, asterisk, length, choices and order of each field."""
-    browser = await portal.member()
-    answer = await browser.call("GET", f"/v1/forms/{name}")
-    assert (answer.status, answer.body["version"]) == (200, "1")
-    fields = answer.body["fields"]
-    assert [field["order"] for field in fields] == list(range(1, len(fields) + 1))
-    assert all(field["label"] and field["help"] and field["group"] in {"factual", "reflective"} for field in fields)
-    assert {field["required"] for field in fields} == {True, False}
-    assert all(field["choices"] for field in fields if field["type"] == "choice")
-    assert await browser.get(f"/v1/forms/{name}?version=1") == answer.body
+    for name in FORM_NAMES:
+        with subtests.test(name):
+            browser = await portal.member()
+            answer = await browser.call("GET", f"/v1/forms/{name}")
+            assert (answer.status, answer.body["version"]) == (200, "1")
+            fields = answer.body["fields"]
+            assert [field["order"] for field in fields] == list(range(1, len(fields) + 1))
+            assert all(
+                field["label"] and field["help"] and field["group"] in {"factual", "reflective"} for field in fields
+            )
+            assert {field["required"] for field in fields} == {True, False}
+            assert all(field["choices"] for field in fields if field["type"] == "choice")
+            assert await browser.get(f"/v1/forms/{name}?version=1") == answer.body
 
 
 async def test_the_forms_together_ask_for_the_whole_cycle(portal: Portal) -> None:

@@ -10,17 +10,20 @@ import pytest
 from tests.support.portal import Portal, full_entry, full_item, new_key
 from tests.support.storage import storage
 
+COLLECTIONS: list[tuple[str, dict[str, str]]] = [("/v1/log", full_entry()), ("/v1/plan", full_item())]
 
-@pytest.mark.parametrize(("path", "body"), [("/v1/log", full_entry()), ("/v1/plan", full_item())])
-async def test_the_same_key_and_body_give_the_same_answer(portal: Portal, path: str, body: dict[str, str]) -> None:
+
+async def test_the_same_key_and_body_give_the_same_answer(portal: Portal, subtests: pytest.Subtests) -> None:
     """A repeated POST makes nothing new, and is answered as the first one was, whatever has changed since."""
-    browser, key = await portal.member(), new_key()
-    first = await browser.call("POST", path, body, idempotency_key=key)
-    await browser.patch(f"{path}/{first.body['id']}", {"title": "Changed since"})
-    again = await browser.call("POST", path, dict(reversed(body.items())), idempotency_key=key)
-    assert (again.status, again.body, again.etag) == (201, first.body, first.etag)
-    assert again.headers["Location"] == first.headers["Location"]
-    assert (await browser.get(f"{path}?period=all"))["total"] == 1
+    for path, body in COLLECTIONS:
+        with subtests.test(path):
+            browser, key = await portal.member(), new_key()
+            first = await browser.call("POST", path, body, idempotency_key=key)
+            await browser.patch(f"{path}/{first.body['id']}", {"title": "Changed since"})
+            again = await browser.call("POST", path, dict(reversed(body.items())), idempotency_key=key)
+            assert (again.status, again.body, again.etag) == (201, first.body, first.etag)
+            assert again.headers["Location"] == first.headers["Location"]
+            assert (await browser.get(f"{path}?period=all"))["total"] == 1
 
 
 async def test_another_body_under_the_same_key_is_a_conflict(portal: Portal) -> None:
@@ -79,18 +82,19 @@ async def test_a_key_is_forgotten_after_a_day(portal: Portal) -> None:
     assert (await browser.post("/v1/log", {}, idempotency_key=key))["reference"] == "L2"
 
 
-@pytest.mark.parametrize(("path", "body"), [("/v1/log", full_entry()), ("/v1/plan", full_item())])
-async def test_two_browsers_never_lose_an_update_silently(portal: Portal, path: str, body: dict[str, str]) -> None:
+async def test_two_browsers_never_lose_an_update_silently(portal: Portal, subtests: pytest.Subtests) -> None:
     """R3: who changes or deletes what somebody changed meanwhile is told (412), and nothing is overwritten."""
-    browser = await portal.member()
-    answer = await browser.call("POST", path, body)
-    place = f"{path}/{answer.body['id']}"
-    patch_reply = await browser.call("PATCH", place, {"title": "First"}, if_match=answer.etag)
-    assert (patch_reply.status, patch_reply.etag) == (200, '"2"')
-    for method, patch in (("PATCH", {"title": "Second"}), ("DELETE", None)):
-        stale = await browser.call(method, place, patch, if_match=answer.etag)
-        assert (stale.status, stale.slug) == (412, "stale-version")
-        blind = await browser.call(method, place, patch)
-        assert (blind.status, blind.slug) == (428, "precondition-required")
-    assert (await browser.get(place))["title"] == "First"
-    assert (await browser.call("GET", place, if_none_match='"2"')).status == 304
+    for path, body in COLLECTIONS:
+        with subtests.test(path):
+            browser = await portal.member()
+            answer = await browser.call("POST", path, body)
+            place = f"{path}/{answer.body['id']}"
+            patch_reply = await browser.call("PATCH", place, {"title": "First"}, if_match=answer.etag)
+            assert (patch_reply.status, patch_reply.etag) == (200, '"2"')
+            for method, patch in (("PATCH", {"title": "Second"}), ("DELETE", None)):
+                stale = await browser.call(method, place, patch, if_match=answer.etag)
+                assert (stale.status, stale.slug) == (412, "stale-version")
+                blind = await browser.call(method, place, patch)
+                assert (blind.status, blind.slug) == (428, "precondition-required")
+            assert (await browser.get(place))["title"] == "First"
+            assert (await browser.call("GET", place, if_none_match='"2"')).status == 304

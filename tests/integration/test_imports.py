@@ -163,24 +163,25 @@ async def test_frozen_rows(me: MemberClient) -> None:
     assert len(await imported(await send(me, "title,date", f"a,{BEFORE}", "c,"))) == 2
 
 
-@pytest.mark.parametrize(
-    ("headers", "body", "status", "slug"),
-    [
-        (CSV, b"title\r\ncaf\xe9\r\n", 400, "malformed"),
-        (CSV, b'title\r\n"open', 400, "malformed"),
-        (CSV, b"", 422, "validation"),
-        (CSV, b"colour\r\nx\r\n", 422, "validation"),
-        (CSV, b"title\r\n" + b"x\r\n" * 301, 413, "too-large"),
-        (CSV, b"title\r\n" + b"x" * 20_001, 413, "too-large"),
-        ({"Content-Type": "text/csv; charset=latin-1"}, b"title\r\nx\r\n", 415, "unsupported-media-type"),
-        ({"Content-Type": "application/json"}, b"{}", 415, "unsupported-media-type"),
-        ({"Content-Type": "multipart/form-data"}, b"", 400, "malformed"),
-    ],
-)
-async def test_not_taken(me: MemberClient, headers: dict[str, str], body: Any, status: int, slug: str) -> None:
+NOT_TAKEN: list[tuple[dict[str, str], Any, int, str]] = [
+    (CSV, b"title\r\ncaf\xe9\r\n", 400, "malformed"),
+    (CSV, b'title\r\n"open', 400, "malformed"),
+    (CSV, b"", 422, "validation"),
+    (CSV, b"colour\r\nx\r\n", 422, "validation"),
+    (CSV, b"title\r\n" + b"x\r\n" * 301, 413, "too-large"),
+    (CSV, b"title\r\n" + b"x" * 20_001, 413, "too-large"),
+    ({"Content-Type": "text/csv; charset=latin-1"}, b"title\r\nx\r\n", 415, "unsupported-media-type"),
+    ({"Content-Type": "application/json"}, b"{}", 415, "unsupported-media-type"),
+    ({"Content-Type": "multipart/form-data"}, b"", 400, "malformed"),
+]
+
+
+async def test_not_taken(me: MemberClient, subtests: pytest.Subtests) -> None:
     """What is no CSV by the template, or too much of it, is told what it lacks."""
-    await refused(await me.call("POST", PATH, headers, data=body), status, slug)
-    assert await total(me) == 0
+    for headers, body, status, slug in NOT_TAKEN:
+        with subtests.test(headers=headers, status=status):
+            await refused(await me.call("POST", PATH, headers, data=body), status, slug)
+            assert await total(me) == 0
 
 
 async def test_broken_off(me: MemberClient, lines: io.BytesIO) -> None:

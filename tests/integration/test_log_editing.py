@@ -112,33 +112,34 @@ async def test_an_entry_may_be_backdated_but_not_lie_ahead(portal: Portal) -> No
     assert (await browser.patch(f"/v1/log/{past['id']}", {"date": "2020-01-01"}))["period_id"] == "2019-04-01"
 
 
-@pytest.mark.parametrize(
-    ("body", "field", "words"),
-    [
-        ({"type": "holiday"}, "type", "Choose one of"),
-        ({"date": "2026-02-30"}, "date", "YYYY-MM-DD"),
-        ({"date": 20260504}, "date", "YYYY-MM-DD"),
-        ({"minutes": 1.5}, "minutes", "whole number"),
-        ({"minutes": -5}, "minutes", "at least 0"),
-        ({"part": 0}, "part", "at least 1"),
-        ({"url": "ftp://example.org"}, "url", "full web address"),
-        ({"participatory": "yes"}, "participatory", "true or false"),
-        ({"start_date": "2026-06-01", "date": "2026-05-01"}, "date", "cannot be before “Date started”"),
-        ({"draft": None}, "draft", "true or false"),
-        ({"source": "import"}, "source", "read-only"),
-        ({"provenance": {}}, "provenance", "read-only"),
-        ({"period_id": "2026-04-01"}, "period_id", "read-only"),
-        ({"plan_ids": []}, "plan_ids", "read-only"),
-        ({"colour": "red"}, "colour", "no such field"),
-    ],
-)
-async def test_a_wrong_field_is_named_with_its_remedy(portal: Portal, body: Any, field: str, words: str) -> None:
+WRONG_FIELDS: list[tuple[Any, str, str]] = [
+    ({"type": "holiday"}, "type", "Choose one of"),
+    ({"date": "2026-02-30"}, "date", "YYYY-MM-DD"),
+    ({"date": 20260504}, "date", "YYYY-MM-DD"),
+    ({"minutes": 1.5}, "minutes", "whole number"),
+    ({"minutes": -5}, "minutes", "at least 0"),
+    ({"part": 0}, "part", "at least 1"),
+    ({"url": "ftp://example.org"}, "url", "full web address"),
+    ({"participatory": "yes"}, "participatory", "true or false"),
+    ({"start_date": "2026-06-01", "date": "2026-05-01"}, "date", "cannot be before “Date started”"),
+    ({"draft": None}, "draft", "true or false"),
+    ({"source": "import"}, "source", "read-only"),
+    ({"provenance": {}}, "provenance", "read-only"),
+    ({"period_id": "2026-04-01"}, "period_id", "read-only"),
+    ({"plan_ids": []}, "plan_ids", "read-only"),
+    ({"colour": "red"}, "colour", "no such field"),
+]
+
+
+async def test_a_wrong_field_is_named_with_its_remedy(portal: Portal, subtests: pytest.Subtests) -> None:
     """R86: a refused field comes with its label and what to do, and nothing is saved."""
-    browser = await portal.member()
-    answer = await browser.call("POST", "/v1/log", body)
-    assert (answer.status, answer.slug) == (422, "validation")
-    assert words in answer.faults[field]
-    assert (await browser.get("/v1/log?period=all"))["total"] == 0
+    for body, field, words in WRONG_FIELDS:
+        with subtests.test(field):
+            browser = await portal.member()
+            answer = await browser.call("POST", "/v1/log", body)
+            assert (answer.status, answer.slug) == (422, "validation")
+            assert words in answer.faults[field]
+            assert (await browser.get("/v1/log?period=all"))["total"] == 0
 
 
 async def test_an_automatic_entry_is_edited_like_any_other(bridge: Journey) -> None:
@@ -168,24 +169,28 @@ async def test_an_automatic_entry_is_edited_like_any_other(bridge: Journey) -> N
         assert (await browser.post("/v1/log", {}))["reference"] == "L4"
 
 
-@pytest.mark.parametrize("case", ["evidence", "link", "copy", "comment", "delete", "patch"])
-async def test_a_draft_is_there_for_whichever_call_comes_first(bridge: Journey, case: str) -> None:
+async def test_a_draft_is_there_for_whichever_call_comes_first(bridge: Journey, subtests: pytest.Subtests) -> None:
     """The id that ``log.drafted`` tells can be used at once, and not only after the list was looked at."""
     await bridge.add_member("m-1", member())
-    (outcome,) = await bridge.send(completed())
     async with office(bridge.settings, bridge.services) as desk:
         sam = desk.member("m-1")
-        item, path = await sam.plan_item(), f"/v1/log/{outcome.entry_id}"
-        calls: dict[str, tuple[str, str, Any]] = {
-            "evidence": ("GET", f"{path}/evidence", None),
-            "link": ("PUT", f"{path}/links/{item}", None),
-            "copy": ("POST", f"{path}/copy", None),
-            "comment": ("POST", "/v1/periods/2026-04-01/comments", {"text": "x", "refers_to": outcome.entry_id}),
-            "delete": ("DELETE", path, None),
-            "patch": ("PATCH", path, {"title": "x"}),
-        }
-        assert (await sam(*calls[case])).status < 300
-        assert (await sam("GET", path)).status == (404 if case == "delete" else 200)
+        item = await sam.plan_item()
+        calls: list[tuple[str, str, Any]] = [
+            ("GET", "{path}/evidence", None),
+            ("PUT", f"{{path}}/links/{item}", None),
+            ("POST", "{path}/copy", None),
+            ("POST", "/v1/periods/2026-04-01/comments", {"text": "x", "refers_to": None}),
+            ("DELETE", "{path}", None),
+            ("PATCH", "{path}", {"title": "x"}),
+        ]
+        for number, (method, target, body) in enumerate(calls):
+            with subtests.test(method=method, target=target):
+                (outcome,) = await bridge.send(completed(activity=f"course/{number}"))
+                path = f"/v1/log/{outcome.entry_id}"
+                if body and "refers_to" in body:
+                    body["refers_to"] = outcome.entry_id
+                assert (await sam(method, target.format(path=path), body)).status < 300
+                assert (await sam("GET", path)).status == (404 if method == "DELETE" else 200)
 
 
 async def test_an_entry_is_shown_anew_when_its_statement_was_voided(bridge: Journey) -> None:

@@ -77,11 +77,15 @@ async def test_each_action_says_whether_and_why_not(portal: Portal) -> None:
     assert all(actions[name]["enabled"] for name in list(actions)[:4])
 
 
-@pytest.mark.parametrize("period_id", ["2026-04-02", "tomorrow", "0000-00-00", "UNDATED", "undated", "all"])
-async def test_an_unknown_period_is_not_found(portal: Portal, period_id: str) -> None:
+UNKNOWN_PERIODS: list[str] = ["2026-04-02", "tomorrow", "0000-00-00", "UNDATED", "undated", "all"]
+
+
+async def test_an_unknown_period_is_not_found(portal: Portal, subtests: pytest.Subtests) -> None:
     """A period is named by its first day, or as the current one."""
-    browser = await portal.member()
-    assert (await browser.call("GET", f"/v1/periods/{period_id}")).status == 404
+    for period_id in UNKNOWN_PERIODS:
+        with subtests.test(period_id):
+            browser = await portal.member()
+            assert (await browser.call("GET", f"/v1/periods/{period_id}")).status == 404
 
 
 async def test_a_member_who_is_not_known_yet_is_told_so(portal: Portal) -> None:
@@ -135,38 +139,41 @@ async def test_completions_count_as_they_come(bridge: Journey) -> None:
         )
 
 
-@pytest.mark.parametrize("day", ["1699920000", 1699920000, "2026-04-01T00:00:00Z"])
-async def test_a_renewal_date_is_a_date(portal: Portal, day: Any) -> None:
+NO_DATES: list[Any] = ["1699920000", 1699920000, "2026-04-01T00:00:00Z"]
+
+
+async def test_a_renewal_date_is_a_date(portal: Portal, subtests: pytest.Subtests) -> None:
     """A number that could be read as a time is no date (RFC 3339 full-date)."""
-    body = member("m-9", renewal_date=day)
-    answer = await portal.browser("p", "platform").call("PUT", "/v1/members/m-9", body)
-    assert (answer.status, answer.body["errors"][0]["pointer"]) == (422, "/renewal_date")
+    for day in NO_DATES:
+        with subtests.test(day=day):
+            body = member("m-9", renewal_date=day)
+            answer = await portal.browser("p", "platform").call("PUT", "/v1/members/m-9", body)
+            assert (answer.status, answer.body["errors"][0]["pointer"]) == (422, "/renewal_date")
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "pointer"),
-    [
-        ("identifiers", [{"mbox": "mailto:a,b@example.org"}], "/identifiers/0/mbox"),
-        ("identifiers", [{"mbox": "mailto:a@example.org?x=1"}], "/identifiers/0/mbox"),
-        (
-            "identifiers",
-            [{"openid": "urn:x"}, {"account": {"homePage": "http:x", "name": ""}}],
-            "/identifiers/1/account/homePage",
-        ),
-        ("identifiers", [{"openid": "https://id.example.org/é"}], "/identifiers/0/openid"),
-        ("identifiers", [{"mbox_sha1sum": "0"}], "/identifiers/0/mbox_sha1sum"),
-        ("identifiers", [{"mbox": None}], "/identifiers/0"),
-        ("email", "evil>b@c.d", "/email"),
-    ],
-)
-async def test_what_names_a_member_is_checked_by_its_field(
-    portal: Portal, field: str, value: Any, pointer: str
-) -> None:
+WRONG_NAMES: list[tuple[str, Any, str]] = [
+    ("identifiers", [{"mbox": "mailto:a,b@example.org"}], "/identifiers/0/mbox"),
+    ("identifiers", [{"mbox": "mailto:a@example.org?x=1"}], "/identifiers/0/mbox"),
+    (
+        "identifiers",
+        [{"openid": "urn:x"}, {"account": {"homePage": "http:x", "name": ""}}],
+        "/identifiers/1/account/homePage",
+    ),
+    ("identifiers", [{"openid": "https://id.example.org/é"}], "/identifiers/0/openid"),
+    ("identifiers", [{"mbox_sha1sum": "0"}], "/identifiers/0/mbox_sha1sum"),
+    ("identifiers", [{"mbox": None}], "/identifiers/0"),
+    ("email", "evil>b@c.d", "/email"),
+]
+
+
+async def test_what_names_a_member_is_checked_by_its_field(portal: Portal, subtests: pytest.Subtests) -> None:
     """422 names the field, and the message what was expected: no identifier that a statement could not carry."""
-    body = member("m-9", **{field: value})
-    answer = await portal.browser("p", "platform").call("PUT", "/v1/members/m-9", body)
-    (error,) = answer.body["errors"]
-    assert (answer.status, error["pointer"], error["message"][:5]) == (422, pointer, "Give ")
+    for field, value, pointer in WRONG_NAMES:
+        with subtests.test(value=value):
+            body = member("m-9", **{field: value})
+            answer = await portal.browser("p", "platform").call("PUT", "/v1/members/m-9", body)
+            (error,) = answer.body["errors"]
+            assert (answer.status, error["pointer"], error["message"][:5]) == (422, pointer, "Give ")
 
 
 async def test_who_i_am(portal: Portal) -> None:

@@ -117,16 +117,24 @@ async def test_a_broken_off_sample_is_completed(office: Office) -> None:
     assert await cases.count() == 4
 
 
-@pytest.mark.parametrize(
-    ("changes", "pointer"),
-    [({"rate": 2.6}, "/rate"), ({"rate": 1}, "/rate"), ({"rate": 0.1, "count": 1}, ""), ({"count": 0}, "/count"),
-     ({"renewal_to": "2026-03-31"}, ""), ({"renewal_to": "2027-04-02"}, ""), ({"sead": "x"}, "/sead")],
-)  # fmt: skip
-async def test_a_sample_asked_for_wrongly(office: Office, changes: dict[str, Any], pointer: str) -> None:
+WRONG_SAMPLES: list[tuple[dict[str, Any], str]] = [
+    ({"rate": 2.6}, "/rate"),
+    ({"rate": 1}, "/rate"),
+    ({"rate": 0.1, "count": 1}, ""),
+    ({"count": 0}, "/count"),
+    ({"renewal_to": "2026-03-31"}, ""),
+    ({"renewal_to": "2027-04-02"}, ""),
+    ({"sead": "x"}, "/sead"),
+]
+
+
+async def test_a_sample_asked_for_wrongly(office: Office, subtests: pytest.Subtests) -> None:
     """A percentage for a fraction, both sizes, or a window of more than a year is refused before anybody is drawn."""
-    refusal = await office.staff()("POST", "/v1/register/samples", {**WINDOW, **changes})
-    assert refusal.status == 422
-    assert pointer in [fault["pointer"] for fault in refusal.body["errors"]]
+    for changes, pointer in WRONG_SAMPLES:
+        with subtests.test(changes=changes):
+            refusal = await office.staff()("POST", "/v1/register/samples", {**WINDOW, **changes})
+            assert refusal.status == 422
+            assert pointer in [fault["pointer"] for fault in refusal.body["errors"]]
 
 
 async def test_only_long_registered_members_are_drawn(office: Office) -> None:
@@ -138,13 +146,23 @@ async def test_only_long_registered_members_are_drawn(office: Office) -> None:
     assert sample["population_size"] == 9
 
 
-@pytest.mark.parametrize(("day", "months"), [("0001-01-01", 0), ("0001-12-31", 24), ("0090-04-30", 1200)])
-async def test_nobody_is_drawn_from_before_there_were_years(office: Office, day: str, months: int) -> None:
+EARLY_WINDOWS: list[tuple[str, int]] = [("0001-01-01", 0), ("0001-12-31", 24), ("0090-04-30", 1200)]
+
+
+async def test_nobody_is_drawn_from_before_there_were_years(office: Office, subtests: pytest.Subtests) -> None:
     """A window so early that no membership year or registration lies before it has nobody in it."""
-    await office.add_member("m-new-year", renewal_date="2021-01-01", registered_since="2021-01-01")
-    body = {"renewal_from": day, "renewal_to": day, "count": 1, "dry_run": True, "minimum_months_registered": months}
-    sample = await office.staff().good("POST", "/v1/register/samples", body)
-    assert sample["population_size"] == 0
+    for day, months in EARLY_WINDOWS:
+        with subtests.test(day):
+            await office.add_member("m-new-year", renewal_date="2021-01-01", registered_since="2021-01-01")
+            body = {
+                "renewal_from": day,
+                "renewal_to": day,
+                "count": 1,
+                "dry_run": True,
+                "minimum_months_registered": months,
+            }
+            sample = await office.staff().good("POST", "/v1/register/samples", body)
+            assert sample["population_size"] == 0
 
 
 async def test_cases_are_listed_by_state_and_due_date(office: Office) -> None:

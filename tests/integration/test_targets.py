@@ -69,29 +69,30 @@ def target(**extra: Any) -> dict[str, Any]:
     return {"id": "year", "label": {"en": "The year"}, "unit": "minutes", "target": 60, **extra}
 
 
-@pytest.mark.parametrize(
-    ("document", "faults"),
-    [
-        ([], ["is not of type 'object'"]),
-        ({"version": 2, "targets": [target(unit="hours")]}, ["$.version", "$.targets[0].unit", "'hours'"]),
-        ({"version": 1, "targets": [target(label={"cy": "Y flwyddyn"}, target=0)]}, ["'en'", "$.targets[0].target"]),
-        ({"version": 1, "targets": [target(), target()]}, ["id year is there twice"]),
-        (
-            {"version": 1, "targets": [target(types=["cours"]), target(id="b", types=["other", "x"])]},
-            ["target year: no such type: cours; there are committee_work, ", "target b: no such type: x;"],
-        ),
-    ],
-)
+FAULTY_TARGETS: list[tuple[Any, list[str]]] = [
+    ([], ["is not of type 'object'"]),
+    ({"version": 2, "targets": [target(unit="hours")]}, ["$.version", "$.targets[0].unit", "'hours'"]),
+    ({"version": 1, "targets": [target(label={"cy": "Y flwyddyn"}, target=0)]}, ["'en'", "$.targets[0].target"]),
+    ({"version": 1, "targets": [target(), target()]}, ["id year is there twice"]),
+    (
+        {"version": 1, "targets": [target(types=["cours"]), target(id="b", types=["other", "x"])]},
+        ["target year: no such type: cours; there are committee_work, ", "target b: no such type: x;"],
+    ),
+]
+
+
 def test_every_fault_of_the_targets_is_named_at_start(
-    settings: Settings, tmp_path: Path, document: Any, faults: list[str]
+    settings: Settings, tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
     """Beside the setting, with the place in the file: as other settings are checked."""
-    path = tmp_path / "targets.json"
-    path.write_text(json.dumps(document), encoding="utf-8")
-    with pytest.raises(SettingsError) as refusal:
-        wiring.targets(with_targets(settings, path), STANDARD)
-    for fault in ("BRIDGE_TARGETS_FILE: ", *faults):
-        assert fault in str(refusal.value)
+    for document, faults in FAULTY_TARGETS:
+        with subtests.test(document=document):
+            path = tmp_path / "targets.json"
+            path.write_text(json.dumps(document), encoding="utf-8")
+            with pytest.raises(SettingsError) as refusal:
+                wiring.targets(with_targets(settings, path), STANDARD)
+            for fault in ("BRIDGE_TARGETS_FILE: ", *faults):
+                assert fault in str(refusal.value)
 
 
 def test_a_file_that_is_not_there_or_not_json_is_named(settings: Settings, tmp_path: Path) -> None:

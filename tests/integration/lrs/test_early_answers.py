@@ -36,29 +36,43 @@ async def asked(lrs: Lrs, method: str, path: str, *headers: str) -> tuple[int, b
     return int(head.split()[1]), head.lower()
 
 
-@pytest.mark.parametrize("path", [*PATHS, "statements?statementId=0b0f2f0c-5c1e-4c0e-8a52-6b6d1f7d2a01"])
-async def test_a_preflight(lrs: Lrs, path: str) -> None:
+PREFLIGHT_PATHS: list[str] = [*PATHS, "statements?statementId=0b0f2f0c-5c1e-4c0e-8a52-6b6d1f7d2a01"]
+
+
+async def test_a_preflight(lrs: Lrs, subtests: pytest.Subtests) -> None:
     """Content on the portal's origin may ask on each path that there is."""
-    header_names = "authorization,content-type,x-experience-api-version"
-    asks = ("Access-Control-Request-Method: POST", f"Access-Control-Request-Headers: {header_names}")
-    status, head = await asked(lrs, "OPTIONS", path, f"Origin: {PORTAL}", *asks)
-    assert status == (404 if path in {"nowhere", ""} else 204)
-    assert f"access-control-allow-origin: {PORTAL}".encode() in head
-    if path.startswith("statements"):
-        assert THROUGH in head
+    for path in PREFLIGHT_PATHS:
+        with subtests.test(path):
+            header_names = "authorization,content-type,x-experience-api-version"
+            asks = ("Access-Control-Request-Method: POST", f"Access-Control-Request-Headers: {header_names}")
+            status, head = await asked(lrs, "OPTIONS", path, f"Origin: {PORTAL}", *asks)
+            assert status == (404 if path in {"nowhere", ""} else 204)
+            assert f"access-control-allow-origin: {PORTAL}".encode() in head
+            if path.startswith("statements"):
+                assert THROUGH in head
 
 
-@pytest.mark.parametrize(
-    "query", ["verb=%FF", "activity=%ED%A0%80", "limit=%00", "a=%zz", "a=%", "method=PUT&a=%c0%af", "more=%f8"]
-)
-async def test_a_malformed_address(lrs: Lrs, query: str) -> None:
+MALFORMED_QUERIES: list[str] = [
+    "verb=%FF",
+    "activity=%ED%A0%80",
+    "limit=%00",
+    "a=%zz",
+    "a=%",
+    "method=PUT&a=%c0%af",
+    "more=%f8",
+]
+
+
+async def test_a_malformed_address(lrs: Lrs, subtests: pytest.Subtests) -> None:
     """It is 400 with the headers of the resource, on every path, whichever the method."""
-    for path in PATHS:
-        for method in ("GET", "POST", "OPTIONS"):
-            status, head = await asked(lrs, method, f"{path}?{query}", "X-Experience-API-Version: 1.0.3")
-            assert status == 400, (method, path)
-            assert VERSION in head or path == ""
-            assert THROUGH in head or path != "statements"
+    for query in MALFORMED_QUERIES:
+        with subtests.test(query):
+            for path in PATHS:
+                for method in ("GET", "POST", "OPTIONS"):
+                    status, head = await asked(lrs, method, f"{path}?{query}", "X-Experience-API-Version: 1.0.3")
+                    assert status == 400, (method, path)
+                    assert VERSION in head or path == ""
+                    assert THROUGH in head or path != "statements"
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -88,35 +102,34 @@ async def test_methods_and_sizes(lrs: Lrs) -> None:
 FORM = "Content-Type: application/x-www-form-urlencoded"
 
 
-@pytest.mark.parametrize(
-    ("target", "header", "first_line"),
-    [
-        ("statements?method=PUT", FORM, "statementId=x"),
-        ("statements?method=PUT", FORM, "Authorization=Basic%20{basic}&content=%7B"),
-        ("statements", "Content-Type: application/json", "["),
-        ("statements", "Content-Type: multipart/mixed; boundary=b", "--b\r\nContent-Type: application/json\r\n\r\n{{"),
-        ("activities/state?activityId=a:b&stateId=s&agent=%7B%22mbox%22:%22mailto:a@b.org%22%7D", "X: x", "x"),
-    ],
-)
+STOPPING_BODIES: list[tuple[str, str, str]] = [
+    ("statements?method=PUT", FORM, "statementId=x"),
+    ("statements?method=PUT", FORM, "Authorization=Basic%20{basic}&content=%7B"),
+    ("statements", "Content-Type: application/json", "["),
+    ("statements", "Content-Type: multipart/mixed; boundary=b", "--b\r\nContent-Type: application/json\r\n\r\n{{"),
+    ("activities/state?activityId=a:b&stateId=s&agent=%7B%22mbox%22:%22mailto:a@b.org%22%7D", "X: x", "x"),
+]
+
+
 async def test_a_body_that_does_not_come(
     services: wiring.Services,
     lrs_settings: Settings,
     aiohttp_client: Callable[..., Awaitable[TestClient[Any, Any]]],
-    target: str,
-    header: str,
-    first_line: str,
+    subtests: pytest.Subtests,
 ) -> None:
     """Whatever the resource, a body that stops has its time: the portal's, and that of files for attachments."""
-    hasty = lrs_settings.model_copy(update={"request_timeout": 0.3, "transfer_timeout": 0.6})
-    lrs = Lrs(await aiohttp_client(Server(create_app(hasty, parts(services, hasty)))))
-    basic = "YWxsOnNlY3JldA=="  # all:secret
-    headers = ("Host: x", f"Authorization: Basic {basic}", "X-Experience-API-Version: 1.0.3", header)
-    reader, writer = await asyncio.open_connection(lrs.http.host, lrs.http.port)
-    lines = "".join(f"{line}\r\n" for line in (*headers, "Content-Length: 100000"))
-    writer.write(f"POST /xapi/{target} HTTP/1.1\r\n{lines}\r\n{first_line.format(basic=basic)}".encode())
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
-    assert b" 503 " in head
-    writer.close()
+    for target, header, first_line in STOPPING_BODIES:
+        with subtests.test(target):
+            hasty = lrs_settings.model_copy(update={"request_timeout": 0.3, "transfer_timeout": 0.6})
+            lrs = Lrs(await aiohttp_client(Server(create_app(hasty, parts(services, hasty)))))
+            basic = "YWxsOnNlY3JldA=="  # all:secret
+            headers = ("Host: x", f"Authorization: Basic {basic}", "X-Experience-API-Version: 1.0.3", header)
+            reader, writer = await asyncio.open_connection(lrs.http.host, lrs.http.port)
+            lines = "".join(f"{line}\r\n" for line in (*headers, "Content-Length: 100000"))
+            writer.write(f"POST /xapi/{target} HTTP/1.1\r\n{lines}\r\n{first_line.format(basic=basic)}".encode())
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+            assert b" 503 " in head
+            writer.close()
 
 
 async def test_a_credential_comes_first(lrs: Lrs) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
 import orjson
@@ -166,20 +167,15 @@ async def test_a_batch_may_void_what_it_holds(lrs: Lrs) -> None:
         assert (await lrs.call("GET", "statements", {"voidedStatementId": own_statement["id"]})).status == 200
 
 
-@pytest.mark.parametrize("form", ["exact", "ids", "canonical"])
-@pytest.mark.parametrize(
-    ("written_in", "read_in", "is_utc"),
-    [("2.0.0", "2.0.0", True), ("2.0.0", "1.0.3", True), ("1.0.3", "2.0.0", True), ("1.0.3", "1.0.3", False)],
-)
-async def test_times_of_2_0_are_answered_in_utc(
-    lrs: Lrs, form: str, written_in: str, read_in: str, is_utc: bool
-) -> None:
+@pytest.mark.parametrize("version", ["1.0.3", "2.0.0"])
+async def test_times_of_2_0_are_answered_in_utc(lrs: Lrs, version: str) -> None:
     """2.0 answers every time in UTC, in a SubStatement too; 1.0.3 the offset that was sent (IEEE 9274.1.1 §4.2.7)."""
     local, utc = "2026-11-20T12:00:00.5+02:00", "2026-11-20T10:00:00.500000Z"
     sub_statement = {**statement(timestamp=local), "objectType": "SubStatement"}
-    (statement_id,) = await lrs.speaking(written_in).post(statement(object=sub_statement, timestamp=local))
-    reader = lrs.speaking(read_in)
-    listing = await (await reader.call("GET", "statements", {"format": form})).json()
-    for answer in (await reader.get(statement_id, format=form), listing["statements"][0]):
-        assert {answer["timestamp"], answer["object"]["timestamp"]} == {utc if is_utc else local}
-        assert answer["stored"].endswith("Z")
+    (statement_id,) = await lrs.speaking(version).post(statement(object=sub_statement, timestamp=local))
+    for read_in, form in product(("1.0.3", "2.0.0"), ("exact", "ids", "canonical")):
+        reader, is_utc = lrs.speaking(read_in), "2.0.0" in {version, read_in}
+        listing = await (await reader.call("GET", "statements", {"format": form})).json()
+        for answer in (await reader.get(statement_id, format=form), listing["statements"][0]):
+            assert {answer["timestamp"], answer["object"]["timestamp"]} == {utc if is_utc else local}, (read_in, form)
+            assert answer["stored"].endswith("Z")

@@ -33,12 +33,19 @@ async def test_put_stores_under_the_id_of_the_parameter(lrs: Lrs) -> None:
     assert len(await lrs.find()) == 1
 
 
-@pytest.mark.parametrize(
-    "params", [{}, {"statementId": "1"}, {"StatementId": "0b0e8b1c-3c8a-4c5c-8c39-3a3b0f6f2a11"}, {"foo": "bar"}]
-)
-async def test_put_needs_its_parameter(lrs: Lrs, params: dict[str, str]) -> None:
+WRONG_IDS: list[dict[str, str]] = [
+    {},
+    {"statementId": "1"},
+    {"StatementId": "0b0e8b1c-3c8a-4c5c-8c39-3a3b0f6f2a11"},
+    {"foo": "bar"},
+]
+
+
+async def test_put_needs_its_parameter(lrs: Lrs, subtests: pytest.Subtests) -> None:
     """A missing, wrong or differently spelt statementId is 400 (§2.1.1, §3.2)."""
-    assert (await lrs.call("PUT", "statements", params, json=statement())).status == 400
+    for params in WRONG_IDS:
+        with subtests.test(params=params):
+            assert (await lrs.call("PUT", "statements", params, json=statement())).status == 400
 
 
 async def test_put_refuses_another_id_in_the_statement(lrs: Lrs) -> None:
@@ -185,32 +192,33 @@ async def test_formats(lrs: Lrs) -> None:
     assert body["object"]["definition"] == {"name": {"fr": "Le livre"}, "type": "https://t.example.org/book"}
 
 
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"foo": "bar"},
-        {"Agent": "{}"},
-        {"agent": "{}"},
-        {"agent": "not json"},
-        {"verb": "read"},
-        {"activity": "book"},
-        {"registration": "1"},
-        {"since": "yesterday"},
-        {"limit": "-1"},
-        {"ascending": "maybe"},
-        {"format": "nice"},
-        {"statementId": "0b0e8b1c-3c8a-4c5c-8c39-3a3b0f6f2a11", "limit": "1"},
-        {
-            "statementId": "0b0e8b1c-3c8a-4c5c-8c39-3a3b0f6f2a11",
-            "voidedStatementId": "0b0e8b1c-3c8a-4c5c-8c39-3a3b0f6f2a11",
-        },
-        {"more": "bm90IG91cnM"},
-    ],
-)
-async def test_a_parameter_that_is_wrong_is_refused(lrs: Lrs, params: dict[str, str]) -> None:
+WRONG_PARAMETERS: list[dict[str, str]] = [
+    {"foo": "bar"},
+    {"Agent": "{}"},
+    {"agent": "{}"},
+    {"agent": "not json"},
+    {"verb": "read"},
+    {"activity": "book"},
+    {"registration": "1"},
+    {"since": "yesterday"},
+    {"limit": "-1"},
+    {"ascending": "maybe"},
+    {"format": "nice"},
+    {"statementId": "0b0e8b1c-3c8a-4c5c-8c39-3a3b0f6f2a11", "limit": "1"},
+    {
+        "statementId": "0b0e8b1c-3c8a-4c5c-8c39-3a3b0f6f2a11",
+        "voidedStatementId": "0b0e8b1c-3c8a-4c5c-8c39-3a3b0f6f2a11",
+    },
+    {"more": "bm90IG91cnM"},
+]
+
+
+async def test_a_parameter_that_is_wrong_is_refused(lrs: Lrs, subtests: pytest.Subtests) -> None:
     """An unknown, misspelt, malformed or ill-matched parameter is 400; the header of consistency is there (§2.1.3)."""
-    answer = await lrs.call("GET", "statements", params)
-    assert (answer.status, THROUGH in answer.headers) == (400, True), await answer.text()
+    for params in WRONG_PARAMETERS:
+        with subtests.test(params=params):
+            answer = await lrs.call("GET", "statements", params)
+            assert (answer.status, THROUGH in answer.headers) == (400, True), await answer.text()
 
 
 async def test_the_headers_of_an_answer(lrs: Lrs) -> None:
@@ -233,13 +241,24 @@ async def test_head_answers_as_get_does_without_the_body(lrs: Lrs) -> None:
         assert kinds[0] == kinds[1]
 
 
-@pytest.mark.parametrize("version", ["", "0.95", "1.1", "1.0.3.1", "2.1.0", "x"])
-async def test_only_versions_that_are_spoken_here_are_answered(lrs: Lrs, version: str) -> None:
+OTHER_VERSIONS: list[str] = ["", "0.95", "1.1", "1.0.3.1", "2.1.0", "x"]
+
+
+async def test_only_versions_that_are_spoken_here_are_answered(lrs: Lrs, subtests: pytest.Subtests) -> None:
     """Anything but 1.0.x and 2.0.x is 400, everywhere but on About (§3.3)."""
-    for path in ("statements", "activities", "agents", "activities/state", "activities/profile", "agents/profile"):
-        answer = await lrs.speaking(version).call("GET", path)
-        assert (answer.status, "X-Experience-API-Version" in answer.headers) == (400, True)
-    assert (await lrs.speaking("").call("GET", "about", headers={"Authorization": ""})).status == 200
+    for version in OTHER_VERSIONS:
+        with subtests.test(version):
+            for path in (
+                "statements",
+                "activities",
+                "agents",
+                "activities/state",
+                "activities/profile",
+                "agents/profile",
+            ):
+                answer = await lrs.speaking(version).call("GET", path)
+                assert (answer.status, "X-Experience-API-Version" in answer.headers) == (400, True)
+            assert (await lrs.speaking("").call("GET", "about", headers={"Authorization": ""})).status == 200
 
 
 async def test_versions_are_told_as_the_client_knows_them(lrs: Lrs) -> None:
@@ -282,27 +301,28 @@ async def test_head_in_the_alternate_syntax_has_no_body(lrs: Lrs) -> None:
         assert (answer.status, await answer.read()) == (status, b""), fields
 
 
-@pytest.mark.parametrize(
-    ("form", "status"),
-    [
-        (b"&".join(b"%x=" % n for n in range(100_000)), 400),
-        (b"agent=" + b"%41" * 300_000, 413),
-        (b"content=" + b"%41" * 300_000, 401),
-        (b"content=a&content=b", 400),
-        (b"verb=%ff", 400),
-        (b"verb=\xff", 400),
-    ],
-)
-async def test_a_form_of_a_stranger_costs_little(lrs: Lrs, form: bytes, status: int) -> None:
+STRANGE_FORMS: list[tuple[bytes, int]] = [
+    (b"&".join(b"%x=" % n for n in range(100_000)), 400),
+    (b"agent=" + b"%41" * 300_000, 413),
+    (b"content=" + b"%41" * 300_000, 401),
+    (b"content=a&content=b", 400),
+    (b"verb=%ff", 400),
+    (b"verb=\xff", 400),
+]
+
+
+async def test_a_form_of_a_stranger_costs_little(lrs: Lrs, subtests: pytest.Subtests) -> None:
     """Before the credential is known, which it may hold, a form is taken apart in a few short fields and no more."""
-    with patch("bridge.lrs.calls.unquote_to_bytes", side_effect=AssertionError):
-        answer = await lrs.call(
-            "POST",
-            "statements?method=PUT",
-            data=form,
-            headers={"Authorization": "", "Content-Type": "application/x-www-form-urlencoded"},
-        )
-    assert answer.status == status
+    for form, status in STRANGE_FORMS:
+        with subtests.test(form=form[:20]):
+            with patch("bridge.lrs.calls.unquote_to_bytes", side_effect=AssertionError):
+                answer = await lrs.call(
+                    "POST",
+                    "statements?method=PUT",
+                    data=form,
+                    headers={"Authorization": "", "Content-Type": "application/x-www-form-urlencoded"},
+                )
+            assert answer.status == status
 
 
 def tampered(**changes: Any) -> str:
@@ -311,22 +331,23 @@ def tampered(**changes: Any) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(list(query.values()))).decode().rstrip("=")
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"keys": []},
-        {"keys": ["xy"]},
-        {"limit": -1},
-        {"since": 2**64 - 1},
-        {"since": 1e300},
-        {"until": -(2**63)},
-        {"after": [2**64 - 1, "x"]},
-    ],
-)
-async def test_a_link_that_was_tampered_with_is_refused(lrs: Lrs, changes: dict[str, Any]) -> None:
+TAMPERED_LINKS: list[dict[str, Any]] = [
+    {"keys": []},
+    {"keys": ["xy"]},
+    {"limit": -1},
+    {"since": 2**64 - 1},
+    {"since": 1e300},
+    {"until": -(2**63)},
+    {"after": [2**64 - 1, "x"]},
+]
+
+
+async def test_a_link_that_was_tampered_with_is_refused(lrs: Lrs, subtests: pytest.Subtests) -> None:
     """What no answer of ours has held in ``more`` is 400, whatever the store would make of it."""
-    assert (await lrs.call("GET", "statements", {"more": tampered()})).status == 200
-    assert (await lrs.call("GET", "statements", {"more": tampered(**changes)})).status == 400
+    for changes in TAMPERED_LINKS:
+        with subtests.test(changes=changes):
+            assert (await lrs.call("GET", "statements", {"more": tampered()})).status == 200
+            assert (await lrs.call("GET", "statements", {"more": tampered(**changes)})).status == 400
 
 
 async def test_what_is_not_offered(lrs: Lrs) -> None:
