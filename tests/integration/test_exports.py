@@ -239,14 +239,14 @@ async def test_a_large_record_at_constant_memory(lone_member: MemberClient) -> N
     """The service holds a piece of a large record at a time, however much of it there is."""
     me = lone_member
     entry_id = await complete(me)
-    await big_file(me, entry_id, 300 * 2**20)
+    await big_file(me, entry_id, 160 * 2**20)
     before, length = resident(), 0
     response = await me.call("GET", "/v1/exports/record.zip")
     peak = 0
     async for piece in response.content.iter_chunked(2**16):
         length += len(piece)
         peak = max(peak, resident())
-    assert length > 300 * 2**20
+    assert length > 160 * 2**20
     assert peak - before < 64 * 2**20
 
 

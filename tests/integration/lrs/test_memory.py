@@ -14,7 +14,7 @@ from bridge.settings import Settings
 from tests.support.processes import Running, api_process
 from tests.support.scrape import scrape
 
-CALLERS = 80
+CALLERS = 40
 BODY = 16 * 2**20 - 1024
 BASIC = "Basic YWxsOnNlY3JldA=="  # all:secret
 FORM = "application/x-www-form-urlencoded"
@@ -72,7 +72,7 @@ async def caller(port: int, target: str, headers: str, start: bytes) -> AsyncGen
 
 
 async def test_bodies_that_break_off(api: Running, tmp_path: Path) -> None:
-    """80 bodies of 16 MB at once, one kind after the other, stay within bounds, and what they took is given back."""
+    """40 bodies of 16 MB at once, one kind after the other, stay within bounds, and what they took is given back."""
     before = await resident(api)
     for case, request in BROKEN_OFF.items():
         callers = [caller(api.port, *request) for _ in range(CALLERS)]
