@@ -41,6 +41,7 @@ def quiet(window: Window) -> None:
     assert (window.faults, window.foreign()) == ([], [])
 
 
+@pytest.mark.timeout(600)  # four looks
 async def test_accessible(desk: Desk, subtests: pytest.Subtests) -> None:
     """axe-core finds nothing: signing in, with everything to show, and with either dialog open."""
     await desk.bridge.send(completed("nobody"))

@@ -194,9 +194,9 @@ async def test_definitions_are_what_the_service_declares(broker_users: Imported)
 
 
 def _listed(node: PrivateNode) -> list[str]:
-    exported = json.loads(node.control("-q", "export_definitions", "-"))
+    export = json.loads(node.control("-q", "export_definitions", "-"))
     parts = ("queues", "exchanges", "bindings")
-    return sorted(json.dumps(row, sort_keys=True) for part in parts for row in exported[part] if row["vhost"] == "cpd")
+    return sorted(json.dumps(row, sort_keys=True) for part in parts for row in export[part] if row["vhost"] == "cpd")
 
 
 async def test_the_whole_service_works_with_these_rights(broker_users: Imported, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ class Databases:
         if not reuse or sorted(database.list_collection_names()) != sorted(INVENTORY):
             self._client.drop_database(name)
             return
-        for row in database[next(iter(INVENTORY))].aggregate(_WRITTEN):
+        for row in database[next(iter(INVENTORY))].aggregate(_NAMES_IN_USE):
             database[row["name"]].delete_many({})
         self._free.append(name)
 
@@ -75,7 +75,7 @@ def _first_of(name: str) -> list[dict[str, Any]]:
     return [{"$limit": 1}, {"$project": {"_id": 0, "name": {"$literal": name}}}]
 
 
-_WRITTEN = [
+_NAMES_IN_USE = [
     *_first_of(next(iter(INVENTORY))),
     *({"$unionWith": {"coll": name, "pipeline": _first_of(name)}} for name in [*INVENTORY][1:]),
 ]
