@@ -3,6 +3,9 @@
 Whoever is above imports from here alone. ``retention`` has the queries of what is past its time.
 """
 
+# What is imported here is what the package gives.
+# pyright: reportUnusedImport=false
+
 from __future__ import annotations
 
 from bridge.store.database import AlreadyThere, Busy, Database, Document, Session, now
@@ -24,46 +27,3 @@ from bridge.store.statements.ledger import Outbox
 from bridge.store.statements.pulls import Cursor, Pulls
 from bridge.store.statements.search import FAR_AHEAD, LONG_AGO, FateQuery, Place, StatementSearch, place_of
 from bridge.store.stores import Stores
-
-__all__ = [
-    "FAR_AHEAD",
-    "LONG_AGO",
-    "META",
-    "NO_ROWS",
-    "NO_VOIDINGS",
-    "SCHEMA_VERSION",
-    "AlreadyThere",
-    "Attachments",
-    "Busy",
-    "Cursor",
-    "Database",
-    "Document",
-    "Documents",
-    "Dump",
-    "Erasures",
-    "Expired",
-    "ExpiredQuery",
-    "FateQuery",
-    "LetterSelection",
-    "Listing",
-    "LrsLedger",
-    "MemberRecords",
-    "Note",
-    "Outbox",
-    "Place",
-    "Position",
-    "Pulls",
-    "ReportCounts",
-    "Schedules",
-    "Schema",
-    "Session",
-    "Sort",
-    "StatementRace",
-    "StatementSearch",
-    "Stores",
-    "Unsent",
-    "WrongErasureKey",
-    "now",
-    "place_of",
-    "retention",
-]

@@ -1,5 +1,8 @@
 """The Register Audit: cases and their states, samples, what is submitted, what a member can do, and notices."""
 
+# What is imported here is what the package gives.
+# pyright: reportUnusedImport=false
+
 from __future__ import annotations
 
 from bridge.domain.audit.actions import ActionName, ActionReason, PeriodAction, period_actions
@@ -41,48 +44,3 @@ from bridge.domain.audit.snapshots import (
     SnapshotPiece,
     StoredSubmission,
 )
-
-__all__ = [
-    "AWAITED",
-    "EXTENSIONS",
-    "FROZEN",
-    "LONGEST_WINDOW",
-    "MOVES",
-    "NOTICE_FACTS",
-    "OF_LOG",
-    "OF_PLAN",
-    "READABLE",
-    "REMIND_AT",
-    "ActionName",
-    "ActionReason",
-    "AlreadySelected",
-    "AuditRules",
-    "CaseDays",
-    "CaseFilter",
-    "ClaimedNotice",
-    "Decision",
-    "MemberCase",
-    "Move",
-    "NoticeFacts",
-    "NoticeLetter",
-    "NoticeState",
-    "PeriodAction",
-    "ReadinessReport",
-    "SampleRequest",
-    "SampledMember",
-    "Scope",
-    "SnapshotHeader",
-    "SnapshotPiece",
-    "State",
-    "StoredCase",
-    "StoredDeclaration",
-    "StoredExtension",
-    "StoredNotice",
-    "StoredSample",
-    "StoredSubmission",
-    "Window",
-    "accept_declarations",
-    "case_for_member",
-    "is_open",
-    "period_actions",
-]

@@ -1,5 +1,8 @@
 """The rules of a Learning Record Store: what a statement is found by, how it is stored and shown, its attachments."""
 
+# What is imported here is what the package gives.
+# pyright: reportUnusedImport=false
+
 from __future__ import annotations
 
 from bridge.domain.lrs.documents import (
@@ -55,56 +58,3 @@ from bridge.domain.lrs.serialization import (
 from bridge.domain.lrs.signatures import LARGEST_SIGNATURE, BadSignature, check_signature
 from bridge.domain.lrs.spec_refs import Version, cite_communication, cite_data
 from bridge.domain.lrs.storing import StoreContext, distinct_statements, find_voidings, is_new_statement
-
-__all__ = [
-    "ATTACHMENTS_CLAUSE",
-    "EVERY_STATEMENT",
-    "HASH_HEADER",
-    "LARGEST_SIGNATURE",
-    "AttachmentChunkRow",
-    "AttachmentFileRow",
-    "AttachmentPart",
-    "BadSignature",
-    "DocumentKind",
-    "DocumentScope",
-    "IncomingStatement",
-    "LrsRow",
-    "NewStatement",
-    "Precondition",
-    "ReferenceRow",
-    "StatementQuery",
-    "StoreContext",
-    "StoredAttachment",
-    "UnsentRow",
-    "Version",
-    "WriteGuard",
-    "XapiDocument",
-    "XapiDocumentRow",
-    "activities",
-    "authority_key",
-    "check_signature",
-    "cite_communication",
-    "cite_data",
-    "complete_statement",
-    "definition_key",
-    "definitions_in",
-    "distinct_statements",
-    "exact_text",
-    "find_voidings",
-    "format_time",
-    "group_by_signature",
-    "is_new_statement",
-    "make_canonical",
-    "malformed_part",
-    "mention_of_activity",
-    "mention_of_agent",
-    "merge_definitions",
-    "merge_documents",
-    "message_text",
-    "names_of",
-    "parse_batch",
-    "parse_single",
-    "parse_time",
-    "reduce_to_ids",
-    "to_datetime",
-]

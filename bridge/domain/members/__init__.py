@@ -1,5 +1,8 @@
 """Members: who they are to the membership system, what identifies them, and their membership years."""
 
+# What is imported here is what the package gives.
+# pyright: reportUnusedImport=false
+
 from __future__ import annotations
 
 from bridge.domain.members.files import MemberRow, fault_of_row, read_members
@@ -41,41 +44,3 @@ from bridge.domain.members.messages import (
     is_member_id,
     stored_member,
 )
-
-__all__ = [
-    "IDENTIFIER_FORMS",
-    "MEMBER_ID",
-    "NO_MEMBER",
-    "NO_PERIOD",
-    "AuditYear",
-    "Departure",
-    "ElapsedTime",
-    "Freeze",
-    "FreezeMark",
-    "IdentifierOwner",
-    "IdentifierTaken",
-    "LeaveIn",
-    "MemberIn",
-    "MemberLeft",
-    "MemberRow",
-    "MemberUpserted",
-    "MembershipCalendar",
-    "MembershipYear",
-    "PeriodIn",
-    "StoredMember",
-    "actor_key",
-    "calendar_of",
-    "fault_of_row",
-    "frozen_on",
-    "frozen_period_ids",
-    "given_up",
-    "id_key",
-    "identifier_conflict",
-    "identifier_key",
-    "is_member_id",
-    "mailbox",
-    "read_members",
-    "stored_member",
-    "tombstone",
-    "typed_keys",
-]

@@ -1,5 +1,8 @@
 """Operations: dead letters, reports, schedules and repeated requests."""
 
+# What is imported here is what the package gives.
+# pyright: reportUnusedImport=false
+
 from __future__ import annotations
 
 from bridge.domain.operations.idempotency import IdempotentAnswer
@@ -19,21 +22,3 @@ from bridge.domain.operations.letters import (
     visible_body,
 )
 from bridge.domain.operations.schedules import Schedule
-
-__all__ = [
-    "AGE",
-    "DeadLetter",
-    "DeadLetterFilter",
-    "IdempotentAnswer",
-    "LetterBody",
-    "MirrorRow",
-    "MirroredLetter",
-    "Origin",
-    "QueuedDeadLetter",
-    "Schedule",
-    "WholeLetter",
-    "failed_before",
-    "mirror_row",
-    "redacted_body",
-    "visible_body",
-]

@@ -1,5 +1,8 @@
 """The CPD record of a member: log entries, plan items, evidence and comments, their counts, links and targets."""
 
+# What is imported here is what the package gives.
+# pyright: reportUnusedImport=false
+
 from __future__ import annotations
 
 from bridge.domain.record.comments import StoredComment, filing_day, new_comment, no_such_record
@@ -33,44 +36,3 @@ from bridge.domain.record.files import (
 from bridge.domain.record.plan import NOT_EXPECTED, StoredPlanItem
 from bridge.domain.record.records import RESTORABLE_DAYS, RecordCriteria, StoredRecord
 from bridge.domain.record.targets import Target, TargetProgress, Unit, target_progress, targets_from
-
-__all__ = [
-    "CLEAN",
-    "COUNTED_BY",
-    "EVIDENCE_CHUNK",
-    "NAMESPACE",
-    "NOT_EXPECTED",
-    "QUARANTINED",
-    "REJECTED",
-    "RESTORABLE_DAYS",
-    "EntryGroup",
-    "EvidenceFile",
-    "EvidenceState",
-    "EvidenceSummary",
-    "FileChunk",
-    "FileFacts",
-    "Inspector",
-    "LooseFile",
-    "RecordCriteria",
-    "Source",
-    "StoredComment",
-    "StoredEntry",
-    "StoredPlanItem",
-    "StoredProvenance",
-    "StoredRecord",
-    "Target",
-    "TargetProgress",
-    "Unit",
-    "check_room",
-    "entry_id",
-    "evidence_file",
-    "evidence_summary",
-    "filing_day",
-    "freeze_of",
-    "new_comment",
-    "no_such_record",
-    "refiled",
-    "target_progress",
-    "targets_from",
-    "with_plan_ids",
-]

@@ -1,5 +1,8 @@
 """Statements: from bytes to what each means for the log, its row in the ledger, and what became of it."""
 
+# What is imported here is what the package gives.
+# pyright: reportUnusedImport=false
+
 from __future__ import annotations
 
 from bridge.domain.statements.batch import Batch, BatchReads, Changes, Identified, Touch
@@ -31,48 +34,3 @@ from bridge.domain.statements.reconsideration import RECONSIDERABLE, Reconsidera
 from bridge.domain.statements.redaction import actor_keys, is_own_statement, mentions_in
 from bridge.domain.statements.results import Result, statement_result
 from bridge.domain.statements.unpacking import MOST_STATEMENTS
-
-__all__ = [
-    "DEAD_LETTER_REASONS",
-    "IGNORE_REASONS",
-    "LEDGER_DISPOSITIONS",
-    "MOST_STATEMENTS",
-    "RECONSIDERABLE",
-    "Arrival",
-    "Batch",
-    "BatchReads",
-    "ChainRow",
-    "Changes",
-    "Completion",
-    "Disposition",
-    "FollowUp",
-    "HeldStatement",
-    "Identified",
-    "LedgerRow",
-    "Outcome",
-    "ParkedStatement",
-    "PullPosition",
-    "Reason",
-    "Reconsideration",
-    "Result",
-    "Rules",
-    "StatementFate",
-    "Touch",
-    "Via",
-    "Voiding",
-    "WaitsFor",
-    "actor_keys",
-    "arrival",
-    "fate_in_words",
-    "fate_of",
-    "fate_of_row",
-    "is_own_statement",
-    "judge",
-    "mention",
-    "mentions",
-    "mentions_in",
-    "origin_in_words",
-    "received_at",
-    "statement_result",
-    "verb_iris",
-]
