@@ -13,9 +13,8 @@ from hypothesis import given, strategies
 from bridge import wiring
 from bridge.domain import forms
 from bridge.domain.members.members import MembershipCalendar
-from bridge.domain.statements.completions import Completion
+from bridge.domain.statements.completions import Completion, automatic_draft
 from bridge.domain.statements.dispositions import Outcome, Reason
-from bridge.domain.statements.drafts import automatic_draft
 from bridge.domain.statements.ledger import arrival
 from bridge.settings import load
 from schemas import xapi

@@ -10,7 +10,7 @@ import pytest
 
 import schemas.forms
 from bridge.domain.forms import current, form, is_complete, missing_fields
-from bridge.domain.statements import drafts
+from bridge.domain.statements import completions
 from bridge.errors import NotFound
 
 LOG, PLAN = current("log"), current("plan")
@@ -125,7 +125,7 @@ def test_a_wrong_form_is_refused_with_its_place(tmp_path: Path, field: dict[str,
 )
 def test_an_activity_type_has_its_log_type(activity_type: str | None, log_type: str):
     """R29: the type of an automatic entry is filled in, whichever scheme the sender wrote."""
-    assert drafts.log_type(activity_type) == log_type
+    assert completions.log_type(activity_type) == log_type
 
 
 def test_every_log_type_of_an_activity_is_a_choice_of_the_log():

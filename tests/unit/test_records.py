@@ -12,8 +12,7 @@ from bridge.domain.list_keys import findable, query_terms
 from bridge.domain.members.members import MembershipCalendar
 from bridge.domain.record import entries, plan
 from bridge.domain.record.records import StoredRecord
-from bridge.domain.statements.completions import Completion
-from bridge.domain.statements.drafts import automatic_draft
+from bridge.domain.statements.completions import Completion, automatic_draft
 from bridge.texts import Text
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)

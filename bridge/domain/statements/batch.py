@@ -17,9 +17,8 @@ from bridge.domain.members.members import FreezeMark, StoredMember, calendar_of,
 from bridge.domain.record import entries
 from bridge.domain.record.entries import StoredEntry, statements_of
 from bridge.domain.statements import ledger
-from bridge.domain.statements.completions import Completion, Voiding
+from bridge.domain.statements.completions import Completion, Voiding, automatic_draft
 from bridge.domain.statements.dispositions import Disposition, Outcome, Reason
-from bridge.domain.statements.drafts import automatic_draft
 from bridge.domain.statements.ledger import Arrival, HeldStatement, LedgerRow, ParkedStatement
 
 

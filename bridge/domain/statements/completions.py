@@ -1,4 +1,7 @@
-"""The meaning of a valid statement for a CPD log: a completion, a voiding, or nothing (R27-R31, decisions 8, 9, 15)."""
+"""The meaning of a valid statement for a CPD log: a completion with its draft, a voiding, or nothing.
+
+R27-R31, decisions 8, 9, 15.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,13 @@ from urllib.parse import unquote
 
 import isodate  # pyright: ignore[reportMissingTypeStubs] - it ships no types
 
+from bridge.domain.forms import Form, Values
 from bridge.domain.members import identifiers
+from bridge.domain.members.members import MembershipCalendar
 from bridge.domain.record import markup
+from bridge.domain.record.entries import StoredEntry, entry_id, listed
 from bridge.domain.statements.dispositions import Outcome, Reason
+from schemas.forms import ACTIVITY_TYPES, DEFAULT_LOG_TYPE
 from schemas.xapi import VERBS, Statement
 
 LanguageMap = Mapping[str, str]
@@ -290,3 +297,76 @@ def minutes(duration: str) -> int | None:
     if not isinstance(time_spent, timedelta) or not timedelta(0) < time_spent <= LONGEST:
         return None
     return max(1, (time_spent + timedelta(seconds=30)) // timedelta(minutes=1))
+
+
+def automatic_draft(
+    completion: Completion,
+    member_id: str,
+    calendar: MembershipCalendar,
+    statement_id: str,
+    received_at: datetime,
+    form: Form,
+    number: int,
+) -> StoredEntry:
+    """Make the draft entry of a completion (R27-R30): pre-filled facts, the reflections left to the member.
+
+    ``number`` is the next of the member's log (R48).
+    """
+    values = _fitting(
+        form,
+        {
+            "title": completion.title,
+            "description": completion.description,
+            "type": log_type(completion.activity_type),
+            "date": completion.day.isoformat(),
+            "minutes": completion.minutes,
+        },
+    )
+    provenance = {
+        "statement_ids": [statement_id],
+        "activity_id": completion.activity_id,
+        "registration": completion.registration,
+        "actor_key": completion.actor_key,
+        "received_at": received_at,
+        "original_title": values["title"],
+        "original_description": values["description"],
+    }
+    draft = {
+        "_id": entry_id(member_id, statement_id),
+        "member_id": member_id,
+        "reference": f"L{number}",
+        **values,
+        "source": "learning_centre",
+        "draft": True,
+        "form_version": form.version,
+        "plan_ids": [],
+        "provenance": provenance,
+        "merge_keys": completion.merge_keys,
+        "version": 1,
+        "created_at": received_at,
+        "updated_at": received_at,
+    }
+    return listed(draft, form, calendar)
+
+
+def log_type(activity_type_iri: str | None) -> str:
+    """Return the log type of an xAPI activity type; the default for a type that is not listed, or none (R27)."""
+    return _LOG_TYPES.get(_without_scheme(activity_type_iri or ""), DEFAULT_LOG_TYPE)
+
+
+def _without_scheme(iri: str) -> str:
+    """``http`` and ``https``, and a slash at the end or none, are mixed up in the wild: the same type."""
+    return iri.partition("://")[2].rstrip("/") or iri
+
+
+_LOG_TYPES = {_without_scheme(iri): value for iri, value in ACTIVITY_TYPES.items()}
+
+
+def _fitting(form: Form, values: Values) -> dict[str, Any]:
+    """Keep what the form has room for, cut to what a member could save; the ledger keeps the whole."""
+    fitting: dict[str, Any] = {}
+    for name, value in values.items():
+        field = form.field(name)
+        if field is not None and value is not None and (not field.choices or field.label_of(value)):
+            fitting[name] = value[: field.max_length] if isinstance(value, str) else value
+    return fitting
