@@ -23,9 +23,8 @@ from tests.properties.interleavings.cluster import cluster
 from tests.properties.interleavings.planted import FAULTS
 from tests.properties.interleavings.scenes import MOST
 from tests.properties.interleavings.walks import Walks
-from tests.support.searches import examples
 
-BUDGET: Final = examples(12, 30)
+BUDGET: Final = 30
 """Walks, of a few runs each."""
 
 
