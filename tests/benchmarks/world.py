@@ -24,9 +24,6 @@ from tests.support.storage import Storage
 
 INSERTED_AT_ONCE = 1000
 
-CACHE = '[storage]\ncache_size = "8G"\n'
-"""The embedded store's cache, in its own configuration: a million members fit, as into half of a server's memory."""
-
 
 @dataclass(frozen=True)
 class World:
@@ -56,8 +53,6 @@ def a_store(directory: Path) -> Generator[str]:
     if url := os.environ.get("BENCH_MONGO_URL"):
         yield url
         return
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "mongo.toml").write_text(CACHE, encoding="utf-8")
     store = mongo.find(None, directory, directory)
     store.start()
     try:
