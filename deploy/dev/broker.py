@@ -15,7 +15,7 @@ from deploy.dev.service import External, Service, ServiceMissing
 DEFAULT_URL = "amqp://guest:guest@127.0.0.1:5672/"
 # Not the wrapper in /usr/sbin, which changes to the rabbitmq user and its system-wide directories.
 _DEBIAN_SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-_START_WITHIN = 60.0  # seconds; two seconds when the machine is idle
+_START_WITHIN = 180.0  # seconds; two when the machine is idle
 _NODE = "cpd@localhost"
 _HASHING = "rabbitmq_consistent_hash_exchange"  # so that a queue can be split by member (docs/deployment.md)
 _REGISTERED_WITHIN = 5.0  # seconds; one as a rule

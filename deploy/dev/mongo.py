@@ -10,7 +10,7 @@ from deploy.dev.ports import LOOPBACK, free_port, is_open
 from deploy.dev.processes import Process
 from deploy.dev.service import External, Service, ServiceMissing
 
-_START_WITHIN = 60.0  # seconds; one when the machine is idle
+_START_WITHIN = 180.0  # seconds; one when the machine is idle
 _NO_STORE = """There is no MongoDB to use. Either of these is enough:
   - make install (the development dependencies bring an embedded one)
   - set BRIDGE_MONGO_URL to a replica set that runs"""
