@@ -165,7 +165,7 @@ class InFlight:
         self._settled = asyncio.Event()
 
     def add(self, message: AbstractIncomingMessage, weight: int = 0) -> None:
-        """Note a message, or the oldest of a batch, and how many bytes of memory it takes."""
+        """Note a message, and how many bytes of memory it takes."""
         self._messages.append((published_at(message), weight))
         self._weight += weight
 
