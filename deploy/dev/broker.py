@@ -1,7 +1,8 @@
-"""A RabbitMQ for development and tests: one that answers, or a private node."""
+"""A RabbitMQ for development and tests: one that answers, a private node, or a container."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import time
@@ -9,21 +10,28 @@ from pathlib import Path
 
 from deploy.dev import apt
 from deploy.dev.ports import LOOPBACK, free_port, is_open, speaks_amqp
-from deploy.dev.processes import Process, run
+from deploy.dev.processes import Process, ProcessFailed, run
 from deploy.dev.service import External, Service, ServiceMissing
 
 DEFAULT_URL = "amqp://guest:guest@127.0.0.1:5672/"
+IMAGE = "rabbitmq:4"
 # Not the wrapper in /usr/sbin, which changes to the rabbitmq user and its system-wide directories.
 _DEBIAN_SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 _START_WITHIN = 180.0  # seconds; two when the machine is idle
+_PULL_WITHIN = 600.0  # seconds; the first start of a container fetches its image
 _NODE = "cpd@localhost"
 _HASHING = "rabbitmq_consistent_hash_exchange"  # so that a queue can be split by member (docs/deployment.md)
 _REGISTERED_WITHIN = 5.0  # seconds; one as a rule
 
-_NO_BROKER = """There is no RabbitMQ to use. Any one of these is enough:
+_NO_BROKER = f"""There is no RabbitMQ to use. Any one of these is enough:
   - install it (Debian, Ubuntu: apt-get install rabbitmq-server); a private node is started from it, never the system's
   - run this as root on Debian, and it is installed
-  - set BRIDGE_AMQP_URL to a broker that runs, such as one of docker run -p 5672:5672 rabbitmq:4"""
+  - start a Docker engine; the image {IMAGE} is used
+  - set BRIDGE_AMQP_URL to a broker that runs"""
+
+
+def _local_url(port: int) -> str:
+    return f"amqp://guest:guest@{LOOPBACK}:{port}/"
 
 
 class PrivateNode(Service):
@@ -42,7 +50,7 @@ class PrivateNode(Service):
         argv = [epmd, "-port", str(self._epmd_port), "-address", LOOPBACK]
         self._epmd = Process("epmd", argv, logs / "epmd.log", environment, held)
         self._node = Process("RabbitMQ", [server], logs / "rabbitmq.log", environment, held)
-        super().__init__(f"amqp://guest:guest@{LOOPBACK}:{self._port}/", self._epmd, self._node)
+        super().__init__(_local_url(self._port), self._epmd, self._node)
 
     def start(self) -> None:
         """Start it and return when it speaks AMQP; raises ``ProcessFailed``."""
@@ -105,6 +113,31 @@ class PrivateNode(Service):
         }
 
 
+class Container(Service):
+    """RabbitMQ in a container in the foreground; its data are a directory of ours, owned by the caller."""
+
+    def __init__(self, directory: Path, logs: Path, held: tuple[int, ...] = ()) -> None:
+        self._directory = directory
+        at, port = str(directory.resolve()), free_port()
+        self._name = f"cpd-rabbitmq-{hashlib.sha256(at.encode()).hexdigest()[:12]}"
+        argv = [
+            *("docker", "run", "--rm", "--name", self._name, "--hostname", "cpd"),  # the node's data go by its name
+            *("--user", f"{os.getuid()}:{os.getgid()}", "--volume", f"{at}:/var/lib/rabbitmq"),
+            *("--publish", f"{LOOPBACK}:{port}:5672", IMAGE),
+        ]
+        super().__init__(_local_url(port), Process("RabbitMQ in Docker", argv, logs / "rabbitmq.log", os.environ, held))
+
+    def start(self) -> None:
+        """Start it, fetching the image when it is not there yet; raises ``ProcessFailed``."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self.processes[0].start(lambda: speaks_amqp(self.url), _PULL_WITHIN)
+
+    def kill(self) -> None:
+        """SIGKILL what runs in the container."""
+        run(["docker", "kill", self._name], os.environ, 60)
+        self.stop()
+
+
 def _installed() -> Path | None:
     if _DEBIAN_SERVER.exists():
         return _DEBIAN_SERVER
@@ -112,12 +145,21 @@ def _installed() -> Path | None:
     return Path(elsewhere) if elsewhere else None
 
 
+def _docker_answers() -> bool:
+    try:
+        run(["docker", "info"], os.environ, 10)
+    except ProcessFailed:
+        return False
+    return True
+
+
 def private(directory: Path, logs: Path, held: tuple[int, ...] = ()) -> Service | None:
-    """A broker of our own, not yet started: the installed server, else one that apt installs; else None."""
+    """A broker of our own, not yet started: the installed server, else by apt, else in Docker; else None."""
     if _installed() is None and apt.available():
         apt.install("rabbitmq-server", _DEBIAN_SERVER)
-    server = _installed()
-    return PrivateNode(server, directory / "rabbitmq", logs, held) if server else None
+    if server := _installed():
+        return PrivateNode(server, directory / "rabbitmq", logs, held)
+    return Container(directory / "rabbitmq-container", logs, held) if _docker_answers() else None
 
 
 def find(url: str | None, directory: Path, logs: Path, held: tuple[int, ...] = (), *, alone: bool = False) -> Service:
