@@ -6,8 +6,7 @@ import orjson
 import pytest
 
 from tests.conftest import SHARED_STATEMENTS
-from tests.integration.test_recording import words
-from tests.support.journey import Journey
+from tests.support.journey import Journey, words
 from tests.support.statements import completed, member
 
 PARKED = "parked"

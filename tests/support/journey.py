@@ -132,3 +132,8 @@ async def publish_raw(settings: Settings, exchange: str, key: str, body: bytes, 
         channel = await broker.channel()
         target = await channel.get_exchange(exchange, ensure=False)
         await target.publish(aio_pika.Message(body, **options), key)
+
+
+def words(outcome: Outcome) -> str:
+    """A disposition with its reason, as api.md writes them."""
+    return f"{outcome.disposition.value} {outcome.reason.value}" if outcome.reason else outcome.disposition.value
