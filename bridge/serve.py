@@ -20,7 +20,7 @@ from bridge.api.http.connections import Runner, limits_of, listen
 from bridge.api.http.context import CORRELATION_ID
 from bridge.api.http.routing import Routes
 from bridge.api.resources import resources
-from bridge.broker.connection import ping
+from bridge.broker.connection import cancellable, ping
 from bridge.lrs.app import MOUNT, create_lrs
 from bridge.settings import Settings
 
@@ -64,7 +64,7 @@ async def relaying(services: wiring.Services) -> AsyncGenerator[None]:
     if services.lrs is None:
         yield
         return
-    relay = asyncio.create_task(services.lrs.relay.run())
+    relay = asyncio.create_task(cancellable(services.lrs.relay.run()))
     try:
         yield
     finally:

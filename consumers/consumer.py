@@ -17,7 +17,7 @@ import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import ChannelNotFoundEntity
 
-from bridge.broker.connection import AWAY, connection
+from bridge.broker.connection import AWAY, cancellable, connection
 from bridge.broker.publisher import Publisher, open_publisher
 from bridge.broker.topology import Topology
 from bridge.errors import Unavailable
@@ -134,7 +134,8 @@ class Consumer(ABC):
         A failure of any ends all, and raises.
         """
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(part) for part in work]
+            tasks = [group.create_task(cancellable(part)) for part in work]
+            await asyncio.sleep(0)  # each begins: what is cancelled before that is never awaited
             await self.stopping.wait()
             try:
                 async with asyncio.timeout(self._settings.shutdown_timeout):
@@ -186,7 +187,8 @@ async def watch_queue(channel: AbstractChannel, queue: str) -> None:
     """Raise ``Unavailable`` when the channel or the queue is gone, so that the session starts over and declares it."""
     while True:
         with suppress(TimeoutError):
-            await asyncio.wait_for(channel.closed(), WATCH_EVERY)
+            async with asyncio.timeout(WATCH_EVERY):
+                await channel.closed()
             raise Unavailable("The connection to the broker was lost.")
         try:
             await channel.declare_queue(queue, passive=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 import aio_pika
 import structlog
@@ -35,6 +36,9 @@ AWAY: tuple[type[BaseException], ...] = (
     asyncio.InvalidStateError,
 )
 """What a broken connection raises, wherever it breaks."""
+
+CANCEL_AGAIN = 0.1
+"""Seconds after which work that has not ended is cancelled again."""
 
 
 _decode = spec.Basic.Properties.unmarshal
@@ -90,3 +94,19 @@ async def ping(settings: Settings) -> None:
     """Raise ``Unavailable`` when no connection can be had."""
     async with connection(settings, "health"):
         return
+
+
+async def cancellable(work: Coroutine[Any, Any, None]) -> None:
+    """Do work over the broker that is sure to end when it is cancelled.
+
+    The client can lose a cancellation that comes while it closes a channel; the work would then go on for good, and
+    whoever stops it would wait for it. So it is cancelled again until it has ended.
+    """
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=CANCEL_AGAIN)
+        raise

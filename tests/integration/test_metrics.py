@@ -36,6 +36,9 @@ from tests.support.storage import storage
 MARK = "m4rk3d-p3rs0n"
 """Stands in whatever a hostile caller or publisher may send; no metric may have it."""
 
+STOPS = 40
+"""Stops of a consumer, each some milliseconds later after its start than the one before."""
+
 
 @dataclass
 class Service:
@@ -252,6 +255,22 @@ async def test_the_age_of_what_the_lrs_has_not_published(settings: Settings) -> 
         for age in (50, 300):
             await unsent.note(["a-statement"], int((time.time() - age) * 1e6))
         assert 300 <= await shown_when(name, 300) < 360
+
+
+async def test_a_consumer_ends_at_whatever_moment_it_is_stopped(settings: Settings) -> None:
+    """The broker's client may lose a cancellation that comes while it closes a channel."""
+    async with wiring.services(settings) as services:
+        await services.stores.prepare()
+        for number in range(STOPS):
+            with metrics_consumers(
+                settings, wiring.topology(settings), services.stores, [], {}, interval=600
+            ) as readers:
+                async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+                    for reader in readers:
+                        group.create_task(reader.run())
+                    await asyncio.sleep(number / STOPS * 0.1)
+                    for reader in readers:
+                        reader.stop()
 
 
 async def test_a_scrape_asks_nobody_anything(settings: Settings) -> None:
