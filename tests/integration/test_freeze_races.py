@@ -1,6 +1,6 @@
 """Submitting while everything else happens: edits, links, comments, uploads and completions (R56, invariant 4).
 
-Five rounds by default; ``RACE_ROUNDS=100`` is the long form, with 500 completions and 50 edits each.
+Three rounds by default; ``RACE_ROUNDS=100`` is the long form, with 500 completions and 50 edits each.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from tests.support.audit import BEFORE, DECLARATION_BODY, IN_PERIOD, PERIOD, Off
 from tests.support.journey import Journey
 from tests.support.statements import completed, member
 
-ROUNDS = int(os.environ.get("RACE_ROUNDS", "5"))
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "3"))
 EDITS = 50
 COMPLETIONS = 500 if ROUNDS > 20 else 100
 PER_MESSAGE = 5
+MESSAGES = COMPLETIONS // PER_MESSAGE
 SPREAD = 1.0
 """Seconds over which everything is spread."""
 
@@ -75,16 +76,18 @@ class Race:
             pass
         return reply
 
-    async def complete(self) -> list[str]:
-        """Let completions of the period arrive; returns their correlation ids."""
-        bodies = [completed(self.name, f"course/{self.name}/{number}") for number in range(COMPLETIONS)]
-        groups = [bodies[start : start + PER_MESSAGE] for start in range(0, COMPLETIONS, PER_MESSAGE)]
+    async def complete(self, message: int) -> set[str]:
+        """Let the completions of one message arrive; returns what became of them."""
+        numbers = range(message * PER_MESSAGE, (message + 1) * PER_MESSAGE)
+        bodies = [completed(self.name, f"course/{self.name}/{number}") for number in numbers]
+        [outcomes] = await self.worker.settled(await self.worker.publish([bodies]))
+        assert len(outcomes) == PER_MESSAGE
+        return {outcome.disposition.value for outcome in outcomes}
 
-        async def publish(group: list[Any]) -> str:
-            await self.some_time()
-            return (await self.worker.publish([group]))[0]
-
-        return await asyncio.gather(*map(publish, groups))
+    async def complete_at_some_time(self, message: int) -> set[str]:
+        """As ``complete``, in the middle of it."""
+        await self.some_time()
+        return await self.complete(message)
 
     async def submit(self, case: str) -> Any:
         """Submit in the middle of it."""
@@ -132,23 +135,22 @@ def same(record: dict[str, Any], live: dict[str, Any]) -> None:
 async def test_a_submission_among_edits_and_completions(bridge: Journey) -> None:
     """Invariant 4: the snapshot is the record at one instant, nothing in it changes after, and nothing is lost."""
     async with office(bridge.settings, bridge.services) as desk:
-        outcomes_met: set[str] = set()
         for number in range(ROUNDS):
-            outcomes_met |= await one_round(Race(desk, bridge, number))
-    assert outcomes_met == {"edited", "refused", "recorded", "held"}, "everything met the submission from both sides"
+            await one_round(Race(desk, bridge, number))
 
 
-async def one_round(race: Race) -> set[str]:
-    """Race once, look at everything afterwards, and return what came of the edits and the completions."""
+async def one_round(race: Race) -> None:
+    """Race once, with a completion before and one after the submission, and look at everything afterwards."""
     case = await race.prepare()
-    edits = [race.edit(number) for number in range(EDITS)]
-    receipt, keys, *replies = await asyncio.gather(race.submit(case), race.complete(), *edits)
-    for action, reply in replies:
+    assert await race.complete(0) == {"recorded"}
+    edits = asyncio.gather(*[race.edit(number) for number in range(EDITS)])
+    completions = asyncio.gather(*map(race.complete_at_some_time, range(1, MESSAGES - 1)))
+    receipt = await race.submit(case)
+    assert await race.complete(MESSAGES - 1) == {"held"}
+    for action, reply in await edits:
         assert reply.status < 500, (action, reply.raw)
         assert reply.status < 300 or reply.problem in {"record-frozen", "not-found"}, (action, reply.raw)
-    outcomes = [outcome.disposition.value for many in await race.worker.settled(keys) for outcome in many]
-    assert set(outcomes) <= {"recorded", "held"}
-    assert len(outcomes) == COMPLETIONS
+    assert set().union(*await completions) <= {"recorded", "held"}
 
     live = await race.frozen_scope()
     reply = await race.team("GET", f"/v1/register/cases/{case}/record")
@@ -167,4 +169,3 @@ async def one_round(race: Race) -> set[str]:
     after = await race.pages(f"/v1/log?period={PERIOD}&limit=200")
     assert sum(row["source"] == "learning_centre" for row in after) == COMPLETIONS, "nothing is lost"
     assert (await race.me.good("GET", f"/v1/periods/{PERIOD}"))["counts"]["waiting"] == 0
-    return {*outcomes, *("edited" if reply.status < 300 else "refused" for _, reply in replies)}
