@@ -65,8 +65,9 @@ async def test_the_ledger_is_whole_after_random_kills(faulty: Settings, victims:
     for worker in workers:
         worker.start()
     publishing = asyncio.create_task(publish(faulty, stream.bodies, per_second=250))
-    for turn in range(0, ROUNDS, 4):
-        for victim in chance.sample([*workers, victims.broker, victims.mongo], min(4, ROUNDS - turn)):
+    processes = [*workers, victims.broker, victims.mongo]
+    for turn in range(0, ROUNDS, len(processes)):
+        for victim in chance.sample(processes, min(len(processes), ROUNDS - turn)):
             await asyncio.sleep(chance.uniform(0.1, 0.8))  # the random moment
             await asyncio.to_thread(_kill_and_start, victim)
     await publishing
