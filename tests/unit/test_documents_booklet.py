@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
+from bridge.documents import booklet
 from bridge.documents.typesetting import Typesetter
 from bridge.domain.forms import STANDARD
 from bridge.services.exports.booklets import form_lines
@@ -20,6 +21,9 @@ from tests.support.records import HOSTILE, LOREM, comment, entry, forms, header,
 
 WORD = 200_000
 LONG = {"letters": "w" * WORD, "Hebrew letters": "ש" * (WORD // 4), "marks": "a" + "\u0301" * WORD}
+
+SMALL_PART = 2**16
+"""Bytes of a part of a booklet: an eighth of what it is, so that some dozens of entries are a long booklet."""
 
 
 @pytest.fixture(scope="module")
@@ -172,10 +176,11 @@ def test_the_same_lines_give_the_same_bytes(typesetter: Typesetter, tmp_path: Pa
     assert typesetter.pdf(lines) == Typesetter(tmp_path).pdf(lines)
 
 
-def test_a_long_booklet_is_bound_of_parts(typesetter: Typesetter) -> None:
+def test_a_long_booklet_is_bound_of_parts(typesetter: Typesetter, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is too long to typeset at once is one compliant PDF all the same: pages, bookmarks and links go through."""
+    monkeypatch.setattr(booklet, "PART", SMALL_PART)
     odd = {"title": "(see 5 0 R \\ (1 0 R)) endobj", "description": "stream\n) 9 0 R"}
-    lines = [header(), *forms(), *(entry(number) for number in range(260)), entry(260, **odd), comment()]
+    lines = [header(), *forms(), *(entry(number) for number in range(40)), entry(40, **odd), comment()]
     pdf = typesetter.pdf(lines)
     assert faults(pdf) == []
     reader = PdfReader(io.BytesIO(pdf))
@@ -184,12 +189,12 @@ def test_a_long_booklet_is_bound_of_parts(typesetter: Typesetter) -> None:
     starts = [number for number, text in enumerate(texts, 1) if text.startswith("Part ")]
     assert len(starts) > 1
     assert [line.split()[-1] for line in texts[1].splitlines() if line.startswith("Part ")] == list(map(str, starts))
-    assert sum(f"L260 · {odd['title']}" in text for text in texts) == 2  # in the contents, and above the entry
-    assert f"L260 · {odd['title']}" in [bookmark.title for bookmark in bookmarks(reader.outline)]
+    assert sum(f"L40 · {odd['title']}" in text for text in texts) == 2  # in the contents, and above the entry
+    assert f"L40 · {odd['title']}" in [bookmark.title for bookmark in bookmarks(reader.outline)]
     assert (
-        len(reader.named_destinations) == 261 + 1 + len(starts) + 1
+        len(reader.named_destinations) == 41 + 1 + len(starts) + 1
     )  # entries, comment, a section a part, and one more
-    assert "261 entries" in texts[0]
+    assert "41 entries" in texts[0]
 
 
 def bookmarks(outline: Any) -> Iterator[Any]:
@@ -201,12 +206,13 @@ def bookmarks(outline: Any) -> Iterator[Any]:
             yield heading
 
 
-def test_a_long_booklet_takes_bounded_memory(typesetter: Typesetter) -> None:
-    """Twice the entries take twice the pages, and hardly more memory (R43)."""
-    typesetter.pdf([header(), *forms(), *(entry(number) for number in range(300))])
+def test_a_long_booklet_takes_bounded_memory(typesetter: Typesetter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thrice the entries take thrice the pages, and hardly more memory (R43)."""
+    monkeypatch.setattr(booklet, "PART", SMALL_PART)
+    typesetter.pdf([header(), *forms(), *(entry(number) for number in range(60))])
     before = peak()
-    typesetter.pdf([header(), *forms(), *(entry(number) for number in range(700))])
-    assert peak() - before < 150 * 2**20
+    typesetter.pdf([header(), *forms(), *(entry(number) for number in range(180))])
+    assert peak() - before < 60 * 2**20
 
 
 def peak() -> int:

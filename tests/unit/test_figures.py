@@ -6,12 +6,9 @@ import ast
 
 import pytest
 
-from tests.figures import allowed, figures, offenders, query_language, twice, untyped
+from tests.figures import PARTS, allowed, figures, offenders, query_language, twice, untyped
 from tests.support.code import ROOT, Place, Source
 from tests.support.names import banned
-
-PARTS = {"product": "names", "tests": "test-names", "classes": "classes", "queries": "queries"}
-"""Each part of the list of offenders, with the figure that counts it."""
 
 
 @pytest.mark.parametrize("part", PARTS)

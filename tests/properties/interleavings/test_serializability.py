@@ -23,6 +23,7 @@ from tests.properties.interleavings.cluster import cluster
 from tests.properties.interleavings.planted import FAULTS
 from tests.properties.interleavings.scenes import MOST
 from tests.properties.interleavings.walks import Walks
+from tests.support.searches import examples
 
 BUDGET: Final = 30
 """Walks, of a few runs each."""
@@ -43,10 +44,10 @@ def walks(settings: Settings, loop: asyncio.AbstractEventLoop) -> Generator[Walk
     loop.run_until_complete(opened.__aexit__(None, None, None))
 
 
-def run_all(walks: Walks, loop: asyncio.AbstractEventLoop, **more: Any) -> None:
-    """Run as many walks as the budget has; a fault is told as it is found, as making it smaller takes minutes."""
+def run_all(walks: Walks, loop: asyncio.AbstractEventLoop, budget: int, **more: Any) -> None:
+    """Run so many walks; a fault is told as it is found, as making it smaller takes minutes."""
 
-    @profile(max_examples=BUDGET, phases=[Phase.reuse, Phase.generate], report_multiple_bugs=False, **more)
+    @profile(max_examples=budget, phases=[Phase.reuse, Phase.generate], report_multiple_bugs=False, **more)
     @given(seed=st.integers(0, 2**64))
     def run(seed: int) -> None:
         loop.run_until_complete(walks.walk(Random(seed)))
@@ -58,7 +59,7 @@ def run_all(walks: Walks, loop: asyncio.AbstractEventLoop, **more: Any) -> None:
 @pytest.mark.usefixtures("scheduled")
 def test_what_runs_at_once_leaves_what_some_order_leaves(walks: Walks, loop: asyncio.AbstractEventLoop) -> None:
     """Invariants 1, 2, 4 and 8: whatever runs at once, the record is right, and as after some order of it."""
-    run_all(walks, loop)
+    run_all(walks, loop, examples(10, BUDGET))
 
 
 @pytest.mark.timeout(600)
@@ -67,7 +68,7 @@ def test_what_runs_at_once_leaves_what_some_order_leaves(walks: Walks, loop: asy
 def test_a_planted_fault_is_found(
     walks: Walks, loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    """The walks find what they are there to find, within the same budget."""
+    """The walks find what they are there to find, within their budget."""
     FAULTS[fault](monkeypatch)
     with pytest.raises((AssertionError, Flaky)):  # flaky is what was found and is not found in the same run again
-        run_all(walks, loop, derandomize=True, database=None)
+        run_all(walks, loop, BUDGET, derandomize=True, database=None)
