@@ -10,7 +10,6 @@ from typing import cast
 
 from aio_pika.abc import AbstractIncomingMessage
 
-from bridge.broker.dead_letters import REPLAYED
 from bridge.broker.deliveries import origin_of
 from bridge.broker.publisher import VIA
 from bridge.domain.operations import DeadLetter, Origin
@@ -77,7 +76,6 @@ def read_delivery(message: AbstractIncomingMessage, rules: Rules, limit: int) ->
         arrival,
         received_at=datetime.now(UTC),
         rules=rules,
-        redelivered=bool(message.redelivered) or REPLAYED in message.headers,
         traceparent=origin.traceparent,
         via="pull" if message.headers.get(VIA) == "pull" else "amqp",
     )

@@ -21,12 +21,11 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 from aio_pika.exceptions import ChannelNotFoundEntity, DeliveryError
 
 from bridge.broker.connection import AWAY, connection
-from bridge.broker.dead_letters import BROKERS, OURS, REPLAYED, read_dead_letter
+from bridge.broker.dead_letters import BROKERS, OURS, read_dead_letter
 from bridge.broker.locks import acquire_within
 from bridge.broker.publisher import CONFIRM_TIMEOUT, stamped
 from bridge.broker.topology import Topology
 from bridge.domain.operations.letters import QueuedDeadLetter, with_id
-from bridge.domain.statements import Reason
 from bridge.errors import Unavailable
 from bridge.settings import Settings
 
@@ -195,11 +194,8 @@ class _Pass:
         if origin.exchange not in (self._topology.statements, self._topology.membership, self._topology.events):
             return False
         exchange = await self._out.get_exchange(origin.exchange, ensure=False)
-        original = _original(message)
-        if letter.letter.reason is Reason.EXHAUSTED:
-            original.headers[REPLAYED] = True
         try:
-            await exchange.publish(original, origin.routing_key, mandatory=True, timeout=CONFIRM_TIMEOUT)
+            await exchange.publish(_original(message), origin.routing_key, mandatory=True, timeout=CONFIRM_TIMEOUT)
         except DeliveryError:  # no queue takes it, or none took it
             return False
         return True

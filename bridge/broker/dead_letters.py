@@ -23,9 +23,6 @@ OURS = ("x-reason", "x-detail", "x-original-", "x-correlation-id", "x-failed-at"
 BROKERS = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-count")
 """How the headers begin that RabbitMQ adds by itself."""
 
-REPLAYED = "x-replayed"
-"""Header of a message that was replayed after it had been cut off, perhaps between two writes of its recording."""
-
 _BEGINNING = datetime.fromtimestamp(0, UTC)
 
 T = TypeVar("T")

@@ -12,7 +12,6 @@ import pytest
 
 from bridge import wiring
 from bridge.broker.connection import connection
-from bridge.broker.dead_letters import REPLAYED
 from bridge.domain.statements.dispositions import Disposition, Outcome
 from bridge.domain.statements.ledger import Arrival, arrival
 from bridge.settings import Settings
@@ -73,7 +72,7 @@ def respelt() -> list[tuple[dict[str, Any], dict[str, Any]]]:
     return [(first, {name: part for name, part in second.items() if part}) for first, second in pairs]
 
 
-@pytest.mark.parametrize("where", ["the queue", "an array", "a replay"])
+@pytest.mark.parametrize("where", ["the queue", "an array"])
 async def test_the_same_statement_spelt_otherwise_is_a_duplicate(bridge: Journey, where: str) -> None:
     """Decision 6, xAPI-Data §2.3.1: what an LRS may have caused is no other body; by whatever way it comes."""
     await bridge.add_member("m-1", member())
@@ -82,9 +81,8 @@ async def test_the_same_statement_spelt_otherwise_is_a_duplicate(bridge: Journey
         (outcomes,) = await bridge.settled(await bridge.publish([[statement for pair in pairs for statement in pair]]))
         first, second = outcomes[::2], outcomes[1::2]
     else:
-        options = {"headers": {REPLAYED: True}} if where == "a replay" else {}
         first = await bridge.send(*[statement for statement, _ in pairs])
-        second = await bridge.send(*[statement for _, statement in pairs], **options)
+        second = await bridge.send(*[statement for _, statement in pairs])
     assert [words(outcome) for outcome in (*first, *second)] == ["recorded"] * len(pairs) + ["duplicate"] * len(pairs)
     assert len(await bridge.log("m-1")) == len(pairs)
 

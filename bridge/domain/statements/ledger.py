@@ -118,7 +118,6 @@ class PullPosition(TypedDict):
 class Arrival:
     """A valid statement on its way into the ledger; ``digest`` tells whether two are the same (``comparison``).
 
-    ``redelivered`` says that an earlier delivery of the very same message was cut off, or failed and was replayed.
     ``reconsidered_at`` is there when it was ignored and is judged again.
     ``traceparent`` is the trace that brought it (W3C Trace Context), if any.
     ``actor_key`` is None for a Group; ``mentions`` are the identifier keys of everybody else that is named.
@@ -131,10 +130,9 @@ class Arrival:
     meaning: Meaning
     actor_key: str | None
     mentions: frozenset[str]
-    redelivered: bool = False
-    traceparent: str | None = None
-    via: Via = "amqp"
-    reconsidered_at: datetime | None = None
+    via: Via
+    traceparent: str | None
+    reconsidered_at: datetime | None
 
     @property
     def at(self) -> datetime:
@@ -148,16 +146,11 @@ def arrival(
     received_at: datetime,
     rules: Rules,
     *,
-    redelivered: bool = False,
-    traceparent: str | None = None,
     via: Via = "amqp",
+    traceparent: str | None = None,
     reconsidered_at: datetime | None = None,
 ) -> Arrival:
-    """Take in a valid statement.
-
-    One without an id gets the id that its bytes determine, so that a redelivery is recognised
-    (docs/decisions/0003).
-    """
+    """Take in a valid statement; one without an id gets the id that its bytes determine (docs/decisions/0003)."""
     own_id = statement.get("id")
     means = meaning(statement, received_at, rules)
     actor = means.actor_key if isinstance(means, Completion) else actor_key(statement["actor"])
@@ -167,12 +160,11 @@ def arrival(
         digest=digest(statement),
         received_at=received_at,
         meaning=means,
-        redelivered=redelivered,
-        traceparent=traceparent,
-        via=via,
-        reconsidered_at=reconsidered_at,
         actor_key=actor,
         mentions=_others(statement, actor),
+        via=via,
+        traceparent=traceparent,
+        reconsidered_at=reconsidered_at,
     )
 
 
