@@ -28,11 +28,6 @@ class FieldError:
     label: str
     message: str
 
-    @classmethod
-    def of_field(cls, name: str, label: str, message: str) -> FieldError:
-        """Make the error of one field of the body."""
-        return cls(f"/{name}", label, message)
-
 
 class SettingsError(Exception):
     """One or more settings are wrong; the text names each, with its remedy."""

@@ -145,7 +145,7 @@ class ReconsiderIn(InputModel):
             reason, at, statement_id = self.after.split("/")
             return reason, datetime.fromisoformat(at).astimezone(UTC), statement_id
         message = "Give the next of the call before, or leave it out."
-        raise ValidationFailed(message, field_errors=[FieldError.of_field("after", "After", message)])
+        raise ValidationFailed(message, field_errors=[FieldError("/after", "After", message)])
 
 
 class JudgedCount(BaseModel):

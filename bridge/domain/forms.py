@@ -220,16 +220,6 @@ def configured_forms(directory: Path | None) -> Forms:
         raise SettingsError(f"These settings are wrong:\n  BRIDGE_FORMS_DIR: {error}") from None
 
 
-def form(name: str, version: str) -> Form:
-    """The standard form of that name and version; raises ``NotFound``."""
-    return STANDARD.form(name, version)
-
-
-def current(name: str) -> Form:
-    """The newest version of the standard form; raises ``NotFound``."""
-    return STANDARD.current(name)
-
-
 def missing_fields(form: Form, values: Values) -> list[str]:
     """The names of the needed fields that are empty, in the form's order; 0 and ``False`` are values (R10, R38)."""
     return [field.name for field in form.required if _is_empty(values.get(field.name))]
@@ -263,14 +253,13 @@ def misfits(form: Form, changes: Values) -> list[FieldError]:
 
 def _misfit(field: FormField | None, name: str, value: object) -> FieldError | None:
     if field is None:
-        return fault(
-            name, name, Text("This record was made with an earlier form, which has no such field: leave it out.")
-        )
+        message = Text("This record was made with an earlier form, which has no such field: leave it out.")
+        return FieldError(f"/{name}", name, message)
     offered_values = [choice.value for choice in field.choices]
     values = cast("list[object]", value) if isinstance(value, list) else [value]
     if value is None or not offered_values or all(choice in offered_values for choice in values):
         return None
-    return fault(name, field.label, choose_one(field))
+    return FieldError(f"/{name}", field.label, choose_one(field))
 
 
 def choose_one(field: FormField) -> Text:
@@ -291,7 +280,7 @@ def out_of_order(form: Form, values: Values, changes: Iterable[str], earlier: st
         start=start,
         day=date.fromisoformat(first),
     )
-    return [fault(name, label(form, name), message)]
+    return [FieldError(f"/{name}", label(form, name), message)]
 
 
 def in_future(form: Form, values: Values, name: str, today: date) -> list[FieldError]:
@@ -303,15 +292,10 @@ def in_future(form: Form, values: Values, name: str, today: date) -> list[FieldE
     message = Text(
         "“{field}” cannot be in the future: give {day} or an earlier day, or leave it out.", field=title, day=today
     )
-    return [fault(name, title, message)]
+    return [FieldError(f"/{name}", title, message)]
 
 
 def label(form: Form, name: str) -> str:
     """Return what a person calls a field."""
     field = form.field(name)
     return field.label if field else name
-
-
-def fault(name: str, title: str, message: str) -> FieldError:
-    """Make the fault of one field of the body."""
-    return FieldError(f"/{name}", title, message)

@@ -11,7 +11,7 @@ import orjson
 from hypothesis import given, strategies
 
 from bridge import wiring
-from bridge.domain import forms
+from bridge.domain.forms import STANDARD
 from bridge.domain.members.members import MembershipCalendar
 from bridge.domain.statements.completions import Completion, automatic_draft
 from bridge.domain.statements.dispositions import Outcome, Reason
@@ -51,7 +51,7 @@ def test_a_draft_can_be_shown(
     assert first == again
     assert isinstance(first.meaning, Completion)
     calendar = MembershipCalendar(date(2024, 2, 29))
-    draft = automatic_draft(first.meaning, "m-1", calendar, first.statement_id, NOW, forms.current("log"), 7)
+    draft = automatic_draft(first.meaning, "m-1", calendar, first.statement_id, NOW, STANDARD.current("log"), 7)
     assert draft.get("title", "").strip()
     assert (draft.get("reference"), draft.get("listed"), draft["linked"]) == ("L7", True, False)
     day = datetime.fromisoformat(statement["timestamp"]).astimezone(LONDON).date()

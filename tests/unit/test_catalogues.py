@@ -65,7 +65,7 @@ def test_each_translation_has_the_same_places(path: Path) -> None:
 
 def test_nobody_is_refused_in_a_string_of_no_catalogue() -> None:
     """What an error or the fault of a field says is a ``Text``, unless no member ever reads it."""
-    refusals = {kind.__name__ for kind in kinds()} | {"FieldError", "of_field"}
+    refusals = {kind.__name__ for kind in kinds()} | {"FieldError"}
     strings = [
         f"{path}:{call.lineno}"
         for path in sorted(file.relative_to(ROOT).as_posix() for file in (ROOT / "bridge").rglob("*.py"))

@@ -9,7 +9,7 @@ import pytest
 
 from bridge.domain.record.entries import StoredProvenance
 from bridge.domain.statements.dispositions import Disposition, Reason, possible
-from bridge.domain.statements.fates import fate_in_words, not_received, origin_in_words
+from bridge.domain.statements.fates import fate_in_words, fate_of_row, origin_in_words
 from bridge.settings import PREFIX, Settings
 
 AT = datetime(2026, 3, 3, 23, 30, tzinfo=UTC)
@@ -19,7 +19,7 @@ ENDINGS = [ending for ending in possible() if ending[0] is not Disposition.DUPLI
 @pytest.mark.parametrize(("disposition", "reason"), ENDINGS)
 def test_every_ending_has_words(disposition: Disposition, reason: Reason | None) -> None:
     """The day, why, and settings that there are: a new way to end fails here until it has words."""
-    text = fate_in_words({**not_received("s"), "disposition": disposition, "reason": reason, "received_at": AT})
+    text = fate_in_words({**fate_of_row({"_id": "s"}), "disposition": disposition, "reason": reason, "received_at": AT})
     assert "3 March 2026" in text
     assert "not known here" not in text
     settings = [name.lower() for name in re.findall(rf"{PREFIX}([A-Z_]+)", text)]
@@ -31,7 +31,7 @@ def test_every_ending_has_words(disposition: Disposition, reason: Reason | None)
 
 def test_what_has_not_ended_says_so() -> None:
     """Not received, received and not taken, and voided before it came are told apart."""
-    absent = not_received("s")
+    absent = fate_of_row({"_id": "s"})
     assert fate_in_words(absent) == "Not received."
     assert "not taken by the worker yet" in fate_in_words({**absent, "received_at": AT})
     assert fate_in_words({**absent, "voided_by": "v"}) == "Not received. The statement v voids it."

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 import schemas.forms
-from bridge.domain.forms import current, form, is_complete, missing_fields
+from bridge.domain.forms import STANDARD, is_complete, missing_fields
 from bridge.domain.statements import completions
 from bridge.errors import NotFound
 
-LOG, PLAN = current("log"), current("plan")
+LOG, PLAN = STANDARD.current("log"), STANDARD.current("plan")
 REQUIRED_FIELDS = {
     "log": ["title", "type", "date", "description", "reason", "learning", "evaluation", "impact_on_practice"],
     "plan": [
@@ -32,7 +32,7 @@ FIRST = Path(schemas.forms.__file__).parent / "log-1.json"
 @pytest.mark.parametrize("name", ["log", "plan"])
 def test_the_needed_fields_are_those_of_the_requirements(name: str):
     """R9, R34: an empty record misses exactly the fields marked M, in the form's order."""
-    assert missing_fields(form(name, "1"), {}) == REQUIRED_FIELDS[name]
+    assert missing_fields(STANDARD.form(name, "1"), {}) == REQUIRED_FIELDS[name]
 
 
 @pytest.mark.parametrize("empty", [None, "", " \n\t\u00a0", []])
@@ -80,13 +80,13 @@ def test_the_reflections_warn_against_naming_clients():
 def test_an_unknown_form_is_not_found(name: str, version: str):
     """The error is the API's own."""
     with pytest.raises(NotFound, match=name):
-        form(name, version)
+        STANDARD.form(name, version)
 
 
 def test_an_unknown_name_has_no_current_form():
     """A name that is no form's is not found either."""
     with pytest.raises(NotFound, match="diary"):
-        current("diary")
+        STANDARD.current("diary")
 
 
 @pytest.mark.parametrize(

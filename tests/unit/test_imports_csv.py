@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain import forms
 from bridge.domain.csv_rows import MAX_FAULTS, Row, refuse, template
+from bridge.domain.forms import STANDARD
 from bridge.domain.record.csv_import import columns, read
 from bridge.errors import BridgeError, FieldError, Malformed, TooLarge, ValidationFailed
 
-FORM = forms.current("log")
+FORM = STANDARD.current("log")
 
 
 def rows(text: str, max_rows: int = 1000) -> list[Row]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.domain.statements.completions import pick
+from bridge.domain.record.markup import is_visible
+from bridge.domain.statements.completions import ranked
 
 BRITISH = ("en-GB", "en")
 
@@ -33,4 +34,4 @@ BRITISH = ("en-GB", "en")
 )
 def test_the_best_text_is_picked(language_map: dict[str, str], languages: tuple[str, ...], index: str | None):
     """Exact, shortened, another variety, ``und``, any: in that order, and never a blank text."""
-    assert pick(language_map, languages) == index
+    assert next(filter(is_visible, ranked(language_map, languages)), None) == index

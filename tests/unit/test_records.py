@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bridge.domain.forms import FieldChoice, FormField, current
+from bridge.domain.forms import STANDARD, FieldChoice, FormField
 from bridge.domain.list_keys import findable, query_terms
 from bridge.domain.members.members import MembershipCalendar
 from bridge.domain.record import entries, plan
@@ -27,7 +27,7 @@ def finds(q: str, record: StoredRecord) -> bool:
 def automatic(title: str, activity_type: str | None = None) -> entries.StoredEntry:
     """An entry that a completion made, as lists hold it."""
     completion = Completion("k", "https://learn.example.org/1", activity_type, title, "", NOON.date(), 90, None)
-    return automatic_draft(completion, "m-1", CALENDAR, "s-1", NOON, current("log"), 1)
+    return automatic_draft(completion, "m-1", CALENDAR, "s-1", NOON, STANDARD.current("log"), 1)
 
 
 @pytest.mark.parametrize("title", ["apple", "Banana", "2 things"])
@@ -42,7 +42,7 @@ def test_a_choice_is_found_by_its_label() -> None:
     """As the form of the record's version has it; a code that a person never sees finds nothing."""
     entry = automatic("apple", "http://id.tincanapi.com/activitytype/webinar")
     assert finds("conference", entry)
-    entry = entries.changed(entry, {"mode": "self_directed"}, None, current("log"), CALENDAR, NOON)
+    entry = entries.changed(entry, {"mode": "self_directed"}, None, STANDARD.current("log"), CALENDAR, NOON)
     assert finds("own pace", entry)
     assert not finds("self", entry)
     assert not finds("directed", entry)
@@ -50,16 +50,16 @@ def test_a_choice_is_found_by_its_label() -> None:
 
 def test_a_plan_item_is_found_likewise() -> None:
     """Planned is what every item is by default; what became of one is found by its label."""
-    item = plan.new_item("m-1", {"title": "Grief", "start_date": "2026-05-04"}, current("plan"), NOON)
+    item = plan.new_item("m-1", {"title": "Grief", "start_date": "2026-05-04"}, STANDARD.current("plan"), NOON)
     assert finds("grief", item)
     assert not any(finds(q, item) for q in ("planned", "2026"))
-    assert finds("not purs", plan.changed(item, {"status": "not_pursued"}, current("plan")))
+    assert finds("not purs", plan.changed(item, {"status": "not_pursued"}, STANDARD.current("plan")))
 
 
 def test_choices_of_which_several_may_be_taken_are_found_by_their_labels() -> None:
     """Also in a form of another body; a choice that its version does not have finds nothing."""
     choices = (FieldChoice.of("cbt", Text("Cognitive therapy")), FieldChoice.of("emdr", Text("Eye movement")))
     field = FormField("approaches", Text("Approaches"), Text("Some."), "factual", "choices", False, None, choices, 99)
-    form = replace(current("log"), fields=(*current("log").fields, field))
+    form = replace(STANDARD.current("log"), fields=(*STANDARD.current("log").fields, field))
     record = findable(form, {"title": "x", "approaches": ["cbt", "gone"]}, ())
     assert record["tokens"] == ["cognitive", "therapy", "x"]

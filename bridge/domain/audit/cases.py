@@ -338,14 +338,14 @@ def errors_in(decision: Decision, outcomes: tuple[str, ...], today: date) -> Ite
     """Yield what a decision needs and lacks, or has and does not take."""
     name, outcome, day = decision.decision, decision.outcome, decision.due_date
     if name == "close" and outcome not in outcomes:
-        yield FieldError.of_field("outcome", "Outcome", f"Closing needs one of: {', '.join(outcomes)}.")
+        yield FieldError("/outcome", "Outcome", f"Closing needs one of: {', '.join(outcomes)}.")
     if name != "close" and outcome is not None:
-        yield FieldError.of_field("outcome", "Outcome", "Only closing has an outcome: leave it out.")
+        yield FieldError("/outcome", "Outcome", "Only closing has an outcome: leave it out.")
     if name == "return" and not (decision.feedback or "").strip():
         message = "Returning needs feedback: say what the member is to change."
-        yield FieldError.of_field("feedback", "Feedback", message)
+        yield FieldError("/feedback", "Feedback", message)
     if name not in DATED and day is not None:
         message = "Only a return or an extension sets a due date: leave it out."
-        yield FieldError.of_field("due_date", "Due date", message)
+        yield FieldError("/due_date", "Due date", message)
     if day is not None and day < today:
-        yield FieldError.of_field("due_date", "Due date", "Give today or a later day.")
+        yield FieldError("/due_date", "Due date", "Give today or a later day.")

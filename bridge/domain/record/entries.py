@@ -160,28 +160,22 @@ def changed(
 
 
 def listed(entry: Values, form: forms.Form, calendar: MembershipCalendar) -> StoredEntry:
-    """Return a live entry with all that lists need: what is derived, sort keys, search tokens."""
-    derived_fields = derived(entry, draft=entry["draft"], form=form, calendar=calendar)
-    full = {**entry, **derived_fields, "linked": bool(entry.get("plan_ids")), "listed": True}
+    """Return a live entry with all that lists need: what follows from its fields, sort keys, search tokens."""
+    full = {
+        **entry,
+        "complete": forms.is_complete(form, entry, entry["draft"]),
+        "missing_fields": forms.missing_fields(form, entry),
+        "period_id": _period_id(entry, calendar),
+        "linked": bool(entry.get("plan_ids")),
+        "listed": True,
+    }
     return cast("StoredEntry", {**full, **findable(form, full, SORTABLE)})
 
 
-class DerivedFields(TypedDict):
-    """The fields that follow from an entry's others."""
-
-    complete: bool
-    missing_fields: list[str]
-    period_id: str | None
-
-
-def derived(values: Values, *, draft: bool, form: forms.Form, calendar: MembershipCalendar) -> DerivedFields:
-    """Compute what follows from an entry's fields: completeness (R38) and the period (R16)."""
-    day = values.get("date")
-    return {
-        "complete": forms.is_complete(form, values, draft),
-        "missing_fields": forms.missing_fields(form, values),
-        "period_id": calendar.period_for(date.fromisoformat(day)).id if day else None,
-    }
+def _period_id(entry: Values, calendar: MembershipCalendar) -> str | None:
+    """Return the period that an entry's day lies in (R16)."""
+    day = entry.get("date")
+    return calendar.period_for(date.fromisoformat(day)).id if day else None
 
 
 def faults(form: forms.Form, values: Values, changes: Values, today: date) -> list[FieldError]:
@@ -192,7 +186,7 @@ def faults(form: forms.Form, values: Values, changes: Values, today: date) -> li
 
 def copied(entry: Values, form: forms.Form) -> dict[str, Any]:
     """Return the fields of a copy: all that the member wrote, without days and number (R77)."""
-    return {f.name: entry[f.name] for f in form.fields if f.name in entry and f.name not in NOT_COPIED}
+    return {name: value for name, value in forms.values_of(form, entry).items() if name not in NOT_COPIED}
 
 
 def freeze_of(entry: StoredEntry, member: StoredMember) -> FreezeMark | None:
@@ -203,8 +197,7 @@ def freeze_of(entry: StoredEntry, member: StoredMember) -> FreezeMark | None:
 
 def refiled(entry: StoredEntry, calendar: MembershipCalendar) -> StoredEntry:
     """Return an entry in the period that its date lies in now (R82), with a new version if that is another one."""
-    day = entry.get("date")
-    period_id = calendar.period_for(date.fromisoformat(day)).id if day else None
+    period_id = _period_id(entry, calendar)
     if period_id == entry.get("period_id"):
         return entry
     return {**entry, "period_id": period_id, "version": entry["version"] + 1}

@@ -212,11 +212,6 @@ def _unescaped(segment: str) -> str:
         return segment
 
 
-def pick(language_map: Mapping[str, str], preferred_languages: Sequence[str]) -> str | None:
-    """The text for a reader of the preferred languages (best first), or ``None`` when every text is blank."""
-    return next(ranked({tag: text for tag, text in language_map.items() if text.strip()}, preferred_languages), None)
-
-
 def ranked(language_map: Mapping[str, str], preferred_languages: Sequence[str]) -> Iterator[str]:
     """Every text, from the best for a reader of the preferred languages on.
 

@@ -82,11 +82,11 @@ def fate_of(
     """Return the fate of a statement: of its row, unless it never came to one and lies among the dead letters."""
     if letter is not None and (row is None or "received_at" not in row):
         return fate_of_letter(statement_id, letter)
-    return fate_of_row(row, held) if row is not None else not_received(statement_id)
+    return fate_of_row(row or LedgerRow(_id=statement_id), held)
 
 
 def fate_of_row(row: LedgerRow, held: HeldStatement | None = None) -> StatementFate:
-    """Return the fate that a row of the ledger tells; ``held`` says which freeze it waits for."""
+    """Return the fate that a row tells: not received, if it has the id alone; ``held`` says which freeze it awaits."""
     received_at, disposition = row.get("received_at"), row.get("disposition")
     return {
         "id": row["_id"],
@@ -106,28 +106,11 @@ def fate_of_row(row: LedgerRow, held: HeldStatement | None = None) -> StatementF
 def fate_of_letter(statement_id: str, letter: FailureFacts) -> StatementFate:
     """Return the fate of a statement that lies among the dead letters."""
     return {
-        **not_received(statement_id),
+        **fate_of_row(LedgerRow(_id=statement_id)),
         "disposition": Disposition.DEAD_LETTERED.value,
         "reason": letter["reason"],
         "detail": letter["detail"],
         "received_at": datetime.fromisoformat(letter["failed_at"]),
-    }
-
-
-def not_received(statement_id: str) -> StatementFate:
-    """Return the fate of a statement that never came."""
-    return {
-        "id": statement_id,
-        "disposition": None,
-        "reason": None,
-        "detail": None,
-        "received_at": None,
-        "via": None,
-        "member_id": None,
-        "entry_id": None,
-        "voided_by": None,
-        "waits_for": None,
-        "period_id": None,
     }
 
 

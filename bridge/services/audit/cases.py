@@ -139,4 +139,4 @@ class MemberAudit:
             raise Conflict(Text("You have asked for more time already, and the Register team has not decided yet."))
         if until <= max(cases.due_of(case), self._today()):
             message = Text("Give a day after the due date ({day}) and after today.", day=cases.due_of(case))
-            raise ValidationFailed(message, field_errors=[FieldError.of_field("until", Text("Until"), message)])
+            raise ValidationFailed(message, field_errors=[FieldError("/until", Text("Until"), message)])

@@ -120,6 +120,6 @@ class Register:
             due_date = decision.due_date or date.fromisoformat(request["until"])
             if due_date <= cases.due_of(case):
                 message = f"An extension has to be later than the due date ({case['due_date']})."
-                raise ValidationFailed(message, field_errors=[FieldError.of_field("due_date", "Due date", message)])
+                raise ValidationFailed(message, field_errors=[FieldError("/due_date", "Due date", message)])
             decided_case = cases.with_due_date(decided_case, due_date, self._today())
         return await self._stores.cases.save(case, decided_case, unit.session)

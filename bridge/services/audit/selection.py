@@ -180,4 +180,4 @@ def _not_registered() -> ValidationFailed:
 
 
 def _error(name: str, label: str, message: str) -> ValidationFailed:
-    return ValidationFailed(message, field_errors=[FieldError.of_field(name, label, message)])
+    return ValidationFailed(message, field_errors=[FieldError(f"/{name}", label, message)])
