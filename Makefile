@@ -101,7 +101,7 @@ screenshots: install ## Take the pictures of docs/guides/images again, from a ru
 documents: install ## Make the documents of the API, the messages and the settings again from the code
 	@$(BIN)/python -m bridge.api.resources > docs/openapi.json
 	@$(BIN)/cpd-bridge asyncapi > docs/asyncapi.json
-	@$(BIN)/python -m bridge.settings > docs/settings.md
+	@$(BIN)/python -m tests.support.settings_page > docs/settings.md
 
 languages: install ## Bring the catalogues of schemas/languages in line with what the code says to members
 	@$(BIN)/python -m tests.catalogues

@@ -1,7 +1,7 @@
 """Every setting, read from ``BRIDGE_…`` environment variables or ``.env`` and checked at start, every fault at once.
 
 A value may be given as a file: ``BRIDGE_MONGO_URL_FILE=/run/secrets/mongo`` reads that file. Lists are comma-separated.
-``docs/settings.md`` is made from these fields (``settings_page``), so the words here are the documentation.
+``docs/settings.md`` is made from these fields (``make documents``), so the words here are the documentation.
 """
 
 from __future__ import annotations
@@ -303,35 +303,3 @@ def unknown_names() -> list[str]:
     names = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     set_names = {name for name in os.environ if name.startswith(PREFIX)}
     return sorted(name for name in set_names if not names & {name, name.removesuffix("_FILE")})
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    return "" if value is None else str(value)
-
-
-def settings_page() -> str:
-    """The page ``docs/settings.md``."""
-    lines = [
-        "# Settings",
-        "",
-        "<!-- Made by `make documents`; a test compares. -->",
-        "",
-        "Environment variables, or a `.env` file. They are checked at start, and every fault is named at once.",
-        "A value may be given as a file: `BRIDGE_MONGO_URL_FILE=/run/secrets/mongo`. Lists are comma-separated.",
-        "An empty default means that nothing is set.",
-        "",
-        "| Setting | Default | What it is |",
-        "|---|---|---|",
-    ]
-    for name, field in Settings.model_fields.items():
-        default = f"`{_shown(field.default)}`" if _shown(field.default) else ""
-        lines.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
-    return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    print(settings_page())  # noqa: T201 - for docs/settings.md

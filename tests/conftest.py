@@ -29,6 +29,7 @@ from tests.support.life import MARK
 from tests.support.log_lines import collected_lines
 from tests.support.portal import Portal, portal_over
 from tests.support.rules import RULES, without_test
+from tests.support.topologies import delete_topology
 
 hypothesis_settings.register_profile("any machine", deadline=None)
 hypothesis_settings.load_profile("any machine")
@@ -119,7 +120,7 @@ async def _forget(left_settings: Sequence[Settings]) -> None:
             channel = await broker.channel()
             with suppress(ChannelNotFoundEntity):  # most tests need no broker
                 await channel.declare_exchange(topology.statements, passive=True)
-                await topology.delete(channel)
+                await delete_topology(topology, channel)
 
 
 @pytest.fixture

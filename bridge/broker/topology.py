@@ -111,13 +111,6 @@ class Topology:
             with _missing(f"queue {queue.name}"):
                 await channel.declare_queue(queue.name, passive=True)
 
-    async def delete(self, channel: AbstractChannel) -> None:
-        """Delete everything, with what is in it; for tests that share a broker."""
-        for queue in (self.completions, self.dead_queue, self.members, self.notices):
-            await channel.queue_delete(queue)
-        for exchange, _ in self.exchanges:
-            await channel.exchange_delete(exchange)
-
 
 def configured_topology(settings: Settings) -> Topology:
     """Return the names that the settings give."""

@@ -21,6 +21,7 @@ from bridge.tokens import DEV_ISSUER, PUBLIC_NAME, dev_key
 from deploy.dev import mongo
 from tests.support.statements import account, member
 from tests.support.storage import Storage
+from tests.support.topologies import delete_topology
 
 INSERTED_AT_ONCE = 1000
 
@@ -81,7 +82,7 @@ async def _filled(mongo_url: str, amqp_url: str, directory: Path, name: str, mem
         await _put_members(services, members)
         await _look_for_endings(services, settings)
         yield World(settings, services, directory)
-        await wiring.topology(settings).delete(channel)
+        await delete_topology(wiring.topology(settings), channel)
         if "BENCH_MONGO_URL" in os.environ:
             await services.stores.database.client.drop_database(settings.mongo_database)
 

@@ -29,6 +29,7 @@ from tests.support.databases import Databases
 from tests.support.journey import publish_raw
 from tests.support.processes import CLI, environment_of
 from tests.support.statements import activity_of, completed
+from tests.support.topologies import delete_topology
 
 pytestmark = pytest.mark.timeout(300)  # seconds as a rule, but minutes on a machine that does much else
 
@@ -68,7 +69,7 @@ class DevRun:
     async def forget(self) -> None:
         """Take the queues of this run off the broker."""
         async with connection(self.settings, "cleaning up") as broker:
-            await wiring.topology(self.settings).delete(await broker.channel())
+            await delete_topology(wiring.topology(self.settings), await broker.channel())
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ from tests.support.packages import jars
 from tests.support.portal import Server
 from tests.support.processes import CLI
 from tests.support.storage import storage
+from tests.support.topologies import delete_topology
 
 BLOCKS = blocks_of("sending-completions.md")
 RUN = [block for block in BLOCKS if block.language in {"json", "sh", "python"}]
@@ -80,7 +81,7 @@ async def reader(settings: Settings, tmp_path: Path) -> AsyncGenerator[Reader]:
                 "PATH": f"{CLI.parent}:{os.environ['PATH']}",
             }
             yield Reader(bridge, tmp_path, {**os.environ, **variables})
-        await bridge.topology.delete(bridge.channel)
+        await delete_topology(bridge.topology, bridge.channel)
 
 
 async def test_each_command_and_request_works(reader: Reader) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
+from pydantic.json_schema import models_json_schema
 
 from bridge.domain.events import EVENT_TYPES, EventType, OutboxEvent, cloud_event, event
-from bridge.domain.members.messages import schema
 from consumers.events import rounds
+from consumers.members import BODIES
 from schemas.messages import EVENT, MEMBER
 from tests.support.statements import member
 
@@ -19,6 +20,19 @@ from tests.support.statements import member
 def validator(document: dict[str, Any]) -> Any:
     """A validator that checks formats too."""
     return Draft202012Validator(document, format_checker=FormatChecker())
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the feed's bodies, by its models."""
+    _, parts = models_json_schema([(model, "validation") for model in BODIES.values()], ref_template="#/$defs/{model}")
+    references = {key: {"$ref": f"#/$defs/{model.__name__}"} for key, model in BODIES.items()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "The member feed",
+        "description": "What comes on the exchange membership, by routing key.",
+        "anyOf": list(references.values()),
+        "$defs": {**references, **parts["$defs"]},
+    }
 
 
 def test_the_feeds_schema_is_made_from_its_models() -> None:

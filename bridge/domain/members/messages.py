@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
-from pydantic.json_schema import models_json_schema
 
 from bridge.domain.fields import ONE_LINE, Day
 from bridge.domain.members.identifiers import Identifier, Input, id_key, member_keys, tombstone
@@ -167,17 +166,3 @@ def identifier_conflict(body: MemberIn, key: str) -> Conflict:
         f"Identifier {number + 1} ({kind}) belongs to another member: remove it there first, or leave it out here."
     )
     return Conflict(message, field_errors=[FieldError(f"/identifiers/{number}", f"Identifier {number + 1}", message)])
-
-
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema of the feed's bodies, as ``schemas/messages/member.json`` holds it."""
-    models = {"member.upserted": MemberUpserted, "member.left": MemberLeft}
-    _, parts = models_json_schema([(model, "validation") for model in models.values()], ref_template="#/$defs/{model}")
-    references = {key: {"$ref": f"#/$defs/{model.__name__}"} for key, model in models.items()}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "The member feed",
-        "description": "What comes on the exchange membership, by routing key.",
-        "anyOf": list(references.values()),
-        "$defs": {**references, **parts["$defs"]},
-    }
