@@ -1,8 +1,4 @@
-"""One small tree of errors: what went wrong, what the caller sees, and whether trying again can help.
-
-Every error that crosses a layer is a ``BridgeError``; the HTTP middleware turns it into an RFC 9457 problem document
-and the worker asks ``retryable`` whether to wait or to dead-letter.
-"""
+"""One small tree of errors: what went wrong, and what the caller sees, as an RFC 9457 problem document."""
 
 from __future__ import annotations
 
@@ -39,7 +35,6 @@ class BridgeError(Exception):
     slug: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
     title: ClassVar[str] = Text("Something went wrong here")
-    retryable: ClassVar[bool] = False
 
     def __init__(
         self, detail: str = "", *, field_errors: Sequence[FieldError] = (), retry_after: int | None = None
@@ -136,7 +131,6 @@ class RateLimited(BridgeError):
     """Too many requests from one subject."""
 
     slug, status, title = "rate-limited", 429, Text("Too many requests")
-    retryable = True
 
 
 class Unavailable(BridgeError):
@@ -147,7 +141,6 @@ class Unavailable(BridgeError):
     """
 
     slug, status, title = "unavailable", 503, Text("The service cannot answer just now")
-    retryable = True
 
     def __init__(
         self, detail: str = "", *, why: str = "no answer", setting: str = "", retry_after: int | None = None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -34,14 +33,6 @@ ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE = 6, 0.2, 10.0
 """Tries of one call that fails for a while, and the seconds between them, growing."""
 
 CONSISTENT_THROUGH = "X-Experience-API-Consistent-Through"
-
-
-@dataclass(frozen=True, slots=True)
-class RemotePage:
-    """One page, and the time up to which the LRS vouches for being complete, if it says."""
-
-    result: Result
-    consistent_through: str | None
 
 
 class RemoteLrs:
@@ -72,11 +63,11 @@ class RemoteLrs:
         query = {"verb": verb, "ascending": "true", "limit": str(PAGE), **({"since": since} if since else {})}
         return str(URL(self._endpoint + "statements").with_query(query))
 
-    async def page(self, address: str) -> RemotePage:
+    async def page(self, address: str) -> Result:
         """Read a page by its address or ``more`` link; raises ``NotFound`` for a link that no longer holds."""
         body, headers = await self._get(self._resolved(address))
         try:
-            return RemotePage(statement_result(body), headers.get(CONSISTENT_THROUGH))
+            return statement_result(body, headers.get(CONSISTENT_THROUGH))
         except (unpacking.UnreadableBody, unpacking.BodyTooLarge) as error:
             raise Malformed(f"The LRS's answer cannot be read: {error}.") from None
 

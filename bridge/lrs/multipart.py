@@ -11,7 +11,8 @@ from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict
 
-from bridge.domain.lrs import ATTACHMENTS_CLAUSE, HASH_HEADER, AttachmentPart, StoredAttachment
+from bridge.domain.lrs import ATTACHMENTS_CLAUSE, HASH_HEADER, AttachmentPart
+from bridge.domain.statements import AttachmentRow
 from bridge.errors import Malformed
 from bridge.lrs.calls import LrsCall, read_all
 from bridge.services.lrs.attachments import LrsAttachments
@@ -84,7 +85,7 @@ async def _next_chunk(part: BodyPartReader) -> bytes:
 async def answer_with_attachments(
     call: LrsCall,
     body: bytes,
-    attached: Sequence[StoredAttachment],
+    attached: Sequence[AttachmentRow],
     attachments: LrsAttachments,
     headers: Mapping[str, str],
 ) -> web.StreamResponse:
@@ -97,20 +98,20 @@ async def answer_with_attachments(
     if call.head:
         return response
     await response.write(f"--{boundary}\r\nContent-Type: application/json\r\n\r\n".encode() + body)
-    for attachment in {data.sha2: data for data in attached}.values():
+    for attachment in {row["sha2"]: row for row in attached}.values():
         await response.write(_part_head(boundary, attachment))
-        async for chunk in attachments.read(attachment.sha2):
+        async for chunk in attachments.read(attachment["sha2"]):
             await response.write(chunk)
     await response.write(f"\r\n--{boundary}--\r\n".encode())
     await response.write_eof()
     return response
 
 
-def _part_head(boundary: str, attachment: StoredAttachment) -> bytes:
+def _part_head(boundary: str, attachment: AttachmentRow) -> bytes:
     lines = (
         f"\r\n--{boundary}",
-        f"Content-Type: {attachment.content_type}",
+        f"Content-Type: {attachment['type']}",
         "Content-Transfer-Encoding: binary",
-        f"{HASH_HEADER}: {attachment.sha2}",
+        f"{HASH_HEADER}: {attachment['sha2']}",
     )
     return ("\r\n".join(lines) + "\r\n\r\n").encode()

@@ -9,7 +9,8 @@ from typing import Final
 import orjson
 from aiohttp import web
 
-from bridge.domain.lrs import IncomingStatement, StoredAttachment, parse_batch, parse_single, to_datetime
+from bridge.domain.lrs import IncomingStatement, parse_batch, parse_single, to_datetime
+from bridge.domain.statements import AttachmentRow
 from bridge.lrs import multipart, parameters
 from bridge.lrs.calls import LrsCall
 from bridge.lrs.multipart import StatementsBody
@@ -107,7 +108,7 @@ class StatementResource:
         self,
         call: LrsCall,
         body: bytes,
-        stored_attachments: Sequence[StoredAttachment] | None,
+        stored_attachments: Sequence[AttachmentRow] | None,
         headers: Mapping[str, str],
     ) -> web.StreamResponse:
         """Answer statements, with the data of attachments if those are asked for (None: they are not)."""

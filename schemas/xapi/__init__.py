@@ -9,12 +9,12 @@ say, because it compares one value with another.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from itertools import islice
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import jsonschema_rs
 
@@ -72,18 +72,6 @@ def as_list(related: Any) -> list[NewPart]:
     return cast("list[NewPart]", related if isinstance(related, list) else [related])
 
 
-class Explaining(Protocol):
-    """The part of a ``jsonschema`` validator that is used here; the library leaves its arguments untyped."""
-
-    def is_valid(self, instance: object) -> bool:
-        """Say whether ``instance`` fits the schema."""
-        ...
-
-    def iter_errors(self, instance: object) -> Iterable[ValidationError]:
-        """Yield each way in which ``instance`` does not fit, in the order of the schema."""
-        ...
-
-
 class Compiled(NamedTuple):
     """A schema, by its file's name: ``fast`` decides (linear-time patterns), ``slow`` explains."""
 
@@ -92,8 +80,8 @@ class Compiled(NamedTuple):
     schema: Mapping[str, Any]
 
     @property
-    def slow(self) -> Explaining:
-        """What says all that is wrong."""
+    def slow(self) -> Any:
+        """What says all that is wrong: a validator of ``jsonschema``, which leaves its arguments untyped."""
         return _explaining(self.name)
 
 
@@ -111,13 +99,13 @@ def _compile(name: str) -> Compiled:
 
 
 @cache
-def _explaining(name: str) -> Explaining:
+def _explaining(name: str) -> Any:
     import jsonschema  # noqa: PLC0415 - see above
     from referencing import Registry  # noqa: PLC0415
     from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
 
     registry: Registry[Any] = DRAFT202012.create_resource(_DEFINITIONS) @ Registry[Any]()
-    return cast("Explaining", jsonschema.Draft202012Validator(read(name), registry=registry))
+    return jsonschema.Draft202012Validator(read(name), registry=registry)
 
 
 _V1_0_3 = _compile("statement-1.0.3.json")

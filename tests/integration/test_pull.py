@@ -124,7 +124,7 @@ async def test_a_page_tells_how_far_it_went_though_its_last_cannot_be_read(lrs: 
     lrs.page = 4
     async with reading(lrs) as remote:
         page = await remote.page(remote.first(COMPLETED, None))
-    assert (len(page.result.statements), page.result.last_stored) == (4, "2026-05-04T10:00:08Z")
+    assert (len(page.statements), page.last_stored) == (4, "2026-05-04T10:00:08Z")
 
 
 class Killed(Exception):

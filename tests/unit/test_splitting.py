@@ -69,7 +69,7 @@ def test_whatever_an_element_holds_it_is_told_from_its_neighbours(part: bytes) -
     for around in ([odd, plain, plain], [plain, odd, plain], [plain, plain, odd], [odd], [odd, odd]):
         assert decoding.elements(b" [ " + b" ,\r\n".join(around) + b" ]\n") == around
     page = b'{"more": "", "statements": [' + plain + b", " + odd + b"]}"
-    assert statement_result(page).statements == [plain, odd]
+    assert statement_result(page, None).statements == [plain, odd]
 
 
 @pytest.mark.parametrize("case", JSON_ALL_THE_SAME)

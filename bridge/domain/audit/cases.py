@@ -311,12 +311,7 @@ class Decision:
     due_date: date | None = None
 
 
-MOVES: Final = {
-    "return": Move.RETURN,
-    "close": Move.CLOSE,
-    "withdraw": Move.WITHDRAW,
-    "satisfied_elsewhere": Move.SATISFIED_ELSEWHERE,
-}
+MOVES: Final = {move.value: move for move in Move if move is not Move.SUBMIT}
 EXTENSIONS: Final[Mapping[str, Literal["granted", "declined"]]] = {
     "grant_extension": "granted",
     "decline_extension": "declined",

@@ -13,17 +13,16 @@ import math
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TypedDict
 
 from dateutil.relativedelta import relativedelta
 
 from bridge.domain.audit.cases import CaseDays
 from bridge.domain.members.identifiers import hashed
-from bridge.domain.members.members import MembershipCalendar, MembershipYear, StoredMember, calendar_of
+from bridge.domain.members.members import ONE_DAY, MembershipCalendar, MembershipYear, StoredMember, calendar_of
 from bridge.domain.record.entries import NAMESPACE
 
-ONE_DAY = timedelta(days=1)
 LONGEST_WINDOW = 366
 """Days between which renewals may lie: in more than a year a member renews twice."""
 

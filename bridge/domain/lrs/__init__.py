@@ -39,7 +39,6 @@ from bridge.domain.lrs.rows import (
     LrsRow,
     NewStatement,
     ReferenceRow,
-    StoredAttachment,
     UnsentRow,
 )
 from bridge.domain.lrs.serialization import (

@@ -8,7 +8,7 @@ from typing import NotRequired, TypedDict, cast
 
 from bridge.domain.lrs.index_keys import EVERY_STATEMENT, IndexKeys
 from bridge.domain.statements.dispositions import Via
-from bridge.domain.statements.ledger import LrsFields, actor_mention, mentions
+from bridge.domain.statements.ledger import AttachmentRow, LrsFields, actor_mention, mentions
 
 
 class LrsRow(TypedDict):
@@ -59,14 +59,6 @@ class AttachmentChunkRow(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class StoredAttachment:
-    """An attachment whose data is stored; the hash is in lower case."""
-
-    sha2: str
-    content_type: str
-
-
-@dataclass(frozen=True, slots=True)
 class NewStatement:
     """One statement on its way into the store.
 
@@ -89,9 +81,9 @@ class NewStatement:
     people: frozenset[str]
     by: str
     has_own_id: bool
-    attached: tuple[StoredAttachment, ...] = ()
-    traceparent: str | None = None
-    correlation_id: str | None = None
+    attached: list[AttachmentRow]
+    traceparent: str | None
+    correlation_id: str | None
 
     def fields(self) -> LrsFields:
         """Return the sub-document ``lrs``."""
@@ -106,7 +98,7 @@ class NewStatement:
             "by": self.by,
             "target": self.index_keys.target,
             "voids": self.index_keys.voids,
-            "attached": [{"sha2": data.sha2, "type": data.content_type} for data in self.attached] or None,
+            "attached": self.attached or None,
             "here": True,
             "traceparent": self.traceparent,
             "correlation_id": self.correlation_id,

@@ -10,11 +10,11 @@ import orjson
 
 from bridge.domain.lrs.index_keys import extract_keys
 from bridge.domain.lrs.parsing import IncomingStatement
-from bridge.domain.lrs.rows import NewStatement, StoredAttachment
+from bridge.domain.lrs.rows import NewStatement
 from bridge.domain.lrs.serialization import assigned_properties, needs_reshaping, to_datetime, with_id
 from bridge.domain.privacy.people import everybody
 from bridge.domain.statements.comparison import digest, same
-from bridge.domain.statements.ledger import LedgerRow, is_same
+from bridge.domain.statements.ledger import AttachmentRow, LedgerRow, is_same
 from bridge.errors import Conflict, Forbidden
 from schemas.xapi import Part
 
@@ -78,9 +78,9 @@ def distinct_statements(incoming: Sequence[IncomingStatement]) -> dict[str, Inco
     return by_id
 
 
-def _attached(incoming: IncomingStatement, hashes: frozenset[str]) -> tuple[StoredAttachment, ...]:
+def _attached(incoming: IncomingStatement, hashes: frozenset[str]) -> list[AttachmentRow]:
     types = {part["sha2"].lower(): part["contentType"] for part in incoming.attachments()}
-    return tuple(StoredAttachment(sha2, content_type) for sha2, content_type in types.items() if sha2 in hashes)
+    return [{"sha2": sha2, "type": media_type} for sha2, media_type in types.items() if sha2 in hashes]
 
 
 def is_new_statement(statement: NewStatement, row: LedgerRow | None) -> bool:

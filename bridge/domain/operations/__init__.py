@@ -12,12 +12,10 @@ from bridge.domain.operations.letters import (
     DeadLetterFilter,
     LetterBody,
     MirroredLetter,
-    MirrorRow,
     Origin,
     QueuedDeadLetter,
     WholeLetter,
     failed_before,
-    mirror_row,
     redacted_body,
     visible_body,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -117,40 +117,6 @@ class WholeLetter(MirroredLetter):
 
 
 @dataclass(frozen=True, slots=True)
-class MirrorRow:
-    """A letter to keep; ``facts`` have ``failed_at`` (ISO 8601, UTC) and ``reason`` among them.
-
-    ``about`` are the keys of those whose it is, identified or by member id; ``named`` of everybody whom it names.
-    ``statements`` are the ids of the statements in it.
-    """
-
-    letter_id: str
-    body: bytes
-    facts: LetterFacts
-    about: Sequence[str]
-    named: Sequence[str] = ()
-    statements: Sequence[str] = ()
-
-    def document(self, secret: bytes) -> MirroredLetter:
-        """Return what lists are made from: all but the body."""
-        return {
-            "_id": self.letter_id,
-            **self.facts,
-            "size": len(self.body),
-            "about": list(self.about),
-            "owners": [identifiers.tombstone(secret, key) for key in self.about],
-            "named": [identifiers.tombstone(secret, key) for key in dict.fromkeys((*self.about, *self.named))],
-            "statements": list(self.statements),
-            "order": {
-                "failed_at": {"empty": False, "key": self.facts["failed_at"]},
-                "reason": {"empty": False, "key": self.facts["reason"]},
-            },
-            "copies": 1,
-            "mirrored_at": datetime.now(UTC),
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class DeadLetterFilter:
     """A filter of dead letters: all that is given has to hold. Ages count from the failure, as ``AGE`` writes them."""
 
@@ -180,10 +146,14 @@ def failed_before(age: str | None) -> datetime | None:
     return LONG_AGO
 
 
-def mirror_row(letter_in_queue: QueuedDeadLetter) -> MirrorRow:
-    """Return the mirror's row of a letter."""
+def mirrored(letter_in_queue: QueuedDeadLetter, secret: bytes) -> MirroredLetter:
+    """Return what lists are made from of a letter: all but the body; ``secret`` keys the tombstones."""
     letter = letter_in_queue.letter
-    facts: LetterFacts = {
+    statements = _statements_in(letter.body, letter.origin.content_encoding, letter.origin.content_type)
+    owner_keys = list(dict.fromkeys(key for part in statements for key in _owners(part)))
+    named_keys = (key for part in statements for person in anybody_in(part) for key in keys_of(person.agent))
+    return {
+        "_id": letter_in_queue.id,
         "reason": letter.reason.value,
         "detail": letter.detail,
         "exchange": letter.origin.exchange,
@@ -193,14 +163,18 @@ def mirror_row(letter_in_queue: QueuedDeadLetter) -> MirrorRow:
         "content_encoding": letter.origin.content_encoding,
         "failed_at": letter.failed_at.isoformat(),
         "attempts": letter.attempts,
+        "size": len(letter.body),
+        "about": owner_keys,
+        "owners": [identifiers.tombstone(secret, key) for key in owner_keys],
+        "named": [identifiers.tombstone(secret, key) for key in dict.fromkeys((*owner_keys, *named_keys))],
+        "statements": [part["id"].lower() for part in statements if fits_part("uuid", part.get("id"))],
+        "order": {
+            "failed_at": {"empty": False, "key": letter.failed_at.isoformat()},
+            "reason": {"empty": False, "key": letter.reason.value},
+        },
+        "copies": 1,
+        "mirrored_at": datetime.now(UTC),
     }
-    statements = _statements_in(letter.body, letter.origin.content_encoding, letter.origin.content_type)
-    about = dict.fromkeys(key for part in statements for key in _owners(part))
-    mentioned_keys = dict.fromkeys(
-        key for part in statements for person in anybody_in(part) for key in keys_of(person.agent)
-    )
-    ids = [part["id"].lower() for part in statements if fits_part("uuid", part.get("id"))]
-    return MirrorRow(letter_in_queue.id, letter.body, facts, list(about), list(mentioned_keys), ids)
 
 
 def redacted_body(letter: DeadLetter, subject: DataSubject) -> bytes | None:

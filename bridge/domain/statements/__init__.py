@@ -19,6 +19,7 @@ from bridge.domain.statements.dispositions import (
 from bridge.domain.statements.fates import StatementFate, WaitsFor, fate_in_words, fate_of, fate_of_row, origin_in_words
 from bridge.domain.statements.ledger import (
     Arrival,
+    AttachmentRow,
     ChainRow,
     FollowUp,
     HeldStatement,

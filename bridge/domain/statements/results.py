@@ -11,14 +11,18 @@ from bridge.domain.statements.unpacking import UnreadableBody
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A StatementResult: the statements as sent, the link to the next page (empty: none), the last ``stored`` time."""
+    """A StatementResult: the statements as sent, the link to the next page (empty: none), the last ``stored`` time.
+
+    ``consistent_through`` is the time up to which the LRS vouches for being complete, if it says.
+    """
 
     statements: list[bytes]
     more: str
     last_stored: str | None
+    consistent_through: str | None
 
 
-def statement_result(body: bytes) -> Result:
+def statement_result(body: bytes, consistent_through: str | None) -> Result:
     """Read a StatementResult; raises ``UnreadableBody`` or ``BodyTooLarge``.
 
     It is not looked into the statements: one that cannot be read is for whoever takes it to refuse, and ends no page.
@@ -28,7 +32,8 @@ def statement_result(body: bytes) -> Result:
     if more is None or not decoding.is_array(page.get("statements", b"")):
         raise UnreadableBody("a StatementResult with statements, a list, and more, a text, was expected")
     statements = decoding.elements(page["statements"])
-    return Result(statements, more, next(filter(None, map(_stored, reversed(statements))), None))
+    last_stored = next(filter(None, map(_stored, reversed(statements))), None)
+    return Result(statements, more, last_stored, consistent_through)
 
 
 def _stored(statement: bytes) -> str | None:

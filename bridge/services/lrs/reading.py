@@ -12,7 +12,6 @@ from bridge.domain.lrs import (
     EVERY_STATEMENT,
     LrsRow,
     StatementQuery,
-    StoredAttachment,
     activities,
     authority_key,
     complete_statement,
@@ -27,6 +26,7 @@ from bridge.domain.lrs import (
     names_of,
     reduce_to_ids,
 )
+from bridge.domain.statements import AttachmentRow
 from bridge.errors import NotFound
 from bridge.services.lrs.credentials import Credential
 from bridge.store import LrsLedger
@@ -58,7 +58,7 @@ class StatementText:
     statement_id: str
     at: int
     text: bytes
-    stored_attachments: list[StoredAttachment]
+    stored_attachments: list[AttachmentRow]
 
 
 class StatementReader:
@@ -91,8 +91,7 @@ class StatementReader:
         if fields.get("untimed"):
             additions += b',"timestamp":"' + format_time(fields["at"]).encode() + b'"'
         text = await self._text(row["raw"], additions, fields.get("reshape", False), view)
-        stored_attachments = [StoredAttachment(data["sha2"], data["type"]) for data in fields.get("attached", ())]
-        return StatementText(row["_id"], fields["at"], text, stored_attachments)
+        return StatementText(row["_id"], fields["at"], text, fields.get("attached", []))
 
     async def _text(self, raw: bytes, additions: bytes, reshape: bool, view: StatementView) -> bytes:
         if view.format == "exact":

@@ -17,7 +17,6 @@ from bridge.domain.operations import (
     MirroredLetter,
     QueuedDeadLetter,
     failed_before,
-    mirror_row,
     redacted_body,
     visible_body,
 )
@@ -154,7 +153,7 @@ class Operations:
 
     async def add_to_mirror(self, letters: Sequence[QueuedDeadLetter]) -> None:
         """Add letters, as they are written, to the mirror."""
-        await self._letters.put([mirror_row(letter) for letter in letters])
+        await self._letters.put(letters)
 
     async def refresh(self) -> None:
         """Make the mirror anew when it holds another number of letters than the queue, and goes on doing so.

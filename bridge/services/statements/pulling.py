@@ -11,8 +11,8 @@ from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime, timedelta
 
 from bridge.broker import VIA, Outgoing, Publisher, Topology, routing_key
-from bridge.clients.lrs import RemoteLrs, RemotePage
-from bridge.domain.statements.results import moment
+from bridge.clients.lrs import RemoteLrs
+from bridge.domain.statements.results import Result, moment
 from bridge.errors import NotFound
 from bridge.store import Cursor, Pulls
 
@@ -52,13 +52,13 @@ class LrsPull:
         address: str | None = cursor.more or lrs.first(verb, _earlier(cursor.since))
         while address:
             page = await self._page(lrs, verb, address, cursor)
-            await publisher.publish([self._outgoing(verb, raw) for raw in page.result.statements])
-            address = page.result.more or None
+            await publisher.publish([self._outgoing(verb, raw) for raw in page.statements])
+            address = page.more or None
             cursor = Cursor(_through(page, cursor.since), address)
             await self._pulls.save(endpoint, verb, cursor)
-            yield len(page.result.statements)
+            yield len(page.statements)
 
-    async def _page(self, lrs: RemoteLrs, verb: str, address: str, cursor: Cursor) -> RemotePage:
+    async def _page(self, lrs: RemoteLrs, verb: str, address: str, cursor: Cursor) -> Result:
         """Read a page; a link from an earlier pull may have expired, and then it begins after what was published."""
         try:
             return await lrs.page(address)
@@ -73,9 +73,9 @@ class LrsPull:
         )
 
 
-def _through(page: RemotePage, before: str | None) -> str | None:
+def _through(page: Result, before: str | None) -> str | None:
     """Return up to when everything is published: the last statement, or less when the LRS vouches for less."""
-    position = page.result.last_stored or before
+    position = page.last_stored or before
     times = [time for text in (position, page.consistent_through) if text and (time := moment(text))]
     return min(times).isoformat() if position and times else before
 

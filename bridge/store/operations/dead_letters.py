@@ -8,7 +8,15 @@ from datetime import datetime
 
 from pymongo import UpdateOne
 
-from bridge.domain.operations.letters import LARGEST_BODY, SORTABLE, LetterBody, MirroredLetter, MirrorRow, WholeLetter
+from bridge.domain.operations.letters import (
+    LARGEST_BODY,
+    SORTABLE,
+    LetterBody,
+    MirroredLetter,
+    QueuedDeadLetter,
+    WholeLetter,
+    mirrored,
+)
 from bridge.domain.privacy.subjects import ALWAYS, DataSubject, TimeSpan
 from bridge.store.database import Database, Query, bulk, insert_new, reaches_store
 from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
@@ -78,12 +86,12 @@ class DeadLetters:
         for name in ("owners", "named", "statements"):
             await self._letters.create_index(name, name=name)
 
-    async def put(self, rows: Sequence[MirrorRow]) -> None:
+    async def put(self, letters: Sequence[QueuedDeadLetter]) -> None:
         """Add letters; those that are there stay as they are."""
-        small = [row for row in rows if len(row.body) <= LARGEST_BODY]
-        await insert_new(self._bodies, [LetterBody(_id=row.letter_id, body=row.body) for row in small])
+        bodies = [LetterBody(_id=letter.id, body=letter.letter.body) for letter in letters]
+        await insert_new(self._bodies, [stored for stored in bodies if len(stored["body"]) <= LARGEST_BODY])
         secret = await self._key.get()
-        await insert_new(self._letters, [row.document(secret) for row in rows])
+        await insert_new(self._letters, [mirrored(letter, secret) for letter in letters])
 
     async def set_copies(self, copies: Mapping[str, int]) -> None:
         """Correct how often each of these letters lies in the queue."""
