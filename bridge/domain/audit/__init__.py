@@ -1,10 +1,5 @@
 """The Register Audit: cases and their states, samples, what is submitted, what a member can do, and notices."""
 
-# What is imported here is what the package gives.
-# pyright: reportUnusedImport=false
-
-from __future__ import annotations
-
 from bridge.domain.audit.actions import ActionName, ActionReason, PeriodAction, period_actions
 from bridge.domain.audit.cases import (
     AWAITED,

@@ -1,10 +1,5 @@
 """The rules of a Learning Record Store: what a statement is found by, how it is stored and shown, its attachments."""
 
-# What is imported here is what the package gives.
-# pyright: reportUnusedImport=false
-
-from __future__ import annotations
-
 from bridge.domain.lrs.documents import (
     DocumentKind,
     DocumentScope,

@@ -1,10 +1,5 @@
 """Members: who they are to the membership system, what identifies them, and their membership years."""
 
-# What is imported here is what the package gives.
-# pyright: reportUnusedImport=false
-
-from __future__ import annotations
-
 from bridge.domain.members.files import MemberRow, fault_of_row, read_members
 from bridge.domain.members.identifiers import (
     IDENTIFIER_FORMS,

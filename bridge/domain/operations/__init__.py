@@ -1,10 +1,5 @@
 """Operations: dead letters, reports, schedules and repeated requests."""
 
-# What is imported here is what the package gives.
-# pyright: reportUnusedImport=false
-
-from __future__ import annotations
-
 from bridge.domain.operations.idempotency import IdempotentAnswer
 from bridge.domain.operations.letters import (
     AGE,

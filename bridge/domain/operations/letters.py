@@ -78,21 +78,16 @@ class QueuedDeadLetter:
     letter: DeadLetter
 
 
-class LetterFacts(FailureFacts):
-    """The facts of a dead letter beside its body."""
+class MirroredLetter(FailureFacts):
+    """A document of ``dead_letters``: the facts of a letter beside its body."""
 
+    _id: str
     exchange: str  # where it came from
     routing_key: str
     correlation_id: str | None
     content_type: str | None
     content_encoding: str | None
     attempts: int
-
-
-class MirroredLetter(LetterFacts):
-    """A document of ``dead_letters``."""
-
-    _id: str
     size: int  # bytes of the body
     about: list[str]  # identifier keys of whoever the statement or message is of
     owners: list[str]  # their tombstones

@@ -1,10 +1,5 @@
 """The CPD record of a member: log entries, plan items, evidence and comments, their counts, links and targets."""
 
-# What is imported here is what the package gives.
-# pyright: reportUnusedImport=false
-
-from __future__ import annotations
-
 from bridge.domain.record.comments import StoredComment, filing_day, new_comment, no_such_record
 from bridge.domain.record.counts import COUNTED_BY, EntryGroup
 from bridge.domain.record.entries import (

@@ -1,10 +1,5 @@
 """Statements: from bytes to what each means for the log, its row in the ledger, and what became of it."""
 
-# What is imported here is what the package gives.
-# pyright: reportUnusedImport=false
-
-from __future__ import annotations
-
 from bridge.domain.statements.batch import Batch, BatchReads, Changes, Identified, Touch
 from bridge.domain.statements.completions import Completion, Rules, Voiding, verb_iris
 from bridge.domain.statements.dispositions import (
