@@ -30,12 +30,4 @@ from bridge.domain.audit.notices import (
     StoredNotice,
 )
 from bridge.domain.audit.sampling import LONGEST_WINDOW, SampledMember, SampleRequest, StoredSample, Window
-from bridge.domain.audit.snapshots import (
-    OF_LOG,
-    OF_PLAN,
-    ReadinessReport,
-    Scope,
-    SnapshotHeader,
-    SnapshotPiece,
-    StoredSubmission,
-)
+from bridge.domain.audit.snapshots import OF_LOG, OF_PLAN, ReadinessReport, Scope, SnapshotPiece, StoredSubmission

@@ -89,8 +89,8 @@ class SnapshotMember(TypedDict):
     registered: bool
 
 
-class SnapshotHeader(TypedDict):
-    """The case, the member and the declarations of a snapshot."""
+class Snapshot(TypedDict):
+    """A whole submission; of each record what ``OF_LOG`` and the like name, and the fields of its form."""
 
     case_id: str
     receipt: str
@@ -98,11 +98,6 @@ class SnapshotHeader(TypedDict):
     period: SnapshotPeriod
     member: SnapshotMember
     declarations: list[StoredDeclaration]
-
-
-class Snapshot(SnapshotHeader):
-    """A whole submission; of each record what ``OF_LOG`` and the like name, and the fields of its form."""
-
     counts: ScopeCounts
     log: list[Values]
     plan: list[Values]
@@ -148,20 +143,25 @@ class Scope:
 
     def counts(self) -> ScopeCounts:
         """Return how many of each kind there are."""
-        files = sum(len(files) for files in self.files.values())
         return {
             "log": len(self.log),
             "plan": len(self.plan),
             "links": len(self.links),
             "comments": len(self.comments),
-            "evidence": files,
+            "evidence": len(self.file_ids),
         }
 
 
-def header(
-    case: StoredCase, receipt: str, member: StoredMember, declarations: list[StoredDeclaration], at: datetime
-) -> SnapshotHeader:
-    """Return what a snapshot says of the case, the member and the declarations."""
+def snapshot(
+    case: StoredCase,
+    receipt: str,
+    member: StoredMember,
+    declarations: list[StoredDeclaration],
+    at: datetime,
+    scope: Scope,
+    forms: Forms,
+) -> Snapshot:
+    """Return the whole submission of a case; ``receipt`` is the submission's id."""
     return {
         "case_id": case["_id"],
         "receipt": receipt,
@@ -174,13 +174,6 @@ def header(
         },
         "member": {"id": member["_id"], "name": member["name"], "registered": member["registered"]},
         "declarations": declarations,
-    }
-
-
-def snapshot(about: SnapshotHeader, scope: Scope, forms: Forms) -> Snapshot:
-    """Return the whole submission; ``about`` is what is said of the case, the member and the declarations."""
-    return {
-        **about,
         "counts": scope.counts(),
         "log": [_record(entry, forms.form("log", entry["form_version"]), OF_LOG) for entry in scope.log],
         "plan": [_record(item, forms.form("plan", item["form_version"]), OF_PLAN) for item in scope.plan],

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from bridge.domain.lrs import signatures
 from bridge.domain.lrs.index_keys import activities
-from bridge.domain.lrs.serialization import with_id
+from bridge.domain.lrs.serialization import with_id, with_substatement
 from bridge.domain.lrs.spec_refs import Version, cite_data
 from bridge.domain.members.identifiers import actor_key
 from bridge.domain.privacy.people import people
@@ -42,9 +42,7 @@ class IncomingStatement:
 
     def attachments(self) -> list[Part]:
         """Return the attachment objects, those of the SubStatement included."""
-        inner = self.statement["object"]
-        parts = (self.statement, inner) if inner.get("objectType") == "SubStatement" else (self.statement,)
-        return [attachment for part in parts for attachment in part.get("attachments", ())]
+        return [part for whole in with_substatement(self.statement) for part in whole.get("attachments", ())]
 
 
 def parse_batch(body: bytes, version: Version, max_bytes: int) -> list[IncomingStatement]:

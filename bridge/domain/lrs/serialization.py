@@ -63,7 +63,7 @@ def assigned_properties(statement: Part, at: int, authority: Part, version: str)
 
 def needs_reshaping(statement: Part) -> bool:
     """Say whether a statement must be parsed to be shown, rather than extended."""
-    return any(_has_single_activity(part) for part in _with_substatement(statement)) or any(
+    return any(_has_single_activity(part) for part in with_substatement(statement)) or any(
         name in statement for name in _OVERRULED
     )
 
@@ -98,7 +98,7 @@ def complete_statement(raw: bytes, additions: bytes, reader: str) -> NewPart:
     """
     statement: NewPart = orjson.loads(raw) | orjson.loads(b"{" + additions + b"}")
     is_utc = reader == "2.0.0" or str(statement["version"]).startswith("2.")
-    for part in _with_substatement(statement):
+    for part in with_substatement(statement):
         related = part.get("context", {}).get("contextActivities", {})
         related.update({name: as_list(value) for name, value in related.items()})
         if is_utc and "timestamp" in part:
@@ -116,7 +116,7 @@ def to_utc(timestamp: str) -> str:
         return timestamp
 
 
-def _with_substatement(statement: P) -> list[P]:
+def with_substatement(statement: P) -> list[P]:
     """Return a statement, and its SubStatement if it has one."""
     inner: P = statement["object"]
     return [statement, inner] if inner.get("objectType") == "SubStatement" else [statement]
@@ -137,9 +137,8 @@ def reduce_to_ids(statement: NewPart) -> NewPart:
         _keep(activity, ("id",))
     for _, agent in list(named_in(statement)):
         _identify(agent)
-    _keep(statement["verb"], ("id",))
-    if statement["object"].get("objectType") == "SubStatement":
-        _keep(statement["object"]["verb"], ("id",))
+    for part in with_substatement(statement):
+        _keep(part["verb"], ("id",))
     return statement
 
 
@@ -162,10 +161,9 @@ def make_canonical(statement: NewPart, definitions: Mapping[str, Part], language
         definition = definitions.get(activity["id"], activity.get("definition"))
         if definition:
             activity["definition"] = _definition_in_language(definition, languages)
-    inner = statement["object"] if statement["object"].get("objectType") == "SubStatement" else statement
-    for verb in (statement["verb"], inner["verb"]):
-        if "display" in verb:
-            verb["display"] = _in_language(verb["display"], languages)
+    for part in with_substatement(statement):
+        if "display" in part["verb"]:
+            part["verb"]["display"] = _in_language(part["verb"]["display"], languages)
     return statement
 
 

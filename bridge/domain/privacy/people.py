@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from bridge.domain.members.identifiers import identifier_key
-from schemas.xapi import NewPart, Part
+from schemas.xapi import NewPart, Part, pointer
 from schemas.xapi.people import EACH, IDENTIFIERS, PLACES, Place
 
 Naming = Callable[[str], bool]
@@ -42,17 +41,11 @@ def _tree() -> _Node:
 _TREE: Final = _tree()
 
 
-@dataclass(frozen=True, slots=True)
-class NamedPerson:
-    """A person in a document: where, and as what Agent or Group."""
+class NamedPerson(NamedTuple):
+    """A person in a document: where (RFC 6901), and as what Agent or Group."""
 
-    place: tuple[str | int, ...]
+    pointer: str
     agent: Part
-
-    @property
-    def pointer(self) -> str:
-        """The place as a JSON Pointer (RFC 6901)."""
-        return "".join("/" + str(name).replace("~", "~0").replace("/", "~1") for name in self.place)
 
 
 def keys_of(agent: Part) -> Iterator[str]:
@@ -104,7 +97,7 @@ def anybody_in(value: Any) -> Iterator[NamedPerson]:
         if isinstance(part, dict):
             item = cast("dict[str, Any]", part)
             if any(name in item for name in IDENTIFIERS):
-                yield NamedPerson(place, item)
+                yield NamedPerson(pointer(place), item)
             queue += [((*place, name), inner) for name, inner in item.items()]
         elif isinstance(part, list):
             queue += [((*place, number), inner) for number, inner in enumerate(cast("list[Any]", part))]

@@ -45,8 +45,8 @@ class AuditSubmissions:
         member_id, session = unit.member_id, unit.session
         scope = await self._scope(unit, case)
         receipt = _receipt()
-        about = snapshots.header(case, receipt, unit.member, declarations, unit.at)
-        text = snapshots.canonical(snapshots.snapshot(about, scope, self._forms))
+        whole = snapshots.snapshot(case, receipt, unit.member, declarations, unit.at, scope, self._forms)
+        text = snapshots.canonical(whole)
         submission: StoredSubmission = {
             "_id": receipt,
             "member_id": member_id,
