@@ -1,8 +1,7 @@
 """Structured logs for the API and the worker: one JSON object a line on standard error, and no personal text in it.
 
-Log what happened by name (``log.info("statement_recorded", queue=…)``) with ids, states, counts and durations only.
-An exception is logged by ``failure``: its type and stack frames, never its words, which may quote what a member wrote.
-Lines of other libraries keep their template and lose their values, for the same reason.
+Log ids, states, counts and durations only. An exception is logged by ``failure``, without its words, and a line of
+another library without its values: they may quote what a member wrote.
 """
 
 from __future__ import annotations

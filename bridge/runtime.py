@@ -1,7 +1,4 @@
-"""How a process that stays is run: on libuv's event loop, with memory that goes back to the system.
-
-Its garbage collector lets be what was loaded.
-"""
+"""How a process that stays is run: on libuv's event loop, with memory that goes back to the system."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Texts for members: written in English where they arise, and put into the reader's language where they leave.
 
-A ``Text`` is its English, so that logs, operations and tests read it as any other text; it remembers its message and
-values, by which ``translate`` finds the same in a catalogue (``schemas.languages``; gettext, Unicode CLDR).
+A ``Text`` is its English, and remembers message and values, by which ``translate`` finds the same in a catalogue.
 """
 
 from __future__ import annotations

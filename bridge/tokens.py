@@ -1,7 +1,4 @@
-"""The development signing key and tokens made with it: for ``cpd-bridge dev`` and ``token``, never for production.
-
-The key is made once in the local directory and stays there, so that a token printed before a restart is good after it.
-"""
+"""The development signing key and tokens made with it: for ``cpd-bridge dev`` and ``token``, never for production."""
 
 from __future__ import annotations
 

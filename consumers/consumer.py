@@ -1,7 +1,6 @@
 """Consumers: whatever works on messages or on time, in sessions one after another, until it is stopped.
 
-A session opens its own connection and ends by an exception when that breaks, or when its queue is deleted. Whatever
-ends it, the next begins after a growing pause, from the topology on, so that nothing is half restored.
+Whatever ends a session, the next begins after a growing pause, from the topology on, so that nothing is half restored.
 """
 
 from __future__ import annotations

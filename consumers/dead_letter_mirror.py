@@ -1,8 +1,6 @@
-"""The mirror of the dead letters, kept: each letter reaches it the moment it reaches the queue (decisions/0005).
+"""The mirror of the dead letters, kept: each letter reaches it the moment it reaches the queue (docs/decisions/0005).
 
-It listens at the dead-letter exchange with a queue of its own that goes with its connection, so the queue of the
-letters themselves is never read. What comes while nobody listens is found by comparing the two
-(``Operations.refresh``).
+What comes while nobody listens is found by comparing the two (``Operations.refresh``).
 """
 
 from __future__ import annotations

@@ -1,14 +1,10 @@
 """Events out: publishes the outbox as CloudEvents 1.0 to ``cpd.events``, at least once and in order per member.
 
-One relay works at a time. It holds a lock that lives and dies with the very connection it publishes over
-(``bridge.broker.locks``): when another relay has the lock, this one's connection is gone at the broker, and nothing
-it had still to say can arrive late and out of order. The others ask for the lock now and then, and are ready to follow.
+One relay works at a time. Its lock lives and dies with the connection it publishes over (``bridge.broker.locks``), so
+nothing that it had still to say can come late once another has it; the others ask for the lock now and then.
 
-In order per member: events are read member by member, each member's in the order they were written, and of each member
-one at a time is on its way; the next goes out once the broker has confirmed it. The members are gone through in a
-round, so that none waits for the backlog of another. Whatever fails begins again with what is still there.
-
-The relay never stands in the way of recording: it rests twice as long as it works, and looks less often while idle.
+Of each member one event at a time is on its way, and the next goes out once the broker has confirmed it. The members
+are gone through in a round, so that none waits for the backlog of another. The relay rests twice as long as it works.
 """
 
 from __future__ import annotations

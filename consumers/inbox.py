@@ -1,8 +1,6 @@
 """What the broker has delivered and nobody has worked on yet, bounded in bytes.
 
-AMQP counts messages, not bytes, so the number asked for follows the size of what comes. Where large messages follow
-small ones all the same, what is too much goes back to the queue, and fewer are asked for.
-
+AMQP counts messages, so the number asked for follows their size; what is too much all the same goes back to the queue.
 A message that was in hand when a worker died twice in a row may be why. It is put aside and taken alone, once nothing
 else waits, in no fixed order: whichever of them is to blame, the rest get done.
 """

@@ -1,7 +1,4 @@
-"""Metrics of queues and store, read on a timer: the one place that does, and never because somebody scrapes.
-
-It has a connection of its own, and rests ten times as long as the store took, so that recording is not held up.
-"""
+"""Metrics of queues and store, read on a timer and never because somebody scrapes (docs/decisions/0010)."""
 
 from __future__ import annotations
 

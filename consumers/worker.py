@@ -2,8 +2,7 @@
 
 Two tasks share the work, so that messages are decoded and validated while the store works on those before them; both
 together are bounded by what they take in memory, unpacked. Nothing is acknowledged before its outcome is durable. While
-the store is away a batch is held in hand and tried again; the broker stops delivering once as much is in hand as was
-asked for, so no delivery is spent on an outage (invariant 7).
+the store is away a batch is held in hand and tried again, so that no delivery is spent on an outage (invariant 7).
 """
 
 from __future__ import annotations

@@ -1,10 +1,7 @@
-"""Passes over the dead-letter queue: to see what is in it, to put letters back, to remove them.
+"""Passes over the dead-letter queue: to see what is in it, to put letters back, to remove them (docs/decisions/0005).
 
-A queue cannot be read without taking from it, and what is given back has spent one of the deliveries after which
-RabbitMQ 4 drops a message (20, unless the queue says otherwise). So nobody reads the queue to look at it: lists come
-from the mirror (docs/decisions/0005), and a pass is made only to change the queue or to set the mirror right. A pass
-takes with consumers and gives back by closing their channels one after another: that keeps the order, while single gets
-and negative acknowledgements, as trials with RabbitMQ 3.10 showed, do not.
+Reading takes from the queue and spends deliveries, so lists come from the mirror. A pass takes with consumers and gives
+back by closing their channels one after another: that keeps the order.
 """
 
 from __future__ import annotations

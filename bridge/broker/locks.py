@@ -1,8 +1,7 @@
 """A lock held by a connection: what only one process at a time may do, and never one whose connection is gone.
 
-The lock is an exclusive queue of RabbitMQ: it belongs to the connection that declared it and goes with it. So the
-broker, which has the queues that the lock protects, decides who holds it, and nobody's clock does: a holder that
-stalls keeps it, and one that died, or was cut off, can do nothing more with its connection once another has it.
+It is an exclusive queue, which goes with the connection that declared it: so the broker decides who holds it, and who
+was cut off can do nothing more once another has it.
 """
 
 from __future__ import annotations

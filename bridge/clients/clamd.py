@@ -1,7 +1,6 @@
 """Asks clamd whether a file holds something harmful: its INSTREAM command, over TCP or a Unix socket (clamd(8)).
 
-INSTREAM takes the content in pieces, each after its length in four bytes, a length of zero at the end; the answer is
-``stream: OK``, ``stream: <what> FOUND``, or something that ends in ``ERROR``.
+The content goes in pieces, each after its length in four bytes, with a length of zero at the end.
 """
 
 from __future__ import annotations

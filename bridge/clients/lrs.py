@@ -1,8 +1,7 @@
-"""Reads statements from another LRS over HTTP, xAPI 1.0.3 or 2.0.
+"""Another LRS, read page by page over HTTP.
 
-``tincan.RemoteLRS`` falls short here, so this is aiohttp: tincan has no time limit (a stalled LRS would hang the pull,
-and a thread cannot be stopped), refuses an LRS whose ``about`` names 2.0, spoils ``more`` links that have a query, and
-turns statements into objects, which loses the precision of numbers and durations.
+Not by ``tincan.RemoteLRS``, which has no time limit, refuses an LRS whose ``about`` names 2.0, spoils ``more`` links
+that have a query, and turns statements into objects, which loses the precision of numbers and durations.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Events about members: what each kind tells, its row in the outbox, and the CloudEvent it goes out as (AMQP out).
-
-Ids, states and dates only, never free text.
-"""
+"""Events about members (AMQP out): what each kind tells, its row in the outbox, and the CloudEvent it goes out as."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """List keys: what a document has beside its values, so that lists are sorted and searched by an index (R20).
 
-Keyword search needs no text index: texts become tokens, and each term of a query is a prefix of one. Both sides go
-through the same steps, so that accents, case and width do not matter: compatibility decomposition, case folding, marks
-dropped (Unicode §3.13, D145-D147). Tokens and terms consist of letters and digits only, so a term is safe in an
-anchored regular expression.
+Texts become tokens of letters and digits, and each term of a query is a prefix of one (so it is safe in an anchored
+regular expression). Accents, case and width do not matter: compatibility decomposition, case folding, marks dropped
+(Unicode §3.13, D145-D147).
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Declarations of a member on submitting for the Register Audit, as data: ids with their text.
-
-The text is English, which the catalogues of ``schemas.languages`` translate, or the same by language tag.
-"""
+"""Declarations of a member on submitting for the Register Audit, as data: English text, or the same by language tag."""
 
 from __future__ import annotations
 

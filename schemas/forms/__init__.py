@@ -1,7 +1,7 @@
 """The two forms of the record as versioned data, and which log type an xAPI activity type becomes.
 
-A new version is a new file, ``<form>-<version>.json``; an entry is judged by the version it was made with. A field's
-``choices`` may name a list under ``choices/``, for forms that share it; that file is versioned in the same way.
+A version is a file, ``<form>-<version>.json``. A field's ``choices`` may name a list under ``choices/``, for forms that
+share it; that file is versioned in the same way.
 """
 
 from __future__ import annotations

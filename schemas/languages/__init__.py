@@ -1,7 +1,4 @@
-"""Catalogues of what members read: a gettext file (``<language>.po``) for each language beside English.
-
-``messages.pot`` has every message; a new language is one more file, named by its tag (BCP 47).
-"""
+"""Catalogues of what members read: a gettext file (``<language>.po``, BCP 47) for each language beside English."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""The words of the e-mail notices: ``<name>.txt``, a subject and paragraphs, with blank lines between; and their frame.
+"""The words of the e-mail notices in English: ``<name>.txt``, a subject and paragraphs, with blank lines between.
 
-They are English; the catalogues of ``schemas.languages`` have each paragraph in the other languages. ``{name}``,
-``{start}``, ``{end}``, ``{due_date}``, ``{days}`` and ``{receipt}`` are filled in; the portal's address goes before the
-last paragraph.
+``{name}``, ``{start}``, ``{end}``, ``{due_date}``, ``{days}`` and ``{receipt}`` are filled in; the portal's address
+goes before the last paragraph. The catalogues of ``schemas.languages`` have each paragraph in the other languages.
 """
 
 from __future__ import annotations

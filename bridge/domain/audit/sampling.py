@@ -1,8 +1,7 @@
 """Random samples of renewing members that anyone can draw again and get the same (requirements.md, Audit facts).
 
-The recipe, which needs nothing of ours: take the ids of the population; compute HMAC-SHA-256 (RFC 2104) of each, keyed
-with the seed, both as UTF-8; sort by that digest; the first n are the sample. Whoever knows the seed beforehand knows
-the sample, so the seed is either made here or drawn in public.
+The recipe: HMAC-SHA-256 (RFC 2104) of each id, keyed with the seed, both as UTF-8; sorted by that digest, the first n
+are the sample. Whoever knows the seed beforehand knows the sample, so it is either made here or drawn in public.
 """
 
 from __future__ import annotations

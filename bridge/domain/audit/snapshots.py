@@ -1,7 +1,7 @@
 """Snapshots that members submit for the Register Audit: one canonical text with its digest (R55-R59, decision 2).
 
-The text is JSON in UTF-8 with sorted keys and no blanks (as RFC 8785 would write it: our keys are ASCII, our numbers
-whole), so that anyone who has the bytes can compute the SHA-256 again.
+The text is JSON in UTF-8 with sorted keys and no blanks, as RFC 8785 would write it, so that anyone can compute the
+SHA-256 again.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Index keys of a statement, and the query by them: each filter of ``GET /statements`` (xAPI-Communication §2.1.3).
 
-A key is 12 bytes of a hash, so that one index serves every filter and holds nobody's address in clear.
+A key is 12 bytes of a hash: one index serves every filter, and holds nobody's address in clear.
 """
 
 from __future__ import annotations

@@ -1,11 +1,9 @@
 """Identifiers of members: what a statement may name its actor by, and the key that each is stored under.
 
-The statement schema (``schemas/xapi/definitions.json``) is the one definition: what it takes in an actor is taken here,
-and what it refuses is refused here, so that no identifier waits for a statement that cannot come, nor the other way.
-
-A key is ``mbox:mailto:…``, ``mbox_sha1sum:<hex>``, ``openid:…`` or ``account:["<homePage>","<name>"]`` (JSON, so
-that no name can pass for another). xAPI compares identifiers exactly (xAPI-Data §2.4.2.3). Here the case of an e-mail
-address does not matter, since people mistype it and no mail service tells two members apart by it.
+``schemas/xapi/definitions.json`` says what is taken, here as in a statement. A key is ``mbox:mailto:…``,
+``mbox_sha1sum:<hex>``, ``openid:…`` or ``account:["<homePage>","<name>"]``: JSON, so that no name passes for another.
+xAPI compares identifiers exactly (xAPI-Data §2.4.2.3); here the case of an e-mail address does not matter, since people
+mistype it and no mail service tells two members apart by it.
 """
 
 from __future__ import annotations

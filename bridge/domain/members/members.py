@@ -1,7 +1,4 @@
-"""A member as the membership system knows them, their membership years, and what of these is frozen.
-
-Which period a day belongs to, and how far through it a member is (R1, R17-R19, R82); freezes and audit cases (R56).
-"""
+"""Members, their membership years (R1, R17-R19, R82), and what of these is frozen (R56)."""
 
 from __future__ import annotations
 

@@ -1,9 +1,7 @@
 """Reports: numbers of a month that tell of no group of fewer than ten people (R64, docs/decisions/0024).
 
-A report is a list of cells. No row is counted in two of them, a cell is always of one whole month, and there are no
-totals: so the reports of any two ranges have the same cells, and subtracting them gives others that were
-told as well. A cell of fewer than ten people has no number. Every other number is rounded down to a ten, so that what
-two reports tell of one act (a statement, and the entry that it made) cannot be set against each other either.
+A report is a list of cells, each of one whole month; no row is counted in two, and there are no totals. A cell of fewer
+than ten people has no number, every other number is rounded down to a ten.
 """
 
 from __future__ import annotations

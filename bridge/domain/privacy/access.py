@@ -1,7 +1,6 @@
 """The access log's rows: what each says, how they hang together, and the words a member reads (R62-R64).
 
-A row's hash is the SHA-256 of its canonical content, in which the hash of the row before it stands. So a row that is
-changed, taken out, put in or moved breaks the chain at that place; the chain's head says where it ends.
+Each row's hash covers the hash of the row before it, and a chain's head says where it ends (docs/decisions/0007).
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""A batch of statements decided: from the statements, and what was read, to what is to be written.
+"""A batch of statements decided: from the statements, and what was read, to what is to be written; without any I/O.
 
-Nothing here reads or writes. The statements are taken in their order, each on what those before it left, so that a
-batch means the same as its statements one by one (invariant 2).
+The statements are taken in their order, so that a batch means the same as its statements one by one (invariant 2).
 """
 
 from __future__ import annotations

@@ -1,20 +1,15 @@
 """Statement comparison (xAPI-Data §2.3.1): whether two are one statement, told by facts and not by spelling.
 
-The specification has a statement never change, with exceptions, and wants every difference ignored that an exception
-may have caused, and no other. The exceptions, and what is left of them in the canonical form:
+Every difference is ignored that the specification lets an LRS or a sender cause, and no other. In the canonical form:
 
-- what an LRS may assign: ``id``, ``authority``, ``stored`` and ``version`` are left out; a ``timestamp`` counts when
-  both have one
-- definitions of Activities, and ``display`` of Verbs: only their ids count
-- how a time is written: it is an instant, cut to the milliseconds that must be preserved (§4.5)
-- the order of a Group's members; a single contextActivity is an array of one (§2.4.6.2), whose order tells nothing
-- attachments: where their data may be fetched (``fileUrl``) is left out; and so is a signature, which is made over the
-  statement without it (§2.6)
-- case, where it tells nothing: the domain of a mailbox, UUIDs, hashes, language tags, media types
-
-A duration is a text, explicitly, but for what is finer than a hundredth of a second (§4.6). Besides, JSON's own
-spellings do not count (order of properties, escapes, 1 and 1.0), nor what says nothing: the default ``objectType``, an
-empty object or array. The ``name`` of an Agent describes, as a definition does: its identifier counts.
+- ``id``, ``authority``, ``stored`` and ``version`` are left out; a ``timestamp`` counts when both have one
+- of Activities and Verbs only the ids count, of Agents the identifier and not the name
+- a time is an instant, cut to the milliseconds that must be preserved (§4.5); a duration is a text, cut to hundredths
+  of a second (§4.6)
+- the order of a Group's members does not count, nor that of contextActivities, where one alone is an array (§2.4.6.2)
+- of attachments ``fileUrl`` is left out; so is a signature, which is made over the statement without it (§2.6)
+- case does not count where it tells nothing: domains of mailboxes, UUIDs, hashes, language tags, media types
+- nor do JSON's own spellings (order, escapes, 1 and 1.0), nor what says nothing: the default ``objectType``, ``{}``
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """JSON decoded, or said where and why it cannot be: the sender finds the place, and no value is repeated.
 
-``orjson`` takes what of JSON is interoperable (RFC 8259 §8.2, §6, §9): whole characters, numbers that a 64-bit float
-holds, some depth. What is JSON and more than that is told apart from what is no JSON.
+What is JSON and more than ``orjson`` takes (RFC 8259 §8.2, §6, §9) is told apart from what is no JSON.
 """
 
 from __future__ import annotations

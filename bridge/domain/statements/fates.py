@@ -1,7 +1,4 @@
-"""The fate of a statement as a document: what became of it, by its row in the ledger or its dead letter, and in words.
-
-It has ids, states and times, and no text of the statement.
-"""
+"""The fate of a statement as a document and in words: ids, states and times, and no text of the statement."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The judgement of ignored statements by today's settings, and the counts of it: by reason and by activity.
-
-A statement that was ignored keeps its text for as long as retention allows, so that a wrong setting can be mended.
-"""
+"""The judgement of ignored statements by today's settings, and the counts of it: by reason and by activity."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Redaction of statements by an erasure: a person's own go whole, those of others lose the mention of the person.
-
-What is kept of an erased statement is its id and that it was erased, so that a redelivery is known again.
-"""
+"""Redaction of statements by an erasure: a person's own go whole, those of others lose the mention of the person."""
 
 from __future__ import annotations
 

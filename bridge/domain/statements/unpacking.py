@@ -1,7 +1,7 @@
 """Bodies unpacked: content codings and character sets as AMQP clients really set them, within a bound.
 
-A client's ``content_encoding`` holds what HTTP's header of that name does (RFC 9110 §8.4.1, RFC 8878), a character set,
-a word for neither, or several of these: a Java framework joins its own coding to what was there by a colon or a comma.
+A client's ``content_encoding`` holds codings (RFC 9110 §8.4.1, RFC 8878), a character set, a word for neither, or
+several of these, joined by a colon or a comma.
 """
 
 from __future__ import annotations
