@@ -124,11 +124,6 @@ def format_time(at: datetime, language: str) -> str:
     return f"{format_day(at.date(), language)}, {at:%H:%M} UTC"
 
 
-def format_number(number: float, language: str) -> str:
-    """Return a number as the language groups it, such as "1,000"."""
-    return format_decimal(number, locale=_locale(language))
-
-
 def _filled(message: str, plural: str | None, values: Mapping[str, object], language: str) -> str:
     if not message:  # the empty message of a catalogue is its header
         return ""
@@ -149,7 +144,7 @@ def _shown(value: Any, language: str) -> str:
     if isinstance(value, tuple):
         parts = [_shown(part, language) for part in cast("tuple[object, ...]", value)]
         return format_list(parts, style="or", locale=_locale(language))
-    return format_number(value, language)
+    return format_decimal(value, locale=_locale(language))
 
 
 def _locale(language: str) -> str:

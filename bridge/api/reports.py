@@ -16,8 +16,8 @@ from bridge.api.http.schemas import OneOf
 from bridge.api.http.service_keys import REPORTS
 from bridge.domain.cells import guarded, row
 from bridge.domain.fields import ONE_LINE
-from bridge.domain.operations.reports import LONGEST_RANGE, Measure, MonthNumber, RecordState, month_number
-from bridge.domain.record import Source
+from bridge.domain.operations.reports import LONGEST_RANGE, Measure, MonthNumber, month_number
+from bridge.domain.record import RecordState, Source
 from bridge.domain.statements import Disposition, Reason, Via
 
 routes = Routes("Reports", "Numbers that tell of no group of fewer than ten people.")

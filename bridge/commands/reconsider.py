@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bridge import wiring
 from bridge.commands.common import run_with_services
 from bridge.domain.fields import utc_bound
 from bridge.domain.statements import RECONSIDERABLE, Reconsideration
@@ -79,10 +78,7 @@ def _time(text: str | None, otherwise: datetime, days: int = 0) -> datetime:
 
 
 def _run(query: FateQuery, *, dry_run: bool) -> Reconsideration:
-    async def run(services: wiring.Services) -> Reconsideration:
-        return await _with_progress(services.reconsiderer, query, dry_run)
-
-    return run_with_services(run)
+    return run_with_services(lambda services: _with_progress(services.reconsiderer, query, dry_run))
 
 
 async def _with_progress(reconsiderer: Reconsiderer, query: FateQuery, dry_run: bool) -> Reconsideration:

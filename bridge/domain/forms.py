@@ -71,10 +71,10 @@ class FormField:
     help: Text
     group: str
     type: str
-    required: bool
-    max_length: int | None
-    choices: tuple[FieldChoice, ...]
-    order: int
+    required: bool = False
+    max_length: int | None = None
+    choices: tuple[FieldChoice, ...] = ()
+    order: int = 0
 
     @cached_property
     def _choices(self) -> Mapping[object, FieldChoice]:
@@ -188,7 +188,7 @@ def _core_faults(form: Form, core_fields: Mapping[str, str]) -> Iterator[str]:
 def _field(data: Mapping[str, Any]) -> FormField:
     choices = tuple(FieldChoice.of(choice["value"], data_text(choice["label"])) for choice in data.get("choices", ()))
     words = {name: data_text(data[name]) for name in ("label", "help")}
-    attributes: dict[str, Any] = {"max_length": None, **data, **words, "choices": choices}
+    attributes: dict[str, Any] = {**data, **words, "choices": choices}
     return FormField(**attributes)
 
 

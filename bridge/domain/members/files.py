@@ -27,9 +27,7 @@ NO_ID: Final = "A member id has up to 128 letters, digits and . _ : @ -, and beg
 
 
 def _column(name: str, kind: str = "string") -> FormField:
-    return FormField(
-        name, Text(name), Text(name), "factual", kind, required=False, max_length=None, choices=(), order=0
-    )
+    return FormField(name, Text(name), Text(name), "factual", kind)
 
 
 COLUMNS: Final = (

@@ -31,9 +31,6 @@ MonthNumber = int
 Measure = Literal["entries", "plan_items", "members"]
 """What a cell of the use report counts: entries and plan items made in the month, or members with a record of them."""
 
-RecordState = Literal["draft", "incomplete", "complete"]
-"""How far an entry or a plan item is now."""
-
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -52,11 +49,6 @@ class Cell:
     def count(self) -> int | None:
         """Return the number that is told, or None for a group of fewer than ten people."""
         return self.rows // STEP * STEP if self.is_told else None
-
-
-def state_of(*, draft: bool, complete: bool) -> RecordState:
-    """Return the state of an entry (R38); a plan item is never a draft."""
-    return "draft" if draft else "complete" if complete else "incomplete"
 
 
 def merge(cells: Iterable[Cell]) -> list[Cell]:

@@ -1,7 +1,7 @@
 """The CPD record of a member: log entries, plan items, evidence and comments, their counts, links and targets."""
 
 from bridge.domain.record.comments import StoredComment, filing_day, new_comment, no_such_record
-from bridge.domain.record.counts import COUNTED_BY, EntryGroup
+from bridge.domain.record.counts import COUNTED_BY, EntryGroup, RecordState, state_of
 from bridge.domain.record.entries import (
     NAMESPACE,
     Source,

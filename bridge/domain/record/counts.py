@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final, Literal, get_args
 
-STATES = ("draft", "incomplete", "complete")
-"""The three states of an entry (R38): draft; finished, but with gaps; complete."""
+RecordState = Literal["draft", "incomplete", "complete"]
+STATES: Final[tuple[RecordState, ...]] = get_args(RecordState)
+"""The three states of an entry (R38): draft; finished, but with gaps; complete. A plan item is never a draft."""
 
 COUNTED_BY = ("period_id", "type", "draft", "complete", "linked", "participatory")
 """The fields of an entry that it is counted by."""
@@ -27,9 +29,14 @@ class EntryGroup:
     minutes: int
 
     @property
-    def state(self) -> str:
+    def state(self) -> RecordState:
         """Draft, incomplete or complete."""
-        return "draft" if self.draft else "complete" if self.complete else "incomplete"
+        return state_of(draft=self.draft, complete=self.complete)
+
+
+def state_of(*, draft: bool, complete: bool) -> RecordState:
+    """Return the state of a record."""
+    return "draft" if draft else "complete" if complete else "incomplete"
 
 
 def total(groups: Iterable[EntryGroup]) -> int:

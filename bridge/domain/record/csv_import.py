@@ -10,10 +10,7 @@ from bridge.domain.forms import Form, FormField
 from bridge.errors import TooLarge
 from bridge.texts import Text
 
-DRAFT: Final = FormField(
-    name="draft", label=Text("Draft"), help=Text("Say no once it is finished."), group="factual", type="boolean",
-    required=False, max_length=None, choices=(), order=0,
-)  # fmt: skip
+DRAFT: Final = FormField("draft", Text("Draft"), Text("Say no once it is finished."), "factual", "boolean")
 """Not of the form, but writable like its fields: ``no`` says that an entry is finished (R37)."""
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pymongo import ReturnDocument
 
-from bridge.domain.access.grants import StoredGrant
+from bridge.domain.access import StoredGrant
 from bridge.store.database import Database, Session, reaches_store
 from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
 

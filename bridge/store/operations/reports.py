@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from bridge.domain.operations.reports import Cell, state_of
+from bridge.domain.operations.reports import Cell
+from bridge.domain.record import state_of
 from bridge.domain.record.entries import StoredEntry
 from bridge.domain.record.plan import StoredPlanItem
 from bridge.domain.statements.ledger import LedgerRow
