@@ -9,11 +9,8 @@ from typing import Any, Final
 
 import uvloop
 
-_MMAP_THRESHOLD: Final = -3
-"""The parameter M_MMAP_THRESHOLD of mallopt(3)."""
-
-LARGE: Final = 256 * 2**10
-"""Bytes of a block of memory that goes back to the system at once."""
+_MMAP_THRESHOLD: Final = -3  # the parameter M_MMAP_THRESHOLD of mallopt(3)
+LARGE: Final = 256 * 2**10  # bytes of a block of memory that goes back to the system at once
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:

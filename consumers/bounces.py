@@ -12,8 +12,7 @@ from typing import Final
 
 from bridge.commands.common import run_with_services
 
-MOST: Final = 10 * 2**20
-"""Bytes read of a message: what comes back has at most the notice in it."""
+MOST: Final = 10 * 2**20  # bytes read of a message: what comes back has at most the notice in it
 
 MOST_PARTS: Final = 100
 """Parts of a message, within each other or beside: a notification has about five, and the parser goes down by calls."""

@@ -30,8 +30,7 @@ R = TypeVar("R")
 
 Work = Coroutine[Any, Any, None]
 
-WATCH_EVERY = 5.0
-"""Seconds between looks at the queue: deleting it gives the consumer no signal."""
+WATCH_EVERY = 5.0  # seconds between looks at the queue: deleting it gives the consumer no signal
 
 
 class Backoff:

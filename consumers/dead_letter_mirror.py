@@ -20,8 +20,7 @@ from consumers.inbox import Inbox
 AT_ONCE, AT_ONCE_BYTES = 50, 8 * 2**20
 """Letters, and bytes of letters, taken together, and waiting meanwhile; a single one may have more."""
 
-MOST_WAITING = 10_000
-"""Letters kept for a mirror that is behind; those beyond it are found by the next comparison."""
+MOST_WAITING = 10_000  # letters kept for a mirror that is behind; those beyond it are found by the next comparison
 
 
 class DeadLetterMirror(Consumer):

@@ -31,14 +31,12 @@ from consumers.consumer import Consumer, watch_connection
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 200
-"""Events read, and removed, together."""
+AT_ONCE = 200  # events read, and removed, together
 
 SHORTEST, LONGEST = 0.02, 1.0
 """Seconds between two looks at the outbox: it begins with the shortest and doubles while there is nothing."""
 
-REST = 2.0
-"""Rest, as a multiple of the time that publishing took."""
+REST = 2.0  # rest, as a multiple of the time that publishing took
 
 
 class EventPublisher(Consumer):

@@ -20,17 +20,10 @@ from bridge.broker.deliveries import published_at
 
 log = structlog.get_logger(__name__)
 
-AT_FIRST, AT_LEAST = 20, 2
-"""Messages asked for before their size is known, and however large they are."""
-
-DEATHS = 2
-"""Deliveries that came to nothing before a message is taken alone."""
-
-QUIET = 0.5
-"""Seconds without another message before one of those put aside is taken."""
-
-DELIVERIES = "x-delivery-count"
-"""Header of a quorum queue: how often a message was delivered before, and came back."""
+AT_FIRST, AT_LEAST = 20, 2  # messages asked for before their size is known, and however large they are
+DEATHS = 2  # deliveries that came to nothing before a message is taken alone
+QUIET = 0.5  # seconds without another message before one of those put aside is taken
+DELIVERIES = "x-delivery-count"  # header of a quorum queue: how often a message was delivered before, and came back
 
 
 def is_suspect(message: AbstractIncomingMessage) -> bool:

@@ -22,8 +22,7 @@ from bridge.store import Stores
 from consumers.consumer import Consumer, watch_connection
 from consumers.inbox import InFlight
 
-READ_EVERY = 10.0
-"""Seconds between two readings."""
+READ_EVERY = 10.0  # seconds between two readings
 
 REST, LONGEST = 10.0, 40.0
 """Rest, as a multiple of the time that reading the store took, and at most: a reading is shown for a minute."""
@@ -31,8 +30,7 @@ REST, LONGEST = 10.0, 40.0
 FEED_REASONS = DEAD_LETTER_REASONS - {Reason.FUTURE_TIMESTAMP}
 """Why a message of the member feed is refused (``consumers.members``)."""
 
-PATIENCE = 10.0
-"""Seconds that the broker may take to tell of all queues."""
+PATIENCE = 10.0  # seconds that the broker may take to tell of all queues
 
 
 class QueueMetrics(Consumer):

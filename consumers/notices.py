@@ -25,8 +25,7 @@ from consumers.inbox import Inbox
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY = 5.0
-"""Seconds between two looks for a notice whose time has come; a new event is looked after at once."""
+LOOK_EVERY = 5.0  # seconds between two looks for a notice whose time has come; a new event is looked after at once
 
 
 class MailSender(Consumer):

@@ -9,8 +9,7 @@ from bridge.services.operations.periodic_jobs import Scheduler
 from bridge.settings import Settings
 from consumers.consumer import Consumer
 
-LOOK_EVERY = 60.0
-"""Seconds between two looks at what is due."""
+LOOK_EVERY = 60.0  # seconds between two looks at what is due
 
 
 class SchedulerLoop(Consumer):

@@ -35,11 +35,8 @@ from consumers.inbox import Inbox, is_suspect
 
 log = structlog.get_logger(__name__)
 
-IN_HAND = 12 * 2**20
-"""Bytes of memory of all that was taken and is not settled; a single message may take more."""
-
-WARN_AFTER: Final = 5
-"""Statements outside the catalogue that are no chance any more, while none was in it."""
+IN_HAND = 12 * 2**20  # bytes of memory of all that was taken and is not settled; a single message may take more
+WARN_AFTER: Final = 5  # statements outside the catalogue that are no chance any more, while none was in it
 
 NOTHING_COUNTS: Final = "nothing counts: every activity is outside the catalogue"
 """The line of the log; ``cpd-bridge dev`` and the demo look for it."""
@@ -49,8 +46,7 @@ REMEDY: Final = "set BRIDGE_CATALOGUE_PREFIXES and BRIDGE_CATALOGUE_TYPES right,
 TRANSACTION_BYTES: Final = 4 * 2**20
 """Bytes of statements that one transaction writes, at most; a single one may have more."""
 
-TRIES: Final = 2
-"""Tries of a transaction that met others, before it goes on in smaller pieces."""
+TRIES: Final = 2  # tries of a transaction that met others, before it goes on in smaller pieces
 
 _COUNTING: Final = frozenset({Disposition.RECORDED, Disposition.MERGED, Disposition.HELD, Disposition.PARKED})
 

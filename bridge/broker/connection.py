@@ -25,8 +25,7 @@ from bridge.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-CONNECT_TIMEOUT = 5.0
-"""Seconds that opening a connection may take."""
+CONNECT_TIMEOUT = 5.0  # seconds that opening a connection may take
 
 AWAY: tuple[type[BaseException], ...] = (
     AMQPError,
@@ -37,8 +36,7 @@ AWAY: tuple[type[BaseException], ...] = (
 )
 """What a broken connection raises, wherever it breaks."""
 
-CANCEL_AGAIN = 0.1
-"""Seconds after which work that has not ended is cancelled again."""
+CANCEL_AGAIN = 0.1  # seconds after which work that has not ended is cancelled again
 
 
 _decode = spec.Basic.Properties.unmarshal

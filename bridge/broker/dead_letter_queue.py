@@ -29,17 +29,13 @@ from bridge.settings import Settings
 AT_ONCE = 50
 """Letters in hand with their bodies; of the others a pass holds only the channel."""
 
-RENEW_AT = 10
-"""Deliveries after which a letter is written anew, long before RabbitMQ 4 would drop it."""
+RENEW_AT = 10  # deliveries after which a letter is written anew, long before RabbitMQ 4 would drop it
 
 SILENCE, PATIENCE = 0.1, 1.0
 """Seconds without a message that end a pass: when as many as expected have come, and when some have not."""
 
-LOOK_AGAIN = 0.01
-"""Seconds between looks whether letters that were given back are ready."""
-
-WAIT_FOR_TURN = 20.0
-"""Seconds to wait for another process's pass to end."""
+LOOK_AGAIN = 0.01  # seconds between looks whether letters that were given back are ready
+WAIT_FOR_TURN = 20.0  # seconds to wait for another process's pass to end
 
 
 class LetterAction(Enum):

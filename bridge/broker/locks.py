@@ -12,8 +12,7 @@ from contextlib import suppress
 from aio_pika.abc import AbstractConnection
 from aiormq.exceptions import ChannelLockedResource
 
-ASK_EVERY = 0.1
-"""Seconds between two tries to take a lock: the broker does not tell when it is free."""
+ASK_EVERY = 0.1  # seconds between two tries to take a lock: the broker does not tell when it is free
 
 
 async def acquire(amqp: AbstractConnection, name: str) -> bool:

@@ -22,11 +22,8 @@ from bridge.errors import BridgeError, Conflict, Forbidden, Malformed, NotFound,
 VERSIONS: Mapping[str, str] = {"2.0": "2.0.0", "1.0.3": "1.0.3"}
 """Version as a person names it → the ``X-Experience-API-Version`` header."""
 
-PAGE = 200
-"""Statements asked for at once."""
-
-LARGEST_PAGE = 64 * 2**20
-"""Bytes of one answer that are read."""
+PAGE = 200  # statements asked for at once
+LARGEST_PAGE = 64 * 2**20  # bytes of one answer that are read
 
 ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE = 6, 0.2, 10.0
 """Tries of one call that fails for a while, and the seconds between them, growing."""

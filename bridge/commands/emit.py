@@ -28,8 +28,7 @@ from schemas.xapi import NewPart
 AT_ONCE = 200
 """Messages published before their confirms are awaited."""
 
-LANGUAGE = "en-GB"
-"""Language of the names that a statement made here has."""
+LANGUAGE = "en-GB"  # language of the names that a statement made here has
 
 Emitted = tuple[Outgoing, str | None]
 """A message and the statement id in it, if it has one."""

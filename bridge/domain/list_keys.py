@@ -33,14 +33,12 @@ def _without_accents(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 
-MAX_TOKEN = 40
-"""Characters of a word that are kept and compared."""
+MAX_TOKEN = 40  # characters of a word that are kept and compared
 
 MAX_TOKENS = 20_000
 """Different tokens kept of one record, the first to appear: a long book's vocabulary, and far below 16 MB of BSON."""
 
-WINDOW = 8
-"""Characters kept from every place in a run of a script that puts no space between words."""
+WINDOW = 8  # characters kept from every place in a run of a script that puts no space between words
 
 _WORD = re.compile(r"[^\W_]+")
 # Thai and Lao, Myanmar, Khmer; ideographic numbers, Hiragana and Katakana; Han with its extensions.

@@ -47,11 +47,8 @@ VERBS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 PROPERTIES = frozenset(property_names(read("definitions.json")))
 """Every name that the specification gives to a property of a statement or of one of its parts."""
 
-LONG = 20_000
-"""Values and characters beyond which a statement is long: ``slow`` takes some microseconds for each."""
-
-MOST_FAULTS = 1000
-"""Faults of which the one to tell of is chosen."""
+LONG = 20_000  # values and characters beyond which a statement is long: ``slow`` takes some microseconds for each
+MOST_FAULTS = 1000  # faults of which the one to tell of is chosen
 
 _NOT_JSON = Fault("", "JSON alone: no lone surrogate in a text, no NaN, and text as every property name")
 _NAMES = {iri: name for name, iris in VERBS.items() for iri in iris}

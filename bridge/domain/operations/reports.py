@@ -13,17 +13,13 @@ from typing import Final, Literal
 
 from dateutil.relativedelta import relativedelta
 
-FEWEST_PEOPLE: Final = 10
-"""A group of fewer people is not told of."""
-
-STEP: Final = 10
-"""Numbers are rounded down to a multiple of this."""
+FEWEST_PEOPLE: Final = 10  # a group of fewer people is not told of
+STEP: Final = 10  # numbers are rounded down to a multiple of this
 
 LONGEST_RANGE: Final = 60
 """Months of one report."""
 
-USUAL_RANGE: Final = 12
-"""Months of a report that names none."""
+USUAL_RANGE: Final = 12  # months of a report that names none
 
 MonthNumber = int
 """A month as a whole number: twelve times the year, and the month counted from 0."""

@@ -24,16 +24,10 @@ from bridge.domain.record.macros import HasMacros, NotAnArchive, Part
 from bridge.errors import FieldError, TooLarge, UnsupportedMediaType, ValidationFailed
 from bridge.texts import Text, counted
 
-HEAD: Final = 4096
-"""Bytes looked at from the beginning."""
-
-TAIL: Final = 256 * 1024
-"""Bytes kept of the end of an archive: its list of contents, for some thousand names."""
-
+HEAD: Final = 4096  # bytes looked at from the beginning
+TAIL: Final = 256 * 1024  # bytes kept of the end of an archive: its list of contents, for some thousand names
 _ENDING: Final = 10  # characters kept from the end of a name that is too long
-
-MAX_NAME: Final = 200
-"""Characters kept of a file's name, its ending included."""
+MAX_NAME: Final = 200  # characters kept of a file's name, its ending included
 
 
 @dataclass(frozen=True, slots=True)

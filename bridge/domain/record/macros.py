@@ -17,8 +17,7 @@ from typing import Final
 from urllib.parse import unquote
 from xml.parsers import expat  # nosec B407 - no DTD is let through, and the size is bounded
 
-MOST_READ: Final = 32 * 2**20
-"""Bytes that one part may have, inflated; a text of a thousand pages has less."""
+MOST_READ: Final = 32 * 2**20  # bytes that one part may have, inflated; a text of a thousand pages has less
 
 MOST_PACKED: Final = 4 * 2**20
 """Bytes that the parts to read may have together, as they are packed: they may not be one part many times over."""

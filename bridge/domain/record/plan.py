@@ -25,8 +25,7 @@ from bridge.texts import Text
 SORTABLE = ("title", "start_date", "completion_date")
 """What the plan can be sorted by (R5)."""
 
-MOST_PERIODS = 50
-"""How many periods of one item are named; a plan for longer than that is a slip of the pen."""
+MOST_PERIODS = 50  # how many periods of one item are named; a plan for longer than that is a slip of the pen
 
 DROPPED = "not_pursued"
 """The status of an item that the member decided against (R14)."""

@@ -19,8 +19,7 @@ import zstandard
 
 from bridge.domain.statements.dispositions import Reason
 
-MOST_UNFOLDED: Final = 64 * 2**20
-"""Bytes of memory that a JSON text may become: 8 MB of brackets would become 400."""
+MOST_UNFOLDED: Final = 64 * 2**20  # bytes of memory that a JSON text may become: 8 MB of brackets would become 400
 
 UNFOLDED: Final = {b"[": 96, b"{": 250, b",": 80}
 """What opens a value, or is before the next → bytes that the value takes in memory, measured."""
