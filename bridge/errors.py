@@ -14,15 +14,11 @@ NOTHING_HERE = Text("There is nothing at this address, or it is not yours.")
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One fault in the input.
+    """One fault in the input."""
 
-    ``pointer`` is an RFC 6901 JSON Pointer into the body (or ``?name`` for a query parameter), ``label`` what a person
-    calls the field, ``message`` what is wrong and how to mend it.
-    """
-
-    pointer: str
-    label: str
-    message: str
+    pointer: str  # RFC 6901 into the body, or ``?name`` for a query parameter
+    label: str  # what a person calls the field
+    message: str  # what is wrong and how to mend it
 
 
 class SettingsError(Exception):

@@ -27,11 +27,10 @@ PIECE_BYTES = 4096
 class Piece:
     """One statement of a message, or the whole message when it could not be read.
 
-    ``part`` holds the bytes of a statement inside an array; None means the message's own body. A piece is refused
-    (it has an outcome at once) or has an arrival, whose outcome the recording brings.
+    It is refused (it has an outcome at once) or has an arrival, whose outcome the recording brings.
     """
 
-    part: bytes | None
+    part: bytes | None  # the bytes of a statement inside an array; None: the message's own body
     arrival: Arrival | None = None
     outcome: Outcome | None = None
     attempts: int = 1

@@ -60,20 +60,16 @@ class FieldChoice:
 
 @dataclass(frozen=True)
 class FormField:
-    """A field, as ``schemas/forms/form.schema.json`` describes it.
-
-    ``required`` means needed for *complete*, never for saving. ``max_length`` counts characters (of each tag for
-    ``tags``) and is ``None`` for what is not text; ``choices`` is empty unless the type is ``choice`` or ``choices``.
-    """
+    """A field, as ``schemas/forms/form.schema.json`` describes it."""
 
     name: str
     label: Text
     help: Text
     group: str
     type: str
-    required: bool = False
-    max_length: int | None = None
-    choices: tuple[FieldChoice, ...] = ()
+    required: bool = False  # for *complete*, never for saving
+    max_length: int | None = None  # characters (of each tag for ``tags``); None for what is not text
+    choices: tuple[FieldChoice, ...] = ()  # none unless the type is ``choice`` or ``choices``
     order: int = 0
 
     @cached_property

@@ -97,10 +97,7 @@ def _texts(form: Form, values: Values) -> Iterator[str]:
 
 
 def query_terms(q: str) -> list[str]:
-    """The distinct terms of a query, in its order; a record matches when each is a prefix of one of its tokens.
-
-    Empty when the query has neither letter nor digit.
-    """
+    """The distinct terms of a query, in its order; none of one that has neither letter nor digit."""
     terms: dict[str, None] = {}
     for run, is_unspaced in _runs(q):
         terms.update(dict.fromkeys(_chunks(run) if is_unspaced else (run[:MAX_TOKEN],)))

@@ -158,10 +158,7 @@ def reminders_passed(due_date: date, today: date) -> list[int]:
 
 
 def reminder_due(due_date: date, reminded: Iterable[int], today: date) -> int | None:
-    """Return the reminder to send today, in days before the due date, or None.
-
-    After a standstill only the latest one is sent; past the due date, none.
-    """
+    """Return the reminder to send today, in days before the due date: the latest alone, and None past that date."""
     passed = reminders_passed(due_date, today)
     latest = min(passed, default=None)
     return latest if latest is not None and today <= due_date and latest not in set(reminded) else None

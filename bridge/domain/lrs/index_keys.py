@@ -77,17 +77,13 @@ def agent_facts(keys: Collection[str]) -> list[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class IndexKeys:
-    """The index keys of a statement.
+    """The index keys of a statement; ``mentioned`` and ``roles`` also find the statements that refer to it."""
 
-    ``mentioned`` are the keys to look up by; ``roles`` narrow what they find. Both also find the statements that refer
-    to this one. ``held`` are keys of this one alone. ``target`` is the statement that it refers to, or ``voids``.
-    """
-
-    mentioned: frozenset[bytes]
-    roles: frozenset[bytes]
-    held: frozenset[bytes]
-    target: str | None
-    voids: str | None
+    mentioned: frozenset[bytes]  # to look up by
+    roles: frozenset[bytes]  # to narrow what was found
+    held: frozenset[bytes]  # of this one alone
+    target: str | None  # the statement that it refers to
+    voids: str | None  # the statement that it voids
 
 
 def extract_keys(statement: Part, authority: Part) -> IndexKeys:

@@ -25,15 +25,12 @@ MAX_NAMES = 3000
 
 @dataclass(frozen=True, slots=True)
 class IncomingStatement:
-    """A valid statement; ``raw`` is its text as received, with the id in front if it had none.
-
-    ``has_own_id`` tells that its sender chose its id.
-    """
+    """A valid statement."""
 
     statement_id: str
-    raw: bytes
+    raw: bytes  # its text as received, with the id in front if it had none
     statement: Part
-    has_own_id: bool
+    has_own_id: bool  # its sender chose its id
 
     @property
     def actor_key(self) -> str | None:
@@ -46,10 +43,7 @@ class IncomingStatement:
 
 
 def parse_batch(body: bytes, version: Version, max_bytes: int) -> list[IncomingStatement]:
-    """Read the statements of a POST: one, or an array; raises ``Malformed`` or ``TooLarge``.
-
-    ``max_bytes`` is what one statement may have.
-    """
+    """Read the statements of a POST, one or an array, ``max_bytes`` each; raises ``Malformed`` or ``TooLarge``."""
     if not decoding.is_array(body):
         return [_parse(body, version, max_bytes)]
     try:

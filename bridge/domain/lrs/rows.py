@@ -60,30 +60,24 @@ class AttachmentChunkRow(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class NewStatement:
-    """One statement on its way into the store.
-
-    ``at`` is the time stored, in microseconds since 1970; ``has_own_id`` tells that its sender chose its id.
-    ``actor_key`` is the actor's (None: a Group); ``people`` are the identifier keys of everybody it names, in its text
-    or by what the LRS adds. ``traceparent`` and ``correlation_id`` are those of the request that brought it, for the
-    message that takes it on.
-    """
+    """One statement on its way into the store."""
 
     statement_id: str
     raw: bytes
     digest: bytes
     received_at: datetime
-    at: int
+    at: int  # the time stored, in microseconds since 1970
     added: bytes
     reshape: bool
     untimed: bool
     index_keys: IndexKeys
-    actor_key: str | None
-    people: frozenset[str]
+    actor_key: str | None  # None: a Group
+    people: frozenset[str]  # the identifier keys of everybody it names, in its text or by what the LRS adds
     by: str
-    has_own_id: bool
+    has_own_id: bool  # its sender chose its id
     attached: list[AttachmentRow]
-    traceparent: str | None
-    correlation_id: str | None
+    traceparent: str | None  # of the request that brought it, for the message that takes it on
+    correlation_id: str | None  # likewise
 
     def fields(self) -> LrsFields:
         """Return the sub-document ``lrs``."""

@@ -21,16 +21,13 @@ from schemas.xapi import Part
 
 @dataclass(frozen=True, slots=True)
 class StoreContext:
-    """The request that statements came in: its credential, version, attachments, and trace.
+    """The request that statements came in: its credential, version, attachments, and trace."""
 
-    ``key`` and ``authority`` are the credential's; ``attached`` are the hashes of the data that came along.
-    """
-
-    key: str
-    authority: Part
+    key: str  # the credential's
+    authority: Part  # likewise
     may_void_any: bool
     version: str
-    attached: frozenset[str]
+    attached: frozenset[str]  # hashes of the data that came along
     traceparent: str | None
     correlation_id: str | None
 

@@ -100,17 +100,14 @@ class Departure(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class ElapsedTime:
-    """Time passed in a period on the day ``as_of``, that day counted; not a measure of the CPD done (R18).
+    """Time passed in a period on the day ``as_of``, that day counted; not a measure of the CPD done (R18)."""
 
-    ``percent`` is 0 to 100 with one decimal, and 100 only when no day remains; ``text`` says the same in words.
-    """
-
-    percent: float
+    percent: float  # 0 to 100 with one decimal, and 100 only when no day remains
     days_elapsed: int
     days_total: int
     days_remaining: int
     as_of: date
-    text: Text
+    text: Text  # the same in words
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,17 +127,14 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A read of a record, or an attempt: ids and names of parts only, never what is in them.
-
-    ``item`` is the id of what was asked for; ``status`` the HTTP status of the answer.
-    """
+    """A read of a record, or an attempt: ids and names of parts only, never what is in them."""
 
     reader: Reader
     member_id: str | None
     right: Right
     parts: tuple[str, ...] = ()
-    item: str | None = None
-    status: int = 200
+    item: str | None = None  # the id of what was asked for
+    status: int = 200  # the HTTP status of the answer
 
     @property
     def allowed(self) -> bool:

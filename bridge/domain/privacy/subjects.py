@@ -52,15 +52,12 @@ def spans_of(member_id: str, tenures: Sequence[Tenure]) -> tuple[TimeSpan, ...]:
 
 @dataclass(frozen=True, slots=True)
 class DataSubject:
-    """A person by what they are found by: the member id, and tombstone → when that identifier was theirs.
-
-    ``keys`` are the identifier keys that are known in clear: those that the member has now.
-    """
+    """A person by what they are found by."""
 
     member_id: str
     secret: bytes = field(repr=False)
-    spans: Mapping[str, Sequence[TimeSpan]] = field(repr=False)
-    keys: tuple[str, ...] = field(default=(), repr=False)
+    spans: Mapping[str, Sequence[TimeSpan]] = field(repr=False)  # tombstone → when that identifier was theirs
+    keys: tuple[str, ...] = field(default=(), repr=False)  # those known in clear: that the member has now
 
     @property
     def own_stone(self) -> str:

@@ -39,15 +39,10 @@ class StoredRecord(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class RecordCriteria:
-    """The records that a list or a count has: all that is given has to hold.
+    """The records that a list or a count has: all that is given has to hold."""
 
-    ``equal`` and ``unequal`` are fields and values; a field that is a list equals each value in it. ``period_ids`` are
-    those of log entries, None among them for the undated; ``days`` the first and the last of their dates (YYYY-MM-DD).
-    ``touching`` is a year that the days of plan items touch (R1).
-    """
-
-    equal: Sequence[tuple[str, object]] = ()
+    equal: Sequence[tuple[str, object]] = ()  # fields and values; a field that is a list equals each value in it
     unequal: Sequence[tuple[str, object]] = ()
-    period_ids: Sequence[str | None] | None = None
-    days: tuple[str, str] | None = None
-    touching: MembershipYear | None = None
+    period_ids: Sequence[str | None] | None = None  # those of log entries, None among them for the undated
+    days: tuple[str, str] | None = None  # the first and the last date of log entries, YYYY-MM-DD
+    touching: MembershipYear | None = None  # a year that the days of plan items touch (R1)

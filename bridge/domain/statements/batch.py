@@ -66,21 +66,16 @@ class Changes(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class BatchReads:
-    """The documents read for a batch, in the transaction that writes it.
+    """The documents read for a batch, in the transaction that writes it."""
 
-    ``secret`` is the key of tombstones. ``owners`` is identifier key → member id, ``erased`` are those of the other
-    keys that an erased person had; ``rows`` are the ledger's, of the batch and of what it voids; ``entries`` those that
-    it may change; ``held`` and ``parked`` the rows of what stops waiting with it.
-    """
-
-    secret: bytes
+    secret: bytes  # the key of tombstones
     members: Mapping[str, StoredMember]
-    owners: Mapping[str, str]
-    erased: Collection[str] = ()
-    rows: Sequence[LedgerRow] = ()
-    entries: Sequence[StoredEntry] = ()
-    held: Sequence[HeldStatement] = ()
-    parked: Sequence[ParkedStatement] = ()
+    owners: Mapping[str, str]  # identifier key → member id
+    erased: Collection[str] = ()  # those of the other keys that an erased person had
+    rows: Sequence[LedgerRow] = ()  # of the batch, and of what it voids
+    entries: Sequence[StoredEntry] = ()  # those that it may change
+    held: Sequence[HeldStatement] = ()  # the rows of what stops waiting with it
+    parked: Sequence[ParkedStatement] = ()  # likewise
 
 
 @dataclass(slots=True)

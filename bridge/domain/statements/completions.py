@@ -57,20 +57,17 @@ def verb_iris(names: tuple[str, ...]) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A completed activity: the facts that an automatic draft is made of.
-
-    ``title`` and ``description`` are in the body's languages, ``names`` and ``descriptions`` in each there is.
-    """
+    """A completed activity: the facts that an automatic draft is made of."""
 
     actor_key: str
     activity_id: str
     activity_type: str | None
-    title: str
-    description: str
+    title: str  # in the body's languages
+    description: str  # likewise
     day: date
     minutes: int | None
     registration: str | None
-    names: LanguageMap = field(default_factory=dict[str, str])
+    names: LanguageMap = field(default_factory=dict[str, str])  # the titles in each language that there is
     descriptions: LanguageMap = field(default_factory=dict[str, str])
 
     def in_language(self, language: str | None) -> Completion:

@@ -116,23 +116,18 @@ class PullPosition(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A valid statement on its way into the ledger; ``digest`` tells whether two are the same (``comparison``).
-
-    ``reconsidered_at`` is there when it was ignored and is judged again.
-    ``traceparent`` is the trace that brought it (W3C Trace Context), if any.
-    ``actor_key`` is None for a Group; ``mentions`` are the identifier keys of everybody else that is named.
-    """
+    """A valid statement on its way into the ledger."""
 
     statement_id: str
     raw: bytes
-    digest: bytes
+    digest: bytes  # tells whether two are the same (``comparison``)
     received_at: datetime
     meaning: Meaning
-    actor_key: str | None
-    mentions: frozenset[str]
+    actor_key: str | None  # None: a Group
+    mentions: frozenset[str]  # the identifier keys of everybody else that is named
     via: Via
-    traceparent: str | None
-    reconsidered_at: datetime | None
+    traceparent: str | None  # the trace that brought it (W3C Trace Context)
+    reconsidered_at: datetime | None  # when it was judged again, having been ignored
 
     @property
     def at(self) -> datetime:

@@ -42,14 +42,11 @@ class ReasonCount:
 
 @dataclass(slots=True)
 class Reconsideration:
-    """The report of a run: what was judged, and what became of what counts, by disposition (nothing in a dry run).
-
-    ``without_text`` are those whose text is past its time, ``failed`` those that could not be recorded.
-    """
+    """The report of a run: what was judged, and what became of what counts, by disposition (nothing in a dry run)."""
 
     total: ReasonCount = field(default_factory=ReasonCount)
-    without_text: int = 0
-    failed: int = 0
+    without_text: int = 0  # their text is past its time
+    failed: int = 0  # they could not be recorded
     by_reason: dict[str, ReasonCount] = field(default_factory=dict[str, ReasonCount])
     by_prefix: dict[str, ReasonCount] = field(default_factory=dict[str, ReasonCount])
     outcomes: Counter[str] = field(default_factory=Counter[str])

@@ -11,15 +11,12 @@ from bridge.domain.statements.unpacking import UnreadableBody
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A StatementResult: the statements as sent, the link to the next page (empty: none), the last ``stored`` time.
+    """A StatementResult."""
 
-    ``consistent_through`` is the time up to which the LRS vouches for being complete, if it says.
-    """
-
-    statements: list[bytes]
-    more: str
-    last_stored: str | None
-    consistent_through: str | None
+    statements: list[bytes]  # as sent
+    more: str  # the link to the next page; empty: none
+    last_stored: str | None  # the last ``stored`` time
+    consistent_through: str | None  # up to when the LRS vouches for being complete, if it says
 
 
 def statement_result(body: bytes, consistent_through: str | None) -> Result:
