@@ -16,8 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bridge.api.http import validation_errors
 from bridge.commands.common import run_with_services
-from bridge.domain.csv_rows import template
-from bridge.domain.members.files import COLUMNS, MemberRow, fault_of_row, is_unreadable, read_members
+from bridge.domain.csv_rows import Row, template
+from bridge.domain.members.files import COLUMNS, ID, fault_of_row, faults_of_id, is_unreadable, read_members
 from bridge.domain.members.messages import MemberIn
 from bridge.errors import FieldError, ValidationFailed
 from bridge.services.members.imports import AT_ONCE, FileIndex, ImportOutcome, MemberImports, NumberedMember
@@ -103,21 +103,23 @@ def _batches(rows: Iterator[R]) -> Iterator[list[R]]:
     return iter(lambda: list(islice(rows, AT_ONCE)), [])
 
 
-def _member_of(row: MemberRow) -> NumberedMember | Sequence[FieldError]:
+def _member_of(row: Row) -> NumberedMember | Sequence[FieldError]:
     """Return the member that a row has, or what is wrong with it."""
     if is_unreadable(row):
         return row.faults
+    faults = [*faults_of_id(row), *row.faults]
+    body = {name: value for name, value in row.values.items() if name != ID}
     try:
-        body = MemberIn.model_validate_json(orjson.dumps(row.body), strict=True)
+        member = MemberIn.model_validate_json(orjson.dumps(body), strict=True)
     except ValidationError as error:
-        return [*row.faults, *_faults_of_body(row, error)]
-    return row.faults or NumberedMember(row.number, row.member_id, body)
+        return [*faults, *_faults_of_body(row, body, error)]
+    return faults or NumberedMember(row.number, row.values[ID], member)
 
 
-def _faults_of_body(row: MemberRow, error: ValidationError) -> Iterable[FieldError]:
+def _faults_of_body(row: Row, body: dict[str, Any], error: ValidationError) -> Iterable[FieldError]:
     """Yield the faults of a body, but for cells that could not be read."""
     unread = {fault.pointer for fault in row.faults}
-    for fault in validation_errors.of_body(error, row.body, MemberIn, frozenset()):
+    for fault in validation_errors.of_body(error, body, MemberIn, frozenset()):
         in_file = fault_of_row(row.number, fault.pointer, fault.message)
         if in_file.pointer not in unread:
             yield in_file

@@ -1,6 +1,6 @@
 """Members: who they are to the membership system, what identifies them, and their membership years."""
 
-from bridge.domain.members.files import MemberRow, fault_of_row, read_members
+from bridge.domain.members.files import fault_of_row, read_members
 from bridge.domain.members.identifiers import (
     IDENTIFIER_FORMS,
     IdentifierOwner,

@@ -7,7 +7,6 @@ In CSV a cell may hold several values, separated by ``;``: accounts are ``HOMEPA
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import orjson
@@ -39,24 +38,14 @@ COLUMNS: Final = (
 """The columns of the template."""
 
 
-@dataclass(frozen=True, slots=True)
-class MemberRow:
-    """A row of a file: its number, the member id, and the rest as the body of ``PUT /v1/members/{id}``."""
+def read_members(raw: bytes) -> Iterator[Row]:
+    """Yield the rows of a file, each with ``ID`` and the body of ``PUT /v1/members/{id}``.
 
-    number: int
-    member_id: str
-    body: dict[str, Any]
-    faults: tuple[FieldError, ...] = ()
-
-
-def read_members(raw: bytes) -> Iterator[MemberRow]:
-    """Yield the rows of a file; what begins with a brace is NDJSON, anything else CSV, whose header is row 1.
-
-    Raises ``Malformed`` and ``ValidationFailed`` for what is neither.
+    What begins with a brace is NDJSON, anything else CSV, whose header is row 1. Raises ``Malformed`` and
+    ``ValidationFailed`` for what is neither.
     """
     is_ndjson = raw[:100].removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
-    rows = _json_rows(raw) if is_ndjson else map(_with_nested, read_rows(raw, COLUMNS))
-    return map(_member_row, rows)
+    return _json_rows(raw) if is_ndjson else map(_with_nested, read_rows(raw, COLUMNS))
 
 
 def fault_of_row(number: int, pointer: str, message: str) -> FieldError:
@@ -71,17 +60,15 @@ def _field_of(pointer: str) -> str:
     return parts[2] if parts[0] == "identifiers" and parts[2:] else parts[0]
 
 
-def _member_row(row: Row) -> MemberRow:
-    """Take the member id, which is checked here, out of a row that could be read."""
+def faults_of_id(row: Row) -> list[FieldError]:
+    """Return the fault of a row's member id, if it has one."""
     member_id = row.values.get(ID)
-    body = {name: value for name, value in row.values.items() if name != ID}
-    if is_unreadable(row) or (isinstance(member_id, str) and is_member_id(member_id)):
-        return MemberRow(row.number, str(member_id), body, row.faults)
-    message = "This is needed: fill it in." if member_id is None else NO_ID
-    return MemberRow(row.number, "", body, (fault_of_row(row.number, f"/{ID}", message), *row.faults))
+    if isinstance(member_id, str) and is_member_id(member_id):
+        return []
+    return [fault_of_row(row.number, f"/{ID}", "This is needed: fill it in." if member_id is None else NO_ID)]
 
 
-def is_unreadable(row: Row | MemberRow) -> bool:
+def is_unreadable(row: Row) -> bool:
     """Say whether a row could not be read at all, so that nothing can be said of its fields."""
     return any(fault.pointer == f"/rows/{row.number}" for fault in row.faults)
 
