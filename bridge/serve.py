@@ -74,10 +74,7 @@ async def relaying(services: wiring.Services) -> AsyncGenerator[None]:
 
 
 async def serve(settings: Settings, pages: Sequence[Routes] = ()) -> None:
-    """Run the API, and ``pages`` with it; returns after a signal, once open calls have ended.
-
-    It waits for them no longer than ``shutdown_timeout``.
-    """
+    """Run the API, and ``pages`` with it, until a signal; open calls may then end, within ``shutdown_timeout``."""
     async with wiring.services(settings) as services, relaying(services):
         await services.migrations.check_at_start()
         app = create_app(settings, parts(services, settings, pages))

@@ -63,8 +63,7 @@ class ScanResult:
     replayed: list[str] = field(default_factory=list[str])
     discarded: list[str] = field(default_factory=list[str])
     refused: list[str] = field(default_factory=list[str])
-    rewritten: list[QueuedDeadLetter] = field(default_factory=list[QueuedDeadLetter])
-    """As they are now; each has another id than before."""
+    rewritten: list[QueuedDeadLetter] = field(default_factory=list[QueuedDeadLetter])  # each has another id than before
 
     @property
     def settled(self) -> int:

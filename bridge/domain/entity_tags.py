@@ -14,10 +14,7 @@ _LIST = re.compile(rf"\s*{_TAG}(?:\s*,\s*{_TAG})*\s*")
 
 
 def read_tags(header: str) -> Sequence[str]:
-    """The tags of a header, each in its quotes, weak ones with ``W/``; or ``ANY`` alone.
-
-    Raises ``ValueError`` when it is neither.
-    """
+    """The tags of a header, in their quotes and weak ones with ``W/``, or ``ANY`` alone; raises ``ValueError``."""
     if header.strip() == ANY:
         return (ANY,)
     if not _LIST.fullmatch(header):

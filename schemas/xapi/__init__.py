@@ -124,10 +124,7 @@ def compiled_for(statement: object, spoken: str | None = None) -> Compiled:
 
 
 def is_valid(statement: object, spoken: str | None = None) -> bool:
-    """Say whether ``statement`` (decoded JSON) is a valid xAPI statement of the version it claims, by default 1.0.3.
-
-    ``spoken`` is the version of the request that brought it, if any: see ``compiled_for``.
-    """
+    """Say whether ``statement`` (decoded JSON) is a valid xAPI statement, of the version by ``compiled_for``."""
     try:
         fits = compiled_for(statement, spoken).fast.is_valid(statement)
     except ValueError:  # text with a lone surrogate, or a key that is not text: Python has them, JSON does not

@@ -15,10 +15,7 @@ _TEXTS: Final[Mapping[str, Text]] = {name: data_text(text) for name, text in DEC
 
 
 def accept_declarations(accepted: Mapping[str, bool], language: str, at: datetime) -> list[StoredDeclaration]:
-    """Return the declarations, as the member has read them, with the time they were made.
-
-    Raises ``ValidationFailed`` unless all are there.
-    """
+    """Return the declarations as the member has read them, made ``at``; raises ``ValidationFailed`` unless all are."""
     errors = [_missing(name) for name in DECLARATIONS if not accepted.get(name)]
     if errors:
         raise ValidationFailed(Text("Every declaration must be accepted before you submit."), field_errors=errors)

@@ -21,14 +21,11 @@ JSON = "application/json"
 class XapiDocumentRow(TypedDict):
     """A row of ``lrs_documents``."""
 
-    _id: str
-    """The document's identity, hashed (``DocumentScope.identity``)."""
+    _id: str  # the document's identity, hashed (``DocumentScope.identity``)
     kind: DocumentKind
     activity: str | None
-    agent: str | None
-    """The identifier key of the Agent."""
-    stone: str | None
-    """The tombstone of that key, for an erasure."""
+    agent: str | None  # the identifier key of the Agent
+    stone: str | None  # the tombstone of that key, for an erasure
     registration: str | None
     document_id: str
     content: bytes

@@ -156,19 +156,15 @@ END_OF_TIME: Final = 2**62
 
 @dataclass(frozen=True, slots=True)
 class StatementQuery:
-    """Statements with all of ``keys`` and ``roles``, their own or of one they refer to, and all of ``held``.
+    """Statements with all of ``keys`` and ``roles``, their own or of one they refer to, and all of ``held``."""
 
-    ``since`` is exclusive, ``until`` inclusive; ``after`` is the last statement of the page before. The first key is
-    looked up: it should be the one that the fewest statements have.
-    """
-
-    keys: tuple[bytes, ...] = (EVERY_STATEMENT,)
+    keys: tuple[bytes, ...] = (EVERY_STATEMENT,)  # the first is looked up: the one that the fewest statements have
     roles: tuple[bytes, ...] = ()
     held: tuple[bytes, ...] = ()
-    since: int | None = None
-    until: int | None = None
+    since: int | None = None  # exclusive
+    until: int | None = None  # inclusive
     ascending: bool = False
-    after: tuple[int, str] | None = None
+    after: tuple[int, str] | None = None  # the last statement of the page before
 
     def bounds(self) -> tuple[int, int]:
         """Return the first time stored, and the first one beyond the last."""

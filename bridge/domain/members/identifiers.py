@@ -41,10 +41,7 @@ def member_keys(identifiers: Sequence[Part]) -> tuple[str, ...]:
 
 
 def actor_key(actor: Part) -> str | None:
-    """The key of a statement's actor; ``None`` for a Group, identified or anonymous, which is not a member.
-
-    Raises ``ValueError`` for an Agent without an identifier (the statement's schema refuses one).
-    """
+    """The key of a statement's actor, ``None`` of a Group; raises ``ValueError`` for an Agent without identifier."""
     return identifier_key(actor) if actor.get("objectType", "Agent") == "Agent" else None
 
 
@@ -71,10 +68,7 @@ def _keys(agent: Part) -> Iterator[str]:
 
 
 def _spellings(mbox: str) -> tuple[str, ...]:
-    """The spellings of a mailbox that a sender may have hashed.
-
-    As the membership system has it; as the standard asks, the domain alone in lower case; all in lower case.
-    """
+    """The spellings of a mailbox that a sender may have hashed: as it came, as the standard asks, in lower case."""
     local_part, at, domain = mbox.rpartition("@")
     return (mbox, f"{local_part}{at}{domain.lower()}", mbox.lower())
 

@@ -129,10 +129,7 @@ def is_member_id(text: str) -> bool:
 def stored_member(
     member_id: str, body: MemberIn, before: StoredMember | None, secret: bytes, at: datetime
 ) -> StoredMember:
-    """Return what is stored of a member as it was brought, in place of what was there ``before``.
-
-    The identifiers are also stored as keys, and as tombstones by ``secret``.
-    """
+    """Return what is stored of a member as it was brought, in place of ``before``; ``secret`` keys the tombstones."""
     identifiers = [identifier.agent() for identifier in body.identifiers]
     # The id has a key as well: who brings a member and who erases one meet on it, if there is no member to meet on.
     keys = [id_key(member_id), *member_keys(identifiers)]

@@ -148,10 +148,7 @@ def chain_of(member_id: str | None, subject: str) -> int:
 
 
 def content(access: Access, at: datetime, member_key: str | None) -> AccessContent:
-    """Return what a row says, without its place in a chain; the member only by key, so that no row has to change.
-
-    ``member_key`` is the tombstone of the member's id: the same that an erasure keeps (invariant 8).
-    """
+    """Return what a row says, without its place in a chain; the member by tombstone, as an erasure keeps it."""
     return {
         "at": at,
         "subject": access.reader.subject,

@@ -87,11 +87,8 @@ def people(statement: Part) -> Iterator[str]:
 
 
 def anybody_in(value: Any) -> Iterator[NamedPerson]:
-    """Yield whatever in decoded JSON has an identifier, wherever it stands: what is no statement names people too.
-
-    It may be nested more deeply than Python calls.
-    """
-    queue: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
+    """Yield whatever in decoded JSON has an identifier, wherever it stands: what is no statement names people too."""
+    queue: list[tuple[tuple[str | int, ...], Any]] = [((), value)]  # it may be nested more deeply than Python calls
     while queue:
         place, part = queue.pop()
         if isinstance(part, dict):

@@ -197,10 +197,7 @@ class Batch:
         return self._draft(arrival, completion, member)
 
     def _holder(self, member_id: str, arrival: Arrival, completion: Completion) -> StoredEntry | None:
-        """Return the entry that a completion is in, or joins: of the same registration, or activity and day.
-
-        So decision 7 has it.
-        """
+        """Return the entry that a completion is in, or joins: of one registration, or activity and day (decision 7)."""
         keys = (*completion.merge_keys, arrival.statement_id)
         held = [self._holders[member_id, key] for key in keys if (member_id, key) in self._holders]
         return self.entries.get(held[0]) if held else None

@@ -300,10 +300,7 @@ def automatic_draft(
     form: Form,
     number: int,
 ) -> StoredEntry:
-    """Make the draft entry of a completion (R27-R30): pre-filled facts, the reflections left to the member.
-
-    ``number`` is the next of the member's log (R48).
-    """
+    """Make the draft entry of a completion (R27-R30), without reflections; ``number`` is the next of the log (R48)."""
     values = _fitting(
         form,
         {
