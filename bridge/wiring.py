@@ -122,7 +122,9 @@ class Services:
         self.links = RecordLinks(units)
         self.comments = MemberComments(stores, units, self.periods)
         self.imports = LogImports(units, self.log, self.forms)
-        self.evidence = MemberEvidence(stores, units, _evidence_limits(settings), _scanner(settings))
+        limits = EvidenceLimits(file=settings.evidence_max_bytes, member=settings.evidence_quota_bytes)
+        scanner = Scanner(settings.clamd_url, settings.clamd_timeout) if settings.clamd_url else None
+        self.evidence = MemberEvidence(stores, units, limits, scanner)
         self.submissions = AuditSubmissions(stores, self.forms)
         self.audit = MemberAudit(stores, units, self.submissions, today)
         self.selection = AuditSelection(stores, units, audit_rules, today)
@@ -195,11 +197,3 @@ def _export_settings(settings: Settings) -> ExportSettings:
     share, page = settings.export_share, first_page(settings)
     pdfs = SubjectLimit(share, settings.export_waiting, settings.export_timeout)
     return ExportSettings(settings.languages[0], page, settings.export_streams, SubjectLimit(share), pdfs)
-
-
-def _evidence_limits(settings: Settings) -> EvidenceLimits:
-    return EvidenceLimits(file=settings.evidence_max_bytes, member=settings.evidence_quota_bytes)
-
-
-def _scanner(settings: Settings) -> Scanner | None:
-    return Scanner(settings.clamd_url, settings.clamd_timeout) if settings.clamd_url else None

@@ -47,7 +47,7 @@ class QueueMetrics(Consumer):
         interval: float = READ_EVERY,
     ) -> None:
         super().__init__(settings)
-        self._queues = _queue_names(topology)
+        self._queues = topology.labels | ({"notices": topology.notices} if topology.mails else {})
         self._in_flight = in_flight
         self._readings = readings
         self._interval = interval
@@ -151,12 +151,6 @@ def metrics_consumers(
 def rest(seconds: float, interval: float) -> float:
     """Return the seconds to rest after reading the store took so many seconds."""
     return max(interval, min(REST * seconds, LONGEST))
-
-
-def _queue_names(topology: Topology) -> dict[str, str]:
-    """Return label → name of each queue; the label has no namespace."""
-    names = {"completions": topology.completions, "members": topology.members, "dead_letters": topology.dead_queue}
-    return names | ({"notices": topology.notices} if topology.mails else {})
 
 
 def _age(oldest: datetime | None) -> float:

@@ -88,13 +88,8 @@ class DeadLetterQueue:
 
     async def states(self) -> dict[str, QueueState]:
         """Return ``completions``, ``members`` and ``dead_letters`` with the state of each queue."""
-        names = {
-            "completions": self._topology.completions,
-            "members": self._topology.members,
-            "dead_letters": self._topology.dead_queue,
-        }
         async with connection(self._settings, "queues") as amqp:
-            return {label: await state(amqp, name) for label, name in names.items()}
+            return {label: await state(amqp, name) for label, name in self._topology.labels.items()}
 
     async def depth(self) -> int:
         """Return how many letters are ready in the queue."""

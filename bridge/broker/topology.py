@@ -57,7 +57,7 @@ class Topology:
     """The names, each behind an optional namespace, and the verbs whose statements are wanted.
 
     ``mails`` says whether anybody takes the queue of notices, which else would only grow; ``declares`` whether the user
-    may declare, else all is there already (deploy/rabbitmq).
+    may declare, else all is there already (deploy/rabbitmq). ``labels`` are what operations call the queues.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class Topology:
         self.members = f"{namespace}cpd.members"  # queue of the member feed
         self.events = f"{namespace}cpd.events"  # topic exchange of our own CloudEvents
         self.notices = f"{namespace}cpd.notices"  # queue of the events that members get an e-mail about
+        self.labels = {"completions": self.completions, "members": self.members, "dead_letters": self.dead_queue}
         self.statement_keys = tuple(routing_key(verb) for verb in verbs)
         topics = (self.statements, self.membership, self.events)
         self.exchanges = (*((name, ExchangeType.TOPIC) for name in topics), (self.dead_letters, ExchangeType.FANOUT))
