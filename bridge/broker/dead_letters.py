@@ -59,7 +59,8 @@ def outgoing_dead_letter(letter: DeadLetter, topology: Topology) -> Outgoing:
 def read_dead_letter(message: AbstractIncomingMessage) -> QueuedDeadLetter:
     """Read a message of the dead-letter queue, whoever put it there: the worker, RabbitMQ itself, or a stranger."""
     headers = cast("Mapping[str, Any]", message.headers)
-    letter = _ours(message, headers) if _reason(headers) else _brokers(message, headers)
+    reason = _reason(headers)
+    letter = _brokers(message, headers) if reason is None else _ours(message, headers, reason)
     return with_id(letter, message.message_id)
 
 
@@ -68,9 +69,7 @@ def _reason(headers: Mapping[str, Any]) -> Reason | None:
     return Reason(value) if isinstance(value, str) and value in DEAD_LETTER_REASONS else None
 
 
-def _ours(message: AbstractIncomingMessage, headers: Mapping[str, Any]) -> DeadLetter:
-    reason = _reason(headers)
-    assert reason is not None
+def _ours(message: AbstractIncomingMessage, headers: Mapping[str, Any], reason: Reason) -> DeadLetter:
     origin = origin_at(message, headers.get("x-original-exchange"), headers.get("x-original-routing-key"))
     failed_at = _time(headers.get("x-failed-at"))
     return DeadLetter(

@@ -89,12 +89,8 @@ class Mailer:
         self._timeout = settings.smtp_timeout
         self._data_timeout = data_timeout
 
-    def message_id(self, notice_id: str) -> str:
-        """Return the Message-ID of a notice, the same at every try."""
-        return message_id(notice_id, self._sender.domain)
-
     async def send(self, notice: ClaimedNotice) -> str:
-        """Hand a notice over and return its Message-ID; raises ``Refused`` or ``TryLater``."""
+        """Hand a notice over and return its Message-ID; raises ``MailRefused`` or ``MailDeferred``."""
         try:
             return await self._send(notice)
         except (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as error:
@@ -118,7 +114,7 @@ class Mailer:
         await client.connect()
         try:
             await self._login(client)
-            mark = self.message_id(notice.notice["_id"])
+            mark = message_id(notice.notice["_id"], self._sender.domain)
             await self._hand_over(client, notice, mark)
         finally:
             with suppress(aiosmtplib.SMTPException, OSError):  # it has been taken, or not, by now
@@ -183,7 +179,7 @@ def _in_ascii(address: str) -> str:
 
 
 def recipient_for(address: str, *, international: bool) -> str:
-    """Return the address as this server takes it; raises ``Refused``, also for what is not one mailbox."""
+    """Return the address as this server takes it; raises ``MailRefused``, also for what is not one mailbox."""
     try:
         return mailbox(address).normalized if international else _in_ascii(address)
     except ValueError:

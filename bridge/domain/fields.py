@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Final, cast
 
@@ -59,13 +60,9 @@ def _read_day(value: object) -> object:
     """Return the day itself, as pydantic's strict mode wants it of a validator."""
     if isinstance(value, date):
         return value
-    try:
-        return date.fromisoformat(value) if isinstance(value, str) and _DAY.fullmatch(value) else _no_day()
-    except ValueError:
-        return _no_day()
-
-
-def _no_day() -> date:
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        with suppress(ValueError):
+            return date.fromisoformat(value)
     raise PydanticCustomError("date_parsing", "not a date")
 
 

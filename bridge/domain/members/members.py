@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
+from operator import attrgetter
 from typing import NotRequired, TypedDict
 
 from dateutil.relativedelta import relativedelta
@@ -160,6 +161,9 @@ class MembershipYear:
         )
 
 
+_start = attrgetter("start")
+
+
 @dataclass(frozen=True, slots=True)
 class MembershipCalendar:
     """A member's periods, from a renewal date (any year; its anniversary decides) or as the CRM lists them.
@@ -235,10 +239,6 @@ def check_periods(periods: Sequence[MembershipYear]) -> None:
             raise ValueError(
                 f"period {m} ({later.label}) overlaps period {n} ({earlier.label}): let each day be in one"
             )
-
-
-def _start(period: MembershipYear) -> date:
-    return period.start
 
 
 def _anniversary(anchor: date, year: int) -> date:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal, TypedDict, cast
 
-from bridge.domain.forms import Form, FormField, Forms
+from bridge.domain.forms import Forms
 from bridge.domain.members.members import ONE_DAY, LeaveDays, MembershipYear, StoredMember
 from bridge.domain.record.counts import EntryGroup
 from bridge.texts import Text, TextByLanguage, counted
@@ -123,7 +123,8 @@ def _faults(target: Target, forms: Forms) -> Iterator[str]:
         field = forms.current("log").field(name)
         if field is None or field.type != _TYPES[name]:
             yield f"target {target.id}: the log's form has no field {name} of type {_TYPES[name]}"
-    choices = {choice.value for form in forms.versions("log") for choice in _type_field(form).choices}
+    type_fields = [form.field("type") for form in forms.versions("log")]
+    choices = {choice.value for field in type_fields if field for choice in field.choices}
     if unknown := target.types - choices:
         yield f"target {target.id}: no such type: {', '.join(sorted(unknown))}; there are {', '.join(sorted(choices))}"
 
@@ -131,9 +132,3 @@ def _faults(target: Target, forms: Forms) -> Iterator[str]:
 def _fields_of(target: Target) -> list[str]:
     minutes = ["minutes"] if target.unit == "minutes" else []
     return [*minutes, "participatory"] if target.participatory else minutes
-
-
-def _type_field(form: Form) -> FormField:
-    field = form.field("type")
-    assert field is not None, "every form of the log has it (forms.CORE)"
-    return field

@@ -37,11 +37,6 @@ def is_array(body: bytes) -> bool:
     return body.lstrip(_BLANK).startswith(b"[")
 
 
-def is_object(body: bytes) -> bool:
-    """Say whether a text begins as an object does."""
-    return body.lstrip(_BLANK).startswith(b"{")
-
-
 def is_balanced(body: bytes) -> bool:
     """Say whether the bracket that a text begins with is closed at its end."""
     text = _text(body)
@@ -289,9 +284,9 @@ def _children(body: bytes) -> Iterator[tuple[str | int, bytes]]:
             return
         if is_array(body):
             yield from enumerate(elements(body, limit=None))
-        elif is_object(body):
+        else:
             yield from members(body).items()
-    except UnreadableBody:  # its parts cannot be told apart
+    except UnreadableBody:  # it has no parts, or they cannot be told apart
         return
 
 
