@@ -18,7 +18,6 @@ from bridge.domain.audit.cases import (
     StoredCase,
     StoredDeclaration,
     StoredExtension,
-    is_open,
 )
 from bridge.domain.audit.declarations import MemberCase, accept_declarations, case_for_member
 from bridge.domain.audit.notices import (

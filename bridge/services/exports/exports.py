@@ -181,9 +181,8 @@ class Exports:
         return _Scope(member, choice, period.label, period.id, period.elapsed(self._periods.today()), language)
 
     def _files(self, scope: _Scope, *, bom: bool) -> RecordFiles:
-        reads = RecordReader(self._stores, self._forms, scope.member["_id"])
-        member, choice = scope.member, scope.record_filter
-        return RecordFiles(self._stores, self._forms, reads, member, choice, bom=bom, language=scope.language)
+        member_id, choice = scope.member["_id"], scope.record_filter
+        return RecordFiles(self._stores, self._forms, member_id, choice, bom=bom, language=scope.language)
 
     async def _record(self, scope: _Scope, *, bom: bool) -> AsyncGenerator[ArchiveFile]:
         files = self._files(scope, bom=bom)
@@ -212,7 +211,9 @@ class Exports:
 
     async def _everything(self, scope: _Scope) -> AsyncGenerator[ArchiveFile]:
         subject = await self._stores.subjects.of_member(scope.member["_id"], scope.member)
-        subject_data = SubjectAccessData(self._stores, self._access, scope.member, subject, self._settings.notice)
+        subject_data = SubjectAccessData(
+            self._stores, self._access, scope.member["name"], subject, self._settings.notice
+        )
         yield subject_data.first_page(scope.language)
         lines = self._notice(scope)
         yield await self._files(scope, bom=True).pdf("read-me-first.pdf", self._renderer.pdf(lines, patient=True))

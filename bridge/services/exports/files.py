@@ -9,7 +9,6 @@ from bridge.documents import tables
 from bridge.documents.archive import ArchiveFile, safe_name, whole
 from bridge.documents.tables import DICTIONARY, LOG_FACTS, PLAN_FACTS
 from bridge.domain.forms import Forms
-from bridge.domain.members import StoredMember
 from bridge.domain.record import CLEAN, EvidenceFile, evidence_summary
 from bridge.errors import BridgeError
 from bridge.services.exports.reading import Names, RecordFilter, RecordReader
@@ -37,8 +36,7 @@ class RecordFiles:
         self,
         stores: Stores,
         forms: Forms,
-        reader: RecordReader,
-        member: StoredMember,
+        member_id: str,
         record_filter: RecordFilter,
         *,
         bom: bool,
@@ -46,8 +44,8 @@ class RecordFiles:
     ) -> None:
         self._stores = stores
         self._forms = forms
-        self._reader = reader
-        self._member_id: str = member["_id"]
+        self._reader = RecordReader(stores, forms, member_id)
+        self._member_id = member_id
         self._filter = record_filter
         self._bom = bom
         self._language = language

@@ -16,7 +16,6 @@ from typing import Final
 import structlog
 
 from bridge import tracing
-from bridge.domain.audit import is_open
 from bridge.domain.events import MEMBER_ERASED, ErasureData, event
 from bridge.domain.members import StoredMember, given_up, id_key
 from bridge.domain.privacy import DataSubject, ErasureHold, StoredErasure
@@ -123,9 +122,9 @@ class MemberErasure:
     async def _hold_or_run(
         self, row: StoredErasure, member_id: str, member: StoredMember | None, session: Session
     ) -> StoredErasure:
-        open_cases = [case for case in await self._stores.cases.of_member(member_id, session) if is_open(case)]
-        if open_cases:
-            hold: ErasureHold = {"reason": "audit_case", "case_id": open_cases[0]["_id"]}
+        case = await self._stores.cases.open_of(member_id, session)
+        if case is not None:
+            hold: ErasureHold = {"reason": "audit_case", "case_id": case["_id"]}
             held_row: StoredErasure = {**row, "state": "held", "held": hold}
             await self._ledger.put(held_row, session)
             return held_row

@@ -8,7 +8,6 @@ from typing import Any, cast
 from bridge.documents import tables
 from bridge.documents.archive import ArchiveFile, whole
 from bridge.documents.notice import Page, as_text
-from bridge.domain.members import StoredMember
 from bridge.domain.operations.letters import mentions_of, own_part
 from bridge.domain.privacy import DataSubject
 from bridge.domain.statements import LedgerRow, is_own_statement, mentions_in, received_at
@@ -23,18 +22,16 @@ AT_ONCE = 200
 class SubjectAccessData:
     """One member's holdings."""
 
-    def __init__(
-        self, stores: Stores, access: AccessHistory, member: StoredMember, subject: DataSubject, notice: Page
-    ) -> None:
+    def __init__(self, stores: Stores, access: AccessHistory, name: str, subject: DataSubject, notice: Page) -> None:
         self._stores = stores
         self._access = access
-        self._member = member
+        self._name = name
         self._notice = notice
         self._subject = subject
 
     def first_page(self, language: str) -> ArchiveFile:
         """Return what is to be read first, in a language."""
-        return ArchiveFile("read-me-first.txt", whole(as_text(self._member["name"], now(), self._notice, language)))
+        return ArchiveFile("read-me-first.txt", whole(as_text(self._name, now(), self._notice, language)))
 
     async def files(self) -> AsyncGenerator[ArchiveFile]:
         """Give who looked at the record, what was submitted, and every collection that holds anything.

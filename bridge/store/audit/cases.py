@@ -46,6 +46,10 @@ class Cases:
         cases = self._cases.find({"member_id": member_id}, session=session).sort("selected_at", -1)
         return [case async for case in cases]
 
+    async def open_of(self, member_id: str, session: Session) -> StoredCase | None:
+        """Return the member's case that goes on, or None."""
+        return await self._cases.find_one({"member_id": member_id, "open": True}, session=session)
+
     async def save(self, before: StoredCase, after: StoredCase, session: Session) -> StoredCase:
         """Write what differs of a case that the transaction has read, and return it with its new version."""
         saved_case: StoredCase = {**after, "version": before["version"] + 1}
