@@ -176,7 +176,7 @@ def _lrs(stores: Stores, settings: Settings) -> LrsServices | None:
     relay = StatementRelay(stores.lrs.ledger, stores.lrs.unsent, settings, topology(settings))
     attachments = LrsAttachments(stores.lrs.attachments, settings.lrs_max_attachment_bytes)
     return LrsServices(
-        writer=StatementWriter(stores.lrs.ledger, stores.erasures, attachments, timestamps, relay),
+        writer=StatementWriter(stores, attachments, timestamps, relay),
         reader=StatementReader(stores.lrs.ledger),
         documents=LrsDocuments(stores.lrs.documents, settings.lrs_max_document_bytes),
         attachments=attachments,

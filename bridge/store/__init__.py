@@ -12,7 +12,7 @@ from bridge.store.database import AlreadyThere, Busy, Database, Document, Sessio
 from bridge.store.listing import Listing, Position, Sort
 from bridge.store.lrs.attachments import Attachments
 from bridge.store.lrs.documents import Documents
-from bridge.store.lrs.ledger import NO_ROWS, NO_VOIDINGS, LrsLedger, StatementRace
+from bridge.store.lrs.ledger import LrsLedger
 from bridge.store.lrs.unsent import Note, Unsent
 from bridge.store.operations.dead_letters import LetterSelection
 from bridge.store.operations.dump import META, Dump

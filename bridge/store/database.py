@@ -227,9 +227,9 @@ async def insert_new(collection: Collection[T], documents: list[T]) -> None:
                 raise
 
 
-async def rows_by_id(collection: Collection[T], ids: Iterable[str]) -> dict[str, T]:
+async def rows_by_id(collection: Collection[T], ids: Iterable[str], session: Session | None = None) -> dict[str, T]:
     """Return id → document of those that are there, in one read."""
-    return {row["_id"]: row async for row in collection.find({"_id": {"$in": list(ids)}})}
+    return {row["_id"]: row async for row in collection.find({"_id": {"$in": list(ids)}}, session=session)}
 
 
 async def bulk(

@@ -32,9 +32,6 @@ MAX_FRESH = 10_000
 LOOK_INTERVAL = 5.0
 """Seconds between looks for what another process stored and did not publish."""
 
-FORGET_INTERVAL = 0.5
-"""Seconds for which notes stay after their statements were published: one write deletes them all."""
-
 
 class StatementRelay:
     """Publishes what is unsent until cancelled; at least once each, and the worker knows a repeat.
@@ -71,19 +68,10 @@ class StatementRelay:
             while True:
                 await self.send_stored(out, microseconds_ago(LOOK_INTERVAL))
                 next_look = time.monotonic() + LOOK_INTERVAL
-                while time.monotonic() < next_look:
-                    await self._send_fresh(out, time.monotonic() + FORGET_INTERVAL)
-
-    async def _send_fresh(self, out: Publisher, until: float) -> None:
-        """Publish the statements of fresh notes up to a time of the monotonic clock, then forget the notes."""
-        published: list[str] = []
-        while (seconds := until - time.monotonic()) > 0 and len(published) < LOT:
-            await self._wait_for_news(seconds)
-            notes = self._take_lot()
-            if await self._publish(out, notes):
-                published += [note.note_id for note in notes]
-        if published:
-            await self._unsent.forget(published)
+                while (seconds := next_look - time.monotonic()) > 0:
+                    await self._wait_for_news(seconds)
+                    if notes := self._take_lot():
+                        await self._send(out, notes)
 
     async def _wait_for_news(self, seconds: float) -> None:
         self._news.clear()
@@ -106,16 +94,15 @@ class StatementRelay:
         count, after = 0, ""
         while notes := await self._unsent.waiting(before, after, LOT):
             for note in notes:
-                if await self._publish(out, [note]):
-                    await self._unsent.forget([note.note_id])
-                    count += len(note.statement_ids)
+                count += await self._send(out, [note])
             after = notes[-1].note_id
         return count
 
-    async def _publish(self, out: Publisher, notes: Sequence[Note]) -> bool:
-        """Publish the statements of notes; False when they themselves are why it fails, which keeps no others waiting.
+    async def _send(self, out: Publisher, notes: Sequence[Note]) -> int:
+        """Publish the statements of notes, then forget the notes; returns how many statements.
 
-        Their notes stay, so each is tried alone from then on, and the oldest note tells of it (``Unsent.oldest``).
+        When they themselves are why it fails, that keeps no others waiting: their notes stay, so each is tried alone
+        from then on, and the oldest note tells of it (``Unsent.oldest``).
         """
         ids = [statement_id for note in notes for statement_id in note.statement_ids]
         unsent = await self._ledger.stored(ids)  # the others are erased or purged
@@ -126,8 +113,9 @@ class StatementRelay:
             raise
         except Exception as error:
             log.error("statements cannot be brought to the broker", **failure(error))  # noqa: TRY400 - failure() has it
-            return False
-        return True
+            return 0
+        await self._unsent.forget([note.note_id for note in notes])
+        return len(ids)
 
 
 def microseconds_ago(seconds: float) -> int:

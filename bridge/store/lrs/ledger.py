@@ -7,28 +7,21 @@ time stored in microseconds.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from pymongo import InsertOne, UpdateOne
 
 from bridge.domain.lrs.index_keys import StatementQuery
 from bridge.domain.lrs.rows import LrsRow, NewStatement
 from bridge.domain.statements.ledger import ChainRow, LedgerRow
-from bridge.store.database import AlreadyThere, Database, Session, bulk, reaches_store, rows_by_id
+from bridge.store.database import Database, Session, bulk, reaches_store, rows_by_id
 from bridge.store.lrs.references import References
 from bridge.store.lrs.search import stages
 from bridge.store.lrs.unsent import Note, Unsent
 from bridge.store.privacy.erasures import ErasureKey
 
-NO_ROWS: Final[Mapping[str, LedgerRow]] = {}
-NO_VOIDINGS: Final[Mapping[str, str]] = {}
-
 READ_AT_ONCE = 50
 """Statements that the driver reads at once: a page of large ones is never held whole."""
-
-
-class StatementRace(Exception):
-    """Another writer stored one of the statements meanwhile; look again and decide anew."""
 
 
 @reaches_store
@@ -36,7 +29,6 @@ class LrsLedger:
     """The LRS's side of the ``statements`` collection."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
         self._statements = database.collection("statements", LrsRow)
         self._references = References(database)
         self._unsent = Unsent(database)
@@ -49,9 +41,9 @@ class LrsLedger:
         await self._statements.create_index(keys, name="lrs_find", partialFilterExpression={"lrs.here": True})
         await self._statements.create_index("lrs.attached.sha2", name="lrs_attached", sparse=True)
 
-    async def rows_of(self, statement_ids: Iterable[str]) -> dict[str, LedgerRow]:
+    async def rows_of(self, statement_ids: Iterable[str], session: Session | None = None) -> dict[str, LedgerRow]:
         """Return id → row of the statements that are there, those included that only a voiding has named."""
-        return cast("dict[str, LedgerRow]", await rows_by_id(self._statements, statement_ids))
+        return cast("dict[str, LedgerRow]", await rows_by_id(self._statements, statement_ids, session))
 
     async def stored(self, statement_ids: Iterable[str]) -> list[LrsRow]:
         """Return the rows of the statements whose text is here, in the order of the ids."""
@@ -62,33 +54,21 @@ class LrsLedger:
     async def add(
         self,
         statements: Sequence[NewStatement],
-        rows: Mapping[str, LedgerRow] = NO_ROWS,
-        voidings: Mapping[str, str] = NO_VOIDINGS,
+        rows: Mapping[str, LedgerRow],
+        voidings: Mapping[str, str],
+        session: Session,
     ) -> Note:
-        """Store statements, all or none, and the note that they are unsent, which is returned (``unsent``).
+        """Store statements and the note that they are unsent, which is returned (``unsent``).
 
-        ``rows`` are those that are there already, which get what is missing. ``voidings`` maps the id of
-        each statement that is voided now to the one that voids it. Raises ``StatementRace`` when another came between.
+        ``rows`` are those that the transaction has found there, which get what is missing. ``voidings`` maps the id of
+        each statement that is voided now to the one that voids it.
         """
         secret = await self._key.get()
         operations = [_operation(statement.row(secret), rows.get(statement.statement_id)) for statement in statements]
         operations += [
             UpdateOne({"_id": target}, {"$set": {"voided_by": by}}, upsert=True) for target, by in voidings.items()
         ]
-        try:
-            return await self._database.transaction(lambda session: self._write(statements, operations, session))
-        except AlreadyThere:
-            raise StatementRace from None
-
-    async def _write(
-        self,
-        statements: Sequence[NewStatement],
-        operations: Sequence[InsertOne[LrsRow] | UpdateOne],
-        session: Session,
-    ) -> Note:
-        result = await bulk(self._statements, operations, session)
-        if result.inserted_count + result.matched_count + result.upserted_count < len(operations):
-            raise StatementRace
+        await bulk(self._statements, operations, session)
         await self._references.add(_targets(statements), session)
         ids = [statement.statement_id for statement in statements]
         return await self._unsent.note(ids, min(statement.at for statement in statements), session)
@@ -125,11 +105,10 @@ def _targets(statements: Iterable[NewStatement]) -> dict[str, str]:
 
 
 def _operation(row: LrsRow, current: LedgerRow | None) -> InsertOne[LrsRow] | UpdateOne:
-    """Insert a new statement; give a row that the worker or a voiding made what it lacks, unless it changed since."""
+    """Insert a new statement; give a row that the worker or a voiding made what it lacks."""
     if current is None:
         return InsertOne(row)
     lacking: Any = {name: value for name, value in row.items() if current.get(name) != value}
     if "via" in current:
         del lacking["via"]  # it came another way first
-    as_read = {"lrs": None, "digest": current.get("digest"), "raw": current.get("raw")}
-    return UpdateOne({"_id": row["_id"], **as_read}, {"$set": lacking})
+    return UpdateOne({"_id": row["_id"]}, {"$set": lacking})

@@ -149,7 +149,7 @@ async def test_many_at_once_store_each_statement_once(lrs: Lrs) -> None:
 
 
 async def test_one_that_cannot_be_stored_takes_no_others_along(services: wiring.Services) -> None:
-    """Requests that share a write answer for themselves: what the store does not take fails alone."""
+    """Requests that come at once answer for themselves: what the store does not take fails alone."""
     assert services.lrs is not None
     by = Credential("all", {"objectType": "Agent", **agent("all")}, frozenset(["all"]))
     (small,), (big,), (second,) = [

@@ -1,10 +1,8 @@
-"""Credentials, times stored, and batching: what the LRS's services rest on."""
+"""Credentials and times stored: what the LRS's services rest on."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,6 @@ import pytest
 
 from bridge.errors import Forbidden, SettingsError, Unauthenticated
 from bridge.services.lrs import credentials
-from bridge.services.lrs.batching import Batcher
 from bridge.services.lrs.timestamps import StoredTimestamps
 
 ENTRY: dict[str, Any] = {
@@ -78,34 +75,3 @@ def test_times_stored_never_repeat_and_hold_back_what_is_read() -> None:
         assert second >= first + 1000
         assert timestamps.consistent_through() == first - 1
     assert timestamps.consistent_through() >= first
-
-
-async def test_what_comes_at_once_is_done_together() -> None:
-    """Items that come while a lot is worked on make one lot, and each gets its own result."""
-    lots: list[list[int]] = []
-
-    async def double(items: Sequence[int]) -> list[int]:
-        lots.append(list(items))
-        await asyncio.sleep(0)
-        return [2 * item for item in items]
-
-    batcher = Batcher(double)
-    assert await asyncio.gather(*[batcher.submit(n) for n in range(5)]) == [0, 2, 4, 6, 8]
-    assert lots == [[0, 1, 2, 3, 4]]
-    assert await batcher.submit(7) == 14
-
-
-async def test_a_lot_that_fails_fails_each_and_not_the_next() -> None:
-    """An error reaches everyone of its lot; the next lot is worked on as ever."""
-    failing = True
-
-    async def work(items: Sequence[int]) -> Sequence[int]:
-        if failing:
-            raise ConnectionError
-        return items
-
-    batcher = Batcher(work)
-    results = await asyncio.gather(*[batcher.submit(n) for n in range(3)], return_exceptions=True)
-    assert [type(result) for result in results] == [ConnectionError] * 3
-    failing = False
-    assert await batcher.submit(1) == 1
