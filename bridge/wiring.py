@@ -173,12 +173,12 @@ def _lrs(stores: Stores, settings: Settings) -> LrsServices | None:
         return None
     lrs_credentials = credentials.Credentials(credentials.load(settings.lrs_credentials_file))
     timestamps = StoredTimestamps()
-    relay = StatementRelay(stores.lrs.ledger, stores.lrs.unsent, settings, topology(settings))
-    attachments = LrsAttachments(stores.lrs.attachments, settings.lrs_max_attachment_bytes)
+    relay = StatementRelay(stores.lrs_ledger, stores.unsent, settings, topology(settings))
+    attachments = LrsAttachments(stores.lrs_attachments, settings.lrs_max_attachment_bytes)
     return LrsServices(
         writer=StatementWriter(stores, attachments, timestamps, relay),
-        reader=StatementReader(stores.lrs.ledger),
-        documents=LrsDocuments(stores.lrs.documents, settings.lrs_max_document_bytes),
+        reader=StatementReader(stores.lrs_ledger),
+        documents=LrsDocuments(stores.lrs_documents, settings.lrs_max_document_bytes),
         attachments=attachments,
         credentials=lrs_credentials,
         timestamps=timestamps,

@@ -118,7 +118,7 @@ class StoreMetrics(Consumer):
             held=await stores.measured.held(),
             outbox_pending=lag.count,
             outbox_oldest_seconds=lag.age,
-            lrs_unsent_oldest_seconds=_age(await stores.lrs.unsent.oldest()),
+            lrs_unsent_oldest_seconds=_age(await stores.unsent.oldest()),
             dead_letters_oldest_seconds=_age(await stores.dead_letters.oldest()),
             backup_timestamp_seconds=backup_at.timestamp() if backup_at else 0.0,
             dead_letters={reason.value: letters.get(reason.value, 0) for reason in sorted(DEAD_LETTER_REASONS)},

@@ -9,9 +9,9 @@ import itertools
 import random
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import Any, NoReturn, ParamSpec, TypeVar, overload
+from typing import Any, NoReturn, TypeVar, overload
 
 from motor.motor_asyncio import (
     AsyncIOMotorClient,
@@ -20,7 +20,7 @@ from motor.motor_asyncio import (
     AsyncIOMotorDatabase,
 )
 from pymongo import InsertOne, UpdateOne, WriteConcern
-from pymongo.errors import BulkWriteError, CollectionInvalid, PyMongoError
+from pymongo.errors import BulkWriteError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.results import BulkWriteResult
 
@@ -46,13 +46,9 @@ Stage = dict[str, Any]
 Collection = AsyncIOMotorCollection
 Session = AsyncIOMotorClientSession
 
-PROBE = "ready_probe"
-"""The row of ``meta`` that proves that the store takes writes."""
-
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.2
 """Seconds between two tries of a transaction, at most; it grows while others keep coming between."""
 
-P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C", bound=type)
 T = TypeVar("T", bound=Mapping[str, Any])
@@ -109,24 +105,6 @@ class Database:
         """The driver's database, for GridFS and commands."""
         return self._database
 
-    async def create(self, names: Iterable[str]) -> None:
-        """Create the collections that are not there: a transaction that creates one conflicts with every other."""
-        for name in sorted(set(names) - set(await self._database.list_collection_names())):
-            with suppress(CollectionInvalid):  # another process was faster
-                await self._database.create_collection(name)
-
-    async def prove(self) -> None:
-        """Write a row and read it back; raises ``Unavailable`` with why not.
-
-        A ``ping`` is answered with a full disk and without any right, too.
-        """
-        await _translated(self._prove)
-
-    async def _prove(self) -> None:
-        meta = self.collection("meta")
-        await meta.update_one({"_id": PROBE}, {"$inc": {"writes": 1}}, upsert=True)
-        await meta.find_one({"_id": PROBE})
-
     async def transaction(self, work: Callable[[Session], Coroutine[Any, Any, R]], tries: int | None = None) -> R:
         """Run ``work`` in a transaction, again when it met another one on the same document, or lost its connection.
 
@@ -166,13 +144,6 @@ class Database:
         self.client.close()
 
 
-async def _translated(call: Callable[P, Coroutine[Any, Any, R]], *args: P.args, **kwargs: P.kwargs) -> R:
-    try:
-        return await call(*args, **kwargs)
-    except ERRORS as error:
-        _raise_unless_transient(error)
-
-
 def _raise_unless_transient(error: Exception) -> NoReturn:
     if isinstance(error, PyMongoError) and error.has_error_label(TRANSIENT):
         raise error  # the transaction is run again
@@ -199,7 +170,10 @@ def reaches_store(cls: C) -> C:
 def _guarded(method: Callable[..., Coroutine[Any, Any, R]]) -> Callable[..., Coroutine[Any, Any, R]]:
     @functools.wraps(method)
     async def call(*args: Any, **kwargs: Any) -> R:
-        return await _translated(method, *args, **kwargs)
+        try:
+            return await method(*args, **kwargs)
+        except ERRORS as error:
+            _raise_unless_transient(error)
 
     return call
 

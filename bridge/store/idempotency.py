@@ -20,11 +20,6 @@ class Answers:
     def __init__(self, database: Database) -> None:
         self._answers = database.collection("idempotency", IdempotentAnswer)
 
-    async def prepare(self) -> None:
-        """Create the indexes: rows leave by themselves after a day."""
-        await self._answers.create_index("at", expireAfterSeconds=int(KEPT.total_seconds()), name="kept")
-        await self._answers.create_index("member_id", name="member")
-
     async def get(self, row_id: str, at: datetime, session: Session) -> IdempotentAnswer | None:
         """Return the row, or None when there is none from the last day; the sweep that removes rows may lag."""
         return await self._answers.find_one({"_id": row_id, "at": {"$gt": at - KEPT}}, session=session)

@@ -66,11 +66,6 @@ def between(first: int, beyond: int) -> Query:
     return {"$gt": first - 1, "$lt": beyond}
 
 
-def order_index(*first: str, name: str) -> list[tuple[str, int]]:
-    """Return the keys of the index that serves a sort in both directions."""
-    return [*((key, 1) for key in first), (f"order.{name}.empty", 1), (f"order.{name}.key", 1), ("_id", 1)]
-
-
 async def rows_of(collection: Collection[T], query: ListQuery) -> tuple[list[T], Position | None]:
     """Return up to ``limit`` documents after a position, and the position to go on from; empty values come last.
 

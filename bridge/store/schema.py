@@ -1,16 +1,22 @@
-"""The version of the database, and its validators (docs/decisions/0014)."""
+"""The version of the database, its collections, indexes and validators (docs/decisions/0014)."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
-from pymongo.errors import OperationFailure
+from pymongo.errors import CollectionInvalid, OperationFailure
 
 from bridge.domain.audit.cases import State
 from bridge.domain.privacy.erasures import ERASURE_STATES
 from bridge.store.database import Database, Document, reaches_store
+from bridge.store.indexes import INDEXES
+from bridge.store.inventory import INVENTORY
 
 SCHEMA_VERSION: Final = 1
+
+PROBE: Final = "ready_probe"
+"""The row of ``meta`` that proves that the store takes writes."""
 
 NO_VALIDATORS: Final = frozenset({2, 9, 20, 26, 59, 72, 115, 238, 40415})
 """Error codes of a server that knows no validators, or not these: anything else is an outage."""
@@ -36,11 +42,24 @@ VALIDATORS: Final[dict[str, Document]] = {
 
 @reaches_store
 class Schema:
-    """The version in ``meta``, and the validators."""
+    """The version in ``meta``, and what is made of the database at the start."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._meta = database.collection("meta")
+
+    async def prove(self) -> None:
+        """Write a row and read it back: a ``ping`` is answered with a full disk and without any right, too."""
+        await self._meta.update_one({"_id": PROBE}, {"$inc": {"writes": 1}}, upsert=True)
+        await self._meta.find_one({"_id": PROBE})
+
+    async def create(self) -> None:
+        """Create every collection and index; a transaction that creates a collection conflicts with every other."""
+        for name in sorted(INVENTORY.keys() - set(await self._database.raw.list_collection_names())):
+            with suppress(CollectionInvalid):  # another process was faster
+                await self._database.raw.create_collection(name)
+        for name, indexes in INDEXES.items():
+            await self._database.collection(name).create_indexes(indexes)
 
     async def version(self) -> int | None:
         """Return the database's version; None for one that nobody has written to."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from bridge.domain.record import entries, plan
-from bridge.domain.record.counts import COUNTED_BY
 from bridge.domain.record.entries import StoredEntry
 from bridge.domain.record.plan import StoredPlanItem
 from bridge.store.access.access_log import AccessLog
@@ -13,8 +11,10 @@ from bridge.store.audit.notices import Notices
 from bridge.store.audit.submissions import Freezes, Submissions
 from bridge.store.database import Database
 from bridge.store.idempotency import Answers
-from bridge.store.inventory import INVENTORY
-from bridge.store.lrs.stores import LrsStores
+from bridge.store.lrs.attachments import Attachments
+from bridge.store.lrs.documents import Documents
+from bridge.store.lrs.ledger import LrsLedger
+from bridge.store.lrs.unsent import Unsent
 from bridge.store.members.members import Departures, Identifiers, Members
 from bridge.store.operations.dead_letters import DeadLetters
 from bridge.store.operations.reports import ReportCounts
@@ -26,6 +26,7 @@ from bridge.store.privacy.erasures import Erasures
 from bridge.store.privacy.subject_access import Holdings
 from bridge.store.record.evidence import Evidence
 from bridge.store.record.records import Comments, Records
+from bridge.store.schema import Schema
 from bridge.store.statements.follow_ups import FollowUps
 from bridge.store.statements.ledger import Entries, Outbox, Statements, Waiting
 from bridge.store.statements.pulls import Pulls
@@ -50,8 +51,8 @@ class Stores:
         self.dead_letters = DeadLetters(database)
         self.departures = Departures(database)
         self.pulls = Pulls(database)
-        self.log = Records(database, "log_entries", StoredEntry, entries.SORTABLE, (*COUNTED_BY, "minutes"))
-        self.plan = Records(database, "plan_items", StoredPlanItem, plan.SORTABLE)
+        self.log = Records(database, "log_entries", StoredEntry)
+        self.plan = Records(database, "plan_items", StoredPlanItem)
         self.identifiers = Identifiers(database)
         self.follow_ups = FollowUps(database)
         self.cases = Cases(database)
@@ -67,11 +68,12 @@ class Stores:
         self.report_counts = ReportCounts(database)
         self.removal = Removal(database, self.erasures)
         self.subjects = DataSubjects(self.members, self.erasures)
-        self.lrs = LrsStores.over(database)
+        self.lrs_ledger = LrsLedger(database)
+        self.lrs_documents = Documents(database)
+        self.lrs_attachments = Attachments(database)
+        self.unsent = Unsent(database)
 
     async def prepare(self) -> None:
-        """Create every index and collection; doing it again changes nothing."""
-        for store in vars(self).values():
-            if hasattr(store, "prepare"):
-                await store.prepare()
-        await self.database.create(INVENTORY)
+        """Create every collection and index, and what the access log begins with; again, it changes nothing."""
+        await Schema(self.database).create()
+        await self.access_log.prepare()

@@ -78,7 +78,7 @@ async def test_no_other_method(me: MemberClient, method: str) -> None:
 
 def test_the_store_only_adds() -> None:
     """The store has no way to change a comment or remove one (invariant 6)."""
-    assert {name for name in vars(Comments) if not name.startswith("_")} == {"prepare", "add", "list"}
+    assert {name for name in vars(Comments) if not name.startswith("_")} == {"add", "list"}
 
 
 FAULTS: list[tuple[Any, str]] = [

@@ -172,7 +172,7 @@ async def test_nobody_unknown_is_erased(settings: Settings, tmp_path: Path) -> N
 PARTS = (
     ("stores.evidence", "erase"),
     ("stores.removal", "statements"),
-    ("stores.lrs.documents", "erase"),
+    ("stores.lrs_documents", "erase"),
     ("stores.samples", "anonymize"),
     ("stores.removal", "records"),
     ("stores.members", "remove"),

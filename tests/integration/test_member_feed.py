@@ -76,7 +76,7 @@ async def test_a_member_comes_and_what_was_parked_is_recorded(bridge: Journey, f
     statement = completed()
     await bridge.send(statement)
     await feed.send(upserted())
-    ledger = await bridge.services.stores.lrs.ledger.rows_of([statement["id"]])
+    ledger = await bridge.services.stores.lrs_ledger.rows_of([statement["id"]])
     assert ledger[statement["id"]].get("disposition") == "recorded"
 
 

@@ -250,7 +250,7 @@ async def _got(queue: Any) -> AbstractIncomingMessage:
 async def test_the_age_of_what_the_lrs_has_not_published(settings: Settings) -> None:
     """Nothing unsent has no age; else it is that of the oldest note."""
     async with metering(settings, {}) as services:
-        name, unsent = "cpd_bridge_lrs_unsent_oldest_seconds", services.stores.lrs.unsent
+        name, unsent = "cpd_bridge_lrs_unsent_oldest_seconds", services.stores.unsent
         assert await shown_when(name, 0) == 0
         for age in (50, 300):
             await unsent.note(["a-statement"], int((time.time() - age) * 1e6))

@@ -59,7 +59,7 @@ class Puller:
         """The ids of the statements in the ledger, once as many are there as the LRS holds."""
         ids = [orjson.loads(raw)["id"] for raw in self.lrs.raw]
         async with asyncio.timeout(30):
-            while len(rows := await self.bridge.services.stores.lrs.ledger.rows_of(ids)) < len(ids):
+            while len(rows := await self.bridge.services.stores.lrs_ledger.rows_of(ids)) < len(ids):
                 await asyncio.sleep(0.02)
         return {key for key, row in rows.items() if (row.get("disposition"), row.get("via")) == ("recorded", "pull")}
 

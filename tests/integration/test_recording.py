@@ -163,7 +163,7 @@ async def test_an_unknown_actor_is_parked_until_the_member_comes(bridge: Journey
     await bridge.add_member("m-1", member(identifiers=[{"mbox": "mailto:sam@example.org"}]))
     (entry,) = await bridge.log("m-1")
     assert entry["provenance"]["statement_ids"] == [statement["id"]]
-    ledger = await bridge.services.stores.lrs.ledger.rows_of([statement["id"]])
+    ledger = await bridge.services.stores.lrs_ledger.rows_of([statement["id"]])
     assert ledger[statement["id"]].get("disposition") == "recorded"
     assert await bridge.services.stores.waiting.count_parked() == 0
 
@@ -183,7 +183,7 @@ async def test_keys_with_dots_and_dollars_survive(bridge: Journey) -> None:
     extensions = {"http://example.org/a.b/$c": {"$set": {"x.y": 1}, "deep": [[[[{"a.b": "$d"}]]]]}}
     statement = completed(result={"extensions": extensions})
     await bridge.send(statement)
-    row = (await bridge.services.stores.lrs.ledger.rows_of([statement["id"]]))[statement["id"]]
+    row = (await bridge.services.stores.lrs_ledger.rows_of([statement["id"]]))[statement["id"]]
     assert bytes(row.get("raw", b"")) == orjson.dumps(statement)
 
 

@@ -176,7 +176,7 @@ class Arrivals(RuleBasedStateMachine):
     @invariant()
     def each_statement_is_in_one_place(self) -> None:
         """Invariants 1 and 2: one disposition each, and an entry holds it exactly when that says so."""
-        rows = self.run(self.services.stores.lrs.ledger.rows_of([*self.statements, *self.voidings.values()]))
+        rows = self.run(self.services.stores.lrs_ledger.rows_of([*self.statements, *self.voidings.values()]))
         entries = [entry for name in NAMES for entry in self.run(self._all(name))]
         for statement_id in self.statements:
             holders = [entry for entry in entries if statement_id in entry["provenance"]["statement_ids"]]
@@ -193,7 +193,7 @@ class Arrivals(RuleBasedStateMachine):
     @invariant()
     def what_waits_has_a_reason(self) -> None:
         """Decisions 4 and 10: parked while the actor is unknown, held while the period is frozen."""
-        rows = self.run(self.services.stores.lrs.ledger.rows_of(self.statements))
+        rows = self.run(self.services.stores.lrs_ledger.rows_of(self.statements))
         for statement_id, statement in self.statements.items():
             name = statement["actor"]["account"]["name"]
             disposition = rows[statement_id].get("disposition")

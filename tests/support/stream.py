@@ -134,7 +134,7 @@ async def _differing(services: wiring.Services, stream: Stream, expected: list[s
     differing: list[str] = []
     for start in range(0, len(expected), LOOKED_UP_AT_ONCE):
         chunk = expected[start : start + LOOKED_UP_AT_ONCE]
-        rows = await services.stores.lrs.ledger.rows_of(chunk)
+        rows = await services.stores.lrs_ledger.rows_of(chunk)
         differing += [
             key for key in chunk if rows.get(key, LedgerRow(_id=key)).get("disposition") != stream.expected[key]
         ]

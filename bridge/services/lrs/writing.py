@@ -36,7 +36,7 @@ class StatementWriter:
         self, stores: Stores, attachments: LrsAttachments, timestamps: StoredTimestamps, relay: StatementRelay
     ) -> None:
         self._stores = stores
-        self._ledger = stores.lrs.ledger
+        self._ledger = stores.lrs_ledger
         self._attachments = attachments
         self._timestamps = timestamps
         self._relay = relay

@@ -81,7 +81,7 @@ class Migrations:
             await self.check()  # first: a database of a later release is not written to
         async with self._proving:
             if time.monotonic() > self._proven_until:
-                await self._stores.database.prove()
+                await self._schema.prove()
                 self._proven_until = time.monotonic() + PROOF_HOLDS
 
     async def check(self) -> None:

@@ -179,7 +179,7 @@ class MemberErasure:
 
     async def _remove_identified(self, subject: DataSubject) -> None:
         await self._stores.removal.statements(subject)
-        await self._stores.lrs.documents.erase(subject)
+        await self._stores.lrs_documents.erase(subject)
         own_keys = [id_key(subject.member_id)] if subject.member_id else []
         await self._stores.identifiers.forget([*own_keys, *subject.keys], [subject.member_id])
 

@@ -48,7 +48,7 @@ class SubjectAccessData:
             if await self._has(name):
                 yield ArchiveFile(f"everything/{name}.json", tables.json_list(self._all(name)))
         yield ArchiveFile("everything/mentions.json", tables.json_list(self._mentions()))
-        attachments, seen_hashes = self._stores.lrs.attachments, set[str]()
+        attachments, seen_hashes = self._stores.lrs_attachments, set[str]()
         async for statement in self._statements():
             lrs = statement.get("lrs") if is_own_statement(statement, self._subject) else None
             for sha2 in {part["sha2"] for part in (lrs or {}).get("attached", ())} - seen_hashes:

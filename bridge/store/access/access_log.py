@@ -21,7 +21,7 @@ from bridge.domain.privacy.access import (
     order,
 )
 from bridge.store.database import Database, Session, insert_new, now, reaches_store
-from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
+from bridge.store.listing import Listing, ListQuery, Position, Sort, page_of
 from bridge.store.privacy.erasures import Erasures
 
 _ORDER: Sort = [("at", True)]
@@ -38,10 +38,7 @@ class AccessLog:
         self._heads = database.collection("access_heads", ChainHead)
 
     async def prepare(self) -> None:
-        """Create the indexes, and the head of every chain: one that is missing later was removed."""
-        await self._rows.create_index([("chain", 1), ("seq", 1)], unique=True, name="chain")
-        await self._rows.create_index(order_index("member_key", name="at"), name="by_member_key")
-        await self._rows.create_index([("subject", 1), ("at", 1)], name="by_subject")
+        """Create the head of every chain: one that is missing later was removed."""
         await insert_new(self._heads, [ChainHead(_id=chain, seq=0, hash=BEGINNING) for chain in range(CHAINS)])
 
     async def add(self, access: Access) -> AccessLogRow:

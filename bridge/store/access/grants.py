@@ -8,7 +8,7 @@ from pymongo import ReturnDocument
 
 from bridge.domain.access import StoredGrant
 from bridge.store.database import Database, Session, reaches_store
-from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
+from bridge.store.listing import Listing, ListQuery, Position, Sort, page_of
 
 _ORDER: Sort = [("created_at", True)]
 
@@ -19,11 +19,6 @@ class Grants:
 
     def __init__(self, database: Database) -> None:
         self._grants = database.collection("support_grants", StoredGrant)
-
-    async def prepare(self) -> None:
-        """Create the indexes."""
-        await self._grants.create_index(order_index("member_id", name="created_at"), name="by_member")
-        await self._grants.create_index([("member_id", 1), ("expires_at", 1)], name="live")
 
     async def add(self, grant: StoredGrant, session: Session) -> None:
         """Add a grant."""

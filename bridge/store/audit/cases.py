@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from pymongo.errors import DuplicateKeyError
 
-from bridge.domain.audit.cases import AWAITED, SORTABLE, AlreadySelected, CaseFilter, State, StoredCase
+from bridge.domain.audit.cases import AWAITED, AlreadySelected, CaseFilter, State, StoredCase
 from bridge.domain.audit.sampling import StoredSample
 from bridge.domain.members.members import StoredMember
 from bridge.store.database import Database, Query, Session, insert_new, reaches_store, save
-from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
+from bridge.store.listing import Listing, ListQuery, Position, Sort, page_of
 
 
 @reaches_store
@@ -19,16 +19,6 @@ class Cases:
 
     def __init__(self, database: Database) -> None:
         self._cases = database.collection("audit_cases", StoredCase)
-
-    async def prepare(self) -> None:
-        """Create the indexes."""
-        await self._cases.create_index(
-            "member_id", unique=True, name="one_open", partialFilterExpression={"open": True}
-        )
-        await self._cases.create_index([("member_id", 1), ("selected_at", -1)], name="member")
-        await self._cases.create_index([("state", 1), ("due_date", 1)], name="due")
-        for name in SORTABLE:
-            await self._cases.create_index(order_index(name=name), name=f"by_{name}")
 
     async def add(self, case: StoredCase, session: Session) -> None:
         """Add a case; raises ``AlreadySelected``."""

@@ -9,7 +9,7 @@ from pymongo import ReturnDocument
 
 from bridge.domain.audit.notices import FINAL, PENDING, SENDING, UNCERTAIN, NoticeState, StoredNotice
 from bridge.store.database import Database, insert_new, reaches_store
-from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
+from bridge.store.listing import Listing, ListQuery, Position, Sort, page_of
 
 _NEWEST_FIRST: Sort = [("created_at", True)]
 
@@ -30,13 +30,6 @@ class Notices:
 
     def __init__(self, database: Database) -> None:
         self._notices = database.collection("notices", StoredNotice)
-
-    async def prepare(self) -> None:
-        """Create the indexes."""
-        await self._notices.create_index([("state", 1), ("next_at", 1)], name="due")
-        await self._notices.create_index(order_index(name="created_at"), name="by_created_at")
-        await self._notices.create_index("member_id", name="member")
-        await self._notices.create_index("message_id", name="message")
 
     async def add(self, notice: StoredNotice) -> None:
         """Add a notice to send; one that is there already stays as it is."""

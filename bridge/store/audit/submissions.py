@@ -29,12 +29,6 @@ class Submissions:
         self._submissions = database.collection("submissions", StoredSubmission)
         self._pieces = database.collection("submission_pieces", SnapshotPiece)
 
-    async def prepare(self) -> None:
-        """Create the indexes."""
-        await self._submissions.create_index([("member_id", 1), ("case_id", 1)], name="member")
-        await self._pieces.create_index([("submission_id", 1), ("n", 1)], unique=True, name="piece")
-        await self._pieces.create_index("member_id", name="member")
-
     async def add(self, submission: StoredSubmission, text: bytes, session: Session) -> None:
         """Keep a submission and its canonical text."""
         await self._submissions.insert_one(submission, session=session)

@@ -27,11 +27,6 @@ class Attachments:
         self._files = database.collection("lrs_attachments.files", AttachmentFileRow)
         self._chunks = database.collection("lrs_attachments.chunks", AttachmentChunkRow)
 
-    async def prepare(self) -> None:
-        """Create the indexes."""
-        await self._files.create_index([("filename", 1), ("uploadDate", 1)], name="filename")
-        await self._chunks.create_index([("files_id", 1), ("n", 1)], unique=True, name="chunk")
-
     async def release(self, hashes: Iterable[str], leaving: Iterable[str] = ()) -> None:
         """Delete data that no statement has any more; ``leaving`` are the ids of statements that are about to go.
 

@@ -22,12 +22,6 @@ class Documents:
         self._documents = database.collection("lrs_documents", XapiDocumentRow)
         self._key = ErasureKey(database)
 
-    async def prepare(self) -> None:
-        """Create the indexes; a tombstone finds what is about a person, by whatever identifier they had."""
-        await self._documents.create_index([("activity", 1), ("agent", 1), ("kind", 1)], name="activity")
-        await self._documents.create_index([("agent", 1), ("kind", 1)], name="agent")
-        await self._documents.create_index("stone", name="stone")
-
     async def get(self, scope: DocumentScope, document_id: str) -> XapiDocument | None:
         """Return a document."""
         row = await self._documents.find_one({"_id": scope.identity(document_id)})

@@ -34,13 +34,6 @@ class LrsLedger:
         self._unsent = Unsent(database)
         self._key = ErasureKey(database)
 
-    async def prepare(self) -> None:
-        """Create the indexes."""
-        # The field that makes it partial comes first: the embedded store takes a partial index only so.
-        keys = [("lrs.here", 1), ("lrs.keys", 1), ("lrs.at", -1), ("_id", -1)]
-        await self._statements.create_index(keys, name="lrs_find", partialFilterExpression={"lrs.here": True})
-        await self._statements.create_index("lrs.attached.sha2", name="lrs_attached", sparse=True)
-
     async def rows_of(self, statement_ids: Iterable[str], session: Session | None = None) -> dict[str, LedgerRow]:
         """Return id → row of the statements that are there, those included that only a voiding has named."""
         return cast("dict[str, LedgerRow]", await rows_by_id(self._statements, statement_ids, session))

@@ -17,10 +17,6 @@ class References:
     def __init__(self, database: Database) -> None:
         self._references = database.collection("lrs_references", ReferenceRow)
 
-    async def prepare(self) -> None:
-        """Create the indexes."""
-        await self._references.create_index("to", name="to")
-
     async def add(self, references: Mapping[str, str], session: Session) -> None:
         """Note that each statement (the key) refers to another (the value); doing it again changes nothing."""
         changes = [UpdateOne({"_id": key}, {"$set": {"to": to}}, upsert=True) for key, to in references.items()]

@@ -66,9 +66,6 @@ class Departures:
     def __init__(self, database: Database) -> None:
         self._departures = database.collection("departures", Departure)
 
-    async def prepare(self) -> None:
-        """Nothing: it is read by id alone."""
-
     async def note(self, member_id: str, revision: int, session: Session | None = None) -> None:
         """Note that a member left, unless a newer revision says so already."""
         await self._departures.update_one(
@@ -91,11 +88,6 @@ class Members:
 
     def __init__(self, database: Database) -> None:
         self._members = database.collection("members", StoredMember)
-
-    async def prepare(self) -> None:
-        """Create the indexes."""
-        await self._members.create_index("stones", sparse=True, name="stones")
-        await self._members.create_index("former.stone", sparse=True, name="former")
 
     async def get(self, member_id: str, session: Session | None = None) -> StoredMember | None:
         """Return a member, or None."""

@@ -10,7 +10,6 @@ from pymongo import UpdateOne
 
 from bridge.domain.operations.letters import (
     LARGEST_BODY,
-    SORTABLE,
     LetterBody,
     MirroredLetter,
     QueuedDeadLetter,
@@ -19,7 +18,7 @@ from bridge.domain.operations.letters import (
 )
 from bridge.domain.privacy.subjects import ALWAYS, DataSubject, TimeSpan
 from bridge.store.database import Database, Query, bulk, insert_new, reaches_store
-from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
+from bridge.store.listing import Listing, ListQuery, Position, Sort, page_of
 from bridge.store.privacy.erasures import ErasureKey
 
 
@@ -78,13 +77,6 @@ class DeadLetters:
         self._letters = database.collection("dead_letters", MirroredLetter)
         self._bodies = database.collection("dead_letter_bodies", LetterBody)
         self._key = ErasureKey(database)
-
-    async def prepare(self) -> None:
-        """Create the indexes."""
-        for name in SORTABLE:
-            await self._letters.create_index(order_index(name=name), name=name)
-        for name in ("owners", "named", "statements"):
-            await self._letters.create_index(name, name=name)
 
     async def put(self, letters: Sequence[QueuedDeadLetter]) -> None:
         """Add letters; those that are there stay as they are."""

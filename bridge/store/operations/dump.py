@@ -12,7 +12,8 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 
-from bridge.store.database import PROBE, Database, Document, Query, Session, reaches_store
+from bridge.store.database import Database, Document, Query, Session, reaches_store
+from bridge.store.schema import PROBE
 
 SNAPSHOT: Final = "snapshot"
 TRANSACTION: Final = "transaction"

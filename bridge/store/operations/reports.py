@@ -27,14 +27,6 @@ class ReportCounts:
         self._entries = database.collection("log_entries", StoredEntry)
         self._items = database.collection("plan_items", StoredPlanItem)
 
-    async def prepare(self) -> None:
-        """Create the indexes; the ledger's is that of the search."""
-        keys = [(name, 1) for name in ("created_at", "listed", *ENTRY_FIELDS, "member_id")]
-        await self._entries.create_index(keys, name="made")
-        await self._items.create_index(
-            [("created_at", 1), ("listed", 1), ("complete", 1), ("member_id", 1)], name="made"
-        )
-
     async def statements(self, start: datetime, end: datetime) -> list[Cell]:
         """Return the statements that came in a time by how they came, how they ended and why."""
         cells: list[Cell] = []

@@ -74,11 +74,6 @@ class Erasures:
         self._erasures = database.collection("erasures", StoredErasure)
         self.key = ErasureKey(database)
 
-    async def prepare(self) -> None:
-        """Create the indexes."""
-        await self._erasures.create_index("keys", name="keys")
-        await self._erasures.create_index("member_id", name="unfinished", sparse=True)
-
     async def tombstone(self, key: str) -> str:
         """Return the tombstone of an identifier key."""
         return tombstone(await self.key.get(), key)

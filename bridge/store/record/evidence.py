@@ -28,7 +28,7 @@ from bridge.domain.record.files import (
 )
 from bridge.errors import Unavailable
 from bridge.store.database import Database, Query, Session, reaches_store
-from bridge.store.listing import Listing, ListQuery, Position, Sort, order_index, page_of
+from bridge.store.listing import Listing, ListQuery, Position, Sort, page_of
 from bridge.texts import Text
 
 
@@ -40,13 +40,6 @@ class Evidence:
         self._files = database.collection("evidence.files", EvidenceFile)
         self._chunks = database.collection("evidence.chunks", FileChunk)
         self._loose = database.collection("evidence.loose", LooseFile)
-
-    async def prepare(self) -> None:
-        """Create the indexes."""
-        await self._files.create_index(order_index("member_id", "entry_id", name="uploaded_at"), name="by_entry")
-        await self._files.create_index("tried_at", name="waiting", partialFilterExpression={"state": QUARANTINED})
-        await self._chunks.create_index([("files_id", 1), ("n", 1)], unique=True, name="chunk")
-        await self._loose.create_index("at", name="oldest")
 
     async def begin(self, file_id: str, member_id: str, at: datetime) -> None:
         """Announce chunks that are not evidence yet."""

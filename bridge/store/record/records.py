@@ -15,7 +15,7 @@ from bridge.domain.members.members import MembershipYear
 from bridge.domain.record.comments import StoredComment
 from bridge.domain.record.records import RecordCriteria, StoredRecord
 from bridge.store.database import Collection, Database, Document, Query, Session, reaches_store, save
-from bridge.store.listing import Listing, ListQuery, Position, Sort, number_of, order_index, page_of, rows_of
+from bridge.store.listing import Listing, ListQuery, Position, Sort, number_of, page_of, rows_of
 
 LISTED: Query = {"listed": True}
 
@@ -24,27 +24,10 @@ R = TypeVar("R", bound=StoredRecord)
 
 @reaches_store
 class Records(Generic[R]):
-    """The ``plan_items`` or the ``log_entries`` collection.
+    """The ``plan_items`` or the ``log_entries`` collection."""
 
-    ``sorts`` are the names that lists are sorted by; ``counted`` the fields that entries are counted by (``groups``).
-    """
-
-    def __init__(
-        self, database: Database, name: str, of: type[R], sorts: Sequence[str], counted: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, database: Database, name: str, of: type[R]) -> None:
         self._records = database.collection(name, of)
-        self._sorts = sorts
-        self._counted = counted
-
-    async def prepare(self) -> None:
-        """Create the indexes: one for each sort, for keywords, for counting, and for reading every record."""
-        index_keys = {f"by_{name}": order_index("member_id", "listed", name=name) for name in self._sorts}
-        index_keys["tokens"] = [("member_id", 1), ("listed", 1), ("tokens", 1)]
-        if self._counted:
-            index_keys["counted"] = [("member_id", 1), ("listed", 1), *((name, 1) for name in self._counted)]
-        index_keys["every"] = [("member_id", 1), ("_id", 1)]
-        for name, keys in index_keys.items():
-            await self._records.create_index(keys, name=name)
 
     def of(self, member_id: str, session: Session | None = None) -> MemberRecords[R]:
         """Return the records of one member, read and written in ``session`` when one is given."""
@@ -174,10 +157,6 @@ class Comments:
 
     def __init__(self, database: Database) -> None:
         self._comments = database.collection("comments", StoredComment)
-
-    async def prepare(self) -> None:
-        """Create the indexes."""
-        await self._comments.create_index(order_index("member_id", name="created_at"), name="by_created_at")
 
     async def add(self, comment: StoredComment, session: Session) -> None:
         """Add one comment."""

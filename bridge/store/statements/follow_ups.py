@@ -19,10 +19,6 @@ class FollowUps:
     def __init__(self, database: Database) -> None:
         self._follow_ups = database.collection("follow_ups", FollowUp)
 
-    async def prepare(self) -> None:
-        """Create the indexes."""
-        await self._follow_ups.create_index("at", name="left_behind")
-
     async def add(self, member_id: str, at: datetime, session: Session, *, refile: bool = False) -> None:
         """Write down that what waits for the member is to be recorded, and with ``refile`` the entries filed anew."""
         change: Change = {"at": at, "member_id": member_id, **({"refile_after": ""} if refile else {})}

@@ -60,11 +60,6 @@ class Statements:
     def __init__(self, database: Database) -> None:
         self._statements = database.collection("statements", LedgerRow)
 
-    async def prepare(self) -> None:
-        """Create the indexes."""
-        await self._statements.create_index("member_id", sparse=True, name="member")
-        await self._statements.create_index("about", sparse=True, name="about")
-
     async def rows(self, statement_ids: Iterable[str], session: Session, *, raw: bool = False) -> list[LedgerRow]:
         """Return what a batch is decided by of the rows that are there, with the texts when ``raw`` is given."""
         fields = dict.fromkeys((*ROW_DECIDED_BY, *(("raw",) if raw else ())), 1)
@@ -89,12 +84,6 @@ class Waiting:
     def __init__(self, database: Database) -> None:
         self._parked = database.collection("parked", ParkedStatement)
         self._held = database.collection("held", HeldStatement)
-
-    async def prepare(self) -> None:
-        """Create the indexes."""
-        await self._parked.create_index("actor_key", name="actor")
-        await self._parked.create_index([("at", 1), ("_id", 1)], name="age")
-        await self._held.create_index([("member_id", 1), ("period_id", 1)], name="period")
 
     async def write(self, parked: Changes[ParkedStatement], held: Changes[HeldStatement], session: Session) -> None:
         """Write what waits from now on, and remove what does no more."""
@@ -157,15 +146,6 @@ class Entries:
     def __init__(self, database: Database) -> None:
         self._entries = database.collection("log_entries", StoredEntry)
 
-    async def prepare(self) -> None:
-        """Create the index that lets one entry have a merge key; those of the member's lists are in ``records``."""
-        await self._entries.create_index(
-            [("member_id", 1), ("merge_keys", 1)],
-            unique=True,
-            partialFilterExpression={"merge_keys": {"$exists": True}},
-            name="merge",
-        )
-
     async def some(self, entry_ids: Iterable[str], session: Session) -> list[StoredEntry]:
         """Return those of the entries that are there, deleted ones too."""
         return await self._found({"_id": {"$in": sorted(set(entry_ids))}}, session)
@@ -206,11 +186,6 @@ class Outbox:
 
     def __init__(self, database: Database) -> None:
         self._outbox = database.collection("outbox", OutboxEvent)
-
-    async def prepare(self) -> None:
-        """Create the indexes."""
-        await self._outbox.create_index([("member_id", 1), ("act", 1), ("n", 1)], name="in_order")
-        await self._outbox.create_index("at", name="age")
 
     async def add(self, events: Sequence[OutboxEvent], session: Session) -> None:
         """Add events."""

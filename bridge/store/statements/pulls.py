@@ -28,9 +28,6 @@ class Pulls:
     def __init__(self, database: Database) -> None:
         self._pulls = database.collection("pulls", PullPosition)
 
-    async def prepare(self) -> None:
-        """Nothing: it is read by id alone."""
-
     async def get(self, endpoint: str, verb: str) -> Cursor:
         """Return where the pull stands; at the beginning when there was none."""
         row = await self._pulls.find_one({"_id": _key(endpoint, verb)})

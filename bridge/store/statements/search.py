@@ -106,14 +106,6 @@ class StatementSearch:
         self._held = database.collection("held", HeldStatement)
         self._letters = database.collection("dead_letters", MirroredLetter)
 
-    async def prepare(self) -> None:
-        """Create the indexes."""
-        seek = [("disposition", 1), ("reason", 1), ("received_at", 1), ("_id", 1)]
-        # The fields behind are for reports, which count people and read no document.
-        keys = [*seek, ("via", 1), ("member_id", 1), ("actor", 1)]
-        await self._statements.create_index(keys, name="fates")
-        await self._statements.create_index("actor", sparse=True, name="actor")
-
     async def rows(self, statement_ids: Iterable[str]) -> dict[str, LedgerRow]:
         """Return id → row of those that are there."""
         rows = self._statements.find({"_id": {"$in": sorted(set(statement_ids))}}, FIELDS)

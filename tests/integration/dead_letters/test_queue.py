@@ -254,7 +254,7 @@ async def test_an_interrupted_replay_loses_nothing(
     assert await ids(ops) == await bridge.dead_letters() == []
     expected_ids = [statement["id"] for statement in statements]
     async with asyncio.timeout(30):
-        while len(ledger := await bridge.services.stores.lrs.ledger.rows_of(expected_ids)) < 3:
+        while len(ledger := await bridge.services.stores.lrs_ledger.rows_of(expected_ids)) < 3:
             await asyncio.sleep(0.05)
     assert {row.get("disposition") for row in ledger.values()} == {"recorded"}
 

@@ -179,7 +179,7 @@ async def test_an_attachment_goes_with_the_last_who_has_it(lrs: Lrs, services: w
         await services.stores.removal.statements(
             await services.stores.subjects.of_identifiers([identifier_key(agent("ada"))])
         )
-        assert await services.stores.lrs.attachments.has(attachment(NOTES)["sha2"]) is bool(copies)
+        assert await services.stores.lrs_attachments.has(attachment(NOTES)["sha2"]) is bool(copies)
         await services.stores.removal.statements(
             await services.stores.subjects.of_identifiers([identifier_key(agent("bob"))])
         )

@@ -40,7 +40,7 @@ async def become(services: wiring.Services, statement_id: str, disposition: str)
 
 async def row_of(services: wiring.Services, statement_id: str) -> LedgerRow:
     """The ledger's row of a statement, or an empty one."""
-    return (await services.stores.lrs.ledger.rows_of([statement_id])).get(statement_id, LedgerRow(_id=statement_id))
+    return (await services.stores.lrs_ledger.rows_of([statement_id])).get(statement_id, LedgerRow(_id=statement_id))
 
 
 async def drafts(services: wiring.Services, number: int) -> None:
@@ -60,7 +60,7 @@ async def test_a_completion_over_http_becomes_a_draft(lrs: Lrs, services: wiring
         await drafts(services, 1)
         assert (await row_of(services, completion["id"])).get("via") == "http"
         async with asyncio.timeout(20):
-            while await services.stores.lrs.unsent.waiting(microseconds_ago(0), "", 1):
+            while await services.stores.unsent.waiting(microseconds_ago(0), "", 1):
                 await asyncio.sleep(0.05)
     assert (await row_of(services, completion["id"])).get("raw") == orjson.dumps(completion)
 
@@ -211,7 +211,7 @@ async def test_a_note_is_there_with_its_statements_or_not_at_all(lrs: Lrs, servi
     await lrs.post(completion)
     second = {**completion, "verb": {"id": "https://v.example.org/x"}}
     assert (await lrs.call("POST", "statements", json=[fresh, second])).status == 409
-    notes = await services.stores.lrs.unsent.waiting(microseconds_ago(0), "", 10)
+    notes = await services.stores.unsent.waiting(microseconds_ago(0), "", 10)
     assert [list(note.statement_ids) for note in notes] == [[completion["id"]]]
 
 
@@ -223,7 +223,7 @@ async def test_a_long_verb_stops_nothing(lrs: Lrs, services: wiring.Services, wo
         ids = await lrs.post([*long, completion])
         await become(services, completion["id"], "recorded")
         async with asyncio.timeout(20):
-            while await services.stores.lrs.unsent.waiting(microseconds_ago(0), "", 1):
+            while await services.stores.unsent.waiting(microseconds_ago(0), "", 1):
                 await asyncio.sleep(0.05)
     assert len(ids) == 3
 
@@ -241,7 +241,7 @@ async def test_a_note_that_fails_by_itself_keeps_no_others_waiting(
     async with publisher(lrs_settings, "test") as out:
         assert await services.lrs.relay.send_stored(out, microseconds_ago(0)) == 1
     await become(services, completion["id"], "recorded")
-    (note,) = await services.stores.lrs.unsent.waiting(microseconds_ago(0), "", 10)
+    (note,) = await services.stores.unsent.waiting(microseconds_ago(0), "", 10)
     assert note.statement_ids == [bad["id"]]
 
 

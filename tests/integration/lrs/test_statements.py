@@ -162,7 +162,7 @@ async def test_one_that_cannot_be_stored_takes_no_others_along(services: wiring.
     )
     assert [type(result) for result in (results[0], results[2])] == [type(None)] * 2
     assert isinstance(results[1], PyMongoError)
-    assert len(await services.stores.lrs.ledger.rows_of([small.statement_id, second.statement_id])) == 2
+    assert len(await services.stores.lrs_ledger.rows_of([small.statement_id, second.statement_id])) == 2
 
 
 async def test_formats(lrs: Lrs) -> None:
