@@ -111,16 +111,17 @@ class StoreMetrics(Consumer):
     async def _reading(self) -> StoreReading:
         stores = self._stores
         lag, letters = await stores.outbox.lag(), await stores.dead_letters.by_reason()
-        backup_at = await stores.measured.backup_at()
+        parked, held = await stores.waiting.sizes()
+        backup = await stores.dump.noted("backup")
         return StoreReading(
-            parked=await stores.measured.parked(),
+            parked=parked,
             parked_oldest_seconds=_age(await stores.waiting.parked_since()),
-            held=await stores.measured.held(),
+            held=held,
             outbox_pending=lag.count,
             outbox_oldest_seconds=lag.age,
             lrs_unsent_oldest_seconds=_age(await stores.unsent.oldest()),
             dead_letters_oldest_seconds=_age(await stores.dead_letters.oldest()),
-            backup_timestamp_seconds=backup_at.timestamp() if backup_at else 0.0,
+            backup_timestamp_seconds=backup["at"].timestamp() if backup else 0.0,
             dead_letters={reason.value: letters.get(reason.value, 0) for reason in sorted(DEAD_LETTER_REASONS)},
         )
 

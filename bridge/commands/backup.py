@@ -48,7 +48,7 @@ Newer = Annotated[
 def backup(target: Target, recipient: Recipients = None) -> None:
     """Write the whole database to one file, compressed, with checksums, and encrypted (age) when there is a key.
 
-    On a replica set it is of one moment; where the server cannot do that, it says so.
+    It is of one moment; a server that cannot be read so gives none.
 
     Example: cpd-bridge backup /backups/cpd-2026-05-04.age --recipient age1…
     """
@@ -60,10 +60,6 @@ def backup(target: Target, recipient: Recipients = None) -> None:
         facts = asyncio.run(_backup(settings, target_file(target, encrypted=bool(recipients)), recipients))
     except WrongKey as error:
         raise SettingsError(f"BRIDGE_BACKUP_RECIPIENTS or --recipient: {error}") from None
-    if facts["consistency"] == "none":
-        sys.stderr.write(
-            "cpd-bridge: not of one moment: this server has no snapshots; stop the writers to make it so\n"
-        )
     log.info("backed up", **facts)
 
 

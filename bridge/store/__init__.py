@@ -15,7 +15,7 @@ from bridge.store.lrs.documents import Documents
 from bridge.store.lrs.ledger import LrsLedger
 from bridge.store.lrs.unsent import Note, Unsent
 from bridge.store.operations.dead_letters import LetterSelection
-from bridge.store.operations.dump import META, Dump
+from bridge.store.operations.dump import META
 from bridge.store.operations.reports import ReportCounts
 from bridge.store.operations.schedules import Schedules
 from bridge.store.privacy import retention

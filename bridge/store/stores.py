@@ -17,9 +17,9 @@ from bridge.store.lrs.ledger import LrsLedger
 from bridge.store.lrs.unsent import Unsent
 from bridge.store.members.members import Departures, Identifiers, Members
 from bridge.store.operations.dead_letters import DeadLetters
+from bridge.store.operations.dump import Dump
 from bridge.store.operations.reports import ReportCounts
 from bridge.store.operations.schedules import Schedules
-from bridge.store.operations.stats import Measured
 from bridge.store.privacy.data_subjects import DataSubjects
 from bridge.store.privacy.erasure import Removal
 from bridge.store.privacy.erasures import Erasures
@@ -64,7 +64,7 @@ class Stores:
         self.notices = Notices(database)
         self.schedules = Schedules(database)
         self.holdings = Holdings(database)
-        self.measured = Measured(database)
+        self.dump = Dump(database)
         self.report_counts = ReportCounts(database)
         self.removal = Removal(database, self.erasures)
         self.subjects = DataSubjects(self.members, self.erasures)

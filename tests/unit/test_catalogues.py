@@ -29,6 +29,7 @@ NOT_FOR_MEMBERS = (
     "bridge/domain/audit/cases.py",
     *(f"bridge/services/audit/{name}.py" for name in ("notices", "register", "review", "selection")),
     *("bridge/services/operations/", "bridge/services/privacy/", "bridge/services/statements/"),
+    "bridge/store/operations/",
 )
 """Code whose words no member is shown: staff's, operations', the LRS's, the command line's, those of start-up."""
 

@@ -1,4 +1,4 @@
-"""Backup and restore: the whole database as one file, of one moment where the server can, and into an empty one."""
+"""Backup and restore: the whole database as one file, of one moment, and into an empty one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bridge.domain.privacy import StoredErasure
 from bridge.errors import Conflict
 from bridge.services.operations.migrations import Migrations
 from bridge.services.privacy.erasure import MemberErasure
-from bridge.store import META, SCHEMA_VERSION, Dump, Stores, now
+from bridge.store import META, SCHEMA_VERSION, Stores, now
 
 
 class BackupFacts(TypedDict):
@@ -43,7 +43,7 @@ class Backups:
 
     def __init__(self, stores: Stores, migrations: Migrations, erasures: MemberErasure) -> None:
         self._stores = stores
-        self._dump = Dump(stores.database)
+        self._dump = stores.dump
         self._migrations = migrations
         self._erasures = erasures
 
@@ -56,10 +56,9 @@ class Backups:
         at = now()
         async with self._dump.together() as (consistency, session):
             writer.header({"at": at.isoformat(), "schema": SCHEMA_VERSION, "consistency": consistency})
-            heads = [] if session else await self._dump.heads()
             for name in await self._dump.names():
                 writer.collection(name)
-                async for batch in self._dump.batches(name, session, heads):
+                async for batch in self._dump.batches(name, session):
                     progress(writer.part(name, batch))
         counts = writer.close()["collections"].values()
         documents, size = (sum(collection[name] for collection in counts) for name in ("documents", "bytes"))

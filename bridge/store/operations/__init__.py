@@ -1,1 +1,1 @@
-"""Operations: dead letters, dumps, statistics and schedules."""
+"""Operations: dead letters, dumps, reports and schedules."""

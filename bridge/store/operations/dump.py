@@ -12,22 +12,19 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 
+from bridge.errors import Unavailable
 from bridge.store.database import Database, Document, Query, Session, reaches_store
 from bridge.store.schema import PROBE
 
 SNAPSHOT: Final = "snapshot"
 TRANSACTION: Final = "transaction"
-NONE: Final = "none"
-"""How a backup holds together: by a snapshot session, in a transaction, or not at all."""
+"""How a backup holds together: by a snapshot session, or in a transaction."""
 
 META: Final = "meta"
 """The collection of what a deployment knows of itself, the proof of its erasure key among it."""
 
 _PROBE: Final = {"_id": "backup_probe"}
 _NO_PROBES: Final[Query] = {"_id": {"$nin": [_PROBE["_id"], PROBE]}}
-_LATE: Final = ("evidence.chunks", "lrs_attachments.chunks", "access_log", "erasures")
-"""Read last where there is no snapshot: a file's chunks are there before it, a chain's head is noted before its rows,
-and the ledger knows whoever was erased meanwhile."""
 
 
 @reaches_store
@@ -39,9 +36,9 @@ class Dump:
         self._meta = database.collection(META)
 
     async def names(self) -> list[str]:
-        """Return the collections in the order in which they are to be read."""
-        names = [name for name in await self._database.raw.list_collection_names() if not name.startswith("system.")]
-        return sorted(names, key=lambda name: (name in _LATE, _LATE.index(name) if name in _LATE else 0, name))
+        """Return the names of the collections, sorted."""
+        names = await self._database.raw.list_collection_names()
+        return sorted(name for name in names if not name.startswith("system."))
 
     async def size(self) -> int:
         """Return about how many documents there are."""
@@ -57,8 +54,8 @@ class Dump:
         return True
 
     @asynccontextmanager
-    async def together(self) -> AsyncGenerator[tuple[str, Session | None]]:
-        """Give what lets every read be of one moment, and its name; ``NONE`` where the server has no such thing.
+    async def together(self) -> AsyncGenerator[tuple[str, Session]]:
+        """Give what lets every read be of one moment, and its name; raises ``Unavailable`` where the server cannot.
 
         The server is tried, not asked: one may take a snapshot session and read the present all the same.
         """
@@ -67,7 +64,7 @@ class Dump:
                 if await self._holds(session):
                     yield name, session
                     return
-        yield NONE, None
+        raise Unavailable("This server cannot be read as it was at one moment.", why="no snapshots")
 
     @asynccontextmanager
     async def _snapshot(self) -> AsyncGenerator[Session]:
@@ -95,17 +92,9 @@ class Dump:
         finally:
             await self._meta.delete_one(_PROBE)
 
-    async def heads(self) -> list[Document]:
-        """Return where each chain of the access log ends."""
-        return [head async for head in self._database.collection("access_heads").find({})]
-
-    async def batches(
-        self, name: str, session: Session | None, heads: Iterable[Document] = ()
-    ) -> AsyncGenerator[bytes]:
-        """Yield a collection's documents as BSON, many at once; of the access log no row beyond ``heads``."""
+    async def batches(self, name: str, session: Session) -> AsyncGenerator[bytes]:
+        """Yield a collection's documents as BSON, many at once."""
         query: Query = _NO_PROBES if name == META else {}
-        if name == "access_log" and session is None:
-            query = {"$or": [{"chain": head["_id"], "seq": {"$lte": head["seq"]}} for head in heads]}
         async for batch in self._database.collection(name).find_raw_batches(query, session=session):
             yield batch
 

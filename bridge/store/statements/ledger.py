@@ -130,9 +130,9 @@ class Waiting:
         """Return how many statements wait for an actor to become known."""
         return await self._parked.count_documents({})
 
-    async def forget(self, actor_keys: Iterable[str]) -> None:
-        """Remove what waits for any of these actors."""
-        await self._parked.delete_many({"actor_key": {"$in": list(actor_keys)}})
+    async def sizes(self) -> tuple[int, int]:
+        """Return how many are parked and how many held, by the collections' own metadata: it reads none of them."""
+        return await self._parked.estimated_document_count(), await self._held.estimated_document_count()
 
 
 def _beyond(at: datetime, statement_id: str) -> Query:
