@@ -91,11 +91,11 @@ async def _by_one(collection: Collection[T], query: ListQuery) -> list[T]:
 async def _filled(collection: Collection[T], query: ListQuery) -> list[T]:
     """Read rows that have a value of the sort name, beyond a position."""
     ((name, descending),) = query.sort
-    key, way, beyond = f"order.{name}.key", -1 if descending else 1, "$lt" if descending else "$gt"
+    key, way, further = f"order.{name}.key", -1 if descending else 1, "$lt" if descending else "$gt"
     rest = [query.rest]
     if query.after is not None:
         _, last, last_id = query.after
-        rest.append({"$or": [{key: {beyond: last}}, {key: last, "_id": {beyond: last_id}}]})
+        rest.append({"$or": [{key: {further: last}}, {key: last, "_id": {further: last_id}}]})
     seek: Query = {**query.seek, f"order.{name}.empty": False, key: _from(query.after, descending=descending)}
     return await _read(collection, query, seek, rest, [(key, way), ("_id", way)])
 
@@ -120,7 +120,7 @@ async def _unfilled(collection: Collection[T], query: ListQuery, have: int) -> l
 
 async def _by_many(collection: Collection[T], query: ListQuery) -> list[T]:
     keys = _keys(query.sort)
-    rest = [query.rest, *([] if query.after is None else [_beyond(keys, query.after)])]
+    rest = [query.rest, *([] if query.after is None else [beyond(keys, query.after)])]
     return await _read(collection, query, query.seek, rest, keys)
 
 
@@ -166,8 +166,8 @@ def _keys(sort: Sort) -> list[tuple[str, int]]:
     return [*keys, ("_id", -1 if lone else 1)]
 
 
-def _beyond(keys: list[tuple[str, int]], after: Position) -> Query:
-    """Everything that sorts after a position: beyond it in one key, and equal in those before."""
+def beyond(keys: Sequence[tuple[str, int]], after: Sequence[Any]) -> Query:
+    """Return the query of what sorts after a position: beyond it in one key, and equal in those before."""
     steps: list[Query] = []
     for number, (name, direction) in enumerate(keys):
         equal = {key: value for (key, _), value in zip(keys[:number], after, strict=False)}

@@ -23,6 +23,7 @@ from tests.support.processes import worker_process
 from tests.support.proxy import Proxy, proxy
 from tests.support.scrape import Page, scraped_until
 from tests.support.statements import completed
+from tests.support.storage import storage
 from tests.support.stream import MEMBERS, Stream, dead_bodies, prove, publish
 
 
@@ -88,7 +89,7 @@ async def test_a_store_that_is_away_is_waited_for(faulty: Settings, victims: Dev
     await asyncio.to_thread(victims.mongo.start)
     await _until(True, worker.port)
     async with wiring.services(faulty) as services, asyncio.timeout(60):
-        while (await services.stores.statements.counts()).get("recorded", 0) < len(bodies):
+        while await storage(services).statements.count({"disposition": "recorded"}) < len(bodies):
             await asyncio.sleep(0.1)  # another process works; the ledger is the only sign of it
     await asyncio.to_thread(worker.stop)
     assert await dead_bodies(faulty, 0) == set()

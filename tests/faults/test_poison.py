@@ -14,6 +14,7 @@ from bridge.settings import Settings
 from deploy.dev.processes import ProcessFailed
 from tests.support.processes import Running, worker_process
 from tests.support.statements import completed
+from tests.support.storage import storage
 from tests.support.stream import dead_bodies, patient, publish
 
 FRAGILE = """
@@ -57,9 +58,9 @@ async def _reached(services: wiring.Services, count: int, worker: Running) -> No
         await asyncio.to_thread(worker.start, wait=False)
         while await _lives(worker):
             await asyncio.sleep(0.1)  # another process works; the ledger is the only sign of it
-            if (await services.stores.statements.counts()).get("recorded", 0) == count:
+            if await storage(services).statements.count({"disposition": "recorded"}) == count:
                 return
-    raise AssertionError(f"{DEATHS} deaths: {await services.stores.statements.counts()}")
+    raise AssertionError(f"{DEATHS} deaths: {await storage(services).statements.count()} statements")
 
 
 async def _lives(worker: Running) -> bool:

@@ -147,7 +147,7 @@ async def test_a_full_disk_is_waited_for(faulty: Settings, small_disk: Path, tmp
         await asyncio.to_thread(store.kill)  # it does not go on by itself after a panic, nor does MongoDB
         await asyncio.to_thread(store.start)
         async with wiring.services(settings) as services, asyncio.timeout(60):
-            while (await services.stores.statements.counts()).get("recorded", 0) < len(statements):
+            while await storage(services).statements.count({"disposition": "recorded"}) < len(statements):
                 await asyncio.sleep(0.1)  # another process works; the ledger is the only sign of it
             entries = storage(services).log_entries
             assert await entries.count({"deleted_at": None}) == len(statements)

@@ -21,6 +21,7 @@ from tests.support.commands import run
 from tests.support.journey import Journey
 from tests.support.lrs import Lrs, serving
 from tests.support.statements import COMPLETED, completed, member, voided
+from tests.support.storage import storage
 
 
 @pytest.fixture
@@ -267,7 +268,7 @@ async def test_the_command_pulls_and_says_how_many(bridge: Journey, puller: Pull
     code, out, err = await run(bridge.settings, *options)
     assert (code, out) == (0, "11 statements published.\n"), err
     async with asyncio.timeout(30):
-        while (await bridge.services.stores.statements.counts()).get("withdrawn", 0) < 1:
+        while await storage(bridge.services).statements.count({"disposition": "withdrawn"}) < 1:
             await asyncio.sleep(0.05)
     secret.write_text("wrong")
     code, _, err = await run(bridge.settings, *options)

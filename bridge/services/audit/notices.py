@@ -104,10 +104,6 @@ class AuditNotices:
         """Return a page of notices for operations, newest first: ids, states and codes, no address and no words."""
         return await self._stores.notices.list(state, limit, after)
 
-    async def counts(self) -> dict[str, int]:
-        """Return state → number of notices."""
-        return await self._stores.notices.counts()
-
     async def send_again(self, notice_id: str) -> StoredNotice:
         """Send a notice once more that ended without being sent; raises ``NotFound`` when there is none such."""
         notice = await self._stores.notices.requeue(notice_id, now())

@@ -100,10 +100,6 @@ class Migrations:
         await self._stores.erasures.key.get()
         self._checked = True
 
-    async def version(self) -> int | None:
-        """Return the database's version; None for an empty one."""
-        return await self._schema.version()
-
     async def run(self) -> MigrationResult:
         """Create indexes and validators, take the steps that are left, note the version; again, it changes nothing.
 

@@ -75,8 +75,3 @@ class Notices:
         """Return a page of notices, of one state or of all, newest first."""
         query = {} if state is None else {"state": state}
         return await page_of(self._notices, ListQuery({}, query, _NEWEST_FIRST, limit, after))
-
-    async def counts(self) -> dict[str, int]:
-        """Return state → number of notices."""
-        groups = self._notices.aggregate([{"$group": {"_id": "$state", "n": {"$sum": 1}}}])
-        return {group["_id"]: group["n"] async for group in groups}

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TypeVar
 
 from bridge.domain.audit.snapshots import Scope, SnapshotPiece, StoredSubmission
 from bridge.domain.members.members import Freeze, StoredMember
 from bridge.domain.record.comments import StoredComment
 from bridge.domain.record.entries import StoredEntry
-from bridge.domain.record.files import EvidenceFile, EvidenceSummary, evidence_summary
+from bridge.domain.record.files import EvidenceFile
 from bridge.domain.record.plan import StoredPlanItem
 from bridge.store.database import Change, Collection, Database, Query, Session, reaches_store
 from bridge.store.listing import up_to
+from bridge.store.record.evidence import Evidence
 from bridge.store.record.records import LISTED
 
 PIECE = 2**20
@@ -60,6 +61,7 @@ class Freezes:
         self._plan = database.collection("plan_items", StoredPlanItem)
         self._comments = database.collection("comments", StoredComment)
         self._files = database.collection("evidence.files", EvidenceFile)
+        self._evidence = Evidence(database)
         self._members = database.collection("members", StoredMember)
 
     async def scope(self, member_id: str, start: str, end: str, session: Session | None = None) -> Scope:
@@ -74,7 +76,8 @@ class Freezes:
         )
         of_period = {"member_id": member_id, "day": {"$gte": start, "$lte": end}}
         comments = await _rows(self._comments, of_period, "order.created_at.key", session)
-        return Scope(log, plan, comments, await self._evidence(member_id, log, session))
+        files = await self._evidence.of_entries(member_id, [entry["_id"] for entry in log], session)
+        return Scope(log, plan, comments, files)
 
     async def undated(self, member_id: str) -> int:
         """Return how many of a member's plan items have no dates, so that no period takes them."""
@@ -100,15 +103,6 @@ class Freezes:
     async def _touch(self, member_id: str, change: Change, session: Session) -> None:
         """Change the member's freezes."""
         await self._members.update_one({"_id": member_id}, {**change, "$inc": {"version": 1}}, session=session)
-
-    async def _evidence(
-        self, member_id: str, log: Iterable[StoredEntry], session: Session | None
-    ) -> dict[str, list[EvidenceSummary]]:
-        query = {"member_id": member_id, "entry_id": {"$in": [entry["_id"] for entry in log]}}
-        files: dict[str, list[EvidenceSummary]] = {}
-        for file in await _rows(self._files, query, "order.uploaded_at.key", session):
-            files.setdefault(file["entry_id"], []).append(evidence_summary(file))
-        return files
 
 
 async def _rows(collection: Collection[D], query: Query, order: str, session: Session | None) -> list[D]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from bridge.domain.lrs.index_keys import EVERY_STATEMENT, StatementQuery
 from bridge.store.database import Query, Stage
-from bridge.store.listing import between
+from bridge.store.listing import between, beyond
 
 NOT_VOIDED: Final[Query] = {"$or": [{"voided_by": None}, {"lrs.voids": {"$exists": True}}]}
 """A voiding statement cannot be voided itself (xAPI-Data §2.3.2)."""
@@ -19,10 +19,13 @@ def stages(query: StatementQuery, limit: int) -> list[Stage]:
     """Return the aggregation for up to ``limit`` statements."""
     first, *other_keys = query.keys
     rest = [NOT_VOIDED, *_each("keys", other_keys), *_each("roles", query.roles), *_each("held", query.held)]
+    order = [(name, 1 if query.ascending else -1) for name in ("lrs.at", "_id")]
+    if query.after is not None:
+        rest.append(beyond(order, query.after))
     return [
         {"$match": {"lrs.here": True, "lrs.keys": first, "lrs.at": between(*query.bounds())}},
-        {"$match": {"$and": [*rest, *_in_chain(query), *_beyond(query)]}},
-        {"$sort": dict.fromkeys(("lrs.at", "_id"), 1 if query.ascending else -1)},
+        {"$match": {"$and": [*rest, *_in_chain(query)]}},
+        {"$sort": dict(order)},
         {"$limit": limit},
         {"$project": SHOWN},
     ]
@@ -40,11 +43,3 @@ def _in_chain(query: StatementQuery) -> list[Query]:
     filters = (("keys", keys), ("roles", query.roles))
     match: Query = {name: {"$all": sorted(values)} for name, values in filters if values}
     return [{"$or": [{"lrs.chain": None}, {"lrs.chain": {"$elemMatch": match}}]}]
-
-
-def _beyond(query: StatementQuery) -> list[Query]:
-    if query.after is None:
-        return []
-    at, statement_id = query.after
-    sign = "$gt" if query.ascending else "$lt"
-    return [{"$or": [{"lrs.at": {sign: at}}, {"_id": {sign: statement_id}}]}]

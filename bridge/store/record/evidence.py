@@ -107,7 +107,8 @@ class Evidence:
         """Return entry id → its files, oldest first; an entry without any is left out."""
         query = {"member_id": member_id, "entry_id": {"$in": list(entry_ids)}}
         files: dict[str, list[EvidenceSummary]] = {}
-        async for file in self._files.find(query, session=session).sort("order.uploaded_at.key", 1):
+        rows = self._files.find(query, session=session).sort([("order.uploaded_at.key", 1), ("_id", 1)])
+        async for file in rows:
             files.setdefault(file["entry_id"], []).append(evidence_summary(file))
         return files
 

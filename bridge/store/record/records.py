@@ -66,11 +66,6 @@ class MemberRecords(Generic[R]):
         records = self._records.find(query, fields, session=self._session)
         return [record async for record in records.sort("_id", 1).limit(limit)]
 
-    async def every(self) -> list[R]:
-        """Return every listed record, in the order they were made."""
-        records = self._records.find({"member_id": self._member_id, **LISTED}, {"tokens": 0}, session=self._session)
-        return [record async for record in records.sort([("created_at", 1), ("_id", 1)])]
-
     async def raise_versions(self, record_id: str | None = None) -> None:
         """Give a record, or every listed one, a new version: something changed that it shows and is not its own."""
         query = {"member_id": self._member_id, **LISTED} if record_id is None else self._one(record_id)

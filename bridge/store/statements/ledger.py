@@ -13,7 +13,7 @@ from bridge.domain.statements.batch import Changes, Identified
 from bridge.domain.statements.dispositions import Disposition, Reason
 from bridge.domain.statements.ledger import HeldStatement, LedgerRow, ParkedStatement
 from bridge.store.database import Collection, Database, Document, Query, Session, reaches_store, save
-from bridge.store.listing import Listing, Position
+from bridge.store.listing import Listing, Position, beyond
 
 GONE: Final[Document] = {
     "$set": {
@@ -37,6 +37,8 @@ ENTRY_DECIDED_BY: Final = (
     *("version", "provenance"),
 )
 """What a batch is decided by, and may change, of an entry that is there."""
+
+OLDEST_FIRST: Final = [("at", 1), ("_id", 1)]
 
 D = TypeVar("D", bound=Identified)
 
@@ -69,12 +71,6 @@ class Statements:
     async def write(self, rows: Changes[LedgerRow], session: Session) -> None:
         """Write new rows, and what became of those that were there."""
         await _write(self._statements, rows, session)
-
-    async def counts(self) -> dict[str, int]:
-        """Return disposition → number of statements; one that no worker has taken yet has none and is not counted."""
-        settled_stage = {"$match": {"disposition": {"$exists": True}}}
-        groups = self._statements.aggregate([settled_stage, {"$group": {"_id": "$disposition", "n": {"$sum": 1}}}])
-        return {group["_id"]: group["n"] async for group in groups}
 
 
 @reaches_store
@@ -115,8 +111,8 @@ class Waiting:
 
         ``after`` is ``[at, id]``; ``next`` has ``at`` in ISO 8601. No row says whose name its statement carries.
         """
-        query = {} if after is None else _beyond(after[0], after[1])
-        rows = [row async for row in self._parked.find(query).sort([("at", 1), ("_id", 1)]).limit(limit + 1)]
+        query = {} if after is None else beyond(OLDEST_FIRST, after)
+        rows = [row async for row in self._parked.find(query).sort(OLDEST_FIRST).limit(limit + 1)]
         items = rows[:limit]
         next_place = [items[-1]["at"].isoformat(), items[-1]["_id"]] if len(rows) > limit else None
         return Listing(items, next_place, await self.count_parked())
@@ -133,10 +129,6 @@ class Waiting:
     async def sizes(self) -> tuple[int, int]:
         """Return how many are parked and how many held, by the collections' own metadata: it reads none of them."""
         return await self._parked.estimated_document_count(), await self._held.estimated_document_count()
-
-
-def _beyond(at: datetime, statement_id: str) -> Query:
-    return {"$or": [{"at": {"$gt": at}}, {"at": at, "_id": {"$gt": statement_id}}]}
 
 
 @reaches_store

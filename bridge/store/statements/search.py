@@ -16,8 +16,8 @@ from bridge.domain.operations.letters import MirroredLetter
 from bridge.domain.privacy.subjects import DataSubject, TimeSpan
 from bridge.domain.statements.dispositions import LEDGER_DISPOSITIONS, Disposition, Reason, possible
 from bridge.domain.statements.ledger import HeldStatement, LedgerRow, mention
-from bridge.store.database import Database, Query, reaches_store, rows_by_id
-from bridge.store.listing import Listing, Position, number_of
+from bridge.store.database import Database, Query, Stage, reaches_store, rows_by_id
+from bridge.store.listing import Listing, Position, beyond, number_of
 
 Place = tuple[str, datetime, str]
 """A place among the ignored statements: reason, time received and id of a row."""
@@ -25,6 +25,9 @@ Place = tuple[str, datetime, str]
 PIECE: Final = 100
 PIECE_BYTES: Final = 4 * 2**20
 """Rows, and bytes of statements, that are read at once; a single one may have more."""
+
+OLDEST_FIRST: Final = [("received_at", 1), ("_id", 1)]
+NEWEST_FIRST: Final = [("received_at", -1), ("_id", -1)]
 
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 FAR_AHEAD: Final = datetime(9999, 1, 1, tzinfo=UTC)
@@ -138,11 +141,11 @@ class StatementSearch:
         memory than a piece.
         """
         (seek,) = query.seeks()
-        conditions = [seek] if after is None else [seek, _beyond(after)]
+        conditions = [seek] if after is None else [seek, beyond(OLDEST_FIRST, after[1:])]
         rows = self._statements.find({"$and": conditions}, {**FIELDS, "raw": 1}, batch_size=PIECE)
         piece: list[LedgerRow] = []
         size = 0
-        async for row in rows.sort([("received_at", 1), ("_id", 1)]):
+        async for row in rows.sort(OLDEST_FIRST):
             length = len(row.get("raw", b""))
             if piece and (len(piece) == PIECE or size + length > PIECE_BYTES):
                 yield piece
@@ -164,14 +167,9 @@ class StatementSearch:
         return Listing(items, beyond, await self.count(query))
 
     async def _read(self, seek: Query, limit: int, after: Position | None) -> list[LedgerRow]:
-        conditions: list[Query] = [seek]
-        if after is not None:
-            at, statement_id = after
-            conditions.append(
-                {"$or": [{"received_at": {"$lt": at}}, {"received_at": at, "_id": {"$lt": statement_id}}]}
-            )
-        stages: list[Query] = [{"$match": condition} for condition in conditions]
-        stages += [{"$sort": {"received_at": -1, "_id": -1}}, {"$limit": limit}, {"$project": FIELDS}]
+        conditions = [seek] if after is None else [seek, beyond(NEWEST_FIRST, after)]
+        stages: list[Stage] = [{"$match": condition} for condition in conditions]
+        stages += [{"$sort": dict(NEWEST_FIRST)}, {"$limit": limit}, {"$project": FIELDS}]
         return [row async for row in self._statements.aggregate(stages)]
 
 
@@ -179,11 +177,6 @@ def place_of(row: LedgerRow) -> Place:
     """Return the place of a row, to go on from."""
     at, statement_id = _place(row)
     return row.get("reason", ""), at, statement_id
-
-
-def _beyond(after: Place) -> Query:
-    _, at, statement_id = after
-    return {"$or": [{"received_at": {"$gt": at}}, {"received_at": at, "_id": {"$gt": statement_id}}]}
 
 
 def _place(row: LedgerRow) -> tuple[datetime, str]:
