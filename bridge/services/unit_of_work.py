@@ -126,15 +126,11 @@ class UnitOfWork:
         """Return the freeze of the period that a day lies in, when it was submitted for the Register Audit (R56)."""
         return frozen_on(self.member, day)
 
-    def raise_if_day_frozen(self, day: date) -> None:
-        """Raise ``RecordFrozen`` when a day lies in a period that was submitted for the Register Audit (R56)."""
-        raise_if_frozen(self.freeze_on(day))
-
     def raise_if_days_frozen(self, *days: str | None) -> None:
         """Raise ``RecordFrozen`` when a record would leave or enter a frozen period (R56)."""
         for day in days:
             if day:
-                self.raise_if_day_frozen(date.fromisoformat(day))
+                raise_if_frozen(self.freeze_on(date.fromisoformat(day)))
 
     async def save_entries(self, pairs: Iterable[tuple[StoredEntry, StoredEntry]]) -> None:
         """Write log entries; each pair is an entry before and after, and the version goes up."""

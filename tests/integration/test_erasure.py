@@ -138,7 +138,7 @@ async def test_who_is_named_is_found_after_the_lrs_has_let_go(life: Life) -> Non
         await life.bridge.send(body)
     await life.storage.lrs_unsent.delete()  # the broker has them
     expired = Expired(life.bridge.services.stores.database)
-    assert await expired.close_lrs(past.lrs(datetime.now(UTC))[0]) >= 2
+    assert await expired.close_lrs(past.lrs_statements(datetime.now(UTC))) >= 2
     await expired.orphans(datetime.now(UTC), remove=True)  # attachments, as a purge does next
     row = await life.storage.statements.get(mention["id"])
     assert ("lrs" in row, len(row["about"])) == (False, 2)

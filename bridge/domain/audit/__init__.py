@@ -8,7 +8,6 @@ from bridge.domain.audit.cases import (
     MOVES,
     READABLE,
     REMIND_AT,
-    AlreadySelected,
     AuditRules,
     CaseDays,
     CaseFilter,

@@ -94,10 +94,6 @@ class StoredCase(CaseDays):
     order: dict[str, SortKey]  # ``selected_at`` and ``due_date``
 
 
-class AlreadySelected(Exception):
-    """The member is in a case that goes on."""
-
-
 @dataclass(frozen=True, slots=True)
 class CaseFilter:
     """A filter of cases: all that is given has to hold; ``due_before`` is the first day that is too late."""

@@ -58,17 +58,14 @@ class SupportGrants:
         if await self._stores.grants.revoke(member_id, grant_id, now()) is None:
             raise NotFound(NO_GRANT)
 
-    async def check(self, member_id: str) -> None:
-        """Raise ``NotFound`` unless the member has given a grant that is live."""
-        await self._live(member_id)
-
     async def admit(self, member_id: str, reader: Reader, parts: tuple[str, ...], item: str | None) -> None:
         """Let what was read leave by the live grant, once the read is noted; raises ``NotFound`` without one."""
-        grant = await self._live(member_id)
+        grant = await self.check(member_id)
         await self._access.record_read(reader, member_id, Right("support_grant", grant["_id"]), parts, item)
-        await self._live(member_id)  # it may have been revoked while the read was noted
+        await self.check(member_id)  # it may have been revoked while the read was noted
 
-    async def _live(self, member_id: str) -> StoredGrant:
+    async def check(self, member_id: str) -> StoredGrant:
+        """Return the member's grant that is live; raises ``NotFound`` without one."""
         grant = await self._stores.grants.live(member_id, now())
         if grant is None:
             raise NotFound(NOTHING_HERE)

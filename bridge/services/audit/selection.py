@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 from bridge.domain.audit import (
-    AlreadySelected,
     AuditRules,
     CaseDays,
     SampledMember,
@@ -107,10 +106,7 @@ class AuditSelection:
         case = cases.new_case(
             case_id, unit.member_id, period, due_date, by=by, at=unit.at, sample_id=sample_id, today=self._today()
         )
-        try:
-            await self._stores.cases.add(case, unit.session)
-        except AlreadySelected:
-            raise Conflict("The member is in an audit case that goes on.") from None
+        await self._stores.cases.add(case, unit.session)
         await unit.set_audit_years(cases.years_with(unit.member, case))
         await unit.announce(cases.announcement(State.SELECTED), case_id, cases.event_data(case))
         return case

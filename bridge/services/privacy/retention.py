@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from bridge.domain.operations import DeadLetterFilter
@@ -59,29 +60,29 @@ class Retention:
     def _classes(self, at: datetime) -> Sequence[RetentionClass]:
         """Return the classes that have a period, members who left first, since much goes with them."""
         settings, expired = self._settings, self._expired
-        entries = past.deleted(at - timedelta(days=settings.retention_deleted_days))
+        deleted_days, lrs_days = settings.retention_deleted_days, settings.retention_lrs_days
         classes = [
             self._dated("members who left", settings.retention_left_days, at, past.left, self._erase_left),
-            self._class("deleted plan items", entries[0], expired.remove),
-            self._class("deleted log entries", entries[1], lambda query: self._strip(query, at)),
+            self._dated("deleted plan items", deleted_days, at, past.deleted_items, expired.remove),
+            self._dated("deleted log entries", deleted_days, at, past.deleted_entries, partial(self._strip, at=at)),
             self._dated("texts of statements", settings.retention_statements_days, at, past.taken, expired.blank),
             self._dated("texts not for the log", settings.retention_ignored_days, at, past.ignored, expired.blank),
             self._dated("parked completions", settings.retention_parked_days, at, past.parked, expired.forget_parked),
-            *self._lrs(at),
+            self._dated("statements of the LRS", lrs_days, at, past.lrs_statements, expired.close_lrs),
+            self._dated("documents of the LRS", lrs_days, at, past.lrs_documents, expired.remove),
             self._dated("audit cases", settings.retention_audit_days, at, past.ended_cases, expired.remove_cases),
             self._dated("audit samples", settings.retention_audit_days, at, past.samples, expired.remove),
             self._dated("support grants", settings.retention_grants_days, at, past.grants, expired.remove),
             self._dated("notices", settings.retention_notices_days, at, past.notices, expired.remove),
-            *self._letters(),
-            *[self._class(f"expired {query.collection}", query, expired.remove) for query in past.expired(at)],
-            self._orphans(at),
+            self._letters(),
+            self._dated("expired idempotency", 0, at, past.answers, expired.remove),
+            RetentionClass(
+                "orphaned attachments",
+                partial(expired.orphans, at - ORPHANED_AFTER, remove=False),
+                partial(expired.orphans, at - ORPHANED_AFTER, remove=True),
+            ),
         ]
         return [data_class for data_class in classes if data_class is not None]
-
-    def _class(
-        self, name: str, past_query: ExpiredQuery, purge: Callable[[ExpiredQuery], Awaitable[int]]
-    ) -> RetentionClass:
-        return RetentionClass(name, lambda: self._expired.count(past_query), lambda: purge(past_query))
 
     def _dated(
         self,
@@ -91,30 +92,15 @@ class Retention:
         make_query: Callable[[datetime], ExpiredQuery],
         purge: Callable[[ExpiredQuery], Awaitable[int]],
     ) -> RetentionClass | None:
-        return None if days is None else self._class(name, make_query(at - timedelta(days=days)), purge)
-
-    def _lrs(self, at: datetime) -> list[RetentionClass]:
-        days = self._settings.retention_lrs_days
         if days is None:
-            return []
-        statements, documents = past.lrs(at - timedelta(days=days))
-        return [
-            self._class("statements of the LRS", statements, self._expired.close_lrs),
-            self._class("documents of the LRS", documents, self._expired.remove),
-        ]
+            return None
+        past_query = make_query(at - timedelta(days=days))
+        return RetentionClass(name, partial(self._expired.count, past_query), partial(purge, past_query))
 
-    def _orphans(self, at: datetime) -> RetentionClass:
-        before = at - ORPHANED_AFTER
-        return RetentionClass(
-            "orphaned attachments",
-            lambda: self._expired.orphans(before, remove=False),
-            lambda: self._expired.orphans(before, remove=True),
-        )
-
-    def _letters(self) -> list[RetentionClass]:
+    def _letters(self) -> RetentionClass | None:
         days = self._settings.retention_dead_letters_days
         if days is None:
-            return []
+            return None
         letters = DeadLetterFilter(older_than=f"{days}d")
 
         async def count() -> int:
@@ -127,7 +113,7 @@ class Retention:
                 discarded_count, has_more = discarded_count + result.discarded, result.more
             return discarded_count
 
-        return [RetentionClass("dead letters", count, discard)]
+        return RetentionClass("dead letters", count, discard)
 
     async def _erase_left(self, past_query: ExpiredQuery) -> int:
         """Erase members who left; one in an audit case waits for its end, and who has joined again stays."""

@@ -7,7 +7,7 @@ from functools import partial
 from bridge.domain.members import calendar_of
 from bridge.domain.record import StoredComment, filing_day, new_comment, no_such_record
 from bridge.services.record.periods import Periods
-from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork
+from bridge.services.unit_of_work import Attempt, UnitOfWork, UnitsOfWork, raise_if_frozen
 from bridge.store import Listing, Position, Sort, Stores
 
 
@@ -40,7 +40,7 @@ class MemberComments:
 
     async def _add(self, unit: UnitOfWork, period_id: str, text: str, refers_to: str | None) -> StoredComment:
         day = filing_day(self._periods.resolve(unit.calendar, period_id))
-        unit.raise_if_day_frozen(day)
+        raise_if_frozen(unit.freeze_on(day))
         if refers_to is not None:
             await _check_reference(unit, refers_to)
         comment = new_comment(unit.member, day, text, refers_to, unit.at)

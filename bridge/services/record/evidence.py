@@ -149,8 +149,10 @@ class MemberEvidence:
 
         Without a scanner nothing leaves: what went in for a check is not let out without one.
         """
+        if self._scanner is None:
+            return 0
         count = 0
-        for file in await self._waiting():
+        for file in await self._files.waiting(datetime.now(UTC) - SCAN_AGAIN_AFTER, ROUND):
             if not await self._scan(file):
                 break
             count += 1
@@ -162,11 +164,6 @@ class MemberEvidence:
         for file_id in loose:
             await self._files.discard(file_id)
         return len(loose)
-
-    async def _waiting(self) -> list[EvidenceFile]:
-        if self._scanner is None:
-            return []
-        return await self._files.waiting(datetime.now(UTC) - SCAN_AGAIN_AFTER, ROUND)
 
     async def _write_upload(self, file_id: str, upload: Upload) -> FileFacts:
         """Write the content as it comes; no more than a chunk and a piece is held."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pymongo.errors import DuplicateKeyError
-
-from bridge.domain.audit.cases import AWAITED, AlreadySelected, CaseFilter, State, StoredCase
+from bridge.domain.audit.cases import AWAITED, CaseFilter, State, StoredCase
 from bridge.domain.audit.sampling import StoredSample
 from bridge.domain.members.members import StoredMember
 from bridge.store.database import Database, Query, Session, insert_new, reaches_store, save
@@ -21,11 +19,8 @@ class Cases:
         self._cases = database.collection("audit_cases", StoredCase)
 
     async def add(self, case: StoredCase, session: Session) -> None:
-        """Add a case; raises ``AlreadySelected``."""
-        try:
-            await self._cases.insert_one(case, session=session)
-        except DuplicateKeyError as error:
-            raise AlreadySelected from error
+        """Add a case."""
+        await self._cases.insert_one(case, session=session)
 
     async def get(self, case_id: str, session: Session | None = None) -> StoredCase | None:
         """Return a case, or None; for staff, who know no member beforehand."""

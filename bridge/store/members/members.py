@@ -159,9 +159,9 @@ class Members:
         async for member in self._members.find({}, {"keys": 1, "erasing": 1, "former": 1}):
             yield member
 
-    async def remove(self, member_id: str, session: Session | None = None) -> None:
+    async def remove(self, member_id: str) -> None:
         """Remove a member; the last thing an erasure does."""
-        await self._members.delete_one({"_id": member_id}, session=session)
+        await self._members.delete_one({"_id": member_id})
 
     async def in_order(self, beyond: str, limit: int, session: Session | None = None) -> list[StoredMember]:
         """Return members who have not left, in the order of their ids, from the one after ``beyond``."""

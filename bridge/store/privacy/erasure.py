@@ -37,17 +37,11 @@ class Removal:
         self._attachments = Attachments(database)
         self._identifiers = Identifiers(database)
 
-    async def records(self, member_id: str, names: Sequence[str] = BY_MEMBER) -> None:
+    async def records(self, member_id: str) -> None:
         """Remove what is stored under a member id; the event that tells of the erasure stays until it is delivered."""
-        for name in names:
-            if name == "outbox":
-                await self._events(member_id)
-            else:
-                await self._database.collection(name).delete_many({"member_id": member_id})
-
-    async def _events(self, member_id: str) -> None:
-        outbox = self._database.collection("outbox")
-        await outbox.delete_many({"member_id": member_id, "type": {"$ne": "member.erased"}})
+        for name in BY_MEMBER:
+            but_erasure = {"type": {"$ne": "member.erased"}} if name == "outbox" else {}
+            await self._database.collection(name).delete_many({"member_id": member_id, **but_erasure})
 
     async def statements(self, subject: DataSubject) -> None:
         """Leave of a person's statements that they were erased, take them out of those of others, and what waits."""

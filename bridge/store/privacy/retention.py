@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -46,12 +46,14 @@ class ExpiredQuery:
     sent: bool = False
 
 
-def deleted(before: datetime) -> list[ExpiredQuery]:
-    """Return what a member deleted and can no longer restore."""
-    return [
-        ExpiredQuery("plan_items", {"deleted_at": {"$lt": before}}),
-        ExpiredQuery("log_entries", {"deleted_at": {"$lt": before}, "purged": None}),
-    ]
+def deleted_items(before: datetime) -> ExpiredQuery:
+    """Return plan items that a member deleted and can no longer restore."""
+    return ExpiredQuery("plan_items", {"deleted_at": {"$lt": before}})
+
+
+def deleted_entries(before: datetime) -> ExpiredQuery:
+    """Return log entries that a member deleted and can no longer restore."""
+    return ExpiredQuery("log_entries", {"deleted_at": {"$lt": before}, "purged": None})
 
 
 def taken(before: datetime) -> ExpiredQuery:
@@ -70,13 +72,15 @@ def parked(before: datetime) -> ExpiredQuery:
     return ExpiredQuery("parked", {"at": {"$lt": before}})
 
 
-def lrs(before: datetime) -> list[ExpiredQuery]:
-    """Return what the LRS keeps: statements, whether or not a worker was to settle them, and documents."""
+def lrs_statements(before: datetime) -> ExpiredQuery:
+    """Return statements that the LRS keeps, whether or not a worker was to settle them."""
     at = int(before.timestamp() * 1_000_000)
-    return [
-        ExpiredQuery("statements", {"lrs.here": True, "lrs.at": {"$lt": at}}, sent=True),
-        ExpiredQuery("lrs_documents", {"updated_at": {"$lt": before}}),
-    ]
+    return ExpiredQuery("statements", {"lrs.here": True, "lrs.at": {"$lt": at}}, sent=True)
+
+
+def lrs_documents(before: datetime) -> ExpiredQuery:
+    """Return documents that the LRS keeps."""
+    return ExpiredQuery("lrs_documents", {"updated_at": {"$lt": before}})
 
 
 def ended_cases(before: datetime) -> ExpiredQuery:
@@ -105,11 +109,9 @@ def left(before: datetime) -> ExpiredQuery:
     return ExpiredQuery("members", {"left_at": {"$lt": before}})
 
 
-def expired(at: datetime) -> list[ExpiredQuery]:
-    """Return what the database removes by itself, where it is slow to or does not."""
-    return [
-        ExpiredQuery("idempotency", {"at": {"$lt": at - ANSWERS_KEPT}}),
-    ]
+def answers(at: datetime) -> ExpiredQuery:
+    """Return answers that the database removes by itself, where it is slow to or does not."""
+    return ExpiredQuery("idempotency", {"at": {"$lt": at - ANSWERS_KEPT}})
 
 
 @reaches_store
@@ -172,10 +174,9 @@ class Expired:
         query = await self._query(past)
         settled_query = {**query, "disposition": {"$exists": True}}
         rows = self._of(past).find(settled_query, {"raw": 1, "lrs.keys": 1}, batch_size=TEXTS_AT_ONCE)
-        count = 0
-        async for piece in _pieces(rows, TEXTS_AT_ONCE):
-            secret = await self._key.get()
-            count += (await bulk(self._of(past), [_closing(row, secret) for row in piece])).modified_count
+        secret, count = await self._key.get(), 0
+        while batch := await rows.to_list(TEXTS_AT_ONCE):
+            count += (await bulk(self._of(past), [_closing(row, secret) for row in batch])).modified_count
         return count + await self.remove(ExpiredQuery(past.collection, {**query, "disposition": None}))
 
     async def deleted_entries(self, past: ExpiredQuery) -> list[Document]:
@@ -241,17 +242,6 @@ class Expired:
         async for group in self._chunks.aggregate(stages):
             if await files.find_one({"_id": group["_id"]}, {"_id": 1}) is None:
                 yield group["_id"]
-
-
-async def _pieces(rows: AsyncIterable[Document], size: int) -> AsyncGenerator[list[Document]]:
-    piece: list[Document] = []
-    async for row in rows:
-        piece.append(row)
-        if len(piece) == size:
-            yield piece
-            piece = []
-    if piece:
-        yield piece
 
 
 def _closing(row: Document, secret: bytes) -> UpdateOne:
