@@ -2,11 +2,9 @@
 
 Each is a transaction that first touches the member's document. So two on one record never overlap, none overlaps the
 freeze of a submission (invariant 4) or a batch of the worker's, and what it read is still true when it is written.
-``get_for_update`` and ``get_for_restore`` read a record that is to change; log, plan, links and evidence share them.
 
-The same ``Idempotency-Key`` with the same body gives the same answer for 24 hours (api.md, HTTP conventions). A key is
-its caller's own on one route. The answer is kept in the transaction, so that two calls with one key at the same moment
-make one thing. A call that fails keeps nothing: it may be sent again with the same key.
+The answer under an ``Idempotency-Key`` (api.md, HTTP conventions) is kept in the transaction, so that two calls with
+one key at the same moment make one thing. A call that fails keeps nothing: it may be sent again with the same key.
 """
 
 from __future__ import annotations

@@ -75,10 +75,7 @@ class Schema:
         return await self._meta.find_one({"_id": "restoring"}) is not None
 
     async def validate(self) -> list[str]:
-        """Set the validators; returns the collections whose server takes none.
-
-        What is there and does not fit may stay, and be changed to fit (``moderate``).
-        """
+        """Set the validators, which let stay what does not fit; returns the collections whose server takes none."""
         return [name for name, fields in VALIDATORS.items() if not await self._set_validator(name, fields)]
 
     async def _set_validator(self, name: str, fields: Document) -> bool:

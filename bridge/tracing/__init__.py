@@ -92,10 +92,7 @@ def span(name: str, kind: Kind, parent: str | None, facts: Mapping[str, Fact] | 
 def spans_of(
     name: str, kind: Kind, parents: Sequence[str | None], facts: Mapping[str, Fact]
 ) -> Generator[Sequence[Span]]:
-    """Do work for several parents at once, a step in each trace.
-
-    What is done meanwhile belongs to the first trace, whose step links to the others.
-    """
+    """Do work for several parents, a step in each trace; it belongs to the first, whose step links to the others."""
     if _switch.spans is None:
         with _carrying(parents[0]):
             yield [Span(parent) for parent in parents]

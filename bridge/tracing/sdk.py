@@ -62,13 +62,7 @@ class Spans:
         links = [trace.Link(trace.get_current_span(context).get_span_context()) for context in contexts]
         spans = [
             _Recorded(
-                self.tracer.start_span(
-                    name,
-                    _of(parent),
-                    KINDS[kind],
-                    dict(facts),
-                    links if position == 0 else None,
-                )
+                self.tracer.start_span(name, _of(parent), KINDS[kind], dict(facts), links if position == 0 else None)
             )
             for position, parent in enumerate(parents)
         ]

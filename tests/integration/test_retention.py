@@ -105,7 +105,7 @@ async def test_a_member_who_left_goes_whole(settings: Settings, tmp_path: Path) 
     async with open_life(settings, tmp_path) as life:
         await life.join()
         await life.me.entry()
-        await life.bridge.services.members.leave(MEMBER)
+        await life.bridge.services.members.leave(MEMBER, 1)
         assert (await retention(life).purge(dry_run=False))["members who left"] == 0
         await life.storage.members.set({"_id": MEMBER}, left_at=LONG_AGO)
         assert (await retention(life).purge(dry_run=True))["members who left"] == 1
@@ -132,7 +132,7 @@ async def test_who_has_joined_again_stays(settings: Settings, tmp_path: Path, mo
             assert (await retention(life).purge(dry_run=False))["members who left"] == 1
         assert [row["_id"] for row in await life.storage.members.all()] == [SECOND_MEMBER]
         case = await life.office.staff().select(SECOND_MEMBER)
-        await life.bridge.services.members.leave(SECOND_MEMBER)
+        await life.bridge.services.members.leave(SECOND_MEMBER, 1)
         assert (await request(SECOND_MEMBER, "retention", cause="retention"))["state"] == "held"
         await life.bridge.add_member(SECOND_MEMBER, member("2002"))
         await life.office.staff().decide(case, "withdraw")

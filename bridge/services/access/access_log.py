@@ -90,14 +90,9 @@ class AccessHistory:
         await self._add(Access(reader, member_id, right, parts, item if item and AN_ID.fullmatch(item) else None))
 
     async def record_denial(self, reader: Reader, path_ids: Mapping[str, str], status: int) -> None:
-        """Note that a caller was refused; ``named`` holds the ids in the address, by what they are ids of.
-
-        Nothing that the caller typed is kept.
-        """
+        """Note that a caller was refused, by the ids in the address; nothing that the caller typed is kept."""
         member_id = await self._member_of(path_ids)
-        item = (
-            path_ids.get("case_id") if member_id else None
-        )  # of a case there is; anything else may be somebody's words
+        item = path_ids.get("case_id") if member_id else None  # anything else may be somebody's words
         await self._add(Access(reader, member_id, NO_RIGHT, item=item, status=status))
 
     async def refused_calls(self, member_id: str) -> AsyncGenerator[RefusedCall]:
@@ -147,24 +142,21 @@ class AccessHistory:
         if before is None:
             verdict.faults.append(f"chain {chain}: its head is missing")
             return
-        walk = _ChainWalk(chain, [*noted_heads, (before["seq"], before["hash"])])
+        walk = _ChainWalk(chain, [*noted_heads, (before["seq"], before["hash"])], verdict)
         while rows := await self._stores.access_log.rows(chain, walk.seq, AT_ONCE):
             for row in rows:
                 walk.step(row)
         after = await self._stores.access_log.head(chain) or before
         walk.end(after)
-        verdict.rows += walk.count
-        verdict.faults += walk.faults
         verdict.heads.append({"chain": chain, "seq": after["seq"], "hash": after["hash"]})
 
 
 class _ChainWalk:
-    """One walk along a chain."""
+    """One walk along a chain; what it finds goes to the verdict."""
 
-    def __init__(self, chain: int, expected: list[tuple[int, str]]) -> None:
+    def __init__(self, chain: int, expected: list[tuple[int, str]], verdict: ChainVerification) -> None:
         self.seq = 0
-        self.count = 0
-        self.faults: list[str] = []
+        self._verdict = verdict
         self._chain = chain
         self._hash = BEGINNING
         self._expected = expected
@@ -180,7 +172,8 @@ class _ChainWalk:
             self._fault(f"row {seq}: changed")
         if any(at == seq and noted_hash != row["hash"] for at, noted_hash in self._expected):
             self._fault(f"row {seq}: is not the one that was noted")
-        self.seq, self.count, self._hash = seq, self.count + 1, row["hash"]
+        self.seq, self._hash = seq, row["hash"]
+        self._verdict.rows += 1
 
     def end(self, head: ChainHead) -> None:
         """Check that the chain ends where its head says, or did say."""
@@ -191,7 +184,7 @@ class _ChainWalk:
             self._fault(f"row {self.seq}: its head says otherwise")
 
     def _fault(self, text: str) -> None:
-        self.faults.append(f"chain {self._chain}, {text}")
+        self._verdict.faults.append(f"chain {self._chain}, {text}")
 
 
 def _row_for_member(row: AccessLogRow) -> AccessForMember:

@@ -1,9 +1,4 @@
-"""E-mail notices of the audit: each is sent once, as far as SMTP allows (docs/decisions/0008).
-
-Taking an event makes a notice, once, by the event's id. Sending claims it first, then hands it to the mail server, then
-notes the outcome. Whoever dies in between leaves it claimed: the server may have it, so nobody sends it again by
-itself; it becomes ``uncertain`` and operations decide.
-"""
+"""E-mail notices of the audit: each is claimed, sent and noted, once as far as SMTP allows (docs/decisions/0008)."""
 
 from __future__ import annotations
 

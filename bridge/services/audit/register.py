@@ -65,10 +65,7 @@ class Register:
         return await self._with_submission(case)
 
     async def decide(self, case_id: str, decision: Decision, by: str, attempt: Attempt | None) -> CaseWithSubmission:
-        """Carry out a decision and return the case as it was then.
-
-        Raises ``NotFound``, ``ValidationFailed`` or ``Conflict``.
-        """
+        """Carry out a decision; returns the case then. Raises ``NotFound``, ``ValidationFailed`` or ``Conflict``."""
         case = await self.get(case_id)
         if errors := [*cases.errors_in(decision, self._settings.outcomes, self._today())]:
             raise ValidationFailed("See errors for each field.", field_errors=errors)

@@ -78,10 +78,7 @@ class LrsAttachments:
             raise Malformed(f"{message} ({ATTACHMENTS_CLAUSE}).")
 
     async def check_present(self, hashes: Iterable[str]) -> None:
-        """Look again, now that the statements are stored: nobody may have removed the attachments meanwhile.
-
-        That is done when an erasure takes the last statement that had the same data.
-        """
+        """Raise ``Unavailable`` when an erasure of the last statement with the same data has removed it meanwhile."""
         for sha2 in hashes:
             if not await self._store.has(sha2):
                 raise Unavailable(

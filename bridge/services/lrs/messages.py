@@ -1,8 +1,4 @@
-"""Messages of stored statements: what came in one request goes in one message for each verb.
-
-A message may hold an array (api.md, AMQP in), and one of a hundred statements costs the broker and both ends a fraction
-of a hundred messages.
-"""
+"""Messages of stored statements: what came in one request goes as one array for each verb (api.md, AMQP in)."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class Membership:
         await self._follow_ups.run_for_a_while(member_id)
         return result
 
-    async def leave(self, member_id: str, revision: int | None = None) -> bool:
+    async def leave(self, member_id: str, revision: int) -> bool:
         """Note that a member left, also one who is not known yet; the record stays until retention or an erasure.
 
         Returns whether it was news: an older revision changes nothing.
@@ -92,15 +92,12 @@ class Membership:
             member = await self._stores.members.touch(member_id, session)
             members = {} if member is None else {member_id: member}
             await self._writer.refuse_erased([member_id], members, session)
-            if revision is not None:
-                await self._stores.departures.note(member_id, revision, session)
-                # Whoever brings this member meets it here, if there is no member's document to meet on.
-                await self._stores.identifiers.seek([identifiers.id_key(member_id)], session)
-            if member is None or (revision is not None and member.get("revision", -1) >= revision):
+            await self._stores.departures.note(member_id, revision, session)
+            # Whoever brings this member meets it here, if there is no member's document to meet on.
+            await self._stores.identifiers.seek([identifiers.id_key(member_id)], session)
+            if member is None or member.get("revision", -1) >= revision:
                 return False
-            departed_member: StoredMember = {**member, "left_at": now()}
-            if revision is not None:
-                departed_member["revision"] = revision
+            departed_member: StoredMember = {**member, "left_at": now(), "revision": revision}
             await self._stores.members.change(member, departed_member, session)
             return True
 

@@ -6,15 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import date, datetime, tzinfo
 from typing import TypedDict
 
-from bridge.domain.operations.reports import (
-    Cell,
-    Measure,
-    MonthNumber,
-    merge,
-    month_name,
-    months_to_report,
-    span_of,
-)
+from bridge.domain.operations.reports import Cell, Measure, MonthNumber, merge, month_name, months_to_report, span_of
 from bridge.store import ReportCounts
 
 

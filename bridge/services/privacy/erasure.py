@@ -1,9 +1,7 @@
 """Erasure of a member: one logged act that removes them everywhere, and leaves tombstones (UK GDPR art. 17).
 
-It begins in a transaction that takes the member's identifiers out of use and puts their tombstones into the ledger:
-from then on nothing new is recorded for them, and nobody acts on their record. Every part after that may be broken off
-and is safe to do again, so whoever finds an unfinished row in the ledger finishes it. While an audit case goes on the
-erasure is held, with the reason, and is carried out by itself when the case ends.
+One transaction begins it, or holds it while an audit case goes on. Every part after that is safe to do again, so that
+whoever finds an unfinished row in the ledger finishes it (docs/decisions/0012).
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Plan items that go on in a later year: ``carried_to`` and ``carried_from`` of live items name each other.
 
-When one is deleted, its neighbours let it go while it keeps what it had, so that restoring it brings them together
-again, unless another has come between meanwhile.
+A deleted one keeps what it had, so that restoring it joins them again, unless another has come between meanwhile.
 """
 
 from __future__ import annotations

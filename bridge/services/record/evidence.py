@@ -145,10 +145,7 @@ class MemberEvidence:
         await self._discard(file_id)
 
     async def scan_waiting(self) -> int:
-        """Scan what is in quarantine and return how many files left it; stops when the scanner does not answer.
-
-        Without a scanner nothing leaves: what went in for a check is not let out without one.
-        """
+        """Scan what is in quarantine, while a scanner is there and answers; returns how many files left it."""
         if self._scanner is None:
             return 0
         count = 0

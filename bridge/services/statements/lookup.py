@@ -45,10 +45,7 @@ class StatementLookup:
         self._access = access
 
     async def get(self, statement_id: str, reader: Reader) -> StatementFate:
-        """Return what became of a statement; raises ``NotFound`` for one that nothing is known of.
-
-        Whose it is has the look in the access log before this returns (R64).
-        """
+        """Return a statement's fate, once the look is in the access log of whose it is (R64); raises ``NotFound``."""
         key = statement_id.lower()
         row = await self._stores.search.get(key)
         letter = (await self._stores.search.letters([key])).get(key)

@@ -28,12 +28,7 @@ class LrsPull:
         self._topology = topology
 
     async def pull(
-        self,
-        lrs: RemoteLrs,
-        endpoint: str,
-        verbs: Iterable[str],
-        since: datetime | None,
-        publisher: Publisher,
+        self, lrs: RemoteLrs, endpoint: str, verbs: Iterable[str], since: datetime | None, publisher: Publisher
     ) -> AsyncGenerator[int]:
         """Publish every statement with these verb IRIs, from where the last pull ended, or after ``since``.
 

@@ -79,10 +79,7 @@ class Recording:
         return await self._stores.database.transaction(work, tries)
 
     async def release(self, member: StoredMember, limit: int, session: Session) -> bool:
-        """Record what no longer waits for a member, up to ``limit`` statements; returns whether there was anything.
-
-        To be called in a transaction that has touched the member.
-        """
+        """Record up to ``limit`` statements that need no longer wait for a touched member; returns whether any did."""
         parked_rows = await self._stores.waiting.parked_for(member["keys"], limit, session)
         frozen = frozen_period_ids(member)
         held_rows = [] if parked_rows else await self._stores.waiting.held_for(member["_id"], frozen, limit, session)

@@ -1,8 +1,4 @@
-"""The access log: who looked at a record, or tried to; rows are added and read, and nothing else (invariant 6).
-
-Each chain has a head that says where it ends. A row and its head are written in one transaction that begins with the
-head, so that writers in any process come one after another, and a row is durable before its caller goes on.
-"""
+"""The access log: who looked at a record, or tried to; chains of rows that only grow (docs/decisions/0007)."""
 
 from __future__ import annotations
 

@@ -12,10 +12,9 @@ from typing import Any, cast
 from pymongo import InsertOne, UpdateOne
 
 from bridge.domain.lrs.index_keys import StatementQuery
-from bridge.domain.lrs.rows import LrsRow, NewStatement
+from bridge.domain.lrs.rows import LrsRow, NewStatement, ReferenceRow
 from bridge.domain.statements.ledger import ChainRow, LedgerRow
 from bridge.store.database import Database, Session, bulk, reaches_store, rows_by_id
-from bridge.store.lrs.references import References
 from bridge.store.lrs.search import stages
 from bridge.store.lrs.unsent import Note, Unsent
 from bridge.store.privacy.erasures import ErasureKey
@@ -26,11 +25,11 @@ READ_AT_ONCE = 50
 
 @reaches_store
 class LrsLedger:
-    """The LRS's side of the ``statements`` collection."""
+    """The LRS's side of ``statements``, and which of them refers to which (``lrs_references``)."""
 
     def __init__(self, database: Database) -> None:
         self._statements = database.collection("statements", LrsRow)
-        self._references = References(database)
+        self._references = database.collection("lrs_references", ReferenceRow)
         self._unsent = Unsent(database)
         self._key = ErasureKey(database)
 
@@ -62,7 +61,13 @@ class LrsLedger:
             UpdateOne({"_id": target}, {"$set": {"voided_by": by}}, upsert=True) for target, by in voidings.items()
         ]
         await bulk(self._statements, operations, session)
-        await self._references.add(_targets(statements), session)
+        references = [
+            UpdateOne({"_id": new.statement_id}, {"$set": {"to": new.index_keys.target}}, upsert=True)
+            for new in statements
+            if new.index_keys.target
+        ]
+        if references:
+            await bulk(self._references, references, session)
         ids = [statement.statement_id for statement in statements]
         return await self._unsent.note(ids, min(statement.at for statement in statements), session)
 
@@ -78,7 +83,8 @@ class LrsLedger:
 
     async def find_linked(self, targets: Sequence[str], statement_ids: Sequence[str]) -> list[LrsRow]:
         """Return the statements that refer to one of ``targets``, and those of ``statement_ids``: what they link by."""
-        ids = {*statement_ids, *await self._references.to(targets)}
+        references = self._references.find({"to": {"$in": list(targets)}}, {"_id": 1})
+        ids = {*statement_ids, *[row["_id"] async for row in references]}
         if not ids:
             return []
         fields = {"lrs.keys": 1, "lrs.roles": 1, "lrs.target": 1, "lrs.chain": 1}
@@ -91,10 +97,6 @@ class LrsLedger:
         roles = sorted({key for link in chain for key in link["roles"]})
         change = {"lrs.chain": {"$each": chain}, "lrs.keys": {"$each": keys}, "lrs.roles": {"$each": roles}}
         await self._statements.update_one({"_id": statement_id}, {"$addToSet": change})
-
-
-def _targets(statements: Iterable[NewStatement]) -> dict[str, str]:
-    return {new.statement_id: new.index_keys.target for new in statements if new.index_keys.target}
 
 
 def _operation(row: LrsRow, current: LedgerRow | None) -> InsertOne[LrsRow] | UpdateOne:

@@ -1,8 +1,4 @@
-"""Statements that are still to be published: their ids, noted in the transaction that stores them.
-
-A note for each write, of one statement or of hundreds, costs next to nothing beside them; a mark and an index on every
-statement cost as much as the statement. Notes are kept in the order of their time by their id alone.
-"""
+"""Statements that are still to be published: a note of each write, in the order of their time by their id alone."""
 
 from __future__ import annotations
 

@@ -68,11 +68,8 @@ def _made(start: datetime, end: datetime) -> Query:
 def _kind(key: Sequence[str | None]) -> Query:
     """Return the query of the entries of a cell."""
     entry_type, source, state = key
-    return {"type": entry_type, "source": source, "draft": state == "draft", **_completeness(state)}
-
-
-def _completeness(state: str | None) -> Query:
-    return {} if state == "draft" else {"complete": state == "complete"}
+    completeness = {} if state == "draft" else {"complete": state == "complete"}
+    return {"type": entry_type, "source": source, "draft": state == "draft", **completeness}
 
 
 def _sizes(row: Document) -> tuple[int, int]:

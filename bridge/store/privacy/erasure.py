@@ -63,10 +63,7 @@ class Removal:
         await self._identifiers.forget(actor_keys_by_id.values())
 
     async def named(self, stones: Collection[str]) -> set[str]:
-        """Return the identifier keys, wherever statements or documents name anybody, whose tombstones are these.
-
-        It reads every statement: only a restore asks.
-        """
+        """Return the identifier keys that have these tombstones, by reading every statement: only a restore asks."""
         secret = await self._erasures.key.get()
         names: set[str] = set()
         async for row in self._database.collection("parked", ParkedStatement).find({}, {"actor_key": 1}):

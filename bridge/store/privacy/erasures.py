@@ -1,7 +1,6 @@
 """The ledger of erasures: tombstones, so that no replay or restored backup brings a person back (invariant 8).
 
-A tombstone is an HMAC of an identifier under a secret (docs/decisions/0012), so that nobody can look up in the ledger
-whether somebody they can guess was a member. Until an erasure is done its row has the member's id too, to finish it by.
+A tombstone is an HMAC of an identifier (docs/decisions/0012). Until an erasure is done its row has the member's id too.
 """
 
 from __future__ import annotations

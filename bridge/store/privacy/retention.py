@@ -124,6 +124,7 @@ class Expired:
         self._key = ErasureKey(database)
         self._attachments = Attachments(database)
         self._unsent = Unsent(database)
+        self._chunks = database.collection("lrs_attachments.chunks")
         self._identifiers = Identifiers(database)
 
     def _of(self, past: ExpiredQuery) -> Collection[Document]:
@@ -221,10 +222,6 @@ class Expired:
         if remove:
             await self._chunks.delete_many({"files_id": {"$in": loose}})
         return count + len(loose)
-
-    @property
-    def _chunks(self) -> Collection[Document]:
-        return self._database.collection("lrs_attachments.chunks")
 
     async def _unattached(self, before: datetime) -> AsyncGenerator[str]:
         files, rows = self._database.collection("lrs_attachments.files"), self._database.collection("statements")

@@ -1,11 +1,8 @@
 """Evidence: the members' files, in the format of GridFS, with what is known of each.
 
-The chunks are written and read here one by one. The driver's own GridFS streams would hold a file whole: PyMongo's
-upload buffers up to 32 MB before it writes, and its download asks for up to 16 MB at once.
-
-The file document is written last, in the transaction that makes the file evidence. Until then, and again once it is
-deleted, the chunks belong to a row of ``evidence.loose``; so chunks that nothing stands for are always found, and
-removed.
+Chunks are written and read one by one: the driver's own streams buffer up to 32 MB. The file document is written last,
+in the transaction that makes the file evidence. Until then, and again once it is deleted, the chunks belong to a row of
+``evidence.loose``; so chunks that nothing stands for are always found, and removed.
 """
 
 from __future__ import annotations

@@ -16,12 +16,7 @@ from bridge.store.database import Collection, Database, Document, Query, Session
 from bridge.store.listing import Listing, Position, beyond
 
 GONE: Final[Document] = {
-    "$set": {
-        "raw": b"",
-        "digest": b"",
-        "disposition": Disposition.IGNORED.value,
-        "reason": Reason.ERASED.value,
-    },
+    "$set": {"raw": b"", "digest": b"", "disposition": Disposition.IGNORED.value, "reason": Reason.ERASED.value},
     "$unset": dict.fromkeys(("member_id", "entry_id", "lrs", "about", "redacted", "actor", "via"), ""),
 }
 """The change that makes of a row what ``ledger.erased`` does, for rows that nobody has read."""
@@ -44,10 +39,7 @@ D = TypeVar("D", bound=Identified)
 
 
 async def _write(collection: Collection[D], changes: Changes[D], session: Session) -> None:
-    """Change, insert and remove documents; the driver's error for the first that cannot be ends the transaction.
-
-    What changes comes first: it may give up a unique key that a new document has.
-    """
+    """Change documents first, as one may give up a unique key that a new one has; then insert, and remove."""
     await save(collection, changes.changed, session)
     if changes.new:
         await collection.insert_many(changes.new, session=session)
