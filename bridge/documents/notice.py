@@ -51,6 +51,13 @@ def as_text(member: str, made_at: datetime, page: Page, language: str) -> bytes:
     return "\n\n".join(_part(title, lines, language) for title, lines in [cover, *page]).encode() + b"\n"
 
 
+def note_lines(page: Page, language: str) -> Iterator[dict[str, dict[str, str]]]:
+    """Yield the first page as lines of a booklet, in a language."""
+    for title, lines in page:
+        text = "\n".join(translate(line, language) for line in lines)
+        yield {"note": {"title": translate(title, language), "text": text}}
+
+
 def _filled(lines: Sequence[str], settings: Settings) -> Iterator[Text]:
     for line in lines:
         if line != "{periods}":

@@ -158,7 +158,7 @@ class _ChainWalk:
         self.seq = 0
         self._verdict = verdict
         self._chain = chain
-        self._hash = BEGINNING
+        self._hash: str = BEGINNING
         self._expected = expected
 
     def step(self, row: AccessLogRow) -> None:

@@ -8,7 +8,6 @@ from datetime import date, datetime
 from typing import Any
 
 from bridge.documents import formatting
-from bridge.documents.notice import Page
 from bridge.domain.forms import Forms
 from bridge.domain.members import ElapsedTime, MembershipYear, StoredMember
 from bridge.services.exports.reading import Names, RecordFilter, RecordReader
@@ -106,13 +105,6 @@ async def submission_lines(snapshot: Line, forms: Forms, made_at: datetime, lang
         about = plan.get(comment["refers_to"]) or log.get(comment["refers_to"])
         author = _author(comment, member["id"], member["name"])
         yield {"comment": {**comment, "author": author, "about": about and display_title(about)}}
-
-
-def note_lines(page: Page, language: str) -> Iterable[Line]:
-    """Return the first page of a copy of everything, in a language."""
-    for title, lines in page:
-        text = "\n".join(translate(line, language) for line in lines)
-        yield {"note": {"title": translate(title, language), "text": text}}
 
 
 def linked_titles(names: Names | Line, ids: Iterable[str | None]) -> list[Line]:

@@ -9,7 +9,7 @@ from datetime import date
 import orjson
 
 from bridge.documents.archive import ArchiveFile, archive
-from bridge.documents.notice import Page
+from bridge.documents.notice import Page, note_lines
 from bridge.documents.rendering import Renderer
 from bridge.domain.forms import Forms
 from bridge.domain.members import ElapsedTime, MembershipYear, StoredMember, calendar_of
@@ -257,5 +257,5 @@ class Exports:
 
     async def _notice(self, scope: _Scope) -> Lines:
         yield self._cover(Text("Your personal data"), scope, [])
-        for line in booklets.note_lines(self._settings.notice, scope.language):
+        for line in note_lines(self._settings.notice, scope.language):
             yield line
