@@ -129,19 +129,19 @@ def with_id(letter: DeadLetter, message_id: str | None) -> QueuedDeadLetter:
     return QueuedDeadLetter(str(uuid.uuid5(NAMESPACE, f"letter/{seed}")), letter)
 
 
-def failed_before(age: str | None) -> datetime | None:
-    """Return when what has this age failed; raises ``ValidationFailed`` for what is not an age."""
+def failed_before(age: str | None, at: datetime) -> datetime | None:
+    """Return when what has this age ``at`` a time failed; raises ``ValidationFailed`` for what is not an age."""
     if age is None:
         return None
     if not re.fullmatch(AGE, age):
         message = "Write an age as a number with s, m, h or d, for example 90m or 7d."
         raise ValidationFailed(message, field_errors=[FieldError("/older_than", "Age", message)])
     with suppress(OverflowError):
-        return datetime.now(UTC) - timedelta(**{_UNITS[age[-1]]: int(age[:-1])})
+        return at - timedelta(**{_UNITS[age[-1]]: int(age[:-1])})
     return LONG_AGO
 
 
-def mirrored(letter_in_queue: QueuedDeadLetter, secret: bytes) -> MirroredLetter:
+def mirrored(letter_in_queue: QueuedDeadLetter, secret: bytes, at: datetime) -> MirroredLetter:
     """Return what lists are made from of a letter: all but the body; ``secret`` keys the tombstones."""
     letter = letter_in_queue.letter
     statements = _statements_in(letter.body, letter.origin.content_encoding, letter.origin.content_type)
@@ -168,7 +168,7 @@ def mirrored(letter_in_queue: QueuedDeadLetter, secret: bytes) -> MirroredLetter
             "reason": {"empty": False, "key": letter.reason.value},
         },
         "copies": 1,
-        "mirrored_at": datetime.now(UTC),
+        "mirrored_at": at,
     }
 
 

@@ -24,7 +24,7 @@ from bridge.domain.privacy import DataSubject, Reader, Right
 from bridge.domain.statements import ParkedStatement
 from bridge.errors import NotFound
 from bridge.services.access.access_log import AccessHistory
-from bridge.store import LetterSelection, Listing, Sort, Stores
+from bridge.store import LetterSelection, Listing, Sort, Stores, now
 
 log = structlog.get_logger(__name__)
 
@@ -144,9 +144,8 @@ class Operations:
 
     async def _query(self, letters: DeadLetterFilter) -> LetterSelection:
         about = None if letters.member_id is None else await self._about(letters.member_id)
-        return LetterSelection(
-            letters.ids, letters.reason, failed_before(letters.older_than), failed_before(letters.younger_than), about
-        )
+        older, younger = (failed_before(age, now()) for age in (letters.older_than, letters.younger_than))
+        return LetterSelection(letters.ids, letters.reason, older, younger, about)
 
     async def _about(self, member_id: str) -> DataSubject:
         return await self._stores.subjects.of_member(member_id, await self._stores.members.get(member_id))

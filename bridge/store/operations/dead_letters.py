@@ -17,7 +17,7 @@ from bridge.domain.operations.letters import (
     mirrored,
 )
 from bridge.domain.privacy.subjects import ALWAYS, DataSubject, TimeSpan
-from bridge.store.database import Database, Query, bulk, insert_new, reaches_store
+from bridge.store.database import Database, Query, bulk, insert_new, now, reaches_store
 from bridge.store.listing import Listing, ListQuery, Position, Sort, page_of
 from bridge.store.privacy.erasures import ErasureKey
 
@@ -83,7 +83,7 @@ class DeadLetters:
         bodies = [LetterBody(_id=letter.id, body=letter.letter.body) for letter in letters]
         await insert_new(self._bodies, [stored for stored in bodies if len(stored["body"]) <= LARGEST_BODY])
         secret = await self._key.get()
-        await insert_new(self._letters, [mirrored(letter, secret) for letter in letters])
+        await insert_new(self._letters, [mirrored(letter, secret, now()) for letter in letters])
 
     async def set_copies(self, copies: Mapping[str, int]) -> None:
         """Correct how often each of these letters lies in the queue."""
