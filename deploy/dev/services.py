@@ -66,10 +66,10 @@ def _lock(handle: int, directory: Path) -> None:
 
 
 @contextmanager
-def services(
+def found(
     local_dir: Path, *, amqp_url: str | None = None, mongo_url: str | None = None, private: bool = False
 ) -> Generator[DevServices]:
-    """Find or start both; what was started is stopped at the end. Raises ``ServiceMissing`` or ``ProcessFailed``.
+    """Find both, to be started; what was started is stopped at the end. Raises ``ServiceMissing``.
 
     ``amqp_url`` and ``mongo_url`` are what the environment names, if it does. ``private`` prefers services of our own
     to those, for tests. Data, lock and logs lie under ``local_dir``.
@@ -83,6 +83,15 @@ def services(
             logs,
         )
         stack.callback(side_by_side, dev_services.broker.stop, dev_services.mongo.stop)
+        yield dev_services
+
+
+@contextmanager
+def services(
+    local_dir: Path, *, amqp_url: str | None = None, mongo_url: str | None = None, private: bool = False
+) -> Generator[DevServices]:
+    """Find both (``found``) and start them; raises ``ServiceMissing`` or ``ProcessFailed``."""
+    with found(local_dir, amqp_url=amqp_url, mongo_url=mongo_url, private=private) as dev_services:
         side_by_side(dev_services.broker.start, dev_services.mongo.start)
         yield dev_services
 

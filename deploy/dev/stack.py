@@ -20,7 +20,7 @@ from deploy.dev.ports import free_port, is_free
 from deploy.dev.processes import Process, run
 from deploy.dev.samples import CATALOGUE_PREFIX, TARGETS_FILE, members
 from deploy.dev.service import ServiceMissing
-from deploy.dev.services import DevServices, services, side_by_side
+from deploy.dev.services import DevServices, found, side_by_side
 
 STAFF_ROLES = ("platform", "register", "support", "privacy", "ops")
 _CLI = Path(sys.executable).parent / "cpd-bridge"
@@ -49,6 +49,11 @@ class Stack:
         """A token of the development key that this stack's API takes."""
         issuer = self.environment[f"{PREFIX}AUTH_ISSUER"]
         return dev_token(self.settings.local_dir, subject, [role], issuer, self.settings.auth_audience)
+
+    def start_store(self) -> None:
+        """Start the store and prepare its database, while the broker takes its time; raises ``ProcessFailed``."""
+        self.services.mongo.start()
+        self.cli("migrate")
 
     def load_members(self) -> None:
         """Put the sample members, whether they are there already or not; raises ``ApiRefused``."""
@@ -98,11 +103,11 @@ def stack(
     amqp, mongo = _named(settings, "amqp_url"), _named(settings, "mongo_url")
     private = own_broker and amqp is None
     with (
-        services(settings.local_dir, amqp_url=amqp, mongo_url=mongo, private=private) as dev_services,
+        found(settings.local_dir, amqp_url=amqp, mongo_url=mongo, private=private) as dev_services,
         ExitStack() as processes,
     ):
         new_stack = _prepare(settings, dev_services, extra or {}, samples)
-        new_stack.cli("migrate")
+        side_by_side(dev_services.broker.start, new_stack.start_store)
         processes.callback(side_by_side, new_stack.api.stop, new_stack.worker.stop)
         _start(new_stack)
         yield new_stack
