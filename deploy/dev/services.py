@@ -66,10 +66,10 @@ def _lock(handle: int, directory: Path) -> None:
 
 
 @contextmanager
-def found(
+def select_services(
     local_dir: Path, *, amqp_url: str | None = None, mongo_url: str | None = None, private: bool = False
 ) -> Generator[DevServices]:
-    """Find both, to be started; what was started is stopped at the end. Raises ``ServiceMissing``.
+    """Choose both, not started yet; what is started is stopped at the end. Raises ``ServiceMissing``.
 
     ``amqp_url`` and ``mongo_url`` are what the environment names, if it does. ``private`` prefers services of our own
     to those, for tests. Data, lock and logs lie under ``local_dir``.
@@ -90,8 +90,8 @@ def found(
 def services(
     local_dir: Path, *, amqp_url: str | None = None, mongo_url: str | None = None, private: bool = False
 ) -> Generator[DevServices]:
-    """Find both (``found``) and start them; raises ``ServiceMissing`` or ``ProcessFailed``."""
-    with found(local_dir, amqp_url=amqp_url, mongo_url=mongo_url, private=private) as dev_services:
+    """Choose both (``select_services``) and start them; raises ``ServiceMissing`` or ``ProcessFailed``."""
+    with select_services(local_dir, amqp_url=amqp_url, mongo_url=mongo_url, private=private) as dev_services:
         side_by_side(dev_services.broker.start, dev_services.mongo.start)
         yield dev_services
 

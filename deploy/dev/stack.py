@@ -20,7 +20,7 @@ from deploy.dev.ports import free_port, is_free
 from deploy.dev.processes import Process, run
 from deploy.dev.samples import CATALOGUE_PREFIX, TARGETS_FILE, members
 from deploy.dev.service import ServiceMissing
-from deploy.dev.services import DevServices, found, side_by_side
+from deploy.dev.services import DevServices, select_services, side_by_side
 
 STAFF_ROLES = ("platform", "register", "support", "privacy", "ops")
 _CLI = Path(sys.executable).parent / "cpd-bridge"
@@ -103,7 +103,7 @@ def stack(
     amqp, mongo = _named(settings, "amqp_url"), _named(settings, "mongo_url")
     private = own_broker and amqp is None
     with (
-        found(settings.local_dir, amqp_url=amqp, mongo_url=mongo, private=private) as dev_services,
+        select_services(settings.local_dir, amqp_url=amqp, mongo_url=mongo, private=private) as dev_services,
         ExitStack() as processes,
     ):
         new_stack = _prepare(settings, dev_services, extra or {}, samples)
