@@ -133,7 +133,7 @@ class Consumer(ABC):
         """
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(cancellable(part)) for part in work]
-            await asyncio.sleep(0)  # each begins: what is cancelled before that is never awaited
+            await asyncio.sleep(0)  # all begin: cancelled before that, a part would never be awaited
             await self.stopping.wait()
             try:
                 async with asyncio.timeout(self._settings.shutdown_timeout):
