@@ -10,7 +10,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage, Message
 from typing import Final
 
-from bridge.commands.common import run_with_services
+from bridge.commands.with_services import run_with_services
 
 MOST: Final = 10 * 2**20  # bytes read of a message: what comes back has at most the notice in it
 

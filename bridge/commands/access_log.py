@@ -9,7 +9,7 @@ from typing import Annotated
 import orjson
 import typer
 
-from bridge.commands.common import run_with_services
+from bridge.commands.with_services import run_with_services
 from bridge.services.access.access_log import ChainAnchor
 
 Noted = Annotated[

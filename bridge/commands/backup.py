@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bridge import wiring
-from bridge.commands.common import configured, run_with_services
+from bridge.commands.common import configured
+from bridge.commands.with_services import run_with_services
 from bridge.documents.backups import BackupReader, writing
 from bridge.documents.encryption import WrongKey
 from bridge.domain.privacy import StoredErasure

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
 import structlog
 
-from bridge import logs, wiring
+from bridge import logs
 from bridge.broker.topology import MESSAGE_BYTES
 from bridge.settings import Settings, load, unknown_names
 
 log = structlog.get_logger(__name__)
-
-R = TypeVar("R")
 
 
 def configured() -> Settings:
@@ -22,7 +16,6 @@ def configured() -> Settings:
     settings = load()
     logs.configure(settings.log_level)
     _warn(settings)
-    wiring.rules(settings)
     return settings
 
 
@@ -37,13 +30,3 @@ def _warn(settings: Settings) -> None:
             most=MESSAGE_BYTES,
             remedy="lower it, or raise max_message_size in rabbitmq.conf",
         )
-
-
-def run_with_services(call: Callable[[wiring.Services], Awaitable[R]]) -> R:
-    """Return what ``call`` does with the services that the settings ask for; raises ``SettingsError``."""
-
-    async def run() -> R:
-        async with wiring.services(configured()) as services:
-            return await call(services)
-
-    return asyncio.run(run())

@@ -13,7 +13,7 @@ import orjson
 import typer
 
 from bridge import wiring
-from bridge.commands.common import run_with_services
+from bridge.commands.with_services import run_with_services
 from bridge.domain.operations import AGE, DeadLetterFilter
 from bridge.domain.privacy import Reader
 from bridge.domain.statements import DEAD_LETTER_REASONS

@@ -16,9 +16,8 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from bridge import wiring
 from bridge.broker.publisher import Outgoing, publisher
-from bridge.broker.topology import Topology, routing_key
+from bridge.broker.topology import Topology, configured_topology, routing_key
 from bridge.commands.common import configured
 from bridge.errors import Malformed
 from bridge.settings import Settings
@@ -54,7 +53,7 @@ def emit(
     if bool(files) == bool(actor and activity):
         raise typer.BadParameter("give files, or --actor and --activity")
     settings = configured()
-    topology = wiring.topology(settings)
+    topology = configured_topology(settings)
     if actor and activity:
         try:
             messages = [_statement_message(topology, completed(actor, activity, name))]

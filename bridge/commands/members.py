@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bridge.api.http import validation_errors
-from bridge.commands.common import run_with_services
+from bridge.commands.with_services import run_with_services
 from bridge.domain.csv_rows import Row, template
 from bridge.domain.members.files import COLUMNS, ID, fault_of_row, faults_of_id, is_unreadable, read_members
 from bridge.domain.members.messages import MemberIn

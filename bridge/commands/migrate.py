@@ -7,7 +7,7 @@ from importlib.metadata import version as installed_version
 import structlog
 import typer
 
-from bridge.commands.common import run_with_services
+from bridge.commands.with_services import run_with_services
 from bridge.store import SCHEMA_VERSION
 
 log = structlog.get_logger(__name__)

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bridge.commands.common import run_with_services
+from bridge.commands.with_services import run_with_services
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bridge.commands.common import run_with_services
+from bridge.commands.with_services import run_with_services
 from bridge.domain.fields import utc_bound
 from bridge.domain.statements import RECONSIDERABLE, Reconsideration
 from bridge.services.statements.reconsidering import Reconsiderer
