@@ -22,6 +22,9 @@ from structlog.typing import EventDict, WrappedLogger
 PERSONAL_KEYS = frozenset(
     {"authorization", "body", "description", "email", "mbox", "name", "password", "subject", "text", "title", "token"}
 )
+NOTHING_COUNTS = "nothing counts: every activity is outside the catalogue"
+"""The worker's warning; ``cpd-bridge dev`` and the demo look for it in its log."""
+
 _SAID_BY_US = ("aiormq.connection",)
 """Loggers of libraries whose lines, without their values, only come before ours that say the same (``broker away``)."""
 

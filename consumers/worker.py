@@ -24,7 +24,7 @@ from bridge.broker.deliveries import published_at
 from bridge.broker.publisher import Publisher
 from bridge.broker.topology import Topology
 from bridge.domain.statements import Arrival, Disposition, Outcome, Reason, Rules
-from bridge.logs import failure
+from bridge.logs import NOTHING_COUNTS, failure
 from bridge.services.statements.recording import Recording
 from bridge.settings import Settings
 from bridge.store import Busy
@@ -37,9 +37,6 @@ log = structlog.get_logger(__name__)
 
 IN_HAND = 12 * 2**20  # bytes of memory of all that was taken and is not settled; a single message may take more
 WARN_AFTER: Final = 5  # statements outside the catalogue that are no chance any more, while none was in it
-
-NOTHING_COUNTS: Final = "nothing counts: every activity is outside the catalogue"
-"""The line of the log; ``cpd-bridge dev`` and the demo look for it."""
 
 REMEDY: Final = "set BRIDGE_CATALOGUE_PREFIXES and BRIDGE_CATALOGUE_TYPES right, then run cpd-bridge reconsider"
 

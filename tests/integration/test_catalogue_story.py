@@ -11,9 +11,9 @@ from aiohttp import ClientSession
 from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.domain.members.messages import MemberIn
+from bridge.logs import NOTHING_COUNTS
 from bridge.settings import Settings
 from bridge.wiring import topology
-from consumers.worker import NOTHING_COUNTS
 from deploy.dev.stack import catalogue_warning
 from tests.integration.test_reconsider import PATH, drafted, serving
 from tests.support.calls import calls
