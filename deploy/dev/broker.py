@@ -137,6 +137,10 @@ class Container(Service):
         run(["docker", "kill", self._name], os.environ, 60)
         self.stop()
 
+    def discard(self) -> None:
+        """As ``kill``: the container would outlive a client that is killed."""
+        self.kill()
+
 
 def _installed() -> Path | None:
     if _DEBIAN_SERVER.exists():

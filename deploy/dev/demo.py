@@ -64,6 +64,7 @@ def _demonstrate(console: Console, settings: Settings) -> int:
         if warning := dev_stack.catalogue_warning():
             console.print(warning, style="red")
         _show_log(console, dev_stack)
+        dev_stack.discard()
     return _verdict(console, len(published), wrong)
 
 

@@ -37,6 +37,11 @@ class Process:
 
     def start(self, ready: Callable[[], bool], within: float) -> None:
         """Start, and return once ``ready()``; raises ``ProcessFailed`` after ``within`` seconds or at its death."""
+        self.launch()
+        self.wait(ready, within)
+
+    def launch(self) -> None:
+        """Start, and wait for nothing."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self._log_start = output.tell()
@@ -49,6 +54,10 @@ class Process:
                 pass_fds=self.held,
                 start_new_session=True,  # Ctrl-C in a terminal is for the parent, who stops its children in order
             )
+
+    def wait(self, ready: Callable[[], bool], within: float) -> None:
+        """Return once ``ready()``; raises ``ProcessFailed`` and leaves nothing of it as ``start`` does."""
+        assert self._keeper is not None
         try:
             self._await(self._keeper, ready, time.monotonic() + within)
         except BaseException:

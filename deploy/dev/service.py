@@ -32,6 +32,11 @@ class Service:
         for process in reversed(self.processes):
             process.stop()
 
+    def discard(self) -> None:
+        """End it at once: nobody wants what it holds."""
+        for process in reversed(self.processes):
+            process.kill()
+
     def kill(self) -> None:
         """SIGKILL what serves."""
         self.processes[-1].kill()

@@ -12,9 +12,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bridge.logs import NOTHING_COUNTS
 from bridge.settings import PREFIX, Settings
 from bridge.tokens import DEV_ISSUER, PUBLIC_NAME, dev_key, dev_token
-from consumers.worker import NOTHING_COUNTS
 from deploy.dev.client import call, is_ready
 from deploy.dev.ports import free_port, is_free
 from deploy.dev.processes import Process, run
@@ -50,16 +50,33 @@ class Stack:
         issuer = self.environment[f"{PREFIX}AUTH_ISSUER"]
         return dev_token(self.settings.local_dir, subject, [role], issuer, self.settings.auth_audience)
 
-    def start_store(self) -> None:
-        """Start the store and prepare its database, while the broker takes its time; raises ``ProcessFailed``."""
+    def start(self) -> None:
+        """Start everything, and return when it is ready; raises ``ProcessFailed`` or ``ServiceMissing``.
+
+        The broker takes longest; meanwhile the store is prepared and the API, which needs no broker, begins.
+        """
+        _refuse_taken_port(self.settings.http_host, int(self.environment[f"{PREFIX}HTTP_PORT"]))
+        side_by_side(self.services.broker.start, self._start_store_and_api)
+        metrics_url = f"http://{self.settings.http_host}:{self.environment[f'{PREFIX}METRICS_PORT']}"
+        side_by_side(
+            lambda: self.api.wait(lambda: is_ready(self.http_url), _START_WITHIN),
+            lambda: self.worker.start(lambda: is_ready(metrics_url), _START_WITHIN),
+        )
+
+    def _start_store_and_api(self) -> None:
         self.services.mongo.start()
         self.cli("migrate")
+        self.api.launch()
 
     def load_members(self) -> None:
         """Put the sample members, whether they are there already or not; raises ``ApiRefused``."""
         platform = self.token("dev-platform", "platform")
         for member in members():
             call(self.http_url, "PUT", f"/v1/members/{member.member_id}", platform, member.body)
+
+    def discard(self) -> None:
+        """End everything at once, without the time that an orderly stop takes: nobody wants what it holds."""
+        side_by_side(self.api.kill, self.worker.kill, self.services.broker.discard, self.services.mongo.discard)
 
     def watch(self) -> None:
         """Never return: raises ``ProcessFailed`` when a child ends by itself, ``KeyboardInterrupt`` on SIGINT."""
@@ -107,9 +124,8 @@ def stack(
         ExitStack() as processes,
     ):
         new_stack = _prepare(settings, dev_services, extra or {}, samples)
-        side_by_side(dev_services.broker.start, new_stack.start_store)
         processes.callback(side_by_side, new_stack.api.stop, new_stack.worker.stop)
-        _start(new_stack)
+        new_stack.start()
         yield new_stack
 
 
@@ -176,12 +192,3 @@ def _decided(settings: Settings, dev_services: DevServices, port: int) -> dict[s
         "local_dir": str(settings.local_dir.resolve()),
     }
     return {f"{PREFIX}{name.upper()}": value for name, value in values.items()}
-
-
-def _start(new_stack: Stack) -> None:
-    _refuse_taken_port(new_stack.settings.http_host, int(new_stack.environment[f"{PREFIX}HTTP_PORT"]))
-    metrics = f"http://{new_stack.settings.http_host}:{new_stack.environment[f'{PREFIX}METRICS_PORT']}"
-    side_by_side(
-        lambda: new_stack.api.start(lambda: is_ready(new_stack.http_url), _START_WITHIN),
-        lambda: new_stack.worker.start(lambda: is_ready(metrics), _START_WITHIN),
-    )
