@@ -190,7 +190,7 @@ async def test_the_story_of_a_member_by_keyboard(dev_run: DevRun, chromium: Brow
         await portal.page.set_viewport_size({"width": 800, "height": 600})
         await sign_in(portal)
         await dev_run.complete("Working with grief")
-        await announced(portal, "1 new draft has arrived")
+        await announced(portal, "1 new draft has come")
         await picture(portal, "portal-overview")
         await finish_the_draft(portal, dev_run)
         await link_and_attach(portal)

@@ -37,14 +37,14 @@ class Cell:
     people: int
 
     @property
-    def is_told(self) -> bool:
-        """Say whether the group is large enough to be told of."""
+    def is_shown(self) -> bool:
+        """Say whether the group is large enough to be shown."""
         return self.people >= FEWEST_PEOPLE
 
     @property
     def count(self) -> int | None:
-        """Return the number that is told, or None for a group of fewer than ten people."""
-        return self.rows // STEP * STEP if self.is_told else None
+        """Return the number that is shown, or None for a group of fewer than ten people."""
+        return self.rows // STEP * STEP if self.is_shown else None
 
 
 def merge(cells: Iterable[Cell]) -> list[Cell]:

@@ -54,7 +54,7 @@ class Reports:
                         "disposition": disposition,
                         "reason": reason,
                         "count": cell.count,
-                        "suppressed": not cell.is_told,
+                        "suppressed": not cell.is_shown,
                     }
                 )
         return cells
@@ -66,10 +66,10 @@ class Reports:
             entries = await self._cells(self._counts.entries, month)
             items = await self._cells(self._counts.plan_items, month)
             # Members are counted where their entries are told of: of the others, not even the sum says anything.
-            members = await self._counts.members(*span_of(month, self._zone), [c for c in entries if c.is_told])
+            members = await self._counts.members(*span_of(month, self._zone), [c for c in entries if c.is_shown])
             cells += [_use(month, "entries", cell, *cell.key) for cell in entries]
             cells += [_use(month, "plan_items", cell, None, None, *cell.key) for cell in items]
-            cells += [_use(month, "members", members)] if members.is_told else []
+            cells += [_use(month, "members", members)] if members.is_shown else []
         return cells
 
     async def _cells(
@@ -93,5 +93,5 @@ def _use(
         "source": source,
         "state": state,
         "count": cell.count,
-        "suppressed": not cell.is_told,
+        "suppressed": not cell.is_shown,
     }

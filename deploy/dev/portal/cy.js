@@ -13,7 +13,7 @@ export const texts = {
   overview: "Trosolwg", log: "Log", plan: "Cynllun", comments: "Sylwadau", audit: "Archwiliad", exports: "Allforio", access: "Mynediad",
   period: "Blwyddyn aelodaeth", allYears: "Pob blwyddyn", fromTo: (from, to) => `${from} hyd ${to}`, frozen: "Wedi'i gyflwyno", show: "Dangos",
   hours: "awr", minutes: "mun", yes: "Ie", no: "Na", none: "Heb ei ddewis", any: "Unrhyw un", empty: "Gwag", cancel: "Canslo",
-  arrived: (n) => `Drafftiau newydd o'r Ganolfan Ddysgu: ${n}.`,
+  newDrafts: (n) => `Drafftiau newydd o'r Ganolfan Ddysgu: ${n}.`,
   listChanged: "Mae'r rhestr wedi newid.",
   elapsedTitle: "Eich blwyddyn aelodaeth",
   elapsed: (e) => (e.days_remaining === 0 && e.percent === 100 ? `Mae pob diwrnod o'r flwyddyn aelodaeth hon wedi mynd heibio: ${e.days_total}.`

@@ -15,7 +15,7 @@ export const texts = {
   overview: "Overview", log: "Log", plan: "Plan", comments: "Comments", audit: "Audit", exports: "Exports", access: "Access",
   period: "Membership year", allYears: "All years", fromTo: (from, to) => `${from} to ${to}`, frozen: "Submitted", show: "Show",
   hours: "h", minutes: "min", yes: "Yes", no: "No", none: "Not chosen", any: "Any", empty: "Empty", cancel: "Cancel",
-  arrived: (n) => `${count(n, "new draft has", "new drafts have")} arrived from the Learning centre.`,
+  newDrafts: (n) => `${count(n, "new draft has", "new drafts have")} come from the Learning centre.`,
   listChanged: "The list has changed.",
   elapsedTitle: "Your membership year",
   elapsed: (e) => (e.days_remaining === 0 && e.percent === 100 ? `All ${e.days_total} days of this membership year have passed.`

@@ -22,7 +22,7 @@ export async function overview({ query }) {
     const more = now.year.counts.draft - seen.year.counts.draft;
     seen = now;
     await show();
-    if (more > 0) say(t.arrived(more));
+    if (more > 0) say(t.newDrafts(more));
   };
   return { title: t.overview, body: [await periodChoice(period), body], refresh };
 }

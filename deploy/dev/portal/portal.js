@@ -13,7 +13,7 @@ import { plan } from "./plan.js";
 import { ask, complain, goes, hush, place, unsaved } from "./shell.js";
 
 const PAGES = { overview, log, plan, comments, audit, exports, access };
-const LOOK_EVERY = 3_000; // milliseconds between two looks at what may have arrived
+const LOOK_EVERY = 3_000; // milliseconds between two looks at what is new
 const NAME = "cpd-portal-name";
 let refresh = null, shows = 0, address = location.hash;
 
