@@ -163,8 +163,8 @@ class StatementSearch:
             rows += await self._read(seek, limit + 1, after)
         rows.sort(key=_place, reverse=True)
         items = rows[:limit]
-        beyond = [_place(items[-1])[0].isoformat(), items[-1]["_id"]] if len(rows) > limit else None
-        return Listing(items, beyond, await self.count(query))
+        next_place = [_place(items[-1])[0].isoformat(), items[-1]["_id"]] if len(rows) > limit else None
+        return Listing(items, next_place, await self.count(query))
 
     async def _read(self, seek: Query, limit: int, after: Position | None) -> list[LedgerRow]:
         conditions = [seek] if after is None else [seek, beyond(NEWEST_FIRST, after)]
