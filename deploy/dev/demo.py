@@ -11,7 +11,6 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +26,7 @@ from deploy.dev.client import call
 from deploy.dev.commands import failing_clearly
 from deploy.dev.samples import SampleMessage
 from deploy.dev.service import ServiceMissing
+from deploy.dev.services import side_by_side
 from deploy.dev.stack import Stack, own_authentication, stack
 
 _SETTLED_WITHIN = 60.0  # seconds
@@ -82,12 +82,11 @@ def _publish(dev_stack: Stack, choice: list[SampleMessage], directory: Path) -> 
     raw_files = [directory / f"raw-{number}.txt" for number in range(len(raw))]
     for raw_file, sample in zip(raw_files, raw, strict=True):
         raw_file.write_text(sample.body or "", encoding="utf-8")
-    with ThreadPoolExecutor() as pool:  # side by side: most of their time goes into starting
-        emits = [
-            pool.submit(dev_stack.cli, "emit", "--json", file, watched=True),
-            pool.submit(dev_stack.cli, "emit", "--json", "--raw", *raw_files),
-        ]
-        ids = [key for emit in emits for key in _correlation_ids(emit.result())]
+    outputs = side_by_side(  # most of their time goes into starting
+        lambda: dev_stack.cli("emit", "--json", file, watched=True),
+        lambda: dev_stack.cli("emit", "--json", "--raw", *raw_files),
+    )
+    ids = [key for output in outputs for key in _correlation_ids(output)]
     return dict(zip(ids, statements + raw, strict=True))
 
 

@@ -10,10 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from deploy.dev import broker as brokers
 from deploy.dev import mongo as stores
 from deploy.dev.service import Service, ServiceMissing
+
+R = TypeVar("R")
 
 _LOCK_WITHIN = 15.0  # seconds; what a killed run's children need to end
 
@@ -96,8 +99,7 @@ def services(
         yield dev_services
 
 
-def side_by_side(*calls: Callable[[], None]) -> None:
+def side_by_side(*calls: Callable[[], R]) -> list[R]:
     """Make the calls at once and wait for all, also when Ctrl-C comes meanwhile; raises the first one's error."""
     with ThreadPoolExecutor(len(calls)) as pool:
-        for future in [pool.submit(call) for call in calls]:
-            future.result()
+        return [future.result() for future in [pool.submit(call) for call in calls]]
