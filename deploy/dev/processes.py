@@ -38,7 +38,7 @@ class Process:
     def start(self, ready: Callable[[], bool], within: float) -> None:
         """Start, and return once ``ready()``; raises ``ProcessFailed`` after ``within`` seconds or at its death."""
         self.launch()
-        self.wait(ready, within)
+        self.wait_until(ready, within)
 
     def launch(self) -> None:
         """Start, and wait for nothing."""
@@ -55,8 +55,8 @@ class Process:
                 start_new_session=True,  # Ctrl-C in a terminal is for the parent, who stops its children in order
             )
 
-    def wait(self, ready: Callable[[], bool], within: float) -> None:
-        """Return once ``ready()``; raises ``ProcessFailed`` and leaves nothing of it as ``start`` does."""
+    def wait_until(self, ready: Callable[[], bool], within: float) -> None:
+        """Wait for what was launched, as ``start`` does; when it fails, nothing of it is left."""
         assert self._keeper is not None
         try:
             self._await(self._keeper, ready, time.monotonic() + within)

@@ -59,7 +59,7 @@ class Stack:
         side_by_side(self.services.broker.start, self._start_store_and_api)
         metrics_url = f"http://{self.settings.http_host}:{self.environment[f'{PREFIX}METRICS_PORT']}"
         side_by_side(
-            lambda: self.api.wait(lambda: is_ready(self.http_url), _START_WITHIN),
+            lambda: self.api.wait_until(lambda: is_ready(self.http_url), _START_WITHIN),
             lambda: self.worker.start(lambda: is_ready(metrics_url), _START_WITHIN),
         )
 
