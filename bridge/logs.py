@@ -22,6 +22,7 @@ from structlog.typing import EventDict, WrappedLogger
 PERSONAL_KEYS = frozenset(
     {"authorization", "body", "description", "email", "mbox", "name", "password", "subject", "text", "title", "token"}
 )
+
 NOTHING_COUNTS = "nothing counts: every activity is outside the catalogue"
 """The worker's warning; ``cpd-bridge dev`` and the demo look for it in its log."""
 

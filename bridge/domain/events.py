@@ -1,4 +1,7 @@
-"""Events about members (AMQP out): what each kind tells, its row in the outbox, and the CloudEvent it goes out as."""
+"""Events about members (AMQP out): what each kind tells, its row in the outbox, and the CloudEvent it goes out as.
+
+Ids, states and dates only, never free text.
+"""
 
 from __future__ import annotations
 
