@@ -39,7 +39,8 @@ def _of_records(sorts: Iterable[str]) -> list[IndexModel]:
 _HAS_MERGE_KEYS: Final = {"merge_keys": {"$exists": True}}
 
 INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
-    "members": [_index("stones", "stones", sparse=True), _index("former", "former.stone", sparse=True)],
+    "members": [_index("former", "former.stone", sparse=True)],
+    "identifiers": [_index("stone", "stone", sparse=True)],
     "plan_items": [
         *_of_records(plan.SORTABLE),
         _index("made", "created_at", "listed", "complete", "member_id"),

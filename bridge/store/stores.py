@@ -67,7 +67,7 @@ class Stores:
         self.dump = Dump(database)
         self.report_counts = ReportCounts(database)
         self.removal = Removal(database, self.erasures)
-        self.subjects = DataSubjects(self.members, self.erasures)
+        self.subjects = DataSubjects(self.identifiers, self.members, self.erasures)
         self.lrs_ledger = LrsLedger(database)
         self.lrs_documents = Documents(database)
         self.lrs_attachments = Attachments(database)

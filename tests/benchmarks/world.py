@@ -12,7 +12,7 @@ from typing import Any
 
 from bridge import wiring
 from bridge.broker.connection import connection
-from bridge.domain.members.identifiers import id_key, member_keys, tombstone
+from bridge.domain.members.identifiers import id_key, member_keys, owned_identifier
 from bridge.domain.members.messages import MemberIn
 from bridge.services.members.reminders import TASK
 from bridge.settings import Settings, load
@@ -101,15 +101,14 @@ async def _put_members(services: wiring.Services, count: int) -> None:
     template = await rows.members.get("m-0")
     secret = await services.stores.erasures.key.get()
     for start in range(1, count, INSERTED_AT_ONCE):
-        members = [_copy(template, number, secret) for number in range(start, min(start + INSERTED_AT_ONCE, count))]
+        members = [_copy(template, number) for number in range(start, min(start + INSERTED_AT_ONCE, count))]
         await rows.members.insert_many(members)
         await rows.identifiers.insert_many(
-            [{"_id": key, "member_id": document["_id"]} for document in members for key in document["keys"]]
+            [{**owned_identifier(key, document["_id"], secret)} for document in members for key in document["keys"]]
         )
 
 
-def _copy(template: dict[str, Any], number: int, secret: bytes) -> dict[str, Any]:
+def _copy(template: dict[str, Any], number: int) -> dict[str, Any]:
     member_id, identifiers = f"m-{number}", [account(str(number))]
     keys = [id_key(member_id), *member_keys(identifiers)]
-    stones = [tombstone(secret, key) for key in keys]
-    return {**template, "_id": member_id, "identifiers": identifiers, "keys": keys, "stones": stones}
+    return {**template, "_id": member_id, "identifiers": identifiers, "keys": keys}

@@ -90,7 +90,13 @@ class IdentifierOwner(TypedDict):
 
     _id: str  # the identifier's key
     member_id: NotRequired[str]
+    stone: NotRequired[str]  # its tombstone, while it is somebody's
     sought: NotRequired[int]  # the transactions that looked for it while nobody had it
+
+
+def owned_identifier(key: str, member_id: str, secret: bytes) -> IdentifierOwner:
+    """Return an identifier that is a member's; ``secret`` keys its tombstone, which whoever gave it up keeps."""
+    return {"_id": key, "member_id": member_id, "stone": tombstone(secret, key)}
 
 
 class Input(BaseModel):

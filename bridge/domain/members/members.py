@@ -13,6 +13,7 @@ from typing import NotRequired, TypedDict
 
 from dateutil.relativedelta import relativedelta
 
+from bridge.domain.members.identifiers import tombstone
 from bridge.texts import Text, counted
 from schemas.xapi import NewPart
 
@@ -78,7 +79,6 @@ class StoredMember(TypedDict):
     periods: list[PeriodDays] | None
     identifiers: list[NewPart]  # each as in an xAPI Agent
     keys: list[str]  # the identifiers' keys, and the id's own (``members.identifiers``)
-    stones: list[str]  # the tombstones of ``keys``
     former: list[FormerIdentifier]
     leave: list[LeaveDays]  # in order, none overlapping another
     left_at: datetime | None
@@ -283,9 +283,9 @@ def _periods(rows: Iterable[PeriodDays] | None) -> tuple[MembershipYear, ...]:
     return tuple(MembershipYear(date.fromisoformat(row["start"]), date.fromisoformat(row["end"])) for row in rows or ())
 
 
-def given_up(member: StoredMember | None, stones: Collection[str], at: datetime) -> list[FormerIdentifier]:
-    """Return a member's former identifiers once they have these; each with the time that they had it until."""
+def given_up(member: StoredMember | None, keys: Collection[str], secret: bytes, at: datetime) -> list[FormerIdentifier]:
+    """Return a member's former identifiers once they have these ``keys``; each with the time that they had it until."""
     if member is None:
         return []
-    former_stones = [stone for stone in member["stones"] if stone not in stones]
+    former_stones = [tombstone(secret, key) for key in member["keys"] if key not in keys]
     return [*member["former"], *(FormerIdentifier(stone=stone, until=at) for stone in former_stones)]

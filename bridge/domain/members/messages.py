@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from bridge.domain.fields import ONE_LINE, Day
-from bridge.domain.members.identifiers import Identifier, Input, id_key, member_keys, tombstone
+from bridge.domain.members.identifiers import Identifier, Input, id_key, member_keys
 from bridge.domain.members.mailboxes import EmailAddress
 from bridge.domain.members.members import LeaveDays, MembershipYear, PeriodDays, StoredMember, check_periods, given_up
 from bridge.errors import Conflict, FieldError
@@ -133,7 +133,6 @@ def stored_member(
     identifiers = [identifier.agent() for identifier in body.identifiers]
     # The id has a key as well: who brings a member and who erases one meet on it, if there is no member to meet on.
     keys = [id_key(member_id), *member_keys(identifiers)]
-    stones = [tombstone(secret, key) for key in keys]
     return {
         "_id": member_id,
         "name": body.name,
@@ -145,8 +144,7 @@ def stored_member(
         "periods": [period.days() for period in body.periods] if body.periods else None,
         "identifiers": identifiers,
         "keys": keys,
-        "stones": stones,
-        "former": given_up(before, stones, at),
+        "former": given_up(before, keys, secret, at),
         "leave": [away.days() for away in body.leave or ()],
         "left_at": None,
         "version": before["version"] + 1 if before else 1,

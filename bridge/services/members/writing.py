@@ -75,7 +75,8 @@ class MemberWriter:
         """Give the members their identifiers; one that a member gives up here may be another's here."""
         owners = {key: after["_id"] for _, after in pairs for key in after["keys"]}
         given_back = {key for before, after in pairs for key in _given_back(before, after)}
-        await self._stores.identifiers.assign(owners, given_back, session)
+        secret = await self._stores.erasures.key.get()
+        await self._stores.identifiers.assign(owners, given_back, secret, session)
         member_ids = [after["_id"] for _, after in pairs]
         await self._stores.identifiers.forget(given_back - owners.keys(), member_ids, session)
 

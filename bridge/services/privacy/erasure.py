@@ -136,7 +136,7 @@ class MemberErasure:
     async def _former(self, member: StoredMember | None) -> list[str]:
         """Return the tombstones of what a member once had, and nobody has now: another's are kept out of the ledger."""
         former = [identifier["stone"] for identifier in member["former"]] if member else []
-        tenures = await self._stores.members.tenures(former)
+        tenures = await self._stores.subjects.tenures(former)
         return [stone for stone in former if all(tenure.until for tenure in tenures[stone])]
 
     async def _withhold(self, member_id: str, member: StoredMember | None, session: Session) -> None:
@@ -149,8 +149,8 @@ class MemberErasure:
         if member is not None and "erasing" not in member:
             keys = [key for key in member["keys"] if key != own_key]
             await self._stores.identifiers.forget(keys, [member_id], session)
-            former = given_up(member, [], now())
-            withheld: StoredMember = {**member, "keys": [own_key], "erasing": keys, "stones": [], "former": former}
+            former = given_up(member, [], await self._ledger.key.get(), now())
+            withheld: StoredMember = {**member, "keys": [own_key], "erasing": keys, "former": former}
             await self._stores.members.change(member, withheld, session)
 
     async def _carry_out(self, row: StoredErasure) -> StoredErasure:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pymongo import UpdateOne
 
-from bridge.domain.members.identifiers import IdentifierOwner, IdentifierTaken
+from bridge.domain.members.identifiers import IdentifierOwner, IdentifierTaken, owned_identifier
 from bridge.domain.members.members import Departure, StoredMember
 from bridge.domain.privacy.subjects import Tenure
 from bridge.domain.statements.batch import Touch
@@ -26,14 +26,21 @@ class Identifiers:
         rows = self._identifiers.find({"_id": {"$in": sorted(set(keys))}}, session=session)
         return {row["_id"]: row["member_id"] async for row in rows if "member_id" in row}
 
+    async def holders(self, stones: Collection[str]) -> dict[str, str]:
+        """Return tombstone → member id of those that somebody has."""
+        rows = self._identifiers.find({"stone": {"$in": list(stones)}})
+        return {row["stone"]: row["member_id"] async for row in rows if "stone" in row and "member_id" in row}
+
     async def seek(self, keys: Iterable[str], session: Session) -> None:
         """Write identifiers that nobody has, so that whoever brings one meets this transaction."""
         await self._write([UpdateOne({"_id": key}, {"$inc": {"sought": 1}}, upsert=True) for key in keys], session)
 
-    async def assign(self, owners: Mapping[str, str], given_back: Collection[str], session: Session) -> None:
+    async def assign(
+        self, owners: Mapping[str, str], given_back: Collection[str], secret: bytes, session: Session
+    ) -> None:
         """Give identifiers to members (key → member id); raises ``IdentifierTaken`` for one that another has.
 
-        Those ``given_back`` in the same transaction are whoever's takes them.
+        Those ``given_back`` in the same transaction are whoever's takes them. ``secret`` keys the tombstones.
         """
         rows = {
             row["_id"]: row async for row in self._identifiers.find({"_id": {"$in": list(owners)}}, session=session)
@@ -41,8 +48,9 @@ class Identifiers:
         for key, row in rows.items():
             if row.get("member_id", owners[key]) != owners[key] and key not in given_back:
                 raise IdentifierTaken(key)
-        await self._write([_ownership(key, owners[key]) for key in rows], session)
-        if new := [IdentifierOwner(_id=key, member_id=owners[key]) for key in owners if key not in rows]:
+        identifiers = [owned_identifier(key, member_id, secret) for key, member_id in owners.items()]
+        await self._write([_ownership(row) for row in identifiers if row["_id"] in rows], session)
+        if new := [row for row in identifiers if row["_id"] not in rows]:
             await self._identifiers.insert_many(new, session=session)
 
     async def forget(self, keys: Iterable[str], member_ids: Sequence[str] = (), session: Session | None = None) -> None:
@@ -55,8 +63,9 @@ class Identifiers:
             await bulk(self._identifiers, updates, session)
 
 
-def _ownership(key: str, member_id: str) -> UpdateOne:
-    return UpdateOne({"_id": key}, {"$set": {"member_id": member_id}, "$unset": {"sought": ""}})
+def _ownership(row: IdentifierOwner) -> UpdateOne:
+    fields = {name: value for name, value in row.items() if name != "_id"}
+    return UpdateOne({"_id": row["_id"]}, {"$set": fields, "$unset": {"sought": ""}})
 
 
 @reaches_store
@@ -142,17 +151,15 @@ class Members:
         """Write what differs of a member whom the transaction has touched; the version goes up."""
         await save(self._members, [(before, {**after, "version": before["version"] + 1})], session)
 
-    async def tenures(self, stones: Collection[str]) -> dict[str, list[Tenure]]:
-        """Return tombstone → everybody's time with the identifier, for those that anybody has or had."""
-        tenures: dict[str, list[Tenure]] = {}
-        any_of, fields = {"$in": list(stones)}, {"stones": 1, "former": 1}
-        async for member in self._members.find({"stones": any_of}, fields):
-            for stone in member["stones"]:
-                tenures.setdefault(stone, []).append(Tenure(member["_id"]))
-        async for member in self._members.find({"former.stone": any_of}, fields):
-            for former in member["former"]:
-                tenures.setdefault(former["stone"], []).append(Tenure(member["_id"], former["until"]))
-        return {stone: times for stone, times in tenures.items() if stone in stones}
+    async def former_tenures(self, stones: Collection[str]) -> list[tuple[str, Tenure]]:
+        """Return everybody's time with identifiers that they gave up, each with its tombstone."""
+        members = self._members.find({"former.stone": {"$in": list(stones)}}, {"former": 1})
+        return [
+            (former["stone"], Tenure(member["_id"], former["until"]))
+            async for member in members
+            for former in member["former"]
+            if former["stone"] in stones
+        ]
 
     async def every(self) -> AsyncGenerator[StoredMember]:
         """Yield every member's id and keys."""

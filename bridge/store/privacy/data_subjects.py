@@ -7,14 +7,15 @@ from collections.abc import Collection
 from bridge.domain.members.identifiers import id_key, tombstone
 from bridge.domain.members.members import StoredMember
 from bridge.domain.privacy.subjects import ALWAYS, DataSubject, Tenure, spans_of
-from bridge.store.members.members import Members
+from bridge.store.members.members import Identifiers, Members
 from bridge.store.privacy.erasures import Erasures
 
 
 class DataSubjects:
     """The identifiers that were a person's, and when."""
 
-    def __init__(self, members: Members, erasures: Erasures) -> None:
+    def __init__(self, identifiers: Identifiers, members: Members, erasures: Erasures) -> None:
+        self._identifiers = identifiers
         self._members = members
         self._erasures = erasures
 
@@ -26,7 +27,7 @@ class DataSubjects:
         former = [identifier["stone"] for identifier in member["former"]] if member else []
         stones = {*(tombstone(secret, key) for key in keys), *former}
         stones.discard(tombstone(secret, id_key(member_id)))
-        tenures = await self._members.tenures(stones)
+        tenures = await self.tenures(stones)
         spans = {stone: spans_of(member_id, tenures[stone]) if stone in tenures else ALWAYS for stone in stones}
         return DataSubject(member_id, secret, spans, tuple(dict.fromkeys(keys)))
 
@@ -34,6 +35,14 @@ class DataSubjects:
         """Return whoever had identifiers that no member has now, for the times at which no member had them."""
         secret = await self._erasures.key.get()
         stones = [tombstone(secret, key) for key in keys]
-        tenures = await self._members.tenures(stones)
+        tenures = await self.tenures(stones)
         spans = {stone: spans_of("", [*tenures.get(stone, ()), Tenure("")]) for stone in stones}
         return DataSubject("", secret, spans, tuple(keys))
+
+    async def tenures(self, stones: Collection[str]) -> dict[str, list[Tenure]]:
+        """Return tombstone → everybody's time with the identifier, for those that anybody has or had."""
+        holders = await self._identifiers.holders(stones)
+        tenures = {stone: [Tenure(member_id)] for stone, member_id in holders.items()}
+        for stone, tenure in await self._members.former_tenures(stones):
+            tenures.setdefault(stone, []).append(tenure)
+        return tenures

@@ -30,7 +30,7 @@ OWN_USE: Final = dict.fromkeys(
 )
 """Fields that the store reckons from the others, to find and sort by."""
 
-STONES: Final = frozenset({"stones", "stone", "owners", "named"})
+STONES: Final = frozenset({"stone", "owners", "named"})
 """Fields with tombstones, of whoever a document names."""
 
 KEYED_BY_MEMBER: Final = frozenset({"members", "departures"})
