@@ -76,14 +76,15 @@ async def children(
 
 @dataclass(frozen=True)
 class Backlog:
-    """Statements in the order they are queued, each with the number of its member."""
+    """Statements in the order they are queued, each with the number of its member and of an activity of its own."""
 
     members: Sequence[int]
+    activities: str = "course"  # what the names of the activities begin with: another backlog has others
     statements: list[bytes] = field(init=False)
     ids: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        bodies = [completed(str(member), f"course/{number}") for number, member in enumerate(self.members)]
+        bodies = [completed(str(member), f"{self.activities}/{number}") for number, member in enumerate(self.members)]
         object.__setattr__(self, "statements", [orjson.dumps(statement) for statement in bodies])
         object.__setattr__(self, "ids", [statement["id"] for statement in bodies])
 

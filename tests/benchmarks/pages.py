@@ -14,9 +14,9 @@ from tests.support.portal import portal_over
 TIMES = 41
 
 
-async def pages(world: World, number: int) -> dict[str, float]:
-    """Return call → median of milliseconds, for a member with so many entries in the current period."""
+async def pages(world: World, number: int, turn: int = 0) -> dict[str, float]:
+    """Return call → median of milliseconds, for a member of this turn with so many entries in the current period."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))  # a line a call else
     async with portal_over(world.settings) as portal:
-        log = await fill(portal, f"long-{number}", number)
+        log = await fill(portal, f"long-{number}-{turn}", number)
         return {name: statistics.median(await milliseconds(call, log, TIMES)) for name, call in CALLS.items()}

@@ -25,6 +25,9 @@ from tests.support.topologies import delete_topology
 
 INSERTED_AT_ONCE = 1000
 
+CACHE = '[storage]\ncache_size = "8G"\n'
+"""The embedded store's cache, by its own configuration: a million members take 2.4 GB."""
+
 
 @dataclass(frozen=True)
 class World:
@@ -54,6 +57,8 @@ def a_store(directory: Path) -> Generator[str]:
     if url := os.environ.get("BENCH_MONGO_URL"):
         yield url
         return
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "mongo.toml").write_text(CACHE, encoding="utf-8")
     store = mongo.find(None, directory, directory)
     store.start()
     try:
