@@ -26,7 +26,7 @@ class Identifiers:
         rows = self._identifiers.find({"_id": {"$in": sorted(set(keys))}}, session=session)
         return {row["_id"]: row["member_id"] async for row in rows if "member_id" in row}
 
-    async def holders(self, stones: Collection[str]) -> dict[str, str]:
+    async def owners_by_tombstone(self, stones: Collection[str]) -> dict[str, str]:
         """Return tombstone → member id of those that somebody has."""
         rows = self._identifiers.find({"stone": {"$in": list(stones)}})
         return {row["stone"]: row["member_id"] async for row in rows if "stone" in row and "member_id" in row}

@@ -41,8 +41,8 @@ class DataSubjects:
 
     async def tenures(self, stones: Collection[str]) -> dict[str, list[Tenure]]:
         """Return tombstone → everybody's time with the identifier, for those that anybody has or had."""
-        holders = await self._identifiers.holders(stones)
-        tenures = {stone: [Tenure(member_id)] for stone, member_id in holders.items()}
+        owners = await self._identifiers.owners_by_tombstone(stones)
+        tenures = {stone: [Tenure(member_id)] for stone, member_id in owners.items()}
         for stone, tenure in await self._members.former_tenures(stones):
             tenures.setdefault(stone, []).append(tenure)
         return tenures
