@@ -16,18 +16,23 @@ _NO_STORE = """There is no MongoDB to use. Either of these is enough:
   - set BRIDGE_MONGO_URL to a replica set that runs"""
 
 
+def config_file(directory: Path) -> Path:
+    """Return where the embedded server of a ``directory`` has its own configuration; it is empty by default."""
+    return directory / "mongo.toml"
+
+
 class Embedded(Service):
-    """SecantusDB on a port of 127.0.0.1, its data under ``directory``; it reports a replica set of one member.
+    """SecantusDB on a port of 127.0.0.1, its data under ``directory`` / mongo; it reports a replica set of one member.
 
     ``durable``: what it acknowledges is on the disk, as in production. Without it writing is many times faster.
     """
 
     def __init__(self, server: Path, directory: Path, logs: Path, held: tuple[int, ...], durable: bool) -> None:
         self.port = free_port()
-        self._directory = directory
-        self._config = directory.with_suffix(".toml")  # named, so that it looks for none in the caller's directories
+        self._directory = directory / "mongo"
+        self._config = config_file(directory)  # named, so that it looks for none in the caller's directories
         argv: list[str | Path] = [server, "--host", LOOPBACK, "--port", str(self.port)]
-        argv += ["--storage-path", directory, "--config", self._config]
+        argv += ["--storage-path", self._directory, "--config", self._config]
         argv += ["--log-level", "WARNING", *(["--sync-on-commit"] if durable else [])]
         # It sorts all it knows of retryable writes at each one, so it is asked for none.
         url = f"mongodb://{LOOPBACK}:{self.port}/?retryWrites=false"
@@ -58,4 +63,4 @@ def find(
         return External(url)
     if not server.exists():
         raise ServiceMissing(_NO_STORE)
-    return Embedded(server, directory / "mongo", logs, held, durable)
+    return Embedded(server, directory, logs, held, durable)

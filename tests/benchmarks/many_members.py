@@ -85,10 +85,11 @@ async def measure(bench: World, members: int, turn: int) -> dict[str, float]:
 
 
 def compare(few: Sequence[Mapping[str, float]], many: Sequence[Mapping[str, float]]) -> None:
-    """Print the medians of the turns, and how much the one is of the other."""
+    """Print the medians of the turns so far, how much the one is of the other, and the last turn's."""
     for name in few[0]:
         base, figure = (statistics.median(turn[name] for turn in turns) for turns in (few, many))
-        say(f"{name}: {base:.1f}, {figure:.1f}: {figure / base:.2f} of it ({LIMIT} at most)")
+        last = many[-1][name] / few[-1][name]
+        say(f"{name}: {base:.1f}, {figure:.1f}: {figure / base:.2f} of it ({LIMIT} at most); last turn {last:.2f}")
 
 
 def say(line: str) -> None:
@@ -102,10 +103,11 @@ async def main(members: int) -> None:
         directory, url = Path(name), servers.amqp_url
         async with filled(url, directory, FEW) as few, filled(url, directory, members) as many:
             say("load of the machine before: " + ", ".join(f"{load:.1f}" for load in os.getloadavg()))
-            turns = [(await measure(few, FEW, turn), await measure(many, members, turn)) for turn in range(TURNS)]
-    for turn in turns:
-        compare(*[[figures] for figures in turn])
-    compare([base for base, _ in turns], [figures for _, figures in turns])
+            of_few, of_many = list[Mapping[str, float]](), list[Mapping[str, float]]()
+            for turn in range(TURNS):
+                of_few.append(await measure(few, FEW, turn))
+                of_many.append(await measure(many, members, turn))
+                compare(of_few, of_many)
 
 
 if __name__ == "__main__":

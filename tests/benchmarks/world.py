@@ -58,7 +58,7 @@ def a_store(directory: Path) -> Generator[str]:
         yield url
         return
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "mongo.toml").write_text(CACHE, encoding="utf-8")
+    mongo.config_file(directory).write_text(CACHE, encoding="utf-8")
     store = mongo.find(None, directory, directory)
     store.start()
     try:
