@@ -1,4 +1,4 @@
-"""Values of JSON as our models take them: how deep they may be, whole numbers, days.
+"""Values of a request as they are taken: JSON (how deep it may be, whole numbers), days, entity tags.
 
 They take only what the OpenAPI document says: pydantic alone would read ``"1700000000"`` as a date.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Final, cast
@@ -80,3 +81,28 @@ def utc_bound(moment: date | None, otherwise: datetime, days: int = 0) -> dateti
 
 Day = Annotated[date, BeforeValidator(_read_day)]
 """A date as ``YYYY-MM-DD``."""
+
+ANY: Final = "*"
+"""What stands in ``If-Match`` for whichever there is; as a tag, in quotes, it is a tag like any other."""
+
+_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\U0010ffff]*"'
+_LIST = re.compile(rf"\s*{_TAG}(?:\s*,\s*{_TAG})*\s*")
+
+
+def read_tags(header: str) -> Sequence[str]:
+    """The tags of a header, in their quotes and weak ones with ``W/``, or ``ANY`` alone; raises ``ValueError``."""
+    if header.strip() == ANY:
+        return (ANY,)
+    if not _LIST.fullmatch(header):
+        raise ValueError("a list of entity tags, or *, was expected")
+    return re.findall(_TAG, header)
+
+
+def matches_strongly(tags: Sequence[str], tag: str | None) -> bool:
+    """Whether ``If-Match`` holds for what has this strong ``tag`` (None: for nothing): a weak tag never does."""
+    return tag is not None and (ANY in tags or tag in tags)
+
+
+def matches_weakly(tags: Sequence[str], tag: str | None) -> bool:
+    """Whether ``If-None-Match`` names what has this ``tag``: ``W/`` makes no difference."""
+    return tag is not None and (ANY in tags or tag in {entry.removeprefix("W/") for entry in tags})

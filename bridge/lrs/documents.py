@@ -12,7 +12,7 @@ import orjson
 from aiohttp import web
 from multidict import CIMultiDict
 
-from bridge.domain.entity_tags import read_tags
+from bridge.domain.fields import read_tags
 from bridge.domain.lrs import DocumentKind, DocumentScope, Precondition, WriteGuard, XapiDocument, to_datetime
 from bridge.domain.members import identifier_key
 from bridge.errors import Malformed

@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeVar, get_args
 from aiohttp import web
 from pydantic import BaseModel
 
-from bridge.domain.entity_tags import ANY, matches_weakly, read_tags
+from bridge.domain.fields import ANY, matches_weakly, read_tags
 from bridge.errors import Malformed, PreconditionRequired, StaleVersion
 from bridge.services.unit_of_work import Attempt
 from bridge.settings import Settings

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypedDict, cast
 
 import orjson
 
-from bridge.domain.entity_tags import matches_strongly, matches_weakly
+from bridge.domain.fields import matches_strongly, matches_weakly
 from bridge.errors import Conflict, Malformed, StaleVersion
 
 DocumentKind = Literal["state", "activity profile", "agent profile"]
