@@ -1,6 +1,6 @@
 """How many files a reader opens to follow a use case: a completed statement, and a PATCH of an entry.
 
-They are counted as issue 16 did: on the code that it was written about (fa22af40) this gives its figures, 36 and 27.
+On the code before the nouns and corridors (fa22af40) this counts 36 and 27; docs/decisions/0027 says why not fewer.
 """
 
 from __future__ import annotations
