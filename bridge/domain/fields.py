@@ -1,6 +1,7 @@
 """Values of a request as they are taken: JSON (how deep it may be, whole numbers), days, entity tags.
 
-They take only what the OpenAPI document says: pydantic alone would read ``"1700000000"`` as a date.
+JSON is taken only as the OpenAPI document says: pydantic alone would read ``"1700000000"`` as a date. Entity tags are
+those of ``If-Match`` and ``If-None-Match`` (RFC 9110 §8.8.3, §13.1).
 """
 
 from __future__ import annotations
@@ -82,17 +83,17 @@ def utc_bound(moment: date | None, otherwise: datetime, days: int = 0) -> dateti
 Day = Annotated[date, BeforeValidator(_read_day)]
 """A date as ``YYYY-MM-DD``."""
 
-ANY: Final = "*"
-"""What stands in ``If-Match`` for whichever there is; as a tag, in quotes, it is a tag like any other."""
+ANY_TAG: Final = "*"
+"""What stands for whichever entity tag there is; as a tag, in quotes, it is a tag like any other."""
 
 _TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\U0010ffff]*"'
 _LIST = re.compile(rf"\s*{_TAG}(?:\s*,\s*{_TAG})*\s*")
 
 
 def read_tags(header: str) -> Sequence[str]:
-    """The tags of a header, in their quotes and weak ones with ``W/``, or ``ANY`` alone; raises ``ValueError``."""
-    if header.strip() == ANY:
-        return (ANY,)
+    """The tags of a header, in their quotes and weak ones with ``W/``, or ``ANY_TAG`` alone; raises ``ValueError``."""
+    if header.strip() == ANY_TAG:
+        return (ANY_TAG,)
     if not _LIST.fullmatch(header):
         raise ValueError("a list of entity tags, or *, was expected")
     return re.findall(_TAG, header)
@@ -100,9 +101,9 @@ def read_tags(header: str) -> Sequence[str]:
 
 def matches_strongly(tags: Sequence[str], tag: str | None) -> bool:
     """Whether ``If-Match`` holds for what has this strong ``tag`` (None: for nothing): a weak tag never does."""
-    return tag is not None and (ANY in tags or tag in tags)
+    return tag is not None and (ANY_TAG in tags or tag in tags)
 
 
 def matches_weakly(tags: Sequence[str], tag: str | None) -> bool:
     """Whether ``If-None-Match`` names what has this ``tag``: ``W/`` makes no difference."""
-    return tag is not None and (ANY in tags or tag in {entry.removeprefix("W/") for entry in tags})
+    return tag is not None and (ANY_TAG in tags or tag in {entry.removeprefix("W/") for entry in tags})

@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeVar, get_args
 from aiohttp import web
 from pydantic import BaseModel
 
-from bridge.domain.fields import ANY, matches_weakly, read_tags
+from bridge.domain.fields import ANY_TAG, matches_weakly, read_tags
 from bridge.errors import Malformed, PreconditionRequired, StaleVersion
 from bridge.services.unit_of_work import Attempt
 from bridge.settings import Settings
@@ -39,7 +39,7 @@ def expected_versions(if_match: str | None) -> Expected:
         tags = read_tags(if_match)
     except ValueError:
         raise Malformed(Text('If-Match is not a list of entity tags; write it as If-Match: "3".')) from None
-    if ANY in tags:
+    if ANY_TAG in tags:
         return None
     versions = frozenset(int(match[1]) for tag in tags if (match := _VERSION.fullmatch(tag)))
     if not versions:
