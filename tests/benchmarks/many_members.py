@@ -1,7 +1,7 @@
 """What a million members cost beside ten thousand: ``python -m tests.benchmarks.many_members [MEMBERS]`` (1,000,000).
 
 Members, their identifiers and an entry for each are put into two stores in bulk, past the services, and the worker
-makes entries all over both, which fills their caches. Then a page of the log, a save, a look at a member and the
+makes entries all over both, which warms their caches. Then a page of the log, a save, a look at a member and the
 worker's rate are measured in turns, with few and with many, since a machine's speed changes; the medians are set beside
 each other: 1.3 at most. On the embedded store a million take 20 to 35 minutes to put there; ``BENCH_MONGO_URL`` names a
 MongoDB to use instead.
@@ -75,7 +75,7 @@ async def filled(amqp_url: str, directory: Path, members: int) -> AsyncGenerator
 async def warm_up(bench: World, members: int) -> None:
     """Let the worker make entries all over the store, so that its cache holds what it would hold after some hours."""
     figures = await work_off(bench, backlog_of(members, WARM_UP, "warm"))
-    say(f"the caches of {members:,} members are full; a statement took {1e6 / figures.per_second:.0f} us meanwhile")
+    say(f"the caches of {members:,} members are warm; a statement took {1e6 / figures.per_second:.0f} us meanwhile")
 
 
 def backlog_of(members: int, count: int, name: str) -> Backlog:
@@ -87,7 +87,7 @@ def backlog_of(members: int, count: int, name: str) -> Backlog:
 async def measure(bench: World, members: int, turn: int) -> dict[str, float]:
     """Return what is measured, each so that less is better: milliseconds, and microseconds of a statement."""
     times = await pages(bench, ENTRIES, turn)
-    figures = await work_off(bench, backlog_of(members, STATEMENTS, f"{turn}"))
+    figures = await work_off(bench, backlog_of(members, STATEMENTS, str(turn)))
     return {
         "a page of the log, ms": times["a page of the log"],
         "a save, ms": times["a save"],

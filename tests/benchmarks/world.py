@@ -26,7 +26,7 @@ from tests.support.topologies import delete_topology
 INSERTED_AT_ONCE = 1000
 
 CACHE = '[storage]\ncache_size = "8G"\n'
-"""The embedded store's cache, by its own configuration: a million members take 2.4 GB."""
+"""The embedded store's cache, by its own configuration: a million members, with an entry each, take 5 GB of memory."""
 
 
 @dataclass(frozen=True)
