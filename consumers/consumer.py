@@ -17,12 +17,12 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import ChannelNotFoundEntity
 
 from bridge.broker.connection import AWAY, cancellable, connection
+from bridge.broker.deliveries import Inbox, InFlight
 from bridge.broker.publisher import Publisher, open_publisher
 from bridge.broker.topology import Topology
 from bridge.errors import Unavailable
 from bridge.logs import failure
 from bridge.settings import Settings
-from consumers.inbox import Inbox, InFlight
 
 log = structlog.get_logger(__name__)
 

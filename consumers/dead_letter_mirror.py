@@ -11,11 +11,11 @@ from aio_pika.abc import AbstractChannel, AbstractQueue
 
 from bridge.broker.connection import connection
 from bridge.broker.dead_letters import read_dead_letter
+from bridge.broker.deliveries import Inbox
 from bridge.broker.topology import Topology
 from bridge.services.operations.dead_letters import Operations
 from bridge.settings import Settings
 from consumers.consumer import Consumer, watch_connection
-from consumers.inbox import Inbox
 
 AT_ONCE, AT_ONCE_BYTES = 50, 8 * 2**20
 """Letters, and bytes of letters, taken together, and waiting meanwhile; a single one may have more."""

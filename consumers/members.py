@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from bridge import tracing
 from bridge.api.http import validation_errors
 from bridge.broker.dead_letters import outgoing_dead_letter
-from bridge.broker.deliveries import origin_of
+from bridge.broker.deliveries import Inbox, origin_of
 from bridge.broker.publisher import Publisher
 from bridge.broker.topology import Topology
 from bridge.domain.fields import whole_numbers
@@ -28,7 +28,6 @@ from bridge.metrics import MEMBER_CHANGES
 from bridge.services.members.members import FeedResult, Membership
 from bridge.settings import Settings
 from consumers.consumer import Backoff, QueueConsumer, Work
-from consumers.inbox import Inbox
 
 log = structlog.get_logger(__name__)
 

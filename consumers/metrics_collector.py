@@ -13,6 +13,7 @@ from aio_pika.abc import AbstractConnection
 from bridge import metrics
 from bridge.broker.connection import connection
 from bridge.broker.dead_letter_queue import state
+from bridge.broker.deliveries import InFlight
 from bridge.broker.topology import Topology
 from bridge.domain.statements.dispositions import DEAD_LETTER_REASONS, Reason, possible
 from bridge.metrics.readings import STATES, QueueReading, Readings, StoreReading
@@ -20,7 +21,6 @@ from bridge.services.members.members import FeedResult
 from bridge.settings import Settings
 from bridge.store import Stores
 from consumers.consumer import Consumer, watch_connection
-from consumers.inbox import InFlight
 
 READ_EVERY = 10.0  # seconds between two readings
 

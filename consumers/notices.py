@@ -12,7 +12,7 @@ import structlog
 from aio_pika.abc import AbstractIncomingMessage
 
 from bridge import tracing
-from bridge.broker.deliveries import origin_of
+from bridge.broker.deliveries import Inbox, origin_of
 from bridge.broker.publisher import Publisher
 from bridge.broker.topology import Topology
 from bridge.clients.smtp import MailDeferred, Mailer, MailRefused
@@ -21,7 +21,6 @@ from bridge.metrics import NOTICES
 from bridge.services.audit.notices import AuditNotices
 from bridge.settings import Settings
 from consumers.consumer import Consumer, QueueConsumer, Work
-from consumers.inbox import Inbox
 
 log = structlog.get_logger(__name__)
 

@@ -20,7 +20,7 @@ import structlog
 
 from bridge import metrics, tracing
 from bridge.broker.dead_letters import outgoing_dead_letter
-from bridge.broker.deliveries import published_at
+from bridge.broker.deliveries import Inbox, is_suspect, published_at
 from bridge.broker.publisher import Publisher
 from bridge.broker.topology import Topology
 from bridge.domain.statements import Arrival, Disposition, Outcome, Reason, Rules
@@ -31,7 +31,6 @@ from bridge.store import Busy
 from bridge.tracing import RABBITMQ, Fact
 from consumers.completions import Delivery, Piece, read_delivery
 from consumers.consumer import Backoff, Consumer, QueueConsumer, Work
-from consumers.inbox import Inbox, is_suspect
 
 log = structlog.get_logger(__name__)
 

@@ -25,12 +25,12 @@ async def test_a_completed_statement_enters_few_files(bridge: Journey) -> None:
     await bridge.send(completed(activity="course/before"))  # what is done once is done
     exchange = await bridge.channel.get_exchange(bridge.topology.statements, ensure=False)
     message = Message(orjson.dumps(completed()), correlation_id="followed")
-    with traced("consumers/inbox.py") as trace:
+    with traced("bridge/broker/deliveries.py") as trace:
         await exchange.publish(message, "statement.completed")
         [[outcome]] = await bridge.settled(["followed"])
     print(trace)  # noqa: T201 - for pytest -s: what to merge
     assert outcome.disposition == "recorded"
-    assert {"consumers/inbox.py", "bridge/store/database.py"} <= trace.functions.keys()
+    assert {"bridge/broker/deliveries.py", "bridge/store/database.py"} <= trace.functions.keys()
     assert len(trace.functions) <= STATEMENT
 
 

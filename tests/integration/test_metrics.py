@@ -18,13 +18,13 @@ from aio_pika.abc import AbstractIncomingMessage
 
 from bridge import metrics, wiring
 from bridge.broker.connection import connection
+from bridge.broker.deliveries import InFlight
 from bridge.broker.publisher import PUBLISHED_AT, Outgoing, Publisher
 from bridge.domain.members.messages import MemberIn
 from bridge.domain.statements.dispositions import possible
 from bridge.metrics import readings
 from bridge.settings import Settings
 from bridge.tokens import dev_token
-from consumers.inbox import InFlight
 from consumers.metrics_collector import READ_EVERY, metrics_consumers, rest
 from tests.support.journey import publish_raw
 from tests.support.monitoring import named_metrics
