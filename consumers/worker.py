@@ -1,4 +1,4 @@
-"""The worker: takes statements in batches, records them and settles them.
+"""The worker: takes statements from the queue, reads them, records them in batches and settles their messages.
 
 Two tasks share the work, so that messages are decoded and validated while the store works on those before them; both
 together are bounded by what they take in memory, unpacked. Nothing is acknowledged before its outcome is durable. While
@@ -12,29 +12,34 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Final
+from functools import partial
+from typing import Final, cast
 
 import structlog
+from aio_pika.abc import AbstractIncomingMessage
 
 from bridge import metrics, tracing
 from bridge.broker.dead_letters import outgoing_dead_letter
-from bridge.broker.deliveries import Inbox, is_suspect, published_at
-from bridge.broker.publisher import Publisher
+from bridge.broker.deliveries import Inbox, is_suspect, origin_of, published_at
+from bridge.broker.publisher import VIA, Publisher
 from bridge.broker.topology import Topology
-from bridge.domain.statements import Arrival, Disposition, Outcome, Reason, Rules
+from bridge.domain.operations import DeadLetter, Origin
+from bridge.domain.statements import Arrival, Disposition, Outcome, Reason, Rules, decoding, ledger, unpacking
+from bridge.domain.statements.completions import Statement
 from bridge.logs import NOTHING_COUNTS, failure
 from bridge.services.statements.recording import Recording
 from bridge.settings import Settings
 from bridge.store import Busy
 from bridge.tracing import RABBITMQ, Fact
-from consumers.completions import Delivery, Piece, read_delivery
 from consumers.consumer import Backoff, Consumer, QueueConsumer, Work
+from schemas import xapi
 
 log = structlog.get_logger(__name__)
 
 IN_HAND = 12 * 2**20  # bytes of memory of all that was taken and is not settled; a single message may take more
+PIECE_BYTES: Final = 4096  # what a statement takes beside its text: what it means, and what is to be written
 WARN_AFTER: Final = 5  # statements outside the catalogue that are no chance any more, while none was in it
 
 REMEDY: Final = "set BRIDGE_CATALOGUE_PREFIXES and BRIDGE_CATALOGUE_TYPES right, then run cpd-bridge reconsider"
@@ -45,6 +50,85 @@ TRANSACTION_BYTES: Final = 4 * 2**20
 TRIES: Final = 2  # tries of a transaction that met others, before it goes on in smaller pieces
 
 _COUNTING: Final = frozenset({Disposition.RECORDED, Disposition.MERGED, Disposition.HELD, Disposition.PARKED})
+
+
+@dataclass(slots=True)
+class Piece:
+    """One statement of a message, or the whole message when it could not be read.
+
+    It is refused (it has an outcome at once) or has an arrival, whose outcome the recording brings.
+    """
+
+    part: bytes | None  # the bytes of a statement inside an array; None: the message's own body
+    arrival: Arrival | None = None
+    outcome: Outcome | None = None
+    attempts: int = 1
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One message taken from the queue, in pieces."""
+
+    message: AbstractIncomingMessage
+    origin: Origin
+    pieces: list[Piece] = field(default_factory=list[Piece])
+
+    @property
+    def weight(self) -> int:
+        """Bytes of memory that it takes, about: its body as it came, and as it was unpacked and split."""
+        parts = sum(len(piece.arrival.raw) if piece.arrival else len(piece.part or b"") for piece in self.pieces)
+        return len(self.message.body) + parts + PIECE_BYTES * len(self.pieces)
+
+    def dispositions(self) -> set[str]:
+        """Return what became of the settled pieces."""
+        return {piece.outcome.disposition.value for piece in self.pieces if piece.outcome}
+
+    def dead_letters(self, now: datetime) -> list[DeadLetter]:
+        """Return the dead letters among the settled pieces, each with its body byte for byte."""
+        outcomes = [(piece, piece.outcome) for piece in self.pieces if piece.outcome]
+        dead = [(piece, outcome) for piece, outcome in outcomes if outcome.disposition is Disposition.DEAD_LETTERED]
+        return [self._dead_letter(piece, outcome, now) for piece, outcome in dead]
+
+    def _dead_letter(self, piece: Piece, outcome: Outcome, now: datetime) -> DeadLetter:
+        assert outcome.reason is not None
+        if piece.part is None:
+            return DeadLetter(self.message.body, outcome.reason, outcome.detail, self.origin, now, piece.attempts)
+        plain_origin = replace(self.origin, content_type=None, content_encoding=None)
+        return DeadLetter(piece.part, outcome.reason, outcome.detail, plain_origin, now, piece.attempts)
+
+
+def read_delivery(message: AbstractIncomingMessage, rules: Rules, limit: int) -> Delivery:
+    """Decode and validate a message; never raises for what is in it. ``limit`` is in bytes, packed or unpacked."""
+    origin = origin_of(message)
+    make_arrival = partial(
+        ledger.arrival,
+        received_at=datetime.now(UTC),
+        rules=rules,
+        traceparent=origin.traceparent,
+        via="pull" if message.headers.get(VIA) == "pull" else "amqp",
+    )
+    try:
+        body = unpacking.unpacked(message.body, limit, message.content_encoding, message.content_type)
+        if not decoding.is_array(body):
+            return Delivery(message, origin, [_piece(body, None, make_arrival)])
+        return Delivery(message, origin, [_piece(part, part, make_arrival) for part in decoding.elements(body)])
+    except unpacking.BadBody as error:
+        return Delivery(message, origin, [_refused(None, error.reason, str(error))])
+
+
+def _piece(raw: bytes, part: bytes | None, make_arrival: Callable[[Statement, bytes], Arrival]) -> Piece:
+    try:
+        value = decoding.decoded(raw)
+    except unpacking.BadBody as error:
+        return _refused(part, error.reason, str(error))
+    if not xapi.is_valid(value):
+        fault = xapi.explain(value)
+        return _refused(part, Reason.INVALID_STATEMENT, f"{fault.pointer or '/'}: {fault.expected}")
+    return Piece(part, make_arrival(cast("Statement", value), raw))
+
+
+def _refused(part: bytes | None, reason: Reason, detail: str) -> Piece:
+    return Piece(part, outcome=Outcome.dead(reason, detail))
 
 
 def report(deliveries: Sequence[Delivery]) -> None:

@@ -19,9 +19,8 @@ from bridge.broker.publisher import Outgoing, Publisher
 from bridge.domain.members.messages import MemberIn
 from bridge.domain.statements.dispositions import Outcome
 from bridge.settings import Settings
-from consumers.completions import Delivery
 from consumers.dead_letter_mirror import DeadLetterMirror
-from consumers.worker import Worker
+from consumers.worker import Delivery, Worker
 from tests.support.databases import prepare
 from tests.support.storage import storage
 
