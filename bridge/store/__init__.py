@@ -8,7 +8,7 @@ Whoever is above imports from here alone. ``retention`` has the queries of what 
 
 from __future__ import annotations
 
-from bridge.store.database import AlreadyThere, Busy, Database, Document, Session, now
+from bridge.store.database import AlreadyThere, Busy, Database, Document, Session, WrongErasureKey, now
 from bridge.store.listing import Listing, Position, Sort
 from bridge.store.lrs.attachments import Attachments
 from bridge.store.lrs.documents import Documents
@@ -19,7 +19,7 @@ from bridge.store.operations.dump import META
 from bridge.store.operations.reports import ReportCounts
 from bridge.store.operations.schedules import Schedules
 from bridge.store.privacy import retention
-from bridge.store.privacy.erasures import Erasures, WrongErasureKey
+from bridge.store.privacy.erasures import Erasures
 from bridge.store.privacy.retention import Expired, ExpiredQuery
 from bridge.store.record.records import MemberRecords
 from bridge.store.schema import SCHEMA_VERSION, Schema

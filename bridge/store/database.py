@@ -1,4 +1,4 @@
-"""The connection to MongoDB, and what every collection file shares: durability, faults, names."""
+"""The connection to MongoDB, and what every collection file shares: durability, faults, and the key of tombstones."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import functools
 import inspect
 import itertools
 import random
+import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import Any, NoReturn, TypeVar, overload
+from typing import Any, Final, NoReturn, TypeVar, overload
 
 from motor.motor_asyncio import (
     AsyncIOMotorClient,
@@ -24,7 +25,8 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.results import BulkWriteResult
 
-from bridge.errors import Unavailable
+from bridge.domain.members.identifiers import tombstone
+from bridge.errors import SettingsError, Unavailable
 from bridge.metrics import CONFLICTS
 from bridge.settings import Settings
 from bridge.store.faults import ERRORS, TRANSIENT, is_conflict, is_duplicate, is_outage, is_transient, why
@@ -74,7 +76,6 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         timeout = int(settings.mongo_timeout * 1000)
         self._patience = 2 * settings.mongo_timeout
-        self.erasure_key = settings.erasure_key.get_secret_value() if settings.erasure_key else None
         self.client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
             settings.mongo_url.get_secret_value(),
             serverSelectionTimeoutMS=timeout,
@@ -89,6 +90,8 @@ class Database:
             write_concern=WriteConcern(w="majority", j=True),
             read_concern=ReadConcern("majority"),
         )
+        secret = settings.erasure_key
+        self.erasure_key = ErasureKey(self.collection("meta"), secret.get_secret_value() if secret else None)
 
     @overload
     def collection(self, name: str) -> Collection[Document]: ...
@@ -234,3 +237,59 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Change:
 def _key(document: Mapping[str, Any]) -> Query:
     """Return what names a document: its id, and the member that it belongs to, which is the shard key."""
     return {name: document[name] for name in ("_id", "member_id") if name in document}
+
+
+PROVEN: Final = "erasure_key"
+"""The row of ``meta`` that proves the key, and has it when none was given."""
+
+
+class WrongErasureKey(SettingsError):
+    """``BRIDGE_ERASURE_KEY`` is not the one that this database's tombstones were made with."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "BRIDGE_ERASURE_KEY is not the key that this database's tombstones were made with: erased members would "
+            "come back. Set it as it was; unset it when none was set."
+        )
+
+
+@reaches_store
+class ErasureKey:
+    """The secret of the tombstones: the ``setting``, else a random one of this deployment in ``meta``.
+
+    ``meta`` keeps what proves the key, so that a changed setting is noticed before it does harm.
+    """
+
+    def __init__(self, meta: Collection[Document], setting: str | None) -> None:
+        self._meta = meta
+        self._setting = setting
+        self._key: bytes | None = None
+
+    async def get(self) -> bytes:
+        """Return the secret; raises ``WrongErasureKey``."""
+        if self._key is None:
+            self._key = await self._load()
+        return self._key
+
+    async def tombstone(self, key: str) -> str:
+        """Return the tombstone of an identifier key."""
+        return tombstone(await self.get(), key)
+
+    async def _load(self) -> bytes:
+        random_key = secrets.token_hex(32)
+        stored_key = {} if self._setting else {"key": random_key}
+        proof = tombstone((self._setting or random_key).encode(), "proof")
+        await insert_new(self._meta, [{"_id": PROVEN, "proof": proof, **stored_key}])
+        return self._proven(await self._meta.find_one({"_id": PROVEN}) or {})
+
+    def must_fit(self, meta: Iterable[Document]) -> None:
+        """Raise ``WrongErasureKey`` unless the tombstones of a database with this ``meta`` could be read here."""
+        for row in meta:
+            if row["_id"] == PROVEN:
+                self._proven(row)
+
+    def _proven(self, row: Document) -> bytes:
+        key = (self._setting or row.get("key") or "").encode()
+        if tombstone(key, "proof") != row["proof"]:
+            raise WrongErasureKey
+        return key

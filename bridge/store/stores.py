@@ -38,6 +38,7 @@ class Stores:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.erasure_key = database.erasure_key
         self.members = Members(database)
         self.statements = Statements(database)
         self.search = StatementSearch(database)
@@ -60,14 +61,14 @@ class Stores:
         self.submissions = Submissions(database)
         self.freezes = Freezes(database)
         self.grants = Grants(database)
-        self.access_log = AccessLog(database, self.erasures)
+        self.access_log = AccessLog(database)
         self.notices = Notices(database)
         self.schedules = Schedules(database)
         self.holdings = Holdings(database)
         self.dump = Dump(database)
         self.report_counts = ReportCounts(database)
-        self.removal = Removal(database, self.erasures)
-        self.subjects = DataSubjects(self.identifiers, self.members, self.erasures)
+        self.removal = Removal(database)
+        self.subjects = DataSubjects(database, self.identifiers, self.members)
         self.lrs_ledger = LrsLedger(database)
         self.lrs_documents = Documents(database)
         self.lrs_attachments = Attachments(database)

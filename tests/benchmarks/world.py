@@ -104,7 +104,7 @@ async def _put_members(services: wiring.Services, count: int) -> None:
     rows = Storage(services.stores.database)
     await services.members.put("m-0", MemberIn.model_validate(member("0")))
     template = await rows.members.get("m-0")
-    secret = await services.stores.erasures.key.get()
+    secret = await services.stores.erasure_key.get()
     for start in range(1, count, INSERTED_AT_ONCE):
         members = [_copy(template, number) for number in range(start, min(start + INSERTED_AT_ONCE, count))]
         await rows.members.insert_many(members)

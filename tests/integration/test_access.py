@@ -211,7 +211,7 @@ async def test_denials_are_noted(desk: Office) -> None:
     ):  # fmt: skip
         assert (await person("GET", path)).status in {403, 404}
     rows = await storage(desk.services).access_log.all(by="at")
-    key, kims = [await desk.services.stores.erasures.tombstone(id_key(member_id)) for member_id in ("m-1", "m-2")]
+    key, kims = [await desk.services.stores.erasure_key.tombstone(id_key(member_id)) for member_id in ("m-1", "m-2")]
     assert [(row["subject"], row["status"], row["member_key"]) for row in rows] == [
         (kims, 404, None), (kims, 403, key), ("staff-1", 403, None),
         ("staff-1", 404, key), ("staff-1", 404, None),

@@ -151,7 +151,7 @@ async def test_a_wrong_erasure_key_is_refused_with_nothing_written(settings: Set
     """Decision 12: under another key, or none, the erased of the backup would come back with a replay."""
     target, secret = tmp_path / "cpd.backup", SecretStr("a secret that this deployment was given")
     async with wiring.services(settings.model_copy(update={"erasure_key": secret})) as services:
-        await services.stores.erasures.key.get()
+        await services.stores.erasure_key.get()
     await backed_up(settings, target)
     target_settings = elsewhere(settings)
     for wrong in (SecretStr("a secret that was given to another one"), None):

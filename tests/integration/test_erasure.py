@@ -12,6 +12,7 @@ from typing import Any, cast
 import orjson
 import pytest
 from aiohttp import ClientError, ClientSession
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from bridge.domain.members.messages import MemberIn, MemberLeft, MemberUpserted
@@ -19,7 +20,7 @@ from bridge.domain.statements.dispositions import Disposition, Outcome, Reason
 from bridge.errors import Conflict, SettingsError, Unavailable
 from bridge.services.members.members import FeedResult
 from bridge.settings import Settings
-from bridge.store import Database, Erasures, Expired, WrongErasureKey
+from bridge.store import Database, Expired, WrongErasureKey
 from bridge.store.privacy import retention as past
 from bridge.store.record.evidence import Evidence
 from bridge.tokens import dev_token
@@ -275,13 +276,13 @@ async def test_tombstones_are_keyed_and_the_key_is_watched(settings: Settings) -
     """Two deployments make different tombstones; a changed or dropped key is refused before it does harm."""
     keyless = settings.model_copy(update={"erasure_key": None, "mongo_database": f"{settings.mongo_database}k"})
     database = Database(keyless)
-    tombstone = await Erasures(database).tombstone("member:m-1")
-    assert tombstone == await Erasures(database).tombstone("member:m-1")
-    second = Database(settings)
-    assert tombstone != await Erasures(second).tombstone("member:m-1")
-    second.erasure_key = "0123456789abcdef0123456789abcdef"
+    again, second = Database(keyless), Database(settings)
+    tombstone = await database.erasure_key.tombstone("member:m-1")
+    assert tombstone == await again.erasure_key.tombstone("member:m-1")
+    assert tombstone != await second.erasure_key.tombstone("member:m-1")
+    wrong = Database(settings.model_copy(update={"erasure_key": SecretStr("0123456789abcdef0123456789abcdef")}))
     with pytest.raises(WrongErasureKey) as refusal:
-        await Erasures(second).tombstone("member:m-1")
+        await wrong.erasure_key.tombstone("member:m-1")
     assert isinstance(refusal.value, SettingsError)
-    database.close()
-    second.close()
+    for connection in (database, again, second, wrong):
+        connection.close()

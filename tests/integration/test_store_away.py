@@ -27,8 +27,7 @@ from bridge.errors import Unavailable
 from bridge.metrics import exposition
 from bridge.serve import parts
 from bridge.settings import Settings
-from bridge.store import Database, Erasures, FateQuery, Session
-from bridge.store.access.access_log import AccessLog
+from bridge.store import Database, FateQuery, Session
 from bridge.tokens import dev_token
 from deploy.dev.ports import free_port
 from tests.integration.lrs.client import Lrs, agent, new_id
@@ -99,7 +98,7 @@ async def test_every_stream_of_the_store(away: Settings) -> None:
     database = Database(away)
 
     async def read(name: str) -> None:
-        store = AccessLog(database, Erasures(database)) if kinds[name] is AccessLog else kinds[name](database)
+        store = kinds[name](database)
         with pytest.raises(Unavailable):
             async for _ in getattr(store, name.partition(".")[2])(*STREAMS[name]):
                 pass

@@ -97,7 +97,7 @@ class AccessHistory:
 
     async def refused_calls(self, member_id: str) -> AsyncGenerator[RefusedCall]:
         """Yield the member's own calls that were refused, oldest first."""
-        stone = await self._stores.erasures.tombstone(id_key(member_id))
+        stone = await self._stores.erasure_key.tombstone(id_key(member_id))
         async for row in self._stores.access_log.by_subject(stone):
             yield {"at": row["at"], "call": row["call"], "status": row["status"]}
 
@@ -127,7 +127,7 @@ class AccessHistory:
         is_staff = any(role != "member" for role in reader.roles) and "member" not in reader.roles
         if is_staff and await self._stores.members.get(reader.subject) is None:
             return reader.subject
-        return await self._stores.erasures.tombstone(id_key(reader.subject))
+        return await self._stores.erasure_key.tombstone(id_key(reader.subject))
 
     async def _member_of(self, path_ids: Mapping[str, str]) -> str | None:
         """Return the member whose record was asked for, or None when the address names nobody who is known."""

@@ -75,7 +75,7 @@ class MemberImports:
         was erased.
         """
         members = await self._stores.members.some(row.member_id for row in rows)
-        secret = await self._stores.erasures.key.get()
+        secret = await self._stores.erasure_key.get()
         differing = [row for row in rows if not _is_stored(row, members.get(row.member_id), secret)]
         created = sum(row.member_id not in members for row in differing)
         if differing:

@@ -50,7 +50,8 @@ class Membership:
 
     async def erased_at(self, member_id: str) -> datetime | None:
         """Return when a member was erased, or when that began; None for one who was not."""
-        erasure = await self._stores.erasures.get(await self._stores.erasures.tombstone(identifiers.id_key(member_id)))
+        erasure_id = await self._stores.erasure_key.tombstone(identifiers.id_key(member_id))
+        erasure = await self._stores.erasures.get(erasure_id)
         if erasure is None or erasure["state"] == "held":
             return None
         return erasure.get("erased_at") or erasure["requested_at"]

@@ -65,7 +65,7 @@ class MemberWriter:
             departed_at = await self._stores.departures.revision(upsert.member_id, session)
             if upsert.revision <= max(departed_at, before.get("revision", -1) if before else -1):
                 return None
-        secret = await self._stores.erasures.key.get()
+        secret = await self._stores.erasure_key.get()
         member = stored_member(upsert.member_id, upsert.body, before, secret, now())
         return member if upsert.revision is None else {**member, "revision": upsert.revision}
 
@@ -75,7 +75,7 @@ class MemberWriter:
         """Give the members their identifiers; one that a member gives up here may be another's here."""
         owners = {key: after["_id"] for _, after in pairs for key in after["keys"]}
         given_back = {key for before, after in pairs for key in _given_back(before, after)}
-        secret = await self._stores.erasures.key.get()
+        secret = await self._stores.erasure_key.get()
         await self._stores.identifiers.assign(owners, given_back, secret, session)
         member_ids = [after["_id"] for _, after in pairs]
         await self._stores.identifiers.forget(given_back - owners.keys(), member_ids, session)

@@ -81,7 +81,7 @@ class Backups:
             raise BadBackup("The backup was made by a later release; restore it with that one.")
         if not await self._dump.is_empty():
             raise Conflict("The database is not empty: set BRIDGE_MONGO_DATABASE to a new name.")
-        self._stores.erasures.key.must_fit(self._dump.read(meta))
+        self._stores.erasure_key.must_fit(self._dump.read(meta))
         await self._dump.note(RESTORING, {"at": now()})
         for name, part in reader.parts():
             documents = list(split(part))

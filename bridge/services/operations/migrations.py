@@ -97,7 +97,7 @@ class Migrations:
         if version is None or version < SCHEMA_VERSION:
             remedy = "run cpd-bridge migrate"
             log.warning("database to be migrated", version=version, known=SCHEMA_VERSION, remedy=remedy)
-        await self._stores.erasures.key.get()
+        await self._stores.erasure_key.get()
         self._checked = True
 
     async def run(self) -> MigrationResult:

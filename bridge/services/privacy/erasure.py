@@ -92,7 +92,7 @@ class MemberErasure:
 
     async def _start(self, member_id: str, by: str, cause: str) -> StoredErasure:
         """Begin an erasure, or hold it, in one transaction with the look at the member and their cases."""
-        erasure_id = await self._ledger.tombstone(id_key(member_id))
+        erasure_id = await self._stores.erasure_key.tombstone(id_key(member_id))
         departed = await self._stores.departures.revision(member_id) >= 0
 
         async def begin(session: Session) -> StoredErasure | None:
@@ -149,7 +149,7 @@ class MemberErasure:
         if member is not None and "erasing" not in member:
             keys = [key for key in member["keys"] if key != own_key]
             await self._stores.identifiers.forget(keys, [member_id], session)
-            former = given_up(member, [], await self._ledger.key.get(), now())
+            former = given_up(member, [], await self._stores.erasure_key.get(), now())
             withheld: StoredMember = {**member, "keys": [own_key], "erasing": keys, "former": former}
             await self._stores.members.change(member, withheld, session)
 

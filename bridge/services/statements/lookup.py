@@ -96,7 +96,7 @@ class StatementLookup:
             return FateQuery(await self._stores.subjects.of_member(fates.member_id, member), None, *ending)
         if fates.keys is None:
             return FateQuery(None, None, *ending)
-        secret = await self._stores.erasures.key.get()
+        secret = await self._stores.erasure_key.get()
         return FateQuery(None, mentions(secret, fates.keys), *ending)
 
 

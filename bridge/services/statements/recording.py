@@ -104,7 +104,7 @@ class Recording:
         own_entries = await self._stores.entries.some(
             [row["entry_id"] for row in rows.values() if "entry_id" in row], session
         )
-        secret, members = await self._stores.erasures.key.get(), {member["_id"]: member}
+        secret, members = await self._stores.erasure_key.get(), {member["_id"]: member}
         entries = _distinct([*joinable, *own_entries])
         facts = BatchReads(secret, members, owners, set(), list(rows.values()), entries, held_rows, parked_rows)
         batch = Batch(facts, self._form)
@@ -126,7 +126,8 @@ class Recording:
         actors = {arrival.actor_key for arrival in arrivals if arrival.actor_key}
         targets = {arrival.meaning.target for arrival in arrivals if isinstance(arrival.meaning, Voiding)}
         owners = await stores.identifiers.owners(actors, session)
-        erased_keys = await stores.erasures.among(actors - owners.keys(), session)
+        unknown = actors - owners.keys()
+        erased_keys = await stores.erasures.among(unknown, session) if unknown else set[str]()
         rows = await stores.statements.rows({arrival.statement_id for arrival in arrivals} | targets, session)
         voided = [row for row in rows if row["_id"] in targets]
         of_voided = {row["member_id"] for row in voided if "member_id" in row}
@@ -135,7 +136,7 @@ class Recording:
         entries = await stores.entries.some(entry_ids, session) if entry_ids else []
         if is_looking:
             entries = _distinct([*entries, *await self._joinable_entries(arrivals, owners, session)])
-        return BatchReads(await stores.erasures.key.get(), members, owners, erased_keys, rows, entries)
+        return BatchReads(await stores.erasure_key.get(), members, owners, erased_keys, rows, entries)
 
     async def _joinable_entries(
         self, arrivals: Iterable[Arrival], owners: dict[str, str], session: Session

@@ -18,7 +18,6 @@ from bridge.domain.privacy.access import (
 )
 from bridge.store.database import Database, Session, insert_new, now, reaches_store
 from bridge.store.listing import Listing, ListQuery, Position, Sort, page_of
-from bridge.store.privacy.erasures import Erasures
 
 _ORDER: Sort = [("at", True)]
 
@@ -27,9 +26,8 @@ _ORDER: Sort = [("at", True)]
 class AccessLog:
     """The collections ``access_log`` and ``access_heads``."""
 
-    def __init__(self, database: Database, erasures: Erasures) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._erasures = erasures
         self._rows = database.collection("access_log", AccessLogRow)
         self._heads = database.collection("access_heads", ChainHead)
 
@@ -39,7 +37,7 @@ class AccessLog:
 
     async def add(self, access: Access) -> AccessLogRow:
         """Append a row and return it; when this returns, the row is on a majority's disks."""
-        key = access.member_id and await self._erasures.tombstone(id_key(access.member_id))
+        key = access.member_id and await self._database.erasure_key.tombstone(id_key(access.member_id))
 
         async def append(session: Session) -> AccessLogRow:
             chain, at = chain_of(access.member_id, access.reader.subject), now()
@@ -54,7 +52,7 @@ class AccessLog:
 
     async def of_member(self, member_id: str, limit: int, after: Position | None) -> Listing[AccessLogRow]:
         """Return a page of the rows about a member, newest first; sorted, as no index has two keys in one order."""
-        key = await self._erasures.tombstone(id_key(member_id))
+        key = await self._database.erasure_key.tombstone(id_key(member_id))
         return await page_of(self._rows, ListQuery({"member_key": key}, {}, _ORDER, limit, after, sorts=True))
 
     async def by_subject(self, subject: str) -> AsyncGenerator[AccessLogRow]:

@@ -11,7 +11,6 @@ from bridge.domain.lrs.documents import DocumentScope, XapiDocument, XapiDocumen
 from bridge.domain.members.identifiers import tombstone
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.store.database import Database, Query, reaches_store
-from bridge.store.privacy.erasures import ErasureKey
 
 
 @reaches_store
@@ -20,7 +19,7 @@ class Documents:
 
     def __init__(self, database: Database) -> None:
         self._documents = database.collection("lrs_documents", XapiDocumentRow)
-        self._key = ErasureKey(database)
+        self._key = database.erasure_key
 
     async def get(self, scope: DocumentScope, document_id: str) -> XapiDocument | None:
         """Return a document."""

@@ -17,7 +17,6 @@ from bridge.domain.statements.ledger import ChainRow, LedgerRow
 from bridge.store.database import Database, Session, bulk, reaches_store, rows_by_id
 from bridge.store.lrs.search import stages
 from bridge.store.lrs.unsent import Note, Unsent
-from bridge.store.privacy.erasures import ErasureKey
 
 READ_AT_ONCE = 50
 """Statements that the driver reads at once: a page of large ones is never held whole."""
@@ -31,7 +30,7 @@ class LrsLedger:
         self._statements = database.collection("statements", LrsRow)
         self._references = database.collection("lrs_references", ReferenceRow)
         self._unsent = Unsent(database)
-        self._key = ErasureKey(database)
+        self._key = database.erasure_key
 
     async def rows_of(self, statement_ids: Iterable[str], session: Session | None = None) -> dict[str, LedgerRow]:
         """Return id → row of the statements that are there, those included that only a voiding has named."""

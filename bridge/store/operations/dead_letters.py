@@ -19,7 +19,6 @@ from bridge.domain.operations.letters import (
 from bridge.domain.privacy.subjects import ALWAYS, DataSubject, TimeSpan
 from bridge.store.database import Database, Query, bulk, insert_new, now, reaches_store
 from bridge.store.listing import Listing, ListQuery, Position, Sort, page_of
-from bridge.store.privacy.erasures import ErasureKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class DeadLetters:
     def __init__(self, database: Database) -> None:
         self._letters = database.collection("dead_letters", MirroredLetter)
         self._bodies = database.collection("dead_letter_bodies", LetterBody)
-        self._key = ErasureKey(database)
+        self._key = database.erasure_key
 
     async def put(self, letters: Sequence[QueuedDeadLetter]) -> None:
         """Add letters; those that are there stay as they are."""

@@ -7,21 +7,21 @@ from collections.abc import Collection
 from bridge.domain.members.identifiers import id_key, tombstone
 from bridge.domain.members.members import StoredMember
 from bridge.domain.privacy.subjects import ALWAYS, DataSubject, Tenure, spans_of
+from bridge.store.database import Database
 from bridge.store.members.members import Identifiers, Members
-from bridge.store.privacy.erasures import Erasures
 
 
 class DataSubjects:
     """The identifiers that were a person's, and when."""
 
-    def __init__(self, identifiers: Identifiers, members: Members, erasures: Erasures) -> None:
+    def __init__(self, database: Database, identifiers: Identifiers, members: Members) -> None:
         self._identifiers = identifiers
         self._members = members
-        self._erasures = erasures
+        self._key = database.erasure_key
 
     async def of_member(self, member_id: str, member: StoredMember | None) -> DataSubject:
         """Return a member as a data subject; of one who is not there, by the id alone."""
-        secret = await self._erasures.key.get()
+        secret = await self._key.get()
         member_keys = (*member["keys"], *member.get("erasing", ())) if member else ()
         keys = [key for key in member_keys if key != id_key(member_id)]
         former = [identifier["stone"] for identifier in member["former"]] if member else []
@@ -33,7 +33,7 @@ class DataSubjects:
 
     async def of_identifiers(self, keys: Collection[str]) -> DataSubject:
         """Return whoever had identifiers that no member has now, for the times at which no member had them."""
-        secret = await self._erasures.key.get()
+        secret = await self._key.get()
         stones = [tombstone(secret, key) for key in keys]
         tenures = await self.tenures(stones)
         spans = {stone: spans_of("", [*tenures.get(stone, ()), Tenure("")]) for stone in stones}

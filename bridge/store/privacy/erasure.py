@@ -19,7 +19,6 @@ from bridge.store.database import Change, Database, Query, bulk, reaches_store
 from bridge.store.inventory import BY_MEMBER
 from bridge.store.lrs.attachments import Attachments
 from bridge.store.members.members import Identifiers
-from bridge.store.privacy.erasures import Erasures
 from bridge.store.statements.ledger import GONE
 
 AT_ONCE: Final = 100
@@ -30,9 +29,8 @@ AT_ONCE: Final = 100
 class Removal:
     """Removal by a member id, or by the identifier keys of a person."""
 
-    def __init__(self, database: Database, erasures: Erasures) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._erasures = erasures
         self._statements = database.collection("statements", LedgerRow)
         self._attachments = Attachments(database)
         self._identifiers = Identifiers(database)
@@ -64,7 +62,7 @@ class Removal:
 
     async def named(self, stones: Collection[str]) -> set[str]:
         """Return the identifier keys that have these tombstones, by reading every statement: only a restore asks."""
-        secret = await self._erasures.key.get()
+        secret = await self._database.erasure_key.get()
         names: set[str] = set()
         async for row in self._database.collection("parked", ParkedStatement).find({}, {"actor_key": 1}):
             names.add(row["actor_key"])

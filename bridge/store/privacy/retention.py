@@ -21,7 +21,6 @@ from bridge.store.idempotency import KEPT as ANSWERS_KEPT
 from bridge.store.lrs.attachments import Attachments
 from bridge.store.lrs.unsent import Unsent
 from bridge.store.members.members import Identifiers
-from bridge.store.privacy.erasures import ErasureKey
 from bridge.store.record.evidence import Evidence
 
 AT_ONCE: Final = 500
@@ -121,7 +120,7 @@ class Expired:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._evidence = Evidence(database)
-        self._key = ErasureKey(database)
+        self._key = database.erasure_key
         self._attachments = Attachments(database)
         self._unsent = Unsent(database)
         self._chunks = database.collection("lrs_attachments.chunks")

@@ -24,8 +24,8 @@ class Noting(Database):
     """A database that notes which collections are asked for."""
 
     def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
         self.names: set[str] = set()
+        super().__init__(*args)
 
     def collection(self, name: str, of: Any = None) -> Collection[Any]:
         """Note the name."""
