@@ -21,7 +21,7 @@ from bridge.broker.topology import Topology
 from bridge.domain.fields import whole_numbers
 from bridge.domain.members import MemberLeft, MemberUpserted
 from bridge.domain.operations import DeadLetter
-from bridge.domain.statements import Reason, decoding, unpacking
+from bridge.domain.statements import BadBody, Reason, bodies
 from bridge.errors import Conflict
 from bridge.logs import failure
 from bridge.metrics import MEMBER_CHANGES
@@ -116,9 +116,9 @@ def read_change(message: AbstractIncomingMessage, limit: int) -> MemberUpserted 
         expected = "/: the routing key member.upserted or member.left was expected"
         raise RejectedMessage(Reason.INVALID_STATEMENT, expected)
     try:
-        body = unpacking.unpacked(message.body, limit, message.content_encoding, message.content_type)
-        value = decoding.decoded(body)
-    except unpacking.BadBody as error:
+        body = bodies.unpacked(message.body, limit, message.content_encoding, message.content_type)
+        value = bodies.decoded(body)
+    except BadBody as error:
         raise RejectedMessage(error.reason, str(error)) from None
     return checked(value, model)
 

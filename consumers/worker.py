@@ -26,7 +26,7 @@ from bridge.broker.deliveries import Inbox, is_suspect, origin_of, published_at
 from bridge.broker.publisher import VIA, Publisher
 from bridge.broker.topology import Topology
 from bridge.domain.operations import DeadLetter, Origin
-from bridge.domain.statements import Arrival, Disposition, Outcome, Reason, Rules, decoding, ledger, unpacking
+from bridge.domain.statements import Arrival, BadBody, Disposition, Outcome, Reason, Rules, bodies, elements, ledger
 from bridge.domain.statements.completions import Statement
 from bridge.logs import NOTHING_COUNTS, failure
 from bridge.services.statements.recording import Recording
@@ -108,18 +108,18 @@ def read_delivery(message: AbstractIncomingMessage, rules: Rules, limit: int) ->
         via="pull" if message.headers.get(VIA) == "pull" else "amqp",
     )
     try:
-        body = unpacking.unpacked(message.body, limit, message.content_encoding, message.content_type)
-        if not decoding.is_array(body):
+        body = bodies.unpacked(message.body, limit, message.content_encoding, message.content_type)
+        if not bodies.is_array(body):
             return Delivery(message, origin, [_piece(body, None, make_arrival)])
-        return Delivery(message, origin, [_piece(part, part, make_arrival) for part in decoding.elements(body)])
-    except unpacking.BadBody as error:
+        return Delivery(message, origin, [_piece(part, part, make_arrival) for part in elements(body)])
+    except BadBody as error:
         return Delivery(message, origin, [_refused(None, error.reason, str(error))])
 
 
 def _piece(raw: bytes, part: bytes | None, make_arrival: Callable[[Statement, bytes], Arrival]) -> Piece:
     try:
-        value = decoding.decoded(raw)
-    except unpacking.BadBody as error:
+        value = bodies.decoded(raw)
+    except BadBody as error:
         return _refused(part, error.reason, str(error))
     if not xapi.is_valid(value):
         fault = xapi.explain(value)

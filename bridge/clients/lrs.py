@@ -16,7 +16,7 @@ import orjson
 import stamina
 from yarl import URL
 
-from bridge.domain.statements import Result, statement_result, unpacking
+from bridge.domain.statements import BadBody, Result, statement_result
 from bridge.errors import BridgeError, Conflict, Forbidden, Malformed, NotFound, TooLarge, Unavailable
 
 VERSIONS: Mapping[str, str] = {"2.0": "2.0.0", "1.0.3": "1.0.3"}
@@ -64,7 +64,7 @@ class RemoteLrs:
         body, headers = await self._get(self._resolved(address))
         try:
             return statement_result(body, headers.get(CONSISTENT_THROUGH))
-        except (unpacking.UnreadableBody, unpacking.BodyTooLarge) as error:
+        except BadBody as error:
             raise Malformed(f"The LRS's answer cannot be read: {error}.") from None
 
     def _resolved(self, address: str) -> URL:

@@ -13,7 +13,7 @@ import orjson
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bridge.domain.statements import decoding
+from bridge.domain.statements import bodies
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Lrs:
         if refusal is not None:
             return refusal
         query = request.query
-        page = [raw for raw in self.raw if self._fits(decoding.lenient(raw), query)]
+        page = [raw for raw in self.raw if self._fits(bodies.lenient(raw), query)]
         start = int(query.get("from", "0"))
         part = page[start : start + self.page]
         next_cursor = ""

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain.statements import decoding
-from bridge.domain.statements.decoding import Unkeepable
+from bridge.domain.statements.bodies import Unkeepable, decoded, is_heavy, lenient
+from bridge.domain.statements.dispositions import BodyTooLarge, UnreadableBody
+from bridge.domain.statements.json_parts import elements, members
 from bridge.domain.statements.results import statement_result
-from bridge.domain.statements.unpacking import BodyTooLarge, UnreadableBody
 from tests.support.statements import completed
 
 PLACE = "/result/extensions/https:~1~1e.org~1x"
@@ -67,7 +67,7 @@ def test_whatever_an_element_holds_it_is_told_from_its_neighbours(part: bytes) -
     """Each element comes byte for byte, wherever it stands."""
     odd, plain = holding(part), orjson.dumps(completed())
     for around in ([odd, plain, plain], [plain, odd, plain], [plain, plain, odd], [odd], [odd, odd]):
-        assert decoding.elements(b" [ " + b" ,\r\n".join(around) + b" ]\n") == around
+        assert elements(b" [ " + b" ,\r\n".join(around) + b" ]\n") == around
     page = b'{"more": "", "statements": [' + plain + b", " + odd + b"]}"
     assert statement_result(page, None).statements == [plain, odd]
 
@@ -76,7 +76,7 @@ def test_whatever_an_element_holds_it_is_told_from_its_neighbours(part: bytes) -
 def test_what_is_json_and_cannot_be_kept_says_where(case: str) -> None:
     """The pointer leads to the part, and no further than names that tell of nobody."""
     with pytest.raises(Unkeepable) as refusal:
-        decoding.decoded(holding(JSON_ALL_THE_SAME[case]))
+        decoded(holding(JSON_ALL_THE_SAME[case]))
     assert refusal.value.pointer.startswith(PLACE)
     assert "Sam" not in str(refusal.value)
 
@@ -85,14 +85,14 @@ def test_what_is_json_and_cannot_be_kept_says_where(case: str) -> None:
 def test_what_is_no_json_says_where_reading_failed(case: str) -> None:
     """It is not taken for JSON that cannot be kept."""
     with pytest.raises(UnreadableBody, match=f"{PLACE}.* JSON was expected; reading failed at character"):
-        decoding.decoded(holding(NO_JSON[case]))
+        decoded(holding(NO_JSON[case]))
 
 
 @pytest.mark.parametrize("case", UNUSUAL_JSON)
 def test_unusual_json_is_taken(case: str) -> None:
     """What can be read and kept is read."""
     raw = holding(UNUSUAL_JSON[case])
-    assert decoding.decoded(raw) == orjson.loads(raw)
+    assert decoded(raw) == orjson.loads(raw)
 
 
 @pytest.mark.parametrize(
@@ -102,22 +102,30 @@ def test_unusual_json_is_taken(case: str) -> None:
 def test_what_cannot_be_taken_apart_is_unreadable(body: bytes) -> None:
     """There is no telling where a part ends."""
     with pytest.raises(UnreadableBody):
-        decoding.elements(body)
+        elements(body)
 
 
 def test_what_is_too_much_is_said() -> None:
     """501 are too many, 500 are not; a long body of brackets alone is soon done with."""
-    assert len(decoding.elements(orjson.dumps([1] * 500))) == 500
+    assert len(elements(orjson.dumps([1] * 500))) == 500
     with pytest.raises(BodyTooLarge):
-        decoding.elements(orjson.dumps([1] * 501))
+        elements(orjson.dumps([1] * 501))
     with pytest.raises(BodyTooLarge):
-        decoding.elements(b"[" + b'{"a":' * 1_000_000)
+        elements(b"[" + b'{"a":' * 1_000_000)
 
 
 def test_a_part_that_would_fill_the_memory_costs_the_others_nothing() -> None:
     """It is split off without being read: by brackets, of which commas and numbers have none."""
     wide = b"[%s]" % b",".join([b"0.5"] * 1_000_000)
-    assert decoding.elements(b'["good", %s, {"a": "]"}]' % wide) == [b'"good"', wide, b'{"a": "]"}']
+    assert elements(b'["good", %s, {"a": "]"}]' % wide) == [b'"good"', wide, b'{"a": "]"}']
+
+
+def test_what_fits_into_the_memory_is_split_off_however_many_brackets_it_has() -> None:
+    """The bound on brackets is beyond the bound on values."""
+    empty_arrays = b"[%s]" % b",".join([b"[]"] * 374_000)
+    assert not is_heavy(empty_arrays)
+    assert is_heavy(empty_arrays + b",[]" * 2_000)
+    assert elements(b"[%s]" % empty_arrays) == [empty_arrays]
 
 
 values: st.SearchStrategy[Any] = st.recursive(
@@ -131,14 +139,14 @@ values: st.SearchStrategy[Any] = st.recursive(
 def test_the_parts_are_the_elements(listed: list[Any], indent: int | str | None, *, ascii_only: bool) -> None:
     """Of any array and any object, however it is written, as Python's own reader has them."""
     text = json.dumps(listed, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
-    assert [json.loads(part) for part in decoding.elements(text)] == listed
+    assert [json.loads(part) for part in elements(text)] == listed
     values_by_name = {str(number): value for number, value in enumerate(listed)}
     text = json.dumps(values_by_name, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
-    assert {name: json.loads(part) for name, part in decoding.members(text).items()} == values_by_name
+    assert {name: json.loads(part) for name, part in members(text).items()} == values_by_name
 
 
 def test_what_is_shown_of_a_body_has_gaps() -> None:
     """A dead letter is shown, and found by whom it is about, though it could not be taken."""
-    values = decoding.lenient(holding(rb'["half \ud83d", NaN, 1e400, 12345678901234567890123, 5]'))
+    values = lenient(holding(rb'["half \ud83d", NaN, 1e400, 12345678901234567890123, 5]'))
     assert isinstance(values, dict)
     assert values["result"]["extensions"]["https://e.org/x"] == ["half ?", None, None, 1.2345678901234568e22, 5]

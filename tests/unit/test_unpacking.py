@@ -10,7 +10,8 @@ from functools import partial
 import pytest
 import zstandard
 
-from bridge.domain.statements.unpacking import BodyTooLarge, UnreadableBody, unpacked
+from bridge.domain.statements.bodies import unpacked
+from bridge.domain.statements.dispositions import BodyTooLarge, UnreadableBody
 
 TEXT = '{"name": "Gofal a Diogelu, café 🎓"}'
 BODY = TEXT.encode()

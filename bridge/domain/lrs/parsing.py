@@ -14,7 +14,9 @@ from bridge.domain.lrs.serialization import with_id, with_substatement
 from bridge.domain.lrs.spec_refs import Version, cite_data
 from bridge.domain.members.identifiers import actor_key
 from bridge.domain.privacy.people import people
-from bridge.domain.statements import decoding, unpacking
+from bridge.domain.statements import bodies
+from bridge.domain.statements.dispositions import BodyTooLarge, UnreadableBody
+from bridge.domain.statements.json_parts import elements
 from bridge.errors import FieldError, Malformed, TooLarge
 from schemas import xapi
 from schemas.xapi import Part
@@ -44,13 +46,13 @@ class IncomingStatement:
 
 def parse_batch(body: bytes, version: Version, max_bytes: int) -> list[IncomingStatement]:
     """Read the statements of a POST, one or an array, ``max_bytes`` each; raises ``Malformed`` or ``TooLarge``."""
-    if not decoding.is_array(body):
+    if not bodies.is_array(body):
         return [_parse(body, version, max_bytes)]
     try:
-        texts = decoding.elements(body)
-    except unpacking.BodyTooLarge as error:
+        texts = elements(body)
+    except BodyTooLarge as error:
         raise TooLarge(f"{error}; send the rest in another request.") from None
-    except unpacking.UnreadableBody as error:
+    except UnreadableBody as error:
         raise _not_json(error, "") from None
     statements = [_parse(text, version, max_bytes, at=f"/{number}") for number, text in enumerate(texts)]
     _check_distinct(statements, version)
@@ -59,7 +61,7 @@ def parse_batch(body: bytes, version: Version, max_bytes: int) -> list[IncomingS
 
 def parse_single(body: bytes, version: Version, max_bytes: int, statement_id: str) -> list[IncomingStatement]:
     """Read the statement of a PUT; raises as ``parse_batch`` does, and ``Malformed`` for another id in it."""
-    if decoding.is_array(body):
+    if bodies.is_array(body):
         raise Malformed(f"PUT takes one statement; send an array by POST ({cite_data('', version)}).")
     return [_parse(body, version, max_bytes, statement_id.lower())]
 
@@ -80,16 +82,16 @@ def _parse(
 
 def _decode(raw: bytes, version: Version, at: str) -> object:
     try:
-        return decoding.decoded(raw)
-    except decoding.Unkeepable as error:
+        return bodies.decoded(raw)
+    except bodies.Unkeepable as error:
         raise malformed_part(f"{at}{error.pointer}", error.expected, cite_data(error.pointer, version)) from None
-    except unpacking.UnreadableBody as error:
+    except UnreadableBody as error:
         raise _not_json(error, at) from None
-    except unpacking.BodyTooLarge as error:
+    except BodyTooLarge as error:
         raise TooLarge(f"{error}.".capitalize()) from None
 
 
-def _not_json(error: unpacking.UnreadableBody, at: str) -> Malformed:
+def _not_json(error: UnreadableBody, at: str) -> Malformed:
     text = str(error)  # it may begin with a pointer of its own
     return Malformed(f"The body is not JSON: {at}{text if text.startswith('/') or not at else ': ' + text}.")
 

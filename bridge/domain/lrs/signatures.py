@@ -16,9 +16,9 @@ from joserfc.jwk import RSAKey
 from joserfc.jws import JWSRegistry
 
 from bridge.domain.fields import check_encoded
-from bridge.domain.statements import decoding
+from bridge.domain.statements import bodies
 from bridge.domain.statements.comparison import SIGNATURE, same
-from bridge.domain.statements.unpacking import UnreadableBody
+from bridge.domain.statements.dispositions import UnreadableBody
 from schemas import xapi
 from schemas.xapi import Part
 
@@ -30,7 +30,7 @@ LARGEST_SIGNATURE = 4 * 2**20
 _UNREADABLE = (
     JoseError,
     UnreadableBody,
-    decoding.Unkeepable,
+    bodies.Unkeepable,
     ValueError,
     TypeError,
     AttributeError,
@@ -72,7 +72,7 @@ def check_signature(signature: bytes, statement: Part) -> None:
         check_encoded(signature.strip().partition(b".")[0])
         compact = jws.extract_compact(signature.strip(), registry=_REGISTRY)
         header = cast("Mapping[str, Any]", compact.headers())
-        payload = decoding.decoded(compact.payload)
+        payload = bodies.decoded(compact.payload)
     except _UNREADABLE:
         raise BadSignature("a JWS in compact form, whose payload is the statement, was expected") from None
     if header.get("alg") not in ALGORITHMS:

@@ -20,8 +20,8 @@ from bridge.domain.privacy.masking import masked
 from bridge.domain.privacy.people import alone, anybody_in, keys_of, without
 from bridge.domain.privacy.subjects import DataSubject
 from bridge.domain.record.entries import NAMESPACE
-from bridge.domain.statements import decoding, unpacking
-from bridge.domain.statements.dispositions import Reason
+from bridge.domain.statements import bodies
+from bridge.domain.statements.dispositions import BadBody, Reason, UnreadableBody
 from bridge.domain.statements.fates import FailureFacts
 from bridge.errors import FieldError, ValidationFailed
 from schemas.xapi import NewPart, Part, fits_part
@@ -180,7 +180,7 @@ def redacted_body(letter: DeadLetter, subject: DataSubject) -> bytes | None:
     """
     try:
         value = _decoded(letter.body, letter.origin.content_encoding, letter.origin.content_type)
-    except (unpacking.UnreadableBody, unpacking.BodyTooLarge):
+    except BadBody:
         return letter.body
     return None if is_deep(value) else _without(value, letter, subject)
 
@@ -214,7 +214,7 @@ def visible_body(letter: Mapping[str, Any], *, reveal: bool) -> dict[str, Any]:
         return {"body": None, "shown": "not_kept"}
     try:
         value = _not_deep(_decoded(letter["body"], letter["content_encoding"], letter["content_type"]))
-    except (unpacking.UnreadableBody, unpacking.BodyTooLarge):
+    except BadBody:
         text = letter["body"].decode("utf-8", "backslashreplace")
         return {"body": text, "shown": "revealed"} if reveal else {"body": None, "shown": "unreadable"}
     return {"body": value, "shown": "revealed"} if reveal else {"body": masked(value), "shown": "masked"}
@@ -231,7 +231,7 @@ def own_part(letter: Mapping[str, Any], subject: DataSubject) -> list[str] | Non
         parts = _objects(_decoded(letter["body"], letter["content_encoding"], letter["content_type"]))
         at = datetime.fromisoformat(letter["failed_at"])
         return [orjson.dumps(statement).decode() for statement in parts if _is_about(statement, subject, at)]
-    except (unpacking.UnreadableBody, unpacking.BodyTooLarge, orjson.JSONEncodeError):
+    except (BadBody, orjson.JSONEncodeError):
         return None
 
 
@@ -255,20 +255,20 @@ def _is_about(part: Part, subject: DataSubject, at: datetime) -> bool:
 
 
 def _decoded(body: bytes, content_encoding: str | None, content_type: str | None) -> Any:
-    return decoding.lenient(unpacking.unpacked(body, LARGEST_BODY, content_encoding, content_type))
+    return bodies.lenient(bodies.unpacked(body, LARGEST_BODY, content_encoding, content_type))
 
 
 def _statements_in(body: bytes, content_encoding: str | None, content_type: str | None) -> list[NewPart]:
     """Return the statements or messages that a body holds, as far as it can be read."""
     try:
         return list(_objects(_decoded(body, content_encoding, content_type)))
-    except (unpacking.UnreadableBody, unpacking.BodyTooLarge):
+    except BadBody:
         return []
 
 
 def _not_deep(value: Any) -> Any:
     if is_deep(value, DEEPEST):
-        raise unpacking.UnreadableBody(f"at most {DEEPEST} levels of nesting were expected")
+        raise UnreadableBody(f"at most {DEEPEST} levels of nesting were expected")
     return value
 
 

@@ -6,12 +6,16 @@ from bridge.domain.statements.dispositions import (
     DEAD_LETTER_REASONS,
     IGNORE_REASONS,
     LEDGER_DISPOSITIONS,
+    BadBody,
+    BodyTooLarge,
     Disposition,
     Outcome,
     Reason,
+    UnreadableBody,
     Via,
 )
 from bridge.domain.statements.fates import StatementFate, WaitsFor, fate_in_words, fate_of, fate_of_row, origin_in_words
+from bridge.domain.statements.json_parts import MOST_STATEMENTS, elements
 from bridge.domain.statements.ledger import (
     Arrival,
     AttachmentRow,
@@ -29,4 +33,3 @@ from bridge.domain.statements.ledger import (
 from bridge.domain.statements.reconsideration import RECONSIDERABLE, Reconsideration, judge
 from bridge.domain.statements.redaction import actor_keys, is_own_statement, mentions_in
 from bridge.domain.statements.results import Result, statement_result
-from bridge.domain.statements.unpacking import MOST_STATEMENTS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import ClassVar, Literal
 
 Via = Literal["amqp", "http", "pull"]
 """How a statement came: from the exchange, over HTTP to the LRS, or by ``cpd-bridge pull``."""
@@ -87,3 +87,21 @@ class Outcome:
     def dead(cls, reason: Reason, detail: str) -> Outcome:
         """Put aside for a person to look at."""
         return cls(Disposition.DEAD_LETTERED, reason, detail)
+
+
+class BadBody(Exception):
+    """A body that is not taken: ``reason`` is that of its dead letter; the text says what was expected."""
+
+    reason: ClassVar[Reason]
+
+
+class UnreadableBody(BadBody):
+    """The body is not JSON in a known encoding; the text says what was expected and quotes nothing."""
+
+    reason = Reason.NOT_JSON
+
+
+class BodyTooLarge(BadBody):
+    """The body, or what it unpacks to, or the number of statements, is over the limit."""
+
+    reason = Reason.TOO_LARGE

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bridge.domain.statements import decoding
-from bridge.domain.statements.unpacking import UnreadableBody
+from bridge.domain.statements.bodies import Unkeepable, decoded, is_array
+from bridge.domain.statements.dispositions import UnreadableBody
+from bridge.domain.statements.json_parts import elements, members
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,11 @@ def statement_result(body: bytes, consistent_through: str | None) -> Result:
 
     It is not looked into the statements: one that cannot be read is for whoever takes it to refuse, and ends no page.
     """
-    page = decoding.members(body)
+    page = members(body)
     more = _text(page.get("more", b'""'))
-    if more is None or not decoding.is_array(page.get("statements", b"")):
+    if more is None or not is_array(page.get("statements", b"")):
         raise UnreadableBody("a StatementResult with statements, a list, and more, a text, was expected")
-    statements = decoding.elements(page["statements"])
+    statements = elements(page["statements"])
     last_stored = next(filter(None, map(_stored, reversed(statements))), None)
     return Result(statements, more, last_stored, consistent_through)
 
@@ -36,7 +37,7 @@ def statement_result(body: bytes, consistent_through: str | None) -> Result:
 def _stored(statement: bytes) -> str | None:
     """Return when a statement was stored, if that can be read."""
     try:
-        stored = _text(decoding.members(statement).get("stored", b"null"))
+        stored = _text(members(statement).get("stored", b"null"))
     except UnreadableBody:
         return None
     return stored if stored and moment(stored) else None
@@ -53,7 +54,7 @@ def moment(text: str) -> datetime | None:
 
 def _text(part: bytes) -> str | None:
     try:
-        value = decoding.decoded(part)
-    except (UnreadableBody, decoding.Unkeepable):
+        value = decoded(part)
+    except (UnreadableBody, Unkeepable):
         return None
     return value if isinstance(value, str) else None

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from bridge.domain.lrs.rows import LrsFields, LrsRow
-from bridge.domain.statements.unpacking import MOST_STATEMENTS
+from bridge.domain.statements.json_parts import MOST_STATEMENTS
 from bridge.services.lrs import messages as module
 from bridge.services.lrs.messages import messages
 from tests.support.statements import completed, voided
