@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -277,6 +277,7 @@ class Worker(QueueConsumer):
         self._recording = recording
         self._report = report
         self._watch = CatalogueWatch()
+        self._makes_spans = tracing.spans() is not None  # else the arrivals carry what their messages brought
         self._recorder = Recorder(recording, self, settings.batch_size, settings.max_attempts)
 
     def work(self, inbox: Inbox, publisher: Publisher) -> Sequence[Work]:
@@ -315,7 +316,7 @@ class Worker(QueueConsumer):
     async def _record(self, publisher: Publisher) -> None:
         while True:
             deliveries = await self._batch()
-            with _traced(deliveries, self._queue):
+            with _traced(deliveries, self._queue) if self._makes_spans else nullcontext():
                 pieces = [piece for delivery in deliveries for piece in delivery.pieces if piece.arrival]
                 await self._recorder.record(pieces)
                 await self._acknowledge(deliveries, publisher)
@@ -349,9 +350,6 @@ class Worker(QueueConsumer):
 @contextmanager
 def _traced(deliveries: Sequence[Delivery], queue: str) -> Generator[None]:
     """Add a step to each message's own trace; what its statements lead to carries on that trace."""
-    if tracing.spans() is None:
-        yield  # the arrivals have what their messages brought
-        return
     parents = [delivery.origin.traceparent for delivery in deliveries]
     facts: dict[str, Fact] = {"messaging.destination.name": queue, "messaging.batch.message_count": len(deliveries)}
     with tracing.spans_of(f"process {queue}", "consumer", parents, {**RABBITMQ, **facts}) as spans:

@@ -213,13 +213,14 @@ def published_at(message: AbstractIncomingMessage) -> float | None:
 def origin_at(message: AbstractIncomingMessage, exchange: object, key: object) -> Origin:
     """Return where a message comes from when it was published to this exchange with this key."""
     correlation_id = message.correlation_id or _short(message.headers.get("x-correlation-id"))
+    trace = message.headers.get(tracing.HEADER)
     return Origin(
         exchange=_short(exchange),
         routing_key=_short(key),
         correlation_id=correlation_id or uuid.uuid5(NAMESPACE, hashlib.sha256(message.body).hexdigest()).hex,
         content_type=message.content_type,
         content_encoding=message.content_encoding,
-        traceparent=tracing.valid(message.headers.get(tracing.HEADER)),
+        traceparent=tracing.valid(trace) if trace else None,
     )
 
 

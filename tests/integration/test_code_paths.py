@@ -1,6 +1,6 @@
 """How many files a reader opens to follow a use case: a completed statement, and a PATCH of an entry.
 
-On the code before the nouns and corridors (fa22af40) this counts 36 and 27; docs/decisions/0027 says why not fewer.
+On the code before the nouns and corridors (fa22af40) this counts 36 and 27; docs/decisions/0028 says what became of it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from tests.support.paths import traced
 from tests.support.portal import Portal, full_entry
 from tests.support.statements import completed, member
 
-STATEMENT = 25
-"""Files that a statement may enter, from the delivery to its acknowledgement: 20 wanted."""
+STATEMENT = 20
+"""Files that a statement without a trace context may enter, from the delivery to its acknowledgement."""
 PATCH = 18
 """Files that a change of an entry may enter: what its route calls, without the middleware that every call has."""
 
