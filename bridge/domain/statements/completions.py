@@ -158,7 +158,7 @@ def _completion(statement: Statement, when: datetime, rules: Rules) -> Completio
     context = statement.get("context", {})
     duration = statement.get("result", {}).get("duration")
     actor_key = identifiers.actor_key(statement["actor"])
-    assert actor_key is not None  # _not_for_the_log has settled Groups
+    assert actor_key is not None  # _not_completed has settled Groups
     return Completion(
         actor_key=actor_key,
         activity_id=activity["id"],
