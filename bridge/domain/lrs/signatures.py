@@ -18,7 +18,7 @@ from joserfc.jws import JWSRegistry
 from bridge.domain.fields import check_encoded
 from bridge.domain.statements import bodies
 from bridge.domain.statements.comparison import SIGNATURE, same
-from bridge.domain.statements.dispositions import UnreadableBody
+from bridge.domain.statements.dispositions import BadBody
 from schemas import xapi
 from schemas.xapi import Part
 
@@ -29,8 +29,7 @@ LARGEST_SIGNATURE = 4 * 2**20
 
 _UNREADABLE = (
     JoseError,
-    UnreadableBody,
-    bodies.Unkeepable,
+    BadBody,
     ValueError,
     TypeError,
     AttributeError,

@@ -23,7 +23,7 @@ import zstandard
 
 from bridge.domain.fields import DEEPEST
 from bridge.domain.statements.dispositions import BadBody, BodyTooLarge, Reason, UnreadableBody
-from bridge.domain.statements.json_parts import FEWER, elements, is_balanced, members
+from bridge.domain.statements.json_parts import elements, is_balanced, members
 from schemas import property_names, xapi
 from schemas.messages import MEMBER
 
@@ -31,6 +31,8 @@ MOST_UNFOLDED: Final = 64 * 2**20  # bytes of memory that a JSON text may become
 
 UNFOLDED: Final = {b"[": 96, b"{": 250, b",": 80}
 """What opens a value, or is before the next → bytes that the value takes in memory, measured."""
+
+FEWER: Final = "a body of fewer values was expected"
 
 
 class Unkeepable(BadBody):

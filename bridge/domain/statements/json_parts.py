@@ -15,18 +15,14 @@ from bridge.domain.statements.dispositions import BodyTooLarge, UnreadableBody
 MOST_STATEMENTS: Final = 500
 """Statements that one message may hold (api.md, AMQP in)."""
 
-MOST_BRACKETS: Final = 800_000
-"""Runs of brackets that are counted in a part; as many values as need more would fill the memory (``bodies``)."""
-
-FEWER: Final = "a body of fewer values was expected"
-
 _BLANKS: Final = re.compile(r"[ \t\r\n]*")
 _ENDS: Final = frozenset(",]}")
 _STRING: Final = r'"(?:[^"\\]++|\\.)*+"'
 _NAME: Final = re.compile(_STRING, re.DOTALL)
+_INNERMOST: Final = rf'[\[{{](?:[^"\[\]{{}}]++|{_STRING})*+[\]}}]'  # two brackets with none between them
 # What lies before the next brackets of one kind, or before the next bracket or comma.
-_TO_BRACKETS: Final = re.compile(rf'(?:[^"\[\]{{}}]++|{_STRING})*+([\[{{]++|[\]}}]++)', re.DOTALL)
-_TO_MARK: Final = re.compile(rf'(?:[^"\[\]{{}},]++|{_STRING})*+([\[{{\]}},])', re.DOTALL)
+_TO_BRACKETS: Final = re.compile(rf'(?:[^"\[\]{{}}]++|{_STRING}|{_INNERMOST})*+([\[{{]++|[\]}}]++)', re.DOTALL)
+_TO_MARK: Final = re.compile(rf'(?:[^"\[\]{{}},]++|{_STRING}|{_INNERMOST})*+([\[{{\]}},])', re.DOTALL)
 
 
 def elements(body: bytes, limit: int | None = MOST_STATEMENTS) -> list[bytes]:
@@ -41,7 +37,7 @@ def elements(body: bytes, limit: int | None = MOST_STATEMENTS) -> list[bytes]:
 
 
 def members(body: bytes) -> dict[str, bytes]:
-    """Return the members of an object, of several with one name the last; raises as ``elements`` does."""
+    """Return the members of an object, of several with one name the last; raises ``UnreadableBody``."""
     text = _text(body)
     parts: dict[str, bytes] = {}
     for start, end in _parts(text, "{", "}"):
@@ -61,7 +57,7 @@ def is_balanced(body: bytes) -> bool:
     text = _text(body)
     try:
         return _skip(text, _past_brackets(text, _skip(text, 0))) == len(text)
-    except (UnreadableBody, BodyTooLarge):
+    except UnreadableBody:
         return False
 
 
@@ -122,17 +118,12 @@ def _end(text: str, start: int) -> int:
 
 def _past_brackets(text: str, position: int) -> int:
     """Return what comes after the bracket that closes the one that opens here."""
-    depth = 0
-    for _ in range(MOST_BRACKETS):
-        brackets = _TO_BRACKETS.match(text, position)
-        if brackets is None:
-            break
+    depth, position = 1, position + 1
+    while (brackets := _TO_BRACKETS.match(text, position)) is not None:
         count = len(brackets[1])
         opens = brackets[1][0] in "[{"
         if not opens and count >= depth:
             return brackets.start(1) + depth
         depth += count if opens else -count
         position = brackets.end()
-    else:
-        raise BodyTooLarge(FEWER)
     raise _unreadable(position)

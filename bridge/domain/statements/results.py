@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bridge.domain.statements.bodies import Unkeepable, decoded, is_array
-from bridge.domain.statements.dispositions import UnreadableBody
+from bridge.domain.statements.bodies import decoded, is_array
+from bridge.domain.statements.dispositions import BadBody, UnreadableBody
 from bridge.domain.statements.json_parts import elements, members
 
 
@@ -55,6 +55,6 @@ def moment(text: str) -> datetime | None:
 def _text(part: bytes) -> str | None:
     try:
         value = decoded(part)
-    except (UnreadableBody, Unkeepable):
+    except BadBody:
         return None
     return value if isinstance(value, str) else None

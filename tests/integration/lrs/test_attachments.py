@@ -151,6 +151,7 @@ async def test_a_false_signature_is_refused(lrs: Lrs, key: rsa.RSAPrivateKey) ->
         "no JWS": b"signature",
         "of another": signed({**original, "verb": {"id": "https://verbs.example.org/burnt"}}, key),
         "of no statement": signed({"a": 1}, key),
+        "of more values than fit into the memory": signed([{}] * 210_000, key),
         "another algorithm": hs256,
         "another key than its certificate's": signed(original, other_key, x5c=[certificate(key)]),
         "a certificate that is none": signed(original, key, x5c=["AAAA"]),
