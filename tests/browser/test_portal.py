@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import uuid
 from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Page, Route
 
 from bridge import wiring
 from bridge.broker.connection import connection
@@ -152,6 +154,24 @@ async def test_every_page_is_accessible(dev_run: DevRun, chromium: Browser) -> N
 async def announced(portal: Window, text: str) -> None:
     """Wait until the portal says that where a screen reader hears it."""
     await portal.page.locator("[role=status], [role=alert]").filter(has_text=text).wait_for()
+
+
+@asynccontextmanager
+async def late_answer(page: Page, url: re.Pattern[str]) -> AsyncGenerator[None]:
+    """Let the next call of an address, which the portal makes by itself, be answered after what is done meanwhile."""
+    is_over = asyncio.Event()
+
+    async def answer(route: Route) -> None:
+        await is_over.wait()
+        await route.continue_()
+
+    async with page.expect_request(url):
+        await page.route(url, answer)
+    async with page.expect_request_finished(lambda request: url.search(request.url) is not None):
+        yield
+        is_over.set()
+    await page.unroute(url)
+    await page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 async def press(portal: Window, element_id: str, key: str = "Enter") -> None:
@@ -316,9 +336,11 @@ async def test_what_else_a_member_can_do(dev_run: DevRun, chromium: Browser) -> 
         await page.get_by_role("heading", name="Log", exact=True).wait_for()
         await announced(portal, "Deleted.")
         assert await page.locator(f"[id='row-{entry.removeprefix('log/')}']").count() == 0
-        await page.get_by_role("button", name="Undo").click()
+        async with late_answer(page, re.compile(r"/v1/log\?")):
+            await page.get_by_role("button", name="Undo").click()
+            await announced(portal, "It is back.")
+            await page.get_by_role("heading", name=title).wait_for()
         await announced(portal, "It is back.")
-        await page.get_by_role("heading", name=title).wait_for()
 
         await visit(portal, "access")
         await page.get_by_label("What they are to help with").fill("I cannot save.")

@@ -42,12 +42,11 @@ async function list({ query }) {
     return true;
   };
   await refresh();
-  const look = async () => { if (await refresh()) say(t.listChanged); };
   return {
     title: t.log,
     body: [await periodChoice(period, [["all", t.allYears]]), make("p", {}, link("log/new", t.actions.log_activity, { class: "button", id: "log-activity" })),
       filters(query, types), make("section", { class: "card", "aria-labelledby": "total" }, total, rows, more)],
-    refresh: look,
+    refresh: async () => (await refresh()) && t.listChanged,
   };
 }
 

@@ -5,7 +5,7 @@ import { card, dayInWords, draw, duration, link, make, replace, words } from "./
 import { t } from "./language.js";
 import { labelsOf } from "./form.js";
 import { entryRow } from "./log.js";
-import { periodChoice, say } from "./shell.js";
+import { periodChoice } from "./shell.js";
 
 const AWAITED = ["selected", "returned"];
 
@@ -18,11 +18,11 @@ export async function overview({ query }) {
   await show();
   const refresh = async () => {
     const now = await read(period);
-    if (JSON.stringify(now) === JSON.stringify(seen)) return;
+    if (JSON.stringify(now) === JSON.stringify(seen)) return "";
     const more = now.year.counts.draft - seen.year.counts.draft;
     seen = now;
     await show();
-    if (more > 0) say(t.newDrafts(more));
+    return more > 0 ? t.newDrafts(more) : "";
   };
   return { title: t.overview, body: [await periodChoice(period), body], refresh };
 }

@@ -10,7 +10,7 @@ import { chooseLanguage, otherLanguages, t } from "./language.js";
 import { log } from "./log.js";
 import { overview } from "./overview.js";
 import { plan } from "./plan.js";
-import { ask, complain, goes, hush, place, unsaved } from "./shell.js";
+import { ask, complain, goes, hush, place, say, unsaved } from "./shell.js";
 
 const PAGES = { overview, log, plan, comments, audit, exports, access };
 const LOOK_EVERY = 3_000; // milliseconds between two looks at what is new
@@ -66,10 +66,17 @@ function leave(text) {
   show().then(() => complain(text));
 }
 
+/** Look for what is new, and say it, unless the reader has moved on meanwhile. */
 async function look() {
   if (document.hidden || !refresh || document.querySelector("dialog[open]")) return;
   const mine = shows;
-  await refresh().catch((error) => { if (mine === shows && error.status === 401) leave(error.message); }); // an outage is told of by what the member does
+  const isHere = () => mine === shows && location.hash === address;
+  try {
+    const news = await refresh();
+    if (news && isHere()) say(news);
+  } catch (error) { // an outage is told of by what the member does
+    if (isHere() && error.status === 401) leave(error.message);
+  }
 }
 
 /** Whether what is written on this page is saved, or may be lost. */
