@@ -7,11 +7,9 @@ from bridge.domain.statements.dispositions import (
     IGNORE_REASONS,
     LEDGER_DISPOSITIONS,
     BadBody,
-    BodyTooLarge,
     Disposition,
     Outcome,
     Reason,
-    UnreadableBody,
     Via,
 )
 from bridge.domain.statements.fates import StatementFate, WaitsFor, fate_in_words, fate_of, fate_of_row, origin_in_words

@@ -27,12 +27,12 @@ from bridge.domain.statements.json_parts import elements, is_balanced, members
 from schemas import property_names, xapi
 from schemas.messages import MEMBER
 
-MOST_UNFOLDED: Final = 64 * 2**20  # bytes of memory that a JSON text may become: 8 MB of brackets would become 400
+_MOST_MEMORY: Final = 64 * 2**20  # bytes of memory that a JSON text may become: 8 MB of brackets would become 400
 
-UNFOLDED: Final = {b"[": 96, b"{": 250, b",": 80}
+_VALUE_SIZES: Final = {b"[": 96, b"{": 250, b",": 80}
 """What opens a value, or is before the next → bytes that the value takes in memory, measured."""
 
-FEWER: Final = "a body of fewer values was expected"
+_FEWER: Final = "a body of fewer values was expected"
 
 
 class Unkeepable(BadBody):
@@ -65,8 +65,8 @@ def decoded(body: bytes) -> object:
 
     Raises ``BodyTooLarge`` for so many values that they would fill the memory.
     """
-    if is_heavy(body):
-        raise BodyTooLarge(FEWER)
+    if _is_heavy(body):
+        raise BodyTooLarge(_FEWER)
     try:
         return _loaded(body)
     except orjson.JSONDecodeError as error:
@@ -78,8 +78,8 @@ def decoded(body: bytes) -> object:
 
 def lenient(body: bytes) -> object:
     """Parse JSON as far as it can be shown: what ``decoded`` refuses has gaps. Raises ``UnreadableBody``."""
-    if is_heavy(body):
-        raise UnreadableBody(FEWER)
+    if _is_heavy(body):
+        raise UnreadableBody(_FEWER)
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -96,9 +96,9 @@ def is_array(body: bytes) -> bool:
     return body.lstrip(b" \t\r\n").startswith(b"[")
 
 
-def is_heavy(body: bytes) -> bool:
+def _is_heavy(body: bytes) -> bool:
     """Say whether a JSON text has so many values that they would fill the memory; marks in strings are counted, too."""
-    return len(body) + sum(size * body.count(mark) for mark, size in UNFOLDED.items()) > MOST_UNFOLDED
+    return len(body) + sum(size * body.count(mark) for mark, size in _VALUE_SIZES.items()) > _MOST_MEMORY
 
 
 _NEITHER: Final = frozenset({"", "identity", "none", "binary", "7bit", "8bit"})

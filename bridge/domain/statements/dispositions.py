@@ -1,4 +1,7 @@
-"""Dispositions: how a statement's journey ends, one each, with reasons from closed lists (api.md, AMQP in)."""
+"""Dispositions: how a statement's journey ends, one each, with reasons from closed lists (api.md, AMQP in).
+
+A body that is not taken is an error with its reason, ``BadBody``.
+"""
 
 from __future__ import annotations
 

@@ -126,8 +126,8 @@ class Recording:
         actors = {arrival.actor_key for arrival in arrivals if arrival.actor_key}
         targets = {arrival.meaning.target for arrival in arrivals if isinstance(arrival.meaning, Voiding)}
         owners = await stores.identifiers.owners(actors, session)
-        unknown = actors - owners.keys()
-        erased_keys = await stores.erasures.among(unknown, session) if unknown else set[str]()
+        unknown_actors = actors - owners.keys()
+        erased_keys = await stores.erasures.among(unknown_actors, session) if unknown_actors else set[str]()
         rows = await stores.statements.rows({arrival.statement_id for arrival in arrivals} | targets, session)
         voided = [row for row in rows if row["_id"] in targets]
         of_voided = {row["member_id"] for row in voided if "member_id" in row}
