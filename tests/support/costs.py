@@ -1,8 +1,7 @@
-"""What a call costs a member with a long log: entries by the hundred, and how long each call takes."""
+"""A member with a long log, and the calls whose cost is looked at."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -48,14 +47,3 @@ CALLS: Mapping[str, Callable[[LongLog], Awaitable[Answer]]] = {
     "a save": lambda log: log.browser.call("PATCH", f"/v1/log/{log.entry_id}", {"title": "Another"}, if_match="*"),
 }
 """What people do most."""
-
-
-async def milliseconds(call: Callable[[LongLog], Awaitable[Answer]], log: LongLog, times: int) -> list[float]:
-    """Return how long a call takes, each of so many times, the shortest first."""
-    durations: list[float] = []
-    for _ in range(times):
-        start = time.perf_counter()
-        answer = await call(log)
-        durations.append((time.perf_counter() - start) * 1000)
-        assert answer.status == 200, answer.body
-    return sorted(durations)
