@@ -31,7 +31,7 @@ Pack = Callable[[bytes], bytes]
 
 
 def _zstd(body: bytes) -> bytes:
-    return zstandard.compress(body, 19)
+    return zstandard.compress(body)
 
 
 def _plain(body: bytes) -> bytes:

@@ -101,11 +101,11 @@ def key(row: Row, field: str) -> str:
 
 
 async def test_every_filter_and_sort_together(portal: Portal) -> None:
-    """R17, R19-R22, R30, R47: 150 queries of any filters, sorts and page sizes read as a plain reading does."""
+    """R17, R19-R22, R30, R47: 80 queries of any filters, sorts and page sizes read as a plain reading does."""
     browser, rows = await filled(portal)
     chance = random.Random(7)
     rows_seen = 0
-    for _ in range(150):
+    for _ in range(80):
         period = chance.choice(PERIODS)
         filters = {name: chance.choice(FILTERS[name]) for name in chance.sample(sorted(FILTERS), chance.randint(0, 3))}
         sort = [chance.choice(("", "-")) + name for name in chance.sample(SORTS, chance.randint(1, 3))]
@@ -121,7 +121,7 @@ async def test_every_filter_and_sort_together(portal: Portal) -> None:
         )
         assert (await browser.get(f"/v1/log?{query}"))["total"] == len(expected), query
         rows_seen += len(expected)
-    assert rows_seen > 500, "the queries find something"
+    assert rows_seen > 300, "the queries find something"
 
 
 async def test_a_row_shows_what_the_list_needs(portal: Portal) -> None:
