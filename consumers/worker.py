@@ -298,8 +298,9 @@ class Worker(QueueConsumer):
             suspect = is_suspect(message)
             await self.in_flight.wait_for_room(0, 0 if suspect else IN_HAND)
             delivery = read_delivery(message, self._recording.rules, self._settings.max_statement_bytes)
-            await self.in_flight.wait_for_room(delivery.weight, IN_HAND)
-            self.in_flight.add(message, delivery.weight)
+            weight = delivery.weight
+            await self.in_flight.wait_for_room(weight, IN_HAND)
+            self.in_flight.add(message, weight)
             self._ready.put_nowait(delivery)
             if suspect:
                 await self._ready.join()
