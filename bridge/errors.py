@@ -133,14 +133,12 @@ class Unavailable(BridgeError):
     """A part the service leans on (store, broker) does not do its work; the same call may go through later.
 
     ``why`` says in a word or two what keeps it, for operations: never a secret, an address or what was written.
-    ``setting`` is the one that says where that part is, where one does.
+    ``setting`` is the one that says where that part is, where one does. Every answer says when to come again.
     """
 
     slug, status, title = "unavailable", 503, Text("The service cannot answer just now")
 
-    def __init__(
-        self, detail: str = "", *, why: str = "no answer", setting: str = "", retry_after: int | None = None
-    ) -> None:
+    def __init__(self, detail: str = "", *, why: str = "no answer", setting: str = "", retry_after: int = 5) -> None:
         super().__init__(detail, retry_after=retry_after)
         self.why = why
         self.setting = setting

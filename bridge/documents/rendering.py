@@ -20,7 +20,6 @@ from bridge.texts import Text
 logger = structlog.get_logger(__name__)
 
 MODULE = "bridge.documents.worker"
-RETRY_AFTER = 5  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +166,7 @@ def _refused(fault: str) -> BridgeError:
 
 
 def _busy() -> Unavailable:
-    return Unavailable(Text("Many PDFs are being made just now; try again shortly."), retry_after=RETRY_AFTER)
+    return Unavailable(Text("Many PDFs are being made just now; try again shortly."))
 
 
 def _too_large() -> TooLarge:

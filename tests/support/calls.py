@@ -29,15 +29,16 @@ class Calls:
 
     async def __call__(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Make a call; returns the status and the decoded answer."""
-        async with self._asked(method, path, body) as answer:
+        async with self.asked(method, path, body) as answer:
             return answer.status, await answer.json()
 
     async def status(self, method: str, path: str, body: Any = None) -> int:
         """Make a call whose answer may be of any kind; returns the status."""
-        async with self._asked(method, path, body) as answer:
+        async with self.asked(method, path, body) as answer:
             return answer.status
 
-    def _asked(self, method: str, path: str, body: Any) -> AbstractAsyncContextManager[ClientResponse]:
+    def asked(self, method: str, path: str, body: Any = None) -> AbstractAsyncContextManager[ClientResponse]:
+        """Make a call; gives the answer as it came."""
         token = dev_token(self.settings.local_dir, self.subject, [self.role], DEV_ISSUER, self.settings.auth_audience)
         options: dict[str, Any] = {} if body is None else {"json": body}
         return self.client.request(method, path, headers={"Authorization": f"Bearer {token}"}, **options)

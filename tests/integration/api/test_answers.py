@@ -66,9 +66,11 @@ async def test_broken_stream(client: Client, lines: io.BytesIO) -> None:
 
 
 async def test_timeout(start: Start) -> None:
-    """A call that takes too long is 503."""
+    """A call that takes too long is 503, and may come again."""
     client = await start(request_timeout=0.05)
-    await problem(await client.get("/v1/slow"), 503, "unavailable")
+    response = await client.get("/v1/slow")
+    await problem(response, 503, "unavailable")
+    assert int(response.headers["Retry-After"]) > 0
 
 
 async def test_access_log_has_the_template(client: Client, member: dict[str, str], lines: io.BytesIO) -> None:
