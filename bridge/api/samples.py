@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from bridge.api.http.context import Call
 from bridge.api.http.inputs import InputModel
-from bridge.api.http.routing import Body, Routes
+from bridge.api.http.routing import Answer, Body, Routes
 from bridge.api.http.schemas import Id
 from bridge.api.http.service_keys import SELECTION
 from bridge.api.register import CaseRow, case_row
@@ -96,11 +96,12 @@ class SampleWithPopulation(Sample):
     "sample, so that anyone can draw it again. The same seed and window give the recorded sample, and complete it.",
     example={"renewal_from": "2026-04-01", "renewal_to": "2026-04-30", "rate": 0.026, "dry_run": True},
 )
-async def add_sample(call: Call, body: SampleIn) -> Body:
+async def add_sample(call: Call, body: SampleIn) -> Answer:
     """Draw a sample (R53)."""
     selection, subject = call.service(SELECTION), call.caller.subject
     sample = await selection.sample(body.to_request(), subject, call.attempt(body), dry_run=body.dry_run)
-    return {**sample, "cases": [case_row(case) for case in sample["cases"]]}
+    location = None if body.dry_run else f"/v1/register/samples/{sample['_id']}"
+    return Answer({**sample, "cases": [case_row(case) for case in sample["cases"]]}, location=location)
 
 
 @routes.get("/v1/register/samples/{sample_id}", roles={"register"}, answer=SampleWithPopulation)

@@ -34,10 +34,12 @@ def ids(sample: Any) -> list[str]:
 async def test_a_dry_run_opens_nothing(office: Office) -> None:
     """The sample, its seed and the population's size are told, and nobody is selected."""
     team = office.staff()
-    sample = await team.good("POST", "/v1/register/samples", {**WINDOW, "count": 3, "dry_run": True})
+    reply = await team("POST", "/v1/register/samples", {**WINDOW, "count": 3, "dry_run": True})
+    sample = reply.body
     assert (len(ids(sample)), sample["population_size"], sample["cases"]) == (3, 10, [])
     assert ids(sample) == draw(sample["seed"], [f"m-{number}" for number in range(10)], 3), "anyone can draw it again"
     assert (await team.good("GET", "/v1/register/cases"))["total"] == 0
+    assert "Location" not in reply.headers
     assert (await team("GET", f"/v1/register/samples/{sample['id']}")).status == 404
 
 
@@ -46,14 +48,14 @@ async def test_the_same_seed_gives_the_same_sample(office: Office) -> None:
     team = office.staff()
     body = {**WINDOW, "rate": 0.25, "seed": "2026-04 lottery"}
     trial = await team.good("POST", "/v1/register/samples", {**body, "dry_run": True})
-    first = await team.good("POST", "/v1/register/samples", body)
-    again = await team.good("POST", "/v1/register/samples", body)
+    reply = await team("POST", "/v1/register/samples", body)
+    first, again = reply.body, await team.good("POST", "/v1/register/samples", body)
     assert ids(trial) == ids(first) == ids(again)
     assert len(ids(first)) == 3, "a quarter of ten, rounded up"
     assert [case["id"] for case in first["cases"]] == [case["id"] for case in again["cases"]]
     listing = await team.good("GET", "/v1/register/cases")
     assert (listing["total"], {case["period_id"] for case in listing["items"]}) == (3, {"2025-04-15"})
-    stored_sample = await team.good("GET", f"/v1/register/samples/{first['id']}")
+    stored_sample = await team.good("GET", reply.headers["Location"])
     assert (stored_sample["population"], stored_sample["population_digest"]) == (
         [f"m-{number}" for number in range(10)],
         first["population_digest"],
