@@ -22,9 +22,11 @@ RULES: Final = {
     ("/decisions", "/(outcome|feedback|due_date)"): "each decision has what it needs, and no more",
     ("POST /v1/register/cases", "/(period_id|member_id|due_date)"): "the member, and their year, exist",
     ("POST /v1/register/samples", ""): "a rate or a count, never both, and days in their order",
-    ("PUT /v1/members/{member_id}", ""): "periods are in their order and do not overlap",
+    ("PUT /v1/members/{member_id}", "(/leave)?"): "periods and leaves are in their order and do not overlap",
     ("PUT /v1/members/{member_id}", "/email"): "a domain in Punycode or another script is one by IDNA 2008",
     ("POST /v1/ops/dead-letters/", ""): "something is chosen",
+    ("GET /v1/ops/statements", r"\?identifier"): "an identifier is of a kind that xAPI has",
+    ("POST /v1/ops/statements/reconsider", "/after"): "it is the end of a call before",
     ("POST /v1/log/{entry_id}/evidence", "/file"): "a file's content is what its name says",
     ("POST /v1/imports/log", "/(file|rows/.*)"): "a CSV file fits its template",
 }

@@ -20,6 +20,7 @@ from bridge.api.pages import PageFile
 from bridge.domain.members import MEMBER_ID
 from bridge.errors import (
     BridgeError,
+    Conflict,
     Forbidden,
     Malformed,
     NotFound,
@@ -44,13 +45,17 @@ def _header(name: str, description: str, pattern: str = "", *, required: bool = 
     return {"name": name, "in": "header", "required": required, "description": description, "schema": schema}
 
 
+def _answer_header(description: str, kind: str = "string", *, required: bool = True) -> Json:
+    return {"description": description, "required": required, "schema": {"type": kind}}
+
+
 _HEADERS: Final[Json] = {
-    "X-Correlation-Id": {"description": "Quote this when asking for help.", "schema": {"type": "string"}},
-    "ETag": {"description": 'The version, as `"3"`.', "schema": {"type": "string"}},
-    "Content-Language": {"description": "The language of the words, as `cy`.", "schema": {"type": "string"}},
-    "Location": {"description": "Where the new resource is.", "schema": {"type": "string"}},
-    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
-    "WWW-Authenticate": {"description": "As in RFC 6750 §3.", "schema": {"type": "string"}},
+    "X-Correlation-Id": _answer_header("Quote this when asking for help."),
+    "ETag": _answer_header('The version, as `"3"`.'),
+    "Content-Language": _answer_header("The language of the words, as `cy`, when there are any.", required=False),
+    "Location": _answer_header("Where the new resource is, when it has an address of its own.", required=False),
+    "Retry-After": _answer_header("Seconds to wait.", "integer"),
+    "WWW-Authenticate": _answer_header("As in RFC 6750 §3."),
 }
 _PARAMETERS: Final[Json] = {
     # A new id is made for one that does not fit, and a tag that is none matches nothing: neither is refused.
@@ -245,6 +250,7 @@ def _implied(route: Route) -> list[type[BridgeError]]:
         (True, (Malformed, ValidationFailed, Unavailable)),
         (route.roles is not PUBLIC, (Unauthenticated, Forbidden, RateLimited)),
         (bool(route.path_parameters), (NotFound,)),
+        (route.idempotent, (Conflict,)),
         (route.body is not None or bool(route.takes), (TooLarge, UnsupportedMediaType)),
         (route.if_match, (PreconditionRequired, StaleVersion)),
     ]
