@@ -165,7 +165,7 @@ async def list_audit(call: Call, query: PageQuery) -> PageBody:
     answer=Receipt,
     status=(201, 200),
     idempotent=True,
-    problems=(Conflict, NotSelected),
+    problems=(NotSelected,),
     description="Takes a snapshot of the period and freezes it until the case is returned or closed (R55, R56). "
     "Again gives the same receipt, with 200. " + _ENDED,
     example={"declarations": [{"id": name, "accepted": True} for name in DECLARATIONS]},
@@ -199,7 +199,7 @@ async def get_readiness(call: Call) -> CaseReadiness:
     answer=Extension,
     status=201,
     idempotent=True,
-    problems=(Conflict, NotSelected),
+    problems=(NotSelected,),
     description="One request at a time; the Register team grants or declines it. " + _ENDED,
     example={"until": "2030-12-01", "reason": "I was away from work."},
 )

@@ -13,7 +13,7 @@ from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.schemas import Id
 from bridge.api.http.service_keys import COMMENTS
 from bridge.domain.record.comments import SORTABLE
-from bridge.errors import Conflict, RecordFrozen
+from bridge.errors import RecordFrozen
 
 routes = Routes("Comments", "Notes about a membership year. Posted, they stay: nothing changes or deletes one (R51).")
 
@@ -65,7 +65,7 @@ async def list_comments(call: Call, query: CommentQuery) -> PageBody:
     answer=Comment,
     status=201,
     idempotent=True,
-    problems=(Conflict, RecordFrozen),
+    problems=(RecordFrozen,),
     example=EXAMPLE,
     description="For what explains the record, such as why something planned was not done. A comment cannot be "
     "changed or deleted; to correct one, post another. Closed while the year is frozen.",

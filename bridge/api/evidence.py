@@ -89,7 +89,7 @@ async def list_evidence(call: Call, query: EvidenceQuery) -> PageBody:
     etag=True,
     idempotent=True,
     timed=False,
-    problems=(Conflict, RecordFrozen),
+    problems=(RecordFrozen,),
     description="One file in the part `file`. Its content has to be what the ending of its name says. "
     "When a virus scanner is at work, a file it has not cleared yet stays `quarantined` for a while.",
 )

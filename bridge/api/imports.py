@@ -21,7 +21,7 @@ from bridge.domain.csv_rows import Row, in_row, refuse, template
 from bridge.domain.forms import Forms, Values
 from bridge.domain.record.csv_import import columns, read
 from bridge.domain.record.files import in_words
-from bridge.errors import Conflict, FieldError, RecordFrozen, TooLarge, UnsupportedMediaType
+from bridge.errors import FieldError, RecordFrozen, TooLarge, UnsupportedMediaType
 from bridge.services.record.imports import NewEntry
 from bridge.texts import Text
 
@@ -57,7 +57,7 @@ class ImportedEntries(BaseModel):
     status=201,
     idempotent=True,
     timed=False,
-    problems=(Conflict, RecordFrozen),
+    problems=(RecordFrozen,),
     description="CSV in UTF-8 (RFC 4180) by the template: a header row with any of its columns in any order, then a "
     "row for each entry. Dates are `YYYY-MM-DD`, truths `yes`, `no`, `true` or `false`, tags are separated by `;`. "
     "`draft` is `yes` unless the file says `no`. All rows are checked first, and then all are written or none. A "

@@ -145,7 +145,7 @@ async def list_log(call: Call, query: LogQuery) -> PageBody:
     status=201,
     etag=True,
     idempotent=True,
-    problems=(Conflict, RecordFrozen),
+    problems=(RecordFrozen,),
     description="For CPD done elsewhere, or before; any day up to today, unless its period is frozen. An entry may "
     "be saved with gaps: then it is not complete, and `missing_fields` says why.",
 )
@@ -216,7 +216,6 @@ async def restore_entry(call: Call) -> Answer:
     status=201,
     etag=True,
     idempotent=True,
-    problems=(Conflict,),
     description="For what recurs, such as a group that meets every year: the texts are copied, the days, the number, "
     "the links, the evidence and the provenance are not.",
 )

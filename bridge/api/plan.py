@@ -117,7 +117,7 @@ async def list_plan(call: Call, query: PlanQuery) -> PageBody:
     status=201,
     etag=True,
     idempotent=True,
-    problems=(Conflict, RecordFrozen),
+    problems=(RecordFrozen,),
     description="One item for each area; it may be saved with gaps, and `missing_fields` says what is left.",
 )
 async def create_item(call: Call, body: PlanItemIn) -> Answer:
@@ -181,7 +181,7 @@ async def restore_item(call: Call) -> Answer:
     status=(201, 200),
     etag=True,
     idempotent=True,
-    problems=(Conflict, RecordFrozen),
+    problems=(RecordFrozen,),
     description="Makes the item that this one goes on as in the next year: what was written is copied, dates, number, "
     "status and links are not. This one becomes `carried_forward`, and they name each other. The next year is the one "
     "after this item's last day, or the current one if that is later. Again gives the same item, with 200.",

@@ -109,7 +109,6 @@ class CaseQuery(PageQuery):
     answer=Case,
     status=201,
     idempotent=True,
-    problems=(Conflict,),
     description="Only a member on the Register, and only one who is in no case that goes on.",
     example={"member_id": "m-1001", "period_id": "2025-06-01"},
 )
@@ -176,7 +175,6 @@ async def get_submitted_evidence(call: Call) -> web.StreamResponse:
     answer=Case,
     etag=True,
     idempotent=True,
-    problems=(Conflict,),
     description="`return` (with feedback) and `close` (with an outcome) follow a submission; `withdraw` and "
     "`satisfied_elsewhere` end a case in any state; an extension is decided when the member asked for one. Whatever "
     "ends a submission ends the freeze.",

@@ -15,7 +15,6 @@ from bridge.api.http.routing import Answer, Routes
 from bridge.api.http.schemas import OneOf
 from bridge.api.http.service_keys import ACCESS, SUPPORT
 from bridge.domain.privacy import RIGHTS
-from bridge.errors import Conflict
 
 routes = Routes("Access", "Who may read the member's record besides the member, and who has.")
 
@@ -73,7 +72,6 @@ async def list_grants(call: Call, query: PageQuery) -> PageBody:
     answer=Grant,
     status=201,
     idempotent=True,
-    problems=(Conflict,),
     description="For 1 to 168 hours from now; each look is shown in the access history.",
     example={"reason": "My entry of 4 May cannot be saved.", "hours": 24},
 )

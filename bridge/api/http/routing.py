@@ -101,7 +101,7 @@ class Route:
     status: int | Sequence[int] = ()  # the statuses of success, the usual one first
     etag: bool = False  # answers with an ETag; a GET then takes If-None-Match
     if_match: bool = False  # needs If-Match
-    idempotent: bool = False  # takes Idempotency-Key
+    idempotent: bool = False  # takes Idempotency-Key, and answers 409 to one of another body
     problems: Sequence[type[BridgeError]] = ()  # beside those that follow from the rest
     example: Any = None  # of the body, as JSON
     takes: Mapping[str, Schema] = field(default_factory=dict[str, Schema])  # media types of a body the handler reads
