@@ -6,7 +6,8 @@ written), and for what time or somebody with the database's rights does (an old 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from bridge import wiring
@@ -132,6 +133,15 @@ class Storage:
         """Drop collections, with their indexes."""
         for name in names:
             await self._database.raw.drop_collection(name)
+
+    @asynccontextmanager
+    async def left_open(self, member_id: str) -> AsyncGenerator[None]:
+        """Hold a transaction open that has touched a member, as whoever is killed in the middle of one leaves it."""
+        async with await self._database.client.start_session() as session, session.start_transaction():
+            members = self._database.raw["members"]
+            await members.update_one({"_id": member_id}, {"$inc": {"acts": 1}}, session=session)
+            yield
+            await session.abort_transaction()
 
     async def command(self, name: str, *arguments: Any, **options: Any) -> Any:
         """The store's answer to a command of the driver."""
