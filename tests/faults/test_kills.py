@@ -22,7 +22,6 @@ from tests.support.stream import MEMBERS, Stream, dead_bodies, patient, prove, p
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "4"))
 """Kills; in the short form one of each process, while ``make faults`` asks for more."""
 
-
 BATCH = 25
 """Statements of a transaction: what was in hand at two kills is taken alone afterwards, one by one."""
 

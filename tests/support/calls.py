@@ -32,13 +32,8 @@ class Calls:
         async with self.asked(method, path, body) as answer:
             return answer.status, await answer.json()
 
-    async def status(self, method: str, path: str, body: Any = None) -> int:
-        """Make a call whose answer may be of any kind; returns the status."""
-        async with self.asked(method, path, body) as answer:
-            return answer.status
-
     def asked(self, method: str, path: str, body: Any = None) -> AbstractAsyncContextManager[ClientResponse]:
-        """Make a call; gives the answer as it came."""
+        """Make a call whose answer may be of any kind; gives the answer as it came."""
         token = dev_token(self.settings.local_dir, self.subject, [self.role], DEV_ISSUER, self.settings.auth_audience)
         options: dict[str, Any] = {} if body is None else {"json": body}
         return self.client.request(method, path, headers={"Authorization": f"Bearer {token}"}, **options)
